@@ -4,12 +4,18 @@
 //! Architecture invariant: this crate has no I/O, no clock and no randomness of its own, and no panic. It builds for
 //! wasm32 and natively, so that what is tested is what runs in Envoy.
 
-#![cfg_attr(
-    not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
-)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod decision;
 pub mod desired;
+pub mod host;
 pub mod id;
 pub mod key;
 pub mod method;
+pub mod mirror;
+pub mod path;
+pub mod refusal;
+pub mod request;
+pub mod router;
+pub mod site;
+pub mod wire;

@@ -13,6 +13,7 @@ pub mod id;
 pub mod key;
 pub mod method;
 pub mod mirror;
+pub mod mirror_wire;
 pub mod path;
 pub mod refusal;
 pub mod request;

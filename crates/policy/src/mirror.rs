@@ -1,0 +1,202 @@
+//! The mirror: the filter's state, carried by delta xDS into Envoy's shared data. A state machine without I/O: it is fed
+//! what arrives, and answers what to send and what to write.
+//!
+//! It is deliberately dumb: resource name to shared-data name, resource bytes to value, removal to an empty value, then the
+//! ACK. Shared data cannot be enumerated nor deleted, and outlives the mirror's VM; so each value is tagged with the
+//! *epoch* of the mirror that wrote it, and readers accept only values of the epoch that is being served or newer. A mirror
+//! that starts again takes the next epoch, and begins to serve it when its first sync is complete: until then the old
+//! state goes on being served, and afterwards nothing can be left of what was removed in between.
+
+use std::collections::BTreeMap;
+
+use crate::key::bucket_name;
+use crate::mirror_wire::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node, Status};
+use crate::wire::type_url;
+
+/// The shared-data name of the [`Serving`] value.
+pub const SERVING_KEY: &str = "serving";
+
+/// The length of the epoch that precedes each value.
+const TAG_LEN: usize = 4;
+
+/// gRPC's INVALID_ARGUMENT, for a NACK.
+const INVALID_ARGUMENT: i32 = 3;
+
+/// The shared-data name of a hostname's entry.
+pub fn host_key(name: &str) -> String {
+    format!("h/{name}")
+}
+
+/// The shared-data name of a key bucket.
+pub fn bucket_key(bucket: u16) -> String {
+    format!("k/{}", bucket_name(bucket))
+}
+
+/// The shared-data name of a site's policy.
+pub fn site_key(site: crate::id::SiteId) -> String {
+    format!("s/{site}")
+}
+
+/// The resource types that are mirrored, and what their shared-data names begin with. [`type_url::SYNC`] writes nothing.
+const TYPES: [(&str, Option<&str>); 4] = [
+    (type_url::SITE_POLICY, Some("s/")),
+    (type_url::KEY_BUCKET, Some("k/")),
+    (type_url::HOST, Some("h/")),
+    (type_url::SYNC, None),
+];
+
+/// What is being served. Its text in shared data is 16 bytes: epoch served, last epoch taken, generation, big endian.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Serving {
+    /// The oldest epoch whose values count; 0 before the first sync: nothing is served.
+    pub epoch: u32,
+    /// The epoch of the newest mirror.
+    pub newest_epoch: u32,
+    /// Grows with every change: what was cached under another generation has to be looked up again.
+    pub generation: u64,
+}
+
+impl Serving {
+    /// Reads the value under [`SERVING_KEY`].
+    pub fn decode(value: &[u8]) -> Option<Self> {
+        let (epoch, rest) = value.split_first_chunk()?;
+        let (newest, rest) = rest.split_first_chunk()?;
+        let (generation, _) = rest.split_first_chunk()?;
+        Some(Self {
+            epoch: u32::from_be_bytes(*epoch),
+            newest_epoch: u32::from_be_bytes(*newest),
+            generation: u64::from_be_bytes(*generation),
+        })
+    }
+
+    fn encode(self) -> Vec<u8> {
+        let mut value = Vec::with_capacity(16);
+        value.extend_from_slice(&self.epoch.to_be_bytes());
+        value.extend_from_slice(&self.newest_epoch.to_be_bytes());
+        value.extend_from_slice(&self.generation.to_be_bytes());
+        value
+    }
+
+    /// The resource in a shared-data value; `None` if it was removed, or is of an epoch that is over.
+    pub fn resource<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
+        let (epoch, resource) = value.split_first_chunk::<TAG_LEN>()?;
+        (self.epoch > 0 && u32::from_be_bytes(*epoch) >= self.epoch).then_some(resource)
+    }
+}
+
+/// One thing to do, in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Send this message on the stream.
+    Send(Vec<u8>),
+    /// Write this value under this name in shared data.
+    Write(String, Vec<u8>),
+}
+
+/// The mirror of one Envoy.
+#[derive(Debug)]
+pub struct Mirror {
+    node: Node,
+    serving: Serving,
+    epoch: u32,
+    /// By type: the name and version of every resource that is mirrored.
+    held: [BTreeMap<String, String>; TYPES.len()],
+}
+
+impl Mirror {
+    /// A mirror for the Envoy with this Node, and what has to be written before anything else. `serving` is what an
+    /// earlier mirror of the same Envoy left.
+    pub fn start(node_id: String, cluster: String, serving: Option<Serving>) -> (Self, Vec<Action>) {
+        let mut serving = serving.unwrap_or_default();
+        serving.newest_epoch = serving.newest_epoch.saturating_add(1);
+        let mirror = Self {
+            node: Node { id: node_id, cluster, user_agent_name: "tenantry-filter".to_owned() },
+            serving,
+            epoch: serving.newest_epoch,
+            held: Default::default(),
+        };
+        let write = mirror.write_serving();
+        (mirror, vec![write])
+    }
+
+    /// What to send on a new stream: a wildcard subscription to each type, with the versions that are held, so that only
+    /// the differences come (xDS protocol, "Initial resource versions"). The Node is in the first message alone.
+    pub fn connected(&self) -> Vec<Action> {
+        let mut node = Some(self.node.clone());
+        let requests = TYPES.iter().zip(&self.held).map(|((type_url, _), held)| DeltaDiscoveryRequest {
+            node: node.take(),
+            type_url: (*type_url).to_owned(),
+            resource_names_subscribe: vec!["*".to_owned()],
+            initial_resource_versions: held.clone(),
+            ..Default::default()
+        });
+        requests.map(|request| Action::Send(prost::Message::encode_to_vec(&request))).collect()
+    }
+
+    /// Takes in a message of the stream: writes what it brings, then ACKs it. What cannot be read is NACKed and changes
+    /// nothing.
+    pub fn received(&mut self, message: &[u8]) -> Vec<Action> {
+        let response: DeltaDiscoveryResponse = match prost::Message::decode(message) {
+            Ok(response) => response,
+            // Without a nonce there is nothing to refuse: the next good message goes on from here.
+            Err(_) => return Vec::new(),
+        };
+        let mut reply = DeltaDiscoveryRequest {
+            type_url: response.type_url.clone(),
+            response_nonce: response.nonce.clone(),
+            ..Default::default()
+        };
+        let mut actions = match self.apply(response) {
+            Ok(writes) => writes,
+            Err(message) => {
+                reply.error_detail = Some(Status { code: INVALID_ARGUMENT, message });
+                Vec::new()
+            }
+        };
+        actions.push(Action::Send(prost::Message::encode_to_vec(&reply)));
+        actions
+    }
+
+    fn apply(&mut self, response: DeltaDiscoveryResponse) -> Result<Vec<Action>, String> {
+        let known = TYPES.iter().zip(&mut self.held).find(|((type_url, _), _)| *type_url == response.type_url);
+        let Some(((_, prefix), held)) = known else {
+            return Err(format!("the filter knows no type {}", response.type_url));
+        };
+        if let Some(empty) = response.resources.iter().find(|resource| resource.resource.is_none()) {
+            return Err(format!("the resource {} has no content", empty.name));
+        }
+        let synced = prefix.is_none() && !response.resources.is_empty();
+        let mut writes = Vec::with_capacity(response.resources.len() + response.removed_resources.len() + 1);
+        for resource in response.resources {
+            if let (Some(prefix), Some(content)) = (prefix, resource.resource) {
+                let mut value = Vec::with_capacity(TAG_LEN + content.value.len());
+                value.extend_from_slice(&self.epoch.to_be_bytes());
+                value.extend_from_slice(&content.value);
+                writes.push(Action::Write(format!("{prefix}{}", resource.name), value));
+            }
+            held.insert(resource.name, resource.version);
+        }
+        for name in response.removed_resources {
+            held.remove(&name);
+            if let Some(prefix) = prefix {
+                writes.push(Action::Write(format!("{prefix}{name}"), Vec::new()));
+            }
+        }
+        if synced {
+            self.serving.epoch = self.epoch;
+        }
+        if synced || !writes.is_empty() {
+            self.serving.generation = self.serving.generation.wrapping_add(1);
+            writes.push(self.write_serving());
+        }
+        Ok(writes)
+    }
+
+    fn write_serving(&self) -> Action {
+        Action::Write(SERVING_KEY.to_owned(), self.serving.encode())
+    }
+}
+
+#[cfg(test)]
+#[path = "mirror_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! Building what is run: the native programs and the wasm module.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::workspace_root;
+
+pub const WASM_TARGET: &str = "wasm32-wasip1";
+const WASM_FILE: &str = "tenantry_filter.wasm";
+
+/// The built programs and the module.
+#[derive(Debug, Clone)]
+pub struct Artifacts {
+    /// Holds `admin` and `xds-server`.
+    pub bin_dir: PathBuf,
+    /// Absolute.
+    pub wasm: PathBuf,
+}
+
+impl Artifacts {
+    /// What `cargo xtask test` has built and passed on, or else what an earlier build has left in the target folder.
+    pub fn from_env() -> Result<Artifacts> {
+        let from = |name, fallback: PathBuf| env::var_os(name).map_or(fallback, PathBuf::from);
+        let target = target_dir();
+        let artifacts = Artifacts {
+            bin_dir: from("TENANTRY_BIN_DIR", target.join("debug")),
+            wasm: from("TENANTRY_WASM", target.join(WASM_TARGET).join("wasm").join(WASM_FILE)),
+        };
+        for needed in [artifacts.admin(), artifacts.xds_server(), artifacts.wasm.clone()] {
+            ensure!(needed.is_file(), "{} is not built: run the tests with `cargo xtask test`", needed.display());
+        }
+        Ok(artifacts)
+    }
+
+    pub fn admin(&self) -> PathBuf {
+        self.bin_dir.join("admin")
+    }
+
+    pub fn xds_server(&self) -> PathBuf {
+        self.bin_dir.join("xds-server")
+    }
+}
+
+/// How the native programs are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Dev,
+    Release,
+    /// As `Dev`, along with every test of the workspace: cargo resolves features over all that it builds at once, so
+    /// building the programs alone first would compile many dependencies twice.
+    DevWithTests,
+}
+
+/// Builds everything; cargo shows its progress on standard error.
+pub fn build(profile: Profile) -> Result<Artifacts> {
+    cargo(&["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"])?;
+    let programs = ["build", "--package", "admin", "--package", "xds-server", "--bins"];
+    let bin_dir = match profile {
+        Profile::Dev => {
+            cargo(&programs)?;
+            "debug"
+        }
+        Profile::Release => {
+            cargo(&[&programs[..], &["--release"]].concat())?;
+            "release"
+        }
+        Profile::DevWithTests => {
+            cargo(&["build", "--workspace", "--bins", "--tests"])?;
+            "debug"
+        }
+    };
+    let target = target_dir();
+    Ok(Artifacts { bin_dir: target.join(bin_dir), wasm: target.join(WASM_TARGET).join("wasm").join(WASM_FILE) })
+}
+
+/// Makes sure that the standard library for the wasm target is there. Says on standard error what it does.
+pub fn ensure_wasm_target() -> Result<()> {
+    let query = Command::new("rustc")
+        .args(["--print", "target-libdir", "--target", WASM_TARGET])
+        .current_dir(workspace_root())
+        .output()
+        .context("starting rustc")?;
+    let libdir = String::from_utf8_lossy(&query.stdout).trim().to_owned();
+    if query.status.success() && Path::new(&libdir).is_dir() {
+        return Ok(());
+    }
+    eprintln!("Getting the Rust target {WASM_TARGET}: rustup target add {WASM_TARGET}");
+    let status = Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(workspace_root()).status();
+    let added = status.is_ok_and(|status| status.success());
+    ensure!(
+        added,
+        "the Rust target {WASM_TARGET} is missing and rustup could not add it: install it with your toolchain"
+    );
+    Ok(())
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(program).args(args).current_dir(workspace_root()).status().context("starting cargo")?;
+    ensure!(status.success(), "`cargo {}` failed", args.join(" "));
+    Ok(())
+}
+
+fn target_dir() -> PathBuf {
+    let root = workspace_root();
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
+}

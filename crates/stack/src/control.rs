@@ -1,0 +1,40 @@
+//! The two programs of the control plane, `admin` and `xds-server`: how they are started here.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::build::Artifacts;
+use crate::process::Launch;
+use crate::service::{Ready, Service};
+
+/// The domain under which every site has its hostname: `<slug>.gw.localhost`, and `api.gw.localhost` for all of them.
+pub const BASE_DOMAIN: &str = "gw.localhost";
+
+/// The variable that both programs take their database login from. It is not a flag here, because every user of the
+/// machine can read the arguments of a process.
+const DATABASE_URL: &str = "TENANTRY_DATABASE_URL";
+
+/// Runs the migrations as the owner of the database.
+pub async fn migrate(artifacts: &Artifacts, owner_url: &str, log: &Path) -> Result<()> {
+    Launch::new(artifacts.admin(), log).args(["migrate"]).env(DATABASE_URL, owner_url).run().await
+}
+
+/// `admin serve`. On its first start it writes the operator token to `token_file`.
+pub fn admin(artifacts: &Artifacts, login_url: &str, listen: SocketAddr, token_file: &Path, log: PathBuf) -> Service {
+    let launch = Launch::new(artifacts.admin(), log)
+        .args(["serve", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN, "--operator-token-file"])
+        .args([token_file])
+        .env(DATABASE_URL, login_url);
+    Service::new("admin", launch, Ready::Http(format!("http://{listen}/readyz")))
+}
+
+/// `xds-server serve`: delta ADS on `grpc`, health and metrics on `http`.
+pub fn xds_server(artifacts: &Artifacts, login_url: &str, grpc: SocketAddr, http: SocketAddr, log: PathBuf) -> Service {
+    let launch = Launch::new(artifacts.xds_server(), log)
+        .args(["serve", "--listen", &grpc.to_string(), "--http-listen", &http.to_string()])
+        .args(["--base-domain", BASE_DOMAIN])
+        .env(DATABASE_URL, login_url);
+    Service::new("xds-server", launch, Ready::Http(format!("http://{http}/readyz")))
+}

@@ -1,0 +1,79 @@
+//! From the operators' bootstrap to that of one Envoy on this machine: parse, set what `ADAPT` marks, write as JSON.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+#[derive(Debug, Clone)]
+pub struct EnvoySettings {
+    pub node_id: String,
+    /// Where API clients connect; xds-server reads it from the node's metadata.
+    pub gateway: SocketAddr,
+    /// Envoy's own admin interface.
+    pub admin: SocketAddr,
+    /// The gRPC listener of xds-server.
+    pub xds: SocketAddr,
+    /// Absolute path of `tenantry_filter.wasm`.
+    pub wasm: PathBuf,
+    /// Worker threads.
+    pub concurrency: u32,
+}
+
+pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
+    let mut config: Value = serde_saphyr::from_str(yaml).context("it is not YAML")?;
+    let wasm = settings.wasm.to_str().context("the path of the module is not UTF-8")?;
+    let changes = [
+        ("/node/id", json!(settings.node_id)),
+        ("/node/metadata/tenantry/http", address(settings.gateway, "port")),
+        ("/node/metadata/tenantry/filter/path", json!(wasm)),
+        ("/admin/address/socket_address", address(settings.admin, "port_value")),
+        (
+            "/static_resources/clusters/0/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address",
+            address(settings.xds, "port_value"),
+        ),
+        ("/bootstrap_extensions/0/typed_config/config/vm_config/code/local/filename", json!(wasm)),
+    ];
+    for (pointer, value) in changes {
+        *config.pointer_mut(pointer).with_context(|| format!("{pointer} is missing"))? = value;
+    }
+    Ok(config)
+}
+
+fn address(addr: SocketAddr, port: &str) -> Value {
+    json!({ "address": addr.ip().to_string(), port: addr.port() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::loopback;
+
+    fn settings() -> EnvoySettings {
+        EnvoySettings {
+            node_id: "edge-7".to_owned(),
+            gateway: loopback(1),
+            admin: loopback(2),
+            xds: loopback(3),
+            wasm: PathBuf::from("/somewhere/filter.wasm"),
+            concurrency: 2,
+        }
+    }
+
+    #[test]
+    fn every_address_and_path_of_the_published_bootstrap_is_replaced() {
+        let yaml = include_str!("../../../../envoy/bootstrap.yaml");
+        let text = adapt(yaml, &settings()).unwrap().to_string();
+        for left_over in ["/etc/tenantry", "0.0.0.0", "10080", "10091", "10092", "edge-1"] {
+            assert!(!text.contains(left_over), "{left_over} is still in the adapted bootstrap: set it in adapt()");
+        }
+        assert_eq!(text.matches("/somewhere/filter.wasm").count(), 2);
+    }
+
+    #[test]
+    fn a_bootstrap_without_a_part_that_has_to_be_set_is_refused_by_its_name() {
+        let error = adapt("node: { id: a }", &settings()).unwrap_err();
+        assert_eq!(error.to_string(), "/node/metadata/tenantry/http is missing");
+    }
+}

@@ -1,0 +1,88 @@
+//! One Envoy, started from the operators' own bootstrap (`envoy/bootstrap.yaml`) with this machine's addresses in it.
+
+mod bootstrap;
+mod install;
+
+pub use bootstrap::EnvoySettings;
+pub use install::{ENVOY_VERSION, ensure_installed};
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::process::Launch;
+use crate::service::{Ready, Service};
+
+/// An answer of Envoy's admin interface takes this long at most; a config dump of many sites is large.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+pub struct Envoy {
+    pub settings: EnvoySettings,
+    pub service: Service,
+    http: reqwest::Client,
+}
+
+impl Envoy {
+    /// Writes the configuration and the log of this Envoy under `dir`; starts nothing yet.
+    ///
+    /// Its service counts as ready when `/ready` on the admin port says so, which is when xds-server has answered: an
+    /// Envoy that starts first is launched with [`Service::launch`] and waits.
+    pub fn new(binary: &Path, dir: &Path, settings: EnvoySettings) -> Result<Envoy> {
+        fs::create_dir_all(dir)?;
+        let path = crate::workspace_root().join("envoy/bootstrap.yaml");
+        let yaml = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        let config = bootstrap::adapt(&yaml, &settings).with_context(|| format!("adapting {}", path.display()))?;
+        let config_file = dir.join(format!("{}.json", settings.node_id));
+        fs::write(&config_file, serde_json::to_vec_pretty(&config)?)?;
+        let launch = Launch::new(binary, dir.join(format!("{}.log", settings.node_id)))
+            .args(["--config-path".into(), config_file.into_os_string()])
+            .args(["--concurrency", &settings.concurrency.to_string()])
+            // Several Envoys share this machine and none hands over to a successor: no shared memory region.
+            .args(["--disable-hot-restart", "--log-level", "info"])
+            // Old listeners and TLS contexts stay in memory until the drain time is over (default: 600 s).
+            .args(["--drain-time-s", "2", "--parent-shutdown-time-s", "3"]);
+        let ready = Ready::Http(format!("http://{}/ready", settings.admin));
+        let service = Service::new(format!("Envoy {}", settings.node_id), launch, ready);
+        let http = reqwest::Client::builder().no_proxy().timeout(ADMIN_TIMEOUT).build()?;
+        Ok(Envoy { settings, service, http })
+    }
+
+    /// `http://<gateway address>`.
+    pub fn gateway_url(&self) -> String {
+        format!("http://{}", self.settings.gateway)
+    }
+
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.settings.admin)
+    }
+
+    /// `/config_dump` with EDS included. Note that Envoy leaves out on-demand routes that it has not been asked for.
+    pub async fn config_dump(&self) -> Result<Value> {
+        Ok(self.get("/config_dump?include_eds").await?.json().await?)
+    }
+
+    /// The value of one counter or gauge; `None` when Envoy has not made it (yet).
+    pub async fn stat(&self, name: &str) -> Result<Option<u64>> {
+        let text = self.get("/stats?usedonly=false").await?.text().await?;
+        Ok(text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok()))
+    }
+
+    /// All counters and gauges whose name contains `part`.
+    pub async fn stats(&self, part: &str) -> Result<Vec<(String, u64)>> {
+        let text = self.get("/stats").await?.text().await?;
+        let pairs = text.lines().filter(|line| line.contains(part)).filter_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            Some((name.to_owned(), value.parse().ok()?))
+        });
+        Ok(pairs.collect())
+    }
+
+    async fn get(&self, path: &str) -> Result<reqwest::Response> {
+        let url = format!("{}{path}", self.admin_url());
+        Ok(self.http.get(url).send().await?.error_for_status()?)
+    }
+}

@@ -1,0 +1,160 @@
+//! Databases and roles on a server. All of it is DDL, which cannot be a checked query; names come from this crate or
+//! are quoted, and passwords are alphanumeric.
+
+use anyhow::{Context, Result};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+
+/// Owns the databases that a private server holds, and migrates them. Not a superuser, so that forced row level
+/// security and missing grants show here as they would in production.
+pub const OWNER: &str = "tenantry_owner";
+
+/// The group roles that the migrations create; each part logs in as a member of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Admin,
+    Xds,
+}
+
+impl Group {
+    pub fn name(self) -> &'static str {
+        match self {
+            Group::Admin => "tenantry_admin",
+            Group::Xds => "tenantry_xds",
+        }
+    }
+}
+
+/// A server on which this login may create roles and databases.
+#[derive(Debug, Clone)]
+pub struct DatabaseServer {
+    superuser: PgConnectOptions,
+    /// The password that [`OWNER`] gets.
+    owner_password: String,
+}
+
+impl DatabaseServer {
+    pub fn new(superuser: PgConnectOptions, owner_password: String) -> DatabaseServer {
+        DatabaseServer { superuser, owner_password }
+    }
+
+    /// `postgres://user:password@host:port/database` of a superuser. The password is given to [`OWNER`] too, so that
+    /// several test processes can share the server without passing on a second secret.
+    pub fn from_url(url: &str) -> Result<DatabaseServer> {
+        let superuser: PgConnectOptions = url.parse().context("the database URL does not parse")?;
+        let text = superuser.to_url_lossy();
+        let password = text.password().unwrap_or_default().to_owned();
+        Ok(DatabaseServer::new(superuser, password))
+    }
+
+    pub fn url(&self) -> String {
+        self.superuser.to_url_lossy().into()
+    }
+
+    pub async fn connect(&self) -> Result<PgConnection> {
+        self.superuser.connect().await.context("logging in to PostgreSQL as its superuser")
+    }
+
+    /// The database as its owner.
+    pub fn database(&self, name: &str) -> Database {
+        let owner = self.superuser.clone().username(OWNER).password(&self.owner_password).database(name);
+        Database { owner }
+    }
+
+    pub async fn ensure_owner(&self, connection: &mut PgConnection) -> Result<()> {
+        ensure_login(connection, OWNER, &self.owner_password, "CREATEROLE").await
+    }
+
+    /// Creates the database, from `template` if given, owned by [`OWNER`]. `Ok(false)` when it was there.
+    pub async fn ensure_database(&self, name: &str, template: Option<&str>) -> Result<bool> {
+        let mut connection = self.connect().await?;
+        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(name)
+            .fetch_one(&mut connection)
+            .await?;
+        if !exists {
+            self.ensure_owner(&mut connection).await?;
+            let mut sql = format!("CREATE DATABASE {} OWNER {OWNER}", quoted(name));
+            if let Some(template) = template {
+                sql.push_str(&format!(" TEMPLATE {}", quoted(template)));
+            }
+            connection.execute(AssertSqlSafe(sql)).await.with_context(|| format!("creating database {name}"))?;
+        }
+        connection.close().await?;
+        Ok(!exists)
+    }
+
+    /// Drops the database, ending the sessions that are still in it.
+    pub async fn drop_database(&self, name: &str) -> Result<()> {
+        let mut connection = self.connect().await?;
+        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name)))).await?;
+        connection.close().await?;
+        Ok(())
+    }
+}
+
+/// One database, as the role that owns it and migrates it.
+#[derive(Debug, Clone)]
+pub struct Database {
+    owner: PgConnectOptions,
+}
+
+impl Database {
+    pub fn from_url(url: &str) -> Result<Database> {
+        Ok(Database { owner: url.parse().context("the database URL does not parse")? })
+    }
+
+    pub fn name(&self) -> &str {
+        self.owner.get_database().unwrap_or("postgres")
+    }
+
+    pub fn owner_url(&self) -> String {
+        self.owner.to_url_lossy().into()
+    }
+
+    pub async fn connect(&self) -> Result<PgConnection> {
+        self.owner.connect().await.with_context(|| format!("logging in to the database {}", self.name()))
+    }
+
+    /// Makes a login role of this database's own in `group`, or gives the one that is there a new password; answers
+    /// its URL. The migrations have to have run, because they create the groups.
+    pub async fn login(&self, group: Group, password: &str) -> Result<String> {
+        let role = format!("{}_{}", self.name(), group.name().trim_start_matches("tenantry_"));
+        let mut connection = self.connect().await?;
+        ensure_login(&mut connection, &role, password, &format!("IN ROLE {}", group.name())).await?;
+        connection.close().await?;
+        Ok(self.owner.clone().username(&role).password(password).to_url_lossy().into())
+    }
+
+    /// Tells this database from one that has been put in its place under the same URL.
+    pub async fn identity(&self) -> Result<String> {
+        let mut connection = self.connect().await?;
+        let identity: String = sqlx::query_scalar(
+            "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database
+             WHERE datname = current_database()",
+        )
+        .fetch_one(&mut connection)
+        .await?;
+        connection.close().await?;
+        Ok(identity)
+    }
+}
+
+/// Creates the login with `attributes`, or only renews its password. Roles belong to the whole server, so two
+/// processes may try at once: the loser of that race finds the role there.
+async fn ensure_login(connection: &mut PgConnection, role: &str, password: &str, attributes: &str) -> Result<()> {
+    let role = quoted(role);
+    let sql = format!(
+        "DO $do$ BEGIN
+           CREATE ROLE {role} LOGIN PASSWORD '{password}' {attributes};
+         EXCEPTION WHEN duplicate_object OR unique_violation THEN
+           ALTER ROLE {role} PASSWORD '{password}';
+         END $do$"
+    );
+    connection.execute(AssertSqlSafe(sql)).await.with_context(|| format!("creating the role {role}"))?;
+    Ok(())
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

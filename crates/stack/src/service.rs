@@ -1,0 +1,132 @@
+//! A part that runs on until it is told to stop: a [`Launch`] that can be started, proven ready, stopped, killed and
+//! started again.
+
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::sleep;
+
+use crate::process::{self, Launch, Process};
+
+/// How often a part that is starting is asked whether it is ready.
+const POLL: Duration = Duration::from_millis(25);
+
+/// One probe may take this long.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How a part shows that it is ready.
+#[derive(Debug, Clone)]
+pub enum Ready {
+    /// A GET of this URL answers 2xx.
+    Http(String),
+    /// This login gets in.
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl Ready {
+    async fn probe(&self) -> Result<()> {
+        match self {
+            Ready::Http(url) => {
+                let client = reqwest::Client::builder().no_proxy().timeout(PROBE_TIMEOUT).build()?;
+                client.get(url).send().await?.error_for_status()?;
+            }
+            Ready::Postgres(options) => {
+                tokio::time::timeout(PROBE_TIMEOUT, options.connect()).await??.close().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+pub struct Service {
+    /// What a person calls it: `PostgreSQL`, `admin`, `xds-server`, `Envoy`.
+    pub name: String,
+    pub launch: Launch,
+    ready: Ready,
+    /// How long it may take from start to ready.
+    start_within: Duration,
+    /// How long it may take from the signal to its end, before it is killed.
+    stop_within: Duration,
+    process: Option<Process>,
+}
+
+impl Service {
+    pub fn new(name: impl Into<String>, launch: Launch, ready: Ready) -> Service {
+        Service {
+            name: name.into(),
+            launch,
+            ready,
+            start_within: Duration::from_secs(60),
+            stop_within: Duration::from_secs(15),
+            process: None,
+        }
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(&mut self) -> Result<()> {
+        self.launch()?;
+        self.wait_ready().await
+    }
+
+    /// Starts it without waiting, for a part that is meant to wait for another.
+    pub fn launch(&mut self) -> Result<()> {
+        self.process = None;
+        self.process = Some(self.launch.start()?);
+        Ok(())
+    }
+
+    pub async fn wait_ready(&self) -> Result<()> {
+        let process = self.process.as_ref().ok_or_else(|| anyhow!("{} has not been started", self.name))?;
+        let deadline = Instant::now() + self.start_within;
+        loop {
+            if let Some(status) = process.exited() {
+                return Err(anyhow!("{} ended with {status} while starting\n{}", self.name, self.tail()));
+            }
+            let Err(reason) = self.ready.probe().await else { return Ok(()) };
+            if Instant::now() > deadline {
+                let waited = self.start_within;
+                return Err(reason.context(format!("{} is not ready after {waited:?}\n{}", self.name, self.tail())));
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.exited().is_none())
+    }
+
+    pub fn pid(&self) -> Option<i32> {
+        self.process.as_ref().map(|process| process.pid().as_raw())
+    }
+
+    /// Waits for its end; forever, if it was never started.
+    pub async fn ended(&self) -> ExitStatus {
+        match &self.process {
+            Some(process) => process.wait().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub async fn stop(&mut self) -> Result<()> {
+        if let Some(process) = self.process.take() {
+            process.stop(self.stop_within).await?;
+        }
+        Ok(())
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&mut self) -> Result<()> {
+        if let Some(process) = self.process.take() {
+            process.kill().await?;
+        }
+        Ok(())
+    }
+
+    pub fn tail(&self) -> String {
+        process::tail(&self.launch.log)
+    }
+}

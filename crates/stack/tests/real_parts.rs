@@ -1,0 +1,124 @@
+//! The parts that are not ours, each for itself: a private PostgreSQL, and Envoy reading the published bootstrap.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use sqlx::{Connection, Executor};
+use stack::envoy::{Envoy, EnvoySettings};
+use stack::postgres::{Binaries, Cluster, ClusterSettings, Database, Group};
+use stack::process::Launch;
+use stack::service::{Ready, Service};
+use stack::{ports, secret, workspace_root};
+
+fn envoy_binary() -> Result<PathBuf> {
+    stack::envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))
+}
+
+async fn cluster(dir: &std::path::Path) -> Result<Cluster> {
+    let binaries = Binaries::find()?.context("PostgreSQL 15 or newer is not installed: apt-get install postgresql")?;
+    let settings = ClusterSettings {
+        dir: dir.join("postgres"),
+        addr: ports::free(),
+        password: secret::password(),
+        durable: false,
+    };
+    Cluster::start(&binaries, settings).await
+}
+
+/// A directory that the account of PostgreSQL can reach: `tempfile` closes its own for others.
+fn open_tempdir() -> Result<tempfile::TempDir> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o711)).tempdir()?)
+}
+
+#[tokio::test]
+async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Result<()> {
+    let dir = open_tempdir()?;
+    let mut cluster = cluster(dir.path()).await?;
+    let server = cluster.server();
+    assert!(server.ensure_database("shop", None).await?);
+    assert!(!server.ensure_database("shop", None).await?, "the second time it is there");
+    let shop = server.database("shop");
+    let before = shop.identity().await?;
+    let mut owner = shop.connect().await?;
+    owner
+        .execute("CREATE ROLE tenantry_admin NOLOGIN; CREATE TABLE goods (name text); INSERT INTO goods VALUES ('a')")
+        .await?;
+
+    cluster.service.kill().await?;
+    assert!(owner.execute("SELECT 1").await.is_err());
+    cluster.restart().await?;
+
+    let mut owner = shop.connect().await?;
+    let goods: i64 = sqlx::query_scalar("SELECT count(*) FROM goods").fetch_one(&mut owner).await?;
+    assert_eq!((goods, shop.identity().await?), (1, before));
+    owner.close().await?;
+
+    assert!(server.ensure_database("shop_copy", Some("shop")).await?);
+    let login = server.database("shop_copy").login(Group::Admin, "first").await?;
+    let renewed = server.database("shop_copy").login(Group::Admin, "second").await?;
+    assert!(Database::from_url(&login)?.connect().await.is_err(), "the first password has been replaced");
+    let mut member = Database::from_url(&renewed)?.connect().await?;
+    assert!(member.execute("SELECT * FROM goods").await.is_err(), "a login has the rights of its group only");
+
+    cluster.service.stop().await?;
+    Ok(())
+}
+
+#[test]
+fn envoy_accepts_the_published_bootstrap() -> Result<()> {
+    let output = Command::new(envoy_binary()?)
+        .args(["--mode", "validate", "-c"])
+        .arg(workspace_root().join("envoy/bootstrap.yaml"))
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "envoy --mode validate refused envoy/bootstrap.yaml:\n{text}");
+    let complaints: Vec<&str> =
+        text.lines().filter(|line| line.contains("[warning]") || line.contains("deprecated")).collect();
+    assert!(complaints.is_empty(), "mend what Envoy warns about in envoy/bootstrap.yaml: {complaints:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_envoy_without_xds_server_runs_and_is_not_ready() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let settings = EnvoySettings {
+        node_id: "edge-alone".to_owned(),
+        gateway: ports::free(),
+        admin: ports::free(),
+        xds: ports::free(),
+        wasm: "/nonexistent.wasm".into(),
+        concurrency: 1,
+    };
+    let mut envoy = Envoy::new(&envoy_binary()?, dir.path(), settings)?;
+    // The module is another crate's: this Envoy does without.
+    let config_file = dir.path().join("edge-alone.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&config_file)?)?;
+    config["bootstrap_extensions"] = json!([]);
+    std::fs::write(&config_file, config.to_string())?;
+
+    envoy.service.launch()?;
+    let version = loop {
+        if let Some(version) = envoy.stat("server.version").await.unwrap_or_default() {
+            break version;
+        }
+        ensure!(envoy.service.is_running(), "Envoy ended:\n{}", envoy.service.tail());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert!(version > 0);
+    assert!(reqwest::get(format!("{}/ready", envoy.admin_url())).await?.status().is_server_error());
+    assert!(envoy.config_dump().await?["configs"].is_array());
+    envoy.service.stop().await
+}
+
+#[tokio::test]
+async fn a_part_that_ends_while_starting_is_reported_with_the_end_of_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let launch = Launch::new("/bin/sh", dir.path().join("part.log")).args(["-c", "echo no such table >&2; exit 3"]);
+    let ready = Ready::Http(format!("http://{}/", ports::free()));
+    let error = Service::new("the part", launch, ready).start().await.unwrap_err().to_string();
+    assert!(error.contains("the part ended with exit status: 3"), "{error}");
+    assert!(error.contains("no such table"), "{error}");
+}

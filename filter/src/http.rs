@@ -63,13 +63,11 @@ impl HttpContext for Exchange {
     }
 }
 
-fn let_go(forward: &Forward) -> Result<Outcome, Status> {
+fn let_go(forward: &Forward<'_>) -> Result<Outcome, Status> {
     let set = |name, value: Option<&str>| hostcalls::set_map_value(MapType::HttpRequestHeaders, name, value);
-    if forward.remove_authorization {
+    if let Some(key) = forward.move_key {
+        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, API_KEY_HEADER, Some(key.0))?;
         set("authorization", None)?;
-    }
-    if forward.remove_api_key {
-        set(API_KEY_HEADER, None)?;
     }
     set(TENANT, Some(&forward.tenant.to_string()))?;
     set(CONSUMER, Some(&forward.consumer.to_string()))?;

@@ -8,7 +8,7 @@ use crate::key::{Digest, KeyRecord};
 use crate::method::Methods;
 use crate::path;
 use crate::refusal::Refusal;
-use crate::request::{Credential, Request};
+use crate::request::{Credential, KeyText, Request};
 use crate::router::RouteMatch;
 use crate::site::Site;
 
@@ -41,16 +41,16 @@ impl HostEntry {
 
 /// What to do with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum Decision<'a> {
     /// Let it go to its route.
-    Forward(Forward),
+    Forward(Forward<'a>),
     /// Answer it here.
     Refuse(Refusal),
 }
 
 /// A request that is let go: who it is from, and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forward {
+pub struct Forward<'a> {
     /// The owner of the site.
     pub tenant: TenantId,
     /// The site.
@@ -61,33 +61,33 @@ pub struct Forward {
     pub consumer: ConsumerId,
     /// The key.
     pub key: KeyId,
-    /// Whether `Authorization` has to be removed: it carried the key, and the site does not want it.
-    pub remove_authorization: bool,
-    /// Whether `X-API-Key` has to be removed, likewise.
-    pub remove_api_key: bool,
+    /// The key, where it has to be moved from `Authorization` to `X-API-Key`: the site does not want it upstream. Envoy's
+    /// route removes `X-API-Key` at the very end. It is not removed here, because a request that makes Envoy load a
+    /// route configuration starts again from the first filter, with its headers as the filters left them.
+    pub move_key: Option<KeyText<'a>>,
 }
 
 /// Decides about a request. `now_ms` is in milliseconds since the Unix epoch.
 ///
 /// The order is part of the contract: a host that no site owns answers 404 whatever the credentials; every failure to
 /// authenticate answers the same 403; and only who has authenticated learns which paths and methods exist.
-pub fn decide(request: &Request<'_>, state: &mut impl State, now_ms: u64) -> Decision {
+pub fn decide<'a>(request: &Request<'a>, state: &mut impl State, now_ms: u64) -> Decision<'a> {
     match try_decide(request, state, now_ms) {
         Ok(forward) => Decision::Forward(forward),
         Err(refusal) => Decision::Refuse(refusal),
     }
 }
 
-fn try_decide(request: &Request<'_>, state: &mut impl State, now_ms: u64) -> Result<Forward, Refusal> {
+fn try_decide<'a>(request: &Request<'a>, state: &mut impl State, now_ms: u64) -> Result<Forward<'a>, Refusal> {
     let name = host::canonical(request.authority).ok_or(Refusal::UnknownHost)?;
     let own_site = match state.host(&name).ok_or(Refusal::UnknownHost)? {
         HostEntry::Site(id) => Some(state.site(id).ok_or(Refusal::UnknownHost)?),
         HostEntry::SharedApi => None,
     };
-    let Credential::Key { digest, in_authorization, in_api_key } = &request.credential else {
+    let Credential::Key(presented) = &request.credential else {
         return Err(Refusal::Forbidden);
     };
-    let key = state.key(digest).filter(|key| !key.expired(now_ms)).ok_or(Refusal::Forbidden)?;
+    let key = state.key(&presented.digest).filter(|key| !key.expired(now_ms)).ok_or(Refusal::Forbidden)?;
     let site = match own_site {
         Some(site) if site.id == key.site => site,
         Some(_) => return Err(Refusal::Forbidden),
@@ -100,8 +100,7 @@ fn try_decide(request: &Request<'_>, state: &mut impl State, now_ms: u64) -> Res
         route,
         consumer: key.consumer,
         key: key.key,
-        remove_authorization: *in_authorization && !site.forward_credentials,
-        remove_api_key: *in_api_key && !site.forward_credentials,
+        move_key: (presented.in_authorization && !site.forward_credentials).then_some(presented.text),
     })
 }
 

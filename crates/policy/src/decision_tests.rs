@@ -71,7 +71,7 @@ fn world() -> World {
     }
 }
 
-fn ask(host: &str, method: &str, path: &str, key: Option<&str>) -> Decision {
+fn ask<'a>(host: &'a str, method: &'a str, path: &'a str, key: Option<&'a str>) -> Decision<'a> {
     let mut headers = vec![(":authority", host), (":method", method), (":path", path)];
     headers.extend(key.map(|key| ("x-api-key", key)));
     let request = Request::read(headers.into_iter().map(|(name, value)| (name, value.as_bytes())));
@@ -80,7 +80,8 @@ fn ask(host: &str, method: &str, path: &str, key: Option<&str>) -> Decision {
 
 #[test]
 fn a_key_on_its_sites_host_is_let_go_with_its_identity() {
-    let Decision::Forward(forward) = ask("One.example:80", "GET", "/v1/orders/7?x=1", Some(key(1).reveal())) else {
+    let one = key(1);
+    let Decision::Forward(forward) = ask("One.example:80", "GET", "/v1/orders/7?x=1", Some(one.reveal())) else {
         panic!("refused");
     };
     let expected = Forward {
@@ -89,24 +90,30 @@ fn a_key_on_its_sites_host_is_let_go_with_its_identity() {
         route: RouteId(uuid(101)),
         consumer: ConsumerId(uuid(1)),
         key: KeyId(uuid(1)),
-        remove_authorization: false,
-        remove_api_key: true,
+        move_key: None,
     };
     assert_eq!(forward, expected);
 }
 
 #[test]
-fn a_site_may_ask_for_the_credential() {
-    let Decision::Forward(forward) = ask("two.example", "GET", "/v1/orders", Some(key(2).reveal())) else {
-        panic!("refused");
-    };
-    assert!(!forward.remove_api_key);
+fn a_bearer_key_is_moved_to_where_envoy_removes_it_unless_the_site_wants_it() {
+    for (number, host) in [(1, "one.example"), (2, "two.example")] {
+        let key = key(number);
+        let bearer = format!("Bearer {}", key.reveal());
+        let headers = [(":authority", host), (":path", "/v1/orders"), (":method", "GET"), ("authorization", &bearer)];
+        let request = Request::read(headers.iter().map(|(name, value)| (*name, value.as_bytes())));
+        let decision = decide(&request, &mut world(), 0);
+        let Decision::Forward(forward) = decision else { panic!("{decision:?}") };
+        let moved = (number == 1).then_some(KeyText(key.reveal().as_bytes()));
+        assert_eq!(forward.move_key, moved, "only site 2 forwards credentials");
+    }
 }
 
 #[test]
 fn on_the_shared_host_the_key_tells_the_site() {
     for number in [1_u8, 3] {
-        let decision = ask("api.example", "GET", "/v1/orders", Some(key(number).reveal()));
+        let key = key(number);
+        let decision = ask("api.example", "GET", "/v1/orders", Some(key.reveal()));
         let Decision::Forward(forward) = decision else { panic!("{number}: {decision:?}") };
         assert_eq!(forward.site, SiteId(uuid(number.into())));
     }
@@ -114,8 +121,9 @@ fn on_the_shared_host_the_key_tells_the_site() {
 
 #[test]
 fn an_unknown_host_is_not_found_whatever_the_credential() {
+    let one = key(1);
     for host in ["other.example", "gone.example", "", "one.example,two.example"] {
-        for key in [None, Some(key(1).reveal()), Some("junk")] {
+        for key in [None, Some(one.reveal()), Some("junk")] {
             assert_eq!(ask(host, "GET", "/v1/orders", key), Decision::Refuse(Refusal::UnknownHost), "{host}");
         }
     }

@@ -1,5 +1,7 @@
 //! What of a request a decision needs, taken from its header map in one pass.
 
+use std::fmt;
+
 use crate::key::{Digest, looks_like_key};
 
 /// The headers that only Tenantry may set. What a client sends under this prefix is removed before anything else.
@@ -20,45 +22,61 @@ pub struct Request<'a> {
     /// The names of the client's headers that have to be removed, each once or more.
     pub reserved: Vec<&'a str>,
     /// What the request presents as its key.
-    pub credential: Credential,
+    pub credential: Credential<'a>,
 }
 
 /// What a request presents as its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Credential {
+pub enum Credential<'a> {
     /// Nothing.
     #[default]
     None,
     /// Something that is no key of ours, or several that differ.
     Unusable,
-    /// The digest of one well-formed key, and where it was.
-    Key {
-        /// The digest under which the key is looked up.
-        digest: Digest,
-        /// Whether it was in `Authorization`.
-        in_authorization: bool,
-        /// Whether it was in `X-API-Key`.
-        in_api_key: bool,
-    },
+    /// One well-formed key.
+    Key(PresentedKey<'a>),
 }
 
-impl Credential {
+/// A well-formed key, and where it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresentedKey<'a> {
+    /// Its text.
+    pub text: KeyText<'a>,
+    /// The digest under which it is looked up.
+    pub digest: Digest,
+    /// Whether it was in `Authorization`.
+    pub in_authorization: bool,
+    /// Whether it was in `X-API-Key`.
+    pub in_api_key: bool,
+}
+
+/// The text of a presented key. Its `Debug` does not show it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyText<'a>(pub &'a [u8]);
+
+impl fmt::Debug for KeyText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyText(redacted)")
+    }
+}
+
+impl<'a> Credential<'a> {
     /// Takes in one more place where a key may be. The same key in two places is one key; two keys are none.
-    fn add(&mut self, text: &[u8], authorization: bool) {
-        let Some(found) = Digest::of_presented(text) else {
-            *self = Self::Unusable;
-            return;
+    fn add(&mut self, text: &'a [u8], authorization: bool) {
+        *self = match (std::mem::take(self), Digest::of_presented(text)) {
+            (Self::None, Some(digest)) => Self::Key(PresentedKey {
+                text: KeyText(text),
+                digest,
+                in_authorization: authorization,
+                in_api_key: !authorization,
+            }),
+            (Self::Key(mut key), Some(digest)) if key.digest == digest => {
+                key.in_authorization |= authorization;
+                key.in_api_key |= !authorization;
+                Self::Key(key)
+            }
+            _ => Self::Unusable,
         };
-        match self {
-            Self::None => {
-                *self = Self::Key { digest: found, in_authorization: authorization, in_api_key: !authorization };
-            }
-            Self::Key { digest, in_authorization, in_api_key } if *digest == found => {
-                *in_authorization |= authorization;
-                *in_api_key |= !authorization;
-            }
-            Self::Key { .. } | Self::Unusable => *self = Self::Unusable,
-        }
     }
 }
 

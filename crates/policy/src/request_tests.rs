@@ -5,13 +5,13 @@ fn key(seed: u8) -> String {
     ApiKey::from_random(Environment::Live, &[seed; 64]).expect("a key").reveal().to_owned()
 }
 
-fn credential(headers: &[(&str, &str)]) -> Credential {
+fn credential<'a>(headers: &[(&'a str, &'a str)]) -> Credential<'a> {
     Request::read(headers.iter().map(|(name, value)| (*name, value.as_bytes()))).credential
 }
 
-fn places(credential: &Credential) -> Option<(bool, bool)> {
+fn places(credential: &Credential<'_>) -> Option<(bool, bool)> {
     match credential {
-        Credential::Key { in_authorization, in_api_key, .. } => Some((*in_authorization, *in_api_key)),
+        Credential::Key(key) => Some((key.in_authorization, key.in_api_key)),
         _ => None,
     }
 }
@@ -25,12 +25,20 @@ fn a_key_is_found_in_either_place() {
 }
 
 #[test]
+fn a_presented_key_does_not_print_itself() {
+    let one = key(1);
+    let shown = format!("{:?}", credential(&[("x-api-key", &one)]));
+    assert!(shown.contains("KeyText(redacted)") && !shown.contains("tnt_"), "{shown}");
+}
+
+#[test]
 fn two_different_keys_are_none() {
     let (one, two, bearer) = (key(1), key(2), format!("Bearer {}", key(2)));
     assert_eq!(credential(&[("x-api-key", &one), ("x-api-key", &two)]), Credential::Unusable);
     assert_eq!(credential(&[("x-api-key", &one), ("authorization", &bearer)]), Credential::Unusable);
     assert_eq!(credential(&[("x-api-key", &one), ("x-api-key", "junk")]), Credential::Unusable);
-    assert_eq!(credential(&[("x-api-key", &format!("{one},{two}"))]), Credential::Unusable);
+    let both = format!("{one},{two}");
+    assert_eq!(credential(&[("x-api-key", &both)]), Credential::Unusable);
 }
 
 #[test]

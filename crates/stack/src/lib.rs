@@ -22,7 +22,7 @@ pub mod secret;
 pub mod service;
 pub mod testing;
 
-//pub use testing::Stack;
+pub use testing::Stack;
 
 use std::path::{Path, PathBuf};
 

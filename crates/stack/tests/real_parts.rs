@@ -3,40 +3,22 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::json;
 use sqlx::{Connection, Executor};
 use stack::envoy::{Envoy, EnvoySettings};
-use stack::postgres::{Binaries, Cluster, ClusterSettings, Database, Group};
+use stack::postgres::{Database, Group};
 use stack::process::Launch;
 use stack::service::{Ready, Service};
-use stack::{ports, secret, workspace_root};
+use stack::{ports, workspace_root};
 
 fn envoy_binary() -> Result<PathBuf> {
     stack::envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))
 }
 
-async fn cluster(dir: &std::path::Path) -> Result<Cluster> {
-    let binaries = Binaries::find()?.context("PostgreSQL 15 or newer is not installed: apt-get install postgresql")?;
-    let settings = ClusterSettings {
-        dir: dir.join("postgres"),
-        addr: ports::free(),
-        password: secret::password(),
-        durable: false,
-    };
-    Cluster::start(&binaries, settings).await
-}
-
-/// A directory that the account of PostgreSQL can reach: `tempfile` closes its own for others.
-fn open_tempdir() -> Result<tempfile::TempDir> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o711)).tempdir()?)
-}
-
 #[tokio::test]
 async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Result<()> {
-    let dir = open_tempdir()?;
-    let mut cluster = cluster(dir.path()).await?;
+    let mut cluster = stack::testing::new_cluster("kill-9").await?;
     let server = cluster.server();
     assert!(server.ensure_database("shop", None).await?);
     assert!(!server.ensure_database("shop", None).await?, "the second time it is there");
@@ -63,8 +45,7 @@ async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Resul
     let mut member = Database::from_url(&renewed)?.connect().await?;
     assert!(member.execute("SELECT * FROM goods").await.is_err(), "a login has the rights of its group only");
 
-    cluster.service.stop().await?;
-    Ok(())
+    cluster.destroy().await
 }
 
 #[test]

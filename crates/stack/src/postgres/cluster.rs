@@ -80,6 +80,13 @@ impl Cluster {
         DatabaseServer::new(superuser(&self.settings), self.settings.password.clone())
     }
 
+    /// Stops the server and removes its data.
+    pub async fn destroy(mut self) -> Result<()> {
+        self.service.stop().await?;
+        let dir = &self.settings.dir;
+        fs::remove_dir_all(dir).with_context(|| format!("removing {}", dir.display()))
+    }
+
     /// Starts it again after [`Service::kill`] or [`Service::stop`], on the same port and data.
     pub async fn restart(&mut self) -> Result<()> {
         let mut attempts = 0;

@@ -1,0 +1,117 @@
+//! Putting a [`Stack`] together, part by part.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::admin_api::AdminApi;
+use crate::build::{self, Artifacts};
+use crate::envoy::{self, Envoy, EnvoySettings};
+use crate::postgres::Group;
+use crate::testing::{Stack, database};
+use crate::{control, ports, secret, workspace_root};
+
+/// A request of a test through the gateway; longer than any timeout that a test sets on an upstream.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone)]
+pub struct Builder {
+    name: String,
+    envoys: usize,
+    own_postgres: bool,
+    start_xds: bool,
+    concurrency: u32,
+}
+
+impl Builder {
+    pub(super) fn new(name: &str) -> Builder {
+        Builder { name: name.to_owned(), envoys: 1, own_postgres: false, start_xds: true, concurrency: 2 }
+    }
+
+    /// How many Envoys; 1 unless told.
+    pub fn envoys(mut self, count: usize) -> Builder {
+        self.envoys = count;
+        self
+    }
+
+    /// A PostgreSQL server for this test alone, so that it may be killed.
+    pub fn own_postgres(mut self) -> Builder {
+        self.own_postgres = true;
+        self
+    }
+
+    /// Leaves xds-server to the test: Envoys start, and are not waited for.
+    pub fn without_xds(mut self) -> Builder {
+        self.start_xds = false;
+        self
+    }
+
+    /// Worker threads of each Envoy; 2 unless told.
+    pub fn concurrency(mut self, workers: u32) -> Builder {
+        self.concurrency = workers;
+        self
+    }
+
+    pub async fn start(self) -> Result<Stack> {
+        let artifacts = Artifacts::from_env()?;
+        let envoy_binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
+        let dir = self.fresh_dir()?;
+        let postgres = match self.own_postgres {
+            true => Some(database::new_cluster(&dir.file_name().unwrap_or_default().to_string_lossy()).await?),
+            false => None,
+        };
+        let server = match &postgres {
+            Some(cluster) => cluster.server(),
+            None => database::shared_server().await?,
+        };
+        let database = database::fresh(&server, &artifacts, &dir.join("migrate.log")).await?;
+
+        let admin_login = database.login(Group::Admin, &secret::password()).await?;
+        let (listen, token_file) = (ports::free(), dir.join("operator-token"));
+        let mut admin = control::admin(&artifacts, &admin_login, listen, &token_file, dir.join("admin.log"));
+        admin.start().await?;
+        let token = fs::read_to_string(&token_file).context("admin has written no operator token")?;
+        let api = AdminApi::new(format!("http://{listen}"), token)?;
+
+        let xds_login = database.login(Group::Xds, &secret::password()).await?;
+        let (grpc, http) = (ports::free(), ports::free());
+        let mut xds = control::xds_server(&artifacts, &xds_login, grpc, http, dir.join("xds-server.log"));
+        if self.start_xds {
+            xds.start().await?;
+        }
+        let mut envoys = Vec::with_capacity(self.envoys);
+        for index in 0..self.envoys {
+            let settings = EnvoySettings {
+                node_id: format!("edge-{index}"),
+                gateway: ports::free(),
+                admin: ports::free(),
+                xds: grpc,
+                wasm: artifacts.wasm.clone(),
+                concurrency: self.concurrency,
+            };
+            let mut envoy = Envoy::new(&envoy_binary, &dir, settings)?;
+            envoy.service.launch()?;
+            envoys.push(envoy);
+        }
+        if self.start_xds {
+            for envoy in &envoys {
+                envoy.service.wait_ready().await?;
+            }
+        }
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
+        let (allowed, finished) = (Vec::new(), false);
+        Ok(Stack { admin, xds, envoys, api, database, postgres, server, http, dir, allowed, finished })
+    }
+
+    fn fresh_dir(&self) -> Result<PathBuf> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = build::target_dir().join("stack").join(format!("{}-{}-{next}", self.name, std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
+        Ok(dir)
+    }
+}

@@ -1,0 +1,34 @@
+//! What a test must not overlook in Envoy's log: a resource that was refused (NACK), a module that failed.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// The levels that a healthy Envoy does not write at.
+const LEVELS: [&str; 3] = ["[warning]", "[error]", "[critical]"];
+
+/// The lines at those levels that contain none of `allowed`.
+pub(super) fn complaints(log: &Path, allowed: &[String]) -> Result<Vec<String>> {
+    let bytes = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let complaint = |line: &&str| {
+        LEVELS.iter().any(|level| line.contains(level)) && !allowed.iter().any(|part| line.contains(part.as_str()))
+    };
+    Ok(text.lines().filter(complaint).map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complaints;
+
+    #[test]
+    fn a_nack_is_a_complaint_until_it_is_allowed() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("envoy.log");
+        let nack = "[2026-01-01 00:00:00.000][1][warning][config] [x.cc:1] delta config for type.googleapis.com/envoy.config.listener.v3.Listener rejected: no";
+        std::fs::write(&log, format!("[..][1][info][main] starting\n{nack}\n")).unwrap();
+        assert_eq!(complaints(&log, &[]).unwrap(), [nack]);
+        assert!(complaints(&log, &["rejected".to_owned()]).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,10 @@
+//! Tenantry's xDS server: reads the desired state from PostgreSQL and serves it to Envoys and to the filters in them, by
+//! delta ADS.
+//!
+//! [`follow`] keeps a [`snapshot`] equal to the database; [`translate`] makes its resources; [`ads`] decides, for each
+//! stream, what to send next; [`grpc`] moves the messages.
+
+pub mod node;
+pub mod resource;
+pub mod snapshot;
+pub mod translate;

@@ -1,0 +1,141 @@
+//! What an Envoy says about itself in its first request, and what this server takes from it.
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+use xds_api::pb::envoy::config::core::v3::Node;
+use xds_api::pb::google::protobuf::{Struct, value::Kind};
+
+/// One client of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// `node.id`: one Envoy process.
+    pub id: String,
+    /// `node.cluster`: the cell.
+    pub cell: String,
+    /// What its listener is like.
+    pub edge: EdgeSettings,
+}
+
+/// Settings of one Envoy, from `node.metadata.tenantry`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeSettings {
+    /// `http.address`: where API clients connect. Default: 0.0.0.0.
+    pub http_address: IpAddr,
+    /// `http.port`. Default: 10080.
+    pub http_port: u16,
+    /// `filter.path`: the wasm module in the Envoy's file system. Default: /etc/tenantry/tenantry_filter.wasm.
+    pub filter_path: String,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> Self {
+        Self {
+            http_address: IpAddr::from([0, 0, 0, 0]),
+            http_port: 10080,
+            filter_path: "/etc/tenantry/tenantry_filter.wasm".to_owned(),
+        }
+    }
+}
+
+/// A setting in the Node metadata that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("node.metadata.tenantry.{field} has to be {expected}; correct it in the bootstrap of node `{node}`")]
+pub struct NodeError {
+    /// The node's id.
+    pub node: String,
+    /// Which setting.
+    pub field: &'static str,
+    /// What it should be.
+    pub expected: &'static str,
+}
+
+impl Client {
+    /// Reads a Node. What is absent has its default; what is there has to be right.
+    pub fn read(node: &Node) -> Result<Self, NodeError> {
+        let error = |field, expected| NodeError { node: node.id.clone(), field, expected };
+        let mut edge = EdgeSettings::default();
+        let tenantry = node.metadata.as_ref().and_then(|metadata| object(metadata, "tenantry"));
+        let http = tenantry.and_then(|tenantry| object(tenantry, "http"));
+        if let Some(address) = http.and_then(|http| field(http, "address")) {
+            let text = if let Kind::StringValue(text) = address { text.parse().ok() } else { None };
+            edge.http_address = text.ok_or_else(|| error("http.address", "an IP address"))?;
+        }
+        if let Some(port) = http.and_then(|http| field(http, "port")) {
+            edge.http_port = port_of(port).ok_or_else(|| error("http.port", "a number from 1 to 65535"))?;
+        }
+        let filter = tenantry.and_then(|tenantry| object(tenantry, "filter"));
+        if let Some(path) = filter.and_then(|filter| field(filter, "path")) {
+            edge.filter_path = match path {
+                Kind::StringValue(path) if !path.is_empty() => path.clone(),
+                _ => return Err(error("filter.path", "the path of a file")),
+            };
+        }
+        Ok(Self { id: node.id.clone(), cell: node.cluster.clone(), edge })
+    }
+}
+
+fn field<'a>(object: &'a Struct, name: &str) -> Option<&'a Kind> {
+    object.fields.get(name)?.kind.as_ref()
+}
+
+fn object<'a>(parent: &'a Struct, name: &str) -> Option<&'a Struct> {
+    match field(parent, name) {
+        Some(Kind::StructValue(object)) => Some(object),
+        _ => None,
+    }
+}
+
+/// A port is a number, or a text of one: templates often leave quotes around it.
+fn port_of(value: &Kind) -> Option<u16> {
+    let text = match value {
+        Kind::NumberValue(number) => number.to_string(),
+        Kind::StringValue(text) => text.clone(),
+        _ => return None,
+    };
+    text.parse().ok().filter(|port| *port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use xds_api::pb::google::protobuf::Value;
+
+    use super::*;
+
+    fn object(fields: impl IntoIterator<Item = (&'static str, Kind)>) -> Struct {
+        let fields = fields.into_iter().map(|(name, kind)| (name.to_owned(), Value { kind: Some(kind) }));
+        Struct { fields: fields.collect::<HashMap<_, _>>() }
+    }
+
+    fn node(http: Struct) -> Node {
+        let tenantry = object([("http", Kind::StructValue(http))]);
+        let metadata = object([("tenantry", Kind::StructValue(tenantry))]);
+        Node { id: "edge-1".to_owned(), metadata: Some(metadata), ..Default::default() }
+    }
+
+    #[test]
+    fn what_is_absent_has_its_default() {
+        let client = Client::read(&Node { id: "edge-1".to_owned(), ..Default::default() }).unwrap();
+        assert_eq!(client.edge, EdgeSettings::default());
+    }
+
+    #[test]
+    fn address_and_port_are_taken_from_the_metadata() {
+        let http = object([
+            ("address", Kind::StringValue("127.0.0.1".to_owned())),
+            ("port", Kind::NumberValue(8080.0)),
+        ]);
+        let edge = Client::read(&node(http)).unwrap().edge;
+        assert_eq!((edge.http_address, edge.http_port), (IpAddr::from([127, 0, 0, 1]), 8080));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        for port in [Kind::NumberValue(0.0), Kind::NumberValue(70_000.0), Kind::StringValue("http".to_owned())] {
+            let error = Client::read(&node(object([("port", port)]))).unwrap_err();
+            assert_eq!((error.node.as_str(), error.field), ("edge-1", "http.port"));
+        }
+    }
+}

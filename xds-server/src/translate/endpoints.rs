@@ -1,0 +1,91 @@
+//! ClusterLoadAssignments, and whether an upstream's addresses need DNS.
+
+use std::net::IpAddr;
+
+use policy::desired::{DesiredEndpoint, DesiredUpstream};
+use xds_api::pb::envoy::config::core::v3::{Address, SocketAddress, address, socket_address};
+use xds_api::pb::envoy::config::endpoint::v3::{
+    ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
+};
+
+use super::error::TranslateError;
+use super::protobuf::uint;
+
+/// The longest DNS name (RFC 1035 section 2.3.4, without the root's dot), and the longest label of one.
+const MAX_NAME_LEN: usize = 253;
+const MAX_LABEL_LEN: usize = 63;
+
+/// Whether any endpoint is a DNS name, so that Envoy itself has to resolve the cluster.
+pub(super) fn need_dns(upstream: &DesiredUpstream) -> bool {
+    upstream.endpoints.iter().any(|endpoint| !is_ip(&endpoint.address))
+}
+
+/// The endpoints of an upstream under the name of its cluster, in a fixed order, each once.
+pub(super) fn assignment(cluster: &str, upstream: &DesiredUpstream) -> Result<ClusterLoadAssignment, TranslateError> {
+    let mut endpoints = upstream.endpoints.clone();
+    endpoints.sort();
+    endpoints.dedup_by(|a, b| (&a.address, a.port) == (&b.address, b.port));
+    let lb_endpoints: Vec<_> =
+        endpoints.iter().map(|endpoint| lb_endpoint(upstream, endpoint)).collect::<Result<_, _>>()?;
+    let group = LocalityLbEndpoints { lb_endpoints, ..Default::default() };
+    let endpoints = if group.lb_endpoints.is_empty() { Vec::new() } else { vec![group] };
+    Ok(ClusterLoadAssignment { cluster_name: cluster.to_owned(), endpoints, ..Default::default() })
+}
+
+fn lb_endpoint(upstream: &DesiredUpstream, endpoint: &DesiredEndpoint) -> Result<LbEndpoint, TranslateError> {
+    let address = endpoint.address.as_str();
+    if !is_ip(address) && !is_dns_name(address) {
+        return Err(TranslateError::EndpointAddress { upstream: upstream.id, address: address.to_owned() });
+    }
+    for (field, value) in [("port", u32::from(endpoint.port)), ("weight", endpoint.weight)] {
+        if value == 0 {
+            return Err(TranslateError::EndpointZero { upstream: upstream.id, field });
+        }
+    }
+    let host = Endpoint { address: Some(socket(address, endpoint.port)), ..Default::default() };
+    Ok(LbEndpoint {
+        load_balancing_weight: uint(endpoint.weight),
+        host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(host)),
+        ..Default::default()
+    })
+}
+
+/// A TCP address.
+pub(super) fn socket(address: &str, port: u16) -> Address {
+    Address {
+        address: Some(address::Address::SocketAddress(SocketAddress {
+            address: address.to_owned(),
+            port_specifier: Some(socket_address::PortSpecifier::PortValue(port.into())),
+            ..Default::default()
+        })),
+    }
+}
+
+fn is_ip(address: &str) -> bool {
+    address.parse::<IpAddr>().is_ok()
+}
+
+/// Letters, digits, hyphens and underscores in labels; a root's dot may end it.
+fn is_dns_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        (1..=MAX_LABEL_LEN).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    name.len() <= MAX_NAME_LEN && name.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dns_name_has_labels_of_letters_digits_hyphens_and_underscores() {
+        for name in ["localhost", "a.b", "a-b.c_d.", "1.2.3", "xn--bcher-kva.example"] {
+            assert!(is_dns_name(name), "{name}");
+        }
+        for name in ["", ".", "a..b", "a b", "b\u{fc}cher", "a/b", "[::1]", &"a".repeat(64)] {
+            assert!(!is_dns_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Why a site cannot be translated.
+
+use policy::id::{RouteId, UpstreamId};
+use thiserror::Error;
+
+/// What is wrong with a desired site. Each names the object, so that its owner can be told.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TranslateError {
+    /// A route leads to an upstream that the site does not have.
+    #[error("route {route} leads to upstream {upstream}, which the site does not have")]
+    UnknownUpstream {
+        /// The route.
+        route: RouteId,
+        /// What it leads to.
+        upstream: UpstreamId,
+    },
+    /// An endpoint's address is neither an IP address nor a DNS name.
+    #[error("upstream {upstream} has an endpoint with the address `{address}`, neither an IP address nor a DNS name")]
+    EndpointAddress {
+        /// The upstream.
+        upstream: UpstreamId,
+        /// What was given.
+        address: String,
+    },
+    /// An endpoint's port or weight is zero.
+    #[error("upstream {upstream} has an endpoint with a {field} of 0")]
+    EndpointZero {
+        /// The upstream.
+        upstream: UpstreamId,
+        /// `port` or `weight`.
+        field: &'static str,
+    },
+    /// A timeout is zero, which Envoy would take for none at all.
+    #[error("upstream {upstream} has a {field} of 0")]
+    NoTimeout {
+        /// The upstream.
+        upstream: UpstreamId,
+        /// `connect_timeout_ms` or `request_timeout_ms`.
+        field: &'static str,
+    },
+}

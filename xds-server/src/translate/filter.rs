@@ -1,0 +1,53 @@
+//! The wasm filter's configuration, as an ECDS resource and as the default that holds until that arrives.
+
+use envoy_types::pb::envoy::config::core::v3::{AsyncDataSource, DataSource, async_data_source, data_source};
+use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
+use envoy_types::pb::envoy::extensions::wasm::v3::{FailurePolicy, PluginConfig, VmConfig, plugin_config};
+use envoy_types::pb::google::protobuf::{Any, StringValue};
+use prost::Message as _;
+use xds_api::pb::google::protobuf::Any as XdsAny;
+
+use super::protobuf::{extension, pack_as};
+use super::{Named, ResourceType};
+use crate::node::EdgeSettings;
+
+/// The name of the ECDS resource, and of the HTTP filter that asks for it.
+pub const FILTER_NAME: &str = "tenantry-filter";
+
+/// Shared data is keyed by this: the filter and the singleton that mirrors the pushed state have to have the same one.
+const VM_ID: &str = "tenantry";
+
+/// The type URL without its host.
+pub(super) const WASM_TYPE: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+
+/// The filter's ECDS resource.
+pub fn extension_config(edge: &EdgeSettings) -> Named {
+    Named::of(ResourceType::ExtensionConfig, FILTER_NAME, &extension(FILTER_NAME, wasm(edge)))
+}
+
+/// The configuration of the HTTP filter. If the module fails, it is loaded again, and requests are refused meanwhile.
+pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
+    let code = DataSource {
+        specifier: Some(data_source::Specifier::Filename(edge.filter_path.clone())),
+        watched_directory: None,
+    };
+    let vm = VmConfig {
+        vm_id: VM_ID.to_owned(),
+        runtime: "envoy.wasm.runtime.v8".to_owned(),
+        code: Some(AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(code)) }),
+        ..Default::default()
+    };
+    let configuration = StringValue { value: r#"{"role":"filter"}"#.to_owned() };
+    let plugin = PluginConfig {
+        name: FILTER_NAME.to_owned(),
+        root_id: "tenantry".to_owned(),
+        configuration: Some(Any {
+            type_url: "type.googleapis.com/google.protobuf.StringValue".to_owned(),
+            value: configuration.encode_to_vec(),
+        }),
+        failure_policy: FailurePolicy::FailReload.into(),
+        vm: Some(plugin_config::Vm::VmConfig(vm)),
+        ..Default::default()
+    };
+    pack_as(WASM_TYPE, &Wasm { config: Some(plugin) })
+}

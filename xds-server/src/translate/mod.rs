@@ -1,0 +1,82 @@
+//! Desired state to xDS resources: pure and deterministic. The same desired state, in whatever order its lists are, gives
+//! the same bytes; golden files under `tests/golden` show them.
+//!
+//! Architecture invariant: nothing here reads a clock, a file, the network or the database, and no `map` field of a message
+//! with more than one entry is encoded from a hash map ([`ordered`]).
+
+mod access_log;
+mod cluster;
+mod endpoints;
+mod error;
+mod filter;
+mod http_manager;
+mod listener;
+mod local_reply;
+mod ordered;
+mod problem;
+mod protobuf;
+mod route;
+
+use policy::desired::{DesiredBucket, DesiredSite};
+use policy::key::bucket_name;
+use policy::wire::{Host, KeyBucket, SYNC_NAME, SitePolicy, Sync};
+use xds_api::pb::envoy::config::route::v3::{ScopedRouteConfiguration, scoped_route_configuration as scoped};
+
+pub use error::TranslateError;
+pub use filter::{FILTER_NAME, extension_config};
+pub use listener::{LISTENER_NAME, listener};
+
+use crate::resource::{Named, ResourceType, route_name};
+
+/// All resources of one site, for Envoy and for the filter.
+///
+/// # Errors
+/// What Envoy would refuse, or what refers to something that is not there: the site then keeps what it had.
+pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
+    let site = desired.site;
+    let mut resources = Vec::with_capacity(3 + 2 * desired.upstreams.len() + desired.hostnames.len());
+    for upstream in &desired.upstreams {
+        resources.extend(cluster::resources(site, upstream)?);
+    }
+    resources.push(Named::of(ResourceType::ScopedRoute, site.to_string(), &scope(desired)));
+    resources.push(Named::of(ResourceType::Route, route_name(site), &route::configuration(desired)?));
+    resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &SitePolicy::from(desired)));
+    for hostname in &desired.hostnames {
+        resources.push(Named::of(ResourceType::Host, hostname, &Host::of_site(site)));
+    }
+    resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    Ok(resources)
+}
+
+/// The resource of one bucket of keys; none if the bucket is empty.
+pub fn bucket(desired: &DesiredBucket) -> Option<Named> {
+    let name = bucket_name(desired.bucket);
+    (!desired.keys.is_empty()).then(|| Named::of(ResourceType::KeyBucket, name, &KeyBucket::from(desired)))
+}
+
+/// The resources that belong to no tenant: the shared API host, and the mark of a complete sync.
+pub fn platform(base_domain: &str) -> Vec<Named> {
+    vec![
+        Named::of(ResourceType::Host, format!("api.{base_domain}"), &Host::shared()),
+        Named::of(ResourceType::Sync, SYNC_NAME, &Sync {}),
+    ]
+}
+
+/// The answer to a subscription to the routes of a site that does not exist: 404 for every request. Envoy would wait for
+/// a missing RouteConfiguration, and hold the requests meanwhile.
+pub fn no_such_site(name: &str) -> Named {
+    Named::of(ResourceType::Route, name, &route::no_such_site(name))
+}
+
+/// The scope of a site: its routes are loaded when the first request for it arrives.
+fn scope(desired: &DesiredSite) -> ScopedRouteConfiguration {
+    let fragment =
+        scoped::key::Fragment { r#type: Some(scoped::key::fragment::Type::StringKey(desired.site.to_string())) };
+    ScopedRouteConfiguration {
+        on_demand: true,
+        name: desired.site.to_string(),
+        route_configuration_name: route_name(desired.site),
+        route_configuration: None,
+        key: Some(scoped::Key { fragments: vec![fragment] }),
+    }
+}

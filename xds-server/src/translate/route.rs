@@ -1,0 +1,99 @@
+//! RouteConfigurations: one per site, one VirtualHost, and in it a map from the route that the filter chose to its action.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use policy::desired::{DesiredRoute, DesiredSite, DesiredUpstream};
+use policy::id::UpstreamId;
+use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
+use xds_api::pb::envoy::r#type::matcher::v3::{
+    HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher, regex_matcher,
+};
+
+use super::cluster;
+use super::error::TranslateError;
+use super::ordered::{MatchMap, Matcher, MatcherTree, OnMatch, RouteConfiguration, VirtualHost};
+use super::problem::{Problem, any_path};
+use super::protobuf::{duration, extension, pack, uint};
+use crate::resource::route_name;
+
+/// The request header in which the filter says which route it chose.
+const ROUTE_HEADER: &str = "x-tenantry-route";
+
+/// Only what cannot have reached the upstream is tried again, so that no request is ever done twice.
+const RETRY_ON: &str = "reset-before-request,connect-failure,refused-stream";
+
+/// The filter knows a route that this Envoy has not got yet, or that it has lost already: for milliseconds.
+const NOT_YET: Problem =
+    Problem { status: 503, title: "Service Unavailable", detail: "The route is being updated; try again." };
+
+const NO_SITE: Problem = Problem { status: 404, title: "Not Found", detail: "There is no API at this host." };
+
+/// The routes of a site.
+pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration, TranslateError> {
+    let upstreams: BTreeMap<_, _> = desired.upstreams.iter().map(|upstream| (upstream.id, upstream)).collect();
+    let mut map = BTreeMap::new();
+    for route in &desired.routes {
+        map.insert(route.id.to_string(), action(&envoy_route(desired, route, &upstreams)?));
+    }
+    // Envoy refuses a tree with an empty map.
+    let matcher_tree = (!map.is_empty()).then(|| MatcherTree {
+        input: Some(extension("route", pack(&HttpRequestHeaderMatchInput { header_name: ROUTE_HEADER.to_owned() }))),
+        exact_match_map: Some(MatchMap { map }),
+    });
+    let on_no_match = Some(action(&NOT_YET.route(&[("retry-after", "1")])));
+    Ok(one_virtual_host(route_name(desired.site), Matcher { matcher_tree, on_no_match }))
+}
+
+/// What answers for a site that does not exist.
+pub(super) fn no_such_site(name: &str) -> RouteConfiguration {
+    let matcher = Matcher { matcher_tree: None, on_no_match: Some(action(&NO_SITE.route(&[]))) };
+    one_virtual_host(name.to_owned(), matcher)
+}
+
+fn one_virtual_host(name: String, matcher: Matcher) -> RouteConfiguration {
+    let host = VirtualHost { name: name.clone(), domains: vec!["*".to_owned()], matcher: Some(matcher) };
+    RouteConfiguration { name, virtual_hosts: vec![host] }
+}
+
+fn action(route: &Route) -> OnMatch {
+    OnMatch { action: Some(extension("route", pack(route))) }
+}
+
+fn envoy_route(
+    site: &DesiredSite,
+    route: &DesiredRoute,
+    upstreams: &BTreeMap<UpstreamId, &DesiredUpstream>,
+) -> Result<Route, TranslateError> {
+    let unknown = TranslateError::UnknownUpstream { route: route.id, upstream: route.upstream };
+    let upstream = upstreams.get(&route.upstream).ok_or(unknown)?;
+    let retry_policy =
+        RetryPolicy { retry_on: RETRY_ON.to_owned(), num_retries: uint(1), ..Default::default() };
+    let action = RouteAction {
+        cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(cluster::name(site.site, upstream.id))),
+        timeout: duration(Duration::from_millis(upstream.request_timeout_ms.into())),
+        retry_policy: Some(retry_policy),
+        regex_rewrite: if route.strip_prefix { strip(&route.prefix) } else { None },
+        ..Default::default()
+    };
+    Ok(Route {
+        name: route.id.to_string(),
+        r#match: Some(any_path()),
+        action: Some(route::Action::Route(action)),
+        ..Default::default()
+    })
+}
+
+/// Takes the prefix off a path: `/base/v1`, `/base/v1/` and `/base/v1/x` become `/`, `/` and `/x`.
+///
+/// The filter has matched the prefix already, in canonical form, while Envoy may still see an encoded one (`/%62ase/v1/x`).
+/// So the prefix is taken off by its number of segments, which the encoding cannot change, and not by its text; what
+/// follows it is not looked at, and reaches the upstream byte for byte.
+fn strip(prefix: &str) -> Option<RegexMatchAndSubstitute> {
+    let segments = prefix.split('/').filter(|segment| !segment.is_empty()).count();
+    let regex = RegexMatcher {
+        regex: format!("^(?:/[^/]+){{{segments}}}/?"),
+        engine_type: Some(regex_matcher::EngineType::GoogleRe2(regex_matcher::GoogleRe2::default())),
+    };
+    (segments > 0).then(|| RegexMatchAndSubstitute { pattern: Some(regex), substitution: "/".to_owned() })
+}

@@ -1,1 +1,76 @@
-fn main() {}
+//! `cargo xtask <command>`: everything that one does with this repository beyond `cargo build`.
+
+mod down;
+mod golden;
+mod prerequisites;
+mod sqlx_data;
+mod test;
+mod up;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Runs, tests and maintains Tenantry")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Brings up a working gateway with two demo tenants, and keeps it running
+    Up(up::UpArgs),
+    /// Stops what `up` has started
+    Down,
+    /// Builds everything and runs all tests on a PostgreSQL server of their own
+    Test {
+        /// Passed on to `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Regenerates `.sqlx`, the descriptions of the checked queries
+    Sqlx {
+        /// Changes nothing; fails if `.sqlx` is not what the queries and migrations say
+        #[arg(long)]
+        check: bool,
+    },
+    /// Regenerates the golden files of the xDS translation
+    Golden,
+    /// Runs upstreams that answer with the request: what `up` starts as the demo's upstreams
+    #[command(hide = true)]
+    Echo {
+        /// `<name>=<address>`
+        #[arg(long, required = true, value_parser = named_address)]
+        listen: Vec<(String, SocketAddr)>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Up(args) => up::run(&args),
+        Command::Down => down::run(),
+        Command::Test { args } => test::run(&args),
+        Command::Sqlx { check } => sqlx_data::run(check),
+        Command::Golden => golden::run(),
+        Command::Echo { listen } => stack::echo::run_forever(&listen).map(|never| match never {}),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn named_address(text: &str) -> Result<(String, SocketAddr)> {
+    let (name, addr) = text.split_once('=').context("want <name>=<address>")?;
+    Ok((name.to_owned(), addr.parse()?))
+}
+
+/// The runtime of the commands that start parts.
+fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(future)
+}

@@ -99,6 +99,11 @@ impl Service {
         self.process.as_ref().is_some_and(|process| process.exited().is_none())
     }
 
+    /// How it ended; `None` while it runs, or if it was never started.
+    pub fn exited(&self) -> Option<ExitStatus> {
+        self.process.as_ref()?.exited()
+    }
+
     pub fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|process| process.pid().as_raw())
     }

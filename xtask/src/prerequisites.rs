@@ -1,0 +1,57 @@
+//! What has to be there before anything can be built or started. What is missing is got, and said.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use stack::postgres::{Binaries, MIN_MAJOR};
+use stack::{build, envoy, workspace_root};
+
+/// Debian's packaging makes a server on port 5432 and starts it, unless this file says otherwise.
+const CREATECLUSTER_CONF: &str = "/etc/postgresql-common/createcluster.conf";
+
+/// The Rust target of the module, and Envoy; answers Envoy's path.
+pub(crate) fn ensure_wasm_target_and_envoy() -> Result<PathBuf> {
+    build::ensure_wasm_target()?;
+    envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))
+}
+
+/// PostgreSQL's programs, installed with apt where this program may do that.
+pub(crate) fn ensure_postgres() -> Result<Binaries> {
+    if let Some(found) = Binaries::find()? {
+        return Ok(found);
+    }
+    let advice = format!(
+        "PostgreSQL {MIN_MAJOR} or newer is needed. Install it (on Debian: sudo apt-get install postgresql), or set \
+         DATABASE_URL to a database that `up` may migrate"
+    );
+    ensure!(nix::unistd::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists(), advice);
+    apt_install().context(advice.clone())?;
+    Binaries::find()?.context(advice)
+}
+
+fn apt_install() -> Result<()> {
+    eprintln!("Getting PostgreSQL: apt-get install postgresql (without a system server on port 5432)");
+    // The file belongs to postgresql-common: it is changed between the two installations, as PostgreSQL's own
+    // container image does it.
+    if apt(&["install", "--yes", "postgresql-common"]).is_err() {
+        apt(&["update"])?;
+        apt(&["install", "--yes", "postgresql-common"])?;
+    }
+    let settings = fs::read_to_string(CREATECLUSTER_CONF).unwrap_or_default();
+    let set = |line: &str| line.trim_start().starts_with("create_main_cluster");
+    if !settings.lines().any(set) {
+        fs::write(CREATECLUSTER_CONF, format!("{settings}\ncreate_main_cluster = false\n"))
+            .with_context(|| format!("writing {CREATECLUSTER_CONF}"))?;
+    }
+    apt(&["install", "--yes", "postgresql"])
+}
+
+fn apt(args: &[&str]) -> Result<()> {
+    let status = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").status()?;
+    if !status.success() {
+        bail!("`apt-get {}` ended with {status}", args.join(" "));
+    }
+    Ok(())
+}

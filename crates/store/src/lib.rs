@@ -1,1 +1,34 @@
+//! All SQL of Tenantry.
+//!
+//! One way in for writers: [`Store::tenant`] begins a transaction that sees the rows of one tenant, [`Store::platform`] one
+//! that sees the registry of tenants. Every change made through either leaves its audit row and its change-log rows, which
+//! `commit` writes in the right order. [`Reader`] is the way in for xds-server: read-only, of all tenants, in snapshots.
+//!
+//! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row security stops a
+//! forgotten condition, not injected SQL; so there is no SQL that is put together at run time, here or elsewhere.
 
+pub mod api;
+pub mod audit;
+pub mod change;
+pub mod consumer;
+pub mod desired;
+mod error;
+pub mod hostname;
+pub mod idempotency;
+pub mod key;
+pub mod operator_token;
+mod page;
+mod pool;
+mod reader;
+pub mod route;
+pub mod site;
+pub mod tenant;
+mod tx;
+pub mod upstream;
+pub mod version;
+
+pub use error::StoreError;
+pub use page::Page;
+pub use pool::{Store, migrate};
+pub use reader::{Reader, SnapshotTx};
+pub use tx::{Actor, ActorKind, PlatformTx, ScopedTx, TenantTx};

@@ -1,0 +1,155 @@
+//! The change log: what xds-server has to read again.
+
+use std::time::Duration;
+
+use policy::id::{SiteId, TenantId};
+use sqlx::PgConnection;
+use sqlx::postgres::PgListener;
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::reader::{Reader, SnapshotTx};
+use crate::tx::PlatformTx;
+
+/// The channel that is notified after each commit that changed something. The payload is only a hint.
+pub const CHANNEL: &str = "tenantry_changes";
+/// The advisory lock of the writers: "tenantry" in ASCII, so that no other lock has this number by chance.
+const WRITERS_LOCK: i64 = i64::from_be_bytes(*b"tenantry");
+
+/// Something that has to be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// The site, as a whole. If it is not there any more it was removed.
+    Site(SiteId),
+    /// The bucket of keys.
+    Keys(u16),
+}
+
+/// An entry of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Its place in the order of commits. Numbers may be missing.
+    pub seq: i64,
+    /// Whose change it was.
+    pub tenant: TenantId,
+    /// What has to be read again.
+    pub change: Change,
+}
+
+/// Waits for notifications. It connects again by itself; what it missed meanwhile is in the log.
+#[derive(Debug)]
+pub struct Listener(PgListener);
+
+impl Listener {
+    /// Waits until something may have changed: a notification came, or the connection was lost and made again.
+    ///
+    /// # Errors
+    /// When PostgreSQL cannot be reached. Wait a moment, and call it again.
+    pub async fn wait(&mut self) -> Result<(), StoreError> {
+        self.0.try_recv().await?;
+        // One reading of the log answers all notifications that have arrived.
+        while self.0.next_buffered().is_some() {}
+        Ok(())
+    }
+}
+
+/// Listens for changes, on a connection of its own.
+pub async fn listen(reader: &Reader) -> Result<Listener, StoreError> {
+    let mut listener = PgListener::connect_with(&reader.pool).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(Listener(listener))
+}
+
+impl SnapshotTx {
+    /// The highest number of the log, pruned or not; 0 before the first change.
+    pub async fn head_seq(&mut self) -> Result<i64, StoreError> {
+        let head = sqlx::query_scalar!(
+            r#"SELECT coalesce((SELECT max(seq) FROM change_log), (SELECT pruned_through FROM change_log_floor), 0) AS "head!""#
+        )
+        .fetch_one(self.conn())
+        .await?;
+        Ok(head)
+    }
+
+    /// The changes that follow `seq`, in the order of commits.
+    ///
+    /// # Errors
+    /// [`StoreError::ChangesLost`] if the log was pruned beyond `seq`, or if it has not come so far: the database was put
+    /// back to an older state.
+    pub async fn changes_since(&mut self, seq: i64, limit: u32) -> Result<Vec<Logged>, StoreError> {
+        let floor = sqlx::query_scalar!("SELECT pruned_through FROM change_log_floor").fetch_one(self.conn()).await?;
+        if seq < floor || seq > self.head_seq().await? {
+            return Err(StoreError::ChangesLost { seq });
+        }
+        let rows = sqlx::query!(
+            "SELECT seq, tenant_id, site_id, bucket FROM change_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+            seq,
+            i64::from(limit)
+        )
+        .fetch_all(self.conn())
+        .await?;
+        let logged = rows.into_iter().filter_map(|row| {
+            let change = match (row.site_id, row.bucket.and_then(|bucket| u16::try_from(bucket).ok())) {
+                (Some(site), _) => Change::Site(SiteId(site)),
+                (None, Some(bucket)) => Change::Keys(bucket),
+                // A CHECK of the table rules this out.
+                (None, None) => return None,
+            };
+            Some(Logged { seq: row.seq, tenant: TenantId(row.tenant_id), change })
+        });
+        Ok(logged.collect())
+    }
+}
+
+/// Removes entries older than `age`, but for what follows the youngest of them in the log. Returns how many.
+///
+/// A reader that has not come so far gets [`StoreError::ChangesLost`] and reads everything; keep an hour at least, so that a
+/// restart does not cost that.
+pub async fn prune(tx: &mut PlatformTx, age: Duration) -> Result<u64, StoreError> {
+    let through = sqlx::query_scalar!(
+        "SELECT max(seq) FROM change_log WHERE at < clock_timestamp() - make_interval(secs => $1)",
+        age.as_secs_f64()
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let Some(through) = through else { return Ok(0) };
+    sqlx::query!("UPDATE change_log_floor SET pruned_through = greatest(pruned_through, $1)", through)
+        .execute(tx.conn())
+        .await?;
+    let pruned = sqlx::query!("DELETE FROM change_log WHERE seq <= $1", through).execute(tx.conn()).await?;
+    Ok(pruned.rows_affected())
+}
+
+/// Makes the order of sequence numbers that of commits: until this transaction ends, no other writes to the log.
+pub(crate) async fn lock(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", WRITERS_LOCK).execute(conn).await?;
+    Ok(())
+}
+
+/// Appends the changes of a tenant, and wakes the readers once the transaction has committed.
+pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[Change]) -> Result<(), StoreError> {
+    let split = |change: &Change| match *change {
+        Change::Site(site) => ("site".to_owned(), Some(Uuid::from(site)), None),
+        Change::Keys(bucket) => ("keys".to_owned(), None, Some(i32::from(bucket))),
+    };
+    let kinds: Vec<String> = changes.iter().map(|change| split(change).0).collect();
+    let sites: Vec<Option<Uuid>> = changes.iter().map(|change| split(change).1).collect();
+    let buckets: Vec<Option<i32>> = changes.iter().map(|change| split(change).2).collect();
+    sqlx::query!(
+        "WITH written AS (
+             INSERT INTO change_log (tenant_id, kind, site_id, bucket)
+             SELECT $1, kind, site_id, bucket
+             FROM unnest($2::text[], $3::uuid[], $4::int[]) AS change (kind, site_id, bucket)
+             RETURNING seq
+         )
+         SELECT pg_notify($5, max(seq)::text) FROM written",
+        Uuid::from(tenant),
+        &kinds,
+        sites.as_slice() as &[Option<Uuid>],
+        buckets.as_slice() as &[Option<i32>],
+        CHANNEL
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! The scoped transactions, and the order of what a commit writes.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use policy::id::{SiteId, TenantId};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::audit::{self, Entry};
+use crate::change::{self, Change};
+
+/// Who asks for a change, for the audit log.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// What kind of actor it is.
+    pub kind: ActorKind,
+    /// The operator token's id; nil for the system.
+    pub id: Uuid,
+    /// The request that asked, 200 characters at most.
+    pub request_id: String,
+    /// Where the request came from.
+    pub source: Option<IpAddr>,
+}
+
+impl Actor {
+    /// The program itself, as in its first start.
+    pub fn system(request_id: impl Into<String>) -> Self {
+        Self { kind: ActorKind::System, id: Uuid::nil(), request_id: request_id.into(), source: None }
+    }
+}
+
+/// The kinds of actors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    /// Somebody with an operator token.
+    Operator,
+    /// The program itself.
+    System,
+}
+
+impl ActorKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+}
+
+/// A transaction and what it has to leave behind. Public only as far as the sealed trait names it.
+#[derive(Debug)]
+pub struct Core {
+    tx: Transaction<'static, Postgres>,
+    actor: Actor,
+    entries: Vec<(TenantId, Entry)>,
+    changes: BTreeSet<(TenantId, Change)>,
+    pub(crate) unfinished_idempotency: bool,
+}
+
+impl Core {
+    async fn begin(pool: &PgPool, actor: Actor) -> Result<Self, StoreError> {
+        Ok(Self {
+            tx: pool.begin().await?,
+            actor,
+            entries: Vec::new(),
+            changes: BTreeSet::new(),
+            unfinished_idempotency: false,
+        })
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    pub(crate) fn record(&mut self, tenant: TenantId, entry: Entry) {
+        self.entries.push((tenant, entry));
+    }
+
+    pub(crate) fn mark(&mut self, tenant: TenantId, change: Change) {
+        self.changes.insert((tenant, change));
+    }
+
+    pub(crate) async fn see_tenant(&mut self, tenant: TenantId) -> Result<(), StoreError> {
+        set_local(&mut self.tx, "tenantry.tenant_id", &tenant.to_string()).await
+    }
+
+    /// Writes the audit rows, tenant by tenant, then the change rows under the lock that puts commits in their order, then
+    /// commits. The lock is common to all writers: nothing that takes time may follow it.
+    async fn commit(mut self) -> Result<(), StoreError> {
+        if self.unfinished_idempotency {
+            let reason = "an idempotent answer was begun and not finished".to_owned();
+            return Err(StoreError::Invalid { field: "idempotency", reason });
+        }
+        let entries = std::mem::take(&mut self.entries);
+        let tenants: BTreeSet<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
+        for tenant in tenants {
+            self.see_tenant(tenant).await?;
+            let of_tenant: Vec<&Entry> =
+                entries.iter().filter(|(owner, _)| *owner == tenant).map(|(_, entry)| entry).collect();
+            audit::write(&mut self.tx, tenant, &self.actor, &of_tenant).await?;
+        }
+        if !self.changes.is_empty() {
+            change::lock(&mut self.tx).await?;
+            let tenants: BTreeSet<TenantId> = self.changes.iter().map(|(tenant, _)| *tenant).collect();
+            for tenant in tenants {
+                self.see_tenant(tenant).await?;
+                let of_tenant: Vec<Change> =
+                    self.changes.iter().filter(|(owner, _)| *owner == tenant).map(|(_, change)| *change).collect();
+                change::write(&mut self.tx, tenant, &of_tenant).await?;
+            }
+        }
+        self.tx.commit().await?;
+        Ok(())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {
+        fn core(&mut self) -> &mut super::Core;
+    }
+}
+pub(crate) use sealed::Sealed;
+
+/// Either kind of transaction, for what belongs to both.
+pub trait ScopedTx: Sealed + Send {}
+
+/// A transaction in which one tenant's rows exist, and no others. Dropped without [`TenantTx::commit`] it leaves nothing.
+#[derive(Debug)]
+pub struct TenantTx {
+    core: Core,
+    tenant: TenantId,
+}
+
+impl TenantTx {
+    pub(crate) async fn begin(pool: &PgPool, tenant: TenantId, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(pool, actor).await?;
+        core.see_tenant(tenant).await?;
+        Ok(Self { core, tenant })
+    }
+
+    /// The tenant whose rows it sees.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Writes the audit rows and the change rows, and commits.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.core.commit().await
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.core.conn()
+    }
+
+    pub(crate) fn record(&mut self, entry: Entry) {
+        self.core.record(self.tenant, entry);
+    }
+
+    pub(crate) fn mark_site(&mut self, site: SiteId) {
+        self.core.mark(self.tenant, Change::Site(site));
+    }
+
+    pub(crate) fn mark_bucket(&mut self, bucket: u16) {
+        self.core.mark(self.tenant, Change::Keys(bucket));
+    }
+}
+
+/// A transaction on what is the platform's. Dropped without [`PlatformTx::commit`] it leaves nothing.
+#[derive(Debug)]
+pub struct PlatformTx {
+    pub(crate) core: Core,
+}
+
+impl PlatformTx {
+    /// The owner of the audit rows that concern no tenant.
+    pub(crate) const PLATFORM: TenantId = TenantId(Uuid::nil());
+
+    pub(crate) async fn begin(pool: &PgPool, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(pool, actor).await?;
+        set_local(core.conn(), "tenantry.scope", "platform").await?;
+        Ok(Self { core })
+    }
+
+    /// Writes the audit rows and the change rows, and commits.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.core.commit().await
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.core.conn()
+    }
+}
+
+impl Sealed for TenantTx {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Sealed for PlatformTx {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl ScopedTx for TenantTx {}
+impl ScopedTx for PlatformTx {}
+
+/// `SET LOCAL` with a value that is a parameter: it ends with the transaction, so that a pooled connection keeps nothing.
+async fn set_local(conn: &mut PgConnection, name: &str, value: &str) -> Result<(), StoreError> {
+    sqlx::query_scalar!("SELECT set_config($1, $2, true)", name, value).fetch_one(conn).await?;
+    Ok(())
+}

@@ -1,1 +1,77 @@
+//! The words in which the end-to-end tests are written: tenants with sites, keys and APIs ([`tenant`]), requests through the
+//! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), and published API descriptions ([`openapi`]).
 
+pub mod gateway;
+pub mod load;
+pub mod openapi;
+pub mod raw;
+pub mod tenant;
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use stack::{Stack, echo::Echo, ports, testing::Builder};
+
+use crate::gateway::{Answer, Gateway};
+
+/// How long an eventual state may take before a test fails: far more than it ever should, for busy machines.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts a stack.
+///
+/// # Panics
+/// When a part does not start.
+pub async fn start(builder: Builder) -> Stack {
+    builder.start().await.unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// Ends a stack, and fails when an Envoy complained in the meantime.
+///
+/// # Panics
+/// Then.
+pub async fn finish(stack: Stack) {
+    stack.finish().await.unwrap_or_else(|error| panic!("{error:?}"));
+}
+
+/// An echo upstream on a free port.
+///
+/// # Panics
+/// When it does not start.
+pub fn echo(name: &str) -> Echo {
+    Echo::start(name, ports::loopback(0)).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// The gateways of a stack.
+pub fn gateways(stack: &Stack) -> Vec<Gateway> {
+    stack.envoys.iter().map(|envoy| Gateway::new(envoy.settings.gateway)).collect()
+}
+
+/// Asks again and again until the answer is the one that is waited for.
+///
+/// # Panics
+/// When the answer is still another after [`PATIENCE`]; with the last one.
+pub async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F, expected: impl Fn(&T) -> bool) -> T
+where
+    T: std::fmt::Debug,
+    F: Future<Output = T>,
+{
+    let started = Instant::now();
+    loop {
+        let answer = ask().await;
+        if expected(&answer) {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what}: still {answer:?} after {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until a GET with this key has this status on all of these gateways.
+pub async fn settled(gateways: &[Gateway], host: &str, path: &str, key: &str, status: u16) {
+    for gateway in gateways {
+        let what = format!("{host}{path} at {} should be {status}", gateway.address());
+        eventually(&what, || gateway.get(host, path, key), |answer: &Answer| answer.status == status).await;
+    }
+}

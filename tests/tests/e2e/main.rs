@@ -1,0 +1,11 @@
+//! End-to-end tests: each starts a deployment of its own (PostgreSQL database, `admin`, `xds-server`, one or more Envoys with
+//! the built filter) and speaks to it as its users would.
+
+mod identity;
+mod keys;
+mod outages;
+mod paths;
+mod published;
+mod refusals;
+mod routes;
+mod upstreams;

@@ -8,12 +8,17 @@ use anyhow::{Context, Result};
 /// The levels that a healthy Envoy does not write at.
 const LEVELS: [&str; 3] = ["[warning]", "[error]", "[critical]"];
 
+/// Written at level warning whenever Envoy is asked to end.
+const ORDERLY_END: &str = "caught ENVOY_SIGTERM";
+
 /// The lines at those levels that contain none of `allowed`.
 pub(super) fn complaints(log: &Path, allowed: &[String]) -> Result<Vec<String>> {
     let bytes = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
     let text = String::from_utf8_lossy(&bytes);
     let complaint = |line: &&str| {
-        LEVELS.iter().any(|level| line.contains(level)) && !allowed.iter().any(|part| line.contains(part.as_str()))
+        let allowed =
+            |line: &str| line.contains(ORDERLY_END) || allowed.iter().any(|part| line.contains(part.as_str()));
+        LEVELS.iter().any(|level| line.contains(level)) && !allowed(line)
     };
     Ok(text.lines().filter(complaint).map(str::to_owned).collect())
 }

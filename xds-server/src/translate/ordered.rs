@@ -23,6 +23,8 @@ pub(crate) struct VirtualHost {
     pub(crate) name: String,
     #[prost(string, repeated, tag = "2")]
     pub(crate) domains: Vec<String>,
+    #[prost(string, repeated, tag = "13")]
+    pub(crate) request_headers_to_remove: Vec<String>,
     #[prost(message, optional, tag = "21")]
     pub(crate) matcher: Option<Matcher>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use policy::desired::{DesiredRoute, DesiredSite, DesiredUpstream};
 use policy::id::UpstreamId;
+use policy::request::API_KEY_HEADER;
 use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
 use xds_api::pb::envoy::r#type::matcher::v3::{
     HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher, regex_matcher,
@@ -42,7 +43,17 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
         exact_match_map: Some(MatchMap { map }),
     });
     let on_no_match = Some(action(&NOT_YET.route(&[("retry-after", "1")])));
-    Ok(one_virtual_host(route_name(desired.site), Matcher { matcher_tree, on_no_match }))
+    let mut routes = one_virtual_host(route_name(desired.site), Matcher { matcher_tree, on_no_match });
+    if !desired.forward_credentials {
+        routes.virtual_hosts.iter_mut().for_each(remove_key);
+    }
+    Ok(routes)
+}
+
+/// The caller's key ends here. The filter has moved it to this header, wherever it was, and could not remove it: a request
+/// that makes Envoy load a site starts again from the first filter, with its headers as the filters left them.
+fn remove_key(host: &mut VirtualHost) {
+    host.request_headers_to_remove.push(API_KEY_HEADER.to_owned());
 }
 
 /// What answers for a site that does not exist.
@@ -52,7 +63,12 @@ pub(super) fn no_such_site(name: &str) -> RouteConfiguration {
 }
 
 fn one_virtual_host(name: String, matcher: Matcher) -> RouteConfiguration {
-    let host = VirtualHost { name: name.clone(), domains: vec!["*".to_owned()], matcher: Some(matcher) };
+    let host = VirtualHost {
+        name: name.clone(),
+        domains: vec!["*".to_owned()],
+        request_headers_to_remove: Vec::new(),
+        matcher: Some(matcher),
+    };
     RouteConfiguration { name, virtual_hosts: vec![host] }
 }
 

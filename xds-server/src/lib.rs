@@ -4,7 +4,11 @@
 //! [`follow`] keeps a [`snapshot`] equal to the database; [`translate`] makes its resources; [`ads`] decides, for each
 //! stream, what to send next; [`grpc`] moves the messages.
 
+pub mod ads;
+pub mod grpc;
+pub mod hub;
 pub mod node;
+pub mod report;
 pub mod resource;
 pub mod snapshot;
 pub mod translate;

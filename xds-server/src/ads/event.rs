@@ -1,0 +1,46 @@
+//! What a stream reports to its pump, for logs and metrics.
+
+use thiserror::Error;
+
+use crate::node::NodeError;
+use crate::resource::{ResourceType, Version};
+
+/// Something that happened on a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The client accepted a response.
+    Ack {
+        /// The type of the response.
+        kind: ResourceType,
+    },
+    /// The client refused a response. What it had before stays in use there.
+    Nack {
+        /// The type of the response.
+        kind: ResourceType,
+        /// What was in it; `None` stands for a removal.
+        resources: Vec<(String, Option<Version>)>,
+        /// The client's reason.
+        message: String,
+    },
+    /// An ACK or NACK of no response that is under way: ignored.
+    StaleNonce {
+        /// The type of the request.
+        kind: ResourceType,
+    },
+    /// A request for a type that this server does not have: ignored.
+    UnknownType {
+        /// The type URL of the request.
+        type_url: String,
+    },
+}
+
+/// A request that ends the stream.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StreamError {
+    /// The first request has no Node with an id.
+    #[error("the first request of a stream has to carry a node with an id; set `node.id` in the bootstrap")]
+    NoNode,
+    /// The Node's metadata are wrong.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}

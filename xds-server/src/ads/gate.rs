@@ -1,0 +1,89 @@
+//! Make before break: what has to be known to have arrived before something else may be sent.
+
+use policy::id::SiteId;
+
+use super::held::Held;
+use super::stream::Stream;
+use crate::resource::{ResourceType, route_name, site_of};
+use crate::snapshot::Snapshot;
+
+/// The types that the first sync consists of.
+const SYNCED: [ResourceType; 3] = [ResourceType::SitePolicy, ResourceType::KeyBucket, ResourceType::Host];
+
+/// How far a client is with what a RouteConfiguration depends on.
+enum Upstreams {
+    /// It has accepted all of them, as they should be.
+    Accepted,
+    /// It has refused one of them, as it should be.
+    Refused,
+    /// Something is still to be sent, or to be answered.
+    UnderWay,
+}
+
+impl Stream {
+    /// Whether a stream is sent the clusters of this site: it asks for the site's routes; or it had clusters of the site
+    /// when it connected, and has not said yet which routes it wants. (Envoy asks for clusters first. It would lose those
+    /// under its routes if it were told at once that they are not there.)
+    pub(super) fn wants(&self, site: SiteId) -> bool {
+        self.reported_sites.contains(&site) || self.subscription(ResourceType::Route).covers(&route_name(site))
+    }
+
+    /// Whether the routes of a site may be sent: all clusters and endpoints of the site have been accepted. If one of them
+    /// was refused, a client that has routes keeps them; one that has none gets them, so that the rest of the site works.
+    pub(super) fn may_send_routes(&self, snapshot: &Snapshot, name: &str) -> bool {
+        let Some(site) = site_of(name) else { return true };
+        if !self.subscription(ResourceType::Cluster).requested {
+            return true;
+        }
+        match self.upstreams(snapshot, site) {
+            Upstreams::Accepted => true,
+            Upstreams::UnderWay => false,
+            Upstreams::Refused => {
+                let held = self.subscription(ResourceType::Route).held.get(name);
+                held.is_none_or(|held| held.acked.is_none())
+            }
+        }
+    }
+
+    fn upstreams(&self, snapshot: &Snapshot, site: SiteId) -> Upstreams {
+        let mut under_way = false;
+        for kind in [ResourceType::Cluster, ResourceType::Endpoints] {
+            let held = &self.subscription(kind).held;
+            for name in snapshot.names_of_site(kind, site) {
+                let Some(wanted) = snapshot.get(kind, name) else { continue };
+                match held.get(name) {
+                    Some(held) if held.has_refused(&wanted.version) => return Upstreams::Refused,
+                    Some(held) if held.has_accepted(&wanted.version) => {}
+                    _ => under_way = true,
+                }
+            }
+        }
+        if under_way { Upstreams::UnderWay } else { Upstreams::Accepted }
+    }
+
+    /// Whether a cluster may be taken away: the routes of its site, as the client has them, no longer lead to it.
+    pub(super) fn may_remove_cluster(&self, snapshot: &Snapshot, name: &str) -> bool {
+        let Some(site) = site_of(name) else { return true };
+        if self.reported_sites.contains(&site) {
+            return false;
+        }
+        let routes = self.subscription(ResourceType::Route);
+        let route = route_name(site);
+        if !routes.covers(&route) {
+            return true;
+        }
+        let wanted = self.desired(snapshot, ResourceType::Route, &route);
+        wanted.is_none_or(|wanted| routes.held.get(&route).is_some_and(|held| held.has_accepted(&wanted.version)))
+    }
+
+    /// Whether endpoints may be said to be gone: the client has no cluster of that name.
+    pub(super) fn may_remove_endpoints(&self, name: &str) -> bool {
+        !self.subscription(ResourceType::Cluster).held.get(name).is_some_and(Held::may_exist)
+    }
+
+    /// Whether all of the filter's types were sent and answered, so that its first sync is complete. A refused resource
+    /// counts as answered: the filter lacks it, and refuses what would need it.
+    pub(super) fn is_synced(&self) -> bool {
+        SYNCED.into_iter().all(|kind| self.subscription(kind).is_settled())
+    }
+}

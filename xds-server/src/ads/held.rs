@@ -1,0 +1,83 @@
+//! What a client has of one resource, as far as this server knows.
+
+use crate::resource::Version;
+
+/// The number of a response on its stream; its text is the nonce.
+pub(super) type Nonce = u64;
+
+/// What was last sent to a client of one resource, and what it said about it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    /// What the client was last told.
+    pub(super) told: Told,
+    /// The response in which it was told, until it answers that.
+    pub(super) awaiting: Option<Nonce>,
+    /// The version that it last accepted.
+    pub(super) acked: Option<Version>,
+    /// The version that it last refused. It is not sent again by itself: it would be refused again.
+    pub(super) nacked: Option<Version>,
+}
+
+/// What a client was told of a resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing, or it refused what it was told, perhaps only in part: there is no saying what it has.
+    #[default]
+    Unknown,
+    /// This version.
+    Version(Version),
+    /// That it does not exist.
+    Absent,
+}
+
+impl Held {
+    /// What a client reports to have when it connects again.
+    pub(super) fn reported(version: &str) -> Self {
+        let version = Version::reported(version);
+        Self { told: Told::Version(version.clone()), acked: Some(version), ..Self::default() }
+    }
+
+    /// Notes that this was sent; `None` is a removal.
+    pub(super) fn sent(&mut self, version: Option<Version>, nonce: Nonce) {
+        self.told = version.map_or(Told::Absent, Told::Version);
+        self.awaiting = Some(nonce);
+    }
+
+    /// Notes that the client accepted what was in this response.
+    pub(super) fn accepted(&mut self, version: Option<&Version>, nonce: Nonce) {
+        self.answered(nonce);
+        self.acked = version.cloned();
+        self.nacked = None;
+    }
+
+    /// Notes that the client refused this response.
+    pub(super) fn refused(&mut self, version: Option<&Version>, nonce: Nonce) {
+        if self.answered(nonce) {
+            self.told = Told::Unknown;
+        }
+        self.nacked = version.cloned();
+    }
+
+    fn answered(&mut self, nonce: Nonce) -> bool {
+        let latest = self.awaiting == Some(nonce);
+        if latest {
+            self.awaiting = None;
+        }
+        latest
+    }
+
+    /// Whether the client has accepted this version, and nothing else is under way.
+    pub(super) fn has_accepted(&self, version: &Version) -> bool {
+        self.awaiting.is_none() && self.acked.as_ref() == Some(version) && self.told == Told::Version(version.clone())
+    }
+
+    /// Whether the client has refused this version.
+    pub(super) fn has_refused(&self, version: &Version) -> bool {
+        self.nacked.as_ref() == Some(version)
+    }
+
+    /// Whether the client may have some version of the resource.
+    pub(super) fn may_exist(&self) -> bool {
+        self.told != Told::Absent || self.awaiting.is_some()
+    }
+}

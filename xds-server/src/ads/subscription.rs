@@ -1,0 +1,183 @@
+//! The state of one type on one stream.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use policy::id::SiteId;
+use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+
+use super::held::{Held, Nonce};
+use crate::resource::{ResourceType, Version, route_name, site_of};
+
+/// The name that stands for all resources of a type (xDS protocol, "How the client specifies what resources to return").
+const WILDCARD: &str = "*";
+
+/// What was in a response: names with the version that was sent, or `None` for a removal.
+pub(super) type Sent = Vec<(String, Option<Version>)>;
+
+/// One type on one stream.
+#[derive(Debug, Default)]
+pub(super) struct Subscription {
+    /// Whether there was a request for the type.
+    pub(super) requested: bool,
+    /// Whether all resources of the type are subscribed to.
+    pub(super) wildcard: bool,
+    /// What is subscribed to by name.
+    pub(super) names: BTreeSet<String>,
+    /// What the client has.
+    pub(super) held: BTreeMap<String, Held>,
+    /// The names that have to be looked at: what the client has may not be what it should have.
+    pub(super) ready: BTreeSet<String>,
+    /// The names that were looked at, and wait for something of another type: [`Self::wake`] makes them ready.
+    pub(super) blocked: BTreeSet<String>,
+    /// The names that are sent even if the client should have them.
+    pub(super) forced: BTreeSet<String>,
+    /// The responses that the client has not answered.
+    pub(super) in_flight: BTreeMap<Nonce, Sent>,
+    /// Whether a response is due even if there is nothing to send.
+    pub(super) answer_due: bool,
+}
+
+/// What a request changed in a subscription.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// It was the first request of the type.
+    pub(super) first: bool,
+    /// All resources are subscribed to now, and were not before.
+    pub(super) wildcard_on: bool,
+    /// No longer all resources are subscribed to.
+    pub(super) wildcard_off: bool,
+    /// The names that were subscribed to or unsubscribed from.
+    pub(super) touched: Vec<String>,
+}
+
+impl Subscription {
+    /// Whether the client asks for this name.
+    pub(super) fn covers(&self, name: &str) -> bool {
+        self.wildcard || self.names.contains(name)
+    }
+
+    /// Marks a name to be looked at.
+    pub(super) fn mark(&mut self, name: &str) {
+        self.blocked.remove(name);
+        if !self.ready.contains(name) {
+            self.ready.insert(name.to_owned());
+        }
+    }
+
+    /// Marks a name to be sent whatever the client has.
+    pub(super) fn force(&mut self, name: &str) {
+        self.forced.insert(name.to_owned());
+        self.mark(name);
+    }
+
+    /// Makes the blocked names of a site ready.
+    pub(super) fn wake(&mut self, site: SiteId) {
+        let prefix = route_name(site);
+        let woken: Vec<_> =
+            self.blocked.range(prefix.clone()..).take_while(|name| name.starts_with(&prefix)).cloned().collect();
+        for name in woken {
+            self.mark(&name);
+        }
+    }
+
+    /// Whether all that was to be sent was sent and answered.
+    pub(super) fn is_settled(&self) -> bool {
+        self.requested && self.ready.is_empty() && self.blocked.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// Takes in the subscription part of a request.
+    pub(super) fn apply(&mut self, kind: ResourceType, request: &DeltaDiscoveryRequest) -> Applied {
+        let first = !self.requested;
+        self.requested = true;
+        let mut applied = Applied { first, ..Applied::default() };
+        let before = self.wildcard;
+        let subscribe = &request.resource_names_subscribe;
+        self.wildcard |= subscribe.iter().any(|name| name == WILDCARD)
+            || (first && subscribe.is_empty() && kind.is_wildcard_by_default());
+        if first {
+            self.take_reported(request);
+        }
+        for name in subscribe.iter().filter(|name| *name != WILDCARD) {
+            self.names.insert(name.clone());
+            // The client may have forgotten what it had, so it is answered in any case, unless it has just said so.
+            if first && request.initial_resource_versions.contains_key(name) {
+                self.mark(name);
+            } else {
+                self.force(name);
+            }
+            applied.touched.push(name.clone());
+        }
+        for name in &request.resource_names_unsubscribe {
+            self.unsubscribe(name);
+            applied.touched.push(name.clone());
+        }
+        applied.wildcard_on = self.wildcard && !before;
+        applied.wildcard_off = before && !self.wildcard;
+        self.answer_due |= applied.wildcard_on;
+        applied
+    }
+
+    /// Takes over what the client had from an earlier stream, as far as it still asks for it.
+    fn take_reported(&mut self, request: &DeltaDiscoveryRequest) {
+        for (name, version) in &request.initial_resource_versions {
+            if self.wildcard || request.resource_names_subscribe.contains(name) {
+                self.held.insert(name.clone(), Held::reported(version));
+                self.mark(name);
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, name: &str) {
+        if name == WILDCARD {
+            self.wildcard = false;
+            let names = &self.names;
+            self.held.retain(|name, _| names.contains(name));
+        } else if self.names.remove(name) {
+            if self.wildcard {
+                // The client may have dropped it, and has to be told that it still exists.
+                self.force(name);
+                return;
+            }
+            self.held.remove(name);
+        }
+        let names = &self.names;
+        let wildcard = self.wildcard;
+        for marks in [&mut self.ready, &mut self.blocked, &mut self.forced] {
+            marks.retain(|name| wildcard || names.contains(name));
+        }
+    }
+
+    /// Takes in the client's answer to a response. `None` if no such response is under way: the nonce is stale.
+    pub(super) fn answer(&mut self, nonce: &str, accepted: bool) -> Option<Sent> {
+        let nonce: Nonce = nonce.parse().ok()?;
+        let sent = self.in_flight.remove(&nonce)?;
+        for (name, version) in &sent {
+            let Some(held) = self.held.get_mut(name) else { continue };
+            if accepted {
+                held.accepted(version.as_ref(), nonce);
+            } else {
+                held.refused(version.as_ref(), nonce);
+            }
+            // Nothing needs to be remembered of a removal, unless the name is still asked for.
+            if !held.may_exist() && !self.names.contains(name) {
+                self.held.remove(name);
+            }
+        }
+        Some(sent)
+    }
+
+    /// Notes a response.
+    pub(super) fn sent(&mut self, nonce: Nonce, sent: Sent) {
+        for (name, version) in &sent {
+            self.forced.remove(name);
+            self.held.entry(name.clone()).or_default().sent(version.clone(), nonce);
+        }
+        self.in_flight.insert(nonce, sent);
+        self.answer_due = false;
+    }
+
+    /// The sites of the names that the client has.
+    pub(super) fn sites_held(&self) -> impl Iterator<Item = SiteId> {
+        self.held.keys().filter_map(|name| site_of(name))
+    }
+}

@@ -1,0 +1,71 @@
+//! The one place where the snapshot lives: the follower writes it, the streams read it and are told of changes.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use tokio::sync::{broadcast, watch};
+
+use crate::resource::Named;
+use crate::snapshot::{Changed, Owner, Snapshot};
+
+/// How many changes a stream may be behind before it stops following each and looks at everything again. It bounds the
+/// memory of the queue, not what a stream can miss.
+const NOTICES: usize = 256;
+
+/// The snapshot, with what is needed to follow it.
+#[derive(Debug)]
+pub struct Hub {
+    snapshot: RwLock<Snapshot>,
+    notices: broadcast::Sender<Arc<Changed>>,
+    loaded: watch::Sender<bool>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        let (notices, _) = broadcast::channel(NOTICES);
+        Self { snapshot: RwLock::default(), notices, loaded: watch::Sender::new(false) }
+    }
+}
+
+impl Hub {
+    /// Replaces the groups of these owners in one step, and tells the streams.
+    pub fn apply(&self, groups: Vec<(Owner, Vec<Named>)>) -> Changed {
+        let mut changed = Changed::new();
+        {
+            let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+            for (owner, resources) in groups {
+                changed.append(&mut snapshot.apply(owner, resources));
+            }
+        }
+        if !changed.is_empty() {
+            // An error only says that there is no stream.
+            let _ = self.notices.send(Arc::new(changed.clone()));
+        }
+        changed
+    }
+
+    /// The snapshot as it is now. Hold it for as long as one response takes, no longer: the follower waits.
+    pub fn snapshot(&self) -> RwLockReadGuard<'_, Snapshot> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The changes from now on.
+    pub fn follow(&self) -> broadcast::Receiver<Arc<Changed>> {
+        self.notices.subscribe()
+    }
+
+    /// Says that the first load is complete, so that what is not in the snapshot does not exist.
+    pub fn set_loaded(&self) {
+        self.loaded.send_replace(true);
+    }
+
+    /// Whether the first load is complete.
+    pub fn is_loaded(&self) -> bool {
+        *self.loaded.borrow()
+    }
+
+    /// Waits until the first load is complete.
+    pub async fn loaded(&self) {
+        // The sender lives as long as `self`, so that this cannot fail.
+        let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await;
+    }
+}

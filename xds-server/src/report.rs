@@ -1,0 +1,107 @@
+//! What the server says about itself: log lines and metrics, all in one place.
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use tracing::{debug, error, info, warn};
+use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
+
+use crate::ads::Event;
+use crate::node::Client;
+use crate::resource::ResourceType;
+
+const STREAMS: &str = "tenantry_xds_streams";
+const PUSHES: &str = "tenantry_xds_pushes_total";
+const PUSHED_RESOURCES: &str = "tenantry_xds_pushed_resources_total";
+const ACKS: &str = "tenantry_xds_acks_total";
+const NACKS: &str = "tenantry_xds_nacks_total";
+const STALE: &str = "tenantry_xds_stale_nonces_total";
+const REFUSED: &str = "tenantry_xds_state_of_the_world_refused_total";
+/// Seconds from the commit of a change to its application.
+pub const CHANGE_LAG: &str = "tenantry_xds_change_lag_seconds";
+/// The sequence number of the last change that was applied.
+pub const LAST_SEQ: &str = "tenantry_xds_last_seq";
+/// How long a full load took, in seconds.
+pub const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
+/// Errors of the database while following it.
+pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
+/// How many sites cannot be translated, and keep what they had.
+pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
+
+/// Gives the metrics their help texts; once, after a recorder is installed.
+pub fn describe() {
+    describe_gauge!(STREAMS, "Delta ADS streams that are open");
+    describe_counter!(PUSHES, "Responses sent, by type");
+    describe_counter!(PUSHED_RESOURCES, "Resources sent, removals included, by type");
+    describe_counter!(ACKS, "Responses that clients accepted, by type");
+    describe_counter!(NACKS, "Responses that clients refused, by type");
+    describe_counter!(STALE, "Answers of clients to no response that is under way, by type");
+    describe_counter!(REFUSED, "State-of-the-world streams refused");
+    describe_histogram!(CHANGE_LAG, "Seconds from the commit of a change to its application");
+    describe_gauge!(LAST_SEQ, "Sequence number of the last change that was applied");
+    describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
+    describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
+    describe_gauge!(QUARANTINED, "Sites that cannot be translated and keep what they had");
+    // So that they can be read, and alerted on, before the first event.
+    gauge!(STREAMS).set(0.0);
+    gauge!(QUARANTINED).set(0.0);
+    for kind in ResourceType::ALL {
+        counter!(NACKS, "type" => kind.label()).increment(0);
+    }
+}
+
+/// Counts a stream for as long as it lives.
+pub(crate) struct StreamOpen;
+
+impl StreamOpen {
+    pub(crate) fn new() -> Self {
+        gauge!(STREAMS).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for StreamOpen {
+    fn drop(&mut self) {
+        gauge!(STREAMS).decrement(1.0);
+    }
+}
+
+pub(crate) fn stream_started(client: Option<&Client>) {
+    let cell = client.map_or("", |client| client.cell.as_str());
+    info!(node = id(client), cell, "stream started");
+}
+
+pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {
+    info!(node = id(client), reason, "stream ended");
+}
+
+pub(crate) fn state_of_the_world_refused() {
+    counter!(REFUSED).increment(1);
+    warn!("refused a state-of-the-world stream: set `api_type: DELTA_GRPC` in that Envoy's bootstrap");
+}
+
+pub(crate) fn pushed(client: Option<&Client>, response: &DeltaDiscoveryResponse) {
+    let kind = ResourceType::from_type_url(&response.type_url).map_or("", ResourceType::label);
+    let (resources, removed) = (response.resources.len(), response.removed_resources.len());
+    counter!(PUSHES, "type" => kind).increment(1);
+    counter!(PUSHED_RESOURCES, "type" => kind).increment((resources + removed) as u64);
+    debug!(node = id(client), kind, resources, removed, nonce = response.nonce, "pushed");
+}
+
+pub(crate) fn event(client: Option<&Client>, event: &Event) {
+    let node = id(client);
+    match event {
+        Event::Ack { kind } => counter!(ACKS, "type" => kind.label()).increment(1),
+        Event::Nack { kind, resources, message } => {
+            counter!(NACKS, "type" => kind.label()).increment(1);
+            error!(node, kind = kind.label(), ?resources, message, "the client refused a response");
+        }
+        Event::StaleNonce { kind } => {
+            counter!(STALE, "type" => kind.label()).increment(1);
+            debug!(node, kind = kind.label(), "stale nonce");
+        }
+        Event::UnknownType { type_url } => warn!(node, type_url, "the client asks for a type that is not served"),
+    }
+}
+
+fn id(client: Option<&Client>) -> &str {
+    client.map_or("", |client| client.id.as_str())
+}

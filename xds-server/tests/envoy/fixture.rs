@@ -1,0 +1,40 @@
+//! Desired sites to serve.
+
+use policy::desired::{DesiredEndpoint, DesiredRoute, DesiredSite, DesiredUpstream, UpstreamProtocol};
+use policy::id::{RouteId, SiteId, TenantId, UpstreamId, Uuid};
+use policy::method::Methods;
+
+pub fn site_id(number: u128) -> SiteId {
+    SiteId(Uuid::from_u128(number))
+}
+
+pub fn route_id(number: u128) -> RouteId {
+    RouteId(Uuid::from_u128(0x100 + number))
+}
+
+/// A site with one upstream at this port, and with these routes under `/base/v1`.
+pub fn site(number: u128, port: u16, routes: impl IntoIterator<Item = u128>) -> DesiredSite {
+    let upstream = UpstreamId(Uuid::from_u128(0x1000 + number));
+    let route = |number| DesiredRoute {
+        id: route_id(number),
+        methods: Methods::ALL,
+        prefix: "/base/v1".to_owned(),
+        template: "/{*rest}".to_owned(),
+        strip_prefix: true,
+        upstream,
+    };
+    DesiredSite {
+        tenant: TenantId(Uuid::from_u128(0x2000 + number)),
+        site: site_id(number),
+        hostnames: vec![format!("site-{number}.gw.localhost")],
+        forward_credentials: false,
+        upstreams: vec![DesiredUpstream {
+            id: upstream,
+            endpoints: vec![DesiredEndpoint { address: "127.0.0.1".to_owned(), port, weight: 1 }],
+            protocol: UpstreamProtocol::Http1,
+            connect_timeout_ms: 1000,
+            request_timeout_ms: 1000,
+        }],
+        routes: routes.into_iter().map(route).collect(),
+    }
+}

@@ -1,0 +1,227 @@
+//! The server and an Envoy that is connected to it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use policy::desired::DesiredSite;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use xds_server::hub::Hub;
+use xds_server::snapshot::Owner;
+use xds_server::{grpc, translate};
+
+use crate::http::{self, Answer};
+
+/// The smallest module that Envoy takes for a filter; it lets everything pass. In text form:
+/// `(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+/// (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024))`
+const EMPTY_FILTER: &[u8] = b"\0asm\x01\0\0\0\
+    \x01\x09\x02\x60\0\0\x60\x01\x7f\x01\x7f\
+    \x03\x03\x02\0\x01\
+    \x05\x03\x01\0\x01\
+    \x07\x3f\x03\x06memory\x02\0\x17proxy_abi_version_0_2_1\0\0\x18proxy_on_memory_allocate\0\x01\
+    \x0a\x0a\x02\x02\0\x0b\x05\0\x41\x80\x08\x0b";
+
+/// How long anything that should happen soon may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The server's side of a gateway, which can be stopped and started.
+pub struct Server {
+    pub hub: Arc<Hub>,
+    address: SocketAddr,
+    running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+impl Server {
+    /// A server with these sites.
+    pub async fn start(sites: &[DesiredSite]) -> Self {
+        let hub = Arc::new(Hub::default());
+        let mut server = Self { hub, address: free_address().await, running: None };
+        server.apply(sites);
+        server.hub.set_loaded();
+        server.resume().await;
+        server
+    }
+
+    /// Replaces the resources of these sites.
+    pub fn apply(&self, sites: &[DesiredSite]) {
+        let group = |site: &DesiredSite| (Owner::Site(site.site), translate::site(site).expect("a site that is right"));
+        self.hub.apply(sites.iter().map(group).collect());
+    }
+
+    /// Removes a site.
+    pub fn remove(&self, site: &DesiredSite) {
+        self.hub.apply(vec![(Owner::Site(site.site), Vec::new())]);
+    }
+
+    pub async fn stop(&mut self) {
+        if let Some((stop, task)) = self.running.take() {
+            stop.send_replace(true);
+            task.await.expect("the server stops cleanly");
+        }
+    }
+
+    pub async fn resume(&mut self) {
+        let (stop, stopped) = watch::channel(false);
+        let listener = TcpListener::bind(self.address).await.expect("the port of the server is free again");
+        let serving = grpc::serve(listener, Arc::clone(&self.hub), stopped);
+        let task = tokio::spawn(async { serving.await.expect("the server serves") });
+        self.running = Some((stop, task));
+    }
+}
+
+/// An Envoy, ended when this is dropped.
+pub struct Envoy {
+    process: Child,
+    dir: TempDir,
+    pub http: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Envoy {
+    /// Starts an Envoy and waits until its listener is open.
+    pub async fn start(server: &Server) -> Self {
+        let envoy = Self::spawn(server, "DELTA_GRPC").await;
+        until("the listener opens", async || envoy.stat("listener_manager.listener_create_success").await == 1).await;
+        envoy
+    }
+
+    /// Starts an Envoy, and waits for nothing.
+    pub async fn spawn(server: &Server, api_type: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (http, admin) = (free_address().await, free_address().await);
+        let filter = dir.path().join("filter.wasm");
+        std::fs::write(&filter, EMPTY_FILTER).expect("a file in a new directory");
+        let filter = json!({"path": filter});
+        let http_setting = json!({"address": "127.0.0.1", "port": http.port()});
+        let bootstrap = json!({
+            "node": {"id": "edge-1", "cluster": "test", "metadata": {"tenantry": {"http": http_setting, "filter": filter}}},
+            "admin": {"address": socket(admin)},
+            "dynamic_resources": {
+                "ads_config": {
+                    "api_type": api_type,
+                    "transport_api_version": "V3",
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+                },
+                "lds_config": {"ads": {}, "resource_api_version": "V3"},
+                "cds_config": {"ads": {}, "resource_api_version": "V3"},
+            },
+            "static_resources": {"clusters": [xds_cluster(server.address)]},
+        });
+        let config = dir.path().join("bootstrap.json");
+        std::fs::write(&config, bootstrap.to_string()).expect("a file in a new directory");
+        let log = std::fs::File::create(dir.path().join("envoy.log")).expect("a file in a new directory");
+        let process = Command::new(std::env::var_os("ENVOY_BIN").map_or("envoy".into(), PathBuf::from))
+            .arg("--config-path")
+            .arg(config)
+            .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "info", "--drain-time-s", "1"])
+            .args(["--component-log-level", "config:debug,upstream:debug"])
+            .stdout(log.try_clone().expect("a log file"))
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("Envoy starts: set ENVOY_BIN to an Envoy 1.40, or put an `envoy` on PATH");
+        Self { process, dir, http, admin }
+    }
+
+    pub async fn get(&self, site: u128, route: u128, path: &str) -> Answer {
+        http::get(self.http, site, route, path).await
+    }
+
+    /// The sum of all statistics with this name or prefix; 0 while Envoy is not there.
+    pub async fn stat(&self, name: &str) -> u64 {
+        let stats = self.stats().await;
+        stats.iter().filter(|(stat, _)| stat.starts_with(name)).map(|(_, value)| value).sum()
+    }
+
+    /// The sum of all statistics whose names end so.
+    pub async fn stat_ending(&self, end: &str) -> u64 {
+        let stats = self.stats().await;
+        stats.iter().filter(|(stat, _)| stat.ends_with(end)).map(|(_, value)| value).sum()
+    }
+
+    async fn stats(&self) -> BTreeMap<String, u64> {
+        let text = self.admin("/stats").await;
+        let stats = text.lines().filter_map(|line| line.split_once(": "));
+        stats.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
+    }
+
+    /// The names of all clusters that are in use.
+    pub async fn clusters(&self) -> Vec<String> {
+        let dump: Value = serde_json::from_str(&self.admin("/config_dump?resource=dynamic_active_clusters").await)
+            .unwrap_or_default();
+        let configs = dump["configs"].as_array().cloned().unwrap_or_default();
+        configs.iter().filter_map(|config| config["cluster"]["name"].as_str().map(str::to_owned)).collect()
+    }
+
+    pub async fn admin(&self, path: &str) -> String {
+        if tokio::net::TcpStream::connect(self.admin).await.is_err() {
+            return String::new();
+        }
+        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+        let body = http::send(self.admin, request.as_bytes()).await.body;
+        // The admin interface answers in chunks: their lengths are lines of their own.
+        body
+    }
+
+    /// What Envoy has written so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("envoy.log")).unwrap_or_default()
+    }
+
+    /// Every test ends with this: nothing that was sent was refused.
+    pub async fn refused_nothing(&self) {
+        let refused = self.stat_ending("update_rejected").await;
+        assert_eq!(refused, 0, "Envoy refused an update:\n{}", self.log());
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("--- Envoy's log ---\n{}", self.log());
+        }
+    }
+}
+
+fn xds_cluster(address: SocketAddr) -> Value {
+    let http2 = json!({"explicit_http_config": {"http2_protocol_options": {}},
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"});
+    json!({
+        "name": "xds",
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2},
+        "load_assignment": {"cluster_name": "xds", "endpoints": [{"lb_endpoints": [
+            {"endpoint": {"address": socket(address)}},
+        ]}]},
+    })
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
+}
+
+async fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    listener.local_addr().expect("a bound socket has an address")
+}
+
+/// Waits until something has become so.
+pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,5 +1,6 @@
 //! `cargo xtask <command>`: everything that one does with this repository beyond `cargo build`.
 
+mod bench;
 mod down;
 mod golden;
 mod prerequisites;
@@ -41,6 +42,9 @@ enum Command {
     },
     /// Regenerates the golden files of the xDS translation
     Golden,
+    /// Measures, prints a table, and writes JSON under target/bench
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Runs upstreams that answer with the request: what `up` starts as the demo's upstreams
     #[command(hide = true)]
     Echo {
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Down => down::run(),
         Command::Test { args } => test::run(&args),
         Command::Sqlx { check } => sqlx_data::run(check),
+        Command::Bench(bench) => bench::run(&bench),
         Command::Golden => golden::run(),
         Command::Echo { listen } => stack::echo::run_forever(&listen).map(|never| match never {}),
     };

@@ -55,6 +55,12 @@ impl DatabaseServer {
         self.superuser.connect().await.context("logging in to PostgreSQL as its superuser")
     }
 
+    /// As [`DatabaseServer::connect`], in this database.
+    pub async fn connect_to(&self, database: &str) -> Result<PgConnection> {
+        let options = self.superuser.clone().database(database);
+        options.connect().await.with_context(|| format!("logging in to database {database} as the superuser"))
+    }
+
     /// The database as its owner.
     pub fn database(&self, name: &str) -> Database {
         let owner = self.superuser.clone().username(OWNER).password(&self.owner_password).database(name);

@@ -24,11 +24,19 @@ pub struct Builder {
     own_postgres: bool,
     start_xds: bool,
     concurrency: u32,
+    artifacts: Option<Artifacts>,
 }
 
 impl Builder {
     pub(super) fn new(name: &str) -> Builder {
-        Builder { name: name.to_owned(), envoys: 1, own_postgres: false, start_xds: true, concurrency: 2 }
+        Builder {
+            name: name.to_owned(),
+            envoys: 1,
+            own_postgres: false,
+            start_xds: true,
+            concurrency: 2,
+            artifacts: None,
+        }
     }
 
     /// How many Envoys; 1 unless told.
@@ -55,8 +63,14 @@ impl Builder {
         self
     }
 
+    /// Programs other than those that `cargo xtask test` has built.
+    pub fn artifacts(mut self, artifacts: &Artifacts) -> Builder {
+        self.artifacts = Some(artifacts.clone());
+        self
+    }
+
     pub async fn start(self) -> Result<Stack> {
-        let artifacts = Artifacts::from_env()?;
+        let artifacts = self.artifacts.clone().map_or_else(Artifacts::from_env, Ok)?;
         let envoy_binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
         let dir = self.fresh_dir()?;
         let postgres = match self.own_postgres {

@@ -66,6 +66,11 @@ impl Stack {
         &self.dir
     }
 
+    /// A session of the superuser in the stack's database, for what no role of Tenantry may see.
+    pub async fn superuser(&self) -> Result<sqlx::postgres::PgConnection> {
+        self.server.connect_to(self.database.name()).await
+    }
+
     /// Publishes an API through the admin HTTP API, and waits until every running Envoy lets its key in.
     pub async fn publish(&self, spec: &SiteSpec) -> Result<Published> {
         let published = publish(&self.api, spec, None).await?;

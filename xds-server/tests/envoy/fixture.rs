@@ -4,16 +4,16 @@ use policy::desired::{DesiredEndpoint, DesiredRoute, DesiredSite, DesiredUpstrea
 use policy::id::{RouteId, SiteId, TenantId, UpstreamId, Uuid};
 use policy::method::Methods;
 
-pub fn site_id(number: u128) -> SiteId {
+pub(crate) fn site_id(number: u128) -> SiteId {
     SiteId(Uuid::from_u128(number))
 }
 
-pub fn route_id(number: u128) -> RouteId {
+pub(crate) fn route_id(number: u128) -> RouteId {
     RouteId(Uuid::from_u128(0x100 + number))
 }
 
 /// A site with one upstream at this port, and with these routes under `/base/v1`.
-pub fn site(number: u128, port: u16, routes: impl IntoIterator<Item = u128>) -> DesiredSite {
+pub(crate) fn site(number: u128, port: u16, routes: impl IntoIterator<Item = u128>) -> DesiredSite {
     let upstream = UpstreamId(Uuid::from_u128(0x1000 + number));
     let route = |number| DesiredRoute {
         id: route_id(number),

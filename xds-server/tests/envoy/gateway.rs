@@ -33,15 +33,15 @@ const EMPTY_FILTER: &[u8] = b"\0asm\x01\0\0\0\
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The server's side of a gateway, which can be stopped and started.
-pub struct Server {
-    pub hub: Arc<Hub>,
+pub(crate) struct Server {
+    pub(crate) hub: Arc<Hub>,
     address: SocketAddr,
     running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
 }
 
 impl Server {
     /// A server with these sites.
-    pub async fn start(sites: &[DesiredSite]) -> Self {
+    pub(crate) async fn start(sites: &[DesiredSite]) -> Self {
         let hub = Arc::new(Hub::default());
         let mut server = Self { hub, address: free_address().await, running: None };
         server.apply(sites);
@@ -51,24 +51,24 @@ impl Server {
     }
 
     /// Replaces the resources of these sites.
-    pub fn apply(&self, sites: &[DesiredSite]) {
+    pub(crate) fn apply(&self, sites: &[DesiredSite]) {
         let group = |site: &DesiredSite| (Owner::Site(site.site), translate::site(site).expect("a site that is right"));
         self.hub.apply(sites.iter().map(group).collect());
     }
 
     /// Removes a site.
-    pub fn remove(&self, site: &DesiredSite) {
+    pub(crate) fn remove(&self, site: &DesiredSite) {
         self.hub.apply(vec![(Owner::Site(site.site), Vec::new())]);
     }
 
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         if let Some((stop, task)) = self.running.take() {
             stop.send_replace(true);
             task.await.expect("the server stops cleanly");
         }
     }
 
-    pub async fn resume(&mut self) {
+    pub(crate) async fn resume(&mut self) {
         let (stop, stopped) = watch::channel(false);
         let listener = TcpListener::bind(self.address).await.expect("the port of the server is free again");
         let serving = grpc::serve(listener, Arc::clone(&self.hub), stopped);
@@ -78,23 +78,23 @@ impl Server {
 }
 
 /// An Envoy, ended when this is dropped.
-pub struct Envoy {
+pub(crate) struct Envoy {
     process: Child,
     dir: TempDir,
-    pub http: SocketAddr,
+    pub(crate) http: SocketAddr,
     admin: SocketAddr,
 }
 
 impl Envoy {
     /// Starts an Envoy and waits until its listener is open.
-    pub async fn start(server: &Server) -> Self {
+    pub(crate) async fn start(server: &Server) -> Self {
         let envoy = Self::spawn(server, "DELTA_GRPC").await;
         until("the listener opens", async || envoy.stat("listener_manager.listener_create_success").await == 1).await;
         envoy
     }
 
     /// Starts an Envoy, and waits for nothing.
-    pub async fn spawn(server: &Server, api_type: &str) -> Self {
+    pub(crate) async fn spawn(server: &Server, api_type: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (http, admin) = (free_address().await, free_address().await);
         let filter = dir.path().join("filter.wasm");
@@ -121,8 +121,8 @@ impl Envoy {
         let process = Command::new(std::env::var_os("ENVOY_BIN").map_or("envoy".into(), PathBuf::from))
             .arg("--config-path")
             .arg(config)
-            .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "info", "--drain-time-s", "1"])
-            .args(["--component-log-level", "config:debug,upstream:debug"])
+            .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "--drain-time-s", "1"])
+            .args(["--component-log-level", "config:info,upstream:info"])
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log)
             .stdin(Stdio::null())
@@ -131,18 +131,18 @@ impl Envoy {
         Self { process, dir, http, admin }
     }
 
-    pub async fn get(&self, site: u128, route: u128, path: &str) -> Answer {
+    pub(crate) async fn get(&self, site: u128, route: u128, path: &str) -> Answer {
         http::get(self.http, site, route, path).await
     }
 
     /// The sum of all statistics with this name or prefix; 0 while Envoy is not there.
-    pub async fn stat(&self, name: &str) -> u64 {
+    pub(crate) async fn stat(&self, name: &str) -> u64 {
         let stats = self.stats().await;
         stats.iter().filter(|(stat, _)| stat.starts_with(name)).map(|(_, value)| value).sum()
     }
 
     /// The sum of all statistics whose names end so.
-    pub async fn stat_ending(&self, end: &str) -> u64 {
+    pub(crate) async fn stat_ending(&self, end: &str) -> u64 {
         let stats = self.stats().await;
         stats.iter().filter(|(stat, _)| stat.ends_with(end)).map(|(_, value)| value).sum()
     }
@@ -154,30 +154,28 @@ impl Envoy {
     }
 
     /// The names of all clusters that are in use.
-    pub async fn clusters(&self) -> Vec<String> {
+    pub(crate) async fn clusters(&self) -> Vec<String> {
         let dump: Value = serde_json::from_str(&self.admin("/config_dump?resource=dynamic_active_clusters").await)
             .unwrap_or_default();
         let configs = dump["configs"].as_array().cloned().unwrap_or_default();
         configs.iter().filter_map(|config| config["cluster"]["name"].as_str().map(str::to_owned)).collect()
     }
 
-    pub async fn admin(&self, path: &str) -> String {
+    pub(crate) async fn admin(&self, path: &str) -> String {
         if tokio::net::TcpStream::connect(self.admin).await.is_err() {
             return String::new();
         }
         let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
-        let body = http::send(self.admin, request.as_bytes()).await.body;
-        // The admin interface answers in chunks: their lengths are lines of their own.
-        body
+        http::send(self.admin, request.as_bytes()).await.body
     }
 
     /// What Envoy has written so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("envoy.log")).unwrap_or_default()
     }
 
     /// Every test ends with this: nothing that was sent was refused.
-    pub async fn refused_nothing(&self) {
+    pub(crate) async fn refused_nothing(&self) {
         let refused = self.stat_ending("update_rejected").await;
         assert_eq!(refused, 0, "Envoy refused an update:\n{}", self.log());
     }
@@ -218,7 +216,7 @@ async fn free_address() -> SocketAddr {
 }
 
 /// Waits until something has become so.
-pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let start = Instant::now();
     while !holds().await {
         assert!(start.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}");

@@ -97,5 +97,5 @@ async fn a_site_that_never_was_answers_404() {
 async fn a_state_of_the_world_stream_is_told_to_use_delta() {
     let server = Server::start(&[]).await;
     let envoy = Envoy::spawn(&server, "GRPC").await;
-    until("Envoy logs the reason", async || envoy.log().contains("api_type: DELTA_GRPC")).await;
+    until("Envoy logs the reason", async || envoy.log().contains("DELTA_GRPC")).await;
 }

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What an upstream does with a request.
 #[derive(Clone, Copy)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// Answers.
     Answer,
     /// Answers after a minute.
@@ -18,7 +18,7 @@ pub enum Manner {
 }
 
 /// Starts an upstream; it lives as long as the test's runtime.
-pub async fn start(name: &'static str, manner: Manner) -> SocketAddr {
+pub(crate) async fn start(name: &'static str, manner: Manner) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound socket has an address");
     tokio::spawn(async move {

@@ -1,7 +1,6 @@
 //! `cargo xtask <command>`: everything that one does with this repository beyond `cargo build`.
 
 mod bench;
-mod bench;
 mod down;
 mod golden;
 mod prerequisites;
@@ -46,11 +45,6 @@ enum Command {
     /// Measures, prints a table, and writes JSON under target/bench
     #[command(subcommand)]
     Bench(bench::Bench),
-    /// Measures on the real parts, optimised
-    Bench {
-        #[command(subcommand)]
-        bench: bench::Bench,
-    },
     /// Runs upstreams that answer with the request: what `up` starts as the demo's upstreams
     #[command(hide = true)]
     Echo {
@@ -68,7 +62,6 @@ fn main() -> ExitCode {
         Command::Sqlx { check } => sqlx_data::run(check),
         Command::Bench(bench) => bench::run(&bench),
         Command::Golden => golden::run(),
-        Command::Bench { bench } => bench::run(&bench),
         Command::Echo { listen } => stack::echo::run_forever(&listen).map(|never| match never {}),
     };
     result.unwrap_or_else(|error| {

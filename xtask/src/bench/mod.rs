@@ -1,24 +1,82 @@
-//! `cargo xtask bench <what>`: figures that the project promises, measured on the real parts.
+//! `cargo xtask bench <name>`: programs that measure, print a table and write JSON under `target/bench`.
 
-mod figures;
 mod revocation;
 
+use std::fs;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Subcommand;
+use serde::Serialize;
+use stack::build::{self, Profile};
+use stack::workspace_root;
+
+use crate::{block_on, prerequisites};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// From the commit of a key's revocation to its refusal, on two Envoys
+    /// From the commit of an API key's revocation to its refusal, on two Envoys
     Revocation {
+        /// How many keys are revoked, one after the other
         #[arg(long, default_value_t = 200)]
-        samples: usize,
+        count: usize,
     },
 }
 
+/// Builds in release, so that what is measured is what would run.
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
+    prerequisites::ensure_wasm_target_and_envoy()?;
+    prerequisites::ensure_postgres()?;
+    let artifacts = build::build(Profile::Release)?;
     match bench {
-        Bench::Revocation { samples } => revocation::run(*samples),
+        Bench::Revocation { count } => block_on(revocation::run(&artifacts, *count))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the figures for programs.
+fn write_json(name: &str, figures: &impl Serialize) -> Result<()> {
+    let folder = workspace_root().join("target/bench");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join(format!("{name}.json"));
+    fs::write(&file, serde_json::to_vec_pretty(figures)?).with_context(|| format!("writing {}", file.display()))?;
+    println!("written to {}", file.display());
+    Ok(())
+}
+
+/// Percentiles of a sample, in milliseconds.
+#[derive(Debug, Serialize)]
+struct Percentiles {
+    count: usize,
+    min_ms: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+}
+
+impl Percentiles {
+    /// By the nearest rank. `None` for an empty sample.
+    fn of(mut sample_ms: Vec<f64>) -> Option<Percentiles> {
+        sample_ms.sort_by(f64::total_cmp);
+        let rank = |percent: usize| sample_ms.get((sample_ms.len() * percent).div_ceil(100).saturating_sub(1)).copied();
+        Some(Percentiles {
+            count: sample_ms.len(),
+            min_ms: *sample_ms.first()?,
+            p50_ms: rank(50)?,
+            p99_ms: rank(99)?,
+            max_ms: *sample_ms.last()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Percentiles;
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let of = Percentiles::of((1..=200).rev().map(f64::from).collect()).expect("a sample");
+        assert_eq!((of.min_ms, of.p50_ms, of.p99_ms, of.max_ms), (1.0, 100.0, 198.0, 200.0));
+        assert!(Percentiles::of(Vec::new()).is_none());
     }
 }

@@ -1,138 +1,132 @@
-//! How long a revoked key still gets in.
+//! How long a revoked key still works: from the commit of its revocation, as PostgreSQL dates it, to the first refusal.
 //!
-//! For each sample a key is made and used until both Envoys let it in. Then one client per Envoy sends a request every
-//! millisecond while the key is revoked through the admin API. A sample is the time from the commit of the revocation,
-//! as PostgreSQL recorded it (`pg_xact_commit_timestamp` of the change-log row), to the moment at which the client held
-//! the first 403. Everything runs on one machine with one clock, so a sample includes the request itself and up to the
-//! millisecond between two of them.
+//! Each Envoy is asked over and over with the key on a connection of its own, while the key is revoked through the admin
+//! API. All clocks are this machine's one clock. The figure includes the time of the one request that is refused.
 
-use std::fs;
-use std::process::ExitCode;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
+use reqwest::{Client, StatusCode};
 use serde::Serialize;
+use serde_json::json;
 use sqlx::postgres::PgConnection;
-use stack::build::{self, Profile};
+use sqlx::types::Uuid;
+use stack::Stack;
+use stack::build::Artifacts;
 use stack::echo::Echo;
 use stack::provision::{Published, SiteSpec};
-use stack::{Stack, ports, workspace_root};
-use tokio::task::JoinSet;
 
-use crate::bench::figures::Figures;
-use crate::{block_on, prerequisites};
+use super::{Percentiles, write_json};
 
-const ENVOYS: usize = 2;
-const BETWEEN_REQUESTS: Duration = Duration::from_millis(1);
-
-/// A key that is let in for so long after its revocation is a failure, not a sample.
-const GIVE_UP: Duration = Duration::from_secs(10);
+/// After this a revocation counts as lost, and the bench fails.
+const LOST: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize)]
-struct Report {
+struct Figures {
     what: &'static str,
-    /// Envoy by Envoy.
-    envoys: Vec<Figures>,
-    /// Until the last Envoy refused.
-    everywhere: Figures,
+    envoys: usize,
+    /// Of each Envoy for itself.
+    by_envoy: Vec<Percentiles>,
+    /// Until the last of them refused.
+    everywhere: Percentiles,
 }
 
-pub(super) fn run(samples: usize) -> Result<ExitCode> {
-    ensure!(samples > 0, "no samples, no figures");
-    prerequisites::ensure_wasm_target_and_envoy()?;
-    prerequisites::ensure_postgres()?;
-    let artifacts = build::build(Profile::Release)?;
-    let report = block_on(async {
-        let builder = Stack::builder("bench-revocation").artifacts(artifacts).own_postgres().envoys(ENVOYS);
-        let stack = builder.concurrency(1).start().await?;
-        let report = measure(&stack, samples).await?;
-        stack.finish().await?;
-        Ok(report)
-    })?;
-    println!("{:<12} {:>8} {:>9} {:>9} {:>9}", "refused by", "samples", "p50 ms", "p99 ms", "max ms");
-    let names = (0..ENVOYS).map(|index| format!("Envoy {index}")).chain(["both".to_owned()]);
-    for (name, figures) in names.zip(report.envoys.iter().chain([&report.everywhere])) {
-        let Figures { samples, p50_ms, p99_ms, max_ms } = figures;
-        println!("{name:<12} {samples:>8} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2}");
-    }
-    let file = workspace_root().join("target/bench/revocation.json");
-    fs::create_dir_all(workspace_root().join("target/bench"))?;
-    fs::write(&file, serde_json::to_vec_pretty(&report)?)?;
-    println!("written to {}", file.display());
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn measure(stack: &Stack, samples: usize) -> Result<Report> {
-    let echo = Echo::start("bench", ports::loopback(0))?;
-    let site = stack.publish(&SiteSpec::shop("Bench", "bench", echo.addr)).await?;
+pub(crate) async fn run(artifacts: &Artifacts, count: usize) -> Result<()> {
+    let stack = Stack::builder("bench-revocation").artifacts(artifacts).envoys(2).own_postgres().start().await?;
+    let upstream = Echo::start("shop", stack::ports::loopback(0))?;
+    let shop = stack.publish(&SiteSpec::shop("Bench", "bench", upstream.addr)).await?;
     let mut database = stack.superuser().await?;
-    let mut by_envoy = vec![Vec::with_capacity(samples); ENVOYS];
-    let mut everywhere = Vec::with_capacity(samples);
-    for sample in 0..samples {
-        let delays = one_revocation(stack, &site, &mut database).await.with_context(|| format!("sample {sample}"))?;
-        everywhere.push(delays.iter().copied().fold(0.0, f64::max));
-        for (series, delay) in by_envoy.iter_mut().zip(delays) {
-            series.push(delay);
-        }
-        if (sample + 1) % 50 == 0 {
-            eprintln!("{} of {samples}", sample + 1);
+    let gateways: Vec<SocketAddr> = stack.envoys.iter().map(|envoy| envoy.settings.gateway).collect();
+    let mut latencies_ms: Vec<Vec<f64>> = Vec::with_capacity(count);
+    for number in 1..=count {
+        latencies_ms.push(revoke_one(&stack, &shop, &gateways, &mut database).await?);
+        if number % 50 == 0 {
+            eprintln!("{number} of {count} keys revoked");
         }
     }
-    Ok(Report {
-        what: "from the commit of a key's revocation to the first 403 that a client held",
-        envoys: by_envoy.iter().filter_map(|series| Figures::of(series)).collect(),
-        everywhere: Figures::of(&everywhere).context("no samples")?,
-    })
+    let of_envoy = |index: usize| latencies_ms.iter().filter_map(|latencies| latencies.get(index).copied()).collect();
+    let by_envoy = (0..gateways.len()).filter_map(|index| Percentiles::of(of_envoy(index))).collect();
+    let last = latencies_ms.iter().filter_map(|latencies| latencies.iter().copied().reduce(f64::max)).collect();
+    let everywhere = Percentiles::of(last).context("no key was revoked")?;
+    let figures = Figures { what: "commit of a revocation to refusal", envoys: gateways.len(), by_envoy, everywhere };
+    print(&figures);
+    stack.finish().await?;
+    write_json("revocation", &figures)
 }
 
-/// The delay at each Envoy, in milliseconds.
-async fn one_revocation(stack: &Stack, site: &Published, database: &mut PgConnection) -> Result<Vec<f64>> {
-    let keys = site.keys_url();
-    let made = stack.api.post(&keys, serde_json::json!({ "name": "bench" })).await?;
-    let (id, key) = (text(&made, "id")?, text(&made, "key")?);
-    let fresh = Published { api_key: key, ..site.clone() };
-    for envoy in 0..ENVOYS {
-        stack.wait_for_status(envoy, &fresh, reqwest::StatusCode::OK).await?;
+/// Makes a key, sees it work on every Envoy, revokes it; the milliseconds from the commit to the refusal on each Envoy.
+async fn revoke_one(
+    stack: &Stack,
+    shop: &Published,
+    gateways: &[SocketAddr],
+    database: &mut PgConnection,
+) -> Result<Vec<f64>> {
+    let created = stack.api.post(&shop.keys_url(), json!({})).await?;
+    let (id, key) = (created["id"].as_str().unwrap_or_default(), created["key"].as_str().unwrap_or_default());
+    let clients: Vec<Client> =
+        gateways.iter().map(|_| Client::builder().no_proxy().build()).collect::<Result<_, _>>()?;
+    for (client, gateway) in clients.iter().zip(gateways) {
+        until(client, *gateway, shop, key, StatusCode::OK).await?;
     }
-    let mut clients = JoinSet::new();
-    for envoy in 0..ENVOYS {
-        let request =
-            stack.request(envoy, reqwest::Method::GET, &fresh.hostname, &fresh.path).bearer_auth(&fresh.api_key);
-        clients.spawn(first_refusal(envoy, request));
+    let watches: Vec<_> = clients
+        .into_iter()
+        .zip(gateways.iter().copied())
+        .map(|(client, gateway)| {
+            let (shop, key) = (shop.clone(), key.to_owned());
+            tokio::spawn(async move { until(&client, gateway, &shop, &key, StatusCode::FORBIDDEN).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    stack.api.delete(&format!("{}/{id}", shop.keys_url())).await?;
+    let mut refused = Vec::with_capacity(watches.len());
+    for watch in watches {
+        refused.push(watch.await??);
     }
-    stack.api.delete(&format!("{keys}/{id}")).await?;
-    let mut refused_at = vec![0.0; ENVOYS];
-    while let Some(refusal) = clients.join_next().await {
-        let (envoy, at) = refusal??;
-        refused_at[envoy] = at;
-    }
-    // Nothing else writes, so the newest change is this revocation.
-    let committed_at: f64 = sqlx::query_scalar(
-        "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM change_log ORDER BY seq DESC LIMIT 1",
-    )
-    .fetch_one(database)
-    .await?;
-    let delays: Vec<f64> = refused_at.iter().map(|at| (at - committed_at) * 1_000.0).collect();
-    ensure!(delays.iter().all(|delay| *delay > 0.0), "refused before the commit: {delays:?} ms");
-    Ok(delays)
+    let committed = committed_at(database, id.parse()?).await?;
+    Ok(refused.into_iter().map(|at| milliseconds(at) - committed).collect())
 }
 
-/// When the first 403 arrived, in seconds since 1970.
-async fn first_refusal(envoy: usize, request: reqwest::RequestBuilder) -> Result<(usize, f64)> {
-    let start = SystemTime::now();
+/// Asks without a pause until this is the status; answers when that was.
+async fn until(
+    client: &Client,
+    gateway: SocketAddr,
+    shop: &Published,
+    key: &str,
+    wanted: StatusCode,
+) -> Result<SystemTime> {
+    let started = SystemTime::now();
     loop {
-        let request = request.try_clone().context("a GET can be sent again")?;
-        let status = request.send().await?.status();
-        let now = SystemTime::now();
-        if status == reqwest::StatusCode::FORBIDDEN {
-            return Ok((envoy, now.duration_since(UNIX_EPOCH)?.as_secs_f64()));
+        let request = client.get(format!("http://{gateway}{}", shop.path)).header("host", &shop.hostname);
+        let response = request.header("x-api-key", key).send().await?;
+        let (status, at) = (response.status(), SystemTime::now());
+        if status == wanted {
+            return Ok(at);
         }
-        ensure!(status.is_success(), "Envoy {envoy} answered {status}");
-        ensure!(now.duration_since(start)? < GIVE_UP, "Envoy {envoy} still lets the key in after {GIVE_UP:?}");
-        tokio::time::sleep(BETWEEN_REQUESTS).await;
+        // Read to its end, so that the connection is used again.
+        response.bytes().await?;
+        ensure!(started.elapsed().unwrap_or_default() < LOST, "{gateway} still answers {status} after {LOST:?}");
     }
 }
 
-fn text(object: &serde_json::Value, field: &str) -> Result<String> {
-    object[field].as_str().map(str::to_owned).with_context(|| format!("the answer has no text field `{field}`"))
+/// Milliseconds since the Unix epoch at which the last change of a key was committed (`track_commit_timestamp`).
+async fn committed_at(database: &mut PgConnection, key: Uuid) -> Result<f64> {
+    let sql = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 FROM api_keys WHERE id = $1";
+    Ok(sqlx::query_scalar(sql).bind(key).fetch_one(database).await?)
+}
+
+fn milliseconds(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1000.0
+}
+
+fn print(figures: &Figures) {
+    println!("{:<34} {:>6} {:>9} {:>9} {:>9} {:>9}", figures.what, "count", "min ms", "p50 ms", "p99 ms", "max ms");
+    let row = |name: &str, of: &Percentiles| {
+        let Percentiles { count, min_ms, p50_ms, p99_ms, max_ms } = of;
+        println!("{name:<34} {count:>6} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2}");
+    };
+    for (index, of) in figures.by_envoy.iter().enumerate() {
+        row(&format!("  Envoy {}", index + 1), of);
+    }
+    row("  all Envoys", &figures.everywhere);
 }

@@ -55,12 +55,6 @@ impl DatabaseServer {
         self.superuser.connect().await.context("logging in to PostgreSQL as its superuser")
     }
 
-    /// The superuser in one database.
-    pub async fn superuser_in(&self, database: &str) -> Result<PgConnection> {
-        let options = self.superuser.clone().database(database);
-        options.connect().await.with_context(|| format!("logging in to {database} as a superuser"))
-    }
-
     /// As [`DatabaseServer::connect`], in this database.
     pub async fn connect_to(&self, database: &str) -> Result<PgConnection> {
         let options = self.superuser.clone().database(database);

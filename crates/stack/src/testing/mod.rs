@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use reqwest::{Method, Response, StatusCode};
-use sqlx::postgres::PgConnection;
 
 use crate::admin_api::AdminApi;
 use crate::envoy::Envoy;
@@ -70,11 +69,6 @@ impl Stack {
     /// A session of the superuser in the stack's database, for what no role of Tenantry may see.
     pub async fn superuser(&self) -> Result<sqlx::postgres::PgConnection> {
         self.server.connect_to(self.database.name()).await
-    }
-
-    /// The test's database as a superuser, whom row level security does not bind.
-    pub async fn superuser(&self) -> Result<PgConnection> {
-        self.server.superuser_in(self.database.name()).await
     }
 
     /// Publishes an API through the admin HTTP API, and waits until every running Envoy lets its key in.

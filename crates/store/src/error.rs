@@ -113,6 +113,19 @@ impl StoreError {
         if count >= i64::from(limit) { Err(Self::LimitReached { what, limit }) } else { Ok(()) }
     }
 
+    /// Whether PostgreSQL cannot be used just now: it cannot be reached, has no connection left, or starts or stops.
+    pub fn is_unavailable(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error {
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+            // Class 08: connection exception; 53300: too_many_connections; 57P01 to 57P03: shutting down, crashed, starting.
+            sqlx::Error::Database(error) => error
+                .code()
+                .is_some_and(|code| code.starts_with("08") || matches!(&*code, "53300" | "57P01" | "57P02" | "57P03")),
+            _ => false,
+        }
+    }
+
     /// Whether the transaction failed only because of others that ran at the same time, so that it may be tried again.
     pub fn is_transient(&self) -> bool {
         let Self::Database(error) = self else { return false };

@@ -11,8 +11,10 @@ use crate::tx::TenantTx;
 use crate::{Page, StoreError, site, version};
 
 mod import;
+mod site_wide;
 
 pub use import::{ImportOutcome, diff, replace_all};
+pub use site_wide::{SiteRoute, of_site};
 
 /// How many routes a site may have, in all its versions together: they make one RouteConfiguration and one site policy.
 pub const MAX_PER_SITE: u32 = 10_000;

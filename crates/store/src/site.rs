@@ -224,6 +224,12 @@ pub async fn delete(tx: &mut TenantTx, id: SiteId, expected_revision: Option<i64
     Ok(())
 }
 
+/// Proves that the site exists, and makes every other change of its routes wait until this transaction ends: for checks
+/// that span the whole site. Call it before the change.
+pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+    lock_for_children(tx, id).await
+}
+
 /// Proves that the site exists and holds it until the end of the transaction. Whatever changes something in a site calls
 /// this first: rows are then always locked from the top down, so that a removal of the site cannot deadlock with it.
 pub(crate) async fn hold(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {

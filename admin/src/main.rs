@@ -1,1 +1,62 @@
-fn main() {}
+//! The program: flags, log, and one of its two commands.
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use admin::config::{Cli, Command, Migrate, Serve};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_new(&cli.log).with_context(|| format!("--log {}", cli.log))?;
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
+    }));
+    match cli.command {
+        Command::Serve(config) => serve(config).await,
+        Command::Migrate(config) => migrate(config).await,
+    }
+}
+
+async fn migrate(config: Migrate) -> anyhow::Result<()> {
+    store::migrate(config.database_url.reveal()).await.context("the database could not be brought up to date")?;
+    tracing::info!("the database is up to date");
+    Ok(())
+}
+
+async fn serve(config: Serve) -> anyhow::Result<()> {
+    // Before anything that takes time, so that a signal during the start is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let store = store::Store::connect(config.database_url.reveal(), config.database_connections)
+        .await
+        .context("the database cannot be used")?;
+    admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
+    admin::metrics::install()?;
+    let router = admin::app::service(store, config.base_domain, chrono::Utc::now)?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
+    tracing::info!(listen = %listener.local_addr()?, "serving");
+    let housekeeping = tokio::spawn(admin::metrics::keep_up());
+    admin::serve::serve(listener, router, async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: open requests may finish");
+    })
+    .await;
+    housekeeping.abort();
+    tracing::info!("stopped");
+    Ok(())
+}

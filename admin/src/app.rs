@@ -1,0 +1,53 @@
+//! What all requests share, and how the parts become one service.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use store::Store;
+use tokio::sync::Semaphore;
+
+use crate::access::{AccessError, AccessTable};
+use crate::config::BaseDomain;
+use crate::problem::Problem;
+use crate::{auth, docs, limits, observe, openapi, routes};
+
+/// What handlers can use. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    pub base_domain: BaseDomain,
+    /// The time, so that no handler has a clock of its own.
+    pub clock: fn() -> DateTime<Utc>,
+    pub access: Arc<AccessTable>,
+    /// Bounds how many documents are parsed at the same time.
+    pub imports: Arc<Semaphore>,
+}
+
+/// The whole service.
+///
+/// # Errors
+/// A fault of the program: an operation without an id or a permission.
+pub fn service(store: Store, base_domain: BaseDomain, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
+    let (router, document) = openapi::assemble(routes::all());
+    let app = App {
+        store,
+        base_domain,
+        clock,
+        access: Arc::new(AccessTable::of(&document)?),
+        imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
+    };
+    Ok(router
+        .route_layer(from_fn_with_state(app.clone(), auth::authorize))
+        .merge(docs::router())
+        .fallback(no_such_path)
+        .layer(from_fn(observe::observe))
+        .layer(axum::Extension(docs::Document::of(&document)))
+        .with_state(app))
+}
+
+async fn no_such_path() -> Result<Response, Problem> {
+    Err(Problem::NoSuchPath)
+}

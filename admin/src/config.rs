@@ -1,0 +1,141 @@
+//! Flags and environment variables. Every flag `--some-name` has the twin `TENANTRY_SOME_NAME`.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::check::is_label;
+
+/// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set up.
+#[derive(Debug, Parser)]
+#[command(name = "admin", version, about)]
+pub struct Cli {
+    /// Which log lines to write to standard error, as in `info` or `admin=debug,info`.
+    #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the admin API.
+    Serve(Serve),
+    /// Bring the database up to date, and exit.
+    Migrate(Migrate),
+}
+
+/// What `serve` needs.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// PostgreSQL, with a login role that is a member of `tenantry_admin`.
+    #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
+    pub database_url: DatabaseUrl,
+    /// How many connections to PostgreSQL to hold at most. Each request uses one at a time.
+    #[arg(long, env = "TENANTRY_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_connections: u32,
+    /// Where to listen. The API is for operators: put it behind TLS and off the public network.
+    #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:9080")]
+    pub listen: SocketAddr,
+    /// The domain under which every site gets a hostname.
+    #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = "gw.localhost")]
+    pub base_domain: BaseDomain,
+    /// Where to write the operator token that is made at the first start; without it, it is printed once. The file must
+    /// not exist yet when a token is made.
+    #[arg(long, env = "TENANTRY_OPERATOR_TOKEN_FILE")]
+    pub operator_token_file: Option<PathBuf>,
+}
+
+/// What `migrate` needs.
+#[derive(Clone, Debug, Args)]
+pub struct Migrate {
+    /// PostgreSQL, with the role that owns the tables.
+    #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
+    pub database_url: DatabaseUrl,
+}
+
+/// A connection string. It may carry a password, so its `Debug` shows nothing.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The text. Never log it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(redacted)")
+    }
+}
+
+/// The domain under which sites have their names, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseDomain(String);
+
+impl BaseDomain {
+    /// A name under the domain.
+    pub fn name(&self, label: &str) -> String {
+        format!("{label}.{}", self.0)
+    }
+}
+
+impl FromStr for BaseDomain {
+    type Err = &'static str;
+
+    /// A label of 63 characters and a dot have to fit before it (RFC 1035 section 2.3.4).
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.split('.').all(is_label) && text.len() <= 253 - 64 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a base domain is DNS labels in lower case, joined by dots, such as gw.example.com")
+        }
+    }
+}
+
+impl fmt::Display for BaseDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_connection_string_does_not_show_itself() {
+        let line = ["admin", "serve", "--database-url", "postgres://u:hunter2@h/d"];
+        let parsed = Cli::parse_from(line);
+        assert!(!format!("{parsed:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn base_domains() {
+        for (text, good) in [("gw.localhost", true), ("a", true), ("", false), (".a", false), ("A.b", false), ("a.", false)] {
+            assert_eq!(text.parse::<BaseDomain>().is_ok(), good, "{text}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Reading an OpenAPI description: a document in, routes or a list of mistakes out. Pure; no database, no HTTP.
+//!
+//! Only what becomes routes is read: the version, the paths and their operations. Schemas, parameters, security and
+//! extensions are skipped, so that a mistake there does not keep a working API from being published.
+
+mod document;
+mod format;
+mod pointer;
+mod routes;
+
+use thiserror::Error;
+
+pub use format::Format;
+pub use routes::ImportedRoute;
+
+use crate::problem::FieldError;
+
+/// What an OpenAPI description says about routes.
+#[derive(Debug)]
+pub struct Imported {
+    /// One route per operation, in the order of the document.
+    pub routes: Vec<ImportedRoute>,
+    /// What was left out or may surprise, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Why a document cannot be imported.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// It is no JSON or no YAML.
+    #[error("{0}")]
+    Syntax(String),
+    /// These places in it are wrong; `field` is a JSON pointer (RFC 6901).
+    #[error("{} places are wrong", .0.len())]
+    Invalid(Vec<FieldError>),
+}
+
+/// Reads an OpenAPI 3.0 or 3.1 description of at most [`crate::limits::IMPORT_ROUTES`] operations.
+///
+/// # Errors
+/// [`ImportError::Syntax`] if it cannot be parsed, [`ImportError::Invalid`] with all mistakes that were found, but at most
+/// [`routes::MAX_ERRORS`].
+pub fn import(bytes: &[u8], format: Format) -> Result<Imported, ImportError> {
+    let document = format::parse(bytes, format)?;
+    routes::collect(document)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use super::*;
+
+fn json(text: &str) -> Result<Imported, ImportError> {
+    import(text.as_bytes(), Format::Json)
+}
+
+fn yaml(text: &str) -> Result<Imported, ImportError> {
+    import(text.as_bytes(), Format::Yaml)
+}
+
+/// The places that are wrong, with the messages.
+fn mistakes(result: Result<Imported, ImportError>) -> Vec<(String, String)> {
+    match result {
+        Err(ImportError::Invalid(errors)) => errors.into_iter().map(|error| (error.field, error.message)).collect(),
+        other => panic!("expected mistakes, got {other:?}"),
+    }
+}
+
+fn lines(imported: &Imported) -> Vec<String> {
+    imported
+        .routes
+        .iter()
+        .map(|route| format!("{} {} {}", route.methods, route.template, route.name.as_deref().unwrap_or("-")))
+        .collect()
+}
+
+const ORDERS: &str = r#"
+openapi: 3.1.0
+info: {title: Orders, version: "1"}
+servers: [{url: "https://orders.example/v7"}, {url: "https://orders.example"}]
+x-top: {anything: [1, 2]}
+paths:
+  x-extension: 5
+  /orders:
+    summary: All orders
+    parameters: [{name: limit, in: query}]
+    get: {operationId: listOrders, responses: {"200": {description: OK}}}
+    post: {operationId: createOrder, x-internal: true}
+  /orders/{id}:
+    get: {operationId: getOrder}
+    delete: {}
+  /files/{*rest}:
+    $ref: "#/components/pathItems/Files"
+components:
+  pathItems:
+    Files: {get: {operationId: file}}
+  schemas: {Odd: {type: [string, "null"]}}
+"#;
+
+const ROUTES: [&str; 5] = [
+    "GET /orders listOrders",
+    "POST /orders createOrder",
+    "GET /orders/{id} getOrder",
+    "DELETE /orders/{id} -",
+    "GET /files/{*rest} file",
+];
+
+#[test]
+fn every_operation_becomes_a_route() {
+    let imported = yaml(ORDERS).unwrap();
+    assert_eq!(lines(&imported), ROUTES);
+    assert_eq!(imported.routes[2].pointer, "/paths/~1orders~1{id}/get");
+    assert_eq!(imported.warnings, ["The path of the server `https://orders.example/v7` is not part of the routes."]);
+}
+
+#[test]
+fn json_and_yaml_are_read_alike() {
+    let value: serde_json::Value = serde_saphyr::from_str(ORDERS).unwrap();
+    let imported = json(&value.to_string()).unwrap();
+    let mut sorted = lines(&imported);
+    let mut expected = ROUTES.map(String::from);
+    sorted.sort();
+    expected.sort();
+    assert_eq!(sorted, expected);
+}
+
+#[test]
+fn mistakes_name_their_place() {
+    let found = mistakes(json(
+        r##"{"openapi":"3.0.3","paths":{"/a//b":{"get":{}},"/a/{id}{x}":{"get":{}},"orders":{"get":{}},
+            "/q?x=1":{"get":{}},"/r":{"$ref":"other.yaml#/x"},"/s":{"$ref":"#/components/pathItems/None"},
+            "/o/{id}":{"get":{}},"/o/{name}":{"get":{}}}}"##,
+    ));
+    let places: Vec<_> = found.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "/paths/~1a~1~1b",
+            "/paths/~1a~1{id}{x}",
+            "/paths/orders",
+            "/paths/~1q?x=1",
+            "/paths/~1r/$ref",
+            "/paths/~1s/$ref",
+            "/paths/~1o~1{name}/get"
+        ]
+    );
+    assert_eq!(found[6].1, "cannot be told apart from /paths/~1o~1{id}/get");
+}
+
+#[test]
+fn a_wrong_type_names_its_place() {
+    let found = mistakes(json(r#"{"openapi":"3.0.3","paths":{"/a":{"get":{"operationId":5}}}}"#));
+    assert_eq!(found[0].0, "/paths/~1a/get/operationId");
+}
+
+#[test]
+fn other_versions_are_refused() {
+    assert_eq!(mistakes(json(r#"{"swagger":"2.0","paths":{"/a":{"get":{}}}}"#))[0].0, "/swagger");
+    assert_eq!(mistakes(json(r#"{"openapi":"4.0.0","paths":{"/a":{"get":{}}}}"#))[0].0, "/openapi");
+    assert_eq!(mistakes(json(r#"{"paths":{"/a":{"get":{}}}}"#))[0].0, "/openapi");
+}
+
+#[test]
+fn a_document_without_operations_is_refused() {
+    assert_eq!(mistakes(json(r#"{"openapi":"3.1.0","webhooks":{}}"#))[0].0, "/paths");
+}
+
+#[test]
+fn too_many_operations_are_refused() {
+    let paths: Vec<_> = (0..=crate::limits::IMPORT_ROUTES).map(|n| format!("\"/p{n}\":{{\"get\":{{}}}}")).collect();
+    let found = mistakes(json(&format!(r#"{{"openapi":"3.0.0","paths":{{{}}}}}"#, paths.join(","))));
+    assert_eq!(found[0], ("/paths".into(), "has 5001 operations; 5000 can be imported".into()));
+}
+
+#[test]
+fn what_cannot_be_parsed_is_a_syntax_error() {
+    for text in ["{", "[1", "nonsense"] {
+        assert!(matches!(json(text), Err(ImportError::Syntax(_))), "{text}");
+    }
+    for text in ["a: [", "a: b: c", "\t- x", "--- {}\n--- {}"] {
+        assert!(matches!(yaml(text), Err(ImportError::Syntax(_))), "{text}");
+    }
+    assert!(matches!(import(b"a: \xff", Format::Yaml), Err(ImportError::Syntax(_))));
+}
+
+#[test]
+fn aliases_that_unfold_without_end_are_refused() {
+    let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+    for level in 1..10 {
+        let before = format!("*a{}", level - 1);
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(",")));
+    }
+    bomb.push_str("openapi: 3.1.0\npaths: *a9\n");
+    let start = std::time::Instant::now();
+    assert!(matches!(yaml(&bomb), Err(ImportError::Syntax(_))));
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "took {:?}", start.elapsed());
+}
+
+#[test]
+fn the_format_follows_the_media_type() {
+    for (media_type, body, format) in [
+        ("application/json", "a: b", Some(Format::Json)),
+        ("application/vnd.oai.openapi+json", "", Some(Format::Json)),
+        ("application/yaml", "{}", Some(Format::Yaml)),
+        ("application/vnd.oai.openapi+yaml", "", Some(Format::Yaml)),
+        ("", " {", Some(Format::Json)),
+        ("text/plain", "openapi:", Some(Format::Yaml)),
+        ("image/png", "{", None),
+    ] {
+        assert_eq!(Format::of(media_type, body.as_bytes()), format, "{media_type}");
+    }
+}

@@ -1,0 +1,29 @@
+//! The admin service of Tenantry: the HTTP API through which an operator sets up tenants, sites, APIs and keys.
+//!
+//! A request passes [`observe`] (id, log, metrics, time limit), then [`auth`] (the permission table), then an extractor
+//! ([`extract`]: strict bodies, ids, preconditions), then a handler under [`routes`], which makes one transaction of the
+//! store. Every error becomes an answer in [`problem`].
+
+pub mod access;
+pub mod answer;
+pub mod app;
+pub mod auth;
+pub mod body;
+pub mod bootstrap;
+pub mod check;
+pub mod config;
+pub mod docs;
+pub mod extract;
+pub mod idempotency;
+pub mod import;
+pub mod limits;
+pub mod metrics;
+pub mod observe;
+pub mod openapi;
+pub mod page;
+pub mod permissions;
+pub mod problem;
+pub mod request_id;
+pub mod routes;
+pub mod secret;
+pub mod serve;

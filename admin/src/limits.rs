@@ -1,0 +1,51 @@
+//! The bounds of what a client can send. Each says why it is what it is.
+
+use std::time::Duration;
+
+/// A JSON body: an upstream with the most endpoints, all names at their longest, is about 20 KiB.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// An API description: the largest public ones (GitHub, Microsoft Graph) have 12 to 30 MB.
+pub const DOCUMENT_BYTES: usize = 32 * 1024 * 1024;
+/// The routes of one import: four times GitHub's, and still one statement and one push.
+pub const IMPORT_ROUTES: usize = 5_000;
+/// API descriptions that are parsed at the same time. Each may take a core, and some ten times its size in memory.
+pub const IMPORTS_AT_ONCE: usize = 2;
+
+/// A name for people, in characters: what fits in a line of a page.
+pub const NAME_CHARS: usize = 200;
+/// A slug: one DNS label (RFC 1035 section 2.3.4).
+pub const SLUG_CHARS: usize = 63;
+/// The name of a version, such as `v1` or `2024-10-01`: it stands in every path.
+pub const VERSION_CHARS: usize = 32;
+/// A base path. Prefix and template together stay well under the 8 KiB that proxies take as a request line.
+pub const BASE_PATH_CHARS: usize = 256;
+/// The endpoints of an upstream: more belong behind a name or a balancer of their own.
+pub const ENDPOINTS: usize = 64;
+/// The weight of an endpoint: a share of one in a thousand is fine enough; Envoy adds them up in 32 bits.
+pub const WEIGHT: std::ops::RangeInclusive<i64> = 1..=1_000;
+/// Time to connect, in milliseconds: longer than a minute is a dead peer.
+pub const CONNECT_TIMEOUT_MS: std::ops::RangeInclusive<i64> = 10..=60_000;
+/// Time for a whole request, in milliseconds: up to ten minutes, for exports and the like.
+pub const REQUEST_TIMEOUT_MS: std::ops::RangeInclusive<i64> = 10..=600_000;
+/// How long an old key may work after a rotation, in seconds: 90 days, a quarter of change freeze.
+pub const GRACE_SECONDS: std::ops::RangeInclusive<i64> = 0..=90 * 24 * 60 * 60;
+/// The rows of a page.
+pub const PAGE: std::ops::RangeInclusive<i64> = 1..=200;
+/// The rows of a page when the client does not say.
+pub const PAGE_DEFAULT: i64 = 50;
+/// An `Idempotency-Key` or `x-request-id`: room for a UUID with a prefix.
+pub const HEADER_ID_CHARS: usize = 128;
+
+/// A request as a whole, its body included.
+pub const REQUEST_TIME: Duration = Duration::from_secs(30);
+/// A request that imports a document: 32 MiB over a slow line, and its parsing.
+pub const IMPORT_TIME: Duration = Duration::from_secs(120);
+/// The head of a request; slower clients hold connections open on purpose.
+pub const HEADER_TIME: Duration = Duration::from_secs(10);
+/// What requests that are under way get to finish when the process is asked to stop.
+pub const DRAIN_TIME: Duration = Duration::from_secs(20);
+/// Open connections. Each costs some 20 KiB; the API serves operators and their programs, not traffic.
+pub const CONNECTIONS: usize = 1_024;
+
+/// Slugs that name parts of the platform itself under the base domain.
+pub const RESERVED_SLUGS: [&str; 7] = ["api", "www", "admin", "portal", "docs", "status", "mail"];

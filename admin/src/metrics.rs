@@ -1,0 +1,59 @@
+//! Prometheus metrics: counts and latencies by method, route pattern and status. No label names a tenant, so that their
+//! number stays bounded, and so that who reads the metrics learns nothing about tenants.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+const REQUESTS: &str = "tenantry_admin_requests_total";
+const SECONDS: &str = "tenantry_admin_request_duration_seconds";
+/// From a primary-key read to an import of a large document.
+const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// A few thousand samples at the most lie waiting.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts to collect. Metrics are one set per process: a second call does nothing.
+pub fn install() -> Result<(), BuildError> {
+    if HANDLE.get().is_some() {
+        return Ok(());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(SECONDS.into()), &BUCKETS)?
+        .install_recorder()?;
+    metrics::describe_counter!(REQUESTS, "Requests that were answered.");
+    metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from the head of a request to its answer.");
+    let _ = HANDLE.set(handle);
+    Ok(())
+}
+
+/// Counts one answered request.
+pub fn record(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
+    // Clients can invent methods; labels must not follow them.
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
+    let method = known.iter().find(|known| *known == method).map_or("other", Method::as_str);
+    let labels =
+        [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
+    metrics::counter!(REQUESTS, &labels).increment(1);
+    metrics::histogram!(SECONDS, &labels).record(elapsed);
+}
+
+/// The metrics in Prometheus' text format.
+pub fn render() -> String {
+    HANDLE.get().map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// Folds collected samples into their buckets every few seconds; they would pile up between two scrapes. Never ends.
+pub async fn keep_up() {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        if let Some(handle) = HANDLE.get() {
+            handle.run_upkeep();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What happens around every request: its id, its log line, its metrics, its time limit, and the answer to a panic.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt as _;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::auth::RequestId;
+use crate::limits;
+use crate::metrics;
+use crate::problem::Problem;
+use crate::request_id;
+
+/// The route of requests that match none, in logs and metrics.
+const UNMATCHED: &str = "unmatched";
+/// Where imports go; they may take longer.
+const IMPORT_ROUTE: &str = "/import";
+
+/// The outermost layer.
+pub async fn observe(mut request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let id = request_id::of(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let pattern = request.extensions().get::<MatchedPath>();
+    let route = pattern.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let tenant = tenant_of(request.uri().path()).map(|tenant| tenant.to_string());
+    let span = tracing::info_span!("request", request_id = %id, tenant = tenant.as_deref(), %method, route);
+    let time = if route.ends_with(IMPORT_ROUTE) { limits::IMPORT_TIME } else { limits::REQUEST_TIME };
+
+    async {
+        // A panic leaves no half-done work behind: a transaction that is dropped is rolled back.
+        let guarded = AssertUnwindSafe(next.run(request)).catch_unwind();
+        let mut response = match tokio::time::timeout(time, guarded).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(_)) => Problem::Internal.into_response(),
+            Err(_) => Problem::Timeout.into_response(),
+        };
+        request_id::set(response.headers_mut(), &id);
+        response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+        let elapsed = start.elapsed();
+        metrics::record(&method, &route, response.status(), elapsed);
+        log(response.status(), elapsed.as_secs_f64() * 1e3);
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// One line per request. Probes and scrapes would drown the rest: their good answers are for debugging alone.
+fn log(status: StatusCode, elapsed_ms: f64) {
+    let status = status.as_u16();
+    if status >= 500 {
+        tracing::error!(status, elapsed_ms, "request failed");
+    } else {
+        tracing::info!(status, elapsed_ms, "request");
+    }
+}
+
+/// The tenant that a path is about.
+fn tenant_of(path: &str) -> Option<Uuid> {
+    path.strip_prefix("/v1/tenants/")?.split('/').next()?.parse().ok()
+}

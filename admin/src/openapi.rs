@@ -1,0 +1,205 @@
+//! The OpenAPI document: what utoipa collects from the handlers, completed by what holds for all operations alike.
+
+use axum::Router;
+use axum::http::Method;
+use utoipa::openapi::header::Header;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::Tag;
+use utoipa::openapi::{
+    Components, Content, Info, License, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
+    Required, Response, ResponseBuilder, Server, Type,
+};
+use utoipa::{PartialSchema as _, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::access::operations;
+use crate::app::App;
+use crate::limits;
+use crate::permissions::{self, Who};
+use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
+
+const SCHEME: &str = "operator_token";
+
+/// Nouns, in the order in which they are set up.
+const TAGS: [(&str, &str); 11] = [
+    ("Tenants", "Customer organisations: the unit of isolation."),
+    ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
+    ("Hostnames", "Names that resolve to a site."),
+    ("Upstreams", "Where traffic goes."),
+    ("APIs", "What a site publishes under a base path."),
+    ("Versions", "The versions of an API."),
+    ("Routes", "Methods and path templates of a version."),
+    ("Import", "Making routes out of an OpenAPI description."),
+    ("Consumers", "Applications that call the APIs."),
+    ("Keys", "The API keys of a consumer. Only their hash is kept; a key is shown once."),
+    ("Service", "Probes, metrics and this document."),
+];
+
+/// The answers that many operations have: name, status, description.
+const PROBLEMS: [(&str, &str, &str); 10] = [
+    ("BadRequest", "400", "The body cannot be parsed, or a header cannot be read."),
+    ("Unauthorized", "401", "There is no valid operator token."),
+    ("NotFound", "404", "The object, or one of those in its path, does not exist."),
+    ("Conflict", "409", "A value is taken, an object is in use, or a limit is reached."),
+    ("PreconditionFailed", "412", "The object has changed since: `If-Match` names another revision."),
+    ("TooLarge", "413", "The body is too large."),
+    ("UnsupportedMediaType", "415", "The body has another media type than the operation takes."),
+    ("Unprocessable", "422", "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request."),
+    ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
+    ("Unavailable", "503", "The database cannot be reached, or the request took too long. Try again."),
+];
+
+/// The router and the whole document.
+pub fn assemble(routes: OpenApiRouter<App>) -> (Router<App>, OpenApi) {
+    let base = OpenApiBuilder::new().info(info()).paths(Paths::new()).build();
+    let (router, mut document) = OpenApiRouter::with_openapi(base).merge(routes).split_for_parts();
+    complete(&mut document);
+    (router, document)
+}
+
+fn info() -> Info {
+    let mut info = Info::new("Tenantry admin API", env!("CARGO_PKG_VERSION"));
+    info.description = Some(include_str!("openapi.md").into());
+    let mut license = License::new("Apache-2.0");
+    license.identifier = Some("Apache-2.0".into());
+    info.license = Some(license);
+    info
+}
+
+fn complete(document: &mut OpenApi) {
+    document.servers = Some(vec![Server::new("/")]);
+    document.tags = Some(TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect());
+    let components = document.components.get_or_insert_with(Components::new);
+    let mut scheme = Http::new(HttpAuthScheme::Bearer);
+    scheme.description = Some("An operator token, `tno_` and 40 letters and digits.".into());
+    components.security_schemes.insert(SCHEME.into(), SecurityScheme::Http(scheme));
+    components.schemas.insert(ProblemBody::name().into(), ProblemBody::schema());
+    components.schemas.insert(FieldError::name().into(), FieldError::schema());
+    for (name, _, description) in PROBLEMS {
+        components.responses.insert(name.into(), RefOr::T(problem(name, description)));
+    }
+    for (path, item) in &mut document.paths.paths {
+        for method in operations(item).map(|(method, _)| method).collect::<Vec<_>>() {
+            if let Some(operation) = operation_mut(item, &method) {
+                complete_operation(path, &method, operation);
+            }
+        }
+    }
+}
+
+fn problem(name: &str, description: &str) -> Response {
+    let body = Content::new(Some(Ref::from_schema_name(ProblemBody::name())));
+    let response = ResponseBuilder::new()
+        .description(description)
+        .content(MEDIA_TYPE, body)
+        .header("x-request-id", text("The id of the request, for the log."));
+    match name {
+        "Unauthorized" => response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750).")),
+        "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
+        "Unavailable" => response.header("Retry-After", text("After how many seconds to try again.")),
+        _ => response,
+    }
+    .build()
+}
+
+fn text(description: &str) -> Header {
+    let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String).build());
+    header.description = Some(description.into());
+    header
+}
+
+fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut Operation> {
+    match *method {
+        Method::GET => item.get.as_mut(),
+        Method::POST => item.post.as_mut(),
+        Method::PATCH => item.patch.as_mut(),
+        Method::DELETE => item.delete.as_mut(),
+        _ => None,
+    }
+}
+
+/// Adds what follows from the method, the path and the permission of an operation.
+fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
+    let who = operation.operation_id.as_deref().and_then(permissions::of);
+    if who != Some(Who::Operator) {
+        operation.security = Some(Vec::new());
+        return;
+    }
+    operation.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
+    let single = path.ends_with('}');
+    for status in statuses(path, method, operation) {
+        if let Some((name, ..)) = PROBLEMS.iter().find(|(_, known, _)| *known == status) {
+            let reference = RefOr::Ref(Ref::from_response_name(*name));
+            operation.responses.responses.insert(status.into(), reference);
+        }
+    }
+    if single && *method == Method::GET {
+        let unchanged = ResponseBuilder::new().description("The object still is what `If-None-Match` names.").build();
+        operation.responses.responses.insert("304".into(), RefOr::T(unchanged));
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        response.headers.insert("x-request-id".into(), text("The id of the request, for the log."));
+        let object = single && matches!(status.as_str(), "200" | "304");
+        if object || status == "201" {
+            response.headers.insert("ETag".into(), text("The revision of the object, for `If-Match`."));
+        }
+        if status == "201" {
+            response.headers.insert("Location".into(), text("Where the new object is."));
+        }
+        if *method == Method::POST {
+            let description = "`true` if the request was a repetition, and this is the answer of its first run.";
+            response.headers.insert("Idempotency-Replayed".into(), text(description));
+        }
+    }
+    let parameters = operation.parameters.get_or_insert_with(Vec::new);
+    parameters.extend(header_parameters(method, single));
+}
+
+fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {
+    let mut statuses = vec!["401", "500", "503"];
+    if path.contains('{') {
+        statuses.push("404");
+    }
+    let has_query = operation.parameters.iter().flatten().any(|parameter| parameter.parameter_in == ParameterIn::Query);
+    if has_query || operation.request_body.is_some() {
+        statuses.push("422");
+    }
+    if operation.request_body.is_some() {
+        statuses.extend(["400", "413", "415"]);
+    }
+    match *method {
+        Method::POST => statuses.extend(["400", "409", "422"]),
+        Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412"]),
+        _ => {}
+    }
+    statuses
+}
+
+fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
+    let given = match *method {
+        Method::POST => (
+            "Idempotency-Key",
+            "Any text that is new for this request. A repetition with the same key has no further effect and gets the same answer, for 24 hours.",
+        ),
+        Method::PATCH | Method::DELETE => {
+            ("If-Match", "Make the change only if the object still has this entity tag.")
+        }
+        Method::GET if single => ("If-None-Match", "Answer 304 if the object still has this entity tag."),
+        _ => return Vec::new(),
+    };
+    let (name, description) = given;
+    let mut schema = ObjectBuilder::new().schema_type(Type::String);
+    if *method == Method::POST {
+        schema = schema.min_length(Some(1)).max_length(Some(limits::HEADER_ID_CHARS));
+    }
+    let parameter = ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema.build()));
+    vec![parameter.build()]
+}
+

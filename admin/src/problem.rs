@@ -1,0 +1,266 @@
+//! Every error of the API, and its answer: the one place that knows statuses, types and titles (RFC 9457).
+//!
+//! Architecture invariant: a 404 says nothing about which object was asked for, and no body carries the request id, so that
+//! another tenant's object is answered byte for byte like an absent one.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use store::StoreError;
+use utoipa::ToSchema;
+
+use crate::answer::etag;
+use crate::secret::NoRandomness;
+
+/// The media type of every error body.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// The realm in `WWW-Authenticate` (RFC 9110 section 11.5).
+const REALM: &str = "tenantry";
+/// After how many seconds a client may try again when the database cannot be reached: about the time of a failover.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// One field of the request that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where it is: `name`, `endpoints[0].port`, the name of a query parameter, or a JSON pointer into an imported document.
+    #[schema(example = "endpoints[0].port")]
+    pub field: String,
+    /// What is wrong with it.
+    #[schema(example = "must be between 1 and 65535")]
+    pub message: String,
+}
+
+impl FieldError {
+    /// A field and what is wrong with it.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// What can go wrong with a request.
+#[derive(Debug)]
+pub enum Problem {
+    /// No bearer token was sent.
+    MissingToken,
+    /// The bearer token is not, or no longer, valid.
+    InvalidToken,
+    /// The caller may not do this.
+    Forbidden,
+    /// The object does not exist, or belongs to somebody else.
+    NotFound,
+    /// No operation has this path.
+    NoSuchPath,
+    /// The path has no operation with this method; the text is the `Allow` header.
+    MethodNotAllowed(String),
+    /// The body is no JSON (or YAML, where that is accepted).
+    Syntax(String),
+    /// The body was cut short, or could not be read.
+    Unreadable,
+    /// The body is longer than this.
+    TooLarge { limit_bytes: usize },
+    /// The body has another media type than these.
+    MediaType { expected: &'static str },
+    /// A header cannot be read.
+    Header { name: &'static str, message: &'static str },
+    /// Fields of the body or parameters of the query are wrong.
+    Invalid(Vec<FieldError>),
+    /// The value of a field is taken.
+    Taken { field: &'static str, value: String },
+    /// Two routes would be indistinguishable to a client.
+    RouteTaken(Vec<FieldError>),
+    /// The key has ended, so it cannot be rotated.
+    KeyEnded { state: String },
+    /// The object is used, so it cannot be deleted.
+    InUse { what: &'static str, by: &'static str },
+    /// The site has as many of these as it may have.
+    Limit { what: &'static str, limit: u32 },
+    /// `If-Match` names another revision than the current one.
+    Precondition { current: i64 },
+    /// The `Idempotency-Key` was used for another request.
+    KeyReused,
+    /// The request took too long.
+    Timeout,
+    /// The database cannot be reached.
+    Unavailable,
+    /// A fault of ours; its cause is in the log.
+    Internal,
+}
+
+/// The body of an error (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// What kind of problem it is; programs should look at this.
+    #[schema(example = "urn:tenantry:problem:invalid")]
+    r#type: String,
+    /// The kind of problem in words, always the same for one type.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    detail: Option<String>,
+    /// The fields that are wrong, if any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// One wrong field.
+    pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, message)])
+    }
+
+    /// Status, last part of the type, and title.
+    fn kind(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "Authentication is needed"),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token", "The token is not valid"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
+            Self::MethodNotAllowed(_) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not have this method")
+            }
+            Self::Syntax(_) => (StatusCode::BAD_REQUEST, "syntax", "The body cannot be parsed"),
+            Self::Unreadable => (StatusCode::BAD_REQUEST, "unreadable", "The body could not be read"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
+            Self::MediaType { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The media type of the body is not supported")
+            }
+            Self::Header { .. } => (StatusCode::BAD_REQUEST, "header", "A header cannot be read"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request has invalid fields"),
+            Self::Taken { .. } => (StatusCode::CONFLICT, "taken", "The value is taken"),
+            Self::RouteTaken(_) => (StatusCode::CONFLICT, "route-taken", "Two routes could not be told apart"),
+            Self::KeyEnded { .. } => (StatusCode::CONFLICT, "key-ended", "The key does not work any more"),
+            Self::InUse { .. } => (StatusCode::CONFLICT, "in-use", "The object is in use"),
+            Self::Limit { .. } => (StatusCode::CONFLICT, "limit", "A limit is reached"),
+            Self::Precondition { .. } => {
+                (StatusCode::PRECONDITION_FAILED, "changed", "The object has changed in the meantime")
+            }
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The Idempotency-Key was used for another request",
+            ),
+            Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached")
+            }
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
+        }
+    }
+
+    fn detail(&self) -> Option<String> {
+        Some(match self {
+            Self::MissingToken => "Send an operator token as `Authorization: Bearer <token>`.".into(),
+            Self::Syntax(reason) => reason.clone(),
+            Self::TooLarge { limit_bytes } => format!("It may have {limit_bytes} bytes at most."),
+            Self::MediaType { expected } => format!("Send {expected}, and say so in Content-Type."),
+            Self::Header { name, message } => format!("{name}: {message}."),
+            Self::MethodNotAllowed(allow) => format!("It has {allow}."),
+            Self::Invalid(errors) | Self::RouteTaken(errors) => match errors.as_slice() {
+                [only] if only.field.is_empty() => only.message.clone(),
+                [only] => format!("{}: {}.", only.field, only.message),
+                more => format!("{} fields are wrong; see `errors`.", more.len()),
+            },
+            Self::Taken { field, value } => format!("The {field} `{value}` is already used; choose another."),
+            Self::KeyEnded { state } => format!("It is {state}; make a new key instead."),
+            Self::InUse { what, by } => format!("The {what} is used by a {by}; change that first."),
+            Self::Limit { what, limit } => format!("There can be {limit} {what} at most."),
+            Self::Precondition { current } => {
+                format!("The current entity tag is {}; get the object again and repeat the change.", etag(*current))
+            }
+            Self::KeyReused => "Use a new key for a new request; repeat a request with the same body.".into(),
+            _ => return None,
+        })
+    }
+
+    fn headers(&self) -> Vec<(HeaderName, String)> {
+        match self {
+            // RFC 6750 section 3: no error code when the request has no credentials at all.
+            Self::MissingToken => vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))],
+            Self::InvalidToken => {
+                vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
+            }
+            Self::Forbidden => {
+                vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\""))]
+            }
+            Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],
+            Self::Precondition { current } => vec![(header::ETAG, etag(*current))],
+            Self::Timeout | Self::Unavailable => vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let transient = error.is_transient();
+        match error {
+            StoreError::NotFound { .. } => Self::NotFound,
+            StoreError::Conflict { field: "key", value } => Self::KeyEnded { state: value },
+            StoreError::Conflict { field, value } => Self::Taken { field, value },
+            StoreError::InUse { what, by } => Self::InUse { what, by },
+            StoreError::Revision { current } => Self::Precondition { current },
+            StoreError::Invalid { field, reason } => Self::field(field, reason),
+            StoreError::LimitReached { what, limit } => Self::Limit { what, limit },
+            ref unavailable if transient || unavailable.is_unavailable() => {
+                tracing::warn!(error = %Causes(unavailable), "the database could not be used");
+                Self::Unavailable
+            }
+            other => {
+                tracing::error!(error = %Causes(&other), "the store failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<NoRandomness> for Problem {
+    fn from(error: NoRandomness) -> Self {
+        tracing::error!(%error, "no key could be drawn");
+        Self::Internal
+    }
+}
+
+/// An error with all its causes, on one line.
+struct Causes<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, name, title) = self.kind();
+        let (detail, headers) = (self.detail(), self.headers());
+        let errors = match self {
+            Self::Invalid(errors) | Self::RouteTaken(errors) => errors,
+            Self::Taken { field, value } => vec![FieldError::new(field, format!("`{value}` is already used"))],
+            _ => Vec::new(),
+        };
+        let r#type = format!("urn:tenantry:problem:{name}");
+        let body = ProblemBody { r#type, title, status: status.as_u16(), detail, errors };
+        let mut response = (status, Json(body)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}

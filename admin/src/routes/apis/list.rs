@@ -1,0 +1,25 @@
+//! `GET /v1/tenants/{tenant_id}/sites/{site_id}/apis`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use store::api;
+
+use super::Api;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::extract::{Ask, At};
+use crate::page::{Page, PageQuery};
+use crate::problem::Problem;
+use crate::routes::ids::SitePath;
+
+/// Lists the APIs.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis", operation_id = "listApis", tag = "APIs", params(SitePath, PageQuery),
+    responses((status = 200, description = "A page of APIs.", body = Page<Api>)))]
+pub(super) async fn list(State(app): State<App>, At(at): At<SitePath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+    let wanted = query.wanted()?;
+    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let rows = api::list(&mut tx, at.site_id, wanted.rows()).await?;
+    let page: Page<Api> = wanted.page(rows, |row| row.id.into());
+    Answer::json(StatusCode::OK, &page)
+}

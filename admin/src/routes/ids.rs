@@ -1,0 +1,124 @@
+//! The ids in paths.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use policy::id::{ApiId, ConsumerId, HostnameId, KeyId, RouteId, SiteId, TenantId, UpstreamId, VersionId};
+use store::route::VersionRef;
+use serde::de::{Deserialize, Deserializer, Error};
+use utoipa::IntoParams;
+
+/// Reads an id in its one text form, so that every object has one URL.
+pub(super) fn canonical<'de, D: Deserializer<'de>, T: FromStr + Display>(deserializer: D) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let id: T = text.parse().map_err(|_| D::Error::custom("no id"))?;
+    if id.to_string() == text { Ok(id) } else { Err(D::Error::custom("no id in its canonical form")) }
+}
+
+/// Declares what a path names.
+macro_rules! paths {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $id:ty = $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, serde::Deserialize, IntoParams)]
+        #[into_params(parameter_in = Path)]
+        pub struct $name {$(
+            #[doc = $text]
+            #[serde(deserialize_with = "canonical")]
+            #[param(value_type = Uuid)]
+            pub $field: $id,
+        )*}
+    )*};
+}
+
+paths! {
+    /// A tenant.
+    TenantPath {
+        tenant_id: TenantId = "The tenant.",
+    }
+    /// A site.
+    SitePath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+    }
+    /// A hostname.
+    HostnamePath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        hostname_id: HostnameId = "The hostname.",
+    }
+    /// An upstream.
+    UpstreamPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        upstream_id: UpstreamId = "The upstream.",
+    }
+    /// An API.
+    ApiPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        api_id: ApiId = "The API.",
+    }
+    /// A version.
+    VersionPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        api_id: ApiId = "The API.",
+        version_id: VersionId = "The version.",
+    }
+    /// A route.
+    RoutePath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        api_id: ApiId = "The API.",
+        version_id: VersionId = "The version.",
+        route_id: RouteId = "The route.",
+    }
+    /// A consumer.
+    ConsumerPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        consumer_id: ConsumerId = "The consumer.",
+    }
+    /// An API key.
+    KeyPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        consumer_id: ConsumerId = "The consumer.",
+        key_id: KeyId = "The key.",
+    }
+}
+
+impl VersionPath {
+    /// The version, as the store wants it.
+    pub(super) fn version(self) -> VersionRef {
+        VersionRef { site: self.site_id, api: self.api_id, version: self.version_id }
+    }
+
+    /// Where the version is.
+    pub(super) fn place(self) -> String {
+        let Self { tenant_id, site_id, api_id, version_id } = self;
+        format!("/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}")
+    }
+}
+
+impl RoutePath {
+    /// The route's version, as the store wants it.
+    pub(super) fn version(self) -> VersionRef {
+        VersionRef { site: self.site_id, api: self.api_id, version: self.version_id }
+    }
+}
+
+impl ConsumerPath {
+    /// Where the consumer is.
+    pub(super) fn place(self) -> String {
+        let Self { tenant_id, site_id, consumer_id } = self;
+        format!("/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}")
+    }
+}
+
+impl KeyPath {
+    /// The key's consumer.
+    pub(super) fn consumer(self) -> ConsumerPath {
+        ConsumerPath { tenant_id: self.tenant_id, site_id: self.site_id, consumer_id: self.consumer_id }
+    }
+}

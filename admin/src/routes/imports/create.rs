@@ -1,0 +1,39 @@
+//! `POST /v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/import`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use store::{route, site};
+
+use super::document::Document;
+use super::{ImportQuery, ImportResult};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::extract::{Ask, At};
+use crate::problem::Problem;
+use crate::routes::collision;
+use crate::routes::ids::VersionPath;
+
+/// Replaces the routes of a version by the operations of an OpenAPI 3.0 or 3.1 description. A route whose method and path
+/// stay keeps its id and its own upstream. `dry_run` only says what would change.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/import",
+    operation_id = "importRoutes", tag = "Import", params(VersionPath, ImportQuery),
+    request_body(description = "The description, as JSON or YAML; 32 MiB and 5,000 operations at most.",
+        content((serde_json::Value = "application/json"), (String = "application/yaml"))),
+    responses((status = 200, description = "What changed, or would.", body = ImportResult)))]
+pub(super) async fn create(State(app): State<App>, At(at): At<VersionPath>, Ask(query): Ask<ImportQuery>, document: Document) -> Result<Response, Problem> {
+    let mut tx = app.store.tenant(at.tenant_id, &document.caller.actor()).await?;
+    if !query.dry_run && let Some(answer) = document.once.replay(&mut tx).await? {
+        return Ok(answer);
+    }
+    site::lock(&mut tx, at.site_id).await?;
+    let mut wanted = document.routes;
+    super::keep_upstreams(&mut tx, at.version(), &mut wanted).await?;
+    let outcome = route::replace_all(&mut tx, at.version(), wanted).await?;
+    collision::refuse_any(&mut tx, at.site_id, "").await?;
+    let answer = Answer::json(StatusCode::OK, &ImportResult::new(query.dry_run, outcome, document.warnings))?;
+    if query.dry_run {
+        return Ok(answer.into_response());
+    }
+    document.once.finish(tx, answer).await
+}

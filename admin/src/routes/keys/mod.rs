@@ -1,0 +1,166 @@
+//! API keys. The text of a key exists in the answer that made it, and nowhere else.
+
+mod create;
+mod get;
+mod list;
+mod revoke;
+mod rotate;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use policy::key::ApiKey;
+use serde::{Deserialize, Serialize};
+use store::key;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::answer::Object;
+use crate::app::App;
+use crate::body::present;
+use crate::check::Check;
+use crate::limits;
+use crate::problem::Problem;
+
+/// How long an old key works after a rotation unless the client says otherwise: a day.
+const GRACE_SECONDS: i64 = 24 * 60 * 60;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get, revoke::revoke))
+        .routes(routes!(rotate::rotate))
+}
+
+/// An API key, without its text.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Key {
+    pub id: Uuid,
+    /// What people call it.
+    #[schema(required = true, example = "CI")]
+    name: Option<String>,
+    /// The beginning and the end of its text, to tell keys apart.
+    #[schema(example = "tnt_live_...x7Qa")]
+    hint: String,
+    /// From when it is refused; null for never.
+    #[schema(required = true)]
+    expires_at: Option<DateTime<Utc>>,
+    /// Since when it is refused for good; null if it was not revoked.
+    #[schema(required = true)]
+    revoked_at: Option<DateTime<Utc>>,
+    /// The key that took its place; null if it was not rotated.
+    #[schema(required = true)]
+    replaced_by: Option<Uuid>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    #[serde(skip)]
+    revision: i64,
+}
+
+impl From<key::Key> for Key {
+    fn from(row: key::Key) -> Self {
+        Self {
+            id: row.id.into(),
+            name: row.name,
+            hint: row.hint,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            replaced_by: row.replaced_by.map(Into::into),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            revision: row.revision,
+        }
+    }
+}
+
+impl Object for Key {
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+}
+
+/// A new API key, with its text.
+#[derive(Serialize, ToSchema)]
+pub(super) struct KeyWithText {
+    /// The key itself. It is shown this once.
+    #[schema(example = "tnt_live_<30 letters and digits><6 check characters>")]
+    key: String,
+    #[serde(flatten)]
+    object: Key,
+}
+
+impl KeyWithText {
+    fn new(key: &ApiKey, row: key::Key) -> Self {
+        Self { key: key.reveal().to_owned(), object: row.into() }
+    }
+}
+
+impl fmt::Debug for KeyWithText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyWithText").field("object", &self.object).finish_non_exhaustive()
+    }
+}
+
+impl Object for KeyWithText {
+    const SECRET: bool = true;
+
+    fn revision(&self) -> i64 {
+        self.object.revision
+    }
+}
+
+/// What an API key is made of.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewKey {
+    /// What people call it.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 200, example = "CI")]
+    name: Option<String>,
+    /// From when it is refused; null for never.
+    #[serde(default)]
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl NewKey {
+    /// Joins what the client says with the key that was drawn.
+    fn checked(self, now: DateTime<Utc>) -> Result<impl FnOnce(&ApiKey) -> key::NewKey, Problem> {
+        let mut check = Check::new();
+        if let Some(name) = &self.name {
+            check.name("name", name);
+        }
+        check.future("expires_at", self.expires_at, now);
+        check.finish()?;
+        Ok(move |key: &ApiKey| key::NewKey {
+            name: self.name,
+            digest: key.digest(),
+            hint: key.hint(),
+            expires_at: self.expires_at,
+        })
+    }
+}
+
+/// How a key is to be replaced.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rotation {
+    /// How many seconds the old key works on, unless it expires before; 0 ends it at once.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(minimum = 0, maximum = 7776000, default = 86400, nullable = false)]
+    grace_seconds: Option<i64>,
+    /// From when the new key is refused; null for never.
+    #[serde(default)]
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl Rotation {
+    fn grace(&self, now: DateTime<Utc>) -> Result<std::time::Duration, Problem> {
+        let seconds = self.grace_seconds.unwrap_or(GRACE_SECONDS);
+        let mut check = Check::new();
+        check.range("grace_seconds", seconds, &limits::GRACE_SECONDS);
+        check.future("expires_at", self.expires_at, now);
+        check.finish()?;
+        Ok(std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
+    }
+}

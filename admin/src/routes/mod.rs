@@ -1,0 +1,35 @@
+//! The operations: `<noun>/<verb>.rs`.
+
+mod apis;
+mod collision;
+mod consumers;
+mod hostnames;
+mod ids;
+mod imports;
+mod keys;
+mod routes;
+mod service;
+mod sites;
+mod tenants;
+mod upstreams;
+mod versions;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// All operations, in the order in which things are set up.
+pub fn all() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(tenants::router())
+        .merge(sites::router())
+        .merge(hostnames::router())
+        .merge(upstreams::router())
+        .merge(apis::router())
+        .merge(versions::router())
+        .merge(imports::router())
+        .merge(routes::router())
+        .merge(consumers::router())
+        .merge(keys::router())
+        .merge(service::router())
+}

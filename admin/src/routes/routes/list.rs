@@ -1,0 +1,25 @@
+//! `GET /v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use store::route;
+
+use super::Route;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::extract::{Ask, At};
+use crate::page::{Page, PageQuery};
+use crate::problem::Problem;
+use crate::routes::ids::VersionPath;
+
+/// Lists the routes.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes", operation_id = "listRoutes", tag = "Routes", params(VersionPath, PageQuery),
+    responses((status = 200, description = "A page of routes.", body = Page<Route>)))]
+pub(super) async fn list(State(app): State<App>, At(at): At<VersionPath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+    let wanted = query.wanted()?;
+    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let rows = route::list(&mut tx, at.version(), wanted.rows()).await?;
+    let page: Page<Route> = wanted.page(rows, |row| row.id.into());
+    Answer::json(StatusCode::OK, &page)
+}

@@ -1,0 +1,25 @@
+//! `GET /v1/tenants/{tenant_id}/sites`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use store::site;
+
+use super::Site;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::extract::{Ask, At};
+use crate::page::{Page, PageQuery};
+use crate::problem::Problem;
+use crate::routes::ids::TenantPath;
+
+/// Lists the sites.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites", operation_id = "listSites", tag = "Sites", params(TenantPath, PageQuery),
+    responses((status = 200, description = "A page of sites.", body = Page<Site>)))]
+pub(super) async fn list(State(app): State<App>, At(at): At<TenantPath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+    let wanted = query.wanted()?;
+    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let rows = site::list(&mut tx, wanted.rows()).await?;
+    let page: Page<Site> = wanted.page(rows, |row| row.id.into());
+    Answer::json(StatusCode::OK, &page)
+}

@@ -1,0 +1,114 @@
+//! Tenants.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod update;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use store::tenant;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::answer::Object;
+use crate::app::App;
+use crate::body::present;
+use crate::check::Check;
+use crate::problem::Problem;
+
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get, update::update, delete::delete))
+}
+
+/// A customer organisation: the unit of isolation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Tenant {
+    pub id: Uuid,
+    /// What people call it.
+    #[schema(example = "Acme Bakeries")]
+    name: String,
+    /// A short name, unique on the platform.
+    #[schema(required = true)]
+    slug: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    #[serde(skip)]
+    revision: i64,
+}
+
+impl From<tenant::Tenant> for Tenant {
+    fn from(row: tenant::Tenant) -> Self {
+        Self {
+            id: row.id.into(),
+            name: row.name,
+            slug: row.slug,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            revision: row.revision,
+        }
+    }
+}
+
+impl Object for Tenant {
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+}
+
+/// What a tenant is made of.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewTenant {
+    /// What people call it.
+    #[schema(min_length = 1, max_length = 200, example = "Acme Bakeries")]
+    name: String,
+    /// A short name, unique on the platform.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme")]
+    slug: Option<String>,
+}
+
+impl NewTenant {
+    fn checked(self) -> Result<tenant::NewTenant, Problem> {
+        let mut check = Check::new();
+        check.name("name", &self.name);
+        if let Some(slug) = &self.slug {
+            check.slug("slug", slug);
+        }
+        check.finish()?;
+        Ok(tenant::NewTenant { name: self.name, slug: self.slug })
+    }
+}
+
+/// What is to change of a tenant.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TenantChanges {
+    /// What people call it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    /// A short name, unique on the platform; null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    slug: Option<Option<String>>,
+}
+
+impl TenantChanges {
+    fn checked(self) -> Result<tenant::TenantPatch, Problem> {
+        let mut check = Check::new();
+        if let Some(name) = &self.name {
+            check.name("name", name);
+        }
+        if let Some(Some(slug)) = &self.slug {
+            check.slug("slug", slug);
+        }
+        check.finish()?;
+        Ok(tenant::TenantPatch { name: self.name, slug: self.slug })
+    }
+}

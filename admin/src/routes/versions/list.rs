@@ -1,0 +1,25 @@
+//! `GET /v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use store::version;
+
+use super::Version;
+use crate::answer::Answer;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::extract::{Ask, At};
+use crate::page::{Page, PageQuery};
+use crate::problem::Problem;
+use crate::routes::ids::ApiPath;
+
+/// Lists the versions.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions", operation_id = "listVersions", tag = "Versions", params(ApiPath, PageQuery),
+    responses((status = 200, description = "A page of versions.", body = Page<Version>)))]
+pub(super) async fn list(State(app): State<App>, At(at): At<ApiPath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+    let wanted = query.wanted()?;
+    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let rows = version::list(&mut tx, at.site_id, at.api_id, wanted.rows()).await?;
+    let page: Page<Version> = wanted.page(rows, |row| row.id.into());
+    Answer::json(StatusCode::OK, &page)
+}

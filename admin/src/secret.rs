@@ -1,0 +1,92 @@
+//! Making and reading secrets: operator tokens and API keys. The one place that draws random bytes.
+
+use std::fmt;
+
+use policy::key::{ApiKey, Environment};
+use rand::TryRngCore as _;
+use rand::rngs::OsRng;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+const PREFIX: &str = "tno_";
+/// 40 base62 characters are 238 bits.
+const RANDOM_CHARS: usize = 40;
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The system gave no random bytes.
+#[derive(Debug, Error)]
+#[error("the system's random generator failed")]
+pub struct NoRandomness;
+
+/// Random bytes from the system.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0; N];
+    OsRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
+}
+
+/// A new API key.
+pub fn api_key(environment: Environment) -> Result<ApiKey, NoRandomness> {
+    ApiKey::from_random(environment, &random::<64>()?).ok_or(NoRandomness)
+}
+
+/// An operator token in clear: `tno_<40 base62 characters>`. Its `Debug` does not show it.
+#[derive(Clone)]
+pub struct OperatorToken(String);
+
+impl OperatorToken {
+    /// Draws a new token.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50 of those are as good
+        // as impossible.
+        let bytes = random::<96>()?;
+        let usable = bytes.iter().filter(|byte| **byte < 248).take(RANDOM_CHARS);
+        let text: String = usable.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect();
+        if text.len() == RANDOM_CHARS { Ok(Self(format!("{PREFIX}{text}"))) } else { Err(NoRandomness) }
+    }
+
+    /// Reads a presented token; `None` if it does not have the form of one, so that it needs no lookup.
+    pub fn parse(text: &str) -> Option<Self> {
+        let random = text.strip_prefix(PREFIX)?;
+        let well_formed = random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        well_formed.then(|| Self(text.to_owned()))
+    }
+
+    /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash is needed, and the time of the
+    /// lookup says nothing about a token that nobody could guess.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.0.as_bytes()).into()
+    }
+
+    /// The text: for the one time that it is shown, and for deriving keys. Never log it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OperatorToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OperatorToken(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_reads_back_and_does_not_show_itself() {
+        let token = OperatorToken::generate().unwrap();
+        let read = OperatorToken::parse(token.reveal()).unwrap();
+        assert_eq!(read.digest(), token.digest());
+        assert_eq!(format!("{token:?}"), "OperatorToken(redacted)");
+    }
+
+    #[test]
+    fn what_has_another_form_is_no_token() {
+        let good = OperatorToken::generate().unwrap().reveal().to_owned();
+        for text in ["", "tno_", &good[1..], &good[..43], &format!("{good}a"), &good.replace("tno_", "tnt_")] {
+            assert!(OperatorToken::parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -49,7 +49,12 @@ fn apt_install() -> Result<()> {
 }
 
 fn apt(args: &[&str]) -> Result<()> {
-    let status = Command::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").status()?;
+    // Recommended packages are left out: sysstat, say, would start a timer.
+    let status = Command::new("apt-get")
+        .args(["-o", "APT::Install-Recommends=false"])
+        .args(args)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()?;
     if !status.success() {
         bail!("`apt-get {}` ended with {status}", args.join(" "));
     }

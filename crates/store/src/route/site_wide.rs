@@ -5,8 +5,8 @@ use policy::method::Methods;
 use uuid::Uuid;
 
 use super::methods;
-use crate::tx::TenantTx;
 use crate::StoreError;
+use crate::tx::TenantTx;
 
 /// A route with what precedes its template in the path of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,207 @@
+//! A migrated database with the three roles of a deployment, and rows to work on.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use policy::desired::UpstreamProtocol;
+use policy::id::{ApiId, ConsumerId, KeyId, RouteId, SiteId, TenantId, UpstreamId, VersionId};
+use policy::key::{Digest, Environment};
+use policy::method::Methods;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use store::route::{RouteSpec, VersionRef};
+use store::upstream::Endpoint;
+use store::{Actor, ActorKind, Reader, Store, TenantTx};
+use uuid::Uuid;
+
+/// A database, and how to reach it.
+pub(crate) struct Database {
+    /// The cluster's superuser, in this database: what a test compares with, and breaks things with.
+    pub(crate) superuser: PgPool,
+    owner_url: String,
+    pub(crate) admin_url: String,
+    xds_url: String,
+}
+
+/// Runs a test in a fresh database, which is dropped afterwards, whether the test fails or not.
+pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
+    let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
+        panic!(
+            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
+        );
+    };
+    let cluster = PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
+    let name = format!("store_test_{}", Uuid::now_v7().simple());
+    let mut connection = cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
+    let url_of = |role: &str| {
+        let options = cluster.clone().username(&format!("{name}_{role}")).password(&name).database(&name);
+        options.to_url_lossy().to_string()
+    };
+    // The owner is what a hosted PostgreSQL gives its customers: no superuser.
+    run(&mut connection, format!("CREATE ROLE {name}_owner LOGIN CREATEROLE NOSUPERUSER PASSWORD '{name}'")).await;
+    run(&mut connection, format!("CREATE DATABASE {name} OWNER {name}_owner TEMPLATE template0")).await;
+    store::migrate(&url_of("owner")).await.expect("the migrations apply");
+    for role in ["admin", "xds"] {
+        let login = format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}");
+        run(&mut connection, login).await;
+    }
+    let database = Database {
+        superuser: PgPoolOptions::new().connect_lazy_with(cluster.clone().database(&name)),
+        owner_url: url_of("owner"),
+        admin_url: url_of("admin"),
+        xds_url: url_of("xds"),
+    };
+    let outcome = AssertUnwindSafe(test(&database)).catch_unwind().await;
+    database.superuser.close().await;
+    run(&mut connection, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    for role in ["admin", "xds", "owner"] {
+        run(&mut connection, format!("DROP ROLE {name}_{role}")).await;
+    }
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
+async fn run(connection: &mut PgConnection, statement: String) {
+    connection.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+}
+
+impl Database {
+    pub(crate) async fn store(&self) -> Store {
+        Store::connect(&self.admin_url, 8).await.expect("the admin role connects")
+    }
+
+    pub(crate) async fn reader(&self) -> Reader {
+        Reader::connect(&self.xds_url, 4).await.expect("the xds role connects")
+    }
+
+    pub(crate) async fn owner(&self) -> PgConnection {
+        PgConnection::connect(&self.owner_url).await.expect("the owner connects")
+    }
+
+    pub(crate) async fn admin(&self) -> PgConnection {
+        PgConnection::connect(&self.admin_url).await.expect("the admin role connects")
+    }
+
+    pub(crate) async fn xds(&self) -> PgConnection {
+        PgConnection::connect(&self.xds_url).await.expect("the xds role connects")
+    }
+
+    /// What the superuser, whom row security does not bind, counts.
+    pub(crate) async fn count(&self, query: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&self.superuser).await.expect("the query counts")
+    }
+}
+
+pub(crate) fn actor() -> Actor {
+    Actor {
+        kind: ActorKind::Operator,
+        id: Uuid::from_u128(7),
+        request_id: "test".to_owned(),
+        source: "192.0.2.1".parse().ok(),
+    }
+}
+
+/// One of each kind of object, all of one tenant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) tenant: TenantId,
+    pub(crate) site: SiteId,
+    pub(crate) upstream: UpstreamId,
+    pub(crate) api: ApiId,
+    pub(crate) version: VersionId,
+    pub(crate) route: RouteId,
+    pub(crate) consumer: ConsumerId,
+    pub(crate) key: KeyId,
+}
+
+impl Sample {
+    pub(crate) fn version_ref(&self) -> VersionRef {
+        VersionRef { site: self.site, api: self.api, version: self.version }
+    }
+
+    /// Begins a transaction of the sample's tenant.
+    pub(crate) async fn begin(&self, store: &Store) -> TenantTx {
+        store.tenant(self.tenant, &actor()).await.expect("a transaction begins")
+    }
+}
+
+/// Makes a tenant that has one of everything, with its key in the given bucket.
+pub(crate) async fn sample(store: &Store, slug: &str, bucket: u16) -> Sample {
+    let mut platform = store.platform(&actor()).await.unwrap();
+    let new = store::tenant::NewTenant { name: slug.to_owned(), slug: Some(slug.to_owned()) };
+    let tenant = store::tenant::create(&mut platform, new).await.unwrap().id;
+    platform.commit().await.unwrap();
+    let mut tx = store.tenant(tenant, &actor()).await.unwrap();
+    let sample = site_sample(&mut tx, slug, bucket).await;
+    tx.commit().await.unwrap();
+    sample
+}
+
+/// Makes a site that has one of everything.
+pub(crate) async fn site_sample(tx: &mut TenantTx, slug: &str, bucket: u16) -> Sample {
+    let site = store::site::create(tx, new_site(slug)).await.unwrap().id;
+    let upstream = store::upstream::create(tx, site, new_upstream("main")).await.unwrap().id;
+    let api = store::api::NewApi { name: "orders".to_owned(), base_path: "/orders".to_owned(), strip_base_path: true };
+    let api = store::api::create(tx, site, api).await.unwrap().id;
+    let version = store::version::NewVersion { name: "v1".to_owned(), upstream_id: upstream };
+    let version = store::version::create(tx, site, api, version).await.unwrap().id;
+    let route = route("GET", "/orders/{id}");
+    let route = store::route::create(tx, VersionRef { site, api, version }, route).await.unwrap().id;
+    let consumer = store::consumer::NewConsumer { name: "app".to_owned() };
+    let consumer = store::consumer::create(tx, site, consumer).await.unwrap().id;
+    let key = store::key::create(tx, site, consumer, new_key(bucket)).await.unwrap().id;
+    Sample { tenant: tx.tenant(), site, upstream, api, version, route, consumer, key }
+}
+
+pub(crate) fn new_site(slug: &str) -> store::site::NewSite {
+    store::site::NewSite {
+        name: slug.to_owned(),
+        slug: slug.to_owned(),
+        hostname: format!("{slug}.gw.localhost"),
+        environment: Environment::Live,
+        forward_credentials: false,
+    }
+}
+
+pub(crate) fn new_upstream(name: &str) -> store::upstream::NewUpstream {
+    store::upstream::NewUpstream {
+        name: name.to_owned(),
+        endpoints: vec![Endpoint { address: "10.0.0.1".to_owned(), port: 8080, weight: 1 }],
+        protocol: UpstreamProtocol::Http1,
+        connect_timeout_ms: 5_000,
+        request_timeout_ms: 15_000,
+    }
+}
+
+pub(crate) fn route(method: &str, path: &str) -> RouteSpec {
+    RouteSpec { name: None, methods: Methods::named(method).unwrap(), path: path.to_owned(), upstream_id: None }
+}
+
+pub(crate) fn new_key(bucket: u16) -> store::key::NewKey {
+    store::key::NewKey { name: None, digest: digest(bucket), hint: "tnt_live_...0000".to_owned(), expires_at: None }
+}
+
+/// A digest in the given bucket that no other is equal to.
+pub(crate) fn digest(bucket: u16) -> Digest {
+    let mut bytes = [0; 32];
+    let [high, low] = bucket.to_be_bytes();
+    bytes[0] = high;
+    bytes[1] = low;
+    bytes[16..].copy_from_slice(Uuid::now_v7().as_bytes());
+    Digest(bytes)
+}
+
+/// Waits until a condition of the database holds, for five seconds at most.
+pub(crate) async fn until(database: &Database, condition: &str) {
+    for _ in 0..250 {
+        let query = AssertSqlSafe(format!("SELECT {condition}"));
+        if sqlx::query_scalar::<_, bool>(query).fetch_one(&database.superuser).await.unwrap() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not come to this within five seconds: {condition}");
+}

@@ -1,0 +1,13 @@
+//! Tests that need a PostgreSQL. `cargo xtask test` starts one; each test works in a database of its own.
+
+mod audit;
+mod catalog;
+mod changes;
+mod conflicts;
+mod desired;
+mod fixture;
+mod idempotency;
+mod import;
+mod isolation;
+mod lifecycle;
+mod roles;

@@ -13,7 +13,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
     aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
 };
 
-use crate::ads::Stream;
+use crate::ads::{Stream, StreamError};
 use crate::hub::Hub;
 use crate::report;
 
@@ -116,7 +116,9 @@ impl Pump {
             let blocked = !self.send_what_fits();
             tokio::select! {
                 request = inbound.message() => match request? {
-                    Some(request) => self.receive(&request)?,
+                    Some(request) => self.receive(&request).map_err(|error| {
+                        Status::invalid_argument(error.to_string())
+                    })?,
                     None => return Ok(()),
                 },
                 notice = notices.recv() => match notice {
@@ -141,10 +143,9 @@ impl Pump {
         false
     }
 
-    fn receive(&mut self, request: &DeltaDiscoveryRequest) -> Result<(), Status> {
+    fn receive(&mut self, request: &DeltaDiscoveryRequest) -> Result<(), StreamError> {
         let known = self.stream.client().is_some();
-        let events = self.stream.receive(&self.hub.snapshot(), request);
-        let events = events.map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let events = self.stream.receive(&self.hub.snapshot(), request)?;
         if !known {
             report::stream_started(self.stream.client());
         }

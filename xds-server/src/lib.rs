@@ -5,9 +5,12 @@
 //! stream, what to send next; [`grpc`] moves the messages.
 
 pub mod ads;
+pub mod config;
+pub mod follow;
 pub mod grpc;
 pub mod hub;
 pub mod node;
+pub mod observe;
 pub mod report;
 pub mod resource;
 pub mod snapshot;

@@ -1,0 +1,119 @@
+//! Flags and environment variables. Every flag `--some-name` has the twin `TENANTRY_SOME_NAME`.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use policy::host;
+
+/// The xDS server of Tenantry: serves what is in PostgreSQL to Envoys, by delta ADS.
+#[derive(Debug, Parser)]
+#[command(name = "xds-server", version, about)]
+pub struct Cli {
+    /// Which log lines to write to standard error, as in `info` or `xds_server=debug,info`.
+    #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
+    pub log: String,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve delta ADS.
+    Serve(Serve),
+}
+
+/// What `serve` needs.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// PostgreSQL, with a login role that is a member of `tenantry_xds`.
+    #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
+    pub database_url: DatabaseUrl,
+    /// Where Envoys connect, by gRPC in clear. What is served holds no secret in clear, but whoever connects can read
+    /// every tenant's routes: keep it on the network of the Envoys.
+    #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:18000")]
+    pub listen: SocketAddr,
+    /// Where /healthz, /readyz and /metrics are.
+    #[arg(long, env = "TENANTRY_HTTP_LISTEN", default_value = "127.0.0.1:18001")]
+    pub http_listen: SocketAddr,
+    /// The domain under which every site gets a hostname; the shared API host is `api.` under it.
+    #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = "gw.localhost")]
+    pub base_domain: BaseDomain,
+}
+
+/// A connection string. It may carry a password, so its `Debug` shows nothing.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The text. Never log it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(redacted)")
+    }
+}
+
+/// The domain under which sites have their names, in canonical form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseDomain(String);
+
+impl BaseDomain {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BaseDomain {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let canonical = host::canonical(text.as_bytes()).is_some_and(|name| name == text);
+        if canonical && text.split('.').all(|label| !label.is_empty()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a base domain is DNS labels in lower case, joined by dots, such as gw.example.com")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_connection_string_does_not_show_itself() {
+        let parsed = Cli::parse_from(["xds-server", "serve", "--database-url", "postgres://u:hunter2@h/d"]);
+        assert!(!format!("{parsed:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn base_domains() {
+        for (text, good) in [("gw.localhost", true), ("a", true), ("", false), (".a", false), ("A.b", false), ("a.", false)] {
+            assert_eq!(text.parse::<BaseDomain>().is_ok(), good, "{text}");
+        }
+    }
+}

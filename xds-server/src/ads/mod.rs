@@ -14,3 +14,12 @@ mod subscription;
 
 pub use event::{Event, StreamError};
 pub use stream::Stream;
+
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod order_tests;
+#[cfg(test)]
+mod rule_tests;
+#[cfg(test)]
+mod session;

@@ -1,15 +1,14 @@
 //! `cargo xtask golden`.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use stack::workspace_root;
+use stack::build;
 
 pub(crate) fn run() -> Result<ExitCode> {
-    let status = Command::new("cargo")
+    let status = build::cargo()
         .args(["test", "--package", "xds-server", "golden"])
         .env("UPDATE_GOLDEN", "1")
-        .current_dir(workspace_root())
         .status()
         .context("starting cargo")?;
     ensure!(status.success(), "the golden files could not be regenerated");

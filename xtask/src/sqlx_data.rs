@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 use sqlx::Connection;
 use sqlx::migrate::Migrator;
 use stack::postgres::DatabaseServer;
-use stack::{testing, workspace_root};
+use stack::{build, testing, workspace_root};
 
 use crate::{block_on, prerequisites};
 
@@ -62,9 +62,8 @@ fn expand_macros(url: &str, dir: &Path) -> Result<()> {
     // cargo does not know that the macros read the environment: a newer file is what makes it expand them again.
     let touch = || File::options().append(true).open(&library)?.set_modified(SystemTime::now());
     touch()?;
-    let status = Command::new("cargo")
+    let status = build::cargo()
         .args(["check", "--package", "tenantry-store", "--lib"])
-        .current_dir(workspace_root())
         .env("SQLX_OFFLINE", "false")
         .env("DATABASE_URL", url)
         .env("SQLX_OFFLINE_DIR", dir)

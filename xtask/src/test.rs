@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use stack::build::{self, Artifacts, Profile};
-use stack::{testing, workspace_root};
+use stack::testing;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,8 +25,8 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
 }
 
 async fn cargo_test(args: &[OsString], database_url: &str, envoy: &Path, artifacts: &Artifacts) -> Result<ExitCode> {
-    let mut cargo = Command::new("cargo");
-    cargo.arg("test").current_dir(workspace_root());
+    let mut cargo = Command::from(build::cargo());
+    cargo.arg("test");
     // cargo lets --workspace win over a package that is named.
     let names_package =
         |arg: &OsString| arg.to_str().is_some_and(|arg| arg.starts_with("-p") || arg.starts_with("--package"));

@@ -56,19 +56,19 @@ pub enum Profile {
 
 /// Builds everything; cargo shows its progress on standard error.
 pub fn build(profile: Profile) -> Result<Artifacts> {
-    cargo(&["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"])?;
+    run_cargo(&["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"])?;
     let programs = ["build", "--package", "admin", "--package", "xds-server", "--bins"];
     let bin_dir = match profile {
         Profile::Dev => {
-            cargo(&programs)?;
+            run_cargo(&programs)?;
             "debug"
         }
         Profile::Release => {
-            cargo(&[&programs[..], &["--release"]].concat())?;
+            run_cargo(&[&programs[..], &["--release"]].concat())?;
             "release"
         }
         Profile::DevWithTests => {
-            cargo(&["build", "--workspace", "--bins", "--tests"])?;
+            run_cargo(&["build", "--workspace", "--bins", "--tests"])?;
             "debug"
         }
     };
@@ -97,9 +97,23 @@ pub fn ensure_wasm_target() -> Result<()> {
     Ok(())
 }
 
-fn cargo(args: &[&str]) -> Result<()> {
-    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program).args(args).current_dir(workspace_root()).status().context("starting cargo")?;
+/// A cargo that does not see what `cargo run` told this program about its own package. Build scripts of some
+/// dependencies (ring's) depend on those variables, and all that is above them would be compiled anew each time.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace_root());
+    for (name, _) in env::vars_os() {
+        let told =
+            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        if told {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+fn run_cargo(args: &[&str]) -> Result<()> {
+    let status = cargo().args(args).status().context("starting cargo")?;
     ensure!(status.success(), "`cargo {}` failed", args.join(" "));
     Ok(())
 }

@@ -16,25 +16,28 @@ pub const BASE_DOMAIN: &str = "gw.localhost";
 /// machine can read the arguments of a process.
 const DATABASE_URL: &str = "TENANTRY_DATABASE_URL";
 
+/// A program of ours. Errors in its log are what failure messages show the end of: backtraces would push them out.
+fn program(path: PathBuf, log: impl Into<PathBuf>, database_url: &str) -> Launch {
+    Launch::new(path, log).env("RUST_LIB_BACKTRACE", "0").env(DATABASE_URL, database_url)
+}
+
 /// Runs the migrations as the owner of the database.
 pub async fn migrate(artifacts: &Artifacts, owner_url: &str, log: &Path) -> Result<()> {
-    Launch::new(artifacts.admin(), log).args(["migrate"]).env(DATABASE_URL, owner_url).run().await
+    program(artifacts.admin(), log, owner_url).args(["migrate"]).run().await
 }
 
 /// `admin serve`. On its first start it writes the operator token to `token_file`.
 pub fn admin(artifacts: &Artifacts, login_url: &str, listen: SocketAddr, token_file: &Path, log: PathBuf) -> Service {
-    let launch = Launch::new(artifacts.admin(), log)
+    let launch = program(artifacts.admin(), log, login_url)
         .args(["serve", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN, "--operator-token-file"])
-        .args([token_file])
-        .env(DATABASE_URL, login_url);
+        .args([token_file]);
     Service::new("admin", launch, Ready::Http(format!("http://{listen}/readyz")))
 }
 
 /// `xds-server serve`: delta ADS on `grpc`, health and metrics on `http`.
 pub fn xds_server(artifacts: &Artifacts, login_url: &str, grpc: SocketAddr, http: SocketAddr, log: PathBuf) -> Service {
-    let launch = Launch::new(artifacts.xds_server(), log)
+    let launch = program(artifacts.xds_server(), log, login_url)
         .args(["serve", "--listen", &grpc.to_string(), "--http-listen", &http.to_string()])
-        .args(["--base-domain", BASE_DOMAIN])
-        .env(DATABASE_URL, login_url);
+        .args(["--base-domain", BASE_DOMAIN]);
     Service::new("xds-server", launch, Ready::Http(format!("http://{http}/readyz")))
 }

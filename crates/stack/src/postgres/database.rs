@@ -125,7 +125,7 @@ impl Database {
     /// Makes a login role of this database's own in `group`, or gives the one that is there a new password; answers
     /// its URL. The migrations have to have run, because they create the groups.
     pub async fn login(&self, group: Group, password: &str) -> Result<String> {
-        let role = format!("{}_{}", self.name(), group.name().trim_start_matches("tenantry_"));
+        let role = format!("{}_{}_login", self.name(), group.name().trim_start_matches("tenantry_"));
         let mut connection = self.connect().await?;
         ensure_login(&mut connection, &role, password, &format!("IN ROLE {}", group.name())).await?;
         connection.close().await?;

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
-use serde::de::{DeserializeOwned, Deserialize, Deserializer};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny};
 use serde_json::error::Category;
 
 use crate::problem::Problem;
@@ -45,6 +45,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
+        // serde_json calls a null in the place of an enum a syntax error.
+        if error.inner().classify() != Category::Data && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            return Problem::field(path, "has the wrong type");
+        }
         problem_of(path, error.inner())
     })?;
     deserializer.end().map_err(|error| Problem::Syntax(format!("{error}.")))?;
@@ -61,9 +65,7 @@ fn problem_of(path: String, error: &serde_json::Error) -> Problem {
     match quoted(message) {
         Some(name) if message.starts_with("unknown field") => Problem::field(ending_in(path, name), "is not known"),
         Some(name) if message.starts_with("missing field") => Problem::field(ending_in(path, name), "is missing"),
-        Some(name) if message.starts_with("duplicate field") => {
-            Problem::field(ending_in(path, name), "is given twice")
-        }
+        Some(name) if message.starts_with("duplicate field") => Problem::field(ending_in(path, name), "is given twice"),
         _ => Problem::field(path, message),
     }
 }

@@ -20,7 +20,9 @@ pub enum BootstrapError {
     #[error("the operator token could not be stored")]
     Store(#[from] StoreError),
     /// The file exists, or could not be written.
-    #[error("the new operator token could not be written to {path}; remove the file if it is left over, or name another with --operator-token-file")]
+    #[error(
+        "the new operator token could not be written to {path}; remove the file if it is left over, or name another with --operator-token-file"
+    )]
     File {
         /// The file.
         path: PathBuf,

@@ -63,9 +63,9 @@ impl Check {
     /// The name of a version: it becomes a segment of every path.
     pub fn version_name(&mut self, field: &str, name: &str) {
         let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        let rest = name.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-')
-        });
+        let rest = name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-'));
         if !first || !rest || name.len() > limits::VERSION_CHARS {
             self.refuse(
                 field,
@@ -206,9 +206,15 @@ mod tests {
 
     #[test]
     fn version_names() {
-        for (name, good) in
-            [("v1", true), ("2024-10-01", true), ("1.0_rc", true), ("V1", false), (".v", false), ("", false), ("a/b", false)]
-        {
+        for (name, good) in [
+            ("v1", true),
+            ("2024-10-01", true),
+            ("1.0_rc", true),
+            ("V1", false),
+            (".v", false),
+            ("", false),
+            ("a/b", false),
+        ] {
             assert_eq!(passes(|check| check.version_name("name", name)), good, "{name:?}");
         }
     }

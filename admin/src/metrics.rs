@@ -22,9 +22,8 @@ pub fn install() -> Result<(), BuildError> {
     if HANDLE.get().is_some() {
         return Ok(());
     }
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(SECONDS.into()), &BUCKETS)?
-        .install_recorder()?;
+    let handle =
+        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(SECONDS.into()), &BUCKETS)?.install_recorder()?;
     metrics::describe_counter!(REQUESTS, "Requests that were answered.");
     metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from the head of a request to its answer.");
     let _ = HANDLE.set(handle);
@@ -36,8 +35,7 @@ pub fn record(method: &Method, route: &str, status: StatusCode, elapsed: Duratio
     // Clients can invent methods; labels must not follow them.
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
     let method = known.iter().find(|known| *known == method).map_or("other", Method::as_str);
-    let labels =
-        [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
+    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
     metrics::counter!(REQUESTS, &labels).increment(1);
     metrics::histogram!(SECONDS, &labels).record(elapsed);
 }

@@ -7,8 +7,8 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{
-    Components, Content, Info, License, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
-    Required, Response, ResponseBuilder, Server, Type,
+    Components, Content, Info, License, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
+    Response, ResponseBuilder, Server, Type,
 };
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -45,7 +45,11 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
     ("PreconditionFailed", "412", "The object has changed since: `If-Match` names another revision."),
     ("TooLarge", "413", "The body is too large."),
     ("UnsupportedMediaType", "415", "The body has another media type than the operation takes."),
-    ("Unprocessable", "422", "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request."),
+    (
+        "Unprocessable",
+        "422",
+        "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
+    ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     ("Unavailable", "503", "The database cannot be reached, or the request took too long. Try again."),
 ];
@@ -69,7 +73,8 @@ fn info() -> Info {
 
 fn complete(document: &mut OpenApi) {
     document.servers = Some(vec![Server::new("/")]);
-    document.tags = Some(TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect());
+    document.tags =
+        Some(TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect());
     let components = document.components.get_or_insert_with(Components::new);
     let mut scheme = Http::new(HttpAuthScheme::Bearer);
     scheme.description = Some("An operator token, `tno_` and 40 letters and digits.".into());
@@ -183,9 +188,7 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
             "Idempotency-Key",
             "Any text that is new for this request. A repetition with the same key has no further effect and gets the same answer, for 24 hours.",
         ),
-        Method::PATCH | Method::DELETE => {
-            ("If-Match", "Make the change only if the object still has this entity tag.")
-        }
+        Method::PATCH | Method::DELETE => ("If-Match", "Make the change only if the object still has this entity tag."),
         Method::GET if single => ("If-None-Match", "Answer 304 if the object still has this entity tag."),
         _ => return Vec::new(),
     };
@@ -202,4 +205,3 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
         .schema(Some(schema.build()));
     vec![parameter.build()]
 }
-

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use policy::id::{ApiId, ConsumerId, HostnameId, KeyId, RouteId, SiteId, TenantId, UpstreamId, VersionId};
-use store::route::VersionRef;
 use serde::de::{Deserialize, Deserializer, Error};
+use store::route::VersionRef;
 use utoipa::IntoParams;
 
 /// Reads an id in its one text form, so that every object has one URL.
@@ -21,7 +21,7 @@ macro_rules! paths {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, serde::Deserialize, IntoParams)]
         #[into_params(parameter_in = Path)]
-        pub struct $name {$(
+        pub(crate) struct $name {$(
             #[doc = $text]
             #[serde(deserialize_with = "canonical")]
             #[param(value_type = Uuid)]

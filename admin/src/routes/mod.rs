@@ -7,6 +7,7 @@ mod hostnames;
 mod ids;
 mod imports;
 mod keys;
+#[allow(clippy::module_inception, reason = "the noun is called that")]
 mod routes;
 mod service;
 mod sites;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::api;
 
-use super::{NewApi, Api};
+use super::{Api, NewApi};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};
@@ -14,7 +14,11 @@ use crate::routes::ids::SitePath;
 /// Publishes an API under a base path.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis", operation_id = "createApi", tag = "APIs", params(SitePath),
     request_body = NewApi, responses((status = 201, description = "The API.", body = Api)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<SitePath>, post: Post<NewApi>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    post: Post<NewApi>,
+) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

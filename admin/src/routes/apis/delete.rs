@@ -14,7 +14,12 @@ use crate::routes::ids::ApiPath;
 /// Removes an API with its versions and routes.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}", operation_id = "deleteApi", tag = "APIs", params(ApiPath),
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn delete(State(app): State<App>, At(at): At<ApiPath>, caller: Caller, expected: Expected) -> Result<Response, Problem> {
+pub(super) async fn delete(
+    State(app): State<App>,
+    At(at): At<ApiPath>,
+    caller: Caller,
+    expected: Expected,
+) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     api::delete(&mut tx, at.site_id, at.api_id, expected.0).await?;
     tx.commit().await?;

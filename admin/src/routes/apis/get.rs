@@ -16,7 +16,12 @@ use crate::routes::ids::ApiPath;
 /// Gets an API.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}", operation_id = "getApi", tag = "APIs", params(ApiPath),
     responses((status = 200, description = "The API.", body = Api)))]
-pub(super) async fn get(State(app): State<App>, At(at): At<ApiPath>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    At(at): At<ApiPath>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let api = Api::from(api::get(&mut tx, at.site_id, at.api_id).await?);
     Ok(Answer::object(&api)?.unless_known(&headers))

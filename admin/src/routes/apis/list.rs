@@ -16,7 +16,12 @@ use crate::routes::ids::SitePath;
 /// Lists the APIs.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis", operation_id = "listApis", tag = "APIs", params(SitePath, PageQuery),
     responses((status = 200, description = "A page of APIs.", body = Page<Api>)))]
-pub(super) async fn list(State(app): State<App>, At(at): At<SitePath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let rows = api::list(&mut tx, at.site_id, wanted.rows()).await?;

@@ -20,9 +20,11 @@ use crate::check::Check;
 use crate::problem::Problem;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create, list::list))
-        .routes(routes!(get::get, update::update, delete::delete))
+    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
+        get::get,
+        update::update,
+        delete::delete
+    ))
 }
 
 /// What a site publishes under a base path. A route of it is at `<base_path>/<version name><route path>`.

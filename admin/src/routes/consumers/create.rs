@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::consumer;
 
-use super::{NewConsumer, Consumer};
+use super::{Consumer, NewConsumer};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};
@@ -14,7 +14,11 @@ use crate::routes::ids::SitePath;
 /// Makes a consumer.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers", operation_id = "createConsumer", tag = "Consumers", params(SitePath),
     request_body = NewConsumer, responses((status = 201, description = "The consumer.", body = Consumer)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<SitePath>, post: Post<NewConsumer>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    post: Post<NewConsumer>,
+) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

@@ -16,7 +16,12 @@ use crate::routes::ids::ConsumerPath;
 /// Gets a consumer.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}", operation_id = "getConsumer", tag = "Consumers", params(ConsumerPath),
     responses((status = 200, description = "The consumer.", body = Consumer)))]
-pub(super) async fn get(State(app): State<App>, At(at): At<ConsumerPath>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    At(at): At<ConsumerPath>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let consumer = Consumer::from(consumer::get(&mut tx, at.site_id, at.consumer_id).await?);
     Ok(Answer::object(&consumer)?.unless_known(&headers))

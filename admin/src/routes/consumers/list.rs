@@ -16,7 +16,12 @@ use crate::routes::ids::SitePath;
 /// Lists the consumers.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers", operation_id = "listConsumers", tag = "Consumers", params(SitePath, PageQuery),
     responses((status = 200, description = "A page of consumers.", body = Page<Consumer>)))]
-pub(super) async fn list(State(app): State<App>, At(at): At<SitePath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let rows = consumer::list(&mut tx, at.site_id, wanted.rows()).await?;

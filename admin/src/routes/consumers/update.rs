@@ -13,10 +13,15 @@ use crate::routes::ids::ConsumerPath;
 /// Changes a consumer.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}", operation_id = "updateConsumer", tag = "Consumers", params(ConsumerPath),
     request_body = ConsumerChanges, responses((status = 200, description = "The consumer as it is now.", body = Consumer)))]
-pub(super) async fn update(State(app): State<App>, At(at): At<ConsumerPath>, patch: Patch<ConsumerChanges>) -> Result<Answer, Problem> {
+pub(super) async fn update(
+    State(app): State<App>,
+    At(at): At<ConsumerPath>,
+    patch: Patch<ConsumerChanges>,
+) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
-    let consumer = Consumer::from(consumer::update(&mut tx, at.site_id, at.consumer_id, changes, patch.expected.0).await?);
+    let consumer =
+        Consumer::from(consumer::update(&mut tx, at.site_id, at.consumer_id, changes, patch.expected.0).await?);
     tx.commit().await?;
     Answer::object(&consumer)
 }

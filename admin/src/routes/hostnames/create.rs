@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::hostname;
 
-use super::{NewHostname, Hostname};
+use super::{Hostname, NewHostname};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};
@@ -14,7 +14,11 @@ use crate::routes::ids::SitePath;
 /// Gives a site one more hostname under the base domain.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames", operation_id = "createHostname", tag = "Hostnames", params(SitePath),
     request_body = NewHostname, responses((status = 201, description = "The hostname.", body = Hostname)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<SitePath>, post: Post<NewHostname>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    post: Post<NewHostname>,
+) -> Result<Response, Problem> {
     let new = post.body.checked(&app.base_domain)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

@@ -19,9 +19,7 @@ use crate::config::BaseDomain;
 use crate::problem::Problem;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create, list::list))
-        .routes(routes!(get::get, delete::delete))
+    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(get::get, delete::delete))
 }
 
 /// A name that resolves to a site.

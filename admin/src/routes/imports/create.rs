@@ -21,9 +21,16 @@ use crate::routes::ids::VersionPath;
     request_body(description = "The description, as JSON or YAML; 32 MiB and 5,000 operations at most.",
         content((serde_json::Value = "application/json"), (String = "application/yaml"))),
     responses((status = 200, description = "What changed, or would.", body = ImportResult)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<VersionPath>, Ask(query): Ask<ImportQuery>, document: Document) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<VersionPath>,
+    Ask(query): Ask<ImportQuery>,
+    document: Document,
+) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &document.caller.actor()).await?;
-    if !query.dry_run && let Some(answer) = document.once.replay(&mut tx).await? {
+    if !query.dry_run
+        && let Some(answer) = document.once.replay(&mut tx).await?
+    {
         return Ok(answer);
     }
     site::lock(&mut tx, at.site_id).await?;

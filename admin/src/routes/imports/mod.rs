@@ -90,10 +90,8 @@ impl ImportResult {
 /// Lets the routes that stay keep an upstream of their own: a description cannot know of it.
 async fn keep_upstreams(tx: &mut TenantTx, version: VersionRef, wanted: &mut [RouteSpec]) -> Result<(), Problem> {
     let existing = route::list(tx, version, Page::first(route::MAX_PER_SITE)).await?;
-    let own: HashMap<_, _> = existing
-        .iter()
-        .filter_map(|route| Some(((route.methods, route.path.as_str()), route.upstream_id?)))
-        .collect();
+    let own: HashMap<_, _> =
+        existing.iter().filter_map(|route| Some(((route.methods, route.path.as_str()), route.upstream_id?))).collect();
     for spec in wanted {
         spec.upstream_id = own.get(&(spec.methods, spec.path.as_str())).copied();
     }

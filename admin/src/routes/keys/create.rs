@@ -15,7 +15,11 @@ use crate::secret;
 /// Makes an API key for a consumer. The key is in this answer and nowhere else; keep it.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys", operation_id = "createKey", tag = "Keys",
     params(ConsumerPath), request_body = NewKey, responses((status = 201, description = "The key.", body = KeyWithText)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<ConsumerPath>, post: Post<NewKey>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<ConsumerPath>,
+    post: Post<NewKey>,
+) -> Result<Response, Problem> {
     let new = post.body.checked((app.clock)())?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

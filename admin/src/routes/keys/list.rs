@@ -16,7 +16,12 @@ use crate::routes::ids::ConsumerPath;
 /// Lists the keys of a consumer, revoked and expired ones included, without their texts.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys", operation_id = "listKeys", tag = "Keys",
     params(ConsumerPath, PageQuery), responses((status = 200, description = "A page of keys.", body = Page<Key>)))]
-pub(super) async fn list(State(app): State<App>, At(at): At<ConsumerPath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<ConsumerPath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let rows = key::list(&mut tx, at.site_id, at.consumer_id, wanted.rows()).await?;

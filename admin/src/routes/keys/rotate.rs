@@ -17,7 +17,11 @@ use crate::secret;
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}/rotate", operation_id = "rotateKey",
     tag = "Keys", params(KeyPath), request_body = Rotation,
     responses((status = 201, description = "The new key.", body = KeyWithText)))]
-pub(super) async fn rotate(State(app): State<App>, At(at): At<KeyPath>, post: Post<Rotation>) -> Result<Response, Problem> {
+pub(super) async fn rotate(
+    State(app): State<App>,
+    At(at): At<KeyPath>,
+    post: Post<Rotation>,
+) -> Result<Response, Problem> {
     let grace = post.body.grace((app.clock)())?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {
@@ -26,12 +30,7 @@ pub(super) async fn rotate(State(app): State<App>, At(at): At<KeyPath>, post: Po
     let site = site::get(&mut tx, at.site_id).await?;
     let old = key::get(&mut tx, at.site_id, at.consumer_id, at.key_id).await?;
     let key = secret::api_key(site.environment)?;
-    let new = key::NewKey {
-        name: old.name,
-        digest: key.digest(),
-        hint: key.hint(),
-        expires_at: post.body.expires_at,
-    };
+    let new = key::NewKey { name: old.name, digest: key.digest(), hint: key.hint(), expires_at: post.body.expires_at };
     let rotated = key::rotate(&mut tx, at.site_id, at.consumer_id, at.key_id, new, grace, None).await?;
     let place = format!("{}/keys/{}", at.consumer().place(), rotated.new.id);
     post.once.finish(tx, Answer::created(place, &KeyWithText::new(&key, rotated.new))?).await

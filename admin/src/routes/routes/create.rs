@@ -16,7 +16,11 @@ use crate::routes::ids::VersionPath;
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes",
     operation_id = "createRoute", tag = "Routes", params(VersionPath), request_body = NewRoute,
     responses((status = 201, description = "The route.", body = Route)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<VersionPath>, post: Post<NewRoute>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<VersionPath>,
+    post: Post<NewRoute>,
+) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

@@ -16,7 +16,12 @@ use crate::routes::ids::VersionPath;
 /// Lists the routes.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes", operation_id = "listRoutes", tag = "Routes", params(VersionPath, PageQuery),
     responses((status = 200, description = "A page of routes.", body = Page<Route>)))]
-pub(super) async fn list(State(app): State<App>, At(at): At<VersionPath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<VersionPath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let rows = route::list(&mut tx, at.version(), wanted.rows()).await?;

@@ -22,9 +22,11 @@ use crate::check::Check;
 use crate::problem::Problem;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create, list::list))
-        .routes(routes!(get::get, update::update, delete::delete))
+    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
+        get::get,
+        update::update,
+        delete::delete
+    ))
 }
 
 /// A method that a route can have.

@@ -15,7 +15,11 @@ use crate::routes::ids::RoutePath;
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
     operation_id = "updateRoute", tag = "Routes", params(RoutePath), request_body = RouteChanges,
     responses((status = 200, description = "The route as it is now.", body = Route)))]
-pub(super) async fn update(State(app): State<App>, At(at): At<RoutePath>, patch: Patch<RouteChanges>) -> Result<Answer, Problem> {
+pub(super) async fn update(
+    State(app): State<App>,
+    At(at): At<RoutePath>,
+    patch: Patch<RouteChanges>,
+) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
     site::lock(&mut tx, at.site_id).await?;

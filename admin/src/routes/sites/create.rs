@@ -14,7 +14,11 @@ use crate::routes::ids::TenantPath;
 /// Makes a site, and its own hostname `<slug>.<base domain>`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites", operation_id = "createSite", tag = "Sites", params(TenantPath),
     request_body = NewSite, responses((status = 201, description = "The site.", body = Site)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<TenantPath>, post: Post<NewSite>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<TenantPath>,
+    post: Post<NewSite>,
+) -> Result<Response, Problem> {
     let new = post.body.checked(&app.base_domain)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

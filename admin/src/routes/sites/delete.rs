@@ -14,7 +14,12 @@ use crate::routes::ids::SitePath;
 /// Removes a site with everything in it. Its traffic and its keys end at once.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}", operation_id = "deleteSite", tag = "Sites", params(SitePath),
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn delete(State(app): State<App>, At(at): At<SitePath>, caller: Caller, expected: Expected) -> Result<Response, Problem> {
+pub(super) async fn delete(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    caller: Caller,
+    expected: Expected,
+) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     site::delete(&mut tx, at.site_id, expected.0).await?;
     tx.commit().await?;

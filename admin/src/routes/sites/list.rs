@@ -16,7 +16,12 @@ use crate::routes::ids::TenantPath;
 /// Lists the sites.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites", operation_id = "listSites", tag = "Sites", params(TenantPath, PageQuery),
     responses((status = 200, description = "A page of sites.", body = Page<Site>)))]
-pub(super) async fn list(State(app): State<App>, At(at): At<TenantPath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<TenantPath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let rows = site::list(&mut tx, wanted.rows()).await?;

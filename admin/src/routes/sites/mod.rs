@@ -22,9 +22,11 @@ use crate::config::BaseDomain;
 use crate::problem::Problem;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create, list::list))
-        .routes(routes!(get::get, update::update, delete::delete))
+    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
+        get::get,
+        update::update,
+        delete::delete
+    ))
 }
 
 /// What the keys of a site are meant for; it is part of their text.

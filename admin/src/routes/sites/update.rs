@@ -13,7 +13,11 @@ use crate::routes::ids::SitePath;
 /// Changes a site.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}", operation_id = "updateSite", tag = "Sites", params(SitePath),
     request_body = SiteChanges, responses((status = 200, description = "The site as it is now.", body = Site)))]
-pub(super) async fn update(State(app): State<App>, At(at): At<SitePath>, patch: Patch<SiteChanges>) -> Result<Answer, Problem> {
+pub(super) async fn update(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    patch: Patch<SiteChanges>,
+) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
     let site = Site::from(site::update(&mut tx, at.site_id, changes, patch.expected.0).await?);

@@ -7,9 +7,8 @@ use store::tenant;
 use super::{NewTenant, Tenant};
 use crate::answer::Answer;
 use crate::app::App;
-use crate::extract::{Post};
+use crate::extract::Post;
 use crate::problem::Problem;
-
 
 /// Makes a tenant.
 #[utoipa::path(post, path = "/v1/tenants", operation_id = "createTenant", tag = "Tenants",

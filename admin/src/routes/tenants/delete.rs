@@ -14,7 +14,12 @@ use crate::routes::ids::TenantPath;
 /// Removes a tenant with everything that it has. Its traffic and its keys end at once.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}", operation_id = "deleteTenant", tag = "Tenants", params(TenantPath),
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn delete(State(app): State<App>, At(at): At<TenantPath>, caller: Caller, expected: Expected) -> Result<Response, Problem> {
+pub(super) async fn delete(
+    State(app): State<App>,
+    At(at): At<TenantPath>,
+    caller: Caller,
+    expected: Expected,
+) -> Result<Response, Problem> {
     let mut tx = app.store.platform(&caller.actor()).await?;
     tenant::delete(&mut tx, at.tenant_id, expected.0).await?;
     tx.commit().await?;

@@ -16,7 +16,12 @@ use crate::routes::ids::TenantPath;
 /// Gets a tenant.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}", operation_id = "getTenant", tag = "Tenants", params(TenantPath),
     responses((status = 200, description = "The tenant.", body = Tenant)))]
-pub(super) async fn get(State(app): State<App>, At(at): At<TenantPath>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    At(at): At<TenantPath>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mut tx = app.store.platform(&caller.actor()).await?;
     let tenant = Tenant::from(tenant::get(&mut tx, at.tenant_id).await?);
     Ok(Answer::object(&tenant)?.unless_known(&headers))

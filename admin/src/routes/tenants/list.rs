@@ -8,15 +8,18 @@ use super::Tenant;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::extract::{Ask};
+use crate::extract::Ask;
 use crate::page::{Page, PageQuery};
 use crate::problem::Problem;
-
 
 /// Lists the tenants.
 #[utoipa::path(get, path = "/v1/tenants", operation_id = "listTenants", tag = "Tenants", params(PageQuery),
     responses((status = 200, description = "A page of tenants.", body = Page<Tenant>)))]
-pub(super) async fn list(State(app): State<App>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.platform(&caller.actor()).await?;
     let rows = tenant::list(&mut tx, wanted.rows()).await?;

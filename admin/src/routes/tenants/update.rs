@@ -13,7 +13,11 @@ use crate::routes::ids::TenantPath;
 /// Changes a tenant.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}", operation_id = "updateTenant", tag = "Tenants", params(TenantPath),
     request_body = TenantChanges, responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
-pub(super) async fn update(State(app): State<App>, At(at): At<TenantPath>, patch: Patch<TenantChanges>) -> Result<Answer, Problem> {
+pub(super) async fn update(
+    State(app): State<App>,
+    At(at): At<TenantPath>,
+    patch: Patch<TenantChanges>,
+) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;
     let tenant = Tenant::from(tenant::update(&mut tx, at.tenant_id, changes, patch.expected.0).await?);

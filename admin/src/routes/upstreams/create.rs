@@ -14,7 +14,11 @@ use crate::routes::ids::SitePath;
 /// Makes an upstream.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams", operation_id = "createUpstream", tag = "Upstreams", params(SitePath),
     request_body = NewUpstream, responses((status = 201, description = "The upstream.", body = Upstream)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<SitePath>, post: Post<NewUpstream>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    post: Post<NewUpstream>,
+) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

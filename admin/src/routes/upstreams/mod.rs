@@ -29,9 +29,11 @@ const CONNECT_TIMEOUT_MS: i64 = 5_000;
 const REQUEST_TIMEOUT_MS: i64 = 15_000;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(create::create, list::list))
-        .routes(routes!(get::get, update::update, delete::delete))
+    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
+        get::get,
+        update::update,
+        delete::delete
+    ))
 }
 
 /// What the endpoints of an upstream speak.

@@ -14,7 +14,11 @@ use crate::routes::ids::ApiPath;
 /// Adds a version to an API.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions", operation_id = "createVersion", tag = "Versions", params(ApiPath),
     request_body = NewVersion, responses((status = 201, description = "The version.", body = Version)))]
-pub(super) async fn create(State(app): State<App>, At(at): At<ApiPath>, post: Post<NewVersion>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<ApiPath>,
+    post: Post<NewVersion>,
+) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

@@ -16,7 +16,12 @@ use crate::routes::ids::VersionPath;
 /// Gets a version.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}", operation_id = "getVersion", tag = "Versions", params(VersionPath),
     responses((status = 200, description = "The version.", body = Version)))]
-pub(super) async fn get(State(app): State<App>, At(at): At<VersionPath>, caller: Caller, headers: HeaderMap) -> Result<Response, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    At(at): At<VersionPath>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let version = Version::from(version::get(&mut tx, at.site_id, at.api_id, at.version_id).await?);
     Ok(Answer::object(&version)?.unless_known(&headers))

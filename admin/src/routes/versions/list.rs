@@ -16,7 +16,12 @@ use crate::routes::ids::ApiPath;
 /// Lists the versions.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions", operation_id = "listVersions", tag = "Versions", params(ApiPath, PageQuery),
     responses((status = 200, description = "A page of versions.", body = Page<Version>)))]
-pub(super) async fn list(State(app): State<App>, At(at): At<ApiPath>, Ask(query): Ask<PageQuery>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<ApiPath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let rows = version::list(&mut tx, at.site_id, at.api_id, wanted.rows()).await?;

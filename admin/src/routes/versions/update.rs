@@ -1,7 +1,7 @@
 //! `PATCH /v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}`.
 
 use axum::extract::State;
-use store::{version, site};
+use store::{site, version};
 
 use super::{Version, VersionChanges};
 use crate::answer::Answer;
@@ -14,11 +14,16 @@ use crate::routes::ids::VersionPath;
 /// Changes a version. A new name moves all its routes at once.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}", operation_id = "updateVersion", tag = "Versions", params(VersionPath),
     request_body = VersionChanges, responses((status = 200, description = "The version as it is now.", body = Version)))]
-pub(super) async fn update(State(app): State<App>, At(at): At<VersionPath>, patch: Patch<VersionChanges>) -> Result<Answer, Problem> {
+pub(super) async fn update(
+    State(app): State<App>,
+    At(at): At<VersionPath>,
+    patch: Patch<VersionChanges>,
+) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
     site::lock(&mut tx, at.site_id).await?;
-    let version = Version::from(version::update(&mut tx, at.site_id, at.api_id, at.version_id, changes, patch.expected.0).await?);
+    let version =
+        Version::from(version::update(&mut tx, at.site_id, at.api_id, at.version_id, changes, patch.expected.0).await?);
     collision::refuse_any(&mut tx, at.site_id, "name").await?;
     tx.commit().await?;
     Answer::object(&version)

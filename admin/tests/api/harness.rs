@@ -1,0 +1,213 @@
+//! The service on a fresh database, and short ways to call it.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::str::FromStr as _;
+
+use admin::secret::OperatorToken;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request, header};
+use futures::FutureExt as _;
+use serde_json::Value;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
+use store::{Actor, Store};
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+pub(crate) const BASE_DOMAIN: &str = "gw.test";
+
+/// The service, and what a test needs beside it.
+pub(crate) struct Api {
+    pub(crate) router: Router,
+    pub(crate) token: OperatorToken,
+    /// The cluster's superuser in this database: what a test compares with.
+    pub(crate) superuser: PgPool,
+}
+
+/// Runs a test on a service with a database of its own, which is dropped afterwards, whether the test fails or not.
+pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
+    let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
+        panic!(
+            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
+        );
+    };
+    let cluster = PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
+    let name = format!("admin_test_{}", Uuid::now_v7().simple());
+    let mut connection = cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
+    run(&mut connection, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+    let owner = cluster.clone().database(&name);
+    store::migrate(owner.to_url_lossy().as_str()).await.expect("the migrations apply");
+    run(&mut connection, format!("CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE tenantry_admin")).await;
+    let login = owner.clone().username(&name).password(&name);
+    let store = Store::connect(login.to_url_lossy().as_str(), 8).await.expect("the admin role connects");
+    let api = Api {
+        token: first_token(&store).await,
+        router: admin::app::service(store.clone(), BASE_DOMAIN.parse().unwrap(), chrono::Utc::now).unwrap(),
+        superuser: PgPoolOptions::new().connect_lazy_with(owner),
+    };
+    let outcome = AssertUnwindSafe(test(&api)).catch_unwind().await;
+    api.superuser.close().await;
+    run(&mut connection, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    run(&mut connection, format!("DROP ROLE {name}")).await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
+async fn run(connection: &mut PgConnection, statement: String) {
+    connection.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+}
+
+async fn first_token(store: &Store) -> OperatorToken {
+    let token = OperatorToken::generate().unwrap();
+    let mut tx = store.platform(&Actor::system("test")).await.unwrap();
+    assert!(store::operator_token::create_first(&mut tx, "test", &token.digest()).await.unwrap().is_some());
+    tx.commit().await.unwrap();
+    token
+}
+
+impl Api {
+    /// A request by the operator.
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
+        let authorization = format!("Bearer {}", self.token.reveal());
+        self.anonymous(method, path).header("authorization", &authorization)
+    }
+
+    /// A request by nobody.
+    pub(crate) fn anonymous(&self, method: Method, path: &str) -> Call {
+        Call { router: self.router.clone(), method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.call(Method::GET, path).send().await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path).json(&body).send().await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::PATCH, path).json(&body).send().await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path).send().await
+    }
+
+    /// Makes an object, and gives its place.
+    pub(crate) async fn make(&self, path: &str, body: Value) -> String {
+        self.post(path, body).await.expect(201).location()
+    }
+
+    /// What the superuser counts.
+    pub(crate) async fn count(&self, query: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&self.superuser).await.expect("the query counts")
+    }
+}
+
+/// The last part of a place: the id of the object.
+pub(crate) fn id_of(place: &str) -> &str {
+    place.rsplit('/').next().unwrap_or_default()
+}
+
+/// A request.
+pub(crate) struct Call {
+    router: Router,
+    method: Method,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+}
+
+impl Call {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn body(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self.header("content-type", media_type)
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    pub(crate) async fn send(self) -> Reply {
+        let mut request = Request::builder().method(self.method).uri(&self.path);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(self.body)).expect("the request is well formed");
+        let Ok(response) = self.router.oneshot(request).await;
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.expect("the body arrives");
+        Reply { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// Fails, with the body, if the status is another.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// Fails if it is not this problem.
+    #[track_caller]
+    pub(crate) fn problem(self, status: u16, name: &str) -> Self {
+        let reply = self.expect(status);
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+        let body = reply.json();
+        assert_eq!(body["type"], format!("urn:tenantry:problem:{name}"));
+        assert_eq!(body["status"], status);
+        assert!(body["title"].is_string());
+        reply
+    }
+
+    /// Fails if these are not the fields that are refused.
+    #[track_caller]
+    pub(crate) fn fields(self, fields: &[&str]) -> Self {
+        let body = self.json();
+        let found: Vec<_> =
+            body["errors"].as_array().expect("errors").iter().map(|error| error["field"].clone()).collect();
+        assert_eq!(found, fields, "{body}");
+        self
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).unwrap_or_else(|| panic!("no header {name}: {}", self.text()));
+        value.to_str().expect("the header is ASCII")
+    }
+
+    #[track_caller]
+    pub(crate) fn location(&self) -> String {
+        self.header(header::LOCATION.as_str()).to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn etag(&self) -> String {
+        self.header(header::ETAG.as_str()).to_owned()
+    }
+}

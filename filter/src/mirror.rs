@@ -101,6 +101,6 @@ impl Singleton {
 
 /// A field of Envoy's Node; empty if Envoy has none.
 fn node_property(field: &str) -> String {
-    let value = hostcalls::get_property(vec!["node", field]).ok().flatten();
+    let value = hostcalls::get_property(vec!["xds", "node", field]).ok().flatten();
     value.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }

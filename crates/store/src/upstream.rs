@@ -14,6 +14,10 @@ use crate::audit::{Audited, Entry};
 use crate::tx::TenantTx;
 use crate::{Page, StoreError, site};
 
+mod users;
+
+pub use users::{UpstreamUser, users};
+
 /// How many upstreams a site may have: a Cluster costs an Envoy 25 to 48 KB.
 pub const MAX_PER_SITE: u32 = 500;
 /// How many endpoints an upstream may have.

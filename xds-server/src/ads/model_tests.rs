@@ -1,0 +1,278 @@
+//! A model of Envoy does random things on a stream while sites change. In the end it has exactly the desired state, and on
+//! the way it never has routes without the clusters that they lead to.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use xds_api::pb::google::rpc::Status;
+
+use super::Stream;
+use super::session::{cluster, id, request, routes, site};
+use crate::resource::ResourceType::{self, *};
+use crate::resource::{Named, site_of};
+use crate::snapshot::{Owner, Snapshot};
+use crate::translate;
+
+const SITES: u128 = 3;
+/// Without names all of them, as Envoy and the filter ask.
+const WILDCARDS: [ResourceType; 4] = [Cluster, ScopedRoute, SitePolicy, Host];
+const ALL: [ResourceType; 6] = [Cluster, ScopedRoute, Endpoints, Route, SitePolicy, Host];
+
+#[derive(Clone, Copy, Debug)]
+struct Content {
+    /// Part of every resource, so that each number is a version of its own.
+    version: u8,
+    /// Whether the site has a cluster, and routes that lead to it.
+    cluster: bool,
+    /// What the client refuses.
+    bad: Option<ResourceType>,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Change { site: u128, content: Content, noticed: bool },
+    Remove { site: u128 },
+    Want { site: u128 },
+    Forget { site: u128 },
+    Deliver,
+    Process,
+    Reconnect { routes_first: bool },
+}
+
+/// Routes that lead to a cluster say so.
+fn group(number: u128, content: Content) -> Vec<Named> {
+    let text = |kind| {
+        let bad = if content.bad == Some(kind) { " bad" } else { "" };
+        let needs = if kind == Route && content.cluster { " needs" } else { "" };
+        format!("{}{needs}{bad}", content.version)
+    };
+    let all = site(number, &text(Cluster), &text(Endpoints), &text(Route));
+    all.into_iter().filter(|named| content.cluster || !matches!(named.kind, Cluster | Endpoints)).collect()
+}
+
+/// What a client has of each resource: version and content.
+type Has = BTreeMap<(ResourceType, String), (String, Vec<u8>)>;
+
+#[derive(Default)]
+struct World {
+    snapshot: Snapshot,
+    stream: Stream,
+    inbox: VecDeque<DeltaDiscoveryResponse>,
+    has: Has,
+    wants: BTreeSet<String>,
+    /// The sites of which the client has ever refused something: it may have routes without their clusters.
+    refused: BTreeSet<u128>,
+}
+
+impl World {
+    fn connect(&mut self, order: &[ResourceType]) {
+        self.stream = Stream::new();
+        self.inbox.clear();
+        for kind in order {
+            let names: Vec<_> = match kind {
+                Route => self.wants.iter().cloned().collect(),
+                Endpoints => self.names_of(Cluster),
+                _ => Vec::new(),
+            };
+            if names.is_empty() && !WILDCARDS.contains(kind) {
+                continue;
+            }
+            let has = self.has.iter().filter(|((of, _), _)| of == kind);
+            let initial_resource_versions =
+                has.map(|((_, name), (version, _))| (name.clone(), version.clone())).collect();
+            self.send(DeltaDiscoveryRequest {
+                resource_names_subscribe: names,
+                initial_resource_versions,
+                ..request(*kind)
+            });
+        }
+    }
+
+    fn names_of(&self, kind: ResourceType) -> Vec<String> {
+        self.has.keys().filter(|(of, _)| *of == kind).map(|(_, name)| name.clone()).collect()
+    }
+
+    fn send(&mut self, request: DeltaDiscoveryRequest) {
+        self.stream.receive(&self.snapshot, &request).expect("a request with a node");
+    }
+
+    fn apply(&mut self, site: u128, resources: Vec<Named>, noticed: bool) {
+        let changed = self.snapshot.apply(Owner::Site(id(site)), resources);
+        if noticed {
+            self.stream.changed(&changed);
+        } else {
+            self.stream.resync(&self.snapshot);
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Change { site, content, noticed } => self.apply(site, group(site, content), noticed),
+            Step::Remove { site } => self.apply(site, Vec::new(), true),
+            Step::Want { site } => {
+                self.wants.insert(routes(site));
+                self.send(DeltaDiscoveryRequest { resource_names_subscribe: vec![routes(site)], ..request(Route) });
+            }
+            Step::Forget { site } => {
+                if self.wants.remove(&routes(site)) {
+                    self.has.remove(&(Route, routes(site)));
+                    let gone = vec![routes(site)];
+                    self.send(DeltaDiscoveryRequest { resource_names_unsubscribe: gone, ..request(Route) });
+                }
+            }
+            Step::Deliver => self.inbox.extend(self.stream.poll(&self.snapshot)),
+            Step::Process => {
+                if let Some(response) = self.inbox.pop_front() {
+                    self.process(response);
+                }
+            }
+            Step::Reconnect { routes_first } => {
+                // Clusters are always first: Envoy asks for them first.
+                let late = if routes_first { [Route, Endpoints] } else { [Endpoints, Route] };
+                self.connect(&[&[Cluster], &late[..], &[ScopedRoute, SitePolicy, Host]].concat());
+            }
+        }
+    }
+
+    fn process(&mut self, response: DeltaDiscoveryResponse) {
+        let kind = ResourceType::from_type_url(&response.type_url).expect("a type of ours");
+        let body = |resource: &xds_api::pb::envoy::service::discovery::v3::Resource| {
+            resource.resource.clone().expect("a body").value
+        };
+        let mut answer = DeltaDiscoveryRequest { response_nonce: response.nonce.clone(), ..request(kind) };
+        if response.resources.iter().any(|resource| body(resource).ends_with(b"bad")) {
+            for number in (1..=SITES).filter(|number| {
+                response.resources.iter().any(|resource| site_of(&resource.name) == Some(id(*number)))
+            }) {
+                self.refused.insert(number);
+            }
+            answer.error_detail = Some(Status::default());
+            return self.send(answer);
+        }
+        for resource in &response.resources {
+            // What it no longer asks for may have been under way.
+            let asked = match kind {
+                Route => self.wants.contains(&resource.name),
+                Endpoints => self.has.contains_key(&(Cluster, resource.name.clone())),
+                _ => true,
+            };
+            if !asked {
+                continue;
+            }
+            if kind == Cluster && !self.has.contains_key(&(Cluster, resource.name.clone())) {
+                answer_endpoints(&mut self.stream, &self.snapshot, &resource.name);
+            }
+            self.has.insert((kind, resource.name.clone()), (resource.version.clone(), body(resource)));
+        }
+        for name in &response.removed_resources {
+            self.has.remove(&(kind, name.clone()));
+            if kind == Cluster {
+                self.has.remove(&(Endpoints, name.clone()));
+                let gone = vec![name.clone()];
+                self.send(DeltaDiscoveryRequest { resource_names_unsubscribe: gone, ..request(Endpoints) });
+            }
+        }
+        self.send(answer);
+        self.check();
+    }
+
+    /// No routes without their clusters and endpoints.
+    fn check(&self) {
+        for number in (1..=SITES).filter(|number| !self.refused.contains(number)) {
+            let Some((_, content)) = self.has.get(&(Route, routes(number))) else { continue };
+            if content.ends_with(b"needs") {
+                for kind in [Cluster, Endpoints] {
+                    assert!(self.has.contains_key(&(kind, cluster(number))), "site {number} has routes without {kind}");
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..1000 {
+            self.step(&Step::Deliver);
+            if self.inbox.is_empty() {
+                return;
+            }
+            self.step(&Step::Process);
+        }
+        panic!("the stream never comes to rest");
+    }
+
+    /// What the client should have.
+    fn desired(&self) -> BTreeMap<(ResourceType, String), String> {
+        let mut desired = BTreeMap::new();
+        for kind in ALL {
+            for name in self.snapshot.names(kind) {
+                let lazy = matches!(kind, Cluster | Endpoints | Route);
+                let wanted = site_of(name).is_none_or(|site| self.wants.contains(&format!("site/{site}")));
+                if !lazy || wanted {
+                    let resource = self.snapshot.get(kind, name).expect("a name of the snapshot");
+                    desired.insert((kind, name.clone()), resource.version.as_str().to_owned());
+                }
+            }
+        }
+        for name in &self.wants {
+            let missing = || translate::no_such_site(name).resource.version.as_str().to_owned();
+            desired.entry((Route, name.clone())).or_insert_with(missing);
+        }
+        desired
+    }
+}
+
+/// Envoy asks for the endpoints of a cluster while it takes it in, before it accepts it.
+fn answer_endpoints(stream: &mut Stream, snapshot: &Snapshot, name: &str) {
+    let names = vec![name.to_owned()];
+    let request = DeltaDiscoveryRequest { resource_names_subscribe: names, ..request(Endpoints) };
+    stream.receive(snapshot, &request).expect("a request with a node");
+}
+
+fn content(bad: impl Strategy<Value = Option<ResourceType>>) -> impl Strategy<Value = Content> {
+    (any::<u8>(), prop::bool::weighted(0.8), bad)
+        .prop_map(|(version, cluster, bad)| Content { version, cluster, bad })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let site = || 1..=SITES;
+    let bad = prop_oneof![
+        8 => Just(None),
+        1 => Just(Some(Cluster)),
+        1 => Just(Some(Endpoints)),
+        1 => Just(Some(Route)),
+    ];
+    prop_oneof![
+        3 => (site(), content(bad), prop::bool::weighted(0.9))
+            .prop_map(|(site, content, noticed)| Step::Change { site, content, noticed }),
+        1 => site().prop_map(|site| Step::Remove { site }),
+        2 => site().prop_map(|site| Step::Want { site }),
+        1 => site().prop_map(|site| Step::Forget { site }),
+        5 => Just(Step::Deliver),
+        5 => Just(Step::Process),
+        1 => any::<bool>().prop_map(|routes_first| Step::Reconnect { routes_first }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_envoy_ends_with_exactly_the_desired_state(
+        steps in vec(step(), 0..80),
+        last in vec(prop::option::weighted(0.8, content(Just(None))), SITES as usize),
+    ) {
+        let mut world = World::default();
+        world.connect(&ALL);
+        for step in &steps {
+            world.step(step);
+        }
+        for (number, content) in (1..=SITES).zip(last) {
+            let resources = content.map(|content| group(number, content)).unwrap_or_default();
+            world.apply(number, resources, true);
+        }
+        world.settle();
+        let has: BTreeMap<_, _> = world.has.iter().map(|(name, (version, _))| (name.clone(), version.clone())).collect();
+        prop_assert_eq!(has, world.desired());
+    }
+}

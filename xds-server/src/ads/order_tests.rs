@@ -142,12 +142,21 @@ fn an_envoy_that_comes_back_keeps_its_clusters_though_it_asks_for_them_before_th
     let mut session = Session::envoy_with(&[1, 2]);
     session.reconnect();
     session.resume(Cluster, &[], &[(&cluster(1), "c1"), (&cluster(2), "c1")]);
-    assert_eq!(session.settle(), [(Cluster, vec![], vec![])]);
+    assert_eq!(said(&session.next()), (Cluster, vec![], vec![]));
     session.resume(Endpoints, &[&cluster(1), &cluster(2)], &[(&cluster(1), "e1"), (&cluster(2), "e1")]);
-    assert_eq!(session.settle(), []);
+    assert!(session.poll().is_none());
     // It has come to need site 1 alone.
     session.resume(Route, &[&routes(1)], &[(&routes(1), "r1")]);
     assert_eq!(session.settle()[0], (Cluster, vec![], vec![cluster(2)]));
+}
+
+#[test]
+fn clusters_of_an_envoy_that_comes_back_and_asks_for_no_routes_go() {
+    let mut session = Session::with_sites(&[1]);
+    session.resume(Cluster, &[], &[(&cluster(1), "c1")]);
+    let empty = session.next();
+    session.ack(&empty);
+    assert_eq!(session.settle(), [(Cluster, vec![], vec![cluster(1)])]);
 }
 
 #[test]
@@ -157,7 +166,7 @@ fn an_envoy_that_comes_back_gets_new_routes_before_it_loses_the_clusters_under_t
     session.apply(1, vec![]);
     session.resume(Cluster, &[], &[(&cluster(1), "c1")]);
     session.resume(Endpoints, &[&cluster(1)], &[(&cluster(1), "e1")]);
-    session.settle();
+    assert_eq!(said(&session.next()), (Cluster, vec![], vec![]));
     session.resume(Route, &[&routes(1)], &[(&routes(1), "r1")]);
     let said = session.settle();
     assert_eq!(said, [(Route, vec![routes(1)], vec![]), (Cluster, vec![], vec![cluster(1)])]);

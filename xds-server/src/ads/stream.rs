@@ -26,7 +26,8 @@ pub struct Stream {
     own: BTreeMap<(ResourceType, String), Arc<Resource>>,
     subscriptions: BTreeMap<ResourceType, Subscription>,
     unrequested: Subscription,
-    /// The sites of clusters that the client had when it connected, until it has said which routes it wants.
+    /// The sites of clusters that the client had when it connected, until it has said which routes it wants: by its first
+    /// request for routes, or by its first answer to a response, as it sends all its first requests before that.
     pub(super) reported_sites: BTreeSet<SiteId>,
     last_nonce: Nonce,
 }
@@ -60,6 +61,9 @@ impl Stream {
         // A nonce in the first request of a type is from an earlier stream.
         let answers = !request.response_nonce.is_empty() && self.subscription(kind).requested;
         let event = answers.then(|| self.answered(kind, request));
+        if matches!(event, Some(Event::Ack { .. } | Event::Nack { .. })) {
+            self.end_of_first_requests(snapshot);
+        }
         let applied = self.subscription_mut(kind).apply(kind, request);
         self.subscribed(snapshot, kind, &applied);
         Ok(event.into_iter().collect())
@@ -156,6 +160,13 @@ impl Stream {
         match error {
             None => Event::Ack { kind },
             Some(error) => Event::Nack { kind, resources: sent, message: error.message.clone() },
+        }
+    }
+
+    /// A client that has asked for no routes by now wants none.
+    fn end_of_first_requests(&mut self, snapshot: &Snapshot) {
+        for site in std::mem::take(&mut self.reported_sites) {
+            self.mark_upstreams(snapshot, site);
         }
     }
 

@@ -45,9 +45,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        // serde_json calls a null in the place of an enum a syntax error.
-        if error.inner().classify() != Category::Data && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
-            return Problem::field(path, "has the wrong type");
+        // serde_json calls some wrong types syntax errors, such as null in the place of an enum.
+        let is_json = std::str::from_utf8(bytes).is_ok() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        if is_json && error.inner().classify() != Category::Data {
+            return Problem::field(path, "has a wrong type or form");
         }
         problem_of(path, error.inner())
     })?;

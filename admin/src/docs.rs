@@ -1,5 +1,5 @@
-//! The OpenAPI document, and the pages that show it. The pages come out of this program, load nothing from elsewhere, and
-//! work without a network.
+//! The OpenAPI document, and the pages that show it. The pages come out of this program, load nothing from elsewhere,
+//! and work without a network.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! `Idempotency-Key`: a POST that is repeated with the same key has its effect once, and gets the same answer.
 //!
-//! The key is noted in the transaction that makes the change, so there is no moment in which one exists without the other;
-//! a parallel request with the same key waits for that transaction. Failed requests leave nothing behind and can simply be
-//! repeated. An answer may carry an API key: it is sealed under a key that is derived from the caller's token and the
-//! idempotency key, which the database has neither of.
+//! The key is noted in the transaction that makes the change, so there is no moment in which one exists without the
+//! other; a parallel request with the same key waits for that transaction. Failed requests leave nothing behind and can
+//! simply be repeated. An answer may carry an API key: it is sealed under a key that is derived from the caller's token
+//! and the idempotency key, which the database has neither of.
 
 use axum::body::Bytes;
 use axum::http::request::Parts;

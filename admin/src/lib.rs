@@ -1,8 +1,8 @@
 //! The admin service of Tenantry: the HTTP API through which an operator sets up tenants, sites, APIs and keys.
 //!
 //! A request passes [`observe`] (id, log, metrics, time limit), then [`auth`] (the permission table), then an extractor
-//! ([`extract`]: strict bodies, ids, preconditions), then a handler under [`routes`], which makes one transaction of the
-//! store. Every error becomes an answer in [`problem`].
+//! ([`extract`]: strict bodies, ids, preconditions), then a handler under [`routes`], which makes one transaction of
+//! the store. Every error becomes an answer in [`problem`].
 
 pub mod access;
 pub mod answer;
@@ -14,6 +14,7 @@ pub mod check;
 pub mod config;
 pub mod docs;
 pub mod extract;
+pub mod housekeeping;
 pub mod idempotency;
 pub mod import;
 pub mod limits;

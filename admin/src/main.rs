@@ -44,10 +44,11 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         .context("the database cannot be used")?;
     admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
     admin::metrics::install()?;
-    let router = admin::app::service(store, config.base_domain, chrono::Utc::now)?;
+    let router = admin::app::service(store.clone(), config.base_domain, chrono::Utc::now)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
-    let housekeeping = tokio::spawn(admin::metrics::keep_up());
+    let metrics = tokio::spawn(admin::metrics::keep_up());
+    let housekeeping = tokio::spawn(admin::housekeeping::run(store));
     admin::serve::serve(listener, router, async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -56,6 +57,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         tracing::info!("stopping: open requests may finish");
     })
     .await;
+    metrics.abort();
     housekeeping.abort();
     tracing::info!("stopped");
     Ok(())

@@ -1,5 +1,5 @@
-//! Who may do what: the one table. The router asks it before each request, the OpenAPI document shows it, and a test fails
-//! if an operation has no row or a row has no operation.
+//! Who may do what: the one table. The router asks it before each request, the OpenAPI document shows it, and a test
+//! fails if an operation has no row or a row has no operation.
 
 /// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Every error of the API, and its answer: the one place that knows statuses, types and titles (RFC 9457).
 //!
-//! Architecture invariant: a 404 says nothing about which object was asked for, and no body carries the request id, so that
-//! another tenant's object is answered byte for byte like an absent one.
+//! Architecture invariant: a 404 says nothing about which object was asked for, and no body carries the request id, so
+//! that another tenant's object is answered byte for byte like an absent one.
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -23,7 +23,8 @@ const RETRY_AFTER_SECONDS: &str = "2";
 /// One field of the request that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where it is: `name`, `endpoints[0].port`, the name of a query parameter, or a JSON pointer into an imported document.
+    /// Where it is: `name`, `endpoints[0].port`, the name of a query parameter, or a JSON pointer into an imported
+    /// document.
     #[schema(example = "endpoints[0].port")]
     pub field: String,
     /// What is wrong with it.
@@ -72,7 +73,7 @@ pub enum Problem {
     /// The key has ended, so it cannot be rotated.
     KeyEnded { state: String },
     /// The object is used, so it cannot be deleted.
-    InUse { what: &'static str, by: &'static str },
+    InUse { what: &'static str, by: String },
     /// The site has as many of these as it may have.
     Limit { what: &'static str, limit: u32 },
     /// `If-Match` names another revision than the current one.
@@ -168,7 +169,7 @@ impl Problem {
             },
             Self::Taken { field, value } => format!("The {field} `{value}` is already used; choose another."),
             Self::KeyEnded { state } => format!("It is {state}; make a new key instead."),
-            Self::InUse { what, by } => format!("The {what} is used by a {by}; change that first."),
+            Self::InUse { what, by } => format!("The {what} is used by {by}; change that first."),
             Self::Limit { what, limit } => format!("There can be {limit} {what} at most."),
             Self::Precondition { current } => {
                 format!("The current entity tag is {}; get the object again and repeat the change.", etag(*current))
@@ -203,7 +204,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { .. } => Self::NotFound,
             StoreError::Conflict { field: "key", value } => Self::KeyEnded { state: value },
             StoreError::Conflict { field, value } => Self::Taken { field, value },
-            StoreError::InUse { what, by } => Self::InUse { what, by },
+            StoreError::InUse { what, by } => Self::InUse { what, by: format!("a {by}") },
             StoreError::Revision { current } => Self::Precondition { current },
             StoreError::Invalid { field, reason } => Self::field(field, reason),
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },

@@ -37,8 +37,8 @@ pub struct OperatorToken(String);
 impl OperatorToken {
     /// Draws a new token.
     pub fn generate() -> Result<Self, NoRandomness> {
-        // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50 of those are as good
-        // as impossible.
+        // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50 of those are as
+        // good as impossible.
         let bytes = random::<96>()?;
         let usable = bytes.iter().filter(|byte| **byte < 248).take(RANDOM_CHARS);
         let text: String = usable.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect();
@@ -52,8 +52,8 @@ impl OperatorToken {
         well_formed.then(|| Self(text.to_owned()))
     }
 
-    /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash is needed, and the time of the
-    /// lookup says nothing about a token that nobody could guess.
+    /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash is needed, and the time of
+    /// the lookup says nothing about a token that nobody could guess.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.0.as_bytes()).into()
     }

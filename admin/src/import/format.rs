@@ -14,8 +14,8 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a media type names. Types that leave it open (none at all, plain text, bytes) are told by the first
-    /// character, as every JSON document that could be meant begins with a brace. `None` for any other type.
+    /// The format that a media type names. Types that leave it open (none at all, plain text, bytes) are told by the
+    /// first character, as every JSON document that could be meant begins with a brace. `None` for any other type.
     pub fn of(media_type: &str, bytes: &[u8]) -> Option<Self> {
         match media_type {
             "application/json" => Some(Self::Json),
@@ -61,8 +61,8 @@ fn parse_yaml(bytes: &[u8]) -> Result<Document, ImportError> {
         .map_err(|error| ImportError::Syntax(format!("The YAML cannot be parsed: {error}.")))
 }
 
-/// GitHub's description as YAML has some 600,000 nodes in 9 MB; these bounds fit one of the full 32 MiB. Aliases stay at
-/// the library's defaults, which stop documents that unfold to many times their size.
+/// GitHub's description as YAML has some 600,000 nodes in 9 MB; these bounds fit one of the full 32 MiB. Aliases stay
+/// at the library's defaults, which stop documents that unfold to many times their size.
 fn yaml_options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

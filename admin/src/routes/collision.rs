@@ -1,7 +1,8 @@
 //! Routes of a site that a client could not tell apart: the same shape of the full path, and a method in common.
 //!
-//! The check spans all APIs of the site, as `/a` with version `b` and `/` with version `a` can lead to the same paths. The
-//! caller holds the site's lock ([`store::site::lock`]) from before its change, so no other change can slip in between.
+//! The check spans all APIs of the site, as `/a` with version `b` and `/` with version `a` can lead to the same paths.
+//! The caller holds the site's lock ([`store::site::lock`]) from before its change, so no other change can slip in
+//! between.
 
 use std::collections::HashMap;
 
@@ -40,8 +41,8 @@ pub(super) async fn refuse(tx: &mut TenantTx, site: SiteId, candidate: &Candidat
     }
 }
 
-/// Refuses the state of a site in which any two routes collide, after a change that moved many at once. `field` is what the
-/// client changed.
+/// Refuses the state of a site in which any two routes collide, after a change that moved many at once. `field` is what
+/// the client changed.
 pub(super) async fn refuse_any(tx: &mut TenantTx, site: SiteId, field: &'static str) -> Result<(), Problem> {
     let routes = route::of_site(tx, site).await?;
     match first_collision(&routes) {

@@ -36,7 +36,8 @@ fn visible(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     (reply.status, headers, reply.body.to_vec())
 }
 
-/// Each way to put a foreign id into a path: the ids up to `depth` are the asker's own, the others are another tenant's.
+/// Each way to put a foreign id into a path: the ids up to `depth` are the asker's own, the others are another
+/// tenant's.
 fn mixed(template: &str, own: &World, other: &World, depth: usize) -> Option<String> {
     let mut seen = 0;
     let parts: Vec<String> = template

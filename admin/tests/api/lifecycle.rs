@@ -114,7 +114,7 @@ async fn an_upstream_in_use_stays() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let reply = api.delete(&world.upstream).await.problem(409, "in-use");
-        assert!(reply.text().contains("version"), "{}", reply.text());
+        assert!(reply.text().contains(id_of(&world.version)), "{}", reply.text());
         api.delete(&world.api).await.expect(204);
         api.delete(&world.upstream).await.expect(204);
     })

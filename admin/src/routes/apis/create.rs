@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Publishes an API under a base path.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis", operation_id = "createApi", tag = "APIs", params(SitePath),
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis",
+    operation_id = "createApi", tag = "APIs", params(SitePath),
     request_body = NewApi, responses((status = 201, description = "The API.", body = Api)))]
 pub(super) async fn create(
     State(app): State<App>,

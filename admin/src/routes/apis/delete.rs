@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::ApiPath;
 
 /// Removes an API with its versions and routes.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}", operation_id = "deleteApi", tag = "APIs", params(ApiPath),
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}",
+    operation_id = "deleteApi", tag = "APIs", params(ApiPath),
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::ApiPath;
 
 /// Gets an API.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}", operation_id = "getApi", tag = "APIs", params(ApiPath),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}",
+    operation_id = "getApi", tag = "APIs", params(ApiPath),
     responses((status = 200, description = "The API.", body = Api)))]
 pub(super) async fn get(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Lists the APIs.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis", operation_id = "listApis", tag = "APIs", params(SitePath, PageQuery),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis",
+    operation_id = "listApis", tag = "APIs", params(SitePath, PageQuery),
     responses((status = 200, description = "A page of APIs.", body = Page<Api>)))]
 pub(super) async fn list(
     State(app): State<App>,

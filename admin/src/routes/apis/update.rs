@@ -11,8 +11,11 @@ use crate::problem::Problem;
 use crate::routes::collision;
 use crate::routes::ids::ApiPath;
 
-/// Changes an API. A new base path moves all its routes at once.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}", operation_id = "updateApi", tag = "APIs", params(ApiPath),
+/// Changes an API.
+///
+/// A new base path moves all its routes at once.
+#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}",
+    operation_id = "updateApi", tag = "APIs", params(ApiPath),
     request_body = ApiChanges, responses((status = 200, description = "The API as it is now.", body = Api)))]
 pub(super) async fn update(
     State(app): State<App>,

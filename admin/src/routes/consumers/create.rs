@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Makes a consumer.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers", operation_id = "createConsumer", tag = "Consumers", params(SitePath),
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers",
+    operation_id = "createConsumer", tag = "Consumers", params(SitePath),
     request_body = NewConsumer, responses((status = 201, description = "The consumer.", body = Consumer)))]
 pub(super) async fn create(
     State(app): State<App>,

@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::ConsumerPath;
 
 /// Removes a consumer with its keys, which end at once.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}", operation_id = "deleteConsumer", tag = "Consumers", params(ConsumerPath),
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}",
+    operation_id = "deleteConsumer", tag = "Consumers", params(ConsumerPath),
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::ConsumerPath;
 
 /// Gets a consumer.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}", operation_id = "getConsumer", tag = "Consumers", params(ConsumerPath),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}",
+    operation_id = "getConsumer", tag = "Consumers", params(ConsumerPath),
     responses((status = 200, description = "The consumer.", body = Consumer)))]
 pub(super) async fn get(
     State(app): State<App>,

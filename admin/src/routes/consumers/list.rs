@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Lists the consumers.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers", operation_id = "listConsumers", tag = "Consumers", params(SitePath, PageQuery),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers",
+    operation_id = "listConsumers", tag = "Consumers", params(SitePath, PageQuery),
     responses((status = 200, description = "A page of consumers.", body = Page<Consumer>)))]
 pub(super) async fn list(
     State(app): State<App>,

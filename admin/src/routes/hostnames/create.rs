@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Gives a site one more hostname under the base domain.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames", operation_id = "createHostname", tag = "Hostnames", params(SitePath),
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames",
+    operation_id = "createHostname", tag = "Hostnames", params(SitePath),
     request_body = NewHostname, responses((status = 201, description = "The hostname.", body = Hostname)))]
 pub(super) async fn create(
     State(app): State<App>,

@@ -11,8 +11,11 @@ use crate::extract::{At, Expected};
 use crate::problem::Problem;
 use crate::routes::ids::HostnamePath;
 
-/// Takes a hostname from its site. The site's own hostname stays as long as the site.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames/{hostname_id}", operation_id = "deleteHostname", tag = "Hostnames", params(HostnamePath),
+/// Takes a hostname from its site.
+///
+/// The site's own hostname stays as long as the site.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames/{hostname_id}",
+    operation_id = "deleteHostname", tag = "Hostnames", params(HostnamePath),
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::HostnamePath;
 
 /// Gets a hostname.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames/{hostname_id}", operation_id = "getHostname", tag = "Hostnames", params(HostnamePath),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames/{hostname_id}",
+    operation_id = "getHostname", tag = "Hostnames", params(HostnamePath),
     responses((status = 200, description = "The hostname.", body = Hostname)))]
 pub(super) async fn get(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Lists the hostnames.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames", operation_id = "listHostnames", tag = "Hostnames", params(SitePath, PageQuery),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames",
+    operation_id = "listHostnames", tag = "Hostnames", params(SitePath, PageQuery),
     responses((status = 200, description = "A page of hostnames.", body = Page<Hostname>)))]
 pub(super) async fn list(
     State(app): State<App>,

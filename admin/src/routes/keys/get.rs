@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::KeyPath;
 
 /// Gets an API key, without its text.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}", operation_id = "getKey", tag = "Keys",
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}",
+    operation_id = "getKey", tag = "Keys",
     params(KeyPath), responses((status = 200, description = "The key.", body = Key)))]
 pub(super) async fn get(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::ConsumerPath;
 
 /// Lists the keys of a consumer, revoked and expired ones included, without their texts.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys", operation_id = "listKeys", tag = "Keys",
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys",
+    operation_id = "listKeys", tag = "Keys",
     params(ConsumerPath, PageQuery), responses((status = 200, description = "A page of keys.", body = Page<Key>)))]
 pub(super) async fn list(
     State(app): State<App>,

@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::RoutePath;
 
 /// Removes a route.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}", operation_id = "deleteRoute", tag = "Routes", params(RoutePath),
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
+    operation_id = "deleteRoute", tag = "Routes", params(RoutePath),
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::VersionPath;
 
 /// Lists the routes.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes", operation_id = "listRoutes", tag = "Routes", params(VersionPath, PageQuery),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes",
+    operation_id = "listRoutes", tag = "Routes", params(VersionPath, PageQuery),
     responses((status = 200, description = "A page of routes.", body = Page<Route>)))]
 pub(super) async fn list(
     State(app): State<App>,

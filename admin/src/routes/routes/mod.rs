@@ -120,8 +120,8 @@ pub(super) struct NewRoute {
     /// The methods that it serves. None: all.
     #[serde(default)]
     methods: Vec<Method>,
-    /// A path template. A segment is literal text, a parameter `{id}`, or text around parameters such as `{id}.json`; the last
-    /// one can be `{*rest}`, which takes the rest of the path. Literal text wins over parameters.
+    /// A path template. A segment is literal text, a parameter `{id}`, or text around parameters such as `{id}.json`;
+    /// the last one can be `{*rest}`, which takes the rest of the path. Literal text wins over parameters.
     #[schema(min_length = 1, max_length = 1024, pattern = "^/", example = "/orders/{id}")]
     path: String,
     /// What people call it.

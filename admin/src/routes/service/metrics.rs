@@ -3,7 +3,9 @@
 use axum::http::header;
 use axum::response::IntoResponse;
 
-/// Metrics in Prometheus' text format. No label names a tenant.
+/// Metrics in Prometheus' text format.
+///
+/// No label names a tenant.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "Service",
     responses((status = 200, description = "Counts and latencies by route and status.", body = String,
         content_type = "text/plain")))]

@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 
 /// Makes a site, and its own hostname `<slug>.<base domain>`.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites", operation_id = "createSite", tag = "Sites", params(TenantPath),
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites",
+    operation_id = "createSite", tag = "Sites", params(TenantPath),
     request_body = NewSite, responses((status = 201, description = "The site.", body = Site)))]
 pub(super) async fn create(
     State(app): State<App>,

@@ -11,8 +11,11 @@ use crate::extract::{At, Expected};
 use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
-/// Removes a site with everything in it. Its traffic and its keys end at once.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}", operation_id = "deleteSite", tag = "Sites", params(SitePath),
+/// Removes a site with everything in it.
+///
+/// Its traffic and its keys end at once.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}",
+    operation_id = "deleteSite", tag = "Sites", params(SitePath),
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Gets a site.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}", operation_id = "getSite", tag = "Sites", params(SitePath),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}",
+    operation_id = "getSite", tag = "Sites", params(SitePath),
     responses((status = 200, description = "The site.", body = Site)))]
 pub(super) async fn get(
     State(app): State<App>,

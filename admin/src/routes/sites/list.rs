@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 
 /// Lists the sites.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites", operation_id = "listSites", tag = "Sites", params(TenantPath, PageQuery),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites",
+    operation_id = "listSites", tag = "Sites", params(TenantPath, PageQuery),
     responses((status = 200, description = "A page of sites.", body = Page<Site>)))]
 pub(super) async fn list(
     State(app): State<App>,

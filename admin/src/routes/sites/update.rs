@@ -11,7 +11,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Changes a site.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}", operation_id = "updateSite", tag = "Sites", params(SitePath),
+#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}",
+    operation_id = "updateSite", tag = "Sites", params(SitePath),
     request_body = SiteChanges, responses((status = 200, description = "The site as it is now.", body = Site)))]
 pub(super) async fn update(
     State(app): State<App>,

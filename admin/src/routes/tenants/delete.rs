@@ -11,8 +11,11 @@ use crate::extract::{At, Expected};
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 
-/// Removes a tenant with everything that it has. Its traffic and its keys end at once.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}", operation_id = "deleteTenant", tag = "Tenants", params(TenantPath),
+/// Removes a tenant with everything that it has.
+///
+/// Its traffic and its keys end at once.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}",
+    operation_id = "deleteTenant", tag = "Tenants", params(TenantPath),
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,

@@ -11,7 +11,8 @@ use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 
 /// Changes a tenant.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}", operation_id = "updateTenant", tag = "Tenants", params(TenantPath),
+#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}",
+    operation_id = "updateTenant", tag = "Tenants", params(TenantPath),
     request_body = TenantChanges, responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
 pub(super) async fn update(
     State(app): State<App>,

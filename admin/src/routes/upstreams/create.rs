@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Makes an upstream.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams", operation_id = "createUpstream", tag = "Upstreams", params(SitePath),
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams",
+    operation_id = "createUpstream", tag = "Upstreams", params(SitePath),
     request_body = NewUpstream, responses((status = 201, description = "The upstream.", body = Upstream)))]
 pub(super) async fn create(
     State(app): State<App>,

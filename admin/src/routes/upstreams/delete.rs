@@ -2,7 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::upstream;
+use store::StoreError;
+use store::upstream::{self, UpstreamUser};
 
 use crate::answer::no_content;
 use crate::app::App;
@@ -11,17 +12,35 @@ use crate::extract::{At, Expected};
 use crate::problem::Problem;
 use crate::routes::ids::UpstreamPath;
 
+/// How many users of the upstream the refusal names: enough to begin with.
+const USERS_NAMED: u32 = 5;
+
 /// Removes an upstream that no version and no route uses.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams/{upstream_id}", operation_id = "deleteUpstream", tag = "Upstreams", params(UpstreamPath),
+#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams/{upstream_id}",
+    operation_id = "deleteUpstream", tag = "Upstreams", params(UpstreamPath),
     responses((status = 204, description = "It is gone.")))]
-pub(super) async fn delete(
+pub(crate) async fn delete(
     State(app): State<App>,
     At(at): At<UpstreamPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
-    upstream::delete(&mut tx, at.site_id, at.upstream_id, expected.0).await?;
+    match upstream::delete(&mut tx, at.site_id, at.upstream_id, expected.0).await {
+        Err(StoreError::InUse { what, by }) => {
+            // The refusal has ended the transaction.
+            let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+            let users = upstream::users(&mut tx, at.site_id, at.upstream_id, USERS_NAMED).await?;
+            return Err(in_use(what, by, &users));
+        }
+        other => other?,
+    }
     tx.commit().await?;
     Ok(no_content())
+}
+
+fn in_use(what: &'static str, by: &'static str, users: &[UpstreamUser]) -> Problem {
+    let named: Vec<_> = users.iter().map(|user| format!("the {} `{}` ({})", user.kind, user.name, user.id)).collect();
+    let by = if named.is_empty() { format!("a {by}") } else { named.join(", ") };
+    Problem::InUse { what, by }
 }

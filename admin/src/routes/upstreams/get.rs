@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::UpstreamPath;
 
 /// Gets an upstream.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams/{upstream_id}", operation_id = "getUpstream", tag = "Upstreams", params(UpstreamPath),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams/{upstream_id}",
+    operation_id = "getUpstream", tag = "Upstreams", params(UpstreamPath),
     responses((status = 200, description = "The upstream.", body = Upstream)))]
 pub(super) async fn get(
     State(app): State<App>,

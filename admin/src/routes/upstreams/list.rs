@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 
 /// Lists the upstreams.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams", operation_id = "listUpstreams", tag = "Upstreams", params(SitePath, PageQuery),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams",
+    operation_id = "listUpstreams", tag = "Upstreams", params(SitePath, PageQuery),
     responses((status = 200, description = "A page of upstreams.", body = Page<Upstream>)))]
 pub(super) async fn list(
     State(app): State<App>,

@@ -12,7 +12,8 @@ use crate::problem::Problem;
 use crate::routes::ids::ApiPath;
 
 /// Adds a version to an API.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions", operation_id = "createVersion", tag = "Versions", params(ApiPath),
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions",
+    operation_id = "createVersion", tag = "Versions", params(ApiPath),
     request_body = NewVersion, responses((status = 201, description = "The version.", body = Version)))]
 pub(super) async fn create(
     State(app): State<App>,

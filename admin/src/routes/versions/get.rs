@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::VersionPath;
 
 /// Gets a version.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}", operation_id = "getVersion", tag = "Versions", params(VersionPath),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
+    operation_id = "getVersion", tag = "Versions", params(VersionPath),
     responses((status = 200, description = "The version.", body = Version)))]
 pub(super) async fn get(
     State(app): State<App>,

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 use crate::routes::ids::ApiPath;
 
 /// Lists the versions.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions", operation_id = "listVersions", tag = "Versions", params(ApiPath, PageQuery),
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions",
+    operation_id = "listVersions", tag = "Versions", params(ApiPath, PageQuery),
     responses((status = 200, description = "A page of versions.", body = Page<Version>)))]
 pub(super) async fn list(
     State(app): State<App>,

@@ -3,8 +3,8 @@
 use policy::id::{SiteId, UpstreamId};
 use uuid::Uuid;
 
-use crate::tx::TenantTx;
 use crate::StoreError;
+use crate::tx::TenantTx;
 
 /// A version or a route that sends traffic to an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,12 @@ pub struct UpstreamUser {
 }
 
 /// Reads some users of an upstream, versions first; none if there is no such upstream.
-pub async fn users(tx: &mut TenantTx, site: SiteId, id: UpstreamId, limit: u32) -> Result<Vec<UpstreamUser>, StoreError> {
+pub async fn users(
+    tx: &mut TenantTx,
+    site: SiteId,
+    id: UpstreamId,
+    limit: u32,
+) -> Result<Vec<UpstreamUser>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     Ok(sqlx::query_as!(
         UpstreamUser,

@@ -17,6 +17,13 @@ async fn sequence_order_is_commit_order() {
     const WRITERS: u16 = 6;
     const KEYS_EACH: u16 = 15;
     with_database(async |database| {
+        // Draws out the time between the insertion of a change and its commit, in which another could overtake it.
+        let slow_commits = "
+            CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN PERFORM pg_sleep(random() * 0.02); RETURN NULL; END';
+            CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON change_log DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION linger()";
+        sqlx::raw_sql(slow_commits).execute(&database.superuser).await.unwrap();
         let store = database.store().await;
         let reader = database.reader().await;
         let one = sample(&store, "one", 0).await;

@@ -43,7 +43,7 @@ async fn import(
 
 /// Calls every operation; the upstream has to be told the route of that very operation.
 async fn call_all(stack: &Stack, site: &Site, base_path: &str, version: &Version, operations: &[Operation]) {
-    let key = site.key("caller").await;
+    let key = site.key(&format!("caller of {base_path}")).await;
     let gateway = &gateways(stack)[0];
     let routes: HashMap<String, (String, String)> = version
         .routes()

@@ -48,7 +48,6 @@ pub(super) fn resources(site: SiteId, upstream: &DesiredUpstream) -> Result<Vec<
         cluster.cluster_discovery_type = Some(discovery(cluster::DiscoveryType::StrictDns));
         cluster.load_assignment = Some(assignment);
         cluster.dns_lookup_family = cluster::DnsLookupFamily::V4Preferred.into();
-        cluster.respect_dns_ttl = true;
         return Ok(vec![Named::of(ResourceType::Cluster, name, &cluster)]);
     }
     cluster.cluster_discovery_type = Some(discovery(cluster::DiscoveryType::Eds));

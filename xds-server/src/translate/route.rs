@@ -8,7 +8,7 @@ use policy::id::UpstreamId;
 use policy::request::API_KEY_HEADER;
 use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
 use xds_api::pb::envoy::r#type::matcher::v3::{
-    HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher, regex_matcher,
+    HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher,
 };
 
 use super::cluster;
@@ -109,7 +109,8 @@ fn strip(prefix: &str) -> Option<RegexMatchAndSubstitute> {
     let segments = prefix.split('/').filter(|segment| !segment.is_empty()).count();
     let regex = RegexMatcher {
         regex: format!("^(?:/[^/]+){{{segments}}}/?"),
-        engine_type: Some(regex_matcher::EngineType::GoogleRe2(regex_matcher::GoogleRe2::default())),
+        // RE2 is the only engine, and naming it is deprecated.
+        engine_type: None,
     };
     (segments > 0).then(|| RegexMatchAndSubstitute { pattern: Some(regex), substitution: "/".to_owned() })
 }

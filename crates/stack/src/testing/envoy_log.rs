@@ -11,6 +11,9 @@ const LEVELS: [&str; 3] = ["[warning]", "[error]", "[critical]"];
 /// Written at level warning whenever Envoy is asked to end.
 const ORDERLY_END: &str = "caught ENVOY_SIGTERM";
 
+/// From here on Envoy is told to end, and complains that it loses its streams.
+const ENDED: &str = "caught ENVOY_SIGTERM";
+
 /// The lines at those levels that contain none of `allowed`.
 pub(super) fn complaints(log: &Path, allowed: &[String]) -> Result<Vec<String>> {
     let bytes = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
@@ -20,7 +23,8 @@ pub(super) fn complaints(log: &Path, allowed: &[String]) -> Result<Vec<String>> 
             |line: &str| line.contains(ORDERLY_END) || allowed.iter().any(|part| line.contains(part.as_str()));
         LEVELS.iter().any(|level| line.contains(level)) && !allowed(line)
     };
-    Ok(text.lines().filter(complaint).map(str::to_owned).collect())
+    let alive = text.lines().take_while(|line| !line.contains(ENDED));
+    Ok(alive.filter(complaint).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -32,7 +36,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("envoy.log");
         let nack = "[2026-01-01 00:00:00.000][1][warning][config] [x.cc:1] delta config for type.googleapis.com/envoy.config.listener.v3.Listener rejected: no";
-        std::fs::write(&log, format!("[..][1][info][main] starting\n{nack}\n")).unwrap();
+        let ended = "[..][1][warning][main] caught ENVOY_SIGTERM\n[..][1][warning][config] stream closed";
+        std::fs::write(&log, format!("[..][1][info][main] starting\n{nack}\n{ended}\n")).unwrap();
         assert_eq!(complaints(&log, &[]).unwrap(), [nack]);
         assert!(complaints(&log, &["rejected".to_owned()]).unwrap().is_empty());
     }

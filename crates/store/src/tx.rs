@@ -17,7 +17,7 @@ pub struct Actor {
     pub kind: ActorKind,
     /// The operator token's id; nil for the system.
     pub id: Uuid,
-    /// The request that asked, 200 characters at most.
+    /// The request that asked, 200 characters at most: a longer one fails the commit.
     pub request_id: String,
     /// Where the request came from.
     pub source: Option<IpAddr>,
@@ -126,6 +126,7 @@ pub(crate) use sealed::Sealed;
 pub trait ScopedTx: Sealed + Send {}
 
 /// A transaction in which one tenant's rows exist, and no others. Dropped without [`TenantTx::commit`] it leaves nothing.
+/// After an error there is nothing to do with it but to drop it: PostgreSQL refuses every further statement.
 #[derive(Debug)]
 pub struct TenantTx {
     core: Core,

@@ -35,6 +35,7 @@ async fn every_mutation_leaves_its_row() {
         assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
         let key = &rows[8];
         assert_eq!(key.object_id, sample.key.0);
+        assert_eq!(key.before, None);
         assert_eq!(key.source, "192.0.2.1".parse().ok());
         assert!(!key.after.as_ref().unwrap().to_string().contains("digest"), "no secret, not even digested");
         assert_eq!(audit::verify(&mut tx).await.unwrap(), Verdict::Intact { rows: 9 });

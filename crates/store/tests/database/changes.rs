@@ -82,6 +82,30 @@ async fn a_commit_wakes_the_listener() {
 }
 
 #[tokio::test]
+async fn the_listener_outlives_its_connection() {
+    with_database(async |database| {
+        let store = database.store().await;
+        let reader = database.reader().await;
+        let sample = sample(&store, "one", 1).await;
+        let mut listener = change::listen(&reader).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                   WHERE usename = current_database() || '_xds' AND query LIKE 'LISTEN%'";
+        sqlx::query(end).execute(&database.superuser).await.unwrap();
+        // The loss wakes it, as an error or not, for something may have been missed; then it listens again.
+        let mut attempts = 0;
+        while listener.wait().await.is_err() {
+            attempts += 1;
+            assert!(attempts < 5, "it does not connect again");
+        }
+        let mut tx = sample.begin(&store).await;
+        store::key::revoke(&mut tx, sample.site, sample.consumer, sample.key, None).await.unwrap();
+        tx.commit().await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), listener.wait()).await.expect("it wakes").unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_reader_that_is_behind_the_pruned_log_is_told() {
     with_database(async |database| {
         let store = database.store().await;

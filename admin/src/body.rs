@@ -1,8 +1,12 @@
 //! Reading bodies strictly: an unknown field is refused and named, a wrong type is named with its path.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
 use crate::problem::Problem;
@@ -43,7 +47,7 @@ pub fn media_type(headers: &HeaderMap) -> String {
 /// repeated or of a wrong type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         // serde_json calls some wrong types syntax errors, such as null in the place of an enum.
         let is_json = std::str::from_utf8(bytes).is_ok() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
@@ -87,6 +91,42 @@ fn ending_in(path: String, name: &str) -> String {
     }
 }
 
+/// A JSON object. Derived implementations also take an array of the fields' values in their order, which no client means.
+pub struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+/// For a list of objects in a body.
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(object)| object).collect())
+}
+
+/// For an optional list of objects in a body.
+pub fn present_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    objects(deserializer).map(Some)
+}
+
 /// For an optional field of a body: absent is `None`, and `null` is refused unless `T` is itself an option.
 pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -106,7 +146,7 @@ mod tests {
         optional: Option<bool>,
         #[serde(default, deserialize_with = "present")]
         nullable: Option<Option<String>>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "objects")]
         inner: Vec<Inner>,
     }
 
@@ -137,6 +177,9 @@ mod tests {
             (r#"{"name":"a","name":"b"}"#, "name"),
             (r#"{"name":"a","optional":null}"#, "optional"),
             (r#"[]"#, ""),
+            (r#"["a"]"#, ""),
+            (r#"null"#, ""),
+            (r#"{"name":"a","inner":[[1]]}"#, "inner[0]"),
         ] {
             assert_eq!(refusal(body).field, field, "{body}");
         }

@@ -88,7 +88,8 @@ impl Check {
         if !well_formed {
             self.refuse(
                 field,
-                "must be `/` or like `/orders/eu`: segments of A-Z, a-z, 0-9, `.`, `_`, `~` and `-`, none of them `.` or `..`",
+                "must be `/` or like `/orders/eu`: segments of A-Z, a-z, 0-9, `.`, `_`, `~` and `-`, none of them `.` or \
+                 `..`",
             );
         } else if path.len() > limits::BASE_PATH_CHARS {
             self.refuse(field, format!("must have {} characters at most", limits::BASE_PATH_CHARS));

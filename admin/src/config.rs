@@ -38,7 +38,8 @@ pub struct Serve {
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
     /// How many connections to PostgreSQL to hold at most. Each request uses one at a time.
-    #[arg(long, env = "TENANTRY_DATABASE_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, env = "TENANTRY_DATABASE_CONNECTIONS", default_value_t = 16,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
     /// Where to listen. The API is for operators: put it behind TLS and off the public network.
     #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:9080")]

@@ -186,7 +186,8 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
     let given = match *method {
         Method::POST => (
             "Idempotency-Key",
-            "Any text that is new for this request. A repetition with the same key has no further effect and gets the same answer, for 24 hours.",
+            "Any text that is new for this request. For 24 hours a repetition with the same key has no further effect, \
+             and gets the same answer.",
         ),
         Method::PATCH | Method::DELETE => ("If-Match", "Make the change only if the object still has this entity tag."),
         Method::GET if single => ("If-None-Match", "Answer 304 if the object still has this entity tag."),
@@ -194,9 +195,11 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
     };
     let (name, description) = given;
     let mut schema = ObjectBuilder::new().schema_type(Type::String);
-    if *method == Method::POST {
-        schema = schema.min_length(Some(1)).max_length(Some(limits::HEADER_ID_CHARS));
-    }
+    schema = match *method {
+        Method::POST => schema.min_length(Some(1)).max_length(Some(limits::HEADER_ID_CHARS)),
+        // RFC 9110 section 8.8.3, without the list.
+        _ => schema.pattern(Some(r#"^(\*|(W/)?"[\x21\x23-\x7e]*")$"#)),
+    };
     let parameter = ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)

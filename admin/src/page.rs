@@ -22,7 +22,7 @@ pub struct PageQuery {
     #[param(minimum = 1, maximum = 200, default = 50, required = false, nullable = false, value_type = i64)]
     limit: Option<String>,
     /// Where to go on: `next_cursor` of the page before.
-    #[param(required = false, nullable = false)]
+    #[param(required = false, nullable = false, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 /// The root of a document.
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct Document {
     /// The version of the specification that it follows, such as `3.1.0`.
     pub openapi: Option<String>,
@@ -19,11 +20,13 @@ pub(super) struct Document {
 }
 
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct Server {
     pub url: Option<String>,
 }
 
 #[derive(Debug, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct Components {
     /// New in 3.1: path items that paths refer to.
     #[serde(rename = "pathItems")]
@@ -32,6 +35,7 @@ pub(super) struct Components {
 
 /// One path with its operations.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct PathItem {
     #[serde(rename = "$ref")]
     pub reference: Option<String>,
@@ -63,6 +67,7 @@ impl PathItem {
 }
 
 #[derive(Clone, Debug, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct Operation {
     #[serde(rename = "operationId")]
     pub operation_id: Option<String>,

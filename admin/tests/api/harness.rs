@@ -23,6 +23,8 @@ pub(crate) struct Api {
     pub(crate) token: OperatorToken,
     /// The cluster's superuser in this database: what a test compares with.
     pub(crate) superuser: PgPool,
+    /// The login role of the service.
+    role: String,
 }
 
 /// Runs a test on a service with a database of its own, which is dropped afterwards, whether the test fails or not.
@@ -45,6 +47,7 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
         token: first_token(&store).await,
         router: admin::app::service(store.clone(), BASE_DOMAIN.parse().unwrap(), chrono::Utc::now).unwrap(),
         superuser: PgPoolOptions::new().connect_lazy_with(owner),
+        role: name.clone(),
     };
     let outcome = AssertUnwindSafe(test(&api)).catch_unwind().await;
     api.superuser.close().await;
@@ -98,6 +101,22 @@ impl Api {
     /// Makes an object, and gives its place.
     pub(crate) async fn make(&self, path: &str, body: Value) -> String {
         self.post(path, body).await.expect(201).location()
+    }
+
+    /// Ends the connections of the service and lets it make no new ones, as a failing database would.
+    pub(crate) async fn cut_off(&self) {
+        for statement in [
+            format!("ALTER ROLE {} CONNECTION LIMIT 0", self.role),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}'", self.role),
+        ] {
+            self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+        }
+    }
+
+    /// Undoes [`Api::cut_off`].
+    pub(crate) async fn reconnect(&self) {
+        let statement = format!("ALTER ROLE {} CONNECTION LIMIT -1", self.role);
+        self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
     }
 
     /// What the superuser counts.

@@ -68,3 +68,19 @@ async fn the_request_id_goes_through() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn without_the_database_requests_fail_and_say_so() {
+    with_api(async |api| {
+        api.get("/v1/tenants").await.expect(200);
+        api.cut_off().await;
+        let reply = api.get("/v1/tenants").await.problem(503, "unavailable");
+        assert_eq!(reply.header("retry-after"), "2");
+        api.anonymous(Method::GET, "/readyz").send().await.problem(503, "unavailable");
+        api.anonymous(Method::GET, "/healthz").send().await.expect(200);
+        api.reconnect().await;
+        api.get("/v1/tenants").await.expect(200);
+        api.anonymous(Method::GET, "/readyz").send().await.expect(200);
+    })
+    .await;
+}

@@ -13,7 +13,8 @@ use crate::routes::ids::ConsumerPath;
 /// Changes a consumer.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}",
     operation_id = "updateConsumer", tag = "Consumers", params(ConsumerPath),
-    request_body = ConsumerChanges, responses((status = 200, description = "The consumer as it is now.", body = Consumer)))]
+    request_body = ConsumerChanges,
+    responses((status = 200, description = "The consumer as it is now.", body = Consumer)))]
 pub(super) async fn update(
     State(app): State<App>,
     At(at): At<ConsumerPath>,

@@ -17,7 +17,8 @@ use crate::secret;
 /// The key is in this answer and nowhere else; keep it.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys",
     operation_id = "createKey", tag = "Keys",
-    params(ConsumerPath), request_body = NewKey, responses((status = 201, description = "The key.", body = KeyWithText)))]
+    params(ConsumerPath), request_body = NewKey,
+    responses((status = 201, description = "The key.", body = KeyWithText)))]
 pub(super) async fn create(
     State(app): State<App>,
     At(at): At<ConsumerPath>,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use self::endpoint::Endpoint;
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{objects, present, present_objects};
 use crate::check::Check;
 use crate::limits;
 use crate::problem::Problem;
@@ -113,6 +113,7 @@ pub(super) struct NewUpstream {
     #[schema(min_length = 1, max_length = 200, example = "Order service")]
     name: String,
     /// Traffic is spread over these by weight. None at all: every request is answered with 503.
+    #[serde(deserialize_with = "objects")]
     #[schema(max_items = 64)]
     endpoints: Vec<Endpoint>,
     /// Milliseconds to connect to an endpoint.
@@ -158,7 +159,7 @@ pub(super) struct UpstreamChanges {
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
     /// The whole new list.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_objects")]
     #[schema(max_items = 64, nullable = false)]
     endpoints: Option<Vec<Endpoint>>,
     /// Milliseconds to connect to an endpoint.

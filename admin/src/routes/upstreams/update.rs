@@ -15,7 +15,8 @@ use crate::routes::ids::UpstreamPath;
 /// `endpoints` replaces the whole list.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams/{upstream_id}",
     operation_id = "updateUpstream", tag = "Upstreams", params(UpstreamPath),
-    request_body = UpstreamChanges, responses((status = 200, description = "The upstream as it is now.", body = Upstream)))]
+    request_body = UpstreamChanges,
+    responses((status = 200, description = "The upstream as it is now.", body = Upstream)))]
 pub(super) async fn update(
     State(app): State<App>,
     At(at): At<UpstreamPath>,

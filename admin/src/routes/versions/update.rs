@@ -16,7 +16,8 @@ use crate::routes::ids::VersionPath;
 /// A new name moves all its routes at once.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
     operation_id = "updateVersion", tag = "Versions", params(VersionPath),
-    request_body = VersionChanges, responses((status = 200, description = "The version as it is now.", body = Version)))]
+    request_body = VersionChanges,
+    responses((status = 200, description = "The version as it is now.", body = Version)))]
 pub(super) async fn update(
     State(app): State<App>,
     At(at): At<VersionPath>,

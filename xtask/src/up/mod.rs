@@ -100,8 +100,12 @@ async fn supervise(home: &Home, ports: Ports, tools: Tools, detached: bool) -> R
         name = end_signal() => name.map(|name| eprintln!("\n{name}: stopping")),
     };
     let _ = fs::remove_file(home.up_json());
-    let stopped = deployment.stop().await;
-    outcome.and(stopped).map(|()| ExitCode::SUCCESS)
+    if let Err(error) = &outcome {
+        // Before the rest is stopped, which takes a moment.
+        eprintln!("error: {error:#}");
+    }
+    deployment.stop().await?;
+    Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Ends only with an error: a part that could not start, or one that died.

@@ -48,7 +48,7 @@ impl DatabaseServer {
     }
 
     pub fn url(&self) -> String {
-        self.superuser.to_url_lossy().into()
+        url(&self.superuser)
     }
 
     pub async fn connect(&self) -> Result<PgConnection> {
@@ -115,7 +115,7 @@ impl Database {
     }
 
     pub fn owner_url(&self) -> String {
-        self.owner.to_url_lossy().into()
+        url(&self.owner)
     }
 
     pub async fn connect(&self) -> Result<PgConnection> {
@@ -129,7 +129,7 @@ impl Database {
         let mut connection = self.connect().await?;
         ensure_login(&mut connection, &role, password, &format!("IN ROLE {}", group.name())).await?;
         connection.close().await?;
-        Ok(self.owner.clone().username(&role).password(password).to_url_lossy().into())
+        Ok(url(&self.owner.clone().username(&role).password(password)))
     }
 
     /// Tells this database from one that has been put in its place under the same URL.
@@ -159,6 +159,15 @@ async fn ensure_login(connection: &mut PgConnection, role: &str, password: &str,
     );
     connection.execute(AssertSqlSafe(sql)).await.with_context(|| format!("creating the role {role}"))?;
     Ok(())
+}
+
+/// As text that `psql` takes too: libpq refuses parameters that it does not know, and sqlx always adds one.
+fn url(options: &PgConnectOptions) -> String {
+    let mut url = options.to_url_lossy();
+    let known: Vec<(String, String)> =
+        url.query_pairs().into_owned().filter(|(name, _)| name != "statement-cache-capacity").collect();
+    url.query_pairs_mut().clear().extend_pairs(known);
+    url.into()
 }
 
 fn quoted(name: &str) -> String {

@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn base_domains() {
-        for (text, good) in [("gw.localhost", true), ("a", true), ("", false), (".a", false), ("A.b", false), ("a.", false)] {
+        for (text, good) in
+            [("gw.localhost", true), ("a", true), ("", false), (".a", false), ("A.b", false), ("a.", false)]
+        {
             assert_eq!(text.parse::<BaseDomain>().is_ok(), good, "{text}");
         }
     }

@@ -123,10 +123,8 @@ mod tests {
 
     #[test]
     fn address_and_port_are_taken_from_the_metadata() {
-        let http = object([
-            ("address", Kind::StringValue("127.0.0.1".to_owned())),
-            ("port", Kind::NumberValue(8080.0)),
-        ]);
+        let http =
+            object([("address", Kind::StringValue("127.0.0.1".to_owned())), ("port", Kind::NumberValue(8080.0))]);
         let edge = Client::read(&node(http)).unwrap().edge;
         assert_eq!((edge.http_address, edge.http_port), (IpAddr::from([127, 0, 0, 1]), 8080));
     }

@@ -42,12 +42,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 ///
 /// # Errors
 /// Those of the listening socket.
-pub async fn serve(
-    listener: TcpListener,
-    hub: Arc<Hub>,
-    metrics: PrometheusHandle,
-    stop: Stop,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, hub: Arc<Hub>, metrics: PrometheusHandle, stop: Stop) -> std::io::Result<()> {
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))

@@ -49,7 +49,8 @@ impl Snapshot {
             let key = (kind, name);
             gone.remove(&key);
             let before = self.by_name.entry(kind).or_default().insert(key.1.clone(), Entry { owner, resource });
-            if before.is_none_or(|before| self.get(kind, &key.1).is_none_or(|now| now.version != before.resource.version))
+            if before
+                .is_none_or(|before| self.get(kind, &key.1).is_none_or(|now| now.version != before.resource.version))
             {
                 changed.insert(key.clone());
             }

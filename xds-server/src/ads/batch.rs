@@ -40,13 +40,15 @@ impl Stream {
             let verdict = self.examine(snapshot, kind, &name);
             let size = name.len() + OVERHEAD_BYTES + verdict.body_len();
             let is_part = matches!(verdict, Verdict::Send(_) | Verdict::Remove);
-            if is_part && !sent.is_empty() && (bytes + size > MAX_RESPONSE_BYTES || !fits(kind, &sent, &name)) {
+            if is_part && !sent.is_empty() && (bytes + size > MAX_RESPONSE_BYTES || !self.fits(kind, &sent, &name)) {
                 break;
             }
             self.subscription_mut(kind).ready.remove(&name);
             match verdict {
                 Verdict::Nothing => {
-                    self.subscription_mut(kind).forced.remove(&name);
+                    let subscription = self.subscription_mut(kind);
+                    subscription.forced.remove(&name);
+                    subscription.alone.remove(&name);
                     continue;
                 }
                 Verdict::Blocked => {
@@ -73,6 +75,15 @@ impl Stream {
         }
         self.subscription_mut(kind).sent(nonce, sent);
         Some(response(kind, nonce, resources, removed))
+    }
+
+    /// Whether a name may go into the same response as those before it.
+    fn fits(&self, kind: ResourceType, sent: &Sent, name: &str) -> bool {
+        let alone = &self.subscription(kind).alone;
+        sent.first().is_none_or(|(first, _)| {
+            let same_site = !kind.is_sent_by_site() || site_of(first) == site_of(name);
+            same_site && !alone.contains(first) && !alone.contains(name)
+        })
     }
 
     /// A cluster that is sent again warms again, and waits for endpoints, even if they have not changed.
@@ -130,11 +141,6 @@ impl Verdict {
     fn body_len(&self) -> usize {
         if let Self::Send(resource) = self { resource.body.value.len() } else { 0 }
     }
-}
-
-/// Whether a name may go into the same response as those before it.
-fn fits(kind: ResourceType, sent: &Sent, name: &str) -> bool {
-    !kind.is_sent_by_site() || sent.first().is_none_or(|(first, _)| site_of(first) == site_of(name))
 }
 
 fn sendable(name: String, resource: &Resource) -> Sendable {

@@ -69,6 +69,10 @@ impl Stream {
         }
         let routes = self.subscription(ResourceType::Route);
         let route = route_name(site);
+        // The client may have dropped the routes and asked for them again, and then takes those that are under way.
+        if routes.in_flight.values().flatten().any(|(name, _)| *name == route) {
+            return false;
+        }
         if !routes.covers(&route) {
             return true;
         }

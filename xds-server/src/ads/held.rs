@@ -50,12 +50,20 @@ impl Held {
         self.nacked = None;
     }
 
-    /// Notes that the client refused this response.
+    /// Notes that the client refused a response with nothing else in it.
     pub(super) fn refused(&mut self, version: Option<&Version>, nonce: Nonce) {
-        if self.answered(nonce) {
+        self.refused_with_others(nonce);
+        self.nacked = version.cloned();
+    }
+
+    /// Notes that the client refused a response because of this or of something else in it. Says whether it has to be sent
+    /// again to find out; not if something newer is under way.
+    pub(super) fn refused_with_others(&mut self, nonce: Nonce) -> bool {
+        let latest = self.answered(nonce);
+        if latest {
             self.told = Told::Unknown;
         }
-        self.nacked = version.cloned();
+        latest
     }
 
     fn answered(&mut self, nonce: Nonce) -> bool {

@@ -143,9 +143,9 @@ impl World {
         };
         let mut answer = DeltaDiscoveryRequest { response_nonce: response.nonce.clone(), ..request(kind) };
         if response.resources.iter().any(|resource| body(resource).ends_with(b"bad")) {
-            for number in (1..=SITES).filter(|number| {
-                response.resources.iter().any(|resource| site_of(&resource.name) == Some(id(*number)))
-            }) {
+            for number in (1..=SITES)
+                .filter(|number| response.resources.iter().any(|resource| site_of(&resource.name) == Some(id(*number))))
+            {
                 self.refused.insert(number);
             }
             answer.error_detail = Some(Status::default());
@@ -230,8 +230,7 @@ fn answer_endpoints(stream: &mut Stream, snapshot: &Snapshot, name: &str) {
 }
 
 fn content(bad: impl Strategy<Value = Option<ResourceType>>) -> impl Strategy<Value = Content> {
-    (any::<u8>(), prop::bool::weighted(0.8), bad)
-        .prop_map(|(version, cluster, bad)| Content { version, cluster, bad })
+    (any::<u8>(), prop::bool::weighted(0.8), bad).prop_map(|(version, cluster, bad)| Content { version, cluster, bad })
 }
 
 fn step() -> impl Strategy<Value = Step> {

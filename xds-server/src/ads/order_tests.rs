@@ -17,11 +17,7 @@ fn the_clusters_of_a_site_are_sent_once_its_routes_are_asked_for() {
     session.subscribe(Route, &[&routes(2)]);
     assert_eq!(
         session.settle(),
-        [
-            (Cluster, vec![cluster(2)], vec![]),
-            (Endpoints, vec![cluster(2)], vec![]),
-            (Route, vec![routes(2)], vec![]),
-        ]
+        [(Cluster, vec![cluster(2)], vec![]), (Endpoints, vec![cluster(2)], vec![]), (Route, vec![routes(2)], vec![]),]
     );
 }
 

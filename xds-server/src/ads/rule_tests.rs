@@ -196,6 +196,22 @@ fn a_refusal_of_one_site_holds_up_no_other() {
 }
 
 #[test]
+fn what_was_refused_together_is_tried_alone_so_that_only_the_bad_one_stays_refused() {
+    let mut session = Session::with_sites(&[1, 2, 3]);
+    session.subscribe(SitePolicy, &[]);
+    let all = session.next();
+    assert_eq!(said(&all).1, names(&[1, 2, 3]));
+    session.nack(&all);
+    let alone: Vec<_> = (0..3).map(|_| session.next()).collect();
+    let each: Vec<_> = alone.iter().map(|response| said(response).1).collect();
+    assert_eq!(each, [names(&[1]), names(&[2]), names(&[3])]);
+    session.ack(&alone[0]);
+    session.nack(&alone[1]);
+    session.ack(&alone[2]);
+    assert_eq!(session.settle(), []);
+}
+
+#[test]
 fn changes_while_the_client_does_not_read_are_one_change() {
     let mut session = Session::envoy_with(&[1]);
     for version in ["r2", "r3", "r4"] {

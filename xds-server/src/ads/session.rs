@@ -101,9 +101,8 @@ impl Session {
 
     /// A first request of a type on a new stream, by a client that has these resources at these contents.
     pub(super) fn resume(&mut self, kind: ResourceType, names: &[&str], has: &[(&str, &str)]) {
-        let versions = has.iter().map(|(name, content)| {
-            ((*name).to_owned(), Version::of(content.as_bytes()).as_str().to_owned())
-        });
+        let versions =
+            has.iter().map(|(name, content)| ((*name).to_owned(), Version::of(content.as_bytes()).as_str().to_owned()));
         self.send(&DeltaDiscoveryRequest {
             resource_names_subscribe: names.iter().map(|name| (*name).to_owned()).collect(),
             initial_resource_versions: versions.collect(),

@@ -47,11 +47,7 @@ impl Stream {
     ///
     /// # Errors
     /// Those that end the stream: a first request that does not say who it is from.
-    pub fn receive(
-        &mut self,
-        snapshot: &Snapshot,
-        request: &DeltaDiscoveryRequest,
-    ) -> Result<Vec<Event>, StreamError> {
+    pub fn receive(&mut self, snapshot: &Snapshot, request: &DeltaDiscoveryRequest) -> Result<Vec<Event>, StreamError> {
         if self.client.is_none() {
             self.identify(request)?;
         }
@@ -214,8 +210,7 @@ impl Stream {
             let prefix = format!("{}/", route_name(site));
             let held = clusters.held.range(prefix.clone()..).map(|(name, _)| name);
             let held = held.take_while(|name| name.starts_with(&prefix));
-            let names: BTreeSet<_> =
-                held.chain(snapshot.names_of_site(ResourceType::Cluster, site)).cloned().collect();
+            let names: BTreeSet<_> = held.chain(snapshot.names_of_site(ResourceType::Cluster, site)).cloned().collect();
             names.iter().for_each(|name| clusters.mark(name));
         }
         self.wake(site);

@@ -31,6 +31,9 @@ pub(super) struct Subscription {
     pub(super) blocked: BTreeSet<String>,
     /// The names that are sent even if the client should have them.
     pub(super) forced: BTreeSet<String>,
+    /// The names that were refused together with others: each is sent once more by itself, so that only what is bad stays
+    /// refused.
+    pub(super) alone: BTreeSet<String>,
     /// The responses that the client has not answered.
     pub(super) in_flight: BTreeMap<Nonce, Sent>,
     /// Whether a response is due even if there is nothing to send.
@@ -142,7 +145,7 @@ impl Subscription {
         }
         let names = &self.names;
         let wildcard = self.wildcard;
-        for marks in [&mut self.ready, &mut self.blocked, &mut self.forced] {
+        for marks in [&mut self.ready, &mut self.blocked, &mut self.forced, &mut self.alone] {
             marks.retain(|name| wildcard || names.contains(name));
         }
     }
@@ -151,12 +154,17 @@ impl Subscription {
     pub(super) fn answer(&mut self, nonce: &str, accepted: bool) -> Option<Sent> {
         let nonce: Nonce = nonce.parse().ok()?;
         let sent = self.in_flight.remove(&nonce)?;
+        let together = sent.len() > 1;
         for (name, version) in &sent {
             let Some(held) = self.held.get_mut(name) else { continue };
             if accepted {
                 held.accepted(version.as_ref(), nonce);
-            } else {
+            } else if !together {
                 held.refused(version.as_ref(), nonce);
+            } else if held.refused_with_others(nonce) {
+                self.alone.insert(name.clone());
+                self.ready.insert(name.clone());
+                continue;
             }
             // Nothing needs to be remembered of a removal, unless the name is still asked for.
             if !held.may_exist() && !self.names.contains(name) {
@@ -170,6 +178,7 @@ impl Subscription {
     pub(super) fn sent(&mut self, nonce: Nonce, sent: Sent) {
         for (name, version) in &sent {
             self.forced.remove(name);
+            self.alone.remove(name);
             self.held.entry(name.clone()).or_default().sent(version.clone(), nonce);
         }
         self.in_flight.insert(nonce, sent);

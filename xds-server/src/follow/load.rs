@@ -70,11 +70,7 @@ impl Follower {
 
     /// Reads these sites and makes their groups. One that is not there has an empty group; one that cannot be translated
     /// has none, so that it keeps what it had.
-    pub(super) async fn read_sites(
-        &mut self,
-        snapshot: &mut SnapshotTx,
-        ids: &[SiteId],
-    ) -> Result<Groups, StoreError> {
+    pub(super) async fn read_sites(&mut self, snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Groups, StoreError> {
         let mut groups = Groups::with_capacity(ids.len());
         for ids in ids.chunks(SITES_PER_STEP as usize) {
             let mut missing: BTreeSet<_> = ids.iter().copied().collect();

@@ -38,10 +38,8 @@ const FIELDS: [(&str, &str); 24] = [
 
 /// The access log of the HTTP connection manager.
 pub(super) fn stdout() -> AccessLog {
-    let fields: BTreeMap<_, _> = FIELDS
-        .iter()
-        .map(|(name, format)| ((*name).to_owned(), Text { string_value: (*format).to_owned() }))
-        .collect();
+    let fields: BTreeMap<_, _> =
+        FIELDS.iter().map(|(name, format)| ((*name).to_owned(), Text { string_value: (*format).to_owned() })).collect();
     let format =
         JsonLogFormat { json_format: Some(Struct { fields }), omit_empty_values: false, formatters: Vec::new() };
     let log = StdoutAccessLog { log_format: Some(format) };

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3 as core;
-use envoy_types::pb::envoy::extensions::upstreams::http::v3::{
-    HttpProtocolOptions, http_protocol_options as options,
-};
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::{HttpProtocolOptions, http_protocol_options as options};
 use envoy_types::pb::google::protobuf::{Duration as ProtoDuration, UInt32Value};
 use policy::desired::{DesiredUpstream, UpstreamProtocol};
 use policy::id::{SiteId, UpstreamId};
@@ -34,10 +32,8 @@ pub(super) fn name(site: SiteId, upstream: UpstreamId) -> String {
 
 /// The cluster of an upstream, and its endpoints if they come by EDS.
 pub(super) fn resources(site: SiteId, upstream: &DesiredUpstream) -> Result<Vec<Named>, TranslateError> {
-    let timeouts = [
-        ("connect_timeout_ms", upstream.connect_timeout_ms),
-        ("request_timeout_ms", upstream.request_timeout_ms),
-    ];
+    let timeouts =
+        [("connect_timeout_ms", upstream.connect_timeout_ms), ("request_timeout_ms", upstream.request_timeout_ms)];
     if let Some((field, _)) = timeouts.into_iter().find(|(_, value)| *value == 0) {
         return Err(TranslateError::NoTimeout { upstream: upstream.id, field });
     }

@@ -101,11 +101,8 @@ fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
         type_urls: vec![format!("type.googleapis.com/{WASM_TYPE}")],
     };
     let on_demand = pack_as("envoy.extensions.filters.http.on_demand.v3.OnDemand", &OnDemand::default());
-    let filter = |name: &str, config| HttpFilter {
-        name: name.to_owned(),
-        config_type: Some(config),
-        ..Default::default()
-    };
+    let filter =
+        |name: &str, config| HttpFilter { name: name.to_owned(), config_type: Some(config), ..Default::default() };
     vec![
         filter(FILTER_NAME, http_filter::ConfigType::ConfigDiscovery(discovered)),
         filter("on_demand", http_filter::ConfigType::TypedConfig(on_demand)),
@@ -121,9 +118,8 @@ fn scoped_routes() -> ScopedRoutes {
         element_separator: String::new(),
         extract_type: Some(scope::fragment_builder::header_value_extractor::ExtractType::Index(0)),
     };
-    let fragment = scope::FragmentBuilder {
-        r#type: Some(scope::fragment_builder::Type::HeaderValueExtractor(extractor)),
-    };
+    let fragment =
+        scope::FragmentBuilder { r#type: Some(scope::fragment_builder::Type::HeaderValueExtractor(extractor)) };
     ScopedRoutes {
         name: "sites".to_owned(),
         scope_key_builder: Some(ScopeKeyBuilder { fragments: vec![fragment] }),

@@ -7,9 +7,7 @@ use policy::desired::{DesiredRoute, DesiredSite, DesiredUpstream};
 use policy::id::UpstreamId;
 use policy::request::API_KEY_HEADER;
 use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
-use xds_api::pb::envoy::r#type::matcher::v3::{
-    HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher,
-};
+use xds_api::pb::envoy::r#type::matcher::v3::{HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher};
 
 use super::cluster;
 use super::error::TranslateError;
@@ -83,8 +81,7 @@ fn envoy_route(
 ) -> Result<Route, TranslateError> {
     let unknown = TranslateError::UnknownUpstream { route: route.id, upstream: route.upstream };
     let upstream = upstreams.get(&route.upstream).ok_or(unknown)?;
-    let retry_policy =
-        RetryPolicy { retry_on: RETRY_ON.to_owned(), num_retries: uint(1), ..Default::default() };
+    let retry_policy = RetryPolicy { retry_on: RETRY_ON.to_owned(), num_retries: uint(1), ..Default::default() };
     let action = RouteAction {
         cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(cluster::name(site.site, upstream.id))),
         timeout: duration(Duration::from_millis(upstream.request_timeout_ms.into())),

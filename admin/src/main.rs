@@ -1,7 +1,10 @@
 //! The program: flags, log, and one of its two commands.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser as _};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -9,9 +12,12 @@ use tracing_subscriber::EnvFilter;
 use admin::config::{Cli, Command, Migrate, Serve};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_new(&cli.log).with_context(|| format!("--log {}", cli.log))?;
+    let filter = match EnvFilter::try_new(&cli.log) {
+        Ok(filter) => filter,
+        Err(error) => Cli::command().error(ErrorKind::InvalidValue, format!("--log `{}`: {error}", cli.log)).exit(),
+    };
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -23,9 +29,16 @@ async fn main() -> anyhow::Result<()> {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
     }));
-    match cli.command {
+    let outcome = match cli.command {
         Command::Serve(config) => serve(config).await,
         Command::Migrate(config) => migrate(config).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -67,3 +67,55 @@ fn log(status: StatusCode, elapsed_ms: f64) {
 fn tenant_of(path: &str) -> Option<Uuid> {
     path.strip_prefix("/v1/tenants/")?.split('/').next()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[allow(clippy::panic, reason = "the panic is what is tested")]
+    async fn panics() {
+        panic!("on purpose");
+    }
+
+    fn router() -> Router {
+        let endless = get(|| tokio::time::sleep(Duration::from_secs(100_000)));
+        Router::new().route("/panics", get(panics)).route("/endless", endless).layer(from_fn(observe))
+    }
+
+    async fn answer(path: &str) -> Response {
+        let request = Request::builder().uri(path).header("x-request-id", "given").body(Body::empty());
+        let Ok(response) = router().oneshot(request.unwrap()).await;
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["x-request-id"], "given");
+        response
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        assert_eq!(answer("/panics").await.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_without_end_is_ended() {
+        let start = tokio::time::Instant::now();
+        assert_eq!(answer("/endless").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(start.elapsed().as_secs(), limits::REQUEST_TIME.as_secs());
+    }
+
+    #[test]
+    fn the_tenant_is_read_from_the_path() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(tenant_of(&format!("/v1/tenants/{id}/sites")), Some(id));
+        assert_eq!(tenant_of(&format!("/v1/tenants/{id}")), Some(id));
+        assert_eq!(tenant_of("/v1/tenants"), None);
+        assert_eq!(tenant_of("/v1/tenants/x\"}"), None);
+    }
+}

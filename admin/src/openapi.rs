@@ -126,6 +126,10 @@ fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut 
 
 /// Adds what follows from the method, the path and the permission of an operation.
 fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
+    // utoipa takes the first paragraph of a handler's documentation as the summary, and what follows as the description.
+    if operation.description.is_none() {
+        operation.description.clone_from(&operation.summary);
+    }
     let who = operation.operation_id.as_deref().and_then(permissions::of);
     if who != Some(Who::Operator) {
         operation.security = Some(Vec::new());
@@ -197,6 +201,7 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
     let mut schema = ObjectBuilder::new().schema_type(Type::String);
     schema = match *method {
         Method::POST => schema.min_length(Some(1)).max_length(Some(limits::HEADER_ID_CHARS)),
+        Method::GET => schema,
         // RFC 9110 section 8.8.3, without the list.
         _ => schema.pattern(Some(r#"^(\*|(W/)?"[\x21\x23-\x7e]*")$"#)),
     };

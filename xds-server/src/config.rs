@@ -1,6 +1,5 @@
 //! Flags and environment variables. Every flag `--some-name` has the twin `TENANTRY_SOME_NAME`.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -57,10 +56,14 @@ impl DatabaseUrl {
 }
 
 impl FromStr for DatabaseUrl {
-    type Err = Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a database URL begins with postgres:// or postgresql://")
+        }
     }
 }
 
@@ -108,6 +111,8 @@ mod tests {
     fn a_connection_string_does_not_show_itself() {
         let parsed = Cli::parse_from(["xds-server", "serve", "--database-url", "postgres://u:hunter2@h/d"]);
         assert!(!format!("{parsed:?}").contains("hunter2"));
+        let wrong = Cli::try_parse_from(["xds-server", "serve", "--database-url", "h=hunter2"]).unwrap_err();
+        assert!(wrong.to_string().contains("postgres://"));
     }
 
     #[test]

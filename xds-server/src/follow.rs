@@ -59,19 +59,25 @@ impl Follower {
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.
-    pub async fn run(mut self, stop: Stop) {
+    ///
+    /// # Errors
+    /// [`StoreError::UnsafeRole`]: no waiting makes that good.
+    pub async fn run(mut self, stop: Stop) -> Result<(), StoreError> {
         self.hub.apply(vec![(Owner::Platform, translate::platform(&self.base_domain))]);
         loop {
             let error = tokio::select! {
-                () = stopped(stop.clone()) => return,
+                () = stopped(stop.clone()) => return Ok(()),
                 error = self.follow() => error,
             };
+            if matches!(error, StoreError::UnsafeRole { .. }) {
+                return Err(error);
+            }
             counter!(report::FOLLOW_ERRORS).increment(1);
             let retry_after_ms = u64::try_from(self.delay.as_millis()).unwrap_or(u64::MAX);
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             warn!(%error, cause, retry_after_ms, "PostgreSQL cannot be followed; what is known goes on being served");
             tokio::select! {
-                () = stopped(stop.clone()) => return,
+                () = stopped(stop.clone()) => return Ok(()),
                 () = tokio::time::sleep(self.delay) => {}
             }
             self.delay = (self.delay * 2).min(LAST_DELAY);

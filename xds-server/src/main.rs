@@ -52,13 +52,14 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let url = config.database_url.reveal().to_owned();
     let follower = Follower::new(url, config.base_domain.as_str().to_owned(), Arc::clone(&hub));
-    let follower = tokio::spawn(follower.run(stopped.clone()));
+    let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
     let mut ads = tokio::spawn(grpc::serve(listener, hub, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        ended = &mut follower => return ended?.context("--database-url"),
         ended = &mut ads => return ended?.context("delta ADS"),
         ended = &mut observe => return ended?.context("health and metrics"),
     }

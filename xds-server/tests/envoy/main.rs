@@ -7,6 +7,10 @@ mod catching_up;
 mod failures;
 mod fixture;
 mod gateway;
+mod goldens;
 mod http;
+#[allow(dead_code, reason = "only sites are used here")]
+#[path = "../golden/input.rs"]
+mod input;
 mod loading;
 mod upstream;

@@ -38,6 +38,32 @@ async fn the_upstream_can_trust_what_it_is_told() {
     finish(stack).await;
 }
 
+/// Envoy obeys some `x-envoy-*` headers of those that it takes for its own; it takes nobody for that, not even this machine.
+#[tokio::test]
+async fn a_client_cannot_steer_envoy_by_its_headers() {
+    let stack = start(Stack::builder("steering")).await;
+    let upstream = echo("things");
+    let site = Tenant::create(&stack.api, "Acme").await.site("acme").await;
+    site.serve_things(upstream.addr).await;
+    let key = site.key("app").await;
+    let gateways = gateways(&stack);
+    settled(&gateways, &site.hostname, "/things/v1/1", &key.text, 200).await;
+    let headers = [
+        ("x-api-key", key.text.as_str()),
+        ("x-envoy-upstream-rq-timeout-ms", "1"),
+        ("x-envoy-original-path", "/forged"),
+        ("x-envoy-internal", "true"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-echo-delay-ms", "300"),
+    ];
+    let answer = gateways[0].send(Method::GET, &site.hostname, "/things/v1/1", &headers).await;
+    assert_eq!(answer.status, 200, "the client's timeout was obeyed: {answer:?}");
+    assert_eq!(answer.upstream_saw("x-envoy-upstream-rq-timeout-ms"), None);
+    assert_eq!(answer.upstream_saw("x-envoy-internal"), None);
+    assert_eq!(answer.upstream_saw("x-envoy-original-path").as_deref(), Some("/things/v1/1"));
+    finish(stack).await;
+}
+
 /// The first request of a site makes Envoy load its routes and start the request anew; the others find them loaded.
 #[tokio::test]
 async fn the_key_stays_at_the_gateway_wherever_it_was() {

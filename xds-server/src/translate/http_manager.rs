@@ -7,7 +7,7 @@ use envoy_types::pb::envoy::config::common::mutation_rules::v3::{HeaderMutation,
 use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::OnDemand;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early;
 use xds_api::pb::envoy::config::core::v3::{
-    ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, TypedExtensionConfig,
+    CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, TypedExtensionConfig,
     http_protocol_options::HeadersWithUnderscoresAction,
 };
 use xds_api::pb::envoy::extensions::filters::http::router::v3::Router;
@@ -70,7 +70,7 @@ pub(super) fn config(edge: &EdgeSettings) -> HttpConnectionManager {
         // The peer is the client: its address is not taken from what it says in x-forwarded-for, and no address counts
         // as internal, so that x-envoy-* headers of clients are always removed.
         use_remote_address: boolean(true),
-        internal_address_config: Some(hcm::InternalAddressConfig::default()),
+        internal_address_config: Some(hcm::InternalAddressConfig { cidr_ranges: vec![nobody()], ..Default::default() }),
         early_header_mutation_extensions: vec![remove_forged_path()],
         // One reading of a path for filter, route and upstream. An escaped slash has no such reading, so it is refused.
         normalize_path: boolean(true),
@@ -129,6 +129,12 @@ fn scoped_routes() -> ScopedRoutes {
             srds_resources_locator: String::new(),
         })),
     }
+}
+
+/// A range in which no client is. An empty list would mean Envoy's default, private addresses, which a load balancer in front
+/// of the edge has: whatever came through it could then set timeouts and retries by x-envoy-* headers.
+fn nobody() -> CidrRange {
+    CidrRange { address_prefix: "255.255.255.255".to_owned(), prefix_len: uint(32) }
 }
 
 /// Envoy keeps the path before a rewrite in this header, and the access log reads it there; a client must not write it.

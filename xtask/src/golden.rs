@@ -7,7 +7,7 @@ use stack::build;
 
 pub(crate) fn run() -> Result<ExitCode> {
     let status = build::cargo()
-        .args(["test", "--package", "xds-server", "golden"])
+        .args(["test", "--package", "xds-server", "--test", "golden"])
         .env("UPDATE_GOLDEN", "1")
         .status()
         .context("starting cargo")?;

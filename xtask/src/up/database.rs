@@ -2,9 +2,9 @@
 
 use std::env;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use stack::account::Account;
@@ -25,27 +25,40 @@ pub(super) fn from_env() -> Option<String> {
 
 /// Starts the private server, and makes the database in it if it is not there.
 pub(super) async fn start_private(home: &Home, binaries: &Binaries, addr: SocketAddr) -> Result<(Service, Database)> {
-    let password_file = home.postgres_password();
+    let dir = data_dir(&home.postgres())?;
+    // Beside the data that it opens, so that the two are only ever lost together.
+    let password_file = dir.join("password");
     if !password_file.exists() {
+        fs::create_dir_all(&dir)?;
         secret::write_private(&password_file, secret::password().as_bytes())?;
     }
     let password = fs::read_to_string(&password_file).context("reading the password of the private PostgreSQL")?;
-    let settings = ClusterSettings { dir: data_dir(home)?, addr, password, durable: true };
+    let settings = ClusterSettings { dir, addr, password, durable: true };
     let cluster = Cluster::start(binaries, settings).await?;
     let server = cluster.server();
     server.ensure_database(NAME, None).await?;
     Ok((cluster.service, server.database(NAME)))
 }
 
-fn data_dir(home: &Home) -> Result<PathBuf> {
-    let usual = home.postgres();
-    let Some(account) = Account::for_postgres()? else { return Ok(usual) };
-    if account.can_reach(&usual) {
-        return Ok(usual);
+/// `usual`, or what a link there leads to: a folder elsewhere that PostgreSQL's account can enter. Whoever removes
+/// `.tenantry/` removes the link, and the next `up` begins anew.
+fn data_dir(usual: &Path) -> Result<PathBuf> {
+    if let Ok(elsewhere) = fs::read_link(usual) {
+        return Ok(elsewhere);
     }
-    let mut hasher = DefaultHasher::new();
-    usual.hash(&mut hasher);
-    let dir = PathBuf::from(ELSEWHERE).join(format!("{:016x}", hasher.finish()));
-    eprintln!("{} may not enter {}: PostgreSQL's data is in {}", account.name, usual.display(), dir.display());
-    Ok(dir)
+    match Account::for_postgres()? {
+        Some(account) if !account.can_reach(usual) => {
+            let elsewhere = Path::new(ELSEWHERE).join(secret::password());
+            eprintln!(
+                "{} may not enter {}: PostgreSQL's data is in {}",
+                account.name,
+                usual.display(),
+                elsewhere.display()
+            );
+            fs::create_dir_all(&elsewhere)?;
+            symlink(&elsewhere, usual).with_context(|| format!("linking {}", usual.display()))?;
+            Ok(elsewhere)
+        }
+        _ => Ok(usual.to_owned()),
+    }
 }

@@ -65,10 +65,6 @@ impl Home {
         self.dir.join("postgres")
     }
 
-    pub(crate) fn postgres_password(&self) -> PathBuf {
-        self.dir.join("postgres-password")
-    }
-
     /// What belongs to one database: another one under the same URL gets a folder of its own.
     pub(crate) fn database(&self, identity: &str) -> Result<PathBuf> {
         let dir = self.dir.join("databases").join(identity.replace('/', "-"));

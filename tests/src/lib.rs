@@ -12,9 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reqwest::Method;
 use stack::{Stack, echo::Echo, ports, testing::Builder};
 
-use crate::gateway::{Answer, Gateway};
+use crate::{
+    gateway::{Answer, Gateway},
+    tenant::{Key, Site, Tenant, Version},
+};
 
 /// How long an eventual state may take before a test fails: far more than it ever should, for busy machines.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +29,50 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// When a part does not start.
 pub async fn start(builder: Builder) -> Stack {
     builder.start().await.unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// What most tests begin with: a tenant with a site that serves `GET /things/v1/{id}`, and a key that works on every Envoy.
+pub struct Things {
+    pub stack: Stack,
+    pub upstream: Echo,
+    pub tenant: Tenant,
+    pub site: Site,
+    pub version: Version,
+    pub key: Key,
+    pub gateways: Vec<Gateway>,
+}
+
+/// A path that [`Things`] serve.
+pub const THING: &str = "/things/v1/1";
+
+impl Things {
+    /// Starts a stack, and publishes them.
+    pub async fn start(builder: Builder) -> Self {
+        let stack = start(builder).await;
+        let upstream = echo("things");
+        let tenant = Tenant::create(&stack.api, "Acme").await;
+        let site = tenant.site("acme").await;
+        let version = site.serve_things(upstream.addr).await;
+        let key = site.key("app").await;
+        let gateways = gateways(&stack);
+        settled(&gateways, &site.hostname, THING, &key.text, 200).await;
+        Self { stack, upstream, tenant, site, version, key, gateways }
+    }
+
+    /// A GET at the first Envoy, with the site's key.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.gateways[0].get(&self.site.hostname, path, &self.key.text).await
+    }
+
+    /// A request at the first Envoy with these headers, and no others.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.gateways[0].send(method, &self.site.hostname, path, headers).await
+    }
+
+    /// Waits until a GET with this key has this status on every Envoy.
+    pub async fn settled(&self, path: &str, key: &Key, status: u16) {
+        settled(&self.gateways, &self.site.hostname, path, &key.text, status).await;
+    }
 }
 
 /// Ends a stack, and fails when an Envoy complained in the meantime.

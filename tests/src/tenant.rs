@@ -176,7 +176,7 @@ impl Key {
     ///
     /// # Panics
     /// When the admin API refuses.
-    pub async fn rotate(&self, api: &AdminApi, grace_seconds: u32) -> Self {
+    pub async fn rotate(&self, api: &AdminApi, grace_seconds: u64) -> Self {
         let answer = post(api, &format!("{}/rotate", self.path), json!({ "grace_seconds": grace_seconds })).await;
         let keys = self.path.rsplit_once('/').map_or("", |(keys, _)| keys);
         Self::read(&answer, &self.consumer_id, keys)

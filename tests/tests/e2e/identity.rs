@@ -3,18 +3,12 @@
 use reqwest::Method;
 use serde_json::json;
 use stack::Stack;
-use tenantry_tests::{echo, eventually, finish, gateways, settled, start, tenant::Tenant};
+use tenantry_tests::{THING, Things, echo, eventually, finish, gateways, settled, start, tenant::Tenant};
 
 #[tokio::test]
 async fn the_upstream_can_trust_what_it_is_told() {
-    let stack = start(Stack::builder("identity")).await;
-    let upstream = echo("things");
-    let site = Tenant::create(&stack.api, "Acme").await.site("acme").await;
-    let version = site.serve_things(upstream.addr).await;
-    let key = site.key("app").await;
-    let gateway = &gateways(&stack)[0];
-    settled(std::slice::from_ref(gateway), &site.hostname, "/things/v1/1", &key.text, 200).await;
-
+    let things = Things::start(Stack::builder("identity")).await;
+    let (site, key) = (&things.site, &things.key);
     let forged = [
         ("x-api-key", key.text.as_str()),
         ("x-tenantry-tenant", "forged"),
@@ -24,9 +18,9 @@ async fn the_upstream_can_trust_what_it_is_told() {
         ("x-tenantry-anything", "forged"),
         ("x-other", "kept"),
     ];
-    let answer = gateway.send(Method::GET, &site.hostname, "/things/v1/7?q=1", &forged).await;
+    let answer = things.send(Method::GET, "/things/v1/7?q=1", &forged).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    let route = version.routes().await[0]["id"].as_str().map(str::to_owned);
+    let route = things.version.routes().await[0]["id"].as_str().map(str::to_owned);
     assert_eq!(answer.upstream_saw("x-tenantry-tenant"), Some(site.tenant_id.clone()));
     assert_eq!(answer.upstream_saw("x-tenantry-site"), Some(site.id.clone()));
     assert_eq!(answer.upstream_saw("x-tenantry-route"), route);
@@ -35,33 +29,27 @@ async fn the_upstream_can_trust_what_it_is_told() {
     assert_eq!(answer.upstream_saw("x-other").as_deref(), Some("kept"));
     assert_eq!(answer.json()["path"], "/7?q=1", "base path and version are taken off, the query stays");
     assert!(!answer.body.contains(&key.text), "the key reached the upstream: {}", answer.body);
-    finish(stack).await;
+    finish(things.stack).await;
 }
 
 /// Envoy obeys some `x-envoy-*` headers of those that it takes for its own; it takes nobody for that, not even this machine.
 #[tokio::test]
 async fn a_client_cannot_steer_envoy_by_its_headers() {
-    let stack = start(Stack::builder("steering")).await;
-    let upstream = echo("things");
-    let site = Tenant::create(&stack.api, "Acme").await.site("acme").await;
-    site.serve_things(upstream.addr).await;
-    let key = site.key("app").await;
-    let gateways = gateways(&stack);
-    settled(&gateways, &site.hostname, "/things/v1/1", &key.text, 200).await;
+    let things = Things::start(Stack::builder("steering")).await;
     let headers = [
-        ("x-api-key", key.text.as_str()),
+        ("x-api-key", things.key.text.as_str()),
         ("x-envoy-upstream-rq-timeout-ms", "1"),
         ("x-envoy-original-path", "/forged"),
         ("x-envoy-internal", "true"),
         ("x-forwarded-for", "10.0.0.1"),
         ("x-echo-delay-ms", "300"),
     ];
-    let answer = gateways[0].send(Method::GET, &site.hostname, "/things/v1/1", &headers).await;
+    let answer = things.send(Method::GET, THING, &headers).await;
     assert_eq!(answer.status, 200, "the client's timeout was obeyed: {answer:?}");
     assert_eq!(answer.upstream_saw("x-envoy-upstream-rq-timeout-ms"), None);
     assert_eq!(answer.upstream_saw("x-envoy-internal"), None);
-    assert_eq!(answer.upstream_saw("x-envoy-original-path").as_deref(), Some("/things/v1/1"));
-    finish(stack).await;
+    assert_eq!(answer.upstream_saw("x-envoy-original-path").as_deref(), Some(THING));
+    finish(things.stack).await;
 }
 
 /// The first request of a site makes Envoy load its routes and start the request anew; the others find them loaded.
@@ -83,7 +71,7 @@ async fn the_key_stays_at_the_gateway_wherever_it_was() {
             _ => &[("authorization", &bearer), ("x-api-key", &key.text)],
         };
         let method = if place == "body" { Method::POST } else { Method::GET };
-        let ask = || gateway.send(method.clone(), &site.hostname, "/things/v1/1", headers);
+        let ask = || gateway.send(method.clone(), &site.hostname, THING, headers);
         eventually(place, ask, |answer| answer.status == 200).await;
         for temperature in ["cold", "warm"] {
             let answer = ask().await;
@@ -107,11 +95,11 @@ async fn the_key_is_forwarded_where_the_site_asks_for_it() {
     site.serve_things(upstream.addr).await;
     let key = site.key("app").await;
     let gateways = gateways(&stack);
-    settled(&gateways, &site.hostname, "/things/v1/1", &key.text, 200).await;
+    settled(&gateways, &site.hostname, THING, &key.text, 200).await;
     let bearer = format!("Bearer {}", key.text);
-    let answer = gateways[0].send(Method::GET, &site.hostname, "/things/v1/1", &[("authorization", &bearer)]).await;
+    let answer = gateways[0].send(Method::GET, &site.hostname, THING, &[("authorization", &bearer)]).await;
     assert_eq!(answer.upstream_saw("authorization"), Some(bearer));
-    let answer = gateways[0].get(&site.hostname, "/things/v1/1", &key.text).await;
+    let answer = gateways[0].get(&site.hostname, THING, &key.text).await;
     assert_eq!(answer.upstream_saw("x-api-key"), Some(key.text.clone()));
     finish(stack).await;
 }
@@ -119,18 +107,12 @@ async fn the_key_is_forwarded_where_the_site_asks_for_it() {
 /// Beside an `X-API-Key`, `Authorization` belongs to the upstream.
 #[tokio::test]
 async fn a_token_for_the_upstream_passes_beside_the_key() {
-    let stack = start(Stack::builder("token-passes")).await;
-    let upstream = echo("things");
-    let site = Tenant::create(&stack.api, "Acme").await.site("acme").await;
-    site.serve_things(upstream.addr).await;
-    let key = site.key("app").await;
-    let gateways = gateways(&stack);
-    settled(&gateways, &site.hostname, "/things/v1/1", &key.text, 200).await;
-    let headers = [("x-api-key", key.text.as_str()), ("authorization", "Bearer of-the-upstream")];
-    let answer = gateways[0].send(Method::GET, &site.hostname, "/things/v1/1", &headers).await;
+    let things = Things::start(Stack::builder("token-passes")).await;
+    let headers = [("x-api-key", things.key.text.as_str()), ("authorization", "Bearer of-the-upstream")];
+    let answer = things.send(Method::GET, THING, &headers).await;
     assert_eq!(answer.upstream_saw("authorization").as_deref(), Some("Bearer of-the-upstream"));
     assert_eq!(answer.upstream_saw("x-api-key"), None);
-    finish(stack).await;
+    finish(things.stack).await;
 }
 
 #[tokio::test]

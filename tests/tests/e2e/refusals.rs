@@ -3,7 +3,7 @@
 use reqwest::Method;
 use stack::Stack;
 use tenantry_tests::{
-    echo, finish, gateways, settled, start,
+    THING, Things, echo, finish, gateways, settled, start,
     tenant::{SHARED_HOST, Tenant},
 };
 
@@ -25,7 +25,7 @@ async fn every_failed_authentication_is_the_same_403() {
     let siblings = sibling.key("app").await;
     let foreigners = foreign.key("app").await;
     let gateways = gateways(&stack);
-    let path = "/things/v1/1";
+    let path = THING;
     for (site, key) in [(&site, &good), (&site, &expired), (&sibling, &siblings), (&foreign, &foreigners)] {
         settled(&gateways, &site.hostname, path, &key.text, 200).await;
     }
@@ -53,7 +53,7 @@ async fn every_failed_authentication_is_the_same_403() {
     let reference = gateways[0].send(Method::GET, &site.hostname, path, &[]).await;
     reference.assert_problem(403);
     for (what, headers) in &refused {
-        for path in ["/things/v1/1", "/none", "/things/v1/1?x=y"] {
+        for path in [THING, "/none", "/things/v1/1?x=y"] {
             let answer = gateways[0].send(Method::GET, &site.hostname, path, headers).await;
             assert_eq!(answer.fingerprint(), reference.fingerprint(), "{what} at {path}");
         }
@@ -69,41 +69,30 @@ async fn every_failed_authentication_is_the_same_403() {
 
 #[tokio::test]
 async fn a_host_that_no_site_owns_is_404_whatever_the_credentials() {
-    let stack = start(Stack::builder("unknown-host")).await;
-    let upstream = echo("things");
-    let site = Tenant::create(&stack.api, "Acme").await.site("acme").await;
-    site.serve_things(upstream.addr).await;
-    let key = site.key("app").await;
-    let gateways = gateways(&stack);
-    settled(&gateways, &site.hostname, "/things/v1/1", &key.text, 200).await;
-    let reference = gateways[0].get("nobody.gw.localhost", "/things/v1/1", "").await;
+    let things = Things::start(Stack::builder("unknown-host")).await;
+    let gateway = &things.gateways[0];
+    let reference = gateway.get("nobody.gw.localhost", THING, "").await;
     reference.assert_problem(404);
     for host in ["nobody.gw.localhost", "gw.localhost", "acme.other.example", "xacme.gw.localhost", "127.0.0.1"] {
-        for key in ["", "junk", &key.text] {
-            let answer = gateways[0].get(host, "/things/v1/1", key).await;
+        for key in ["", "junk", &things.key.text] {
+            let answer = gateway.get(host, THING, key).await;
             assert_eq!(answer.fingerprint(), reference.fingerprint(), "{host} with {key:.8}");
         }
     }
-    finish(stack).await;
+    finish(things.stack).await;
 }
 
 #[tokio::test]
 async fn paths_and_methods_are_learnt_after_authentication() {
-    let stack = start(Stack::builder("after-authentication")).await;
-    let upstream = echo("things");
-    let site = Tenant::create(&stack.api, "Acme").await.site("acme").await;
-    site.serve_things(upstream.addr).await;
-    let key = site.key("app").await;
-    let gateways = gateways(&stack);
-    settled(&gateways, &site.hostname, "/things/v1/1", &key.text, 200).await;
-    gateways[0].get(&site.hostname, "/things/v1/1/more", &key.text).await.assert_problem(404);
-    gateways[0].get(&site.hostname, "/things/v1/1/more", "").await.assert_problem(403);
-    let headers = [("x-api-key", key.text.as_str())];
-    let answer = gateways[0].send(Method::DELETE, &site.hostname, "/things/v1/1", &headers).await;
+    let things = Things::start(Stack::builder("after-authentication")).await;
+    let key = [("x-api-key", things.key.text.as_str())];
+    things.send(Method::GET, "/things/v1/1/more", &key).await.assert_problem(404);
+    things.send(Method::GET, "/things/v1/1/more", &[]).await.assert_problem(403);
+    let answer = things.send(Method::DELETE, THING, &key).await;
     answer.assert_problem(405);
     assert_eq!(answer.header("allow"), Some("GET"));
-    gateways[0].send(Method::DELETE, &site.hostname, "/things/v1/1", &[]).await.assert_problem(403);
-    finish(stack).await;
+    things.send(Method::DELETE, THING, &[]).await.assert_problem(403);
+    finish(things.stack).await;
 }
 
 #[tokio::test]
@@ -118,8 +107,8 @@ async fn on_the_shared_host_the_key_alone_tells_the_tenant() {
         owners.push((upstream, site.key("app").await, site));
     }
     for (upstream, key, site) in &owners {
-        settled(&gateways, SHARED_HOST, "/things/v1/1", &key.text, 200).await;
-        let answer = gateways[0].get(SHARED_HOST, "/things/v1/1", &key.text).await;
+        settled(&gateways, SHARED_HOST, THING, &key.text, 200).await;
+        let answer = gateways[0].get(SHARED_HOST, THING, &key.text).await;
         assert_eq!(answer.upstream(), upstream.name);
         assert_eq!(answer.upstream_saw("x-tenantry-tenant").as_ref(), Some(&site.tenant_id));
         assert_eq!(answer.upstream_saw("x-tenantry-site").as_ref(), Some(&site.id));

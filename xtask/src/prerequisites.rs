@@ -1,5 +1,6 @@
 //! What has to be there before anything can be built or started. What is missing is got, and said.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,12 +27,42 @@ pub(crate) fn ensure_postgres() -> Result<Binaries> {
         "PostgreSQL {MIN_MAJOR} or newer is needed. Install it (on Debian: sudo apt-get install postgresql), or set \
          DATABASE_URL to a database that `up` may migrate"
     );
-    ensure!(nix::unistd::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists(), advice);
-    apt_install().context(advice.clone())?;
+    ensure!(may_apt(), advice);
+    apt_install_postgres().context(advice.clone())?;
     Binaries::find()?.context(advice)
 }
 
-fn apt_install() -> Result<()> {
+/// What the end-to-end tests run besides Tenantry's own parts, with the Debian packages that have it: the load generator,
+/// and npm, which fetches published API descriptions.
+const TEST_PROGRAMS: [(&str, &str); 2] = [("wrk", "wrk"), ("npm", "npm")];
+
+/// Those programs, installed with apt where this program may do that.
+pub(crate) fn ensure_test_programs() -> Result<()> {
+    for (program, package) in TEST_PROGRAMS {
+        if is_on_path(program) {
+            continue;
+        }
+        let advice = format!("the tests need `{program}`. Install it (on Debian: sudo apt-get install {package})");
+        ensure!(may_apt(), advice);
+        eprintln!("Getting {program}: apt-get install {package}");
+        if apt(&["install", "--yes", package]).is_err() {
+            apt(&["update"])?;
+            apt(&["install", "--yes", package]).context(advice)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+fn may_apt() -> bool {
+    nix::unistd::geteuid().is_root() && Path::new("/usr/bin/apt-get").exists()
+}
+
+fn apt_install_postgres() -> Result<()> {
     eprintln!("Getting PostgreSQL: apt-get install postgresql (without a system server on port 5432)");
     // The file belongs to postgresql-common: it is changed between the two installations, as PostgreSQL's own
     // container image does it.

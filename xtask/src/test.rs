@@ -15,6 +15,7 @@ use crate::{block_on, prerequisites};
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let envoy = prerequisites::ensure_wasm_target_and_envoy()?;
     prerequisites::ensure_postgres()?;
+    prerequisites::ensure_test_programs()?;
     let artifacts = build::build(Profile::DevWithTests)?;
     block_on(async {
         let cluster = testing::new_cluster("test").await?;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::BoxStream;
-use tokio::net::TcpListener;
+use futures::stream::{BoxStream, StreamExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast::error::RecvError, mpsc, watch};
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
@@ -43,10 +43,16 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: Stop) -> Result<(
     tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .tcp_nodelay(true)
         .add_service(service)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped(stop))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener).map(without_delay), stopped(stop))
         .await
+}
+
+/// A response is small, and the client answers it before the next: Nagle's algorithm would hold it back for 40 ms.
+fn without_delay(connection: std::io::Result<TcpStream>) -> std::io::Result<TcpStream> {
+    let connection = connection?;
+    connection.set_nodelay(true)?;
+    Ok(connection)
 }
 
 /// Waits until a server is told to stop.

@@ -7,8 +7,8 @@ use envoy_types::pb::envoy::config::common::mutation_rules::v3::{HeaderMutation,
 use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::OnDemand;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early;
 use xds_api::pb::envoy::config::core::v3::{
-    CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions, TypedExtensionConfig,
-    http_protocol_options::HeadersWithUnderscoresAction,
+    CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
+    TypedExtensionConfig, http_protocol_options::HeadersWithUnderscoresAction,
 };
 use xds_api::pb::envoy::extensions::filters::http::router::v3::Router;
 use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
@@ -31,7 +31,8 @@ const STREAM_IDLE: Duration = Duration::from_secs(300);
 /// The headers of a request have to be there by then, against clients that send them byte by byte.
 const REQUEST_HEADERS: Duration = Duration::from_secs(10);
 /// The whole of a request has to be there by then. It bounds slow bodies, which the idle timeout alone lets go on for ever,
-/// and leaves time for a large upload over a thin line. It does not bound the response.
+/// and leaves time for a large upload over a thin line. It does not bound the response. It does bound how long a request
+/// waits for the routes of its site while the xDS server is away: Envoy has no other limit for that.
 const REQUEST: Duration = Duration::from_secs(300);
 /// The most headers of a request: Envoy's default, twice what browsers behind several proxies send.
 const MAX_HEADERS: u32 = 100;

@@ -5,14 +5,16 @@
 
 use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
 use xds_api::pb::envoy::config::accesslog::v3::{
-    AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, ResponseFlagFilter, StatusCodeFilter,
+    AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, HeaderFilter, ResponseFlagFilter, StatusCodeFilter,
     access_log_filter::FilterSpecifier, comparison_filter::Op, extension_filter,
 };
 use xds_api::pb::envoy::config::core::v3::{RuntimeUInt32, SubstitutionFormatString, substitution_format_string};
+use xds_api::pb::envoy::config::route::v3::{HeaderMatcher, header_matcher};
 use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{LocalReplyConfig, ResponseMapper};
 
 use super::problem::{CONTENT_TYPE, Problem, overwrite};
-use super::protobuf::{inline_text, pack_as};
+use super::protobuf::{inline_text, pack_as, uint};
+use super::route::ROUTE_HEADER;
 
 /// How Envoy's own reply is told from all others with the same status.
 enum Told {
@@ -22,64 +24,116 @@ enum Told {
     Status,
     /// By an expression over the response's attributes.
     Expression(&'static str),
+    /// By having no route, for a request for which the filter has found one: this Envoy has not got it yet.
+    NotYet,
 }
 
+/// One kind of reply: how it is told, its status, and the problem that it becomes.
+struct Reply(Told, u32, Problem);
+
+const fn problem(status: u32, title: &'static str, detail: &'static str) -> Problem {
+    Problem { status, title, detail }
+}
+
+const UNAVAILABLE: &str = "Service Unavailable";
+
 /// In the order in which they are tried; the first that fits is taken.
-const REPLIES: [(Told, u32, &str, &str); 13] = [
-    (Told::Flags(&["OM"]), 503, "Service Unavailable", "The gateway is overloaded; try again."),
-    (Told::Flags(&["UO"]), 503, "Service Unavailable", "The upstream of this route has too many requests in flight."),
-    (Told::Flags(&["NC", "UH"]), 503, "Service Unavailable", "The route has no upstream that could answer."),
-    (
+const REPLIES: [Reply; 16] = [
+    Reply(Told::NotYet, 404, super::route::NOT_YET),
+    Reply(Told::Flags(&["OM"]), 503, problem(503, UNAVAILABLE, "The gateway is overloaded; try again.")),
+    Reply(Told::Expression(FILTER_FAILED), 503, problem(503, UNAVAILABLE, "The gateway is not ready yet.")),
+    Reply(
+        Told::Flags(&["UO"]),
+        503,
+        problem(503, UNAVAILABLE, "The upstream of this route has too many requests in flight."),
+    ),
+    Reply(Told::Flags(&["NC", "UH"]), 503, problem(503, UNAVAILABLE, "The route has no upstream that could answer.")),
+    Reply(
         Told::Flags(&[]),
         503,
-        "Service Unavailable",
-        "The upstream of this route could not be reached, or closed the connection.",
+        problem(503, UNAVAILABLE, "The upstream of this route could not be reached, or closed the connection."),
     ),
-    (Told::Flags(&[]), 502, "Bad Gateway", "The upstream of this route gave an answer that is not HTTP."),
-    (Told::Status, 504, "Gateway Timeout", "The upstream of this route did not answer in time."),
-    (Told::Flags(&[]), 404, "Not Found", "There is no route at this path."),
-    (Told::Status, 408, "Request Timeout", "The request did not arrive in time."),
-    (Told::Status, 413, "Content Too Large", "The body of the request is too large."),
-    (Told::Status, 426, "Upgrade Required", "The request needs another version of HTTP."),
-    (Told::Status, 431, "Request Header Fields Too Large", "The headers of the request are too large."),
-    (Told::Flags(&[]), 400, "Bad Request", "The request is not valid HTTP."),
-    (Told::Expression(OWN_400), 400, "Bad Request", "The request is not one that this gateway accepts."),
+    Reply(
+        Told::Flags(&[]),
+        502,
+        problem(502, "Bad Gateway", "The upstream of this route gave an answer that is not HTTP."),
+    ),
+    Reply(Told::Status, 504, problem(504, "Gateway Timeout", "The upstream of this route did not answer in time.")),
+    Reply(Told::Flags(&[]), 404, problem(404, "Not Found", "There is no route at this path.")),
+    Reply(Told::Status, 408, problem(408, "Request Timeout", "The request did not arrive in time.")),
+    Reply(Told::Status, 413, problem(413, "Content Too Large", "The body of the request is too large.")),
+    Reply(Told::Status, 426, problem(426, "Upgrade Required", "The request needs another version of HTTP.")),
+    Reply(
+        Told::Status,
+        431,
+        problem(431, "Request Header Fields Too Large", "The headers of the request are too large."),
+    ),
+    Reply(Told::Flags(&[]), 400, problem(400, "Bad Request", "The request is not valid HTTP.")),
+    Reply(
+        Told::Expression(REFUSED_BY_ENVOY),
+        400,
+        problem(400, "Bad Request", "The request is not one that this gateway accepts."),
+    ),
+    Reply(
+        Told::Expression(UPGRADE_REFUSED),
+        403,
+        problem(403, "Forbidden", "This gateway does not upgrade connections."),
+    ),
 ];
 
 /// The details of Envoy's refusals of a request without a response flag (Envoy, "Response code details").
-const OWN_400: &str = r#"response.code_details in ["path_normalization_failed", "missing_host_header", "missing_path_rejected", "absolute_path_rejected", "low_version", "invalid_scheme", "downstream_local_disconnect(invalid_path)"] || response.code_details.startsWith("http1.") || response.code_details.startsWith("http2.")"#;
+const REFUSED_BY_ENVOY: &str = r#"response.code_details in ["path_normalization_failed", "missing_host_header", "missing_path_rejected", "invalid_path", "invalid_scheme", "invalid_envoy_request_headers"] || response.code_details.startsWith("http1.") || response.code_details.startsWith("http2.")"#;
+const UPGRADE_REFUSED: &str = r#"response.code_details == "upgrade_failed""#;
+/// The module trapped, and is loaded again at the next request.
+const FILTER_FAILED: &str = r#"response.code_details == "wasm_fail_stream""#;
 
 /// The replies of the HTTP connection manager.
 pub(super) fn config() -> LocalReplyConfig {
     LocalReplyConfig { mappers: REPLIES.iter().map(mapper).collect(), body_format: None }
 }
 
-fn mapper((told, status, title, detail): &(Told, u32, &'static str, &'static str)) -> ResponseMapper {
-    let problem = Problem { status: *status, title, detail };
+fn mapper(Reply(told, status, problem): &Reply) -> ResponseMapper {
     let format = SubstitutionFormatString {
         content_type: CONTENT_TYPE.to_owned(),
         format: Some(substitution_format_string::Format::TextFormatSource(inline_text(&problem.body()))),
         ..Default::default()
     };
-    let overloaded = matches!(told, Told::Flags(["OM"]));
+    let passing = matches!(told, Told::NotYet | Told::Flags(["OM"]) | Told::Expression(FILTER_FAILED));
     ResponseMapper {
         filter: Some(filter(told, *status)),
+        status_code: if problem.status == *status { None } else { uint(problem.status) },
         body_format_override: Some(format),
-        headers_to_add: if overloaded { vec![overwrite("retry-after", "1")] } else { Vec::new() },
+        headers_to_add: if passing { vec![overwrite("retry-after", "1")] } else { Vec::new() },
         ..Default::default()
     }
 }
 
 fn filter(told: &Told, status: u32) -> AccessLogFilter {
-    let and = |other| of(FilterSpecifier::AndFilter(AndFilter { filters: vec![has_status(status), other] }));
+    let and = |mut others: Vec<_>| {
+        others.insert(0, has_status(status));
+        of(FilterSpecifier::AndFilter(AndFilter { filters: others }))
+    };
     match told {
         Told::Status => has_status(status),
-        Told::Flags(flags) => {
-            let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-            and(of(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter { flags })))
-        }
-        Told::Expression(expression) => and(cel(expression)),
+        Told::Flags(flags) => and(vec![has_flag(flags)]),
+        Told::Expression(expression) => and(vec![cel(expression)]),
+        Told::NotYet => and(vec![has_flag(&["NR"]), has_route()]),
     }
+}
+
+fn has_flag(flags: &[&str]) -> AccessLogFilter {
+    let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    of(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter { flags }))
+}
+
+/// The filter has found a route.
+fn has_route() -> AccessLogFilter {
+    let header = HeaderMatcher {
+        name: ROUTE_HEADER.to_owned(),
+        header_match_specifier: Some(header_matcher::HeaderMatchSpecifier::PresentMatch(true)),
+        ..Default::default()
+    };
+    of(FilterSpecifier::HeaderFilter(HeaderFilter { header: Some(header) }))
 }
 
 fn has_status(status: u32) -> AccessLogFilter {

@@ -17,13 +17,13 @@ use super::protobuf::{duration, extension, pack, uint};
 use crate::resource::route_name;
 
 /// The request header in which the filter says which route it chose.
-const ROUTE_HEADER: &str = "x-tenantry-route";
+pub(super) const ROUTE_HEADER: &str = "x-tenantry-route";
 
 /// Only what cannot have reached the upstream is tried again, so that no request is ever done twice.
 const RETRY_ON: &str = "reset-before-request,connect-failure,refused-stream";
 
 /// The filter knows a route that this Envoy has not got yet, or that it has lost already: for milliseconds.
-const NOT_YET: Problem =
+pub(super) const NOT_YET: Problem =
     Problem { status: 503, title: "Service Unavailable", detail: "The route is being updated; try again." };
 
 const NO_SITE: Problem = Problem { status: 404, title: "Not Found", detail: "There is no API at this host." };
@@ -42,16 +42,23 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
     });
     let on_no_match = Some(action(&NOT_YET.route(&[("retry-after", "1")])));
     let mut routes = one_virtual_host(route_name(desired.site), Matcher { matcher_tree, on_no_match });
-    if !desired.forward_credentials {
-        routes.virtual_hosts.iter_mut().for_each(remove_key);
+    for host in &mut routes.virtual_hosts {
+        host.request_headers_to_remove = headers_to_remove(desired);
     }
     Ok(routes)
 }
 
-/// The caller's key ends here. The filter has moved it to this header, wherever it was, and could not remove it: a request
-/// that makes Envoy load a site starts again from the first filter, with its headers as the filters left them.
-fn remove_key(host: &mut VirtualHost) {
-    host.request_headers_to_remove.push(API_KEY_HEADER.to_owned());
+/// What does not reach the upstream.
+fn headers_to_remove(desired: &DesiredSite) -> Vec<String> {
+    // Envoy refuses an upgrade when it has the route, but not in the request for which it has to load the routes first: that
+    // one would become a tunnel.
+    let mut headers = vec!["upgrade".to_owned()];
+    // The caller's key ends here. The filter has moved it to this header, wherever it was, and could not remove it: a request
+    // that makes Envoy load a site starts again from the first filter, with its headers as the filters left them.
+    if !desired.forward_credentials {
+        headers.push(API_KEY_HEADER.to_owned());
+    }
+    headers
 }
 
 /// What answers for a site that does not exist.

@@ -1,5 +1,7 @@
 //! What an Envoy does while the server is away, and after.
 
+use std::time::Duration;
+
 use crate::fixture::site;
 use crate::gateway::{Envoy, Server, until};
 use crate::upstream::{self, Manner};
@@ -24,7 +26,7 @@ async fn traffic_goes_on_without_the_server_and_changes_arrive_when_it_is_back()
     server.resume().await;
 
     until("the changed site arrives", async || envoy.get(1, 2, "/base/v1/x").await.body == "two /x").await;
-    until("the removed site goes", async || envoy.get(2, 1, "/base/v1/x").await.status == 404).await;
+    until("the removed site goes", async || envoy.get(2, 1, "/base/v1/x").await.status == 503).await;
     until("its cluster goes", async || envoy.clusters().await.len() == 2).await;
     assert_eq!(envoy.get(3, 1, "/base/v1/x").await.body, "one /x");
     let removed = envoy.stat("cluster_manager.cluster_removed").await;
@@ -60,5 +62,21 @@ async fn an_envoy_that_starts_first_serves_once_the_server_is_there() {
     server.resume().await;
     until("the listener opens", async || envoy.stat("listener_manager.listener_create_success").await == 1).await;
     assert_eq!(envoy.get(1, 1, "/base/v1/x").await.status, 200);
+    envoy.refused_nothing().await;
+}
+
+#[tokio::test]
+async fn a_request_for_a_site_that_is_not_loaded_waits_for_the_server_to_come_back() {
+    let upstream = upstream::start("one", Manner::Answer).await;
+    let mut server = Server::start(&[site(1, upstream.port(), [1])]).await;
+    let envoy = Envoy::start(&server).await;
+    server.stop().await;
+    let request = envoy.get(1, 1, "/base/v1/x");
+    let back = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        server.resume().await;
+    };
+    let (answer, ()) = tokio::join!(request, back);
+    assert_eq!(answer.status, 200, "{answer:?}");
     envoy.refused_nothing().await;
 }

@@ -47,3 +47,21 @@ async fn a_request_that_envoy_refuses_is_answered_with_a_problem() {
     }
     envoy.refused_nothing().await;
 }
+
+#[tokio::test]
+async fn an_upgrade_is_not_passed_on_neither_by_the_first_request_nor_later() {
+    let upstream = upstream::start("one", Manner::Answer).await;
+    let server = Server::start(&[site(1, upstream.port(), [1])]).await;
+    let envoy = Envoy::start(&server).await;
+    let request = format!(
+        "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\nx-tenantry-site: {}\r\nx-tenantry-route: {}\r\n\r\n",
+        site_id(1),
+        route_id(1)
+    );
+    let first = send(envoy.http, request.as_bytes()).await;
+    assert_eq!((first.status, first.body.as_str()), (200, "one /x"), "an upgrade would have no body: {first:?}");
+    let second = send(envoy.http, request.as_bytes()).await;
+    assert_eq!(second.status, 403);
+    assert!(second.is_problem(), "{second:?}");
+    envoy.refused_nothing().await;
+}

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use policy::desired::DesiredSite;
@@ -101,6 +102,7 @@ impl Envoy {
         std::fs::write(&filter, EMPTY_FILTER).expect("a file in a new directory");
         let filter = json!({"path": filter});
         let http_setting = json!({"address": "127.0.0.1", "port": http.port()});
+        let retry = json!({"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}});
         let bootstrap = json!({
             "node": {"id": "edge-1", "cluster": "test", "metadata": {"tenantry": {"http": http_setting, "filter": filter}}},
             "admin": {"address": socket(admin)},
@@ -108,7 +110,7 @@ impl Envoy {
                 "ads_config": {
                     "api_type": api_type,
                     "transport_api_version": "V3",
-                    "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": "xds", "retry_policy": retry}}],
                 },
                 "lds_config": {"ads": {}, "resource_api_version": "V3"},
                 "cds_config": {"ads": {}, "resource_api_version": "V3"},
@@ -121,7 +123,17 @@ impl Envoy {
         let process = Command::new(std::env::var_os("ENVOY_BIN").map_or("envoy".into(), PathBuf::from))
             .arg("--config-path")
             .arg(config)
-            .args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "--drain-time-s", "1"])
+            .args([
+                "--use-dynamic-base-id",
+                "--concurrency",
+                "1",
+                "--log-level",
+                "warning",
+                "--drain-time-s",
+                "1",
+                "--file-flush-interval-msec",
+                "50",
+            ])
             .args(["--component-log-level", "config:info,upstream:info"])
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log)
@@ -210,9 +222,17 @@ fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
 }
 
+/// A port that nothing listens on, below those that outgoing connections take: one of these must not be in its place when
+/// it is used. Each run begins elsewhere, and each port is given out once.
 async fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    listener.local_addr().expect("a bound socket has an address")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let offset = (std::process::id() * 64 + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + offset as u16));
+        if TcpListener::bind(address).await.is_ok() {
+            return address;
+        }
+    }
 }
 
 /// Waits until something has become so.

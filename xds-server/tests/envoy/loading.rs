@@ -64,7 +64,7 @@ async fn endpoints_settings_and_routes_change_in_a_warm_envoy() {
 }
 
 #[tokio::test]
-async fn a_removed_site_answers_404_and_its_clusters_go() {
+async fn a_removed_site_is_not_served_and_its_clusters_go() {
     let upstream = upstream::start("one", Manner::Answer).await;
     let sites = [site(1, upstream.port(), [1]), site(2, upstream.port(), [1])];
     let server = Server::start(&sites).await;
@@ -73,7 +73,7 @@ async fn a_removed_site_answers_404_and_its_clusters_go() {
         assert_eq!(envoy.get(number, 1, "/base/v1/x").await.status, 200);
     }
     server.remove(&sites[0]);
-    until("the site is gone", async || envoy.get(1, 1, "/base/v1/x").await.status == 404).await;
+    until("the site is gone", async || envoy.get(1, 1, "/base/v1/x").await.status == 503).await;
     until("its cluster is gone", async || envoy.clusters().await.len() == 1).await;
     assert!(envoy.get(1, 1, "/base/v1/x").await.is_problem());
     assert_eq!(envoy.get(2, 1, "/base/v1/x").await.status, 200);
@@ -84,12 +84,15 @@ async fn a_removed_site_answers_404_and_its_clusters_go() {
 }
 
 #[tokio::test]
-async fn a_site_that_never_was_answers_404() {
+async fn a_route_of_a_site_that_is_not_there_yet_is_503() {
+    let upstream = upstream::start("one", Manner::Answer).await;
     let server = Server::start(&[]).await;
     let envoy = Envoy::start(&server).await;
     let answer = envoy.get(7, 1, "/base/v1/x").await;
-    assert_eq!(answer.status, 404);
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert!(answer.is_problem(), "{answer:?}");
+    server.apply(&[site(7, upstream.port(), [1])]);
+    until("the site is there", async || envoy.get(7, 1, "/base/v1/x").await.status == 200).await;
     envoy.refused_nothing().await;
 }
 

@@ -153,6 +153,46 @@ async fn a_host_is_one_site_however_it_is_written() {
     finish(world.stack).await;
 }
 
+/// RFC 9110 section 7.6.1: a `Connection` header names headers that the next hop drops. It must not name ours.
+#[tokio::test]
+async fn a_client_cannot_have_the_context_dropped_on_the_way() {
+    let world = world("hop-by-hop").await;
+    let host = format!("Host: {}", world.acme.site.hostname);
+    let drop = "Connection: x-tenantry-site, x-tenantry-consumer, x-tenantry-route";
+    let answer = world.send("GET /things/v1/secret HTTP/1.1", &[&host, drop]).await;
+    assert_eq!(answer.status(), 200, "{answer:?}");
+    let echo = answer.echo();
+    assert_eq!(world.route_of(&echo), "/secret");
+    assert_eq!(echo["headers"]["x-tenantry-consumer"][0], world.acme.key.consumer_id.as_str());
+    let connection = echo["headers"]["connection"].to_string();
+    assert!(!connection.contains("x-tenantry"), "the upstream was told to drop them: {connection}");
+    finish(world.stack).await;
+}
+
+#[tokio::test]
+async fn over_http2_the_authority_is_the_host() {
+    let world = world("http2").await;
+    let (acme, globex) = (&world.acme.site.hostname, &world.globex.site.hostname);
+    let gateway = world.stack.envoys[0].settings.gateway;
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().resolve(acme, gateway).build();
+    let client = client.expect("a client");
+    let url = format!("http://{acme}:{}/things/v1/%2e/secret", gateway.port());
+    for host in [None, Some(globex)] {
+        let mut request = client.get(&url).header("x-api-key", &world.acme.key.text);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.version(), reqwest::Version::HTTP_2);
+        match response.status().as_u16() {
+            200 => assert_eq!(world.route_of(&response.json().await.expect("JSON")), "/secret"),
+            // A Host that contradicts the authority may be refused (RFC 9113 section 8.3.1).
+            status => assert!(host.is_some() && [400, 403].contains(&status), "{status}"),
+        }
+    }
+    finish(world.stack).await;
+}
+
 #[tokio::test]
 async fn bytes_that_are_no_text_and_headers_that_are_too_large_do_no_harm() {
     let world = world("byte-games").await;

@@ -1,0 +1,57 @@
+//! What Envoy's access log says of a request, and what no log may say.
+
+use std::{fs, path::Path};
+
+use reqwest::Method;
+use serde_json::Value;
+use stack::Stack;
+use tenantry_tests::{THING, Things, eventually, finish};
+
+/// The entry of the access log for a request with this id.
+fn entry(log: &Path, request_id: &str) -> Option<Value> {
+    let log = fs::read_to_string(log).ok()?;
+    let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    entries.into_iter().find(|entry| entry["request_id"] == request_id)
+}
+
+#[tokio::test]
+async fn the_access_log_names_the_tenant_and_holds_no_secret() {
+    let things = Things::start(Stack::builder("access-log")).await;
+    let log = things.stack.envoys[0].service.launch.log.clone();
+    let bearer = format!("Bearer {}", things.key.text);
+    let headers = [("authorization", bearer.as_str()), ("x-tenantry-tenant", "forged")];
+    let path = format!("/things/v1/7?token={}", things.key.text);
+    let answer = things.send(Method::GET, &path, &headers).await;
+    let request_id = answer.upstream_saw("x-request-id").expect("a request id");
+    let entry = eventually("the entry", || async { entry(&log, &request_id) }, Option::is_some).await;
+    let entry = entry.expect("an entry");
+    assert_eq!(entry["tenant"], things.site.tenant_id);
+    assert_eq!(entry["site"], things.site.id);
+    assert_eq!(entry["consumer"], things.key.consumer_id);
+    assert_eq!(entry["route"].as_str(), answer.route().as_deref());
+    assert_eq!((&entry["method"], &entry["status"]), (&Value::from("GET"), &Value::from(200)));
+    assert_eq!(entry["path"], "/things/v1/7", "the path as the client sent it, without its query");
+
+    let refused =
+        things.send(Method::GET, THING, &[("x-tenantry-tenant", "forged"), ("x-tenantry-site", "forged")]).await;
+    refused.assert_problem(403);
+    let refusals = || async {
+        let log = fs::read_to_string(&log).expect("Envoy's log");
+        log.lines().filter(|line| line.starts_with('{') && line.contains("\"status\":403")).map(str::to_owned).last()
+    };
+    let line = eventually("the entry of the refusal", refusals, Option::is_some).await.expect("a line");
+    let entry: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((&entry["tenant"], &entry["site"]), (&Value::Null, &Value::Null), "what a client made up was logged");
+
+    let token = things.stack.dir().join("operator-token");
+    let token = fs::read_to_string(token).expect("the operator token");
+    for file in fs::read_dir(things.stack.dir()).expect("the stack's folder").flatten() {
+        let path = file.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let text = String::from_utf8_lossy(&fs::read(&path).expect("a log")).into_owned();
+            assert!(!text.contains(&things.key.text), "{} holds an API key", path.display());
+            assert!(!text.contains(token.trim()), "{} holds the operator token", path.display());
+        }
+    }
+    finish(things.stack).await;
+}

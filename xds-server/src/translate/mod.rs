@@ -2,7 +2,7 @@
 //! the same bytes; golden files under `tests/golden` show them.
 //!
 //! Architecture invariant: nothing here reads a clock, a file, the network or the database, and no `map` field of a message
-//! with more than one entry is encoded from a hash map ([`ordered`]).
+//! with more than one entry is encoded from a hash map (`ordered` has them).
 
 mod access_log;
 mod cluster;

@@ -43,6 +43,16 @@ async fn the_access_log_names_the_tenant_and_holds_no_secret() {
     let entry: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!((&entry["tenant"], &entry["site"]), (&Value::Null, &Value::Null), "what a client made up was logged");
 
+    // Envoy refuses this one before it asks the filter.
+    let forged = [("x-tenantry-tenant", "forged"), ("x-request-id", "of-the-refused")];
+    things.send(Method::GET, "/things/v1/a%2Fb", &forged).await.assert_problem(400);
+    let escaped = || async {
+        let log = fs::read_to_string(&log).expect("Envoy's log");
+        log.lines().filter(|line| line.starts_with('{') && line.contains("\"status\":400")).map(str::to_owned).last()
+    };
+    let line = eventually("the entry of Envoy's refusal", escaped, Option::is_some).await.expect("a line");
+    assert!(!line.contains("forged"), "what a client made up was logged: {line}");
+
     let token = things.stack.dir().join("operator-token");
     let token = fs::read_to_string(token).expect("the operator token");
     for file in fs::read_dir(things.stack.dir()).expect("the stack's folder").flatten() {

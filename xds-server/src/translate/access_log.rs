@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use xds_api::pb::envoy::config::accesslog::v3::{AccessLog, access_log};
+use xds_api::pb::envoy::config::accesslog::v3::{AccessLog, AccessLogFilter, access_log, comparison_filter::Op};
 
+use super::log_filter::{all, any, has_status, satisfies};
 use super::ordered::{JsonLogFormat, StdoutAccessLog, Struct, Text};
 use super::protobuf::pack_as;
 
@@ -36,19 +37,33 @@ const FIELDS: [(&str, &str); 24] = [
     ("user_agent", "%REQ(USER-AGENT)%"),
 ];
 
-/// The access log of the HTTP connection manager.
-pub(super) fn stdout() -> AccessLog {
+/// What the filter decided; the rest of the fields is Envoy's own.
+const DECIDED: [&str; 4] = ["consumer", "route", "site", "tenant"];
+
+/// Envoy refused the request without asking the filter, which removes what clients made up. The names are of Envoy's "Response code details".
+const REFUSED_UNSEEN: &str = r#"has(response.code_details) && (response.code_details in ["path_normalization_failed", "missing_host_header", "missing_path_rejected", "absolute_path_rejected", "invalid_path", "invalid_scheme", "low_version", "overload", "upgrade_failed"] || response.code_details.startsWith("http1.") || response.code_details.startsWith("http2."))"#;
+
+/// The access log of the HTTP connection manager, in two: the headers of a request that Envoy refused before the filter saw
+/// it are the client's word, so there the fields that the filter decides are left out.
+pub(super) fn stdout() -> Vec<AccessLog> {
+    let seen = format!("!({REFUSED_UNSEEN})");
+    let seen = any(vec![has_status(Op::Le, 399), satisfies(&seen)]);
+    let unseen = all(vec![has_status(Op::Ge, 400), satisfies(REFUSED_UNSEEN)]);
+    vec![log("stdout", seen, |_| true), log("stdout_refused", unseen, |name| !DECIDED.contains(&name))]
+}
+
+fn log(name: &str, filter: AccessLogFilter, has_field: impl Fn(&str) -> bool) -> AccessLog {
+    let fields = FIELDS.iter().filter(|(name, _)| has_field(name));
     let fields: BTreeMap<_, _> =
-        FIELDS.iter().map(|(name, format)| ((*name).to_owned(), Text { string_value: (*format).to_owned() })).collect();
+        fields.map(|(name, format)| ((*name).to_owned(), Text { string_value: (*format).to_owned() })).collect();
     let format =
         JsonLogFormat { json_format: Some(Struct { fields }), omit_empty_values: false, formatters: Vec::new() };
-    let log = StdoutAccessLog { log_format: Some(format) };
     AccessLog {
-        name: "stdout".to_owned(),
-        filter: None,
+        name: name.to_owned(),
+        filter: Some(filter),
         config_type: Some(access_log::ConfigType::TypedConfig(pack_as(
             "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-            &log,
+            &StdoutAccessLog { log_format: Some(format) },
         ))),
     }
 }

@@ -26,8 +26,9 @@ const SITE_HEADER: &str = "x-tenantry-site";
 
 /// A connection without a request is closed after this: most clients reuse theirs within seconds, and each costs memory.
 const CONNECTION_IDLE: Duration = Duration::from_secs(300);
-/// A stream on which nothing moves in either direction is ended: longer than any upstream's request timeout should be.
-const STREAM_IDLE: Duration = Duration::from_secs(300);
+/// A stream that has no route yet, and on which nothing moves, is ended. It bounds how long the first request of a site waits
+/// for its routes while no xds-server is there to send them; once there is a route, its own idle timeout counts.
+const UNROUTED_IDLE: Duration = Duration::from_secs(15);
 /// The headers of a request have to be there by then, against clients that send them byte by byte.
 const REQUEST_HEADERS: Duration = Duration::from_secs(10);
 /// The whole of a request has to be there by then. It bounds slow bodies, which the idle timeout alone lets go on for ever,
@@ -65,7 +66,7 @@ pub(super) fn config(edge: &EdgeSettings) -> HttpConnectionManager {
             ..Default::default()
         }),
         max_request_headers_kb: uint(MAX_HEADERS_KIB),
-        stream_idle_timeout: duration(STREAM_IDLE),
+        stream_idle_timeout: duration(UNROUTED_IDLE),
         request_headers_timeout: duration(REQUEST_HEADERS),
         request_timeout: duration(REQUEST),
         // The peer is the client: its address is not taken from what it says in x-forwarded-for, and no address counts
@@ -83,7 +84,7 @@ pub(super) fn config(edge: &EdgeSettings) -> HttpConnectionManager {
         strip_trailing_host_dot: false,
         // The upstream's own server header is nobody's business.
         server_header_transformation: hcm::ServerHeaderTransformation::Overwrite.into(),
-        access_log: vec![access_log::stdout()],
+        access_log: access_log::stdout(),
         local_reply_config: Some(local_reply::config()),
         ..Default::default()
     }

@@ -3,17 +3,13 @@
 //! Replies of the wasm filter and direct responses of routes are problems already and stay as they are: they carry no
 //! response flag, and where Envoy sets none either, its reply is told by the detail that only Envoy gives.
 
-use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
-use xds_api::pb::envoy::config::accesslog::v3::{
-    AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, HeaderFilter, ResponseFlagFilter, StatusCodeFilter,
-    access_log_filter::FilterSpecifier, comparison_filter::Op, extension_filter,
-};
-use xds_api::pb::envoy::config::core::v3::{RuntimeUInt32, SubstitutionFormatString, substitution_format_string};
-use xds_api::pb::envoy::config::route::v3::{HeaderMatcher, header_matcher};
+use xds_api::pb::envoy::config::accesslog::v3::{AccessLogFilter, comparison_filter::Op};
+use xds_api::pb::envoy::config::core::v3::{SubstitutionFormatString, substitution_format_string};
 use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{LocalReplyConfig, ResponseMapper};
 
+use super::log_filter::{all, has_flag, has_header, has_status, satisfies};
 use super::problem::{CONTENT_TYPE, Problem, overwrite};
-use super::protobuf::{inline_text, pack_as, uint};
+use super::protobuf::{inline_text, uint};
 use super::route::ROUTE_HEADER;
 
 /// How Envoy's own reply is told from all others with the same status.
@@ -109,51 +105,11 @@ fn mapper(Reply(told, status, problem): &Reply) -> ResponseMapper {
 }
 
 fn filter(told: &Told, status: u32) -> AccessLogFilter {
-    let and = |mut others: Vec<_>| {
-        others.insert(0, has_status(status));
-        of(FilterSpecifier::AndFilter(AndFilter { filters: others }))
-    };
+    let is_status = has_status(Op::Eq, status);
     match told {
-        Told::Status => has_status(status),
-        Told::Flags(flags) => and(vec![has_flag(flags)]),
-        Told::Expression(expression) => and(vec![cel(expression)]),
-        Told::NotYet => and(vec![has_flag(&["NR"]), has_route()]),
+        Told::Status => is_status,
+        Told::Flags(flags) => all(vec![is_status, has_flag(flags)]),
+        Told::Expression(expression) => all(vec![is_status, satisfies(expression)]),
+        Told::NotYet => all(vec![is_status, has_flag(&["NR"]), has_header(ROUTE_HEADER)]),
     }
-}
-
-fn has_flag(flags: &[&str]) -> AccessLogFilter {
-    let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    of(FilterSpecifier::ResponseFlagFilter(ResponseFlagFilter { flags }))
-}
-
-/// The filter has found a route.
-fn has_route() -> AccessLogFilter {
-    let header = HeaderMatcher {
-        name: ROUTE_HEADER.to_owned(),
-        header_match_specifier: Some(header_matcher::HeaderMatchSpecifier::PresentMatch(true)),
-        ..Default::default()
-    };
-    of(FilterSpecifier::HeaderFilter(HeaderFilter { header: Some(header) }))
-}
-
-fn has_status(status: u32) -> AccessLogFilter {
-    // Envoy wants a runtime key here; one that nobody sets leaves the default.
-    let value = RuntimeUInt32 { default_value: status, runtime_key: "tenantry.local_reply".to_owned() };
-    let comparison = ComparisonFilter { op: Op::Eq.into(), value: Some(value) };
-    of(FilterSpecifier::StatusCodeFilter(StatusCodeFilter { comparison: Some(comparison) }))
-}
-
-fn cel(expression: &str) -> AccessLogFilter {
-    let config = pack_as(
-        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-        &ExpressionFilter { expression: expression.to_owned() },
-    );
-    of(FilterSpecifier::ExtensionFilter(ExtensionFilter {
-        name: "envoy.access_loggers.extension_filters.cel".to_owned(),
-        config_type: Some(extension_filter::ConfigType::TypedConfig(config)),
-    }))
-}
-
-fn of(specifier: FilterSpecifier) -> AccessLogFilter {
-    AccessLogFilter { filter_specifier: Some(specifier) }
 }

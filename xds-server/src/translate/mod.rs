@@ -12,6 +12,7 @@ mod filter;
 mod http_manager;
 mod listener;
 mod local_reply;
+mod log_filter;
 mod ordered;
 mod problem;
 mod protobuf;

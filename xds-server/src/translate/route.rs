@@ -19,6 +19,9 @@ use crate::resource::route_name;
 /// The request header in which the filter says which route it chose.
 pub(super) const ROUTE_HEADER: &str = "x-tenantry-route";
 
+/// A routed stream on which nothing moves in either direction is ended; not before the timeout of its request is over.
+const STREAM_IDLE: Duration = Duration::from_secs(300);
+
 /// Only what cannot have reached the upstream is tried again, so that no request is ever done twice.
 const RETRY_ON: &str = "reset-before-request,connect-failure,refused-stream";
 
@@ -88,10 +91,12 @@ fn envoy_route(
 ) -> Result<Route, TranslateError> {
     let unknown = TranslateError::UnknownUpstream { route: route.id, upstream: route.upstream };
     let upstream = upstreams.get(&route.upstream).ok_or(unknown)?;
+    let timeout = Duration::from_millis(upstream.request_timeout_ms.into());
     let retry_policy = RetryPolicy { retry_on: RETRY_ON.to_owned(), num_retries: uint(1), ..Default::default() };
     let action = RouteAction {
         cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(cluster::name(site.site, upstream.id))),
-        timeout: duration(Duration::from_millis(upstream.request_timeout_ms.into())),
+        timeout: duration(timeout),
+        idle_timeout: duration(STREAM_IDLE.max(timeout)),
         retry_policy: Some(retry_policy),
         regex_rewrite: if route.strip_prefix { strip(&route.prefix) } else { None },
         ..Default::default()

@@ -43,6 +43,8 @@ impl Envoy {
             .args(["--concurrency", &settings.concurrency.to_string()])
             // Several Envoys share this machine and none hands over to a successor: no shared memory region.
             .args(["--disable-hot-restart", "--log-level", "info"])
+            // Envoy keeps access logs back for 10 s otherwise: on this machine somebody reads along.
+            .args(["--file-flush-interval-msec", "200"])
             // Old listeners and TLS contexts stay in memory until the drain time is over (default: 600 s).
             .args(["--drain-time-s", "2", "--parent-shutdown-time-s", "3"]);
         let ready = Ready::Http(format!("http://{}/ready", settings.admin));

@@ -91,6 +91,26 @@ async fn an_envoy_that_starts_first_lets_nobody_in_until_it_knows_whom() {
     finish(stack).await;
 }
 
+/// The routes of a site come with its first request. While nobody can send them, it is refused, and soon.
+#[tokio::test]
+async fn a_site_that_was_never_asked_for_has_to_wait_for_the_xds_server() {
+    let mut things = Things::start(Stack::builder("cold-outage")).await;
+    let cold = things.tenant.site("cold").await;
+    cold.serve_things(things.upstream.addr).await;
+    let key = cold.key("app").await;
+    // The filter knows the site and the key before the routes are asked for: another path is 404 after authentication.
+    settled(&things.gateways, &cold.hostname, "/none", &key.text, 404).await;
+    settled(&things.gateways, &cold.hostname, "/none", "", 403).await;
+    things.stack.xds.kill().await.expect("a kill");
+    things.gateways[0].get(&cold.hostname, THING, &key.text).await.assert_problem(504);
+    assert_eq!(things.get(THING).await.status, 200, "a loaded site goes on");
+    things.stack.xds.start().await.expect("a start");
+    settled(&things.gateways, &cold.hostname, THING, &key.text, 200).await;
+    things.stack.allow_in_envoy_log("initial fetch timed out");
+    allow_lost_streams(&mut things.stack);
+    finish(things.stack).await;
+}
+
 /// A resumed stream is sent the differences alone.
 #[tokio::test]
 async fn a_restarted_xds_server_sends_nothing_that_envoys_have() {

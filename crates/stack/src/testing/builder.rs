@@ -11,7 +11,7 @@ use crate::admin_api::AdminApi;
 use crate::build::{self, Artifacts};
 use crate::envoy::{self, Envoy, EnvoySettings};
 use crate::postgres::Group;
-use crate::testing::{Stack, database};
+use crate::testing::{Stack, database, new_cluster};
 use crate::{control, ports, secret, workspace_root};
 
 /// A request of a test through the gateway; longer than any timeout that a test sets on an upstream.
@@ -74,7 +74,7 @@ impl Builder {
         let envoy_binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
         let dir = self.fresh_dir()?;
         let postgres = match self.own_postgres {
-            true => Some(database::new_cluster(&dir.file_name().unwrap_or_default().to_string_lossy()).await?),
+            true => Some(new_cluster(&dir.file_name().unwrap_or_default().to_string_lossy()).await?),
             false => None,
         };
         let server = match &postgres {

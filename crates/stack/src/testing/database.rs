@@ -5,13 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use sqlx::{Connection, Executor};
 use tokio::sync::OnceCell;
 
 use crate::build::Artifacts;
-use crate::postgres::{Binaries, Cluster, ClusterSettings, Database, DatabaseServer};
-use crate::{control, ports, secret, workspace_root};
+use crate::postgres::{Cluster, Database, DatabaseServer};
+use crate::testing::new_cluster;
+use crate::{control, workspace_root};
 
 /// Any constant will do, as long as every test process takes the same: held while the template is made.
 const TEMPLATE_LOCK: i64 = 0x7465_6d70;
@@ -24,17 +25,8 @@ pub(super) async fn shared_server() -> Result<DatabaseServer> {
     if let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") {
         return DatabaseServer::from_url(&url);
     }
-    // It ends with the process, which sends PostgreSQL a signal; its directory stays in the temporary directory.
     let cluster = OWN_CLUSTER.get_or_try_init(|| new_cluster("shared")).await?;
     Ok(cluster.server())
-}
-
-/// A server for one run, in the temporary directory. It does not survive a crash of the machine.
-pub async fn new_cluster(name: &str) -> Result<Cluster> {
-    let binaries = Binaries::find()?.context("PostgreSQL 15 or newer is not installed: apt-get install postgresql")?;
-    let dir = std::env::temp_dir().join(format!("tenantry-{name}-{}", std::process::id()));
-    let settings = ClusterSettings { dir, addr: ports::free(), password: secret::password(), durable: false };
-    Cluster::start(&binaries, settings).await
 }
 
 /// A fresh, migrated database.

@@ -16,9 +16,10 @@
 mod builder;
 mod database;
 mod envoy_log;
+mod throwaway;
 
 pub use builder::Builder;
-pub use database::new_cluster;
+pub use throwaway::new_cluster;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -14,6 +14,13 @@ fn entry(log: &Path, request_id: &str) -> Option<Value> {
     entries.into_iter().find(|entry| entry["request_id"] == request_id)
 }
 
+/// The last entry with this status, as it stands there.
+fn last_with(log: &Path, status: u16) -> Option<String> {
+    let log = fs::read_to_string(log).ok()?;
+    let status = format!("\"status\":{status}");
+    log.lines().rfind(|line| line.starts_with('{') && line.contains(&status)).map(str::to_owned)
+}
+
 #[tokio::test]
 async fn the_access_log_names_the_tenant_and_holds_no_secret() {
     let things = Things::start(Stack::builder("access-log")).await;
@@ -35,22 +42,18 @@ async fn the_access_log_names_the_tenant_and_holds_no_secret() {
     let refused =
         things.send(Method::GET, THING, &[("x-tenantry-tenant", "forged"), ("x-tenantry-site", "forged")]).await;
     refused.assert_problem(403);
-    let refusals = || async {
-        let log = fs::read_to_string(&log).expect("Envoy's log");
-        log.lines().filter(|line| line.starts_with('{') && line.contains("\"status\":403")).map(str::to_owned).last()
-    };
-    let line = eventually("the entry of the refusal", refusals, Option::is_some).await.expect("a line");
+    let line = eventually("the entry of the refusal", || async { last_with(&log, 403) }, Option::is_some)
+        .await
+        .expect("a line");
     let entry: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!((&entry["tenant"], &entry["site"]), (&Value::Null, &Value::Null), "what a client made up was logged");
 
     // Envoy refuses this one before it asks the filter.
     let forged = [("x-tenantry-tenant", "forged"), ("x-request-id", "of-the-refused")];
     things.send(Method::GET, "/things/v1/a%2Fb", &forged).await.assert_problem(400);
-    let escaped = || async {
-        let log = fs::read_to_string(&log).expect("Envoy's log");
-        log.lines().filter(|line| line.starts_with('{') && line.contains("\"status\":400")).map(str::to_owned).last()
-    };
-    let line = eventually("the entry of Envoy's refusal", escaped, Option::is_some).await.expect("a line");
+    let line = eventually("the entry of Envoy's refusal", || async { last_with(&log, 400) }, Option::is_some)
+        .await
+        .expect("a line");
     assert!(!line.contains("forged"), "what a client made up was logged: {line}");
 
     let token = things.stack.dir().join("operator-token");

@@ -142,6 +142,10 @@ impl Follower {
             self.applied = Some(last);
             gauge!(report::LAST_SEQ).set(last as f64);
             histogram!(report::APPLY_DURATION).record(start.elapsed());
+            let oldest = logged.iter().map(|logged| logged.at).min();
+            // Clocks of two machines: a negative lag is none.
+            let lag = oldest.and_then(|oldest| oldest.elapsed().ok()).unwrap_or_default();
+            histogram!(report::CHANGE_LAG).record(lag);
             info!(seq = last, sites = sites.len(), buckets = buckets.len(), changed, "applied changes");
         }
     }

@@ -17,6 +17,8 @@ const STALE: &str = "tenantry_xds_stale_nonces_total";
 const REFUSED: &str = "tenantry_xds_state_of_the_world_refused_total";
 /// Seconds from looking at the change log to having its changes in the snapshot.
 pub const APPLY_DURATION: &str = "tenantry_xds_apply_duration_seconds";
+/// Seconds from the commit of a change to having it in the snapshot, for the oldest of those that are applied together.
+pub const CHANGE_LAG: &str = "tenantry_xds_change_lag_seconds";
 /// The sequence number of the last change that was applied.
 pub const LAST_SEQ: &str = "tenantry_xds_last_seq";
 /// How long a full load took, in seconds.
@@ -36,6 +38,7 @@ pub fn describe() {
     describe_counter!(STALE, "Answers of clients to no response that is under way, by type");
     describe_counter!(REFUSED, "State-of-the-world streams refused");
     describe_histogram!(APPLY_DURATION, "Seconds from looking at the change log to having its changes in the snapshot");
+    describe_histogram!(CHANGE_LAG, "Seconds from the commit of a change to having it in the snapshot");
     describe_gauge!(LAST_SEQ, "Sequence number of the last change that was applied");
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");

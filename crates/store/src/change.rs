@@ -1,6 +1,6 @@
 //! The change log: what xds-server has to read again.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use policy::id::{SiteId, TenantId};
 use sqlx::PgConnection;
@@ -34,6 +34,8 @@ pub struct Logged {
     pub tenant: TenantId,
     /// What has to be read again.
     pub change: Change,
+    /// When it was written, by PostgreSQL's clock: just before its commit.
+    pub at: SystemTime,
 }
 
 /// Waits for notifications. It connects again by itself; what it missed meanwhile is in the log.
@@ -82,7 +84,7 @@ impl SnapshotTx {
             return Err(StoreError::ChangesLost { seq });
         }
         let rows = sqlx::query!(
-            "SELECT seq, tenant_id, site_id, bucket FROM change_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+            "SELECT seq, tenant_id, site_id, bucket, at FROM change_log WHERE seq > $1 ORDER BY seq LIMIT $2",
             seq,
             i64::from(limit)
         )
@@ -95,7 +97,7 @@ impl SnapshotTx {
                 // A CHECK of the table rules this out.
                 (None, None) => return None,
             };
-            Some(Logged { seq: row.seq, tenant: TenantId(row.tenant_id), change })
+            Some(Logged { seq: row.seq, tenant: TenantId(row.tenant_id), change, at: row.at.into() })
         });
         Ok(logged.collect())
     }

@@ -32,9 +32,9 @@ pub(crate) fn ensure_postgres() -> Result<Binaries> {
     Binaries::find()?.context(advice)
 }
 
-/// What the end-to-end tests run besides Tenantry's own parts, with the Debian packages that have it: the load generator,
-/// and npm, which fetches published API descriptions.
-const TEST_PROGRAMS: [(&str, &str); 2] = [("wrk", "wrk"), ("npm", "npm")];
+/// What the tests run besides Tenantry's own parts, with the Debian packages that have it: the load generator, npm, which
+/// fetches published API descriptions, and curl, for the lines that `up` prints.
+const TEST_PROGRAMS: [(&str, &str); 3] = [("wrk", "wrk"), ("npm", "npm"), ("curl", "curl")];
 
 /// Those programs, installed with apt where this program may do that.
 pub(crate) fn ensure_test_programs() -> Result<()> {

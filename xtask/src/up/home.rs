@@ -29,8 +29,9 @@ pub(crate) struct Lock {
 }
 
 impl Home {
+    /// `TENANTRY_HOME` names another folder, so that a second deployment can stand beside the first.
     pub(crate) fn open() -> Result<Home> {
-        Home::at(workspace_root().join(".tenantry"))
+        Home::at(std::env::var_os("TENANTRY_HOME").map_or_else(|| workspace_root().join(".tenantry"), PathBuf::from))
     }
 
     fn at(dir: PathBuf) -> Result<Home> {

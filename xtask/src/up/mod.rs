@@ -74,7 +74,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
 }
 
 impl Tools {
-    /// Gets what is missing; builds, or takes what the process in the foreground has built.
+    /// Gets what is missing; builds, or takes what the process in the foreground or a test run has built.
     fn get(profile: Option<Profile>) -> Result<Tools> {
         let envoy = prerequisites::ensure_wasm_target_and_envoy()?;
         let postgres = match database::from_env() {
@@ -82,8 +82,8 @@ impl Tools {
             None => Some(prerequisites::ensure_postgres()?),
         };
         let artifacts = match profile {
-            Some(profile) => build::build(profile)?,
-            None => Artifacts::from_env()?,
+            Some(profile) if !Artifacts::are_given() => build::build(profile)?,
+            _ => Artifacts::from_env()?,
         };
         Ok(Tools { artifacts, envoy, postgres })
     }

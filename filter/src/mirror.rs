@@ -22,13 +22,9 @@ pub(crate) struct Singleton {
 }
 
 impl Singleton {
-    /// Takes up where an earlier singleton of this Envoy left off, and plans the first attempt to connect: when the
-    /// configuration is read, Envoy's clusters may not be there yet.
+    /// Plans the first attempt to connect: when the configuration is read, Envoy's clusters may not be there yet.
     pub(crate) fn start(cluster: String) -> Self {
-        let left = hostcalls::get_shared_data(SERVING_KEY).ok().and_then(|(value, _)| Serving::decode(&value?));
-        let (mirror, actions) = Mirror::start(node_property("id"), node_property("cluster"), left);
-        let singleton = Self { cluster, mirror, stream: None, retry: RETRY_MIN };
-        singleton.perform(None, actions);
+        let singleton = Self { cluster, mirror: begin(), stream: None, retry: RETRY_MIN };
         singleton.wait();
         singleton
     }
@@ -43,7 +39,7 @@ impl Singleton {
                 self.stream = Some(token);
                 let _ = hostcalls::set_tick_period(Duration::ZERO);
                 let actions = self.mirror.connected();
-                self.perform(Some(token), actions);
+                self.carry_out(token, actions);
             }
             Err(status) => {
                 log::warn!("tenantry: no stream to cluster {}: {status:?}", self.cluster);
@@ -58,22 +54,34 @@ impl Singleton {
             return;
         }
         self.retry = RETRY_MIN;
-        if let Ok(Some(message)) = hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size) {
-            let actions = self.mirror.received(&message);
-            self.perform(Some(token), actions);
-        }
+        let actions = match hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size) {
+            Ok(message) => self.mirror.received(&message.unwrap_or_default()),
+            Err(_) => vec![Action::Reconnect],
+        };
+        self.carry_out(token, actions);
     }
 
     /// Plans the next attempt after the end of the stream. What is mirrored goes on being served.
     pub(crate) fn closed(&mut self, token: u32, status: u32) {
         if self.stream == Some(token) {
             log::warn!("tenantry: the stream to cluster {} ended with gRPC status {status}", self.cluster);
-            self.stream = None;
+            self.lost();
+        }
+    }
+
+    /// Carries out what the mirror asks for. If that cannot be done to its end, the server waits for an answer that will not
+    /// come, and the mirror no longer knows what it holds: both begin anew.
+    fn carry_out(&mut self, token: u32, actions: Vec<Action>) {
+        if let Err(what) = perform(Some(token), actions) {
+            log::error!("tenantry: the stream to cluster {} is given up: {what}", self.cluster);
+            let _ = hostcalls::cancel_grpc_stream(token);
+            self.mirror = begin();
             self.lost();
         }
     }
 
     fn lost(&mut self) {
+        self.stream = None;
         self.wait();
         self.retry = RETRY_MAX.min(self.retry.saturating_mul(2));
     }
@@ -81,22 +89,29 @@ impl Singleton {
     fn wait(&self) {
         let _ = hostcalls::set_tick_period(self.retry);
     }
+}
 
-    fn perform(&self, stream: Option<u32>, actions: Vec<Action>) {
-        for action in actions {
-            let done = match (action, stream) {
-                (Action::Write(key, value), _) => hostcalls::set_shared_data(&key, Some(&value), None),
-                (Action::Send(message), Some(token)) => {
-                    hostcalls::send_grpc_stream_message(token, Some(&message), false)
-                }
-                (Action::Send(_), None) => Ok(()),
-            };
-            if let Err(status) = done {
-                log::error!("tenantry: the mirror could not go on: {status:?}");
-                return;
-            }
-        }
+/// A mirror that takes up where an earlier one of this Envoy left off.
+fn begin() -> Mirror {
+    let left = hostcalls::get_shared_data(SERVING_KEY).ok().and_then(|(value, _)| Serving::decode(&value?));
+    let (mirror, actions) = Mirror::start(node_property("id"), node_property("cluster"), left);
+    if let Err(what) = perform(None, actions) {
+        log::error!("tenantry: shared data cannot be written: {what}");
     }
+    mirror
+}
+
+fn perform(stream: Option<u32>, actions: Vec<Action>) -> Result<(), String> {
+    for action in actions {
+        let done = match (action, stream) {
+            (Action::Write(key, value), _) => hostcalls::set_shared_data(&key, Some(&value), None),
+            (Action::Send(message), Some(token)) => hostcalls::send_grpc_stream_message(token, Some(&message), false),
+            (Action::Send(_), None) => Ok(()),
+            (Action::Reconnect, _) => return Err("a message cannot be read".to_owned()),
+        };
+        done.map_err(|status| format!("{status:?}"))?;
+    }
+    Ok(())
 }
 
 /// A field of Envoy's Node; empty if Envoy has none.

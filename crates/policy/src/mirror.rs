@@ -91,6 +91,8 @@ pub enum Action {
     Send(Vec<u8>),
     /// Write this value under this name in shared data.
     Write(String, Vec<u8>),
+    /// Give the stream up, and open another.
+    Reconnect,
 }
 
 /// The mirror of one Envoy.
@@ -133,13 +135,12 @@ impl Mirror {
         requests.map(|request| Action::Send(prost::Message::encode_to_vec(&request))).collect()
     }
 
-    /// Takes in a message of the stream: writes what it brings, then ACKs it. What cannot be read is NACKed and changes
-    /// nothing.
+    /// Takes in a message of the stream: writes what it brings, then ACKs it. What cannot be applied is NACKed and changes
+    /// nothing. What cannot even be read cannot be NACKed: the server would wait for an answer for ever, so the stream ends.
     pub fn received(&mut self, message: &[u8]) -> Vec<Action> {
         let response: DeltaDiscoveryResponse = match prost::Message::decode(message) {
             Ok(response) => response,
-            // Without a nonce there is nothing to refuse: the next good message goes on from here.
-            Err(_) => return Vec::new(),
+            Err(_) => return vec![Action::Reconnect],
         };
         let mut reply = DeltaDiscoveryRequest {
             type_url: response.type_url.clone(),

@@ -17,6 +17,7 @@ fn perform(shared: &mut SharedData, actions: Vec<Action>) -> Vec<DeltaDiscoveryR
                 shared.insert(key, value);
             }
             Action::Send(message) => sent.push(DeltaDiscoveryRequest::decode(&*message).expect("a request")),
+            Action::Reconnect => panic!("the stream was given up"),
         }
     }
     sent
@@ -114,7 +115,7 @@ fn what_cannot_be_applied_is_refused_and_changes_nothing() {
     };
     let sent = perform(&mut shared, mirror.received(&empty.encode_to_vec()));
     assert!(sent[0].error_detail.as_ref().is_some_and(|detail| detail.message.contains("a has no content")));
-    assert!(mirror.received(b"\xff\xff").is_empty());
+    assert_eq!(mirror.received(b"\xff\xff"), [Action::Reconnect], "there is no nonce to refuse");
     assert_eq!(shared, before);
 }
 

@@ -37,18 +37,6 @@ impl Refusal {
         }
     }
 
-    /// A word for logs and metrics.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NotReady => "tenantry_not_ready",
-            Self::UnknownHost => "tenantry_unknown_host",
-            Self::Forbidden => "tenantry_forbidden",
-            Self::MalformedPath => "tenantry_malformed_path",
-            Self::NoRoute => "tenantry_no_route",
-            Self::MethodNotAllowed(_) => "tenantry_method_not_allowed",
-        }
-    }
-
     /// The header that goes with the content type, if there is one.
     pub fn header(self) -> Option<(&'static str, String)> {
         match self {

@@ -82,11 +82,6 @@ impl Published {
         format!("/v1/tenants/{}/sites/{}", self.tenant_id, self.site_id)
     }
 
-    /// The routes of the API version.
-    pub fn routes_url(&self) -> String {
-        format!("{}/apis/{}/versions/{}/routes", self.site_url(), self.api_id, self.version_id)
-    }
-
     /// The keys of the consumer.
     pub fn keys_url(&self) -> String {
         format!("{}/consumers/{}/keys", self.site_url(), self.consumer_id)

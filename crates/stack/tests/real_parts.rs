@@ -72,6 +72,7 @@ async fn an_envoy_without_xds_server_runs_and_is_not_ready() -> Result<()> {
         xds: ports::free(),
         wasm: "/nonexistent.wasm".into(),
         concurrency: 1,
+        mirror: true,
     };
     let mut envoy = Envoy::new(&envoy_binary()?, dir.path(), settings)?;
     // The module is another crate's: this Envoy does without.

@@ -91,6 +91,26 @@ async fn an_envoy_that_starts_first_lets_nobody_in_until_it_knows_whom() {
     finish(stack).await;
 }
 
+/// Before its first sync the filter knows nobody, and says so: not even the right key passes.
+#[tokio::test]
+async fn a_filter_that_has_heard_of_nothing_refuses_everything() {
+    let stack = start(Stack::builder("no-mirror").without_mirror()).await;
+    let upstream = echo("things");
+    let site = Tenant::create(&stack.api, "Acme").await.site("acme").await;
+    site.serve_things(upstream.addr).await;
+    let key = site.key("app").await;
+    let gateway = &gateways(&stack)[0];
+    for host in [site.hostname.as_str(), "nobody.gw.localhost", "api.gw.localhost"] {
+        for key in ["", &key.text] {
+            let answer = gateway.get(host, THING, key).await;
+            answer.assert_problem(503);
+            assert_eq!(answer.header("retry-after"), Some("1"), "{host}");
+        }
+    }
+    assert_eq!(upstream.total(), 0);
+    finish(stack).await;
+}
+
 /// The routes of a site come with its first request. While nobody can send them, it is refused, and soon.
 #[tokio::test]
 async fn a_site_that_was_never_asked_for_has_to_wait_for_the_xds_server() {

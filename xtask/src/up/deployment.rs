@@ -99,6 +99,7 @@ impl<'a> Deployment<'a> {
             xds: self.ports.xds_grpc,
             wasm: self.tools.artifacts.wasm.clone(),
             concurrency: 2,
+            mirror: true,
         };
         Envoy::new(&self.tools.envoy, &self.home.logs(), settings)
     }

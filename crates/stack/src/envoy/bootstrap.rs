@@ -19,6 +19,8 @@ pub struct EnvoySettings {
     pub wasm: PathBuf,
     /// Worker threads.
     pub concurrency: u32,
+    /// Whether the mirror runs; without it the filter never hears of anything.
+    pub mirror: bool,
 }
 
 pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
@@ -37,6 +39,9 @@ pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
     ];
     for (pointer, value) in changes {
         *config.pointer_mut(pointer).with_context(|| format!("{pointer} is missing"))? = value;
+    }
+    if !settings.mirror {
+        config["bootstrap_extensions"] = json!([]);
     }
     Ok(config)
 }
@@ -58,6 +63,7 @@ mod tests {
             xds: loopback(3),
             wasm: PathBuf::from("/somewhere/filter.wasm"),
             concurrency: 2,
+            mirror: true,
         }
     }
 

@@ -24,6 +24,7 @@ pub struct Builder {
     own_postgres: bool,
     start_xds: bool,
     concurrency: u32,
+    mirror: bool,
     artifacts: Option<Artifacts>,
 }
 
@@ -35,6 +36,7 @@ impl Builder {
             own_postgres: false,
             start_xds: true,
             concurrency: 2,
+            mirror: true,
             artifacts: None,
         }
     }
@@ -54,6 +56,12 @@ impl Builder {
     /// Leaves xds-server to the test: Envoys start, and are not waited for.
     pub fn without_xds(mut self) -> Builder {
         self.start_xds = false;
+        self
+    }
+
+    /// Envoys whose filter never hears of anything.
+    pub fn without_mirror(mut self) -> Builder {
+        self.mirror = false;
         self
     }
 
@@ -105,6 +113,7 @@ impl Builder {
                 xds: grpc,
                 wasm: artifacts.wasm.clone(),
                 concurrency: self.concurrency,
+                mirror: self.mirror,
             };
             let mut envoy = Envoy::new(&envoy_binary, &dir, settings)?;
             envoy.service.launch()?;

@@ -46,13 +46,10 @@ pub async fn operator_token(store: &Store, file: Option<&Path>) -> Result<(), Bo
     if store::operator_token::create_first(&mut tx, NAME, &token.digest()).await?.is_none() {
         return Ok(());
     }
-    // The token is written before it is committed: a token that is in the database alone would be lost for good.
+    // The token is shown before it is committed: a token that is in the database alone would be lost for good.
     let Some(path) = file else {
-        tx.commit().await?;
-        let mut out = io::stdout().lock();
-        return writeln!(out, "Operator token, shown only this once: {}", token.reveal())
-            .and_then(|()| out.flush())
-            .map_err(BootstrapError::Print);
+        print(&token).map_err(BootstrapError::Print)?;
+        return Ok(tx.commit().await?);
     };
     write_new(path, &token).map_err(|source| BootstrapError::File { path: path.to_owned(), source })?;
     if let Err(error) = tx.commit().await {
@@ -61,6 +58,12 @@ pub async fn operator_token(store: &Store, file: Option<&Path>) -> Result<(), Bo
     }
     tracing::info!(path = %path.display(), "made the first operator token");
     Ok(())
+}
+
+fn print(token: &OperatorToken) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "Operator token, shown only this once: {}", token.reveal())?;
+    out.flush()
 }
 
 /// Writes a file that only its owner can read, and that did not exist.

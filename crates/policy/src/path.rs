@@ -6,8 +6,12 @@ use thiserror::Error;
 
 /// The longest template, in bytes: well over what real API descriptions have (GitHub's longest is 116).
 pub const MAX_TEMPLATE_LEN: usize = 1024;
-/// The most segments of a template; it bounds the depth of a match.
+/// The most segments of a template.
 pub const MAX_SEGMENTS: usize = 64;
+/// The same for a whole path: a template behind its prefix, which the database holds to 512 bytes of base path and a version.
+/// The second bounds the depth of a match.
+const MAX_WHOLE_LEN: usize = MAX_TEMPLATE_LEN + 1024;
+const MAX_WHOLE_SEGMENTS: usize = MAX_SEGMENTS + 512;
 
 /// Why a text is no path template.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -115,14 +119,24 @@ pub struct Template {
 impl Template {
     /// Parses and canonicalises a template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        if text.len() > MAX_TEMPLATE_LEN {
+        Self::parse_within(text, MAX_TEMPLATE_LEN, MAX_SEGMENTS)
+    }
+
+    /// As [`Template::parse`], for the path as clients send it: base path and version, then the template. Each was checked
+    /// by itself, so that together they may exceed the bounds of a template.
+    pub fn parse_whole(text: &str) -> Result<Self, TemplateError> {
+        Self::parse_within(text, MAX_WHOLE_LEN, MAX_WHOLE_SEGMENTS)
+    }
+
+    fn parse_within(text: &str, max_len: usize, max_segments: usize) -> Result<Self, TemplateError> {
+        if text.len() > max_len {
             return Err(TemplateError::TooLong);
         }
         let path = text.strip_prefix('/').ok_or(TemplateError::NoLeadingSlash)?;
         let mut parser = Parser::default();
         let mut parts = path.split('/').peekable();
         while let Some(part) = parts.next() {
-            if parser.segments.len() == MAX_SEGMENTS {
+            if parser.segments.len() == max_segments {
                 return Err(TemplateError::TooManySegments);
             }
             if part.is_empty() && parts.peek().is_some() {

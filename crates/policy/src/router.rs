@@ -87,7 +87,7 @@ impl Node {
     }
 
     /// `path` is what follows the slash before this node's segment; `None` when the path ended with the segment before.
-    /// The depth of the recursion is that of the deepest template, at most [`crate::path::MAX_SEGMENTS`].
+    /// The depth of the recursion is that of the deepest template, which [`Template::parse_whole`] bounds.
     fn find(&self, method: Methods, path: Option<&[u8]>, others: &mut Methods) -> Option<RouteId> {
         let Some(path) = path else { return target(&self.ends, method, others) };
         let slash = path.iter().position(|byte| *byte == b'/');

@@ -26,7 +26,8 @@ impl Site {
         let policy = <SitePolicy as prost::Message>::decode(policy).ok()?;
         let mut router = Router::default();
         for route in &policy.routes {
-            if let (Some(route_id), Ok(template)) = (RouteId::from_slice(&route.id), Template::parse(&route.path)) {
+            if let (Some(route_id), Ok(template)) = (RouteId::from_slice(&route.id), Template::parse_whole(&route.path))
+            {
                 router.insert(&template, Methods::from_bits(route.methods), route_id);
             }
         }
@@ -36,5 +37,45 @@ impl Site {
             forward_credentials: policy.forward_credentials,
             router,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::{DesiredRoute, DesiredSite};
+    use crate::id::{UpstreamId, Uuid};
+    use crate::router::RouteMatch;
+
+    /// Whatever is accepted piece by piece is served as a whole: the longest base path and version, the longest template.
+    #[test]
+    fn the_longest_path_is_found() {
+        let id = Uuid::from_u128(1);
+        for (prefix, template) in [
+            (format!("/{}/{}", "b".repeat(511), "v".repeat(64)), format!("/{}", "t".repeat(1023))),
+            (format!("{}/v1", "/b".repeat(256)), "/t".repeat(64)),
+        ] {
+            Template::parse(&template).expect("a template that the admin API takes");
+            let whole = format!("{prefix}{template}");
+            let route = DesiredRoute {
+                id: RouteId(id),
+                methods: Methods::ALL,
+                prefix,
+                template,
+                strip_prefix: true,
+                upstream: UpstreamId(id),
+            };
+            let desired = DesiredSite {
+                tenant: TenantId(id),
+                site: SiteId(id),
+                hostnames: Vec::new(),
+                forward_credentials: false,
+                upstreams: Vec::new(),
+                routes: vec![route],
+            };
+            let policy = prost::Message::encode_to_vec(&SitePolicy::from(&desired));
+            let site = Site::decode(SiteId(id), &policy).expect("a policy");
+            assert_eq!(site.router.find(Methods::ALL, whole.as_bytes()), RouteMatch::Route(RouteId(id)));
+        }
     }
 }

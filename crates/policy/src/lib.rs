@@ -9,8 +9,10 @@
 pub mod consumer;
 pub mod decision;
 pub mod desired;
+pub mod digest_field;
 pub mod host;
 pub mod id;
+pub mod ip;
 pub mod key;
 pub mod method;
 pub mod mirror;

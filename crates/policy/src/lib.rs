@@ -23,4 +23,5 @@ pub mod request;
 pub mod router;
 pub mod settings;
 pub mod site;
+pub mod usage;
 pub mod wire;

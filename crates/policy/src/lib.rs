@@ -20,5 +20,6 @@ pub mod path;
 pub mod refusal;
 pub mod request;
 pub mod router;
+pub mod signature;
 pub mod site;
 pub mod wire;

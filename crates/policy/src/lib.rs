@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod consumer;
 pub mod decision;
 pub mod desired;
 pub mod digest_field;
@@ -20,6 +21,7 @@ pub mod path;
 pub mod refusal;
 pub mod request;
 pub mod router;
+pub mod settings;
 pub mod signature;
 pub mod site;
 pub mod wire;

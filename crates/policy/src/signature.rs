@@ -54,6 +54,19 @@ pub struct Rules {
     pub require_content_digest: bool,
 }
 
+impl Rules {
+    /// Reads pushed rules. `None` if a component is none: a rule that cannot be read must not turn into one that asks less.
+    pub fn decode(rules: &crate::wire::SignatureRules) -> Option<Self> {
+        Some(Self {
+            required: rules.components.iter().map(|name| name.parse().ok()).collect::<Option<_>>()?,
+            max_age_s: rules.max_age_s,
+            max_skew_s: rules.skew_s,
+            require_nonce: rules.require_nonce,
+            require_content_digest: rules.require_content_digest,
+        })
+    }
+}
+
 impl Default for Rules {
     /// Five minutes of age, one of skew, and what ties a signature to one resource: method, authority, path and query.
     fn default() -> Self {
@@ -148,6 +161,9 @@ pub enum Rejected {
     Signature,
 }
 
+#[cfg(test)]
+#[path = "signature/base_tests.rs"]
+mod base_tests;
 #[cfg(test)]
 #[path = "signature_tests.rs"]
 mod tests;

@@ -6,10 +6,13 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod consumer;
 pub mod decision;
 pub mod desired;
+pub mod digest_field;
 pub mod host;
 pub mod id;
+pub mod ip;
 pub mod key;
 pub mod method;
 pub mod mirror;
@@ -18,5 +21,6 @@ pub mod path;
 pub mod refusal;
 pub mod request;
 pub mod router;
+pub mod settings;
 pub mod site;
 pub mod wire;

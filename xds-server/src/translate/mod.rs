@@ -41,7 +41,7 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     }
     resources.push(Named::of(ResourceType::ScopedRoute, site.to_string(), &scope(desired)));
     resources.push(Named::of(ResourceType::Route, route_name(site), &route::configuration(desired)?));
-    resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &SitePolicy::from(desired)));
+    resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &SitePolicy::of(desired, Vec::new())));
     for hostname in &desired.hostnames {
         resources.push(Named::of(ResourceType::Host, hostname, &Host::of_site(site)));
     }

@@ -15,6 +15,7 @@ pub mod desired;
 mod error;
 pub mod hostname;
 pub mod idempotency;
+pub mod jwks_cache;
 pub mod key;
 pub mod operator_token;
 mod page;

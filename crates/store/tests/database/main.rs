@@ -9,5 +9,6 @@ mod fixture;
 mod idempotency;
 mod import;
 mod isolation;
+mod jwks_cache;
 mod lifecycle;
 mod roles;

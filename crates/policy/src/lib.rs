@@ -23,5 +23,7 @@ pub mod refusal;
 pub mod request;
 pub mod router;
 pub mod settings;
+pub mod signature;
 pub mod site;
+pub mod usage;
 pub mod wire;

@@ -73,15 +73,7 @@ impl Followed {
 impl Follower {
     /// A follower that fills this hub, and tells the keyring which issuers there are.
     pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>) -> Self {
-        Self {
-            followed,
-            hub,
-            keyring,
-            reader: None,
-            applied: None,
-            quarantined: BTreeSet::new(),
-            delay: FIRST_DELAY,
-        }
+        Self { followed, hub, keyring, reader: None, applied: None, quarantined: BTreeSet::new(), delay: FIRST_DELAY }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.
@@ -180,11 +172,17 @@ impl Follower {
             let step = self.read_sites(snapshot, ids).await?;
             changed += self.publish(step);
         }
-        let consumers = desired::consumers(snapshot, &named.consumers).await?;
-        consumers.omitted.iter().for_each(report::omitted);
-        let buckets = desired::buckets(snapshot, &named.buckets).await?;
         // Together: a key that says that there is more to know of its consumer, and what there is.
-        Ok(changed + self.publish(Step { consumers: consumers.buckets, buckets, ..Step::default() }))
+        let mut step = Step::default();
+        if !named.consumers.is_empty() {
+            let read = desired::consumers(snapshot, &named.consumers).await?;
+            read.omitted.iter().for_each(report::omitted);
+            step.consumers = read.buckets;
+        }
+        if !named.buckets.is_empty() {
+            step.buckets = desired::buckets(snapshot, &named.buckets).await?;
+        }
+        Ok(changed + self.publish(step))
     }
 }
 

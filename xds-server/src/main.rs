@@ -60,8 +60,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
-    let followed =
-        Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
+    let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
     let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring).run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
     let mut ads = tokio::spawn(grpc::serve(listener, hub, stopped));
@@ -97,5 +96,6 @@ fn fetch_settings(config: &Jwks) -> anyhow::Result<FetchSettings> {
         allow_private: config.jwks_allow_private,
         authorities_pem,
         max_lifetime: Duration::from_secs(config.jwks_max_lifetime_s),
+        ..FetchSettings::default()
     })
 }

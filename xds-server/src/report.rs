@@ -61,7 +61,10 @@ pub fn describe() {
     describe_gauge!(QUARANTINED, "Sites that cannot be translated and keep what they had");
     describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
     describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
-    describe_gauge!(JWKS_MISSING, "URLs of JWK Sets that were never read, so that no token of their issuers is accepted");
+    describe_gauge!(
+        JWKS_MISSING,
+        "URLs of JWK Sets that were never read, so that no token of their issuers is accepted"
+    );
     describe_counter!(JWKS_READS, "Readings of JWK Sets, by outcome");
     describe_histogram!(JWKS_DURATION, "Seconds that a reading of a JWK Set took");
     describe_counter!(JWKS_SAVE_ERRORS, "Errors of the database while JWK Sets are saved");
@@ -163,7 +166,9 @@ pub(crate) fn omitted(omitted: &Omitted) {
     let (tenant, object) = (omitted.tenant, omitted.object);
     match &omitted.reason {
         Reason::NoSecretsKey => warn!(%tenant, ?object, "left out: it is sealed, and there is no --secrets-key-file"),
-        Reason::NotOpened => error!(%tenant, ?object, "left out: it was sealed with another secrets key, or was changed"),
+        Reason::NotOpened => {
+            error!(%tenant, ?object, "left out: it was sealed with another secrets key, or was changed")
+        }
         Reason::Unreadable(reason) => error!(%tenant, ?object, reason, "left out: it cannot be read"),
     }
 }

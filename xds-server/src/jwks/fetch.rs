@@ -15,7 +15,7 @@ use super::set::{KeySet, SetError};
 use super::{MAX_LIFETIME, lifetime};
 
 /// The whole of a reading, from the name's resolution to the last byte.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of an answer: 50 times what a set of RSA keys with certificates has.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
@@ -26,13 +26,15 @@ pub struct FetchSettings {
     pub allow_private: bool,
     /// Certificates of authorities, in PEM, that are trusted beside those of the system.
     pub authorities_pem: Option<Vec<u8>>,
+    /// The whole of a reading, from the name's resolution to the last byte, may take so long. Default: [`TIMEOUT`].
+    pub timeout: Duration,
     /// The longest lifetime of a set. It may be shorter than [`super::MIN_LIFETIME`].
     pub max_lifetime: Duration,
 }
 
 impl Default for FetchSettings {
     fn default() -> Self {
-        Self { allow_private: false, authorities_pem: None, max_lifetime: MAX_LIFETIME }
+        Self { allow_private: false, authorities_pem: None, timeout: TIMEOUT, max_lifetime: MAX_LIFETIME }
     }
 }
 
@@ -74,8 +76,8 @@ pub enum FetchError {
     /// All addresses of the host are near this program, and not of the public internet.
     #[error("the host has no address on the public internet; --jwks-allow-private allows others")]
     PrivateAddress,
-    /// It took longer than 10 seconds.
-    #[error("it took longer than {} seconds", TIMEOUT.as_secs())]
+    /// It took too long.
+    #[error("it took too long")]
     Timeout,
     /// The host could not be reached, or its certificate is not good, or what it said was not HTTP.
     #[error("the host cannot be read from: {reason}")]
@@ -125,7 +127,7 @@ impl Fetcher {
             .https_only(!settings.allow_private)
             // The next reading resolves the name again, and looks at the address again.
             .pool_max_idle_per_host(0)
-            .timeout(TIMEOUT);
+            .timeout(settings.timeout);
         if !settings.allow_private {
             builder = builder.dns_resolver(Arc::new(PublicResolver));
         }
@@ -185,7 +187,7 @@ async fn bounded(response: &mut Response) -> Result<Vec<u8>, FetchError> {
 
 /// What an error comes to. Its own text names the URL, whose query is nobody's business.
 fn failure(error: &reqwest::Error) -> FetchError {
-    let causes = || std::iter::successors(error.source(), |cause| cause.source());
+    let causes = || std::iter::successors(error.source(), |cause| (*cause).source());
     if causes().any(|cause| cause.is::<NoPublicAddress>()) {
         FetchError::PrivateAddress
     } else if error.is_timeout() {

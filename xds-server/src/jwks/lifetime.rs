@@ -25,7 +25,8 @@ pub fn lifetime<'a>(cache_control: impl IntoIterator<Item = &'a str>, age: Optio
         said = seconds.into_iter().chain(said).min();
     }
     let age = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);
-    said.map_or(DEFAULT_LIFETIME, |said| Duration::from_secs(said.saturating_sub(age))).clamp(MIN_LIFETIME, MAX_LIFETIME)
+    said.map_or(DEFAULT_LIFETIME, |said| Duration::from_secs(said.saturating_sub(age)))
+        .clamp(MIN_LIFETIME, MAX_LIFETIME)
 }
 
 #[cfg(test)]

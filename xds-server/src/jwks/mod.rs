@@ -26,8 +26,8 @@ mod schedule;
 mod set;
 mod worker;
 
-pub use archive::Archive;
-pub use fetch::{FetchError, FetchSettings, Fetched, Fetcher, FetcherError};
+pub use archive::{Archive, UrlDigest};
+pub use fetch::{FetchError, FetchSettings, Fetched, Fetcher, FetcherError, TIMEOUT};
 pub use keyring::{Held, Keyring, Restored};
 pub use lifetime::{DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME, lifetime};
 pub use schedule::{Known, Scheduler};

@@ -12,9 +12,9 @@ use std::time::Duration;
 use policy::id::TenantId;
 
 /// The most readings at a time: 16 tenants whose URLs all take the whole of the timeout hold up no other.
-pub const MAX_IN_FLIGHT: usize = 64;
+const MAX_IN_FLIGHT: usize = 64;
 /// The most readings at a time for one tenant.
-pub const MAX_PER_TENANT: usize = 4;
+const MAX_PER_TENANT: usize = 4;
 /// How long to wait after a failure, doubled with each that follows, and the most that it comes to. An issuer that is back is
 /// heard at most this much later.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -82,7 +82,8 @@ impl Scheduler {
             None => {
                 let left = known.map_or(Duration::ZERO, |known| known.lifetime.saturating_sub(known.age));
                 let at_ms = now_ms.saturating_add(millis(left));
-                self.urls.insert(Arc::clone(url), Entry { tenants, state: State::Due(at_ms), failures: 0, let_go_by: None });
+                self.urls
+                    .insert(Arc::clone(url), Entry { tenants, state: State::Due(at_ms), failures: 0, let_go_by: None });
                 self.due.insert((at_ms, Arc::clone(url)));
             }
         }

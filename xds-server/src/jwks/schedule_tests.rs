@@ -34,7 +34,7 @@ fn a_new_url_is_due_at_once_and_read_once_for_all_its_tenants() {
 #[test]
 fn a_set_that_is_known_is_read_again_when_it_ends() {
     let mut scheduler = Scheduler::default();
-    let known = |minutes| Known { age: Duration::from_secs(60 * minutes), lifetime: HOUR };
+    let known = |minutes: u64| Known { age: Duration::from_secs(60 * minutes), lifetime: HOUR };
     scheduler.want(&url(1), of(&[1]), Some(known(20)), 0);
     scheduler.want(&url(2), of(&[1]), Some(known(90)), 0);
     assert_eq!(started(&mut scheduler, 0), [url(2)], "its time was over while nobody looked");

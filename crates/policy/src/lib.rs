@@ -11,6 +11,7 @@ pub mod desired;
 pub mod host;
 pub mod id;
 pub mod key;
+pub mod limit;
 pub mod method;
 pub mod mirror;
 pub mod mirror_wire;

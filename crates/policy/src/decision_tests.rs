@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::id::Uuid;
-use crate::key::{ApiKey, Environment};
+use crate::key::{ApiKey, CredentialKind, Environment};
 use crate::wire::{PolicyRoute, SitePolicy};
 
 /// Two tenants: site 1 and 2 of tenant 10, site 3 of tenant 20; a key for each, with the site's number as seed.
@@ -45,8 +45,10 @@ fn world() -> World {
                     id: uuid(number * 100 + route).as_bytes().to_vec(),
                     methods: 1,
                     path: (*path).to_owned(),
+                    ..Default::default()
                 })
                 .collect(),
+            ..Default::default()
         };
         let id = SiteId(uuid(number));
         (id, Rc::new(Site::decode(id, &prost::Message::encode_to_vec(&policy)).expect("a policy")))
@@ -57,6 +59,9 @@ fn world() -> World {
         consumer: ConsumerId(uuid(number.into())),
         key: KeyId(uuid(number.into())),
         expires_at_ms: Some(1000),
+        plan: 0,
+        kind: CredentialKind::ApiKey,
+        has_details: false,
     };
     World {
         hosts: BTreeMap::from([

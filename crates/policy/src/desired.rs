@@ -3,25 +3,67 @@
 //! The store reads it, `translate` turns it into resources. Lists carry no order of their own: translation sorts them, so
 //! that the same content always gives the same bytes.
 
-use crate::id::{RouteId, SiteId, TenantId, UpstreamId};
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::id::{ApiId, ConsumerId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId};
 use crate::key::KeyRecord;
 use crate::method::Methods;
+use crate::settings::{
+    ApiSettings, ConsumerSettings, Issuer, KeySettings, PlanSettings, RouteSettings, SigningAlgorithm, SiteSettings,
+    TenantSettings,
+};
 
-/// Everything about one site that an Envoy needs, its keys apart.
+/// Everything about one site that an Envoy needs, its keys and consumers apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredSite {
     /// The owner of the site.
     pub tenant: TenantId,
+    /// What the operator set for the owner.
+    pub tenant_settings: TenantSettings,
     /// The site itself.
     pub site: SiteId,
+    /// What the tenant set for it.
+    pub settings: SiteSettings,
     /// Canonical hostnames: lower case, no port, no trailing dot.
     pub hostnames: Vec<String>,
     /// Whether the caller's credential reaches the upstream. Default: it does not.
     pub forward_credentials: bool,
+    /// Whose tokens it accepts.
+    pub issuers: Vec<DesiredIssuer>,
+    /// Its plans, in use or not.
+    pub plans: Vec<DesiredPlan>,
+    /// The settings of its APIs.
+    pub apis: BTreeMap<ApiId, ApiSettings>,
     /// All upstreams of the site, used by a route or not.
     pub upstreams: Vec<DesiredUpstream>,
     /// All routes of all versions of all APIs of the site.
     pub routes: Vec<DesiredRoute>,
+}
+
+/// An issuer of tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredIssuer {
+    /// The issuer.
+    pub id: IssuerId,
+    /// What the tenant set for it.
+    pub settings: Issuer,
+    /// Its shared secret, if its algorithms are symmetric.
+    pub secret: Option<Secret>,
+    /// Its keys as they were read from `jwks_uri`: a JWK Set. `None` if there is no such URL, or it was never read; then no
+    /// token of the issuer is accepted.
+    pub fetched_jwks: Option<String>,
+}
+
+/// A plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredPlan {
+    /// The plan.
+    pub id: PlanId,
+    /// Its number in the site, from 1, by which key records name it.
+    pub number: u16,
+    /// What the tenant set for it.
+    pub settings: PlanSettings,
 }
 
 /// One upstream: an Envoy Cluster.
@@ -64,6 +106,10 @@ pub enum UpstreamProtocol {
 pub struct DesiredRoute {
     /// The route; its text form is what Envoy matches.
     pub id: RouteId,
+    /// The API that it is of.
+    pub api: ApiId,
+    /// What the tenant set for it.
+    pub settings: RouteSettings,
     /// The methods that it serves.
     pub methods: Methods,
     /// What precedes `template` in the path of a request: base path and version, such as `/orders/v1`.
@@ -76,11 +122,54 @@ pub struct DesiredRoute {
     pub upstream: UpstreamId,
 }
 
-/// The records of one bucket of API keys; an empty bucket is no resource.
+/// The records of one bucket of credentials; an empty bucket is no resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredBucket {
     /// The first 16 bits of the digests in it.
     pub bucket: u16,
-    /// Its keys: neither revoked nor expired when they were read.
+    /// Its keys, signing keys and subjects: neither revoked nor expired when they were read.
     pub keys: Vec<KeyRecord>,
+}
+
+/// The consumers of one bucket about whom there is more to know than their credentials' records say; an empty bucket is no resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredConsumers {
+    /// The last 16 bits of the consumers' ids ([`crate::consumer::bucket_of`]).
+    pub bucket: u16,
+    /// The consumers with settings or signing keys, or with a key that has settings.
+    pub consumers: Vec<DesiredConsumer>,
+}
+
+/// One consumer, with what its credentials can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredConsumer {
+    /// The consumer.
+    pub id: ConsumerId,
+    /// What the tenant set for it.
+    pub settings: ConsumerSettings,
+    /// Those of its keys, API keys and signing keys, that have settings.
+    pub keys: BTreeMap<KeyId, KeySettings>,
+    /// Its signing keys: neither revoked nor expired when they were read.
+    pub signing_keys: Vec<DesiredSigningKey>,
+}
+
+/// What verifies the signatures of a signing key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredSigningKey {
+    /// The key; its text form is the `keyid` of signatures.
+    pub id: KeyId,
+    /// Its algorithm.
+    pub algorithm: SigningAlgorithm,
+    /// The 32 bytes of an Ed25519 public key, or an HMAC secret.
+    pub material: Secret,
+}
+
+/// Bytes that nobody may read in a log: their `Debug` does not show them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Vec<u8>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
 }

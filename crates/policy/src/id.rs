@@ -75,6 +75,10 @@ ids! {
     RouteId,
     /// An application that calls the APIs.
     ConsumerId,
-    /// An API key of a consumer.
+    /// An API key or a signing key of a consumer, or a subject of tokens.
     KeyId,
+    /// An issuer of tokens.
+    IssuerId,
+    /// A tier of limits that consumers subscribe to.
+    PlanId,
 }

@@ -1,4 +1,4 @@
-//! API keys: their text form, their digest, and the packed buckets in which the filter finds them.
+//! API keys: their text form, their digest, and the packed buckets in which the filter finds them, and all other credentials.
 //!
 //! A key is `tnt_<env>_<30 base62 random characters><6 base62 characters of CRC-32>`. It is scannable, a mistyped one is
 //! refused without a lookup, and only its SHA-256 digest is ever stored or pushed: 178 random bits need no slow hash.
@@ -16,8 +16,8 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 pub const RANDOM_LEN: usize = 30;
 const CHECK_LEN: usize = 6;
 
-/// The length of one packed record: digest 32, site 16, consumer 16, key 16, expiry 8.
-pub const RECORD_LEN: usize = 88;
+/// The length of one packed record: digest 32, site 16, consumer 16, key 16, expiry 8, plan 2, kind 1, details 1.
+pub const RECORD_LEN: usize = 92;
 
 /// What a key is meant for; it is part of the key's text, so that a leaked key says how much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,23 @@ impl Digest {
         Self(Sha256::digest(text).into())
     }
 
+    /// The digest under which a signing key is looked up, by its `keyid` (RFC 9421 section 2.3).
+    pub fn of_signing_key(key: KeyId) -> Self {
+        Self(Sha256::new().chain_update(b"tenantry signing key\0").chain_update(key.as_bytes()).finalize().into())
+    }
+
+    /// The digest under which the consumer is looked up that tokens of an issuer give this name, on one site.
+    pub fn of_subject(site: SiteId, issuer: &str, value: &str) -> Self {
+        let issuer_len = u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let digest = Sha256::new()
+            .chain_update(b"tenantry subject\0")
+            .chain_update(site.as_bytes())
+            .chain_update(issuer_len)
+            .chain_update(issuer)
+            .chain_update(value);
+        Self(digest.finalize().into())
+    }
+
     /// Checks the form and the checksum of a presented key, and digests it. `None` for what can be no key of ours, so that
     /// guesses and typing errors cost no lookup.
     pub fn of_presented(text: &[u8]) -> Option<Self> {
@@ -142,7 +159,18 @@ pub fn bucket_name(bucket: u16) -> String {
     format!("{bucket:04x}")
 }
 
-/// Who a key belongs to, and until when it works.
+/// What a record is about. A record of one kind is never taken for one of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// An API key, by the digest of its text.
+    ApiKey,
+    /// A signing key, by [`Digest::of_signing_key`].
+    SigningKey,
+    /// A name that tokens give to a consumer, by [`Digest::of_subject`].
+    Subject,
+}
+
+/// Who a credential belongs to, and until when it works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The digest of the key.
@@ -155,17 +183,31 @@ pub struct KeyRecord {
     pub key: KeyId,
     /// Milliseconds since the Unix epoch from which the key is refused; `None` if it does not expire.
     pub expires_at_ms: Option<u64>,
+    /// The number of the consumer's plan in the site; 0 for none.
+    pub plan: u16,
+    /// What it is.
+    pub kind: CredentialKind,
+    /// Whether more is to be known of the key or of its consumer: settings, or what verifies its signatures
+    /// ([`crate::wire::ConsumerBucket`]).
+    pub has_details: bool,
 }
 
 impl KeyRecord {
     fn pack(&self) -> [u8; RECORD_LEN] {
         let mut packed = [0; RECORD_LEN];
-        let fields: [&[u8]; 5] = [
+        let kind = match self.kind {
+            CredentialKind::ApiKey => 0,
+            CredentialKind::SigningKey => 1,
+            CredentialKind::Subject => 2,
+        };
+        let fields: [&[u8]; 7] = [
             &self.digest.0,
             self.site.as_bytes(),
             self.consumer.as_bytes(),
             self.key.as_bytes(),
             &self.expires_at_ms.unwrap_or(u64::MAX).to_be_bytes(),
+            &self.plan.to_be_bytes(),
+            &[kind, u8::from(self.has_details)],
         ];
         for (place, byte) in packed.iter_mut().zip(fields.into_iter().flatten()) {
             *place = *byte;
@@ -178,7 +220,14 @@ impl KeyRecord {
         let (site, rest) = rest.split_first_chunk::<16>()?;
         let (consumer, rest) = rest.split_first_chunk::<16>()?;
         let (key, rest) = rest.split_first_chunk::<16>()?;
-        let (expiry, _) = rest.split_first_chunk::<8>()?;
+        let (expiry, rest) = rest.split_first_chunk::<8>()?;
+        let (plan, rest) = rest.split_first_chunk::<2>()?;
+        let kind = match rest.first()? {
+            0 => CredentialKind::ApiKey,
+            1 => CredentialKind::SigningKey,
+            2 => CredentialKind::Subject,
+            _ => return None,
+        };
         let expiry = u64::from_be_bytes(*expiry);
         Some(Self {
             digest: Digest(*digest),
@@ -186,6 +235,9 @@ impl KeyRecord {
             consumer: ConsumerId::from_slice(consumer)?,
             key: KeyId::from_slice(key)?,
             expires_at_ms: (expiry != u64::MAX).then_some(expiry),
+            plan: u16::from_be_bytes(*plan),
+            kind,
+            has_details: *rest.get(1)? != 0,
         })
     }
 

@@ -15,6 +15,13 @@ fn record(digest: [u8; 32], number: u128) -> KeyRecord {
         consumer: ConsumerId(id),
         key: KeyId(id),
         expires_at_ms: number.is_multiple_of(2).then_some(number as u64),
+        plan: number as u16,
+        kind: match number % 3 {
+            0 => CredentialKind::ApiKey,
+            1 => CredentialKind::SigningKey,
+            _ => CredentialKind::Subject,
+        },
+        has_details: number.is_multiple_of(5),
     }
 }
 

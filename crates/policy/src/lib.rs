@@ -6,10 +6,13 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod consumer;
 pub mod decision;
 pub mod desired;
+pub mod digest_field;
 pub mod host;
 pub mod id;
+pub mod ip;
 pub mod key;
 pub mod limit;
 pub mod method;
@@ -19,5 +22,8 @@ pub mod path;
 pub mod refusal;
 pub mod request;
 pub mod router;
+pub mod settings;
+pub mod signature;
 pub mod site;
+pub mod usage;
 pub mod wire;

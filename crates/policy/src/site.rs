@@ -42,10 +42,13 @@ impl Site {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::desired::{DesiredRoute, DesiredSite};
-    use crate::id::{UpstreamId, Uuid};
+    use crate::id::{ApiId, UpstreamId, Uuid};
     use crate::router::RouteMatch;
+    use crate::settings::{RouteSettings, SiteSettings, TenantSettings};
 
     /// Whatever is accepted piece by piece is served as a whole: the longest base path and version, the longest template.
     #[test]
@@ -59,6 +62,8 @@ mod tests {
             let whole = format!("{prefix}{template}");
             let route = DesiredRoute {
                 id: RouteId(id),
+                api: ApiId(id),
+                settings: RouteSettings::default(),
                 methods: Methods::ALL,
                 prefix,
                 template,
@@ -67,13 +72,18 @@ mod tests {
             };
             let desired = DesiredSite {
                 tenant: TenantId(id),
+                tenant_settings: TenantSettings::default(),
                 site: SiteId(id),
+                settings: SiteSettings::default(),
+                issuers: Vec::new(),
+                plans: Vec::new(),
+                apis: BTreeMap::new(),
                 hostnames: Vec::new(),
                 forward_credentials: false,
                 upstreams: Vec::new(),
                 routes: vec![route],
             };
-            let policy = prost::Message::encode_to_vec(&SitePolicy::from(&desired));
+            let policy = prost::Message::encode_to_vec(&SitePolicy::of(&desired, Vec::new()));
             let site = Site::decode(SiteId(id), &policy).expect("a policy");
             assert_eq!(site.router.find(Methods::ALL, whole.as_bytes()), RouteMatch::Route(RouteId(id)));
         }

@@ -50,6 +50,11 @@ pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Vec<Desi
                 tenant: TenantId(row.tenant_id),
                 site: SiteId(row.id),
                 hostnames: row.hostnames,
+                tenant_settings: Default::default(),
+                settings: Default::default(),
+                issuers: Vec::new(),
+                plans: Vec::new(),
+                apis: BTreeMap::new(),
                 forward_credentials: row.forward_credentials,
                 upstreams: Vec::new(),
                 routes: Vec::new(),
@@ -126,6 +131,8 @@ async fn add_routes(
         let Some(site) = sites.get_mut(&row.site_id) else { continue };
         site.routes.push(DesiredRoute {
             id: RouteId(row.id),
+            api: policy::id::ApiId(Uuid::nil()),
+            settings: Default::default(),
             methods: route::methods(row.methods),
             prefix: row.prefix,
             template: row.path,
@@ -198,6 +205,9 @@ fn gather(rows: Vec<KeyRow>, found: &mut BTreeMap<u16, Vec<KeyRecord>>) {
             consumer: ConsumerId(row.consumer_id),
             key: KeyId(row.id),
             expires_at_ms: row.expires_at.map(|at| at.timestamp_millis().unsigned_abs()),
+            plan: 0,
+            kind: policy::key::CredentialKind::ApiKey,
+            has_details: false,
         });
     }
 }

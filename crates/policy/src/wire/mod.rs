@@ -3,9 +3,21 @@
 //! They travel as xDS resources ([`type_url`]) and lie in Envoy's shared data as they came. Fields are only ever added;
 //! a reader skips those that it does not know.
 
-use crate::desired::{DesiredBucket, DesiredRoute, DesiredSite};
+mod consumer;
+mod limit;
+mod site;
+mod translate;
+
+use crate::desired::DesiredBucket;
 use crate::id::SiteId;
 use crate::key::pack_bucket;
+
+pub use consumer::{Consumer, ConsumerBucket, KeyDetail, SigningKey};
+pub use limit::{Dimension, DimensionKind, LimitRule, Measure};
+pub use site::{
+    ApiPolicy, ClaimHeader, IpRules, Issuer, KeySource, KeySourceKind, Plan, PolicyRoute, RequiredClaim, Requirement,
+    RequirementMode, SignatureRules, SitePolicy, UtcOffset, method_bit,
+};
 
 /// The type URLs of the filter's resources.
 pub mod type_url {
@@ -13,6 +25,8 @@ pub mod type_url {
     pub const HOST: &str = "type.googleapis.com/tenantry.filter.v1.Host";
     /// [`super::KeyBucket`]; the resource's name is [`crate::key::bucket_name`].
     pub const KEY_BUCKET: &str = "type.googleapis.com/tenantry.filter.v1.KeyBucket";
+    /// [`super::ConsumerBucket`]; the resource's name is [`crate::consumer::bucket_name`].
+    pub const CONSUMER_BUCKET: &str = "type.googleapis.com/tenantry.filter.v1.ConsumerBucket";
     /// [`super::SitePolicy`]; the resource's name is the site's id.
     pub const SITE_POLICY: &str = "type.googleapis.com/tenantry.filter.v1.SitePolicy";
     /// [`super::Sync`]; the resource's name is [`super::SYNC_NAME`].
@@ -67,52 +81,6 @@ pub fn bucket_records(bucket: &[u8]) -> Option<&[u8]> {
     rest.get(..len)
 }
 
-/// All that the filter needs to know of a site.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct SitePolicy {
-    /// The 16 bytes of the tenant that owns the site.
-    #[prost(bytes = "vec", tag = "1")]
-    pub tenant: Vec<u8>,
-    /// Whether the caller's credential reaches the upstream.
-    #[prost(bool, tag = "2")]
-    pub forward_credentials: bool,
-    /// The routes, sorted by path.
-    #[prost(message, repeated, tag = "3")]
-    pub routes: Vec<PolicyRoute>,
-}
-
-/// One route of a [`SitePolicy`].
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct PolicyRoute {
-    /// The 16 bytes of the route's id.
-    #[prost(bytes = "vec", tag = "1")]
-    pub id: Vec<u8>,
-    /// The methods, as [`crate::method::Methods::bits`].
-    #[prost(uint32, tag = "2")]
-    pub methods: u32,
-    /// The whole path template, base path and version included.
-    #[prost(string, tag = "3")]
-    pub path: String,
-}
-
 /// The end of the first sync: sent once all other resources of a stream have been acknowledged.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Sync {}
-
-impl From<&DesiredSite> for SitePolicy {
-    fn from(site: &DesiredSite) -> Self {
-        let mut routes: Vec<_> = site.routes.iter().flat_map(policy_routes).collect();
-        routes.sort_by(|a, b| (&a.path, a.methods, &a.id).cmp(&(&b.path, b.methods, &b.id)));
-        Self { tenant: site.tenant.as_bytes().to_vec(), forward_credentials: site.forward_credentials, routes }
-    }
-}
-
-/// The paths of a route. The template `/` stands for the version itself, which callers write with and without the slash.
-fn policy_routes(route: &DesiredRoute) -> Vec<PolicyRoute> {
-    let of = |path: String| PolicyRoute { id: route.id.as_bytes().to_vec(), methods: route.methods.bits(), path };
-    let mut routes = vec![of(format!("{}{}", route.prefix, route.template))];
-    if route.template == "/" && !route.prefix.is_empty() {
-        routes.push(of(route.prefix.clone()));
-    }
-    routes
-}

@@ -54,8 +54,12 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
         "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
     ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
-    ("Unavailable", "503", "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
-         operator has configured no key for secrets."),
+    (
+        "Unavailable",
+        "503",
+        "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
+         operator has configured no key for secrets.",
+    ),
 ];
 
 /// The router and the whole document.

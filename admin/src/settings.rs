@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn faults_are_named_below_the_field() {
-        let limit: Limit = serde_json::from_value(serde_json::json!({"name": "a", "requests": 0, "per": "hour"})).unwrap();
+        let limit: Limit =
+            serde_json::from_value(serde_json::json!({"name": "a", "requests": 0, "per": "hour"})).unwrap();
         let settings = TenantSettings { limits: vec![limit], weight: 0, ..TenantSettings::default() };
         assert_eq!(refused(&settings), ["settings.limits[0].requests", "settings.weight"]);
     }

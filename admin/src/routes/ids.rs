@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use policy::id::{ApiId, ConsumerId, HostnameId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId, VersionId};
+use policy::id::{
+    ApiId, ConsumerId, HostnameId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId, VersionId,
+};
 use serde::de::{Deserialize, Deserializer, Error};
 use store::route::VersionRef;
 use utoipa::IntoParams;

@@ -33,7 +33,8 @@ async fn defaults_are_filled_in() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/issuers", world.site);
-        let reply = api.post(&list, json!({"issuer": "https://i.example/", "algorithms": ["ES256"], "jwks": jwks()})).await;
+        let reply =
+            api.post(&list, json!({"issuer": "https://i.example/", "algorithms": ["ES256"], "jwks": jwks()})).await;
         let made = reply.expect(201).json();
         for (field, value) in [
             ("issuer", json!("https://i.example/")),
@@ -122,8 +123,14 @@ async fn what_is_wrong_is_named() {
             (with(&by_uri, json!({"max_age_seconds": 0})), vec!["max_age_seconds"]),
             (with(&by_uri, json!({"required_claims": {"a": ["b"]}})), vec!["required_claims.a"]),
             (with(&by_uri, json!({"required_claims": {"a": "\0"}})), vec!["required_claims.a"]),
-            (with(&by_uri, json!({"upstream_headers": {"Authorization": "sub"}})), vec!["upstream_headers.Authorization"]),
-            (with(&by_uri, json!({"upstream_headers": {"x-tenantry-site": "sub"}})), vec!["upstream_headers.x-tenantry-site"]),
+            (
+                with(&by_uri, json!({"upstream_headers": {"Authorization": "sub"}})),
+                vec!["upstream_headers.Authorization"],
+            ),
+            (
+                with(&by_uri, json!({"upstream_headers": {"x-tenantry-site": "sub"}})),
+                vec!["upstream_headers.x-tenantry-site"],
+            ),
             (with(&inline, json!({"jwks": {"keys": []}})), vec!["jwks"]),
             (with(&inline, json!({"jwks": {"keys": [5]}})), vec!["jwks.keys[0]", "jwks"]),
             (with(&inline, json!({"algorithms": ["ES384"]})), vec!["jwks"]),
@@ -146,7 +153,8 @@ async fn what_is_wrong_is_named() {
             assert!(!text.contains("secret-number") && !text.contains("12345") && !text.contains("horse"), "{text}");
             reply.fields(&fields);
         }
-        let twice = format!(r#"{{"issuer":"i","algorithms":["HS256"],"shared_secret":"{SECRET}","shared_secret":"x"}}"#);
+        let twice =
+            format!(r#"{{"issuer":"i","algorithms":["HS256"],"shared_secret":"{SECRET}","shared_secret":"x"}}"#);
         let twice = api.call(axum::http::Method::POST, &list).body("application/json", twice);
         twice.send().await.problem(422, "invalid").fields(&["shared_secret"]);
         assert_eq!(api.get(&list).await.json()["items"].as_array().unwrap().len(), 1, "nothing was made");
@@ -183,8 +191,7 @@ async fn found(api: &Api, text: &str) -> i64 {
     let mut sum = 0;
     for table in ["issuers", "signing_keys", "audit_log", "idempotency_keys", "change_log"] {
         let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let query =
-            format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{text}%' OR t::text LIKE '%{hex}%'");
+        let query = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{text}%' OR t::text LIKE '%{hex}%'");
         sum += api.count(&query).await;
     }
     sum
@@ -195,7 +202,11 @@ async fn a_shared_secret_is_never_seen_again() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/issuers", world.site);
-        let post = || api.call(axum::http::Method::POST, &list).header("idempotency-key", "k").json(&symmetric("https://hs.example/"));
+        let post = || {
+            api.call(axum::http::Method::POST, &list)
+                .header("idempotency-key", "k")
+                .json(&symmetric("https://hs.example/"))
+        };
         let made = post().send().await.expect(201);
         let again = post().send().await.expect(201);
         assert_eq!(again.header("idempotency-replayed"), "true");

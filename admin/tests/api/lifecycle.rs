@@ -193,7 +193,19 @@ async fn with_a_tenant_goes_everything_it_has() {
         let world = World::make(api, "acme").await;
         World::site(api, &world.tenant, "acme-two").await;
         api.delete(&world.tenant).await.expect(204);
-        for table in ["sites", "hostnames", "upstreams", "apis", "api_versions", "routes", "consumers", "api_keys", "plans", "issuers", "signing_keys"] {
+        for table in [
+            "sites",
+            "hostnames",
+            "upstreams",
+            "apis",
+            "api_versions",
+            "routes",
+            "consumers",
+            "api_keys",
+            "plans",
+            "issuers",
+            "signing_keys",
+        ] {
             assert_eq!(api.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
         }
         api.get(&format!("{}/sites", world.tenant)).await.problem(404, "not-found");

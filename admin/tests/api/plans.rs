@@ -52,7 +52,9 @@ async fn a_plan_in_use_stays() {
 async fn the_audit_log_tells_of_plans() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        api.patch(&world.plan, json!({"settings": {"limits": [{"name": "a", "requests": 7, "per": "hour"}]}})).await.expect(200);
+        api.patch(&world.plan, json!({"settings": {"limits": [{"name": "a", "requests": 7, "per": "hour"}]}}))
+            .await
+            .expect(200);
         let told = "SELECT count(*) FROM audit_log WHERE action = 'plan.update'
                     AND after #>> '{settings,limits,0,requests}' = '7'";
         assert_eq!(api.count(told).await, 1);

@@ -17,7 +17,8 @@ fn limits() -> (Value, Value) {
 fn whole(world: &World) -> Vec<(&str, Value)> {
     let (limits, quotas) = limits();
     let ip = json!({"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.7"]});
-    let part = json!({"auth": {"all_of": ["key", "signature"]}, "scopes": ["read"], "limits": limits, "quotas": quotas});
+    let part =
+        json!({"auth": {"all_of": ["key", "signature"]}, "scopes": ["read"], "limits": limits, "quotas": quotas});
     let of_key = json!({"scopes": ["read", "write"], "ip": ip, "limits": limits, "quotas": quotas});
     let subjects = json!([{"issuer": "https://login.example/", "value": "app-1"}]);
     vec![
@@ -150,7 +151,11 @@ async fn what_is_wrong_is_named_by_its_place() {
                 json!({"key_sources": [{"in": "header", "name": "Authorization"}]}),
                 vec!["settings.key_sources[0].name"],
             ),
-            (&world.site, json!({"ip": {"deny": ["10.0.0.0/33", "::/0", "x"]}}), vec!["settings.ip.deny[0]", "settings.ip.deny[2]"]),
+            (
+                &world.site,
+                json!({"ip": {"deny": ["10.0.0.0/33", "::/0", "x"]}}),
+                vec!["settings.ip.deny[0]", "settings.ip.deny[2]"],
+            ),
             (&world.site, json!({"ip": {"block": []}}), vec!["settings.ip.block"]),
             (&world.site, json!({"signatures": {"max_age_seconds": 0}}), vec!["settings.signatures.max_age_seconds"]),
             (&world.site, json!({"rate_limit_headers": "none"}), vec!["settings.rate_limit_headers"]),
@@ -159,9 +164,17 @@ async fn what_is_wrong_is_named_by_its_place() {
             (&world.api, limit(json!({"brust": 5})), vec!["settings.limits[0].brust"]),
             (&world.route, json!({"auth": "none", "scopes": ["a"]}), vec!["settings.auth"]),
             (&world.route, limit(json!({"by": [{"header": "host"}]})), vec!["settings.limits[0].by[0].header"]),
-            (&world.plan, json!({"quotas": [{"name": "", "requests": 0, "per": "day"}]}), vec!["settings.quotas[0].name", "settings.quotas[0].requests"]),
+            (
+                &world.plan,
+                json!({"quotas": [{"name": "", "requests": 0, "per": "day"}]}),
+                vec!["settings.quotas[0].name", "settings.quotas[0].requests"],
+            ),
             (&world.plan, json!({"scopes": []}), vec!["settings.scopes"]),
-            (&world.consumer, json!({"subjects": [{"issuer": "", "value": ""}]}), vec!["settings.subjects[0].issuer", "settings.subjects[0].value"]),
+            (
+                &world.consumer,
+                json!({"subjects": [{"issuer": "", "value": ""}]}),
+                vec!["settings.subjects[0].issuer", "settings.subjects[0].value"],
+            ),
             (&world.consumer, json!({"subjects": [{"issuer": "a"}]}), vec!["settings.subjects[0].value"]),
             (&world.key, limit(json!({"burst": 0})), vec!["settings.limits[0].burst"]),
             (&world.key, json!({"ip": {"allow": ["fe80::1%eth0"]}}), vec!["settings.ip.allow[0]"]),

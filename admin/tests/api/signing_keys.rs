@@ -36,7 +36,11 @@ async fn a_secret_is_shown_once() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/signing-keys", world.consumer);
-        let post = || api.call(axum::http::Method::POST, &list).header("idempotency-key", "k").json(&json!({"algorithm": "hmac-sha256"}));
+        let post = || {
+            api.call(axum::http::Method::POST, &list)
+                .header("idempotency-key", "k")
+                .json(&json!({"algorithm": "hmac-sha256"}))
+        };
         let reply = post().send().await.expect(201);
         assert_eq!(reply.header("cache-control"), "no-store");
         let made = reply.json();
@@ -54,10 +58,14 @@ async fn a_secret_is_shown_once() {
         }
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         for table in ["signing_keys", "audit_log", "idempotency_keys"] {
-            let query = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{secret}%' OR t::text LIKE '%{hex}%'");
+            let query =
+                format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{secret}%' OR t::text LIKE '%{hex}%'");
             assert_eq!(api.count(&query).await, 0, "{table}");
         }
-        let sealed = format!("SELECT count(*) FROM signing_keys WHERE id = '{}' AND octet_length(material_sealed) > 64", id_of(&reply.location()));
+        let sealed = format!(
+            "SELECT count(*) FROM signing_keys WHERE id = '{}' AND octet_length(material_sealed) > 64",
+            id_of(&reply.location())
+        );
         assert_eq!(api.count(&sealed).await, 1);
     })
     .await;

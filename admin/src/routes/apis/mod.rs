@@ -138,6 +138,11 @@ impl ApiChanges {
         }
         check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(api::ApiPatch { name: self.name, base_path: self.base_path, strip_base_path: self.strip_base_path, settings: self.settings })
+        Ok(api::ApiPatch {
+            name: self.name,
+            base_path: self.base_path,
+            strip_base_path: self.strip_base_path,
+            settings: self.settings,
+        })
     }
 }

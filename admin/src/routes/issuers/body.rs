@@ -163,12 +163,7 @@ impl IssuerChanges {
             upstream_headers: self.upstream_headers.unwrap_or(before.upstream_headers),
         };
         let secret = self.shared_secret;
-        refuse(&Subject {
-            issuer: &settings,
-            secret: secret.as_ref(),
-            kept_bytes,
-            allow_http: app.allow_http_jwks,
-        })?;
+        refuse(&Subject { issuer: &settings, secret: secret.as_ref(), kept_bytes, allow_http: app.allow_http_jwks })?;
         let shared_secret = match secret {
             Some(secret) => Some(Some(secret.into_secret())),
             None if least_bytes(&settings.algorithms) == 0 => Some(None),

@@ -46,7 +46,9 @@ impl Subject<'_> {
         match scheme.as_deref() {
             Some("https") => {}
             Some("http") if self.allow_http => {}
-            Some("http") => check.refuse("jwks_uri", "must be an https URL: whoever is on the way could put other keys there"),
+            Some("http") => {
+                check.refuse("jwks_uri", "must be an https URL: whoever is on the way could put other keys there")
+            }
             _ => check.refuse("jwks_uri", "must be an https URL"),
         }
     }
@@ -61,7 +63,9 @@ impl Subject<'_> {
                 }
             }
             None if self.kept_bytes >= least => {}
-            None => check.refuse("shared_secret", format!("is missing: the algorithms need one of {least} bytes at least")),
+            None => {
+                check.refuse("shared_secret", format!("is missing: the algorithms need one of {least} bytes at least"))
+            }
         }
     }
 }
@@ -80,7 +84,10 @@ fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
         }
         for member in PRIVATE.into_iter().filter(|member| key.get(member).is_some()) {
             private = true;
-            check.refuse(format!("{here}.{member}"), "is a part of a private or secret key: give public keys, and replace this one");
+            check.refuse(
+                format!("{here}.{member}"),
+                "is a part of a private or secret key: give public keys, and replace this one",
+            );
         }
     }
     // A secret key fits nothing here, and the message about it says more.

@@ -29,6 +29,6 @@ pub(super) async fn create(
         return Ok(answer);
     }
     let issuer = Issuer::from(issuer::create(&mut tx, at.site_id, new, app.secrets.as_deref()).await?);
-    let place = format!("/v1/tenants/{}/sites/{}/issuers/{}", at.tenant_id, at.site_id, issuer.id);
+    let place = format!("{}/issuers/{}", at.place(), issuer.id);
     post.once.finish(tx, Answer::created(place, &issuer)?).await
 }

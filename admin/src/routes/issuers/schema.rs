@@ -58,7 +58,8 @@ impl ToSchema for NewIssuer {
 
 impl PartialSchema for Issuer {
     fn schema() -> RefOr<Schema> {
-        let format = |format| ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(format)));
+        let format =
+            |format| ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(format)));
         let fields = vec![
             ("id", format(KnownFormat::Uuid), true),
             ("created_at", format(KnownFormat::DateTime), true),

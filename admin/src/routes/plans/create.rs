@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::plan;
 
-use super::{Plan, NewPlan};
+use super::{NewPlan, Plan};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};
@@ -28,6 +28,6 @@ pub(super) async fn create(
         return Ok(answer);
     }
     let plan = Plan::from(plan::create(&mut tx, at.site_id, new).await?);
-    let place = format!("/v1/tenants/{}/sites/{}/plans/{}", at.tenant_id, at.site_id, plan.id);
+    let place = format!("{}/plans/{}", at.place(), plan.id);
     post.once.finish(tx, Answer::created(place, &plan)?).await
 }

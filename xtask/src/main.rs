@@ -34,6 +34,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Builds the module that Envoy loads, and prints its path
+    Wasm,
     /// Regenerates `.sqlx`, the descriptions of the checked queries
     Sqlx {
         /// Changes nothing; fails if `.sqlx` is not what the queries and migrations say
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Down => down::run(),
         Command::Test { args } => test::run(&args),
         Command::Sqlx { check } => sqlx_data::run(check),
+        Command::Wasm => build_module(),
         Command::Bench(bench) => bench::run(&bench),
         Command::Golden => golden::run(),
         Command::Echo { listen } => stack::echo::run_forever(&listen).map(|never| match never {}),
@@ -68,6 +71,12 @@ fn main() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+fn build_module() -> Result<ExitCode> {
+    stack::build::ensure_wasm_target()?;
+    println!("{}", stack::build::build_module()?.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn named_address(text: &str) -> Result<(String, SocketAddr)> {

@@ -1,12 +1,15 @@
 //! Building what is run: the native programs and the wasm module.
 
 use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::workspace_root;
+use crate::{wasm, workspace_root};
 
 pub const WASM_TARGET: &str = "wasm32-wasip1";
 const WASM_FILE: &str = "tenantry_filter.wasm";
@@ -16,18 +19,16 @@ const WASM_FILE: &str = "tenantry_filter.wasm";
 pub struct Artifacts {
     /// Holds `admin` and `xds-server`.
     pub bin_dir: PathBuf,
-    /// Absolute.
+    /// Absolute; as [`wasm::finish`] makes it.
     pub wasm: PathBuf,
 }
 
 impl Artifacts {
     /// What `cargo xtask test` has built and passed on, or else what an earlier build has left in the target folder.
     pub fn from_env() -> Result<Artifacts> {
-        let from = |name, fallback: PathBuf| env::var_os(name).map_or(fallback, PathBuf::from);
-        let target = target_dir();
         let artifacts = Artifacts {
-            bin_dir: from("TENANTRY_BIN_DIR", target.join("debug")),
-            wasm: from("TENANTRY_WASM", target.join(WASM_TARGET).join("wasm").join(WASM_FILE)),
+            bin_dir: env::var_os("TENANTRY_BIN_DIR").map_or_else(|| target_dir().join("debug"), PathBuf::from),
+            wasm: env::var_os("TENANTRY_WASM").map_or_else(finish_module, |path| Ok(path.into()))?,
         };
         for needed in [artifacts.admin(), artifacts.xds_server(), artifacts.wasm.clone()] {
             ensure!(needed.is_file(), "{} is not built: run the tests with `cargo xtask test`", needed.display());
@@ -60,7 +61,7 @@ pub enum Profile {
 
 /// Builds everything; cargo shows its progress on standard error.
 pub fn build(profile: Profile) -> Result<Artifacts> {
-    run_cargo(&["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"])?;
+    let wasm = build_module()?;
     // Without --package, for the reason in .cargo/config.toml.
     let programs = ["build", "--bin", "admin", "--bin", "xds-server"];
     let bin_dir = match profile {
@@ -77,8 +78,43 @@ pub fn build(profile: Profile) -> Result<Artifacts> {
             "debug"
         }
     };
-    let target = target_dir();
-    Ok(Artifacts { bin_dir: target.join(bin_dir), wasm: target.join(WASM_TARGET).join("wasm").join(WASM_FILE) })
+    Ok(Artifacts { bin_dir: target_dir().join(bin_dir), wasm })
+}
+
+/// Builds the module that Envoy loads; answers its path.
+pub fn build_module() -> Result<PathBuf> {
+    run_cargo(&["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"])?;
+    finish_module()
+}
+
+/// What the compiler has left as the module.
+pub fn compiled_module() -> PathBuf {
+    target_dir().join(WASM_TARGET).join("wasm").join(WASM_FILE)
+}
+
+/// Makes the module that Envoy loads out of the one that the compiler has left, unless that has been done.
+fn finish_module() -> Result<PathBuf> {
+    let (compiled, finished) = (compiled_module(), target_dir().join("envoy").join(WASM_FILE));
+    let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
+    let at = modified(&compiled).with_context(|| {
+        format!("{} is not built: run `cargo xtask wasm`, or the tests with `cargo xtask test`", compiled.display())
+    })?;
+    // This program too: another one may finish modules in another way.
+    let program: SystemTime = modified(&env::current_exe()?)?;
+    if modified(&finished).is_ok_and(|finished| finished > at && finished > program) {
+        return Ok(finished);
+    }
+    wasm::check_sources(&workspace_root().join("filter/src"))?;
+    let module = wasm::finish(&fs::read(&compiled)?, wasm::Steps::default())
+        .with_context(|| format!("finishing {}", compiled.display()))?;
+    let folder = finished.parent().unwrap_or(&finished);
+    fs::create_dir_all(folder)?;
+    // Several test programs may come here at the same time, and Envoys may be reading: the file is whole at all times.
+    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+    std::io::Write::write_all(&mut draft, &module)?;
+    fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o644))?;
+    draft.persist(&finished)?;
+    Ok(finished)
 }
 
 /// Makes sure that the standard library for the wasm target is there. Says on standard error what it does.

@@ -21,6 +21,7 @@ pub mod provision;
 pub mod secret;
 pub mod service;
 pub mod testing;
+pub mod wasm;
 
 pub use testing::Stack;
 

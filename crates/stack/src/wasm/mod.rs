@@ -1,0 +1,107 @@
+//! What is done to the module after the compiler: exports that Envoy would call for nothing go ([`callbacks`]), no callback
+//! runs for ever ([`fuel`]), and no VM takes more than a bounded amount of memory.
+//!
+//! Envoy's V8 runtime bounds neither time nor memory of a VM. What traps here makes Envoy throw the VM away and load the
+//! module again (`FAIL_RELOAD`), so that the worst that a defect can do is to fail the requests of one VM for a moment.
+
+mod callbacks;
+mod fuel;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use walrus::{ExportItem, Module, ModuleConfig};
+
+use callbacks::{NEEDED, UNNEEDED};
+
+/// A page of WebAssembly's memory (core specification 2.0, section 4.2.8).
+const PAGE_BYTES: u64 = 64 << 10;
+
+/// The most memory that one VM takes: an allocation beyond it fails, and the module then traps. The largest honest user is
+/// the mirror of a million keys and ten thousand sites: the names and versions of about 90,000 resources are some 20 MB, and
+/// a message of at most 1 MB is decoded beside them. A VM that decides about requests holds up to 1,024 decoded sites.
+pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
+
+/// Which steps are taken: all of them, but in a comparison of what each costs or brings.
+#[derive(Debug, Clone, Copy)]
+pub struct Steps {
+    /// Remove the callbacks that nothing uses.
+    pub strip: bool,
+    /// Bound the time of each callback.
+    pub fuel: bool,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self { strip: true, fuel: true }
+    }
+}
+
+/// The module as Envoy is to load it.
+///
+/// # Errors
+/// What is no WebAssembly module, and what exports a function that [`callbacks`] does not know.
+pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
+    let mut config = ModuleConfig::new();
+    let mut module = config.generate_producers_section(false).parse(module).context("it is no WebAssembly module")?;
+    check_exports(&module)?;
+    if steps.strip {
+        remove_callbacks(&mut module)?;
+    }
+    // What only those could reach goes too, so that it is neither loaded nor metered.
+    walrus::passes::gc::run(&mut module);
+    if steps.fuel {
+        let entries: Vec<_> = NEEDED.iter().map(|callback| (callback.name, callback.fuel)).collect();
+        fuel::meter(&mut module, &entries)?;
+    }
+    for memory in module.memories.iter_mut() {
+        ensure!(memory.initial * PAGE_BYTES < MAX_MEMORY_BYTES, "it begins with {} pages of memory", memory.initial);
+        memory.maximum = Some(MAX_MEMORY_BYTES / PAGE_BYTES);
+    }
+    Ok(module.emit_wasm())
+}
+
+/// Makes sure that no callback is removed which these sources implement.
+pub fn check_sources(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            check_sources(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let missed = callbacks::missed_by(&fs::read_to_string(&path)?);
+            ensure!(
+                missed.is_none(),
+                "{} implements {}, which the finished module does not export: move it to NEEDED in \
+                 crates/stack/src/wasm/callbacks.rs",
+                path.display(),
+                missed.unwrap_or_default()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn check_exports(module: &Module) -> Result<()> {
+    for export in module.exports.iter().filter(|export| matches!(export.item, ExportItem::Function(_))) {
+        let name = export.name.as_str();
+        let listed = NEEDED.iter().any(|callback| callback.name == name)
+            || UNNEEDED.iter().any(|(unneeded, _)| *unneeded == name)
+            || callbacks::is_plumbing(name);
+        ensure!(listed, "it exports `{name}`: say in crates/stack/src/wasm/callbacks.rs whether Envoy is to call it");
+    }
+    Ok(())
+}
+
+fn remove_callbacks(module: &mut Module) -> Result<()> {
+    for (name, _) in UNNEEDED {
+        if module.exports.get_func(name).is_ok() {
+            module.exports.remove(name)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "wasm_tests.rs"]
+mod tests;

@@ -13,6 +13,7 @@ pub mod digest_field;
 pub mod host;
 pub mod id;
 pub mod ip;
+pub mod jwt;
 pub mod key;
 pub mod limit;
 pub mod method;

@@ -15,6 +15,7 @@ pub mod id;
 pub mod ip;
 pub mod jwt;
 pub mod key;
+pub mod limit;
 pub mod method;
 pub mod mirror;
 pub mod mirror_wire;

@@ -329,3 +329,35 @@ async fn a_consumer_has_so_many_signing_keys_and_keys_with_settings() {
     })
     .await;
 }
+
+/// Whoever comes first wins, and nobody waits for the other in a circle.
+#[tokio::test]
+async fn a_plan_is_given_or_removed_but_not_both() {
+    with_database(async |database| {
+        let store = database.store().await;
+        let one = sample(&store, "one", 1).await;
+        for _ in 0..10 {
+            let mut tx = one.begin(&store).await;
+            let new = NewPlan { name: Uuid::now_v7().to_string(), settings: Default::default() };
+            let id = plan::create(&mut tx, one.site, new).await.unwrap().id;
+            tx.commit().await.unwrap();
+            let giving = async {
+                let mut tx = one.begin(&store).await;
+                let patch = ConsumerPatch { plan_id: Some(Some(id)), ..Default::default() };
+                consumer::update(&mut tx, one.site, one.consumer, patch, None).await?;
+                tx.commit().await
+            };
+            let removing = async {
+                let mut tx = one.begin(&store).await;
+                plan::delete(&mut tx, one.site, id, None).await?;
+                tx.commit().await
+            };
+            match futures::join!(giving, removing) {
+                (Ok(()), Err(StoreError::InUse { what: "plan", .. }))
+                | (Err(StoreError::Invalid { field: "plan_id", .. }), Ok(())) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    })
+    .await;
+}

@@ -60,7 +60,10 @@ fn an_issuer_has_one_kind_of_key() {
     assert!(faults(issuer(json!({"algorithms": ["HS256"]}))).is_empty());
     assert!(faults(issuer(json!({"algorithms": ["RS256", "EdDSA"], "jwks_uri": "https://i.example/jwks"}))).is_empty());
     assert_eq!(faults(issuer(json!({"algorithms": ["RS256"]}))), ["algorithms"]);
-    assert_eq!(faults(issuer(json!({"algorithms": ["RS256", "HS256"], "jwks_uri": "https://i.example/"}))), ["algorithms"]);
+    assert_eq!(
+        faults(issuer(json!({"algorithms": ["RS256", "HS256"], "jwks_uri": "https://i.example/"}))),
+        ["algorithms"]
+    );
     assert_eq!(faults(issuer(json!({"algorithms": ["HS512"], "jwks": {"keys": [{}]}}))), ["algorithms"]);
     assert_eq!(faults(issuer(json!({"algorithms": ["ES256"], "jwks_uri": "https://u@i.example/"}))), ["jwks_uri"]);
     assert_eq!(faults(issuer(json!({"algorithms": ["ES256"], "jwks": {"keys": []}}))), ["jwks"]);

@@ -15,8 +15,8 @@ use crate::key::pack_bucket;
 pub use consumer::{Consumer, ConsumerBucket, KeyDetail, SigningKey};
 pub use limit::{Dimension, DimensionKind, LimitRule, Measure};
 pub use site::{
-    ApiPolicy, ClaimHeader, IpRules, Issuer, KeySource, KeySourceKind, Plan, PolicyRoute, Requirement, RequirementMode,
-    RequiredClaim, SignatureRules, SitePolicy, UtcOffset, method_bit,
+    ApiPolicy, ClaimHeader, IpRules, Issuer, KeySource, KeySourceKind, Plan, PolicyRoute, RequiredClaim, Requirement,
+    RequirementMode, SignatureRules, SitePolicy, UtcOffset, method_bit,
 };
 
 /// The type URLs of the filter's resources.

@@ -99,7 +99,10 @@ fn ip(settings: &IpSettings) -> Option<IpRules> {
     let cidrs = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<Cidr>, _>>();
     let rules = match (cidrs(&settings.allow), cidrs(&settings.deny)) {
         (Ok(allow), Ok(deny)) => IpRules { allow: IpSet::encode(allow), deny: IpSet::encode(deny) },
-        _ => IpRules { allow: Vec::new(), deny: IpSet::encode(["0.0.0.0/0", "::/0"].map(str::parse).into_iter().flatten()) },
+        _ => IpRules {
+            allow: Vec::new(),
+            deny: IpSet::encode(["0.0.0.0/0", "::/0"].map(str::parse).into_iter().flatten()),
+        },
     };
     (!settings.is_empty()).then_some(rules)
 }
@@ -110,7 +113,8 @@ fn api_policy(id: &[u8; 16], limits: &[Limit], quotas: &[Quota]) -> ApiPolicy {
 
 fn plan(plan: &crate::desired::DesiredPlan) -> Plan {
     let mut limits = rules(plan.id.as_bytes(), &plan.settings.limits, &plan.settings.quotas);
-    let all = plan.settings.limits.iter().map(|limit| &limit.by).chain(plan.settings.quotas.iter().map(|quota| &quota.by));
+    let all =
+        plan.settings.limits.iter().map(|limit| &limit.by).chain(plan.settings.quotas.iter().map(|quota| &quota.by));
     for (rule, by) in limits.iter_mut().zip(all) {
         // Who holds a plan holds all of it, and shares it only where the plan says so.
         if !by.iter().any(|by| matches!(by, By::Plan | By::Consumer | By::Key)) {

@@ -120,6 +120,11 @@ pub struct IpRules {
 }
 
 impl IpRules {
+    /// Reads pushed rules. `None` if one of the lists is none: see [`IpSet::decode`].
+    pub fn decode(rules: &crate::wire::IpRules) -> Option<Self> {
+        Some(Self { allow: IpSet::decode(&rules.allow)?, deny: IpSet::decode(&rules.deny)? })
+    }
+
     /// Whether the address may call: `deny` wins over `allow`, and an empty `allow` allows all.
     pub fn permit(&self, address: IpAddr) -> bool {
         !self.deny.contains(address) && (self.allow.is_empty() || self.allow.contains(address))

@@ -76,6 +76,15 @@ fn deny_wins_and_an_empty_allow_list_allows_all() {
 }
 
 #[test]
+fn a_list_that_cannot_be_read_makes_no_rules() {
+    let allow = IpSet::encode(["10.0.0.0/8".parse().expect("a CIDR")]);
+    let pushed = |deny: &[u8]| crate::wire::IpRules { allow: allow.clone(), deny: deny.to_vec() };
+    let rules = IpRules { allow: set(&["10.0.0.0/8"]), deny: IpSet::default() };
+    assert_eq!(IpRules::decode(&pushed(&[])), Some(rules));
+    assert_eq!(IpRules::decode(&pushed(&[33])), None);
+}
+
+#[test]
 fn nested_and_adjacent_ranges_become_one() {
     assert_eq!(set(&["10.0.0.0/9", "10.128.0.0/9", "10.3.0.0/16"]), set(&["10.0.0.0/8"]));
     assert_eq!(set(&["::/1", "8000::/1"]), set(&["::/0"]));

@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use reqwest::StatusCode;
 use stack::Stack;
 use stack::build::Artifacts;
 
 use super::seed::{self, Scale, SeededKey, hostname};
+use super::tokens::Tokens;
 use super::traffic::PATH;
 
 /// What the larger one is compared with.
@@ -23,12 +25,19 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
-    pub(super) async fn start(name: &str, artifacts: &Artifacts, scale: Scale, upstream: SocketAddr) -> Result<Self> {
+    /// With `tokens`, whose subjects are consumers of its sites; `upstream` serves all sites.
+    pub(super) async fn start(
+        name: &str,
+        artifacts: &Artifacts,
+        scale: Scale,
+        upstream: SocketAddr,
+        tokens: &Tokens,
+    ) -> Result<Self> {
         let begun = Instant::now();
         let builder = Stack::builder(name).artifacts(artifacts).own_postgres().envoys(0).without_xds();
         let mut stack = builder.start().await?;
         let mut database = stack.superuser().await?;
-        let keys = seed::seed(&mut database, scale, upstream).await?;
+        let keys = seed::seed(&mut database, scale, upstream, tokens).await?;
         let seeded = begun.elapsed();
         stack.xds.start().await?;
         let (sites, keys_count) = (scale.sites, scale.keys);
@@ -71,6 +80,15 @@ impl Deployment {
             }
         }
         Ok(())
+    }
+
+    /// How an Envoy answers to a token.
+    pub(super) async fn status_of_token(&self, gateway: SocketAddr, tokens: &Tokens) -> Result<StatusCode> {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let host = hostname(seed::site_of_subject(0, self.scale));
+        let token = tokens.tokens.first().map(String::as_str).unwrap_or_default();
+        let request = client.get(format!("http://{gateway}{PATH}")).header("host", host).bearer_auth(token);
+        Ok(request.send().await?.status())
     }
 
     pub(super) async fn finish(self) -> Result<()> {

@@ -94,7 +94,8 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
     let callouts = start_part(&Part::Callouts { listen: place.callouts }, &folder).await?;
     let wrk = Wrk::new(&folder)?;
     let bench = Bench { wrk: &wrk, upstream: upstream.pid().as_raw() };
-    let small = Deployment::start("bench-small", &artifacts, deployment::SMALL, place.upstream).await?;
+    let tokens = tokens::make(variants::TOKENS)?;
+    let small = Deployment::start("bench-small", &artifacts, deployment::SMALL, place.upstream, &tokens).await?;
     let sent = sent_to_an_envoy(&place, &small, &artifacts).await?;
     if measure.what.levers {
         let report = levers::measure(&bench, &place, &sent, &small, pace(&measure.what, 1)).await?;
@@ -103,12 +104,13 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
         return write_json("data-plane-levers", &report);
     }
     let scale = Scale { sites: measure.what.sites, keys: measure.what.keys };
-    let big = Deployment::start("bench-big", &artifacts, scale, place.upstream).await?;
+    let big = Deployment::start("bench-big", &artifacts, scale, place.upstream, &tokens).await?;
     let inputs = variants::Inputs {
         place: &place,
         sent: &sent,
         big: &big,
         small: &small,
+        tokens: &tokens,
         module: &artifacts.wasm,
         empty_module: &measure.empty_module,
         callouts: callouts.pid().as_raw(),

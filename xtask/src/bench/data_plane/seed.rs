@@ -1,16 +1,20 @@
 //! Filling the database: sites, routes and keys by the million, by SQL alone.
 //!
 //! What a bench site looks like is said here and nowhere else. Every tenant has one site, every site one API with ten routes
-//! on one upstream, and ten consumers with a tenth of the keys each.
+//! on one upstream, and ten consumers with a tenth of the keys each, under a plan with a rate limit and a quota that no run
+//! reaches. Keys are accepted, and tokens of one issuer.
 
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use policy::key::{ApiKey, Environment};
+use policy::key::{ApiKey, Digest, Environment};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use stack::control::BASE_DOMAIN;
+
+use super::tokens::{self, ISSUER, Tokens};
 
 /// How much there is.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +38,11 @@ const ROUTES: [&str; 10] = [
     "/files/{*path}",
 ];
 
+/// So that every request is counted twice, and none refused.
+const PLAN: &str = r#"{"limits": [{"name": "burst", "requests": 100000000, "per": "second"}],
+    "quotas": [{"name": "monthly", "requests": 1000000000000, "per": "month"}]}"#;
+const SETTINGS: &str = r#"{"auth": {"any_of": ["key", "jwt"]}}"#;
+
 /// Keys of one message of COPY: some hundred kilobytes.
 const KEYS_PER_MESSAGE: usize = 5_000;
 
@@ -48,11 +57,25 @@ pub(super) fn hostname(site: usize) -> String {
     format!("s{site}.{BASE_DOMAIN}")
 }
 
+/// The site of a token's subject: subjects were dealt out to the first sites in turn.
+pub(super) fn site_of_subject(number: usize, scale: Scale) -> usize {
+    number % SITES_WITH_SUBJECTS.min(scale.sites)
+}
+
+const SITES_WITH_SUBJECTS: usize = 200;
+
 /// Fills the database as its superuser; `upstream` serves every site.
-pub(super) async fn seed(database: &mut PgConnection, scale: Scale, upstream: SocketAddr) -> Result<Vec<SeededKey>> {
+pub(super) async fn seed(
+    database: &mut PgConnection,
+    scale: Scale,
+    upstream: SocketAddr,
+    tokens: &Tokens,
+) -> Result<Vec<SeededKey>> {
     let mut transaction = database.begin().await?;
     transaction.execute(AssertSqlSafe(sites(scale, upstream))).await?;
+    transaction.execute(AssertSqlSafe(issuers(tokens))).await?;
     let keys = copy_keys(&mut transaction, scale).await?;
+    copy_subjects(&mut transaction, scale, tokens.tokens.len()).await?;
     transaction.commit().await?;
     database.execute("ANALYZE").await?;
     Ok(keys)
@@ -69,7 +92,8 @@ fn sites(scale: Scale, upstream: SocketAddr) -> String {
              SELECT n, pg_temp.id({TENANT}, n) AS tenant, pg_temp.id({SITE}, n) AS site, 's' || n AS slug
              FROM generate_series(0, {sites} - 1) n;
          INSERT INTO tenants (id, name, slug) SELECT tenant, slug, slug FROM s;
-         INSERT INTO sites (tenant_id, id, name, slug, environment) SELECT tenant, site, slug, slug, 'live' FROM s;
+         INSERT INTO sites (tenant_id, id, name, slug, environment, settings)
+             SELECT tenant, site, slug, slug, 'live', '{SETTINGS}' FROM s;
          INSERT INTO hostnames (tenant_id, site_id, id, name, is_site_name)
              SELECT tenant, site, pg_temp.id({HOSTNAME}, n), slug || '.{BASE_DOMAIN}', true FROM s;
          INSERT INTO upstreams (tenant_id, site_id, id, name, protocol, connect_timeout_ms, request_timeout_ms)
@@ -83,8 +107,10 @@ fn sites(scale: Scale, upstream: SocketAddr) -> String {
          INSERT INTO routes (tenant_id, site_id, version_id, id, methods, path)
              SELECT tenant, site, pg_temp.id({VERSION}, n), pg_temp.id({ROUTE}, n * 100 + place), 255, path
              FROM s, unnest(ARRAY[{routes}]) WITH ORDINALITY AS r (path, place);
-         INSERT INTO consumers (tenant_id, site_id, id, name)
-             SELECT tenant, site, pg_temp.id({CONSUMER}, n * {CONSUMERS} + c), 'consumer-' || c
+         INSERT INTO plans (tenant_id, site_id, id, number, name, settings)
+             SELECT tenant, site, pg_temp.id({PLAN_ID}, n), 1, 'standard', '{PLAN}' FROM s;
+         INSERT INTO consumers (tenant_id, site_id, id, name, plan_id, plan_number)
+             SELECT tenant, site, pg_temp.id({CONSUMER}, n * {CONSUMERS} + c), 'consumer-' || c, pg_temp.id({PLAN_ID}, n), 1
              FROM s, generate_series(0, {CONSUMERS} - 1) c;"
     )
 }
@@ -98,6 +124,18 @@ const VERSION: usize = 6;
 const ROUTE: usize = 7;
 const CONSUMER: usize = 8;
 const KEY: usize = 9;
+const PLAN_ID: usize = 10;
+const ISSUER_ID: usize = 11;
+const SUBJECT: usize = 12;
+
+/// Every site has the same issuer.
+fn issuers(tokens: &Tokens) -> String {
+    let settings = json!({ "issuer": ISSUER, "jwks": tokens.jwks, "algorithms": ["ES256"], "audiences": ["bench"] });
+    format!(
+        "INSERT INTO issuers (tenant_id, site_id, id, settings)
+             SELECT tenant, site, pg_temp.id({ISSUER_ID}, n), '{settings}' FROM s;"
+    )
+}
 
 /// As `pg_temp.id` above.
 fn id(kind: usize, number: usize) -> String {
@@ -107,17 +145,17 @@ fn id(kind: usize, number: usize) -> String {
 async fn copy_keys(database: &mut PgConnection, scale: Scale) -> Result<Vec<SeededKey>> {
     let mut random = StdRng::seed_from_u64(0x7465_6e61_6e74);
     let mut keys = Vec::with_capacity(scale.keys);
-    let columns = "tenant_id, site_id, consumer_id, id, digest, hint";
+    let columns = "tenant_id, site_id, consumer_id, id, plan, digest, hint";
     let mut copy = database.copy_in_raw(&format!("COPY api_keys ({columns}) FROM STDIN")).await?;
     let mut message = String::new();
     for number in 0..scale.keys {
         let key = random_key(&mut random);
         let site = number % scale.sites;
         let consumer = site * CONSUMERS + number / scale.sites % CONSUMERS;
-        let digest: String = key.digest().0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hexadecimal(&key.digest());
         let ids = [id(TENANT, site), id(SITE, site), id(CONSUMER, consumer), id(KEY, number)].join("\t");
         // COPY's text format wants a backslash doubled.
-        message.push_str(&format!("{ids}\t\\\\x{digest}\t{}\n", key.hint()));
+        message.push_str(&format!("{ids}\t1\t\\\\x{digest}\t{}\n", key.hint()));
         keys.push(SeededKey { site, key: key.reveal().to_owned() });
         if keys.len() % KEYS_PER_MESSAGE == 0 {
             copy.send(message.as_bytes()).await?;
@@ -127,6 +165,26 @@ async fn copy_keys(database: &mut PgConnection, scale: Scale) -> Result<Vec<Seed
     copy.send(message.as_bytes()).await?;
     copy.finish().await?;
     Ok(keys)
+}
+
+/// The subjects of tokens, each of which is the first consumer of its site.
+async fn copy_subjects(database: &mut PgConnection, scale: Scale, count: usize) -> Result<()> {
+    let columns = "tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, issuer, value, digest";
+    let mut copy = database.copy_in_raw(&format!("COPY consumer_subjects ({columns}) FROM STDIN")).await?;
+    for number in 0..count {
+        let site = site_of_subject(number, scale);
+        let ids = [id(TENANT, site), id(SITE, site), id(CONSUMER, site * CONSUMERS), id(SUBJECT, number)];
+        let value = tokens::subject(number);
+        let digest = hexadecimal(&Digest::of_subject(ids[1].parse()?, ISSUER, &value));
+        let line = format!("{}\t1\tf\t{ISSUER}\t{value}\t\\\\x{digest}\n", ids.join("\t"));
+        copy.send(line.as_bytes()).await?;
+    }
+    copy.finish().await?;
+    Ok(())
+}
+
+fn hexadecimal(digest: &Digest) -> String {
+    digest.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn random_key(random: &mut StdRng) -> ApiKey {

@@ -19,6 +19,11 @@ pub(super) struct Tokens {
     pub(super) jwks: Value,
 }
 
+/// What the token with this number has as `sub`.
+pub(super) fn subject(number: usize) -> String {
+    format!("subject-{number}")
+}
+
 pub(super) fn make(count: usize) -> Result<Tokens> {
     let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
     let failed = |_| anyhow!("the system has no randomness");
@@ -34,7 +39,7 @@ pub(super) fn make(count: usize) -> Result<Tokens> {
     let header = URL_SAFE_NO_PAD.encode(json!({ "alg": "ES256", "typ": "JWT", "kid": "bench" }).to_string());
     let token = |number: usize| -> Result<String> {
         let claims = json!({
-            "iss": ISSUER, "sub": format!("subject-{number}"), "aud": "bench", "iat": 1_700_000_000, "exp": EXPIRES_AT_S,
+            "iss": ISSUER, "sub": subject(number), "aud": "bench", "iat": 1_700_000_000, "exp": EXPIRES_AT_S,
         });
         let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
         let signature = pair.sign(&random, signed.as_bytes()).map_err(failed)?;

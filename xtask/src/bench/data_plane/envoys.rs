@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use stack::envoy::{Envoy, EnvoySettings};
 use stack::ports;
-use stack::process::Launch;
+use stack::process::{self, Launch};
 use stack::service::{Ready, Service};
 
 /// What xds-server sent to an Envoy, as the other variants' configurations are made from it.
@@ -28,8 +28,8 @@ impl Sent {
         let dump = envoy.config_dump().await?;
         let sections = dump["configs"].as_array().context("the dump has no sections")?;
         let first = |field: &str| sections.iter().filter_map(|section| section[field].as_array()).flatten().next();
-        let listener = first("dynamic_listeners").map(|item| item["active_state"]["listener"].clone());
-        let cluster = first("dynamic_active_clusters").map(|item| item["cluster"].clone());
+        let listener = first("dynamic_listeners").map(|item| without_type(&item["active_state"]["listener"]));
+        let cluster = first("dynamic_active_clusters").map(|item| without_type(&item["cluster"]));
         let listener = listener.context("Envoy has no listener")?;
         let filter = manager(&listener)["http_filters"][0]["config_discovery"]["default_config"].clone();
         anyhow::ensure!(filter.is_object(), "the first filter is not Tenantry's");
@@ -91,6 +91,15 @@ impl Sent {
         filter["typed_config"]["config"]["vm_config"]["vm_id"] = json!(name);
         filter
     }
+}
+
+/// In the dump it stands in an `Any`.
+fn without_type(resource: &Value) -> Value {
+    let mut resource = resource.clone();
+    if let Some(fields) = resource.as_object_mut() {
+        fields.remove("@type");
+    }
+    resource
 }
 
 fn manager(listener: &Value) -> &Value {
@@ -177,10 +186,10 @@ impl Place {
             "--log-level",
             "warning",
         ]);
-        let launch = quiet(launch, &self.folder.join(format!("{name}.log")));
+        let log = self.folder.join(format!("{name}.log"));
         let ready = Ready::Http(format!("http://{admin}/ready"));
-        let mut service = Service::new(format!("Envoy {name}"), launch, ready);
-        service.start().await.with_context(|| format!("see {name}.log in {}", self.folder.display()))?;
+        let mut service = Service::new(format!("Envoy {name}"), quiet(launch, &log), ready);
+        service.start().await.with_context(|| process::tail(&log))?;
         Ok(Measured { service, routed, direct })
     }
 
@@ -211,8 +220,9 @@ impl Place {
             config["static_resources"]["listeners"] = json!([sent.listener(direct, &filters, &direct_route())]);
             fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
         }
-        envoy.service.launch = quiet(envoy.service.launch, &self.folder.join(format!("{name}.log")));
-        envoy.service.start().await.with_context(|| format!("see {name}.log in {}", self.folder.display()))?;
+        let log = self.folder.join(format!("{name}.log"));
+        envoy.service.launch = quiet(envoy.service.launch, &log);
+        envoy.service.start().await.with_context(|| process::tail(&log))?;
         Ok((envoy, direct))
     }
 }

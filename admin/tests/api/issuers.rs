@@ -116,6 +116,10 @@ async fn what_is_wrong_is_named() {
             (with(&by_uri, json!({"jwks_uri": "http://i.example/jwks"})), vec!["jwks_uri"]),
             (with(&by_uri, json!({"jwks_uri": "ftp://i.example/jwks"})), vec!["jwks_uri", "jwks_uri"]),
             (with(&by_uri, json!({"jwks_uri": "https://u:p@i.example/"})), vec!["jwks_uri"]),
+            (with(&by_uri, json!({"jwks_uri": "https://i.example:65536/"})), vec!["jwks_uri"]),
+            (with(&by_uri, json!({"jwks_uri": "https://i.example/#keys"})), vec!["jwks_uri"]),
+            (with(&by_uri, json!({"algorithms": ["RS256", "RS256"]})), vec!["algorithms"]),
+            (with(&by_uri, json!({"upstream_headers": {"X-A": "a", "x-a": "b"}})), vec!["upstream_headers.x-a"]),
             (with(&by_uri, json!({"jwks_uri": null, "algorithms": ["RS256"]})), vec!["algorithms"]),
             (with(&by_uri, json!({"jwks": jwks(), "algorithms": ["ES256"]})), vec!["jwks"]),
             (with(&by_uri, json!({"shared_secret": SECRET})), vec!["shared_secret"]),
@@ -134,6 +138,9 @@ async fn what_is_wrong_is_named() {
             (with(&inline, json!({"jwks": {"keys": []}})), vec!["jwks"]),
             (with(&inline, json!({"jwks": {"keys": [5]}})), vec!["jwks.keys[0]", "jwks"]),
             (with(&inline, json!({"algorithms": ["ES384"]})), vec!["jwks"]),
+            (with(&inline, key(json!({"x": "AAAA"}))), vec!["jwks"]),
+            (with(&inline, key(json!({"use": "enc"}))), vec!["jwks"]),
+            (with(&inline, json!({"jwks": {"keys": vec![jwks()["keys"][0].clone(); 65]}})), vec!["jwks.keys"]),
             (with(&inline, key(json!({"d": "secret-number"}))), vec!["jwks.keys[0].d"]),
             (with(&inline, key(json!({"kty": "oct", "k": "secret-number"}))), vec!["jwks.keys[0].k"]),
             (
@@ -261,30 +268,6 @@ async fn http_is_for_development() {
         let list = format!("{}/issuers", world.site);
         api.post(&list, body.clone()).await.problem(422, "invalid").fields(&["jwks_uri"]);
         relaxed.post(&list, body).await.expect(201);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_subject_is_one_consumers() {
-    with_api(async |api| {
-        let world = World::make(api, "acme").await;
-        let neighbour = World::site(api, &world.tenant, "acme-two").await;
-        let settings = json!({"settings": {"subjects": [{"issuer": "https://login.example/", "value": "app-1"}]}});
-        api.patch(&world.consumer, settings.clone()).await.expect(200);
-        api.patch(&world.consumer, settings.clone()).await.expect(200);
-        let consumers = format!("{}/consumers", world.site);
-        let new = with(&settings, json!({"name": "second"}));
-        let reply = api.post(&consumers, new.clone()).await.problem(409, "taken");
-        assert!(reply.text().contains("app-1"), "{}", reply.text());
-        let second = api.make(&consumers, json!({"name": "second"})).await;
-        api.patch(&second, settings.clone()).await.problem(409, "taken");
-        api.patch(&neighbour.consumer, settings.clone()).await.expect(200);
-        // Once it is given up, it is free.
-        api.patch(&world.consumer, json!({"settings": {}})).await.expect(200);
-        api.patch(&second, settings.clone()).await.expect(200);
-        api.delete(&second).await.expect(204);
-        api.patch(&world.consumer, settings).await.expect(200);
     })
     .await;
 }

@@ -17,4 +17,5 @@ mod refusals;
 mod service;
 mod settings;
 mod signing_keys;
+mod subjects;
 mod unauthorized;

@@ -157,6 +157,12 @@ async fn what_is_wrong_is_named_by_its_place() {
                 vec!["settings.ip.deny[0]", "settings.ip.deny[2]"],
             ),
             (&world.site, json!({"ip": {"block": []}}), vec!["settings.ip.block"]),
+            (
+                &world.site,
+                json!({"key_sources": [{"in": "bearer", "name": "x"}]}),
+                vec!["settings.key_sources[0].name"],
+            ),
+            (&world.site, json!({"ip": [[], []]}), vec!["settings.ip"]),
             (&world.site, json!({"signatures": {"max_age_seconds": 0}}), vec!["settings.signatures.max_age_seconds"]),
             (&world.site, json!({"rate_limit_headers": "none"}), vec!["settings.rate_limit_headers"]),
             (&world.api, json!({"scopes": ["a b"]}), vec!["settings.scopes[0]"]),
@@ -170,6 +176,7 @@ async fn what_is_wrong_is_named_by_its_place() {
                 vec!["settings.quotas[0].name", "settings.quotas[0].requests"],
             ),
             (&world.plan, json!({"scopes": []}), vec!["settings.scopes"]),
+            (&world.plan, limit(json!({"by": ["key", "key"]})), vec!["settings.limits[0].by"]),
             (
                 &world.consumer,
                 json!({"subjects": [{"issuer": "", "value": ""}]}),
@@ -188,6 +195,9 @@ async fn what_is_wrong_is_named_by_its_place() {
             api.patch(place, body).await.problem(422, "invalid").fields(&fields);
             assert_eq!(api.get(place).await.json(), before, "nothing was changed");
         }
+        let twice = r#"{"settings": {"challenges": true, "challenges": false}}"#;
+        let twice = api.call(axum::http::Method::PATCH, &world.site).body("application/json", twice);
+        twice.send().await.problem(422, "invalid").fields(&["settings.challenges"]);
         // New objects are looked at alike.
         let new = json!({"name": "x", "slug": "x", "settings": {"auth": {"all_of": ["key", "key"]}}});
         let sites = format!("{}/sites", world.tenant);

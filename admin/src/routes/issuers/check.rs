@@ -51,9 +51,7 @@ impl Subject<'_> {
     }
 
     fn uri(&self, uri: &str, check: &mut Check) {
-        let parsed = uri.parse::<Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
-        // A port that is no number up to 65535 is there, and cannot be read.
-        let parsed = parsed.filter(|uri| uri.port().is_none() == uri.port_u16().is_none());
+        let parsed = uri.parse::<Uri>().ok().filter(has_sound_authority);
         match parsed.as_ref().and_then(Uri::scheme_str) {
             Some(_) if uri.contains('#') => check.refuse("jwks_uri", "must not have a fragment"),
             Some("https") => {}
@@ -80,6 +78,14 @@ impl Subject<'_> {
             }
         }
     }
+}
+
+/// A host, and no port or one up to 65535. User information is refused with the settings.
+fn has_sound_authority(uri: &Uri) -> bool {
+    let (Some(authority), Some(host)) = (uri.authority(), uri.host()) else { return false };
+    let place = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let port = place.strip_prefix(host).and_then(|rest| rest.strip_prefix(':'));
+    !host.is_empty() && (place == host || port.is_some_and(|port| port.parse::<u16>().is_ok()))
 }
 
 /// Keys that are private, that cannot be stored, or of which none fits.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-pub(super) fn seed() -> Seed {
+pub(crate) fn seed() -> Seed {
     Seed::new(*b"sixteen bytes ..")
 }
 
@@ -32,9 +32,9 @@ pub(super) fn check(limit: &Limit) -> Check<'_> {
 
 /// As Envoy's shared data: each write gives a value a new version.
 #[derive(Default)]
-pub(super) struct Map {
-    pub(super) values: BTreeMap<String, (Vec<u8>, u32)>,
-    pub(super) calls: usize,
+pub(crate) struct Map {
+    pub(crate) values: BTreeMap<String, (Vec<u8>, u32)>,
+    pub(crate) calls: usize,
     versions: u32,
 }
 

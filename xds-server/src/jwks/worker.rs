@@ -1,10 +1,11 @@
 //! The task that reads what is due, and hands it on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::archive::Archive;
 use super::fetch::{FetchError, Fetched, Fetcher};
@@ -25,6 +26,8 @@ pub struct Worker {
     /// The scheduler's time is counted from here.
     epoch: Instant,
     under_way: JoinSet<Ended>,
+    /// The URLs of the tasks that are under way.
+    urls: HashMap<Id, Arc<str>>,
 }
 
 /// The end of a reading.
@@ -37,8 +40,16 @@ struct Ended {
 impl Worker {
     /// A worker that puts what it reads into the keyring and the hub, and lays it down in the archive.
     pub fn new(keyring: Arc<Keyring>, hub: Arc<Hub>, fetcher: Fetcher, archive: Arc<Archive>) -> Self {
-        let (scheduler, epoch, under_way) = (Scheduler::default(), Instant::now(), JoinSet::new());
-        Self { keyring, hub, fetcher, archive, scheduler, epoch, under_way }
+        Self {
+            keyring,
+            hub,
+            fetcher,
+            archive,
+            scheduler: Scheduler::default(),
+            epoch: Instant::now(),
+            under_way: JoinSet::new(),
+            urls: HashMap::new(),
+        }
     }
 
     /// Works until told to stop. What is under way then is given up.
@@ -55,12 +66,17 @@ impl Worker {
                 () = &mut stop => return,
                 () = keyring.demanded() => {}
                 () = until(wake) => {}
-                Some(ended) = self.under_way.join_next() => {
-                    // A reading does not panic; if it did, its URL would stay under way, and others go on.
-                    if let Ok(ended) = ended {
+                Some(ended) = self.under_way.join_next_with_id() => match ended {
+                    Ok((task, ended)) => {
+                        self.urls.remove(&task);
                         self.ended(ended);
                     }
-                }
+                    // It has panicked, and the log says where. A reading does not; if it does, it is one that failed.
+                    Err(panicked) => if let Some(url) = self.urls.remove(&panicked.id()) {
+                        let now_ms = self.now_ms();
+                        self.scheduler.failed(&url, now_ms, rand::random());
+                    },
+                },
             }
         }
     }
@@ -79,11 +95,13 @@ impl Worker {
         let now_ms = self.now_ms();
         while let Some(url) = self.scheduler.start(now_ms) {
             let fetcher = self.fetcher.clone();
-            self.under_way.spawn(async move {
+            let kept = Arc::clone(&url);
+            let task = self.under_way.spawn(async move {
                 let start = Instant::now();
                 let outcome = fetcher.fetch(&url).await;
                 Ended { url, took: start.elapsed(), outcome }
             });
+            self.urls.insert(task.id(), kept);
         }
     }
 

@@ -24,4 +24,5 @@ pub mod router;
 pub mod settings;
 pub mod signature;
 pub mod site;
+pub mod usage;
 pub mod wire;

@@ -1,0 +1,69 @@
+//! Usage: who asked for how much. Each worker VM of the filter has one [`Aggregator`], which adds up what it is told and
+//! reports the sums to the control plane, so that every request is counted exactly once.
+//!
+//! *How exactly once comes about.* A VM draws 16 random bytes when it starts, its *reporter*, and numbers its reports from 1.
+//! It has one report under way at a time, sends the same bytes until they are acknowledged, and collects what comes
+//! meanwhile for the next. The receiver keeps the last number of every reporter beside the sums, in the transaction that
+//! adds to them: a number that is not above the last one has been added already, and is only acknowledged. So it does
+//! not matter which answers are lost, how often a report arrives, and which of several receivers takes it.
+//!
+//! *What can be lost*: what a VM holds when its process is killed, at most [`REPORT_INTERVAL_MS`] and the requests since; and
+//! what the bound on memory cannot hold, which is counted ([`UsageReport::lost_requests`]).
+
+mod aggregator;
+mod detail;
+pub mod histogram;
+mod wire;
+
+use crate::id::{ConsumerId, KeyId, RouteId, SiteId, TenantId};
+
+pub use aggregator::{Aggregator, MAX_ENTRIES, MAX_REPORT_ENTRIES, Pending, REPORT_INTERVAL_MS, Report};
+pub use wire::{METHOD, SERVICE, UsageAck, UsageEntry, UsageReport};
+
+/// The largest report in bytes: what a receiver has to take. [`MAX_REPORT_ENTRIES`] entries of the greatest length fit.
+pub const MAX_REPORT_BYTES: usize = 256 * 1024;
+
+/// The milliseconds of the hour, in which sums are kept.
+pub const HOUR_MS: u64 = 3_600_000;
+
+/// Whose request it was, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Who {
+    /// The tenant that owns the site.
+    pub tenant: TenantId,
+    /// The site that was called.
+    pub site: SiteId,
+    /// The consumer that was authenticated.
+    pub consumer: Option<ConsumerId>,
+    /// The credential that it used.
+    pub key: Option<KeyId>,
+    /// The route that was found.
+    pub route: Option<RouteId>,
+}
+
+/// A request that is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// When it ended, in milliseconds since the Unix epoch: it counts in that hour.
+    pub ended_at_ms: u64,
+    /// The status that the client got; 0 if it got none.
+    pub status: u16,
+    /// From the request's headers to the end of the response, in microseconds.
+    pub duration_us: u64,
+    /// Bytes that the client sent.
+    pub request_bytes: u64,
+    /// Bytes that the client got.
+    pub response_bytes: u64,
+}
+
+/// The class of a status: its first digit from 1 to 5, or 0 for none and for what HTTP does not define.
+pub fn status_class(status: u16) -> u8 {
+    match status {
+        100..=199 => 1,
+        200..=299 => 2,
+        300..=399 => 3,
+        400..=499 => 4,
+        500..=599 => 5,
+        _ => 0,
+    }
+}

@@ -1,0 +1,116 @@
+//! What one worker VM keeps between requests, and how the core's [`State`] is made of it.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use policy::concurrency::{Concurrency, Entered};
+use policy::consumer::Consumer;
+use policy::decision::{HostEntry, Mode, State};
+use policy::id::{ConsumerId, SiteId, TenantId};
+use policy::ip::parse_client;
+use policy::jwt::{TokenCache, Verified};
+use policy::key::{Digest, KeyRecord};
+use policy::limit::{Check, Limiter, Seed, Verdict};
+use policy::nonce;
+use policy::site::Site;
+use policy::usage::Aggregator;
+use proxy_wasm::hostcalls;
+
+use crate::config::{ClientAddress, Config};
+use crate::metrics::Metrics;
+use crate::pushed::Pushed;
+use crate::shared::{self, SharedCells};
+use crate::verifier::Native;
+
+/// A worker VM.
+pub(crate) struct Vm {
+    pub(crate) config: Config,
+    pub(crate) pushed: Pushed,
+    pub(crate) usage: Aggregator,
+    pub(crate) metrics: Metrics,
+    seed: Seed,
+    limiter: Limiter,
+    concurrency: Concurrency,
+    tokens: TokenCache,
+}
+
+impl Vm {
+    /// A VM that has seen nothing yet; `None` if the host has no randomness.
+    pub(crate) fn new(config: Config) -> Option<Self> {
+        let seed = Seed::new(shared::seed()?);
+        let reporter = shared::random()?;
+        Some(Self {
+            pushed: Pushed::new(),
+            usage: Aggregator::new(reporter, crate::mirror::node_property("id")),
+            metrics: Metrics::define(),
+            limiter: Limiter::new(seed),
+            concurrency: Concurrency::new(reporter, config.shed_above),
+            tokens: TokenCache::new(),
+            seed,
+            config,
+        })
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.config.mode()
+    }
+
+    /// What is due from time to time: leases that are not used go back.
+    pub(crate) fn tick(&mut self, now_ms: u64) {
+        self.limiter.flush(now_ms, &mut SharedCells);
+        self.concurrency.flush(now_ms, &mut SharedCells);
+        self.metrics.flush(&self.pushed, &self.usage);
+    }
+}
+
+impl State for Vm {
+    fn host(&mut self, authority: &[u8]) -> Option<HostEntry> {
+        self.pushed.host(authority)
+    }
+
+    fn key(&mut self, digest: &Digest) -> Option<KeyRecord> {
+        self.pushed.key(digest)
+    }
+
+    fn site(&mut self, id: SiteId) -> Option<Rc<Site>> {
+        self.pushed.site(id)
+    }
+
+    fn consumer(&mut self, id: ConsumerId) -> Option<Rc<Consumer>> {
+        self.pushed.consumer(id)
+    }
+
+    fn client_address(&mut self, edge: Option<&[u8]>) -> Option<IpAddr> {
+        match self.config.client_address {
+            ClientAddress::Edge => parse_client(edge?),
+            ClientAddress::Connection => {
+                let address = hostcalls::get_property(vec!["source", "address"]).ok()??;
+                parse_client(&address)
+            }
+        }
+    }
+
+    fn token(&mut self, site: &Site, token: &[u8], now_ms: u64) -> Option<Rc<Verified>> {
+        self.tokens.verify(site.id, site.version, &site.issuers, token, now_ms, &mut Native)
+    }
+
+    fn fresh(&mut self, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64) -> bool {
+        nonce::accept(&self.seed, site, keyid, nonce, until_ms, now_ms, &mut SharedCells)
+    }
+
+    fn seed(&self) -> &Seed {
+        &self.seed
+    }
+
+    fn admit<'c>(&mut self, checks: &[Check<'c>], now_ms: u64) -> Verdict<'c> {
+        self.limiter.admit(checks, now_ms, &mut SharedCells)
+    }
+
+    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entered {
+        self.concurrency.enter(tenant, max, weight, now_ms, &mut SharedCells)
+    }
+
+    fn leave(&mut self, tenant: TenantId) {
+        self.concurrency.leave(tenant);
+    }
+}

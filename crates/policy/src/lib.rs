@@ -14,6 +14,7 @@ pub mod host;
 pub mod id;
 pub mod ip;
 pub mod key;
+pub mod limit;
 pub mod method;
 pub mod mirror;
 pub mod mirror_wire;

@@ -20,13 +20,13 @@ pub(crate) struct Counted<'r, 'a> {
 }
 
 impl Counted<'_, '_> {
-    /// Takes a token of each limit that applies, or none of any. Answers what `RateLimit` headers say, if the site wants them
-    /// and a limit applies.
+    /// Takes a token of each limit that applies, or none of any. Answers `None` if no limit applies, and otherwise what
+    /// `RateLimit` headers say, if the site wants them.
     pub(crate) fn admit<S: State>(
         &self,
         state: &mut S,
         address: &mut impl FnMut(&mut S) -> Option<IpAddr>,
-    ) -> Result<Option<RateLimitFields>, Refusal> {
+    ) -> Result<Option<Option<RateLimitFields>>, Refusal> {
         let site = self.site;
         // A plan that has not come yet may restrict.
         let plan = match self.identity.plan {
@@ -47,11 +47,12 @@ impl Counted<'_, '_> {
         }
         match state.admit(&checks, self.now_ms) {
             Verdict::Admitted(standing) => {
-                Ok(standing.filter(|_| site.rate_limit_headers).map(|standing| self.fields(&standing)))
+                Ok(Some(standing.filter(|_| site.rate_limit_headers).map(|standing| self.fields(&standing))))
             }
             Verdict::Refused(standing) => Err(Refusal::RateLimited(Box::new(RateLimited {
                 policy: standing.limit.name.to_string(),
-                retry_after_s: headers::retry_after(standing.reset_ms),
+                // A limit that never has more is one that nobody should wait for: a day is long enough.
+                retry_after_s: headers::retry_after(&standing).unwrap_or_else(|| "86400".to_owned()),
                 reset_at_ms: self.now_ms.saturating_add(standing.reset_ms),
                 fields: self.fields(&standing),
             }))),
@@ -60,8 +61,8 @@ impl Counted<'_, '_> {
 
     fn fields(&self, standing: &Standing<'_>) -> RateLimitFields {
         RateLimitFields {
-            limit: headers::rate_limit(standing),
-            policy: headers::rate_limit_policy([standing.limit], &self.site.zone, self.now_ms),
+            limit: headers::ratelimit(standing),
+            policy: headers::ratelimit_policy([(standing.limit, &self.site.zone)], self.now_ms),
         }
     }
 

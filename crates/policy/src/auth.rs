@@ -86,6 +86,8 @@ pub(crate) struct Authenticate<'r, 'a, S> {
     pub(crate) site: &'r Site,
     /// The key that the request presents, looked for in the site's places.
     pub(crate) key: &'r PresentedKey<'a>,
+    /// Whether the request came by before: its nonce is known since.
+    pub(crate) counted: bool,
     pub(crate) state: &'r mut S,
     pub(crate) now_ms: u64,
 }
@@ -141,8 +143,7 @@ impl<S: State> Authenticate<'_, '_, S> {
             return Err(WRONG);
         }
         let verified = self.state.token(self.site, token, self.now_ms).ok_or(WRONG)?;
-        let digest = verified.consumer_value().map(|value| Digest::of_subject(self.site.id, verified.issuer(), value));
-        match digest.and_then(|digest| self.record(&digest, CredentialKind::Subject)) {
+        match verified.subject().and_then(|digest| self.record(digest, CredentialKind::Subject)) {
             Some(record) => identity.join(&record, self.state)?,
             None if verified.require_consumer() => return Err(WRONG),
             None => {}
@@ -161,6 +162,7 @@ impl<S: State> Authenticate<'_, '_, S> {
         let verified =
             presented.verify(&key, &rules.rules, self.request.has_body, self.now_ms).map_err(|_| WRONG)?;
         if let Some(nonce) = verified.nonce
+            && !self.counted
             && !self.state.fresh(self.site.id, verified.keyid, nonce, verified.accepted_until_ms, self.now_ms)
         {
             return Err(WRONG);

@@ -99,6 +99,8 @@ pub struct Forward<'a> {
     pub rate_limit: Option<RateLimitFields>,
     /// What the body has to be, and how many bytes it may have: the request waits until it was seen.
     pub body: Option<(Expected, usize)>,
+    /// Whether anything was counted that must not be counted twice: [`Mode::counted`] has to say so if the request comes by again.
+    pub counted: bool,
 }
 
 /// One change of a request's headers. Its values may be secret, so that its `Debug` shows the names alone.
@@ -121,6 +123,8 @@ pub struct Mode {
     /// Whether credentials are removed here and now. Otherwise they are moved to [`CREDENTIAL_HEADER`], and Envoy's
     /// route removes them.
     pub remove_credentials: bool,
+    /// Whether the request came by before, and was counted then: Envoy has loaded the routes of its site since.
+    pub counted: bool,
 }
 
 /// Decides about a request. `now_ms` is in milliseconds since the Unix epoch.
@@ -169,7 +173,9 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         let body = self.body(&site, &identity)?;
         let rate_limit = self.admit(&site, route.map(|(_, route)| route), &identity)?;
         let edits = self.edits(&site, &key, &identity);
-        Ok(Forward { route: route.map(|(at, _)| at), edits, rate_limit, body, site })
+        let counted = rate_limit.is_some() || self.request.signed;
+        let rate_limit = rate_limit.flatten();
+        Ok(Forward { route: route.map(|(at, _)| at), edits, rate_limit, body, counted, site })
     }
 
     /// The site, by the host or by the key, and the key.
@@ -205,7 +211,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         }
         let requirement = route.and_then(|route| route.requirement).unwrap_or(site.requirement);
         let mut authenticate =
-            Authenticate { request: self.request, site, key, state: &mut *self.state, now_ms: self.now_ms };
+            Authenticate { request: self.request, site, key, counted: self.mode.counted, state: &mut *self.state, now_ms: self.now_ms };
         let identity = authenticate.against(requirement).map_err(|Denied { presented }| match site.challenges {
             true => Refusal::Unauthenticated { presented },
             false => Refusal::Forbidden,
@@ -248,11 +254,14 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         site: &Site,
         route: Option<&Route>,
         identity: &Identity,
-    ) -> Result<Option<RateLimitFields>, Refusal> {
+    ) -> Result<Option<Option<RateLimitFields>>, Refusal> {
         match self.state.enter(site.tenant, site.max_concurrent, site.weight, self.now_ms) {
             Entered::Entered => {}
             Entered::Full => return Err(Refusal::TooManyAtOnce),
             Entered::Shed => return Err(Refusal::Overloaded),
+        }
+        if self.mode.counted {
+            return Ok(None);
         }
         let request = self.request;
         let counted = Counted { request, site, route, identity, now_ms: self.now_ms };
@@ -278,18 +287,11 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         if self.mode.remove_credentials {
             self.remove_keys(site, &mut edits);
         }
-        for name in &site.claim_headers {
-            let claim = identity.token.as_ref().and_then(|token| token.upstream_header(name));
-            match claim {
-                Some(value) => {
-                    edits.push(Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into()));
-                }
-                None => {
-                    let sent = self.request.headers.iter().find(|(known, _)| *known == &**name);
-                    edits.extend(sent.map(|(known, _)| Edit::Remove(known)));
-                }
-            }
-        }
+        let claims = identity.token.as_ref().map_or(&[][..], |token| token.upstream_headers());
+        let removed = |name: &str| site.issuers.upstream_headers().iter().any(|header| **header == *name);
+        let sent = self.request.headers.iter().map(|(name, _)| *name).filter(|name| removed(name));
+        edits.extend(sent.map(Edit::Remove));
+        edits.extend(claims.iter().map(|(name, value)| Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into())));
         edits
     }
 

@@ -6,13 +6,20 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod admission;
+mod auth;
+pub mod cache;
+pub mod concurrency;
 pub mod consumer;
+pub mod credential;
 pub mod decision;
 pub mod desired;
 pub mod digest_field;
+pub mod headers;
 pub mod host;
 pub mod id;
 pub mod ip;
+pub mod jwt;
 pub mod key;
 pub mod limit;
 pub mod method;
@@ -21,9 +28,12 @@ pub mod mirror_wire;
 pub mod path;
 pub mod refusal;
 pub mod request;
+pub mod requirement;
 pub mod router;
+pub mod rule;
 pub mod settings;
 pub mod signature;
 pub mod site;
 pub mod usage;
+mod time;
 pub mod wire;

@@ -41,8 +41,6 @@ pub struct Site {
     pub rate_limit_headers: bool,
     /// Whose tokens are accepted.
     pub issuers: Issuers,
-    /// The headers that claims are put into, in lower case.
-    pub claim_headers: Vec<Box<str>>,
     /// What is asked of signatures; `None` if that cannot be read: none is accepted.
     pub signatures: Option<SignatureRules>,
     /// By number: the limits and quotas of the plans.
@@ -129,8 +127,7 @@ impl Site {
             ip: policy.ip.as_ref().map(Addresses::decode),
             rules: Rule::decode_all(&policy.limits),
             rate_limit_headers: !policy.rate_limit_headers_on_refusals_only,
-            issuers: Issuers::decode(&policy.issuers),
-            claim_headers: claim_headers(&policy.issuers),
+            issuers: Issuers::decode(id, &policy.issuers),
             signatures: policy.signatures.as_ref().and_then(SignatureRules::decode),
             plans: policy.plans.iter().filter_map(plan).collect(),
             apis: policy.apis.iter().map(Api::decode).collect(),
@@ -216,16 +213,11 @@ fn plan(plan: &wire::Plan) -> Option<(u16, Box<[Rule]>)> {
     Some((u16::try_from(plan.number).ok()?, Rule::decode_all(&plan.limits)))
 }
 
-fn claim_headers(issuers: &[wire::Issuer]) -> Vec<Box<str>> {
-    let mut headers: Vec<Box<str>> =
-        issuers.iter().flat_map(|issuer| &issuer.upstream_headers).map(|header| header.header.as_str().into()).collect();
-    headers.sort_unstable();
-    headers.dedup();
-    headers
-}
-
+/// Offsets that make no zone are taken for UTC: a window is then off by hours, and still is one.
 fn zone(offsets: &[wire::UtcOffset]) -> Zone {
-    Zone::new(offsets.iter().map(|offset| (offset.from_ms, offset.offset_s)))
+    let offsets: Vec<_> =
+        offsets.iter().map(|offset| (u64::try_from(offset.from_ms).unwrap_or(0), offset.offset_s)).collect();
+    Zone::new(&offsets).unwrap_or_default()
 }
 
 #[cfg(test)]

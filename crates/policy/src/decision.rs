@@ -216,12 +216,10 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             true => Refusal::Unauthenticated { presented },
             false => Refusal::Forbidden,
         })?;
-        let mut addresses = identity.grants().filter_map(|grant| grant.ip.as_ref()).peekable();
-        if addresses.peek().is_some() {
-            let address = self.address();
-            if !addresses.all(|addresses| addresses.permit(address)) {
-                return Err(Refusal::Forbidden);
-            }
+        let restricted = identity.grants().any(|grant| grant.ip.is_some());
+        let address = if restricted { self.address() } else { None };
+        if !identity.grants().filter_map(|grant| grant.ip.as_ref()).all(|addresses| addresses.permit(address)) {
+            return Err(Refusal::Forbidden);
         }
         let scopes = route.map_or(&[][..], |route| &route.scopes);
         match scopes.iter().all(|scope| identity.has_scope(scope)) {
@@ -337,5 +335,5 @@ impl std::fmt::Debug for Edit<'_> {
 }
 
 #[cfg(test)]
-#[path = "decision_tests.rs"]
+#[path = "decision_tests/mod.rs"]
 mod tests;

@@ -123,7 +123,7 @@ impl<T: Copy> Node<T> {
     }
 }
 
-fn target(targets: &Targets, method: Methods, others: &mut Methods) -> Option<T> {
+fn target<T: Copy>(targets: &Targets<T>, method: Methods, others: &mut Methods) -> Option<T> {
     let found = targets.iter().find(|(methods, _)| methods.intersects(method));
     if found.is_none() {
         *others = targets.iter().fold(*others, |all, (methods, _)| all.union(*methods));

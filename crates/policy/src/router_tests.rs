@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::id::RouteId;
 use crate::id::Uuid;
 use crate::path::canonical;
 
@@ -17,7 +18,7 @@ fn id(number: usize) -> RouteId {
 }
 
 /// A router of these templates, all for GET; the ids are their places.
-fn router(templates: &[&str]) -> Router {
+fn router(templates: &[&str]) -> Router<RouteId> {
     let mut router = Router::default();
     for (place, template) in templates.iter().enumerate() {
         router.insert(&Template::parse(template).expect("a template"), get(), id(place));
@@ -25,7 +26,7 @@ fn router(templates: &[&str]) -> Router {
     router
 }
 
-fn found(router: &Router, path: &str) -> Option<usize> {
+fn found(router: &Router<RouteId>, path: &str) -> Option<usize> {
     match router.find(get(), &canonical(path.as_bytes()).expect("a path")) {
         RouteMatch::Route(route) => Some(route.0.as_u128() as usize),
         _ => None,

@@ -1,7 +1,7 @@
 //! Times as text.
 
 /// A time in milliseconds since the Unix epoch as RFC 3339 has it, in UTC and rounded up to whole seconds.
-pub fn rfc3339(at_ms: u64) -> String {
+pub(crate) fn rfc3339(at_ms: u64) -> String {
     let seconds = at_ms.div_ceil(1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

@@ -91,6 +91,7 @@ impl NewApi {
             name: self.name,
             base_path: self.base_path,
             strip_base_path: self.strip_base_path.unwrap_or(true),
+            settings: Default::default(),
         })
     }
 }
@@ -123,6 +124,11 @@ impl ApiChanges {
             check.base_path("base_path", base_path);
         }
         check.finish()?;
-        Ok(api::ApiPatch { name: self.name, base_path: self.base_path, strip_base_path: self.strip_base_path })
+        Ok(api::ApiPatch {
+            name: self.name,
+            base_path: self.base_path,
+            strip_base_path: self.strip_base_path,
+            settings: None,
+        })
     }
 }

@@ -72,7 +72,7 @@ impl NewConsumer {
         let mut check = Check::new();
         check.name("name", &self.name);
         check.finish()?;
-        Ok(consumer::NewConsumer { name: self.name })
+        Ok(consumer::NewConsumer { name: self.name, plan_id: None, settings: Default::default() })
     }
 }
 
@@ -93,6 +93,6 @@ impl ConsumerChanges {
             check.name("name", name);
         }
         check.finish()?;
-        Ok(consumer::ConsumerPatch { name: self.name })
+        Ok(consumer::ConsumerPatch { name: self.name, ..Default::default() })
     }
 }

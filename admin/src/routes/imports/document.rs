@@ -39,6 +39,7 @@ impl FromRequest<App> for Document {
             methods: route.methods,
             path: route.template.to_string(),
             upstream_id: None,
+            settings: Default::default(),
         });
         Ok(Self { caller, once, routes: routes.collect(), warnings })
     }

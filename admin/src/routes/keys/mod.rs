@@ -137,6 +137,7 @@ impl NewKey {
             digest: key.digest(),
             hint: key.hint(),
             expires_at: self.expires_at,
+            settings: Default::default(),
         })
     }
 }

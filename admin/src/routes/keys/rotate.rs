@@ -32,7 +32,13 @@ pub(super) async fn rotate(
     let site = site::get(&mut tx, at.site_id).await?;
     let old = key::get(&mut tx, at.site_id, at.consumer_id, at.key_id).await?;
     let key = secret::api_key(site.environment)?;
-    let new = key::NewKey { name: old.name, digest: key.digest(), hint: key.hint(), expires_at: post.body.expires_at };
+    let new = key::NewKey {
+        name: old.name,
+        digest: key.digest(),
+        hint: key.hint(),
+        expires_at: post.body.expires_at,
+        settings: old.settings,
+    };
     let rotated = key::rotate(&mut tx, at.site_id, at.consumer_id, at.key_id, new, grace, None).await?;
     let place = format!("{}/keys/{}", at.consumer().place(), rotated.new.id);
     post.once.finish(tx, Answer::created(place, &KeyWithText::new(&key, rotated.new))?).await

@@ -146,6 +146,7 @@ impl NewRoute {
             methods: set(&self.methods),
             path: template.map(|template| template.to_string()).unwrap_or_default(),
             upstream_id: self.upstream_id.map(Into::into),
+            settings: Default::default(),
         })
     }
 }
@@ -185,6 +186,7 @@ impl RouteChanges {
             methods: self.methods.map(|methods| set(&methods)),
             path: template.map(|template| template.to_string()),
             upstream_id: self.upstream_id.map(|id| id.map(Into::into)),
+            settings: None,
         })
     }
 }

@@ -129,6 +129,7 @@ impl NewSite {
             slug: self.slug,
             environment: self.environment.unwrap_or(Environment::Live).into(),
             forward_credentials: self.forward_credentials,
+            settings: Default::default(),
         })
     }
 }
@@ -154,6 +155,6 @@ impl SiteChanges {
             check.name("name", name);
         }
         check.finish()?;
-        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials })
+        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials, settings: None })
     }
 }

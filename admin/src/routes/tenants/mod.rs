@@ -83,7 +83,7 @@ impl NewTenant {
             check.slug("slug", slug);
         }
         check.finish()?;
-        Ok(tenant::NewTenant { name: self.name, slug: self.slug })
+        Ok(tenant::NewTenant { name: self.name, slug: self.slug, settings: Default::default() })
     }
 }
 
@@ -111,6 +111,6 @@ impl TenantChanges {
             check.slug("slug", slug);
         }
         check.finish()?;
-        Ok(tenant::TenantPatch { name: self.name, slug: self.slug })
+        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings: None })
     }
 }

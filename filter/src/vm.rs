@@ -8,7 +8,7 @@ use policy::consumer::Consumer;
 use policy::decision::{HostEntry, Mode, State};
 use policy::id::{ConsumerId, SiteId, TenantId};
 use policy::ip::parse_client;
-use policy::jwt::{self, ENVOY_FUNCTION, Operation, TokenCache, Verified, envoy_agrees};
+use policy::jwt::{self, ENVOY_FUNCTION, Operation, TokenCache, Verified, check_here, envoy_agrees};
 use policy::key::{Digest, KeyRecord};
 use policy::limit::{Check, Limiter, Seed, Verdict};
 use policy::nonce::{self, Outcome};
@@ -123,11 +123,11 @@ impl State for Vm {
 /// Whether a signature under a public key is right. Envoy computes it where it can, natively: a flood of tokens with wrong
 /// signatures then costs a fraction of what it would in here.
 fn check(operation: &Operation<'_>) -> bool {
-    let Some(arguments) = operation.for_envoy() else { return operation.check() };
+    let Some(arguments) = operation.for_envoy() else { return check_here(operation) };
     match hostcalls::call_foreign_function(ENVOY_FUNCTION, Some(&arguments)) {
         Ok(answer) => answer.is_some_and(|answer| envoy_agrees(&answer)),
         // A host that does not know the function.
-        Err(Status::NotFound) => operation.check(),
+        Err(Status::NotFound) => check_here(operation),
         Err(_) => false,
     }
 }

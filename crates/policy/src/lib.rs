@@ -25,6 +25,7 @@ pub mod limit;
 pub mod method;
 pub mod mirror;
 pub mod mirror_wire;
+pub mod nonce;
 pub mod path;
 pub mod refusal;
 pub mod request;

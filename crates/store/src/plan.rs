@@ -12,6 +12,9 @@ use crate::settings::sparse;
 use crate::tx::TenantTx;
 use crate::{Page, StoreError, site};
 
+mod users;
+pub use users::{PlanUser, users};
+
 /// How many plans a site may have: all of them are pushed with the site, in use or not.
 pub const MAX_PER_SITE: u32 = 1_000;
 

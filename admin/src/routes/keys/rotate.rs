@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::routes::ids::KeyPath;
 use crate::secret;
 
-/// Makes a new key of the same name in the place of one.
+/// Makes a new key of the same name and settings in the place of one.
 ///
 /// The old key works on for a grace period. A revoked or expired key cannot be rotated.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}/rotate",

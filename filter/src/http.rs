@@ -81,6 +81,7 @@ impl Exchange {
         if !vm.pushed.refresh() {
             return Ok(self.refuse(&mut vm, &Refusal::NotReady));
         }
+        vm.now_ms = self.started_us / 1000;
         let mut mode = vm.mode();
         // Only what was let go before has such headers, or who made them up.
         mode.counted = !request.reserved.is_empty() && property(COUNTED).is_some();
@@ -203,7 +204,9 @@ impl Drop for Exchange {
             && let Some((tenant, _)) = self.who.site
             && let Ok(mut vm) = self.vm.try_borrow_mut()
         {
-            vm.leave(tenant);
+            // The time of the last request is near enough, and costs no host call.
+            let now_ms = vm.now_ms;
+            vm.leave(tenant, now_ms);
         }
     }
 }

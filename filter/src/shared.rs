@@ -40,9 +40,9 @@ pub(crate) fn seed() -> Option<[u8; 16]> {
     get(SEED_KEY)?.0.try_into().ok()
 }
 
-/// 16 random bytes from the host.
-pub(crate) fn random() -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
+/// Random bytes from the host.
+pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).ok()?;
     Some(bytes)
 }

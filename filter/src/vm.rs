@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use policy::concurrency::{Concurrency, Entered};
+use policy::concurrency::{Entrance, Gate};
 use policy::consumer::Consumer;
 use policy::decision::{HostEntry, Mode, State};
 use policy::id::{ConsumerId, SiteId, TenantId};
@@ -30,7 +30,9 @@ pub(crate) struct Vm {
     pub(crate) metrics: Metrics,
     seed: Seed,
     limiter: Limiter,
-    concurrency: Concurrency,
+    gate: Gate,
+    /// The time of the last request or tick.
+    pub(crate) now_ms: u64,
     tokens: TokenCache,
 }
 
@@ -44,7 +46,8 @@ impl Vm {
             usage: Aggregator::new(reporter, crate::mirror::node_property("id")),
             metrics: Metrics::new(),
             limiter: Limiter::new(seed),
-            concurrency: Concurrency::new(reporter, config.shed_above),
+            gate: Gate::new(seed, u64::from_le_bytes(shared::random()?), config.shed_above),
+            now_ms: 0,
             tokens: TokenCache::default(),
             seed,
             config,
@@ -57,8 +60,9 @@ impl Vm {
 
     /// What is due from time to time: leases that are not used go back.
     pub(crate) fn tick(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
         self.limiter.flush(now_ms, &mut SharedCells);
-        self.concurrency.flush(now_ms, &mut SharedCells);
+        self.gate.flush(now_ms, &mut SharedCells);
         self.metrics.flush(&self.pushed, &self.usage);
     }
 }
@@ -111,12 +115,12 @@ impl State for Vm {
         self.limiter.admit(checks, now_ms, &mut SharedCells)
     }
 
-    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entered {
-        self.concurrency.enter(tenant, max, weight, now_ms, &mut SharedCells)
+    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entrance {
+        self.gate.enter(tenant, max, weight, now_ms, &mut SharedCells)
     }
 
-    fn leave(&mut self, tenant: TenantId) {
-        self.concurrency.leave(tenant);
+    fn leave(&mut self, tenant: TenantId, now_ms: u64) {
+        self.gate.leave(tenant, now_ms, &mut SharedCells);
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::admission::Counted;
 use crate::auth::{Authenticate, Denied, Identity};
-use crate::concurrency::Entered;
+use crate::concurrency::Entrance;
 use crate::consumer::Consumer;
 use crate::credential::{KeySource, PresentedKey, bearer_token, holds_key, target_without_keys};
 use crate::digest_field::Expected;
@@ -42,9 +42,9 @@ pub trait State {
     /// Takes tokens of limits, all or none.
     fn admit<'c>(&mut self, checks: &[Check<'c>], now_ms: u64) -> Verdict<'c>;
     /// Counts a request of a tenant as under way, until it has ended.
-    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entered;
+    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entrance;
     /// Takes back [`State::enter`]: the request is not let go after all.
-    fn leave(&mut self, tenant: TenantId);
+    fn leave(&mut self, tenant: TenantId, now_ms: u64);
 }
 
 /// What a hostname leads to.
@@ -254,9 +254,9 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         identity: &Identity,
     ) -> Result<Option<Option<RateLimitFields>>, Refusal> {
         match self.state.enter(site.tenant, site.max_concurrent, site.weight, self.now_ms) {
-            Entered::Entered => {}
-            Entered::Full => return Err(Refusal::TooManyAtOnce),
-            Entered::Shed => return Err(Refusal::Overloaded),
+            Entrance::Entered => {}
+            Entrance::Full => return Err(Refusal::TooManyAtOnce),
+            Entrance::Shed => return Err(Refusal::Overloaded),
         }
         if self.mode.counted {
             return Ok(None);
@@ -265,7 +265,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         let counted = Counted { request, site, route, identity, now_ms: self.now_ms };
         let admitted = counted.admit(self.state, &mut |state: &mut S| state.client_address(request.client_address));
         if admitted.is_err() {
-            self.state.leave(site.tenant);
+            self.state.leave(site.tenant, self.now_ms);
         }
         admitted
     }

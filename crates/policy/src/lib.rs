@@ -35,6 +35,6 @@ pub mod rule;
 pub mod settings;
 pub mod signature;
 pub mod site;
-pub mod usage;
 mod time;
+pub mod usage;
 pub mod wire;

@@ -5,12 +5,14 @@
 //! it: a target compares with a slow, obvious way, or turns the bytes into something valid and looks whether it is accepted.
 //! The same functions run over their corpus and over random bytes in an ordinary test, and under libFuzzer (`README.md`).
 
+mod cells;
 mod jwt;
 mod path;
 mod signature;
 mod tables;
 mod text;
 
+pub use cells::{limit_cell, nonce_cell};
 pub use jwt::{jwks, jwt};
 pub use path::{path, template};
 pub use signature::signature;
@@ -30,6 +32,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jwks", jwks),
     ("jwt", jwt),
     ("key", key),
+    ("limit_cell", limit_cell),
+    ("nonce_cell", nonce_cell),
     ("path", path),
     ("signature", signature),
     ("site", site),

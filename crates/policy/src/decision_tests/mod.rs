@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::*;
-use crate::concurrency::Concurrency;
+use crate::concurrency::Gate;
 use crate::desired::{
     DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSigningKey, DesiredSite, Secret,
 };
@@ -54,7 +54,7 @@ struct World {
     address: Option<IpAddr>,
     seed: Seed,
     limiter: Limiter,
-    concurrency: Concurrency,
+    gate: Gate,
     cells: Map,
 }
 
@@ -119,7 +119,7 @@ impl World {
             address: None,
             seed,
             limiter: Limiter::new(seed),
-            concurrency: Concurrency::new([1; 16], 1000),
+            gate: Gate::new(seed, 1, 1000),
             cells: Map::default(),
         }
     }
@@ -275,11 +275,11 @@ impl State for World {
         self.limiter.admit(checks, now_ms, &mut self.cells)
     }
 
-    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entered {
-        self.concurrency.enter(tenant, max, weight, now_ms, &mut self.cells)
+    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entrance {
+        self.gate.enter(tenant, max, weight, now_ms, &mut self.cells)
     }
 
-    fn leave(&mut self, tenant: TenantId) {
-        self.concurrency.leave(tenant);
+    fn leave(&mut self, tenant: TenantId, now_ms: u64) {
+        self.gate.leave(tenant, now_ms, &mut self.cells);
     }
 }

@@ -40,7 +40,7 @@ mod subject;
 mod table;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use calendar::{Bounds, OFFSETS_MAX, Window, Zone};
 pub use cells::{CELL_ENTRIES_MAX, CELLS, Cells, TRIES_MAX};

@@ -4,7 +4,13 @@ use std::{fmt, hash::Hasher};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use super::cells::{CELLS, Place};
+use super::cells::Place;
+
+/// Hexadecimal digits of a counter's cell: [`super::CELLS`].
+const CELL_DIGITS: u32 = 5;
+
+/// Hexadecimal digits of a cell with slots of tenants: 65,536 cells, for some ten thousand tenants in an Envoy.
+const SLOTS_CELL_DIGITS: u32 = 4;
 
 /// How many counters a limit has at most for values from an open set (client addresses, headers, claims). Values beyond that
 /// share: with 400 active addresses a given one shares with some other in one case of ten. It bounds what a flood of
@@ -61,14 +67,21 @@ impl Seed {
         hasher.write_u64(limit.to_le());
         hasher.write_u64(subject.to_le());
         let hash = hasher.finish128();
-        let mut name = String::with_capacity(7);
-        name.push_str("l/");
-        let cell = (hash.h1 ^ hash.h2) % u64::from(CELLS);
-        for digit in (0..5).rev() {
-            let nibble = u32::try_from(cell >> (4 * digit) & 0xf).unwrap_or(0);
-            name.extend(char::from_digit(nibble, 16));
-        }
-        Place { name, tag: hash.as_bytes() }
+        Place { name: cell_name("l/", CELL_DIGITS, hash.h1 ^ hash.h2), tag: hash.as_bytes() }
+    }
+
+    /// The name and the tag of the slots of a tenant.
+    pub(crate) fn slots_place(&self, tenant: &[u8; 16]) -> (String, [u8; 16]) {
+        let mut hasher = SipHasher13::new_with_key(&self.key);
+        hasher.write(b"slots");
+        hasher.write(tenant);
+        let hash = hasher.finish128();
+        (cell_name("c/", SLOTS_CELL_DIGITS, hash.h1 ^ hash.h2), hash.as_bytes())
+    }
+
+    /// A hasher for a VM's own maps.
+    pub(crate) fn hasher(&self) -> siphasher::sip::SipHasher13 {
+        siphasher::sip::SipHasher13::new_with_keys(self.mix.0, self.mix.1)
     }
 
     /// A quick keyed hash of two words for a VM's own tables. Words come from hashes, and cannot be chosen one by one.
@@ -78,6 +91,17 @@ impl Seed {
         let folded = (product as u64) ^ ((product >> 64) as u64);
         folded
     }
+}
+
+/// The name of one of `16 ^ digits` cells.
+fn cell_name(prefix: &str, digits: u32, hash: u64) -> String {
+    let mut name = String::with_capacity(8);
+    name.push_str(prefix);
+    for digit in 0..digits {
+        let nibble = u32::try_from(hash >> (4 * digit) & 0xf).unwrap_or(0);
+        name.extend(char::from_digit(nibble, 16));
+    }
+    name
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::{super::testing::seed, *};
+use super::{
+    super::{CELLS, testing::seed},
+    *,
+};
 
 #[test]
 fn subjects_are_told_apart_by_value_and_boundary() {

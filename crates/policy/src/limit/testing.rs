@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-pub(super) fn seed() -> Seed {
+pub(crate) fn seed() -> Seed {
     Seed::new(*b"sixteen bytes ..")
 }
 
@@ -32,9 +32,9 @@ pub(super) fn check(limit: &Limit) -> Check<'_> {
 
 /// As Envoy's shared data: each write gives a value a new version.
 #[derive(Default)]
-pub(super) struct Map {
-    pub(super) values: BTreeMap<String, (Vec<u8>, u32)>,
-    pub(super) calls: usize,
+pub(crate) struct Map {
+    pub(crate) values: BTreeMap<String, (Vec<u8>, u32)>,
+    pub(crate) calls: usize,
     versions: u32,
 }
 
@@ -58,7 +58,11 @@ impl Cells for Map {
 /// What a worker does next.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
-    Admit,
+    /// So many requests, one after the other, against the first limit alone or against all.
+    Admit {
+        requests: usize,
+        all: bool,
+    },
     Flush,
     /// The VM dies, and another takes its place.
     Die,
@@ -74,9 +78,28 @@ pub(super) struct Op {
     pub(super) interrupted: u8,
 }
 
-pub(super) fn ops(workers: usize, advance_ms: u64) -> impl Strategy<Value = Vec<Op>> {
-    let act = prop_oneof![40 => Just(Act::Admit), 3 => Just(Act::Flush), 1 => Just(Act::Die)];
-    let advance = prop_oneof![6 => Just(0), 3 => 0..=advance_ms, 1 => 0..=advance_ms * 40];
+/// Up to `len` operations of single requests, little time apart.
+pub(super) fn ops(workers: usize, len: usize, advance_ms: u64) -> impl Strategy<Value = Vec<Op>> {
+    let requests = Just(1usize).boxed();
+    let advance = prop_oneof![6 => Just(0), 3 => 0..=advance_ms, 1 => 0..=advance_ms * 40].boxed();
+    script(workers, len, requests, advance)
+}
+
+/// Operations of many requests, between which leases last, or are forgotten, and buckets fill.
+pub(super) fn floods(workers: usize) -> impl Strategy<Value = Vec<Op>> {
+    let requests = prop_oneof![1usize..40, Just(400)].boxed();
+    let advance = prop_oneof![3 => Just(0), 3 => 0..3_000u64, 3 => 3_000..=EPOCH_MS, 1 => 0..=3 * EPOCH_MS].boxed();
+    script(workers, 40, requests, advance)
+}
+
+fn script(
+    workers: usize,
+    len: usize,
+    requests: BoxedStrategy<usize>,
+    advance: BoxedStrategy<u64>,
+) -> impl Strategy<Value = Vec<Op>> {
+    let admit = (requests, prop::bool::weighted(0.8)).prop_map(|(requests, all)| Act::Admit { requests, all });
+    let act = prop_oneof![40 => admit, 3 => Just(Act::Flush), 1 => Just(Act::Die)];
     let interrupted = prop_oneof![3 => Just(0), 2 => any::<u8>()];
     let op = (0..workers, act, advance, interrupted).prop_map(|(worker, act, advance_ms, interrupted)| Op {
         worker,
@@ -84,7 +107,7 @@ pub(super) fn ops(workers: usize, advance_ms: u64) -> impl Strategy<Value = Vec<
         advance_ms,
         interrupted,
     });
-    prop::collection::vec(op, 1..400)
+    prop::collection::vec(op, 1..len)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,6 +128,8 @@ pub(super) struct Workers<'a> {
     clock_ms: Cell<u64>,
     pub(super) events: RefCell<Vec<Event>>,
     pub(super) deaths: Cell<usize>,
+    /// How far the clock moves on at most while a worker is interrupted.
+    pub(super) pause_ms: u64,
 }
 
 impl<'a> Workers<'a> {
@@ -117,6 +142,7 @@ impl<'a> Workers<'a> {
             clock_ms: Cell::new(start_ms),
             events: RefCell::default(),
             deaths: Cell::new(0),
+            pause_ms: PAUSE_MAX_MS,
         }
     }
 
@@ -133,10 +159,20 @@ impl<'a> Workers<'a> {
         let read_ms = self.clock_ms.get();
         let mut cells = Interrupted { workers: self, interrupted: op.interrupted };
         match op.act {
-            Act::Admit => {
-                let admitted = matches!(limiter.admit(&self.checks, read_ms, &mut cells), Verdict::Admitted(_));
-                let done_ms = self.clock_ms.get();
-                self.events.borrow_mut().push(Event { read_ms, done_ms, admitted });
+            Act::Admit { requests, all } => {
+                let checks = self.checks.get(..if all { self.checks.len() } else { 1 }).expect("checks");
+                for _ in 0..requests {
+                    let read_ms = self.clock_ms.get();
+                    let verdict = limiter.admit(checks, read_ms, &mut cells);
+                    let (done_ms, admitted) = (self.clock_ms.get(), matches!(verdict, Verdict::Admitted(_)));
+                    // A request that another limit refuses says nothing of the first.
+                    if admitted
+                        || checks.len() == 1
+                        || matches!(verdict, Verdict::Refused(of) if of.limit.id == checks[0].limit.id)
+                    {
+                        self.events.borrow_mut().push(Event { read_ms, done_ms, admitted });
+                    }
+                }
             }
             Act::Flush => limiter.flush(read_ms, &mut cells),
             Act::Die => {
@@ -165,7 +201,7 @@ struct Interrupted<'w, 'a> {
 impl Interrupted<'_, '_> {
     fn interrupt(&mut self) {
         if self.interrupted & 1 == 1 {
-            self.workers.step(PAUSE_MAX_MS);
+            self.workers.step(self.workers.pause_ms);
         }
         self.interrupted >>= 1;
     }

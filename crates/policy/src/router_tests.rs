@@ -114,7 +114,7 @@ fn ranks(template: &str, path: &str) -> Option<Vec<usize>> {
 
 /// The slow, obvious model: among the templates that match and serve the method, the one whose ranks come first, and of
 /// the same shape the one that was added first. Where none serves the method, the methods of all that match.
-fn model(routes: &[(String, Methods)], method: Methods, path: &str) -> RouteMatch {
+fn model(routes: &[(String, Methods)], method: Methods, path: &str) -> RouteMatch<RouteId> {
     let matching = routes
         .iter()
         .enumerate()

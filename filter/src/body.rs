@@ -40,7 +40,12 @@ impl Body {
 
     /// How many bytes are held, where Envoy does not say.
     pub(crate) fn held(&self) -> usize {
-        let len = |at| hostcalls::get_buffer(BufferType::HttpRequestBody, at, PIECE_BYTES).ok().flatten().map_or(0, |piece| piece.len());
+        let len = |at| {
+            hostcalls::get_buffer(BufferType::HttpRequestBody, at, PIECE_BYTES)
+                .ok()
+                .flatten()
+                .map_or(0, |piece| piece.len())
+        };
         let mut held = 0;
         while held <= self.max_bytes {
             match len(held) {

@@ -190,8 +190,7 @@ impl Exchange {
             request_bytes,
             response_bytes,
         };
-        let who =
-            usage::Who { tenant, site, consumer: self.who.consumer, key: self.who.key, route: self.who.route };
+        let who = usage::Who { tenant, site, consumer: self.who.consumer, key: self.who.key, route: self.who.route };
         self.vm.try_borrow_mut().ok()?.usage.record(&who, &exchange);
         Some(())
     }

@@ -81,7 +81,8 @@ impl Pushed {
         }
         let found = host::canonical(authority).and_then(|name| shared::get(&mirror::host_key(&name)));
         let current = found.as_ref().and_then(|(value, version)| Some((self.current(value)?, *version)));
-        let Some((entry, version)) = current.and_then(|(host, version)| Some((HostEntry::decode(host)?, version))) else {
+        let Some((entry, version)) = current.and_then(|(host, version)| Some((HostEntry::decode(host)?, version)))
+        else {
             // Names that do not exist must not fill the cache.
             self.hosts.remove(authority);
             return None;
@@ -107,7 +108,9 @@ impl Pushed {
         let (value, version) = shared::get(&mirror::site_key(id))?;
         let policy = self.current(&value)?;
         let known = match known {
-            Some(known) if known.version == version && version.is_some() => Known { generation: self.generation, ..known },
+            Some(known) if known.version == version && version.is_some() => {
+                Known { generation: self.generation, ..known }
+            }
             _ => {
                 self.site_version += 1;
                 let site = Site::decode(id, policy, self.site_version)?;
@@ -130,7 +133,9 @@ impl Pushed {
         let (value, version) = shared::get(&mirror::consumers_key(policy::consumer::bucket_of(id)))?;
         let bucket = self.current(&value)?;
         let known = match known {
-            Some(known) if known.version == version && version.is_some() => Known { generation: self.generation, ..known },
+            Some(known) if known.version == version && version.is_some() => {
+                Known { generation: self.generation, ..known }
+            }
             _ => {
                 let consumer = Consumer::find(bucket, id)?;
                 let bytes = consumer.bytes();

@@ -67,12 +67,7 @@ impl Counted<'_, '_> {
     }
 
     /// Which of a rule's counters the request is counted on.
-    fn subject<S: State>(
-        &self,
-        rule: &Rule,
-        state: &mut S,
-        address: &mut impl FnMut(&mut S) -> Option<IpAddr>,
-    ) -> u64 {
+    fn subject<S: State>(&self, rule: &Rule, state: &mut S, address: &mut impl FnMut(&mut S) -> Option<IpAddr>) -> u64 {
         if rule.by.is_empty() {
             return 0;
         }
@@ -100,7 +95,8 @@ impl Counted<'_, '_> {
             By::Consumer => values.extend(self.identity.consumer.iter().flat_map(|id| id.as_bytes())),
             By::Key => values.extend(self.identity.key.iter().flat_map(|id| id.as_bytes())),
             By::Api => {
-                values.extend(self.route.and_then(|route| self.site.api(route)).iter().flat_map(|api| api.id.as_bytes()));
+                values
+                    .extend(self.route.and_then(|route| self.site.api(route)).iter().flat_map(|api| api.id.as_bytes()));
             }
             By::Route => values.extend(self.route.iter().flat_map(|route| route.id.as_bytes())),
             By::ClientIp => match address(state) {

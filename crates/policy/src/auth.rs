@@ -159,8 +159,7 @@ impl<S: State> Authenticate<'_, '_, S> {
         identity.join(&record, self.state)?;
         let key = identity.details.as_ref().and_then(|details| details.signing_key(id)).ok_or(WRONG)?;
         let rules = self.site.signatures.as_ref().ok_or(WRONG)?;
-        let verified =
-            presented.verify(&key, &rules.rules, self.request.has_body, self.now_ms).map_err(|_| WRONG)?;
+        let verified = presented.verify(&key, &rules.rules, self.request.has_body, self.now_ms).map_err(|_| WRONG)?;
         if let Some(nonce) = verified.nonce
             && !self.counted
             && !self.state.fresh(self.site.id, verified.keyid, nonce, verified.accepted_until_ms, self.now_ms)

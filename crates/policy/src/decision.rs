@@ -210,8 +210,14 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             return Err(Refusal::Forbidden);
         }
         let requirement = route.and_then(|route| route.requirement).unwrap_or(site.requirement);
-        let mut authenticate =
-            Authenticate { request: self.request, site, key, counted: self.mode.counted, state: &mut *self.state, now_ms: self.now_ms };
+        let mut authenticate = Authenticate {
+            request: self.request,
+            site,
+            key,
+            counted: self.mode.counted,
+            state: &mut *self.state,
+            now_ms: self.now_ms,
+        };
         let identity = authenticate.against(requirement).map_err(|Denied { presented }| match site.challenges {
             true => Refusal::Unauthenticated { presented },
             false => Refusal::Forbidden,
@@ -289,7 +295,9 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         let removed = |name: &str| site.issuers.upstream_headers().iter().any(|header| **header == *name);
         let sent = self.request.headers.iter().map(|(name, _)| *name).filter(|name| removed(name));
         edits.extend(sent.map(Edit::Remove));
-        edits.extend(claims.iter().map(|(name, value)| Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into())));
+        edits.extend(
+            claims.iter().map(|(name, value)| Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into())),
+        );
         edits
     }
 

@@ -69,10 +69,7 @@ impl Serving {
     pub fn decode(value: &[u8]) -> Option<Self> {
         let (epoch, rest) = value.split_first_chunk()?;
         let (newest, _) = rest.split_first_chunk()?;
-        Some(Self {
-            epoch: u32::from_be_bytes(*epoch),
-            newest_epoch: u32::from_be_bytes(*newest),
-        })
+        Some(Self { epoch: u32::from_be_bytes(*epoch), newest_epoch: u32::from_be_bytes(*newest) })
     }
 
     fn encode(self) -> Vec<u8> {

@@ -60,7 +60,8 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
     };
     let mut packed = pack_as(WASM_TYPE, &Wasm { config: Some(plugin) });
     // Messages that follow each other are one (Protocol Buffers, "Last One Wins"): this adds a field to the same plugin.
-    let stopping = Stopping { config: Some(StoppingPlugin { allow_on_headers_stop_iteration: Some(BoolValue { value: true }) }) };
+    let stopping =
+        Stopping { config: Some(StoppingPlugin { allow_on_headers_stop_iteration: Some(BoolValue { value: true }) }) };
     packed.value.extend(stopping.encode_to_vec());
     packed
 }

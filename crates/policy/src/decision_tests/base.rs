@@ -3,11 +3,8 @@ use super::*;
 #[test]
 fn a_key_on_its_sites_host_is_let_go_with_its_identity() {
     let one = key(1);
-    let asked = World::plain().ask(0, &[
-        (":authority", "One.example:80"),
-        (":path", "/v1/orders/7?x=1"),
-        ("x-api-key", one.reveal()),
-    ]);
+    let asked = World::plain()
+        .ask(0, &[(":authority", "One.example:80"), (":path", "/v1/orders/7?x=1"), ("x-api-key", one.reveal())]);
     assert_eq!(asked.refusal, None);
     let who = Who {
         site: Some((TenantId(uuid(10)), SiteId(uuid(1)))),

@@ -3,7 +3,11 @@ use crate::request::CREDENTIAL_HEADER;
 use crate::signature;
 
 fn status(settings: Value, headers: &[(&str, &str)]) -> u32 {
-    World::new(settings, [json!({}), json!({})]).with_consumer(json!({}), json!({})).with_issuer(json!({})).ask(10, headers).status()
+    World::new(settings, [json!({}), json!({})])
+        .with_consumer(json!({}), json!({}))
+        .with_issuer(json!({}))
+        .ask(10, headers)
+        .status()
 }
 
 /// The headers of a signed request for `GET /v1/orders` with a nonce.
@@ -161,7 +165,9 @@ fn scopes_come_from_consumer_key_and_token() {
 
 #[test]
 fn challenges_tell_a_missing_credential_from_a_wrong_one() {
-    let ask = |headers: &[(&str, &str)]| World::new(json!({"challenges": true}), [json!({}), json!({})]).ask(0, headers).refusal;
+    let ask = |headers: &[(&str, &str)]| {
+        World::new(json!({"challenges": true}), [json!({}), json!({})]).ask(0, headers).refusal
+    };
     assert_eq!(ask(&[]), Some(Refusal::Unauthenticated { presented: false }));
     assert_eq!(ask(&[("x-api-key", "junk")]), Some(Refusal::Unauthenticated { presented: true }));
 }

@@ -17,7 +17,9 @@ fn ask(world: &mut World, headers: &[(&str, &str)]) -> Option<String> {
 fn a_limit_counts_wherever_it_is_set_and_is_named() {
     for place in ["tenant", "site", "api", "route", "plan", "consumer", "key"] {
         let at = |wanted| if place == wanted { once(place, json!([])) } else { json!({}) };
-        let mut world = World::new(at("site"), [json!({}), at("route")]).with_consumer(at("consumer"), at("key")).with_plan(at("plan"));
+        let mut world = World::new(at("site"), [json!({}), at("route")])
+            .with_consumer(at("consumer"), at("key"))
+            .with_plan(at("plan"));
         world.site_one().tenant_settings = serde_json::from_value(at("tenant")).expect("settings");
         *world.site_one().apis.get_mut(&ApiId(uuid(1))).expect("the API") =
             serde_json::from_value(at("api")).expect("settings");

@@ -177,7 +177,8 @@ impl World {
 
     /// Asks for `GET /v1/orders` of one.example unless the headers say otherwise, at a second.
     fn ask(&mut self, now_s: u64, headers: &[(&str, &str)]) -> Asked {
-        let mut all = vec![(":authority", "one.example"), (":method", "GET"), (":path", "/v1/orders"), (":scheme", "https")];
+        let mut all =
+            vec![(":authority", "one.example"), (":method", "GET"), (":path", "/v1/orders"), (":scheme", "https")];
         for (name, value) in headers {
             match all.iter_mut().find(|(known, _)| known.starts_with(':') && known == name) {
                 Some(known) => known.1 = value,

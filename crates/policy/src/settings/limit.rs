@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Faults;
 
 /// The most limits, and the most quotas, of one object. A request meets those of its tenant, site, API, route, plan, consumer.
-const MAX_LIMITS: usize = 8;
+const MAX_LIMITS: usize = 4;
 /// The most requests of a limit's unit of time, and of its burst.
 const MAX_RATE: u32 = 100_000_000;
 /// The most requests of a quota's window.

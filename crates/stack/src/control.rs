@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::build::Artifacts;
 use crate::process::Launch;
+use crate::secret;
 use crate::service::{Ready, Service};
 
 /// The domain under which every site has its hostname: `<slug>.gw.localhost`, and `api.gw.localhost` for all of them.
@@ -26,18 +27,48 @@ pub async fn migrate(artifacts: &Artifacts, owner_url: &str, log: &Path) -> Resu
     program(artifacts.admin(), log, owner_url).args(["migrate"]).run().await
 }
 
-/// `admin serve`. On its first start it writes the operator token to `token_file`.
-pub fn admin(artifacts: &Artifacts, login_url: &str, listen: SocketAddr, token_file: &Path, log: PathBuf) -> Service {
+/// The files of a deployment that both programs, or one of them, read.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// Where `admin` writes the operator token on its first start.
+    pub operator_token: PathBuf,
+    /// The key that secrets are sealed with: made here if it is not there ([`secret::key_file`]).
+    pub secrets_key: PathBuf,
+}
+
+impl Files {
+    /// The files in a folder.
+    ///
+    /// # Errors
+    /// When the key cannot be written.
+    pub fn in_folder(dir: &Path) -> Result<Files> {
+        let secrets_key = dir.join("secrets-key");
+        secret::key_file(&secrets_key)?;
+        Ok(Files { operator_token: dir.join("operator-token"), secrets_key })
+    }
+}
+
+/// `admin serve`. Issuers may publish their keys over plain HTTP here, as on a developer's machine they do.
+pub fn admin(artifacts: &Artifacts, login_url: &str, listen: SocketAddr, files: &Files, log: PathBuf) -> Service {
     let launch = program(artifacts.admin(), log, login_url)
-        .args(["serve", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN, "--operator-token-file"])
-        .args([token_file]);
+        .args(["serve", "--allow-http-jwks", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN])
+        .args([Path::new("--operator-token-file"), &files.operator_token])
+        .args([Path::new("--secrets-key-file"), &files.secrets_key]);
     Service::new("admin", launch, Ready::Http(format!("http://{listen}/readyz")))
 }
 
-/// `xds-server serve`: delta ADS on `grpc`, health and metrics on `http`.
-pub fn xds_server(artifacts: &Artifacts, login_url: &str, grpc: SocketAddr, http: SocketAddr, log: PathBuf) -> Service {
+/// `xds-server serve`: delta ADS on `grpc`, health and metrics on `http`. The keys of issuers may be on this machine.
+pub fn xds_server(
+    artifacts: &Artifacts,
+    login_url: &str,
+    grpc: SocketAddr,
+    http: SocketAddr,
+    files: &Files,
+    log: PathBuf,
+) -> Service {
     let launch = program(artifacts.xds_server(), log, login_url)
-        .args(["serve", "--listen", &grpc.to_string(), "--http-listen", &http.to_string()])
-        .args(["--base-domain", BASE_DOMAIN]);
+        .args(["serve", "--jwks-allow-private", "--listen", &grpc.to_string(), "--http-listen", &http.to_string()])
+        .args(["--base-domain", BASE_DOMAIN])
+        .args([Path::new("--secrets-key-file"), &files.secrets_key]);
     Service::new("xds-server", launch, Ready::Http(format!("http://{http}/readyz")))
 }

@@ -45,16 +45,16 @@ impl<'a> Deployment<'a> {
         control::migrate(&self.tools.artifacts, &database.owner_url(), &self.home.part_log("migrate")).await?;
         let kept = self.home.database(&database.identity().await?)?;
 
-        let token_file = kept.join("operator-token");
+        let files = control::Files::in_folder(&kept)?;
         let login = database.login(Group::Admin, &secret::password()).await?;
         let log = self.home.part_log("admin");
-        self.run(control::admin(&self.tools.artifacts, &login, self.ports.admin, &token_file, log)).await?;
-        self.operator_token = read_token(&token_file)?;
+        self.run(control::admin(&self.tools.artifacts, &login, self.ports.admin, &files, log)).await?;
+        self.operator_token = read_token(&files.operator_token)?;
 
         self.run(self.upstreams()?).await?;
         let login = database.login(Group::Xds, &secret::password()).await?;
         let (grpc, http, log) = (self.ports.xds_grpc, self.ports.xds_http, self.home.part_log("xds-server"));
-        self.run(control::xds_server(&self.tools.artifacts, &login, grpc, http, log)).await?;
+        self.run(control::xds_server(&self.tools.artifacts, &login, grpc, http, &files, log)).await?;
         self.run(self.envoy()?.service).await?;
 
         step("Provisioning two demo tenants through the admin API");

@@ -26,6 +26,7 @@ pub struct Builder {
     concurrency: u32,
     mirror: bool,
     artifacts: Option<Artifacts>,
+    xds_env: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -38,6 +39,7 @@ impl Builder {
             concurrency: 2,
             mirror: true,
             artifacts: None,
+            xds_env: Vec::new(),
         }
     }
 
@@ -62,6 +64,12 @@ impl Builder {
     /// Envoys whose filter never hears of anything.
     pub fn without_mirror(mut self) -> Builder {
         self.mirror = false;
+        self
+    }
+
+    /// A setting of xds-server, by its environment variable.
+    pub fn xds_env(mut self, name: &str, value: &str) -> Builder {
+        self.xds_env.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -92,15 +100,18 @@ impl Builder {
         let database = database::fresh(&server, &artifacts, &dir.join("migrate.log")).await?;
 
         let admin_login = database.login(Group::Admin, &secret::password()).await?;
-        let (listen, token_file) = (ports::free(), dir.join("operator-token"));
-        let mut admin = control::admin(&artifacts, &admin_login, listen, &token_file, dir.join("admin.log"));
+        let (listen, files) = (ports::free(), control::Files::in_folder(&dir)?);
+        let mut admin = control::admin(&artifacts, &admin_login, listen, &files, dir.join("admin.log"));
         admin.start().await?;
-        let token = fs::read_to_string(&token_file).context("admin has written no operator token")?;
+        let token = fs::read_to_string(&files.operator_token).context("admin has written no operator token")?;
         let api = AdminApi::new(format!("http://{listen}"), token)?;
 
         let xds_login = database.login(Group::Xds, &secret::password()).await?;
         let (grpc, http) = (ports::free(), ports::free());
-        let mut xds = control::xds_server(&artifacts, &xds_login, grpc, http, dir.join("xds-server.log"));
+        let mut xds = control::xds_server(&artifacts, &xds_login, grpc, http, &files, dir.join("xds-server.log"));
+        for (name, value) in &self.xds_env {
+            xds.launch = xds.launch.clone().env(name, value);
+        }
         if self.start_xds {
             xds.start().await?;
         }

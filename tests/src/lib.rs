@@ -2,6 +2,7 @@
 //! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), and published API descriptions ([`openapi`]).
 
 pub mod gateway;
+pub mod jwks;
 pub mod load;
 pub mod openapi;
 pub mod raw;
@@ -62,6 +63,11 @@ impl Things {
     /// A GET at the first Envoy, with the site's key.
     pub async fn get(&self, path: &str) -> Answer {
         self.gateways[0].get(&self.site.hostname, path, &self.key.text).await
+    }
+
+    /// A GET of [`THING`] at the first Envoy, with this key.
+    pub async fn get_with(&self, key: &str) -> Answer {
+        self.gateways[0].get(&self.site.hostname, THING, key).await
     }
 
     /// A request at the first Envoy with these headers, and no others.

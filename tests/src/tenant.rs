@@ -53,6 +53,11 @@ async fn post(api: &AdminApi, path: &str, body: Value) -> Value {
     api.post(path, body).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// Sets the settings of an object.
+async fn patch(api: &AdminApi, path: &str, settings: Value) {
+    api.patch(path, json!({ "settings": settings })).await.unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// The id of an answer.
 ///
 /// # Panics
@@ -62,6 +67,11 @@ pub fn id(answer: &Value) -> String {
 }
 
 impl Tenant {
+    /// What the operator sets for the tenant.
+    pub async fn set(&self, settings: Value) {
+        patch(&self.api, &format!("/v1/tenants/{}", self.id), settings).await;
+    }
+
     pub async fn create(api: &AdminApi, name: &str) -> Self {
         let answer = post(api, "/v1/tenants", json!({ "name": name })).await;
         Self { id: id(&answer), api: api.clone() }
@@ -116,6 +126,27 @@ impl Site {
         Version { path: format!("{versions}/{version_id}"), api_path, api: self.api.clone() }
     }
 
+    /// Sets the site's settings, and leaves nothing of those before.
+    pub async fn set(&self, settings: Value) {
+        patch(&self.api, &self.path, settings).await;
+    }
+
+    /// Something of the site, such as one of its `plans` or `issuers`: what the admin API answers.
+    pub async fn make(&self, kind: &str, body: Value) -> Value {
+        post(&self.api, &format!("{}/{kind}", self.path), body).await
+    }
+
+    /// A consumer with settings of its own; its id.
+    pub async fn consumer(&self, body: Value) -> String {
+        id(&self.make("consumers", body).await)
+    }
+
+    /// A key of a consumer that is there.
+    pub async fn key_of(&self, consumer_id: &str, body: Value) -> Key {
+        let keys = format!("{}/consumers/{consumer_id}/keys", self.path);
+        Key::read(&post(&self.api, &keys, body).await, consumer_id, &keys)
+    }
+
     /// A key of a new consumer.
     pub async fn key(&self, consumer: &str) -> Key {
         self.key_with(consumer, json!({})).await
@@ -143,6 +174,12 @@ impl Version {
     /// A route; its id.
     pub async fn route(&self, methods: &[&str], path: &str) -> String {
         id(&post(&self.api, &format!("{}/routes", self.path), json!({ "methods": methods, "path": path })).await)
+    }
+
+    /// A route with settings of its own; its id.
+    pub async fn route_with(&self, methods: &[&str], path: &str, settings: Value) -> String {
+        let body = json!({ "methods": methods, "path": path, "settings": settings });
+        id(&post(&self.api, &format!("{}/routes", self.path), body).await)
     }
 
     /// All routes of the version.

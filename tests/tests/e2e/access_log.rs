@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stack::Stack;
 use tenantry_tests::{THING, Things, eventually, finish};
 
@@ -37,6 +37,7 @@ async fn the_access_log_names_the_tenant_and_holds_no_secret() {
     assert_eq!(entry["consumer"], things.key.consumer_id);
     assert_eq!(entry["route"].as_str(), answer.route().as_deref());
     assert_eq!((&entry["method"], &entry["status"]), (&Value::from("GET"), &Value::from(200)));
+    assert_eq!(entry["refusal"], Value::Null);
     assert_eq!(entry["path"], "/things/v1/7", "the path as the client sent it, without its query");
 
     let refused =
@@ -46,7 +47,8 @@ async fn the_access_log_names_the_tenant_and_holds_no_secret() {
         .await
         .expect("a line");
     let entry: Value = serde_json::from_str(&line).expect("JSON");
-    assert_eq!((&entry["tenant"], &entry["site"]), (&Value::Null, &Value::Null), "what a client made up was logged");
+    assert_eq!((&entry["tenant"], &entry["site"]), (&json!(things.site.tenant_id), &json!(things.site.id)));
+    assert_eq!((&entry["refusal"], &entry["consumer"]), (&json!("forbidden"), &Value::Null));
 
     // Envoy refuses this one before it asks the filter.
     let forged = [("x-tenantry-tenant", "forged"), ("x-request-id", "of-the-refused")];

@@ -2,6 +2,9 @@
 //! the built filter) and speaks to it as its users would.
 
 mod access_log;
+mod addresses;
+mod credentials;
+mod limits;
 mod identity;
 mod keys;
 mod outages;
@@ -9,4 +12,7 @@ mod paths;
 mod published;
 mod refusals;
 mod routes;
+mod signatures;
+mod telemetry;
+mod tokens;
 mod upstreams;

@@ -1,0 +1,107 @@
+//! Limits and quotas, over all workers of an Envoy.
+
+use reqwest::Method;
+use serde_json::json;
+use stack::Stack;
+use tenantry_tests::{THING, Things, eventually, finish, gateway::Answer, load::Load, settled, tenant::Tenant};
+
+#[tokio::test]
+async fn a_plan_limits_each_of_its_consumers_and_says_so() {
+    let things = Things::start(Stack::builder("plan")).await;
+    let limits = json!({ "limits": [{ "name": "burst", "requests": 3, "per": "hour" }] });
+    let plan = things.site.make("plans", json!({ "name": "small", "settings": limits })).await;
+    let mut keys = Vec::new();
+    for name in ["one", "two"] {
+        let consumer = things.site.consumer(json!({ "name": name, "plan_id": plan["id"] })).await;
+        keys.push(things.site.key_of(&consumer, json!({})).await);
+    }
+    for key in &keys {
+        let answer = eventually("the key", || things.get_with(&key.text), |answer: &Answer| answer.status == 200).await;
+        let field = answer.header("ratelimit").expect("a RateLimit header");
+        assert!(field.starts_with(r#""burst";r=2;t="#), "{field}");
+        assert_eq!(answer.header("ratelimit-policy"), Some(r#""burst";q=3;w=3600"#));
+        assert_eq!(things.get_with(&key.text).await.status, 200);
+        assert_eq!(things.get_with(&key.text).await.status, 200);
+        let refused = things.get_with(&key.text).await;
+        refused.assert_problem(429);
+        assert!(refused.header("ratelimit").is_some_and(|field| field.starts_with(r#""burst";r=0;t="#)), "{refused:?}");
+        let problem = refused.json();
+        assert_eq!(problem["violated-policies"], json!(["burst"]));
+        assert!(problem["reset_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{problem}");
+        let retry: u32 = refused.header("retry-after").and_then(|value| value.parse().ok()).expect("Retry-After");
+        assert!((1..=1200).contains(&retry), "{retry}");
+    }
+    assert_eq!(things.get_with(&things.key.text).await.status, 200, "who has no plan is not limited");
+    finish(things.stack).await;
+}
+
+/// Many connections, so that all four workers take part.
+#[tokio::test]
+async fn a_quota_is_exact_over_all_workers() {
+    const QUOTA: u64 = 500;
+    let things = Things::start(Stack::builder("quota").concurrency(4)).await;
+    let quota = json!({ "quotas": [{ "name": "monthly", "requests": QUOTA, "per": "month" }] });
+    let consumer = things.site.consumer(json!({ "name": "limited", "settings": quota })).await;
+    let key = things.site.key_of(&consumer, json!({})).await;
+    settled(&things.gateways, &things.site.hostname, THING, &key.text, 200).await;
+    things.upstream.clear();
+    let load = Load::start(things.gateways[0].address(), &things.site.hostname, THING, &key.text);
+    eventually("the end of the quota", || async { things.upstream.total() }, |total| *total >= QUOTA - 50).await;
+    load.warm_up().await;
+    load.stop().await;
+    // What other workers have leased and do not use comes back within two ticks, and the rest of the quota can be used.
+    let rest = || async {
+        let answer = things.get_with(&key.text).await;
+        (answer.status, things.upstream.total())
+    };
+    let used_up = |(status, total): &(u16, u64)| *status == 429 && *total >= QUOTA - 1;
+    let (_, total) = eventually("all of the quota", rest, used_up).await;
+    // One or more were used up before the upstream began to count.
+    assert!(total < QUOTA, "{total} of {QUOTA} requests, and at least one before, got through");
+    finish(things.stack).await;
+}
+
+#[tokio::test]
+async fn a_tenant_has_no_more_requests_under_way_than_it_may() {
+    let things = Things::start(Stack::builder("concurrency").concurrency(2)).await;
+    things.tenant.set(json!({ "max_concurrent_requests": 3 })).await;
+    let slow = [("x-api-key", things.key.text.as_str()), ("x-echo-delay-ms", "700")];
+    let ask = || async {
+        let all = (0..12).map(|_| things.send(Method::GET, THING, &slow));
+        let answers = futures::future::join_all(all).await;
+        let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+        (count(200), count(429))
+    };
+    let (let_in, refused) = eventually("the limit", ask, |(_, refused)| *refused > 0).await;
+    assert_eq!(let_in + refused, 12);
+    assert!((1..=3).contains(&let_in), "{let_in} at once");
+    eventually("room again", || things.get_with(&things.key.text), |answer| answer.status == 200).await;
+    finish(things.stack).await;
+}
+
+/// A tenant that asks for far more than it may have is refused at the door; its neighbour does not lose a request.
+#[tokio::test]
+async fn a_noisy_tenant_costs_its_neighbour_no_request() {
+    let things = Things::start(Stack::builder("noisy")).await;
+    let neighbour = Tenant::create(&things.stack.api, "Globex").await.site("globex").await;
+    neighbour.serve_things(things.upstream.addr).await;
+    let neighbours_key = neighbour.key("app").await;
+    settled(&things.gateways, &neighbour.hostname, THING, &neighbours_key.text, 200).await;
+    let limits = json!({ "limits": [{ "name": "loud", "requests": 50, "per": "second" }], "max_concurrent_requests": 4 });
+    things.tenant.set(limits).await;
+    let address = things.gateways[0].address();
+    let floods: Vec<_> =
+        (0..4).map(|_| Load::start(address, &things.site.hostname, THING, &things.key.text)).collect();
+    let load = Load::start(address, &neighbour.hostname, THING, &neighbours_key.text);
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let served = load.stop_without_a_loss().await;
+    let (mut asked, mut refused) = (0, 0);
+    for flood in floods {
+        let counted = flood.stop().await;
+        asked += counted.requests;
+        refused += counted.not_ok;
+    }
+    assert!(served > 100, "the neighbour got {served} answers");
+    assert!(asked - refused < 500 && refused > asked / 2, "{} of {asked} got through", asked - refused);
+    finish(things.stack).await;
+}

@@ -1,0 +1,95 @@
+//! Signed requests (RFC 9421), with digests of their bodies (RFC 9530).
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac as _};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use stack::Stack;
+use tenantry_tests::{THING, Things, eventually, finish, gateway::Answer};
+
+/// A client that signs.
+struct Client<'t> {
+    things: &'t Things,
+    keyid: String,
+    secret: Vec<u8>,
+}
+
+impl Client<'_> {
+    /// A POST with this nonce whose digest is that of `signed`, and whose body is `sent`.
+    async fn post(&self, nonce: &str, signed: &str, sent: &str) -> Answer {
+        let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(signed)));
+        let created = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let parameters = format!(
+            r#"("@method" "@authority" "@path" "@query" "content-digest");created={created};keyid="{}";nonce="{nonce}""#,
+            self.keyid
+        );
+        let host = &self.things.site.hostname;
+        let headers: [(&str, &[u8]); 5] = [
+            (":method", b"POST"),
+            (":authority", host.as_bytes()),
+            (":path", THING.as_bytes()),
+            (":scheme", b"http"),
+            ("content-digest", digest.as_bytes()),
+        ];
+        let base = policy::signature::base(&headers, &parameters).expect("a signature base");
+        let mac = Hmac::<Sha256>::new_from_slice(&self.secret).expect("a key").chain_update(base).finalize();
+        let url = format!("http://{}{THING}", self.things.gateways[0].address());
+        let request = reqwest::Client::builder().no_proxy().build().expect("a client").post(url).header("host", host);
+        let request = request
+            .header("content-digest", digest)
+            .header("signature-input", format!("sig={parameters}"))
+            .header("signature", format!("sig=:{}:", STANDARD.encode(mac.into_bytes())))
+            .body(sent.to_owned());
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Answer { status, headers, body: response.text().await.expect("a body") }
+    }
+}
+
+#[tokio::test]
+async fn a_signed_body_gets_in_once_and_only_as_it_was_signed() {
+    let things = Things::start(Stack::builder("signatures")).await;
+    things.version.route_with(&["POST"], "/{id}", json!({ "auth": { "any_of": ["signature"] } })).await;
+    let keys = format!("consumers/{}/signing-keys", things.key.consumer_id);
+    let made = things.site.make(&keys, json!({ "algorithm": "hmac-sha256" })).await;
+    let secret = STANDARD.decode(made["secret"].as_str().expect("a secret")).expect("base64");
+    let client = Client { things: &things, keyid: made["id"].as_str().expect("an id").to_owned(), secret };
+
+    let mut nonce = 0;
+    let fresh = || {
+        nonce += 1;
+        let nonce = format!("first-{nonce}");
+        let client = &client;
+        async move { client.post(&nonce, "a body", "a body").await }
+    };
+    let answer = eventually("the signature", fresh, |answer: &Answer| answer.status == 200).await;
+    assert_eq!(answer.json()["body_bytes"], 6);
+    assert_eq!(answer.upstream_saw("x-tenantry-consumer"), Some(things.key.consumer_id.clone()));
+
+    let large = "x".repeat(300_000);
+    assert_eq!(client.post("large", &large, &large).await.status, 200);
+    client.post("large", &large, &large).await.assert_problem(403);
+    let before = things.upstream.total();
+    client.post("changed", "a body", "another").await.assert_problem(403);
+    client.post("cut", &large, &large[..299_999]).await.assert_problem(403);
+    let huge = "x".repeat(1024 * 1024 + 1);
+    client.post("huge", &huge, &huge).await.assert_problem(413);
+    let impostor = Client { things: &things, keyid: client.keyid.clone(), secret: vec![7; 64] };
+    impostor.post("impostor", "a body", "a body").await.assert_problem(403);
+    assert_eq!(things.upstream.total(), before, "what was refused has reached the upstream");
+
+    let path = format!("{}/{keys}/{}", things.site.path, client.keyid);
+    things.stack.api.delete(&path).await.expect("a revocation");
+    let mut nonce = 0;
+    let revoked = || {
+        nonce += 1;
+        let nonce = format!("last-{nonce}");
+        let client = &client;
+        async move { client.post(&nonce, "", "").await }
+    };
+    eventually("the revocation", revoked, |answer: &Answer| answer.status == 403).await;
+    finish(things.stack).await;
+}

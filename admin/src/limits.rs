@@ -33,6 +33,9 @@ pub const GRACE_SECONDS: std::ops::RangeInclusive<i64> = 0..=90 * 24 * 60 * 60;
 pub const PAGE: std::ops::RangeInclusive<i64> = 1..=200;
 /// The rows of a page when the client does not say.
 pub const PAGE_DEFAULT: i64 = 50;
+/// The JSON of a page: a page of objects that all have the longest lists of addresses would be 200 times [`BODY_BYTES`]. One
+/// object always fits.
+pub const PAGE_BYTES: usize = 4 * BODY_BYTES;
 /// An `Idempotency-Key` or `x-request-id`: room for a UUID with a prefix.
 pub const HEADER_ID_CHARS: usize = 128;
 

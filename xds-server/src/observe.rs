@@ -34,6 +34,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(report::APPLY_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(report::CHANGE_LAG.to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(report::JWKS_DURATION.to_owned()), &BUCKETS)?
         .install_recorder()?;
     report::describe();
     Ok(handle)

@@ -38,7 +38,10 @@ impl Deployment {
         let mut database = stack.superuser().await?;
         let keys = seed::seed(&mut database, scale, upstream, tokens).await?;
         let seeded = begun.elapsed();
-        stack.xds.start().await?;
+        // A million keys take longer to load than a service is usually waited for.
+        if stack.xds.start().await.is_err() {
+            stack.xds.wait_ready().await?;
+        }
         let (sites, keys_count) = (scale.sites, scale.keys);
         eprintln!(
             "{sites} sites and {keys_count} keys: in PostgreSQL after {:.1} s, in xds-server after {:.1} s",

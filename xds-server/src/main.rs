@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use xds_server::config::{Cli, Command, Serve};
 use xds_server::follow::Follower;
 use xds_server::hub::Hub;
-use xds_server::{grpc, observe};
+use xds_server::{grpc, observe, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -54,18 +54,22 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let follower = Follower::new(url, config.base_domain.as_str().to_owned(), Arc::clone(&hub));
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
-    let mut ads = tokio::spawn(grpc::serve(listener, hub, stopped));
+    let (reports, writer) = usage::channel();
+    let url = config.database_url.reveal().to_owned();
+    let mut writer = tokio::spawn(writer.run(url, stopped.clone()));
+    let mut ads = tokio::spawn(grpc::serve(listener, hub, reports, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         ended = &mut follower => return ended?.context("--database-url"),
+        ended = &mut writer => return ended?.context("--database-url"),
         ended = &mut ads => return ended?.context("delta ADS"),
         ended = &mut observe => return ended?.context("health and metrics"),
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    let all = async { tokio::join!(ads, observe, follower) };
+    let all = async { tokio::join!(ads, observe, follower, writer) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

@@ -25,6 +25,7 @@ pub mod site;
 pub mod tenant;
 mod tx;
 pub mod upstream;
+pub mod usage;
 pub mod version;
 
 pub use error::StoreError;

@@ -11,3 +11,4 @@ mod import;
 mod isolation;
 mod lifecycle;
 mod roles;
+mod usage;

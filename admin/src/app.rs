@@ -7,6 +7,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use store::Store;
+use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
 
 use crate::access::{AccessError, AccessTable};
@@ -22,20 +23,37 @@ pub struct App {
     /// The time, so that no handler has a clock of its own.
     pub clock: fn() -> DateTime<Utc>,
     pub access: Arc<AccessTable>,
+    /// Whether the keys of issuers may be read by http.
+    pub allow_http_jwks: bool,
+    /// What seals secrets in the database, if the operator has given a key.
+    pub secrets: Option<Arc<SecretsKey>>,
     /// Bounds how many documents are parsed at the same time.
     pub imports: Arc<Semaphore>,
+}
+
+/// What the operator decides of the service.
+#[derive(Debug)]
+pub struct Options {
+    /// The domain under which sites have their names.
+    pub base_domain: BaseDomain,
+    /// Whether the keys of issuers may be read by http.
+    pub allow_http_jwks: bool,
+    /// What seals secrets in the database. Without it no secret can be kept.
+    pub secrets: Option<SecretsKey>,
 }
 
 /// The whole service.
 ///
 /// # Errors
 /// A fault of the program: an operation without an id or a permission.
-pub fn service(store: Store, base_domain: BaseDomain, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
+pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
     let app = App {
         store,
-        base_domain,
+        base_domain: options.base_domain,
         clock,
+        allow_http_jwks: options.allow_http_jwks,
+        secrets: options.secrets.map(Arc::new),
         access: Arc::new(AccessTable::of(&document)?),
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
     };

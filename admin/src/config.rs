@@ -51,6 +51,13 @@ pub struct Serve {
     /// not exist yet when a token is made.
     #[arg(long, env = "TENANTRY_OPERATOR_TOKEN_FILE")]
     pub operator_token_file: Option<PathBuf>,
+    /// The key that seals secrets in the database: a file with 64 hexadecimal digits, readable by its owner only. Without
+    /// it no shared secret of an issuer and no HMAC signing key can be made. xds-server needs the same one.
+    #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
+    pub secrets_key_file: Option<PathBuf>,
+    /// Take http URLs for the keys of issuers, too. For development: whoever is on the way can put keys of their own there.
+    #[arg(long, env = "TENANTRY_ALLOW_HTTP_JWKS")]
+    pub allow_http_jwks: bool,
 }
 
 /// What `migrate` needs.

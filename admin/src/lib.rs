@@ -28,3 +28,4 @@ pub mod request_id;
 pub mod routes;
 pub mod secret;
 pub mod serve;
+pub mod settings;

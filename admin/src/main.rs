@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use store::seal::SecretsKey;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use admin::app::Options;
 use admin::config::{Cli, Command, Migrate, Serve};
 
 #[tokio::main]
@@ -52,12 +54,14 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     // Before anything that takes time, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let secrets = config.secrets_key_file.as_deref().map(SecretsKey::read).transpose().context("--secrets-key-file")?;
     let store = store::Store::connect(config.database_url.reveal(), config.database_connections)
         .await
         .context("the database cannot be used")?;
     admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
     admin::metrics::install()?;
-    let router = admin::app::service(store.clone(), config.base_domain, chrono::Utc::now)?;
+    let options = Options { base_domain: config.base_domain, allow_http_jwks: config.allow_http_jwks, secrets };
+    let router = admin::app::service(store.clone(), options, chrono::Utc::now)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
     let metrics = tokio::spawn(admin::metrics::keep_up());

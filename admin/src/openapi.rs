@@ -22,7 +22,7 @@ use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
 const SCHEME: &str = "operator_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 14] = [
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),
@@ -31,8 +31,11 @@ const TAGS: [(&str, &str); 11] = [
     ("Versions", "The versions of an API."),
     ("Routes", "Methods and path templates of a version."),
     ("Import", "Making routes out of an OpenAPI description."),
+    ("Plans", "Tiers of rate limits and quotas that consumers subscribe to."),
+    ("Issuers", "Whose JSON Web Tokens a site accepts."),
     ("Consumers", "Applications that call the APIs."),
     ("Keys", "The API keys of a consumer. Only their hash is kept; a key is shown once."),
+    ("Signing keys", "The keys with which a consumer signs its requests (RFC 9421)."),
     ("Service", "Probes, metrics and this document."),
 ];
 
@@ -51,7 +54,12 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
         "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
     ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
-    ("Unavailable", "503", "The database cannot be reached, or the request took too long. Try again."),
+    (
+        "Unavailable",
+        "503",
+        "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
+         operator has configured no key for secrets.",
+    ),
 ];
 
 /// The router and the whole document.

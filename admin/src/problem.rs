@@ -84,6 +84,8 @@ pub enum Problem {
     Timeout,
     /// The database cannot be reached.
     Unavailable,
+    /// A secret is to be kept, and the operator has given no key to seal it with.
+    NoSecretsKey,
     /// A fault of ours; its cause is in the log.
     Internal,
 }
@@ -150,6 +152,7 @@ impl Problem {
             ),
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
+            Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
         }
     }
@@ -174,6 +177,9 @@ impl Problem {
             Self::Precondition { current } => {
                 format!("The current entity tag is {}; get the object again and repeat the change.", etag(*current))
             }
+            Self::NoSecretsKey => "The operator has to configure a key for secrets first: `admin serve` takes it by \
+                                   --secrets-key-file, and xds-server has to have the same one."
+                .into(),
             Self::KeyReused => "Use a new key for a new request; repeat a request with the same body.".into(),
             _ => return None,
         })
@@ -203,10 +209,13 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound { .. } => Self::NotFound,
             StoreError::Conflict { field: "key", value } => Self::KeyEnded { state: value },
+            // Where the client said it.
+            StoreError::Conflict { field: "subjects", value } => Self::Taken { field: "settings.subjects", value },
             StoreError::Conflict { field, value } => Self::Taken { field, value },
             StoreError::InUse { what, by } => Self::InUse { what, by: format!("a {by}") },
             StoreError::Revision { current } => Self::Precondition { current },
             StoreError::Invalid { field, reason } => Self::field(field, reason),
+            StoreError::NoSecretsKey => Self::NoSecretsKey,
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },
             ref unavailable if transient || unavailable.is_unavailable() => {
                 tracing::warn!(error = %Causes(unavailable), "the database could not be used");

@@ -30,6 +30,10 @@ pub fn api_key(environment: Environment) -> Result<ApiKey, NoRandomness> {
     ApiKey::from_random(environment, &random::<64>()?).ok_or(NoRandomness)
 }
 
+/// The bytes of the secret of an HMAC signing key: as many as the block of SHA-256, beyond which a key is hashed first and
+/// gains nothing (RFC 2104 section 3).
+pub const HMAC_KEY_BYTES: usize = 64;
+
 /// An operator token in clear: `tno_<40 base62 characters>`. Its `Debug` does not show it.
 #[derive(Clone)]
 pub struct OperatorToken(String);

@@ -162,6 +162,8 @@ fn split(logged: &[Logged]) -> (Vec<SiteId>, Vec<u16>) {
             Change::Keys(bucket) => {
                 buckets.insert(bucket);
             }
+            // Buckets of consumers are not served yet.
+            Change::Consumers(_) => {}
         }
     }
     (sites.into_iter().collect(), buckets.into_iter().collect())

@@ -6,6 +6,9 @@ use thiserror::Error;
 use xds_api::pb::envoy::config::core::v3::Node;
 use xds_api::pb::google::protobuf::{Struct, value::Kind};
 
+/// More proxies than any request passes; a larger number is a mistake, with which clients could choose their address.
+const MAX_TRUSTED_HOPS: u32 = 16;
+
 /// One client of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
@@ -24,6 +27,9 @@ pub struct EdgeSettings {
     pub http_address: IpAddr,
     /// `http.port`. Default: 10080.
     pub http_port: u16,
+    /// `http.trusted_hops`: how many proxies in front of this Envoy are trusted to have appended to `X-Forwarded-For`, as many
+    /// as Envoy's `xff_num_trusted_hops`. Default: 0, the peer is the client.
+    pub trusted_hops: u32,
     /// `filter.path`: the wasm module in the Envoy's file system. Default: /etc/tenantry/tenantry_filter.wasm.
     pub filter_path: String,
 }
@@ -33,6 +39,7 @@ impl Default for EdgeSettings {
         Self {
             http_address: IpAddr::from([0, 0, 0, 0]),
             http_port: 10080,
+            trusted_hops: 0,
             filter_path: "/etc/tenantry/tenantry_filter.wasm".to_owned(),
         }
     }
@@ -62,7 +69,13 @@ impl Client {
             edge.http_address = text.ok_or_else(|| error("http.address", "an IP address"))?;
         }
         if let Some(port) = http.and_then(|http| field(http, "port")) {
-            edge.http_port = port_of(port).ok_or_else(|| error("http.port", "a number from 1 to 65535"))?;
+            edge.http_port = number_of(port)
+                .filter(|port| *port != 0)
+                .ok_or_else(|| error("http.port", "a number from 1 to 65535"))?;
+        }
+        if let Some(hops) = http.and_then(|http| field(http, "trusted_hops")) {
+            let known = number_of(hops).filter(|hops| *hops <= MAX_TRUSTED_HOPS);
+            edge.trusted_hops = known.ok_or_else(|| error("http.trusted_hops", "a number from 0 to 16"))?;
         }
         let filter = tenantry.and_then(|tenantry| object(tenantry, "filter"));
         if let Some(path) = filter.and_then(|filter| field(filter, "path")) {
@@ -86,14 +99,14 @@ fn object<'a>(parent: &'a Struct, name: &str) -> Option<&'a Struct> {
     }
 }
 
-/// A port is a number, or a text of one: templates often leave quotes around it.
-fn port_of(value: &Kind) -> Option<u16> {
+/// A number, or a text of one: templates often leave quotes around it.
+fn number_of<N: std::str::FromStr>(value: &Kind) -> Option<N> {
     let text = match value {
         Kind::NumberValue(number) => number.to_string(),
         Kind::StringValue(text) => text.clone(),
         _ => return None,
     };
-    text.parse().ok().filter(|port| *port != 0)
+    text.parse().ok()
 }
 
 #[cfg(test)]
@@ -134,6 +147,17 @@ mod tests {
         for port in [Kind::NumberValue(0.0), Kind::NumberValue(70_000.0), Kind::StringValue("http".to_owned())] {
             let error = Client::read(&node(object([("port", port)]))).unwrap_err();
             assert_eq!((error.node.as_str(), error.field), ("edge-1", "http.port"));
+        }
+        for hops in [Kind::NumberValue(-1.0), Kind::NumberValue(17.0), Kind::BoolValue(true)] {
+            let error = Client::read(&node(object([("trusted_hops", hops)]))).unwrap_err();
+            assert_eq!(error.field, "http.trusted_hops");
+        }
+    }
+
+    #[test]
+    fn trusted_hops_are_a_number_or_a_text_of_one() {
+        for hops in [Kind::NumberValue(2.0), Kind::StringValue("2".to_owned())] {
+            assert_eq!(Client::read(&node(object([("trusted_hops", hops)]))).unwrap().edge.trusted_hops, 2);
         }
     }
 }

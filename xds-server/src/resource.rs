@@ -26,6 +26,8 @@ pub enum ResourceType {
     Route,
     /// `tenantry.filter.v1.SitePolicy`.
     SitePolicy,
+    /// `tenantry.filter.v1.ConsumerBucket`: before the keys, so that a key that says that there is more to know finds it.
+    ConsumerBucket,
     /// `tenantry.filter.v1.KeyBucket`.
     KeyBucket,
     /// `tenantry.filter.v1.Host`: after the policies, so that a new host leads to a site that is there.
@@ -36,7 +38,7 @@ pub enum ResourceType {
 
 impl ResourceType {
     /// All types, in sending order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Cluster,
         Self::Endpoints,
         Self::ExtensionConfig,
@@ -44,6 +46,7 @@ impl ResourceType {
         Self::ScopedRoute,
         Self::Route,
         Self::SitePolicy,
+        Self::ConsumerBucket,
         Self::KeyBucket,
         Self::Host,
         Self::Sync,
@@ -59,6 +62,7 @@ impl ResourceType {
             Self::ScopedRoute => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
             Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
             Self::SitePolicy => wire::type_url::SITE_POLICY,
+            Self::ConsumerBucket => wire::type_url::CONSUMER_BUCKET,
             Self::KeyBucket => wire::type_url::KEY_BUCKET,
             Self::Host => wire::type_url::HOST,
             Self::Sync => wire::type_url::SYNC,
@@ -80,6 +84,7 @@ impl ResourceType {
             Self::ScopedRoute => "srds",
             Self::Route => "rds",
             Self::SitePolicy => "site_policy",
+            Self::ConsumerBucket => "consumer_bucket",
             Self::KeyBucket => "key_bucket",
             Self::Host => "host",
             Self::Sync => "sync",

@@ -16,8 +16,10 @@ pub enum Owner {
     Platform,
     /// One site.
     Site(SiteId),
-    /// One bucket of API keys, by its number.
+    /// One bucket of credentials, by its number.
     Bucket(u16),
+    /// One bucket of consumers, by its number.
+    Consumers(u16),
 }
 
 /// The names that a change touched: added, changed or removed.

@@ -47,6 +47,12 @@ enum Command {
     /// Measures, prints a table, and writes JSON under target/bench
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// The part of `bench data-plane` that measures
+    #[command(hide = true)]
+    BenchMeasure(bench::data_plane::Measure),
+    /// The servers of `bench data-plane`
+    #[command(hide = true, subcommand)]
+    BenchPart(bench::data_plane::parts::Part),
     /// Runs upstreams that answer with the request: what `up` starts as the demo's upstreams
     #[command(hide = true)]
     Echo {
@@ -64,6 +70,8 @@ fn main() -> ExitCode {
         Command::Sqlx { check } => sqlx_data::run(check),
         Command::Wasm => build_module(),
         Command::Bench(bench) => bench::run(&bench),
+        Command::BenchMeasure(measure) => block_on(bench::data_plane::measure(&measure)).map(|()| ExitCode::SUCCESS),
+        Command::BenchPart(part) => bench::data_plane::parts::run_forever(&part).map(|never| match never {}),
         Command::Golden => golden::run(),
         Command::Echo { listen } => stack::echo::run_forever(&listen).map(|never| match never {}),
     };

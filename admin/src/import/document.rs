@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::security::Loose;
+
 /// The root of a document.
 #[derive(Debug, serde::Deserialize)]
 #[serde(expecting = "an object")]
@@ -17,6 +19,7 @@ pub(super) struct Document {
     pub servers: Vec<Server>,
     pub paths: Option<Entries<PathItem>>,
     pub components: Option<Components>,
+    pub security: Option<Loose>,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -71,6 +74,7 @@ impl PathItem {
 pub(super) struct Operation {
     #[serde(rename = "operationId")]
     pub operation_id: Option<String>,
+    pub security: Option<Loose>,
 }
 
 /// The entries of an object in the order of the document, without its `x-` extensions.

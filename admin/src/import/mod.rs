@@ -1,12 +1,14 @@
 //! Reading an OpenAPI description: a document in, routes or a list of mistakes out. Pure; no database, no HTTP.
 //!
-//! Only what becomes routes is read: the version, the paths and their operations. Schemas, parameters, security and
-//! extensions are skipped, so that a mistake there does not keep a working API from being published.
+//! Only what becomes routes is read: the version, the paths and their operations. Schemas, parameters and extensions are
+//! skipped, so that a mistake there does not keep a working API from being published. What is said about security is read
+//! only to warn that it is not imported.
 
 mod document;
 mod format;
 mod pointer;
 mod routes;
+mod security;
 
 use thiserror::Error;
 

@@ -6,6 +6,7 @@ use policy::method::Methods;
 use policy::path::Template;
 
 use super::document::{Components, Document, Operation, PathItem, Server};
+use super::security::Security;
 use super::{ImportError, Imported, pointer};
 use crate::limits;
 use crate::problem::FieldError;
@@ -35,6 +36,7 @@ pub(super) fn collect(document: Document) -> Result<Imported, ImportError> {
     let mut collector = Collector::default();
     collector.version(&document);
     collector.servers(&document.servers);
+    collector.security.document(document.security.as_ref());
     for (path, item) in document.paths.map(|entries| entries.0).unwrap_or_default() {
         if collector.errors.len() >= MAX_ERRORS {
             break;
@@ -75,6 +77,7 @@ struct Collector {
     taken: HashMap<(String, u32), String>,
     errors: Vec<FieldError>,
     warnings: Vec<String>,
+    security: Security,
 }
 
 impl Collector {
@@ -128,6 +131,7 @@ impl Collector {
         if let Some(other) = self.taken.insert((shape.to_owned(), methods.bits()), here.clone()) {
             return self.errors.push(FieldError::new(here, format!("cannot be told apart from {other}")));
         }
+        self.security.operation(&here, operation.security.as_ref());
         let name = operation.operation_id.clone().filter(|name| {
             let good = !name.is_empty()
                 && name.chars().count() <= limits::NAME_CHARS
@@ -156,6 +160,8 @@ impl Collector {
             self.errors.push(FieldError::new("/paths", message));
         }
         if self.errors.is_empty() {
+            // Before the others, which may be many.
+            self.warnings.splice(0..0, self.security.warnings());
             return Ok(Imported { routes: self.routes, warnings: self.warnings });
         }
         self.errors.truncate(MAX_ERRORS);

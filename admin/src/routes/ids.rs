@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use policy::id::{ApiId, ConsumerId, HostnameId, KeyId, RouteId, SiteId, TenantId, UpstreamId, VersionId};
+use policy::id::{
+    ApiId, ConsumerId, HostnameId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId, VersionId,
+};
 use serde::de::{Deserialize, Deserializer, Error};
 use store::route::VersionRef;
 use utoipa::IntoParams;
@@ -73,6 +75,18 @@ paths! {
         version_id: VersionId = "The version.",
         route_id: RouteId = "The route.",
     }
+    /// A plan.
+    PlanPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        plan_id: PlanId = "The plan.",
+    }
+    /// An issuer.
+    IssuerPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        issuer_id: IssuerId = "The issuer.",
+    }
     /// A consumer.
     ConsumerPath {
         tenant_id: TenantId = "The tenant.",
@@ -85,6 +99,13 @@ paths! {
         site_id: SiteId = "The site.",
         consumer_id: ConsumerId = "The consumer.",
         key_id: KeyId = "The key.",
+    }
+    /// A signing key.
+    SigningKeyPath {
+        tenant_id: TenantId = "The tenant.",
+        site_id: SiteId = "The site.",
+        consumer_id: ConsumerId = "The consumer.",
+        signing_key_id: KeyId = "The signing key.",
     }
 }
 
@@ -105,6 +126,14 @@ impl RoutePath {
     /// The route's version, as the store wants it.
     pub(super) fn version(self) -> VersionRef {
         VersionRef { site: self.site_id, api: self.api_id, version: self.version_id }
+    }
+}
+
+impl SitePath {
+    /// Where the site is.
+    pub(super) fn place(self) -> String {
+        let Self { tenant_id, site_id } = self;
+        format!("/v1/tenants/{tenant_id}/sites/{site_id}")
     }
 }
 

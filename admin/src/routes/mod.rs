@@ -6,10 +6,13 @@ mod consumers;
 mod hostnames;
 mod ids;
 mod imports;
+mod issuers;
 mod keys;
+mod plans;
 #[allow(clippy::module_inception, reason = "the noun is called that")]
 mod routes;
 mod service;
+mod signing_keys;
 mod sites;
 mod tenants;
 mod upstreams;
@@ -30,7 +33,10 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(versions::router())
         .merge(imports::router())
         .merge(routes::router())
+        .merge(plans::router())
+        .merge(issuers::router())
         .merge(consumers::router())
         .merge(keys::router())
+        .merge(signing_keys::router())
         .merge(service::router())
 }

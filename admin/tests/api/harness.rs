@@ -11,6 +11,7 @@ use futures::FutureExt as _;
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
+use store::seal::SecretsKey;
 use store::{Actor, Store};
 use tower::ServiceExt as _;
 use uuid::Uuid;
@@ -25,6 +26,19 @@ pub(crate) struct Api {
     pub(crate) superuser: PgPool,
     /// The login role of the service.
     role: String,
+    store: Store,
+}
+
+/// What the tests vary of the service.
+pub(crate) struct Options {
+    pub(crate) secrets: Option<SecretsKey>,
+    pub(crate) allow_http_jwks: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false }
+    }
 }
 
 /// Runs a test on a service with a database of its own, which is dropped afterwards, whether the test fails or not.
@@ -45,9 +59,10 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
     let store = Store::connect(login.to_url_lossy().as_str(), 8).await.expect("the admin role connects");
     let api = Api {
         token: first_token(&store).await,
-        router: admin::app::service(store.clone(), BASE_DOMAIN.parse().unwrap(), chrono::Utc::now).unwrap(),
+        router: router(&store, Options::default()),
         superuser: PgPoolOptions::new().connect_lazy_with(owner),
         role: name.clone(),
+        store,
     };
     let outcome = AssertUnwindSafe(test(&api)).catch_unwind().await;
     api.superuser.close().await;
@@ -56,6 +71,12 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
     if let Err(panic) = outcome {
         resume_unwind(panic);
     }
+}
+
+fn router(store: &Store, options: Options) -> Router {
+    let Options { secrets, allow_http_jwks } = options;
+    let options = admin::app::Options { base_domain: BASE_DOMAIN.parse().unwrap(), allow_http_jwks, secrets };
+    admin::app::service(store.clone(), options, chrono::Utc::now).unwrap()
 }
 
 async fn run(connection: &mut PgConnection, statement: String) {
@@ -71,6 +92,17 @@ async fn first_token(store: &Store) -> OperatorToken {
 }
 
 impl Api {
+    /// The service with other options, on the same database.
+    pub(crate) fn with(&self, options: Options) -> Self {
+        Self {
+            router: router(&self.store, options),
+            token: self.token.clone(),
+            superuser: self.superuser.clone(),
+            role: self.role.clone(),
+            store: self.store.clone(),
+        }
+    }
+
     /// A request by the operator.
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let authorization = format!("Bearer {}", self.token.reveal());

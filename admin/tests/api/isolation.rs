@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::document::operations;
 use crate::harness::{Reply, id_of, with_api};
-use crate::publishing::World;
+use crate::publishing::{World, new_issuer, new_signing_key};
 
 /// A body that the operation would take.
 fn body_of(operation: &str, world: &World) -> Value {
@@ -18,6 +18,9 @@ fn body_of(operation: &str, world: &World) -> Value {
         "createApi" => json!({"name": "x", "base_path": "/isolation"}),
         "createVersion" => json!({"name": "isolation", "upstream_id": upstream}),
         "createRoute" => json!({"path": "/isolation"}),
+        "createPlan" => json!({"name": "isolation"}),
+        "createIssuer" => new_issuer("https://isolation.example/"),
+        "createSigningKey" => new_signing_key(),
         "createConsumer" => json!({"name": "isolation"}),
         "importRoutes" => json!({"openapi": "3.1.0", "paths": {"/isolation": {"get": {}}}}),
         _ => json!({}),

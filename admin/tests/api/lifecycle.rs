@@ -171,12 +171,41 @@ async fn a_consumer() {
 }
 
 #[tokio::test]
+async fn a_plan() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let list = format!("{}/plans", world.site);
+        let reply = api.post(&list, json!({"name": "Silver"})).await.expect(201);
+        is_new(&reply, &list);
+        assert_eq!(reply.json()["settings"], json!({"limits": [], "quotas": []}));
+        api.post(&list, json!({"name": "Silver"})).await.problem(409, "taken").fields(&["name"]);
+        api.patch(&world.plan, json!({"name": "Silver"})).await.problem(409, "taken").fields(&["name"]);
+        let quotas = json!([{"name": "daily", "requests": 1000, "per": "day", "by": ["plan"]}]);
+        changed(api, &reply.location(), json!({"name": "Bronze", "settings": {"limits": [], "quotas": quotas}})).await;
+        removed(api, &reply.location()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn with_a_tenant_goes_everything_it_has() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         World::site(api, &world.tenant, "acme-two").await;
         api.delete(&world.tenant).await.expect(204);
-        for table in ["sites", "hostnames", "upstreams", "apis", "api_versions", "routes", "consumers", "api_keys"] {
+        for table in [
+            "sites",
+            "hostnames",
+            "upstreams",
+            "apis",
+            "api_versions",
+            "routes",
+            "consumers",
+            "api_keys",
+            "plans",
+            "issuers",
+            "signing_keys",
+        ] {
             assert_eq!(api.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
         }
         api.get(&format!("{}/sites", world.tenant)).await.problem(404, "not-found");

@@ -1,8 +1,11 @@
 //! One of everything: what most tests begin with.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Api, id_of};
+
+/// The public key of RFC 8410 section 10.1.
+pub(crate) const PUBLIC_KEY: &str = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
 
 /// The places of one of each kind of object, all of one tenant.
 #[derive(Clone, Debug)]
@@ -16,6 +19,9 @@ pub(crate) struct World {
     pub(crate) route: String,
     pub(crate) consumer: String,
     pub(crate) key: String,
+    pub(crate) plan: String,
+    pub(crate) issuer: String,
+    pub(crate) signing_key: String,
 }
 
 impl World {
@@ -37,8 +43,12 @@ impl World {
         let route = api.make(&format!("{version}/routes"), new_route).await;
         let consumer = api.make(&format!("{site}/consumers"), json!({"name": "app"})).await;
         let key = api.make(&format!("{consumer}/keys"), json!({"name": "ci"})).await;
+        let plan = api.make(&format!("{site}/plans"), json!({"name": "Gold"})).await;
+        let issuer = api.make(&format!("{site}/issuers"), new_issuer("https://login.example/")).await;
+        let signing_key = api.make(&format!("{consumer}/signing-keys"), new_signing_key()).await;
         let tenant = tenant.to_owned();
-        Self { tenant, site, hostname, upstream, api: published, version, route, consumer, key }
+        let api = published;
+        Self { tenant, site, hostname, upstream, api, version, route, consumer, key, plan, issuer, signing_key }
     }
 
     /// The path of an operation, with the ids of this world in it.
@@ -53,8 +63,21 @@ impl World {
             ("{route_id}", &self.route),
             ("{consumer_id}", &self.consumer),
             ("{key_id}", &self.key),
+            ("{plan_id}", &self.plan),
+            ("{issuer_id}", &self.issuer),
+            ("{signing_key_id}", &self.signing_key),
         ]
         .into_iter()
         .fold(template.to_owned(), |path, (parameter, place)| path.replace(parameter, id_of(place)))
     }
+}
+
+/// An issuer whose keys are read from where it publishes them.
+pub(crate) fn new_issuer(issuer: &str) -> Value {
+    json!({"issuer": issuer, "algorithms": ["RS256"], "jwks_uri": "https://login.example/jwks"})
+}
+
+/// A signing key whose public key is given.
+pub(crate) fn new_signing_key() -> Value {
+    json!({"algorithm": "ed25519", "public_key": PUBLIC_KEY})
 }

@@ -21,7 +21,8 @@ pub fn canonical(authority: &[u8]) -> Option<String> {
         None => authority,
     };
     let name = name.strip_suffix(b".").unwrap_or(name);
-    if name.is_empty() || name.len() > MAX_LEN {
+    // One dot is the root's; a second one is an empty label.
+    if name.is_empty() || name.ends_with(b".") || name.len() > MAX_LEN {
         return None;
     }
     let mut canonical = String::with_capacity(name.len());
@@ -50,9 +51,23 @@ mod tests {
     #[test]
     fn what_no_site_can_own_is_no_host() {
         let overlong = "a".repeat(254);
-        for authority in
-            ["", ".", ":80", "a@b", "[::1]:80", "a,b", "a b", "a/b", "a:b", "a:123456", "b\u{fc}cher", &overlong]
-        {
+        for authority in [
+            "",
+            ".",
+            "..",
+            "a..",
+            "a..:80",
+            ":80",
+            "a@b",
+            "[::1]:80",
+            "a,b",
+            "a b",
+            "a/b",
+            "a:b",
+            "a:123456",
+            "b\u{fc}cher",
+            &overlong,
+        ] {
             assert_eq!(canonical(authority.as_bytes()), None, "{authority}");
         }
     }

@@ -6,6 +6,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod concurrency;
 pub mod consumer;
 pub mod decision;
 pub mod desired;
@@ -13,10 +14,13 @@ pub mod digest_field;
 pub mod host;
 pub mod id;
 pub mod ip;
+pub mod jwt;
 pub mod key;
+pub mod limit;
 pub mod method;
 pub mod mirror;
 pub mod mirror_wire;
+pub mod nonce;
 pub mod path;
 pub mod refusal;
 pub mod request;

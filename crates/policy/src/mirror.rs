@@ -32,15 +32,21 @@ pub fn bucket_key(bucket: u16) -> String {
     format!("k/{}", bucket_name(bucket))
 }
 
+/// The shared-data name of a bucket of consumers.
+pub fn consumers_key(bucket: u16) -> String {
+    format!("c/{}", crate::consumer::bucket_name(bucket))
+}
+
 /// The shared-data name of a site's policy.
 pub fn site_key(site: crate::id::SiteId) -> String {
     format!("s/{site}")
 }
 
 /// The resource types that are mirrored, and what their shared-data names begin with. [`type_url::SYNC`] writes nothing.
-const TYPES: [(&str, Option<&str>); 4] = [
+const TYPES: [(&str, Option<&str>); 5] = [
     (type_url::SITE_POLICY, Some("s/")),
     (type_url::KEY_BUCKET, Some("k/")),
+    (type_url::CONSUMER_BUCKET, Some("c/")),
     (type_url::HOST, Some("h/")),
     (type_url::SYNC, None),
 ];

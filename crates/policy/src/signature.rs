@@ -13,16 +13,14 @@
 //! - `@authority` and the authority in `@target-uri` in lower case, without the scheme's default port. `@scheme` is how the
 //!   client reached the edge: `https`, or `http`.
 //! - `"host"` is `:authority` as it was sent; `@authority` is the better choice.
-//! - A field that is sent in several lines is best signed in one: Envoy joins the lines of some well-known fields with `,`
-//!   alone, where RFC 9421 section 2.1 wants `, `.
+//! - A field that is sent in several lines is best sent in one: Envoy joins the lines of some well-known fields (`accept`,
+//!   `cache-control`, `content-type` and others) with `,` alone, where RFC 9421 section 2.1 wants `, ` (seen on Envoy 1.40.0).
 //! - Connection fields, and those that Envoy itself sets (`x-forwarded-for`, `x-request-id` and the like), cannot be covered.
 //!
 //! # What is not supported, and therefore refused
 //!
-//! `;req` and `;tr`, `@status`, `;sf` on fields whose type [RFC 9651] registries do not tell, derived components that this
-//! version does not know, and algorithms other than the two. Nothing that a signature covers is ever skipped.
-//!
-//! [RFC 9651]: https://www.rfc-editor.org/rfc/rfc9651
+//! `;req` and `;tr`, `@status`, `;sf` on fields whose structured type IANA's registry of field names does not tell, derived
+//! components that are not known here, and algorithms other than the two. Nothing that a signature covers is ever skipped.
 
 mod component;
 mod key;
@@ -68,7 +66,8 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// Five minutes of age, one of skew, and what ties a signature to one resource: method, authority, path and query.
+    /// The least that makes sense: five minutes of age, one of skew, and what ties a signature to one resource. What sites have by
+    /// default is in [`crate::settings::SignatureSettings`].
     fn default() -> Self {
         Self {
             required: vec![Component::Method, Component::Authority, Component::Path, Component::Query],

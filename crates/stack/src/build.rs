@@ -83,18 +83,61 @@ pub fn build(profile: Profile) -> Result<Artifacts> {
 
 /// Builds the module that Envoy loads; answers its path.
 pub fn build_module() -> Result<PathBuf> {
-    run_cargo(&["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"])?;
+    compile_module(&ModuleOptions::default())?;
     finish_module()
 }
 
-/// What the compiler has left as the module.
-pub fn compiled_module() -> PathBuf {
-    target_dir().join(WASM_TARGET).join("wasm").join(WASM_FILE)
+/// Other ways to compile the module, for comparisons.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ModuleOptions {
+    /// A target folder of its own, inside the target folder; needed with the others.
+    pub folder: Option<&'static str>,
+    /// For `cargo --config`.
+    pub config: &'static [&'static str],
+    /// For the compiler.
+    pub rustflags: &'static str,
+}
+
+/// Compiles the module; answers the path of what the compiler leaves, which Envoy should not load ([`wasm::finish`]).
+pub fn compile_module(options: &ModuleOptions) -> Result<PathBuf> {
+    let target = options.folder.map_or_else(target_dir, |folder| target_dir().join("modules").join(folder));
+    let mut cargo = cargo();
+    cargo.args(["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"]);
+    cargo.args(options.config.iter().flat_map(|value| ["--config", value])).arg("--target-dir").arg(&target);
+    if !options.rustflags.is_empty() {
+        cargo.env("RUSTFLAGS", options.rustflags);
+    }
+    run(&mut cargo)?;
+    Ok(compiled_module(&target))
+}
+
+fn compiled_module(target: &Path) -> PathBuf {
+    target.join(WASM_TARGET).join("wasm").join(WASM_FILE)
+}
+
+/// What a bench of the data plane needs besides.
+#[derive(Debug)]
+pub struct BenchTools {
+    /// `xtask` itself, in release.
+    pub xtask: PathBuf,
+    /// A filter that does nothing, as the compiler has left it.
+    pub empty_module: PathBuf,
+}
+
+/// Builds those tools.
+pub fn build_bench() -> Result<BenchTools> {
+    let example = ["--package", "tenantry-filter", "--example", "empty"];
+    run_cargo(&[&["build", "--target", WASM_TARGET, "--profile", "wasm"], &example[..]].concat())?;
+    run_cargo(&["build", "--bin", "xtask", "--release"])?;
+    Ok(BenchTools {
+        xtask: target_dir().join("release/xtask"),
+        empty_module: target_dir().join(WASM_TARGET).join("wasm/examples/empty.wasm"),
+    })
 }
 
 /// Makes the module that Envoy loads out of the one that the compiler has left, unless that has been done.
 fn finish_module() -> Result<PathBuf> {
-    let (compiled, finished) = (compiled_module(), target_dir().join("envoy").join(WASM_FILE));
+    let (compiled, finished) = (compiled_module(&target_dir()), target_dir().join("envoy").join(WASM_FILE));
     let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
     let at = modified(&compiled).with_context(|| {
         format!("{} is not built: run `cargo xtask wasm`, or the tests with `cargo xtask test`", compiled.display())
@@ -154,13 +197,18 @@ pub fn cargo() -> Command {
 }
 
 fn run_cargo(args: &[&str]) -> Result<()> {
-    let status = cargo().args(args).status().context("starting cargo")?;
-    ensure!(status.success(), "`cargo {}` failed", args.join(" "));
+    run(cargo().args(args))
+}
+
+fn run(cargo: &mut Command) -> Result<()> {
+    let status = cargo.status().context("starting cargo")?;
+    let args = || cargo.get_args().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    ensure!(status.success(), "`cargo {}` failed", args());
     Ok(())
 }
 
 /// Cargo's target folder.
-pub(crate) fn target_dir() -> PathBuf {
+pub fn target_dir() -> PathBuf {
     let root = workspace_root();
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }

@@ -2,10 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use policy::id::{ApiId, SiteId};
+use policy::settings::ApiSettings;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::audit::{Audited, Entry};
+use crate::settings::sparse;
 use crate::tx::TenantTx;
 use crate::{Page, StoreError, site};
 
@@ -23,6 +26,8 @@ pub struct Api {
     pub base_path: String,
     /// Whether base path and version are taken off before the upstream sees the path.
     pub strip_base_path: bool,
+    /// What is set for its requests.
+    pub settings: ApiSettings,
     /// Counts the changes, from 1.
     pub revision: i64,
     /// When it was made.
@@ -40,6 +45,8 @@ pub struct NewApi {
     pub base_path: String,
     /// See [`Api::strip_base_path`].
     pub strip_base_path: bool,
+    /// See [`Api::settings`].
+    pub settings: ApiSettings,
 }
 
 /// What may change of an API; `None` leaves it as it is.
@@ -51,6 +58,34 @@ pub struct ApiPatch {
     pub base_path: Option<String>,
     /// See [`Api::strip_base_path`].
     pub strip_base_path: Option<bool>,
+    /// See [`Api::settings`]; they are replaced as a whole.
+    pub settings: Option<ApiSettings>,
+}
+
+struct Record {
+    id: Uuid,
+    name: String,
+    base_path: String,
+    strip_base_path: bool,
+    settings: Json<ApiSettings>,
+    revision: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Record> for Api {
+    fn from(record: Record) -> Self {
+        Self {
+            id: ApiId(record.id),
+            name: record.name,
+            base_path: record.base_path,
+            strip_base_path: record.strip_base_path,
+            settings: record.settings.0,
+            revision: record.revision,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
 }
 
 impl Audited for Api {
@@ -59,6 +94,7 @@ impl Audited for Api {
             "name": self.name,
             "base_path": self.base_path,
             "strip_base_path": self.strip_base_path,
+            "settings": sparse(&self.settings),
             "revision": self.revision,
         })
     }
@@ -78,20 +114,24 @@ pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewApi) -> Result<Api,
     .fetch_one(tx.conn())
     .await?;
     StoreError::at_limit(count, "APIs of a site", MAX_PER_SITE)?;
-    let api = sqlx::query_as!(
-        Api,
-        "INSERT INTO apis (tenant_id, site_id, id, name, base_path, strip_base_path) VALUES ($1, $2, $3, $4, $5, $6)
-         RETURNING id, name, base_path, strip_base_path, revision, created_at, updated_at",
+    let api: Api = sqlx::query_as!(
+        Record,
+        r#"INSERT INTO apis (tenant_id, site_id, id, name, base_path, strip_base_path, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         RETURNING id, name, base_path, strip_base_path,
+                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(site),
         Uuid::now_v7(),
         new.name,
         new.base_path,
-        new.strip_base_path
+        new.strip_base_path,
+        sparse(&new.settings)
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| taken(error, &new.name, &new.base_path))?;
+    .map_err(|error| taken(error, &new.name, &new.base_path))?
+    .into();
     tx.record(Entry::created("api.create", api.id, &api));
     tx.mark_site(site);
     Ok(api)
@@ -101,25 +141,28 @@ pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewApi) -> Result<Api,
 pub async fn get(tx: &mut TenantTx, site: SiteId, id: ApiId) -> Result<Api, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
-        Api,
-        "SELECT id, name, base_path, strip_base_path, revision, created_at, updated_at
-         FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
+        Record,
+        r#"SELECT id, name, base_path, strip_base_path,
+                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at
+         FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id = $3"#,
         tenant,
         Uuid::from(site),
         Uuid::from(id)
     )
     .fetch_optional(tx.conn())
     .await?
+    .map(Api::from)
     .ok_or(NOT_FOUND)
 }
 
 /// Reads a page of a site's APIs.
 pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Api>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    let apis = sqlx::query_as!(
-        Api,
-        "SELECT id, name, base_path, strip_base_path, revision, created_at, updated_at
-         FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id > $3 ORDER BY id LIMIT $4",
+    let records = sqlx::query_as!(
+        Record,
+        r#"SELECT id, name, base_path, strip_base_path,
+                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at
+         FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id > $3 ORDER BY id LIMIT $4"#,
         tenant,
         Uuid::from(site),
         page.after(),
@@ -127,10 +170,10 @@ pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Api
     )
     .fetch_all(tx.conn())
     .await?;
-    if apis.is_empty() {
+    if records.is_empty() {
         site::get(tx, site).await?;
     }
-    Ok(apis)
+    Ok(records.into_iter().map(Api::from).collect())
 }
 
 /// Changes an API.
@@ -145,21 +188,25 @@ pub async fn update(
     let tenant = Uuid::from(tx.tenant());
     let name = patch.name.unwrap_or_else(|| before.name.clone());
     let base_path = patch.base_path.unwrap_or_else(|| before.base_path.clone());
-    let after = sqlx::query_as!(
-        Api,
-        "UPDATE apis SET name = $4, base_path = $5, strip_base_path = $6, revision = revision + 1, updated_at = now()
+    let after: Api = sqlx::query_as!(
+        Record,
+        r#"UPDATE apis SET name = $4, base_path = $5, strip_base_path = $6, settings = $7,
+                revision = revision + 1, updated_at = now()
          WHERE tenant_id = $1 AND site_id = $2 AND id = $3
-         RETURNING id, name, base_path, strip_base_path, revision, created_at, updated_at",
+         RETURNING id, name, base_path, strip_base_path,
+                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(site),
         Uuid::from(id),
         name,
         base_path,
-        patch.strip_base_path.unwrap_or(before.strip_base_path)
+        patch.strip_base_path.unwrap_or(before.strip_base_path),
+        sparse(patch.settings.as_ref().unwrap_or(&before.settings))
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| taken(error, &name, &base_path))?;
+    .map_err(|error| taken(error, &name, &base_path))?
+    .into();
     tx.record(Entry::updated("api.update", id, &before, &after));
     tx.mark_site(site);
     Ok(after)

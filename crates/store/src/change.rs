@@ -21,8 +21,10 @@ const WRITERS_LOCK: i64 = i64::from_be_bytes(*b"tenantry");
 pub enum Change {
     /// The site, as a whole. If it is not there any more it was removed.
     Site(SiteId),
-    /// The bucket of keys.
+    /// The bucket of credentials: API keys, signing keys, subjects.
     Keys(u16),
+    /// The bucket of consumers ([`policy::consumer::bucket_of`]).
+    Consumers(u16),
 }
 
 /// An entry of the log.
@@ -84,18 +86,20 @@ impl SnapshotTx {
             return Err(StoreError::ChangesLost { seq });
         }
         let rows = sqlx::query!(
-            "SELECT seq, tenant_id, site_id, bucket, at FROM change_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+            "SELECT seq, tenant_id, kind, site_id, bucket, at FROM change_log WHERE seq > $1 ORDER BY seq LIMIT $2",
             seq,
             i64::from(limit)
         )
         .fetch_all(self.conn())
         .await?;
         let logged = rows.into_iter().filter_map(|row| {
-            let change = match (row.site_id, row.bucket.and_then(|bucket| u16::try_from(bucket).ok())) {
-                (Some(site), _) => Change::Site(SiteId(site)),
-                (None, Some(bucket)) => Change::Keys(bucket),
+            let bucket = row.bucket.and_then(|bucket| u16::try_from(bucket).ok());
+            let change = match (row.kind.as_str(), row.site_id, bucket) {
+                ("site", Some(site), _) => Change::Site(SiteId(site)),
+                ("keys", _, Some(bucket)) => Change::Keys(bucket),
+                ("consumers", _, Some(bucket)) => Change::Consumers(bucket),
                 // A CHECK of the table rules this out.
-                (None, None) => return None,
+                _ => return None,
             };
             Some(Logged { seq: row.seq, tenant: TenantId(row.tenant_id), change, at: row.at.into() })
         });
@@ -133,6 +137,7 @@ pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[
     let split = |change: &Change| match *change {
         Change::Site(site) => ("site".to_owned(), Some(Uuid::from(site)), None),
         Change::Keys(bucket) => ("keys".to_owned(), None, Some(i32::from(bucket))),
+        Change::Consumers(bucket) => ("consumers".to_owned(), None, Some(i32::from(bucket))),
     };
     let kinds: Vec<String> = changes.iter().map(|change| split(change).0).collect();
     let sites: Vec<Option<Uuid>> = changes.iter().map(|change| split(change).1).collect();

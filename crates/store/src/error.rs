@@ -55,6 +55,9 @@ pub enum StoreError {
         /// The number that the reader had come to.
         seq: i64,
     },
+    /// A secret has to be stored, and there is no key to seal it with.
+    #[error("no secrets key is configured")]
+    NoSecretsKey,
     /// The login role would see all rows whatever the tenant: it is a superuser or has BYPASSRLS.
     #[error("the database role `{role}` bypasses row security; connect as a member of tenantry_admin or tenantry_xds")]
     UnsafeRole {
@@ -73,22 +76,26 @@ pub enum StoreError {
 pub(crate) type UniqueKey<'a> = (&'static str, &'static str, &'a str);
 
 /// The fields whose CHECK constraints are named `<table>_<field>_check`.
-const CHECKED_FIELDS: [&str; 16] = [
+const CHECKED_FIELDS: [&str; 20] = [
     "action",
     "address",
+    "algorithm",
     "base_path",
     "connect_timeout_ms",
     "digest",
     "environment",
     "expires_at",
     "hint",
+    "issuer",
     "methods",
     "name",
     "path",
     "port",
     "protocol",
     "request_timeout_ms",
+    "settings",
     "slug",
+    "value",
     "weight",
 ];
 
@@ -145,7 +152,7 @@ impl From<sqlx::Error> for StoreError {
             return Self::Invalid { field, reason: "the database refused the value".to_owned() };
         }
         if database.is_foreign_key_violation() {
-            // Only references to upstreams can be violated: parents are locked before their children are written.
+            // Only references to upstreams and plans can be violated: parents are locked before their children are written.
             return match database.constraint() {
                 Some("routes_upstream_fkey") if database.message().starts_with("update or delete") => {
                     Self::InUse { what: "upstream", by: "route" }
@@ -153,14 +160,17 @@ impl From<sqlx::Error> for StoreError {
                 Some("api_versions_upstream_fkey") if database.message().starts_with("update or delete") => {
                     Self::InUse { what: "upstream", by: "version" }
                 }
+                Some("consumers_plan_fkey") if database.message().starts_with("update or delete") => {
+                    Self::InUse { what: "plan", by: "consumer" }
+                }
                 Some("routes_upstream_fkey" | "api_versions_upstream_fkey") => {
                     Self::Invalid { field: "upstream_id", reason: "the site has no such upstream".to_owned() }
                 }
                 _ => Self::Database(error),
             };
         }
-        // character_not_in_repertoire: a NUL, which PostgreSQL's text cannot hold.
-        if database.code().as_deref() == Some("22021") {
+        // character_not_in_repertoire, and untranslatable_character in JSON: a NUL, which PostgreSQL's text cannot hold.
+        if matches!(database.code().as_deref(), Some("22021" | "22P05")) {
             return Self::Invalid { field: "value", reason: "a NUL character cannot be stored".to_owned() };
         }
         Self::Database(error)

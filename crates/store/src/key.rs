@@ -5,15 +5,20 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use policy::id::{ConsumerId, KeyId, SiteId};
 use policy::key::Digest;
+use policy::settings::KeySettings;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::audit::{Audited, Entry};
+use crate::settings::sparse;
 use crate::tx::TenantTx;
-use crate::{Page, StoreError, consumer};
+use crate::{Page, StoreError, consumer, credential};
 
 /// How many keys a consumer may have, revoked and expired ones included.
 pub const MAX_PER_CONSUMER: u32 = 10_000;
+/// How many of the keys of a consumer may have settings, revoked ones apart: they are all read to find those of one.
+pub const MAX_WITH_SETTINGS_PER_CONSUMER: u32 = 1_000;
 
 /// A key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,8 @@ pub struct Key {
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked. It is refused for good.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// What is set for it.
+    pub settings: KeySettings,
     /// Counts the changes, from 1.
     pub revision: i64,
     /// When it was made.
@@ -49,6 +56,17 @@ pub struct NewKey {
     pub hint: String,
     /// See [`Key::expires_at`]; not in the past.
     pub expires_at: Option<DateTime<Utc>>,
+    /// See [`Key::settings`].
+    pub settings: KeySettings,
+}
+
+/// What may change of a key; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct KeyPatch {
+    /// See [`Key::name`]; `Some(None)` takes it away.
+    pub name: Option<Option<String>>,
+    /// See [`Key::settings`]; they are replaced as a whole.
+    pub settings: Option<KeySettings>,
 }
 
 /// What a rotation leaves.
@@ -67,6 +85,7 @@ struct Record {
     replaced_by: Option<Uuid>,
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+    settings: Json<KeySettings>,
     revision: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -81,6 +100,7 @@ impl From<Record> for Key {
             replaced_by: record.replaced_by.map(KeyId),
             expires_at: record.expires_at,
             revoked_at: record.revoked_at,
+            settings: record.settings.0,
             revision: record.revision,
             created_at: record.created_at,
             updated_at: record.updated_at,
@@ -96,6 +116,7 @@ impl Audited for Key {
             "replaced_by": self.replaced_by.map(|id| id.to_string()),
             "expires_at": self.expires_at,
             "revoked_at": self.revoked_at,
+            "settings": sparse(&self.settings),
             "revision": self.revision,
         })
     }
@@ -116,8 +137,9 @@ pub async fn get(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, id: KeyI
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Record,
-        "SELECT id, name, hint, replaced_by, expires_at, revoked_at, revision, created_at, updated_at
-         FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4",
+        r#"SELECT id, name, hint, replaced_by, expires_at, revoked_at,
+                settings AS "settings: Json<KeySettings>", revision, created_at, updated_at
+         FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4"#,
         tenant,
         Uuid::from(site),
         Uuid::from(consumer),
@@ -134,8 +156,9 @@ pub async fn list(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, page: P
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
-        "SELECT id, name, hint, replaced_by, expires_at, revoked_at, revision, created_at, updated_at
-         FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id > $4 ORDER BY id LIMIT $5",
+        r#"SELECT id, name, hint, replaced_by, expires_at, revoked_at,
+                settings AS "settings: Json<KeySettings>", revision, created_at, updated_at
+         FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id > $4 ORDER BY id LIMIT $5"#,
         tenant,
         Uuid::from(site),
         Uuid::from(consumer),
@@ -148,6 +171,42 @@ pub async fn list(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, page: P
         consumer::get(tx, site, consumer).await?;
     }
     Ok(records.into_iter().map(Key::from).collect())
+}
+
+/// Changes what is said and set of a key.
+pub async fn update(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+    id: KeyId,
+    patch: KeyPatch,
+    expected_revision: Option<i64>,
+) -> Result<Key, StoreError> {
+    consumer::lock(tx, site, consumer, None).await?;
+    let before = lock(tx, site, consumer, id, expected_revision).await?;
+    let settings = patch.settings.as_ref().unwrap_or(&before.settings);
+    if before.settings == KeySettings::default() {
+        unless_full(tx, site, consumer, settings).await?;
+    }
+    let tenant = Uuid::from(tx.tenant());
+    let row = sqlx::query!(
+        "UPDATE api_keys SET name = $4, settings = $5, revision = revision + 1, updated_at = now()
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING bucket",
+        tenant,
+        Uuid::from(site),
+        Uuid::from(id),
+        patch.name.unwrap_or_else(|| before.name.clone()),
+        sparse(settings)
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let after = get(tx, site, consumer, id).await?;
+    if after.settings != before.settings {
+        credential::mark(tx, row.bucket);
+        tx.mark_consumer(consumer);
+    }
+    tx.record(Entry::updated("key.update", id, &before, &after));
+    Ok(after)
 }
 
 /// Revokes a key. One that is revoked stays as it is.
@@ -172,7 +231,7 @@ pub async fn revoke(
     )
     .fetch_one(tx.conn())
     .await?;
-    mark(tx, row.bucket);
+    mark(tx, consumer, row.bucket, &before);
     let after = get(tx, site, consumer, id).await?;
     tx.record(Entry::updated("key.revoke", id, &before, &after));
     Ok(after)
@@ -214,7 +273,7 @@ pub async fn rotate(
     .fetch_optional(tx.conn())
     .await?
     .ok_or_else(|| StoreError::Conflict { field: "key", value: "expired".to_owned() })?;
-    mark(tx, row.bucket);
+    mark(tx, consumer, row.bucket, &before);
     let old = get(tx, site, consumer, id).await?;
     tx.record(Entry::created("key.create", new.id, &new));
     tx.record(Entry::updated("key.rotate", id, &before, &old));
@@ -257,11 +316,15 @@ async fn insert(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, new: NewK
     .fetch_one(tx.conn())
     .await?;
     StoreError::at_limit(count, "keys of a consumer", MAX_PER_CONSUMER)?;
+    unless_full(tx, site, consumer, &new.settings).await?;
     let key: Key = sqlx::query_as!(
         Record,
-        "INSERT INTO api_keys (tenant_id, site_id, consumer_id, id, name, digest, hint, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         RETURNING id, name, hint, replaced_by, expires_at, revoked_at, revision, created_at, updated_at",
+        r#"INSERT INTO api_keys (tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, name, digest, hint, expires_at,
+                               settings)
+         SELECT c.tenant_id, c.site_id, c.id, $4, c.plan_number, c.has_settings, $5, $6, $7, $8, $9
+         FROM consumers c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.id = $3
+         RETURNING id, name, hint, replaced_by, expires_at, revoked_at,
+                settings AS "settings: Json<KeySettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(site),
         Uuid::from(consumer),
@@ -269,19 +332,44 @@ async fn insert(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, new: NewK
         new.name,
         &new.digest.0[..],
         new.hint,
-        new.expires_at
+        new.expires_at,
+        sparse(&new.settings)
     )
     .fetch_one(tx.conn())
     .await
     .map_err(|error| StoreError::unique(error, &[("api_keys_digest_key", "digest", "redacted")]))?
     .into();
-    tx.mark_bucket(new.digest.bucket());
+    mark(tx, consumer, i32::from(new.digest.bucket()), &key);
     Ok(key)
 }
 
-fn mark(tx: &mut TenantTx, bucket: i32) {
-    // The column is computed from two bytes, so it always fits.
-    if let Ok(bucket) = u16::try_from(bucket) {
-        tx.mark_bucket(bucket);
+/// Lets a consumer that is locked have one more key with these settings.
+async fn unless_full(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+    settings: &KeySettings,
+) -> Result<(), StoreError> {
+    if *settings == KeySettings::default() {
+        return Ok(());
+    }
+    let tenant = Uuid::from(tx.tenant());
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM api_keys
+         WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND revoked_at IS NULL AND settings <> '{}'"#,
+        tenant,
+        Uuid::from(site),
+        Uuid::from(consumer)
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    StoreError::at_limit(count, "keys of a consumer with settings", MAX_WITH_SETTINGS_PER_CONSUMER)
+}
+
+/// Marks what a key that begins or ends is in.
+fn mark(tx: &mut TenantTx, consumer: ConsumerId, bucket: i32, key: &Key) {
+    credential::mark(tx, bucket);
+    if key.settings != KeySettings::default() {
+        tx.mark_consumer(consumer);
     }
 }

@@ -3,10 +3,13 @@
 use chrono::{DateTime, Utc};
 use policy::id::{ApiId, RouteId, SiteId, UpstreamId, VersionId};
 use policy::method::Methods;
+use policy::settings::RouteSettings;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::audit::{Audited, Entry};
+use crate::settings::sparse;
 use crate::tx::TenantTx;
 use crate::{Page, StoreError, site, version};
 
@@ -43,6 +46,8 @@ pub struct Route {
     pub path: String,
     /// The upstream; `None` for the version's.
     pub upstream_id: Option<UpstreamId>,
+    /// What is set for its requests, beside what is set for its API.
+    pub settings: RouteSettings,
     /// Counts the changes, from 1.
     pub revision: i64,
     /// When it was made.
@@ -62,6 +67,8 @@ pub struct RouteSpec {
     pub path: String,
     /// See [`Route::upstream_id`]: an upstream of the same site.
     pub upstream_id: Option<UpstreamId>,
+    /// See [`Route::settings`]. An import that leaves a route where it is leaves its settings too.
+    pub settings: RouteSettings,
 }
 
 /// What may change of a route; `None` leaves it as it is.
@@ -75,6 +82,8 @@ pub struct RoutePatch {
     pub path: Option<String>,
     /// See [`Route::upstream_id`]; `Some(None)` goes back to the version's.
     pub upstream_id: Option<Option<UpstreamId>>,
+    /// See [`Route::settings`]; they are replaced as a whole.
+    pub settings: Option<RouteSettings>,
 }
 
 struct Record {
@@ -83,6 +92,7 @@ struct Record {
     methods: i16,
     path: String,
     upstream_id: Option<Uuid>,
+    settings: Json<RouteSettings>,
     revision: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -96,6 +106,7 @@ impl From<Record> for Route {
             methods: methods(record.methods),
             path: record.path,
             upstream_id: record.upstream_id.map(UpstreamId),
+            settings: record.settings.0,
             revision: record.revision,
             created_at: record.created_at,
             updated_at: record.updated_at,
@@ -110,6 +121,7 @@ impl Audited for Route {
             "methods": self.methods.names().collect::<Vec<_>>(),
             "path": self.path,
             "upstream_id": self.upstream_id.map(|id| id.to_string()),
+            "settings": sparse(&self.settings),
             "revision": self.revision,
         })
     }
@@ -141,9 +153,10 @@ pub async fn create(tx: &mut TenantTx, version: VersionRef, new: RouteSpec) -> R
     unless_overlapping(tx, version, id, &new.path, new.methods).await?;
     let route: Route = sqlx::query_as!(
         Record,
-        "INSERT INTO routes (tenant_id, site_id, version_id, id, name, methods, path, upstream_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         RETURNING id, name, methods, path, upstream_id, revision, created_at, updated_at",
+        r#"INSERT INTO routes (tenant_id, site_id, version_id, id, name, methods, path, upstream_id, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         RETURNING id, name, methods, path, upstream_id,
+                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version),
@@ -151,7 +164,8 @@ pub async fn create(tx: &mut TenantTx, version: VersionRef, new: RouteSpec) -> R
         new.name,
         bits(new.methods),
         new.path,
-        new.upstream_id.map(Uuid::from)
+        new.upstream_id.map(Uuid::from),
+        sparse(&new.settings)
     )
     .fetch_one(tx.conn())
     .await?
@@ -167,8 +181,9 @@ pub async fn get(tx: &mut TenantTx, version: VersionRef, id: RouteId) -> Result<
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Record,
-        "SELECT id, name, methods, path, upstream_id, revision, created_at, updated_at
-         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id = $4",
+        r#"SELECT id, name, methods, path, upstream_id,
+                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at
+         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id = $4"#,
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version),
@@ -186,8 +201,9 @@ pub async fn list(tx: &mut TenantTx, version: VersionRef, page: Page) -> Result<
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
-        "SELECT id, name, methods, path, upstream_id, revision, created_at, updated_at
-         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id > $4 ORDER BY id LIMIT $5",
+        r#"SELECT id, name, methods, path, upstream_id,
+                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at
+         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id > $4 ORDER BY id LIMIT $5"#,
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version),
@@ -217,16 +233,19 @@ pub async fn update(
     unless_overlapping(tx, version, id, &path, methods).await?;
     let after: Route = sqlx::query_as!(
         Record,
-        "UPDATE routes SET name = $4, methods = $5, path = $6, upstream_id = $7, revision = revision + 1, updated_at = now()
+        r#"UPDATE routes SET name = $4, methods = $5, path = $6, upstream_id = $7, settings = $8,
+                revision = revision + 1, updated_at = now()
          WHERE tenant_id = $1 AND site_id = $2 AND id = $3
-         RETURNING id, name, methods, path, upstream_id, revision, created_at, updated_at",
+         RETURNING id, name, methods, path, upstream_id,
+                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(version.site),
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
         bits(methods),
         path,
-        patch.upstream_id.unwrap_or(before.upstream_id).map(Uuid::from)
+        patch.upstream_id.unwrap_or(before.upstream_id).map(Uuid::from),
+        sparse(patch.settings.as_ref().unwrap_or(&before.settings))
     )
     .fetch_one(tx.conn())
     .await?

@@ -3,12 +3,15 @@
 use chrono::{DateTime, Utc};
 use policy::id::SiteId;
 use policy::key::Environment;
+use policy::settings::SiteSettings;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::audit::{Audited, Entry};
-use crate::tx::TenantTx;
-use crate::{Page, StoreError, hostname, tenant};
+use crate::settings::sparse;
+use crate::tx::{Sealed as _, TenantTx};
+use crate::{Page, StoreError, credential, hostname, tenant};
 
 /// How many sites a tenant may have: a whole cell serves 5 to 10 thousand.
 pub const MAX_PER_TENANT: u32 = 1_000;
@@ -26,6 +29,8 @@ pub struct Site {
     pub environment: Environment,
     /// Whether the caller's credential reaches the upstreams.
     pub forward_credentials: bool,
+    /// What is set for its requests.
+    pub settings: SiteSettings,
     /// Counts the changes, from 1.
     pub revision: i64,
     /// When it was made.
@@ -47,6 +52,8 @@ pub struct NewSite {
     pub environment: Environment,
     /// See [`Site::forward_credentials`].
     pub forward_credentials: bool,
+    /// See [`Site::settings`].
+    pub settings: SiteSettings,
 }
 
 /// What may change of a site; `None` leaves it as it is.
@@ -56,6 +63,8 @@ pub struct SitePatch {
     pub name: Option<String>,
     /// See [`Site::forward_credentials`].
     pub forward_credentials: Option<bool>,
+    /// See [`Site::settings`]; they are replaced as a whole.
+    pub settings: Option<SiteSettings>,
 }
 
 struct Record {
@@ -64,6 +73,7 @@ struct Record {
     slug: String,
     environment: String,
     forward_credentials: bool,
+    settings: Json<SiteSettings>,
     revision: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -78,6 +88,7 @@ impl From<Record> for Site {
             // A CHECK of the table leaves no third value.
             environment: Environment::named(&record.environment).unwrap_or(Environment::Test),
             forward_credentials: record.forward_credentials,
+            settings: record.settings.0,
             revision: record.revision,
             created_at: record.created_at,
             updated_at: record.updated_at,
@@ -92,6 +103,7 @@ impl Audited for Site {
             "slug": self.slug,
             "environment": self.environment.as_str(),
             "forward_credentials": self.forward_credentials,
+            "settings": sparse(&self.settings),
             "revision": self.revision,
         })
     }
@@ -109,14 +121,17 @@ pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError>
     StoreError::at_limit(count, "sites of a tenant", MAX_PER_TENANT)?;
     let site: Site = sqlx::query_as!(
         Record,
-        "INSERT INTO sites (tenant_id, id, name, slug, environment, forward_credentials) VALUES ($1, $2, $3, $4, $5, $6)
-         RETURNING id, name, slug, environment, forward_credentials, revision, created_at, updated_at",
+        r#"INSERT INTO sites (tenant_id, id, name, slug, environment, forward_credentials, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         RETURNING id, name, slug, environment, forward_credentials,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::now_v7(),
         new.name,
         new.slug,
         new.environment.as_str(),
-        new.forward_credentials
+        new.forward_credentials,
+        sparse(&new.settings)
     )
     .fetch_one(tx.conn())
     .await
@@ -137,8 +152,9 @@ pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Site, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Record,
-        "SELECT id, name, slug, environment, forward_credentials, revision, created_at, updated_at
-         FROM sites WHERE tenant_id = $1 AND id = $2",
+        r#"SELECT id, name, slug, environment, forward_credentials,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
+         FROM sites WHERE tenant_id = $1 AND id = $2"#,
         tenant,
         Uuid::from(id)
     )
@@ -153,8 +169,9 @@ pub async fn list(tx: &mut TenantTx, page: Page) -> Result<Vec<Site>, StoreError
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
-        "SELECT id, name, slug, environment, forward_credentials, revision, created_at, updated_at
-         FROM sites WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        r#"SELECT id, name, slug, environment, forward_credentials,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
+         FROM sites WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
         tenant,
         page.after(),
         page.limit()
@@ -180,13 +197,16 @@ pub async fn update(
     let tenant = Uuid::from(tx.tenant());
     let after: Site = sqlx::query_as!(
         Record,
-        "UPDATE sites SET name = $3, forward_credentials = $4, revision = revision + 1, updated_at = now()
+        r#"UPDATE sites SET name = $3, forward_credentials = $4, settings = $5,
+                revision = revision + 1, updated_at = now()
          WHERE tenant_id = $1 AND id = $2
-         RETURNING id, name, slug, environment, forward_credentials, revision, created_at, updated_at",
+         RETURNING id, name, slug, environment, forward_credentials,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
-        patch.forward_credentials.unwrap_or(before.forward_credentials)
+        patch.forward_credentials.unwrap_or(before.forward_credentials),
+        sparse(patch.settings.as_ref().unwrap_or(&before.settings))
     )
     .fetch_one(tx.conn())
     .await?
@@ -205,20 +225,12 @@ pub async fn delete(tx: &mut TenantTx, id: SiteId, expected_revision: Option<i64
         .ok_or(NOT_FOUND)?;
     let before = get(tx, id).await?;
     StoreError::unless_expected(before.revision, expected_revision)?;
-    // The site's row is locked, and a new key would hold it: no bucket is missing.
-    let buckets = sqlx::query_scalar!(
-        "SELECT DISTINCT bucket FROM api_keys WHERE tenant_id = $1 AND site_id = $2",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_all(tx.conn())
-    .await?;
+    // The site's row is locked, and a new credential would hold it: no bucket is missing.
+    let owner = tx.tenant();
+    credential::mark_of_sites(tx.core(), owner, &[Uuid::from(id)]).await?;
     sqlx::query!("DELETE FROM sites WHERE tenant_id = $1 AND id = $2", tenant, Uuid::from(id))
         .execute(tx.conn())
         .await?;
-    for bucket in buckets.into_iter().filter_map(|bucket| u16::try_from(bucket).ok()) {
-        tx.mark_bucket(bucket);
-    }
     tx.record(Entry::deleted("site.delete", id, &before));
     tx.mark_site(id);
     Ok(())

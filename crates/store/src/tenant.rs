@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use policy::id::{SiteId, TenantId};
+use policy::settings::TenantSettings;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::audit::{Audited, Entry};
 use crate::change::Change;
+use crate::settings::sparse;
 use crate::tx::{PlatformTx, TenantTx};
-use crate::{Page, StoreError};
+use crate::{Page, StoreError, credential};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Tenant {
     pub name: String,
     /// A short name that is unique on the platform: a DNS label.
     pub slug: Option<String>,
+    /// What the operator set for it.
+    pub settings: TenantSettings,
     /// Counts the changes, from 1.
     pub revision: i64,
     /// When it was made.
@@ -34,6 +39,8 @@ pub struct NewTenant {
     pub name: String,
     /// See [`Tenant::slug`].
     pub slug: Option<String>,
+    /// See [`Tenant::settings`].
+    pub settings: TenantSettings,
 }
 
 /// What may change of a tenant; `None` leaves it as it is.
@@ -43,11 +50,42 @@ pub struct TenantPatch {
     pub name: Option<String>,
     /// See [`Tenant::slug`]; `Some(None)` takes it away.
     pub slug: Option<Option<String>>,
+    /// See [`Tenant::settings`]; they are replaced as a whole.
+    pub settings: Option<TenantSettings>,
+}
+
+struct Record {
+    id: Uuid,
+    name: String,
+    slug: Option<String>,
+    settings: Json<TenantSettings>,
+    revision: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Record> for Tenant {
+    fn from(record: Record) -> Self {
+        Self {
+            id: TenantId(record.id),
+            name: record.name,
+            slug: record.slug,
+            settings: record.settings.0,
+            revision: record.revision,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
 }
 
 impl Audited for Tenant {
     fn form(&self) -> Value {
-        json!({ "name": self.name, "slug": self.slug, "revision": self.revision })
+        json!({
+            "name": self.name,
+            "slug": self.slug,
+            "settings": sparse(&self.settings),
+            "revision": self.revision,
+        })
     }
 }
 
@@ -56,17 +94,20 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "tenant" };
 /// Makes a tenant.
 pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, StoreError> {
     let slug = new.slug.clone().unwrap_or_default();
-    let tenant = sqlx::query_as!(
-        Tenant,
-        "INSERT INTO tenants (id, name, slug) VALUES ($1, $2, $3)
-         RETURNING id, name, slug, revision, created_at, updated_at",
+    let tenant: Tenant = sqlx::query_as!(
+        Record,
+        r#"INSERT INTO tenants (id, name, slug, settings) VALUES ($1, $2, $3, $4)
+         RETURNING id, name, slug,
+                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at"#,
         Uuid::now_v7(),
         new.name,
-        new.slug
+        new.slug,
+        sparse(&new.settings)
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &slug)]))?;
+    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &slug)]))?
+    .into();
     tx.core.record(tenant.id, Entry::created("tenant.create", tenant.id, &tenant));
     Ok(tenant)
 }
@@ -74,25 +115,29 @@ pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, Store
 /// Reads a tenant.
 pub async fn get(tx: &mut PlatformTx, id: TenantId) -> Result<Tenant, StoreError> {
     sqlx::query_as!(
-        Tenant,
-        "SELECT id, name, slug, revision, created_at, updated_at FROM tenants WHERE id = $1",
+        Record,
+        r#"SELECT id, name, slug,
+                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at FROM tenants WHERE id = $1"#,
         Uuid::from(id)
     )
     .fetch_optional(tx.conn())
     .await?
+    .map(Tenant::from)
     .ok_or(NOT_FOUND)
 }
 
 /// Reads a page of all tenants.
 pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<Tenant>, StoreError> {
-    Ok(sqlx::query_as!(
-        Tenant,
-        "SELECT id, name, slug, revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2",
+    let records = sqlx::query_as!(
+        Record,
+        r#"SELECT id, name, slug,
+                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
         page.after(),
         page.limit()
     )
     .fetch_all(tx.conn())
-    .await?)
+    .await?;
+    Ok(records.into_iter().map(Tenant::from).collect())
 }
 
 /// Changes a tenant.
@@ -105,17 +150,30 @@ pub async fn update(
     let before = lock(tx, id, expected_revision).await?;
     let slug = patch.slug.unwrap_or_else(|| before.slug.clone());
     let sent = slug.clone().unwrap_or_default();
-    let after = sqlx::query_as!(
-        Tenant,
-        "UPDATE tenants SET name = $2, slug = $3, revision = revision + 1, updated_at = now() WHERE id = $1
-         RETURNING id, name, slug, revision, created_at, updated_at",
+    let after: Tenant = sqlx::query_as!(
+        Record,
+        r#"UPDATE tenants SET name = $2, slug = $3, settings = $4, revision = revision + 1, updated_at = now() WHERE id = $1
+         RETURNING id, name, slug,
+                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at"#,
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
-        slug
+        slug,
+        sparse(patch.settings.as_ref().unwrap_or(&before.settings))
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &sent)]))?;
+    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &sent)]))?
+    .into();
+    if after.settings != before.settings {
+        // They are part of what each site is made of. The tenant's row is locked, and a new site would hold it.
+        tx.core.see_tenant(id).await?;
+        let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id))
+            .fetch_all(tx.conn())
+            .await?;
+        for site in sites {
+            tx.core.mark(id, Change::Site(SiteId(site)));
+        }
+    }
     tx.core.record(id, Entry::updated("tenant.update", id, &before, &after));
     Ok(after)
 }
@@ -124,19 +182,14 @@ pub async fn update(
 pub async fn delete(tx: &mut PlatformTx, id: TenantId, expected_revision: Option<i64>) -> Result<(), StoreError> {
     let before = lock(tx, id, expected_revision).await?;
     tx.core.see_tenant(id).await?;
-    // A new key holds its site's row, so once the sites are locked no bucket can be missing from what is read next.
+    // A new credential holds its site's row, so once the sites are locked no bucket can be missing from what is read next.
     let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE", Uuid::from(id))
         .fetch_all(tx.conn())
         .await?;
-    let buckets = sqlx::query_scalar!("SELECT DISTINCT bucket FROM api_keys WHERE tenant_id = $1", Uuid::from(id))
-        .fetch_all(tx.conn())
-        .await?;
+    credential::mark_of_sites(&mut tx.core, id, &sites).await?;
     sqlx::query!("DELETE FROM tenants WHERE id = $1", Uuid::from(id)).execute(tx.conn()).await?;
     for site in sites {
         tx.core.mark(id, Change::Site(SiteId(site)));
-    }
-    for bucket in buckets.into_iter().filter_map(|bucket| u16::try_from(bucket).ok()) {
-        tx.core.mark(id, Change::Keys(bucket));
     }
     tx.core.record(id, Entry::deleted("tenant.delete", id, &before));
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use policy::id::{SiteId, TenantId};
+use policy::id::{ConsumerId, SiteId, TenantId};
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -164,6 +164,10 @@ impl TenantTx {
 
     pub(crate) fn mark_bucket(&mut self, bucket: u16) {
         self.core.mark(self.tenant, Change::Keys(bucket));
+    }
+
+    pub(crate) fn mark_consumer(&mut self, consumer: ConsumerId) {
+        self.core.mark(self.tenant, Change::Consumers(policy::consumer::bucket_of(consumer)));
     }
 }
 

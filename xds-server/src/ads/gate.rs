@@ -8,7 +8,8 @@ use crate::resource::{ResourceType, route_name, site_of};
 use crate::snapshot::Snapshot;
 
 /// The types that the first sync consists of.
-const SYNCED: [ResourceType; 3] = [ResourceType::SitePolicy, ResourceType::KeyBucket, ResourceType::Host];
+const SYNCED: [ResourceType; 4] =
+    [ResourceType::SitePolicy, ResourceType::ConsumerBucket, ResourceType::KeyBucket, ResourceType::Host];
 
 /// How far a client is with what a RouteConfiguration depends on.
 enum Upstreams {

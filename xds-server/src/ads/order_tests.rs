@@ -1,7 +1,10 @@
 //! What goes before what: clusters before routes, routes before the removal of clusters, everything before `Sync`.
 
 use super::session::{Said, Session, cluster, id, routes, said, site};
-use crate::resource::ResourceType::{self, *};
+use crate::resource::{
+    Named, Resource,
+    ResourceType::{self, *},
+};
 use crate::snapshot::Owner;
 use crate::translate;
 
@@ -185,9 +188,10 @@ fn sync_is_sent_when_all_else_of_the_filter_is_answered() {
     let mut session = Session::with_sites(&[1]);
     session.snapshot.apply(Owner::Platform, translate::platform("gw.localhost"));
     session.subscribe(Sync, &[]);
-    session.subscribe(KeyBucket, &[]);
-    session.subscribe(Host, &[]);
-    assert_eq!(kinds(&session.settle()), [KeyBucket, Host]);
+    for kind in [KeyBucket, Host, ConsumerBucket] {
+        session.subscribe(kind, &[]);
+    }
+    assert_eq!(kinds(&session.settle()), [ConsumerBucket, KeyBucket, Host]);
     session.subscribe(SitePolicy, &[]);
     let policies = session.next();
     assert_eq!(said(&policies).0, SitePolicy);
@@ -197,6 +201,21 @@ fn sync_is_sent_when_all_else_of_the_filter_is_answered() {
     // Later changes are no first sync.
     session.apply(1, site(1, "c1", "e1", "r2"));
     assert_eq!(kinds(&session.settle()), [SitePolicy]);
+}
+
+#[test]
+fn the_consumers_go_before_the_keys_that_lead_to_them() {
+    let mut session = Session::default();
+    for kind in [KeyBucket, ConsumerBucket] {
+        session.subscribe(kind, &[]);
+    }
+    session.settle();
+    let named = |kind| Named { kind, name: "0001".to_owned(), resource: Resource::new(kind, vec![1]) };
+    for (owner, kind) in [(Owner::Bucket(1), KeyBucket), (Owner::Consumers(1), ConsumerBucket)] {
+        let changed = session.snapshot.apply(owner, vec![named(kind)]);
+        session.stream.changed(&changed);
+    }
+    assert_eq!(kinds(&session.settle()), [ConsumerBucket, KeyBucket]);
 }
 
 #[test]

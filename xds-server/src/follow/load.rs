@@ -6,6 +6,7 @@ use std::time::Instant;
 use metrics::gauge;
 use policy::desired::DesiredSite;
 use policy::id::SiteId;
+use store::desired::Object;
 use store::{Reader, SnapshotTx, StoreError, desired};
 use tracing::{error, info};
 
@@ -74,7 +75,15 @@ impl Follower {
         let mut groups = Groups::with_capacity(ids.len());
         for ids in ids.chunks(SITES_PER_STEP as usize) {
             let mut missing: BTreeSet<_> = ids.iter().copied().collect();
-            for site in desired::sites(snapshot, ids).await? {
+            let read = desired::sites(snapshot, ids).await?;
+            for omitted in read.omitted {
+                error!(tenant = %omitted.tenant, object = ?omitted.object, reason = ?omitted.reason, "left out");
+                if let Object::Site(site) = omitted.object {
+                    missing.remove(&site);
+                    self.quarantined.insert(site);
+                }
+            }
+            for site in read.sites {
                 missing.remove(&site.site);
                 if let Some(resources) = self.translate(&site) {
                     groups.push((Owner::Site(site.site), resources));

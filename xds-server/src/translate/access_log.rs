@@ -9,8 +9,10 @@ use super::ordered::{JsonLogFormat, StdoutAccessLog, Struct, Text};
 use super::protobuf::pack_as;
 
 /// The fields, and Envoy's command operators for them. The path is the one that the client sent, without its query, which
-/// may hold secrets; tenant, site, route and consumer are what the filter decided.
-const FIELDS: [(&str, &str); 24] = [
+/// may hold secrets; tenant, site, route and consumer are what the filter decided, and why it refused is what it says of
+/// itself. The headers are there once the router has the request: what fails before (no route yet, the client went away) has
+/// the site and the route in `route`, as the filter named them, with a comma between.
+const FIELDS: [(&str, &str); 25] = [
     ("authority", "%REQ(:AUTHORITY)%"),
     ("bytes_received", "%BYTES_RECEIVED%"),
     ("bytes_sent", "%BYTES_SENT%"),
@@ -23,6 +25,7 @@ const FIELDS: [(&str, &str); 24] = [
     ("method", "%REQ(:METHOD)%"),
     ("path", "%PATH(NQ:ORIG_OR_PATH)%"),
     ("protocol", "%PROTOCOL%"),
+    ("refusal", "%FILTER_STATE(wasm.tenantry_refusal:PLAIN)%"),
     ("request_duration_ms", "%REQUEST_DURATION%"),
     ("request_id", "%REQ(X-REQUEST-ID)%"),
     ("response_duration_ms", "%RESPONSE_DURATION%"),

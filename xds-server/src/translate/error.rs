@@ -1,6 +1,6 @@
 //! Why a site cannot be translated.
 
-use policy::id::{RouteId, UpstreamId};
+use policy::id::{RouteId, TenantId, UpstreamId};
 use thiserror::Error;
 
 /// What is wrong with a desired site. Each names the object, so that its owner can be told.
@@ -29,6 +29,14 @@ pub enum TranslateError {
         upstream: UpstreamId,
         /// `port` or `weight`.
         field: &'static str,
+    },
+    /// The tenant's time zone is in no version of the IANA database that this program knows.
+    #[error("the time zone `{time_zone}` of tenant {tenant} is not known")]
+    TimeZone {
+        /// The tenant.
+        tenant: TenantId,
+        /// What was given.
+        time_zone: String,
     },
     /// A timeout is zero, which Envoy would take for none at all.
     #[error("upstream {upstream} has a {field} of 0")]

@@ -17,6 +17,10 @@ pub const FILTER_NAME: &str = "tenantry-filter";
 /// Shared data is keyed by this: the filter and the singleton that mirrors the pushed state have to have the same one.
 const VM_ID: &str = "tenantry";
 
+/// What the module is told: to decide about requests; the cluster to which it reports usage, the one that the bootstrap names;
+/// and that a client's address is the one that this listener has found, trusted hops taken into account.
+const CONFIGURATION: &str = r#"{"role":"filter","xds_cluster":"xds","client_address":"edge"}"#;
+
 /// The type URL without its host.
 pub(super) const WASM_TYPE: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
@@ -37,7 +41,7 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
         code: Some(AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(code)) }),
         ..Default::default()
     };
-    let configuration = StringValue { value: r#"{"role":"filter"}"#.to_owned() };
+    let configuration = StringValue { value: CONFIGURATION.to_owned() };
     let plugin = PluginConfig {
         name: FILTER_NAME.to_owned(),
         root_id: "tenantry".to_owned(),

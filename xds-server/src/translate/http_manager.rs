@@ -18,11 +18,9 @@ use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v
 
 use super::filter::{FILTER_NAME, WASM_TYPE, wasm};
 use super::protobuf::{ads, boolean, duration, extension, pack, pack_as, uint};
+use super::route::{ROUTE_HEADER, SEPARATOR};
 use super::{access_log, local_reply};
 use crate::node::EdgeSettings;
-
-/// The request header in which the filter says which site a request is for: the scope key.
-const SITE_HEADER: &str = "x-tenantry-site";
 
 /// A connection without a request is closed after this: most clients reuse theirs within seconds, and each costs memory.
 const CONNECTION_IDLE: Duration = Duration::from_secs(300);
@@ -69,9 +67,10 @@ pub(super) fn config(edge: &EdgeSettings) -> HttpConnectionManager {
         stream_idle_timeout: duration(UNROUTED_IDLE),
         request_headers_timeout: duration(REQUEST_HEADERS),
         request_timeout: duration(REQUEST),
-        // The peer is the client: its address is not taken from what it says in x-forwarded-for, and no address counts
-        // as internal, so that x-envoy-* headers of clients are always removed.
+        // The peer is the client, or a proxy that the operator trusts: a client's address is not taken from what the client
+        // says in x-forwarded-for. And no address counts as internal, so that x-envoy-* headers of clients are always removed.
         use_remote_address: boolean(true),
+        xff_num_trusted_hops: edge.trusted_hops,
         internal_address_config: Some(hcm::InternalAddressConfig { cidr_ranges: vec![nobody()], ..Default::default() }),
         early_header_mutation_extensions: vec![remove_forged_path()],
         // One reading of a path for filter, route and upstream. An escaped slash has no such reading, so it is refused.
@@ -112,12 +111,11 @@ fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
     ]
 }
 
-/// The routes of each site are a scope of their own, found by the header that the filter sets.
+/// The routes of each site are a scope of their own, found by the first half of the header that the filter sets: the site.
 fn scoped_routes() -> ScopedRoutes {
     let extractor = scope::fragment_builder::HeaderValueExtractor {
-        name: SITE_HEADER.to_owned(),
-        // No separator: the whole value is the key.
-        element_separator: String::new(),
+        name: ROUTE_HEADER.to_owned(),
+        element_separator: SEPARATOR.to_string(),
         extract_type: Some(scope::fragment_builder::header_value_extractor::ExtractType::Index(0)),
     };
     let fragment =

@@ -17,10 +17,12 @@ mod ordered;
 mod problem;
 mod protobuf;
 mod route;
+mod time_zone;
 
-use policy::desired::{DesiredBucket, DesiredSite};
+use policy::consumer;
+use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};
 use policy::key::bucket_name;
-use policy::wire::{Host, KeyBucket, SYNC_NAME, SitePolicy, Sync};
+use policy::wire::{ConsumerBucket, Host, KeyBucket, SYNC_NAME, SitePolicy, Sync};
 use xds_api::pb::envoy::config::route::v3::{ScopedRouteConfiguration, scoped_route_configuration as scoped};
 
 pub use error::TranslateError;
@@ -41,7 +43,10 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     }
     resources.push(Named::of(ResourceType::ScopedRoute, site.to_string(), &scope(desired)));
     resources.push(Named::of(ResourceType::Route, route_name(site), &route::configuration(desired)?));
-    resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &SitePolicy::of(desired, Vec::new())));
+    let time_zone = &desired.tenant_settings.time_zone;
+    let offsets = time_zone::offsets(time_zone)
+        .ok_or_else(|| TranslateError::TimeZone { tenant: desired.tenant, time_zone: time_zone.clone() })?;
+    resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &SitePolicy::of(desired, offsets)));
     for hostname in &desired.hostnames {
         resources.push(Named::of(ResourceType::Host, hostname, &Host::of_site(site)));
     }
@@ -49,10 +54,17 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     Ok(resources)
 }
 
-/// The resource of one bucket of keys; none if the bucket is empty.
+/// The resource of one bucket of credentials; none if the bucket is empty.
 pub fn bucket(desired: &DesiredBucket) -> Option<Named> {
     let name = bucket_name(desired.bucket);
     (!desired.keys.is_empty()).then(|| Named::of(ResourceType::KeyBucket, name, &KeyBucket::from(desired)))
+}
+
+/// The resource of one bucket of consumers; none if the bucket is empty.
+pub fn consumers(desired: &DesiredConsumers) -> Option<Named> {
+    let name = consumer::bucket_name(desired.bucket);
+    let kind = ResourceType::ConsumerBucket;
+    (!desired.consumers.is_empty()).then(|| Named::of(kind, name, &ConsumerBucket::from(desired)))
 }
 
 /// The resources that belong to no tenant: the shared API host, and the mark of a complete sync.

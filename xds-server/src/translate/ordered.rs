@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use xds_api::pb::envoy::config::core::v3::TypedExtensionConfig;
+use xds_api::pb::envoy::config::core::v3::{HeaderValueOption, TypedExtensionConfig};
 
 /// `envoy.config.route.v3.RouteConfiguration`.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -23,6 +23,10 @@ pub(crate) struct VirtualHost {
     pub(crate) name: String,
     #[prost(string, repeated, tag = "2")]
     pub(crate) domains: Vec<String>,
+    #[prost(message, repeated, tag = "7")]
+    pub(crate) request_headers_to_add: Vec<HeaderValueOption>,
+    #[prost(message, repeated, tag = "10")]
+    pub(crate) response_headers_to_add: Vec<HeaderValueOption>,
     #[prost(string, repeated, tag = "13")]
     pub(crate) request_headers_to_remove: Vec<String>,
     #[prost(message, optional, tag = "21")]

@@ -47,7 +47,7 @@ pub(super) fn any_path() -> RouteMatch {
     RouteMatch { path_specifier: Some(route_match::PathSpecifier::Prefix("/".to_owned())), ..Default::default() }
 }
 
-/// A response header that replaces one of the same name.
+/// A header that replaces one of the same name. Envoy leaves it out if its value comes to nothing.
 pub(super) fn overwrite(name: &str, value: &str) -> HeaderValueOption {
     HeaderValueOption {
         header: Some(HeaderValue { key: name.to_owned(), value: value.to_owned(), ..Default::default() }),

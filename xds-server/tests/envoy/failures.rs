@@ -1,6 +1,6 @@
 //! Envoy's own replies are problems, and those of others are left alone.
 
-use crate::fixture::{route_id, site, site_id};
+use crate::fixture::{chosen, site};
 use crate::gateway::{Envoy, Server};
 use crate::http::send;
 use crate::upstream::{self, Manner};
@@ -30,7 +30,7 @@ async fn a_request_that_envoy_refuses_is_answered_with_a_problem() {
     let upstream = upstream::start("one", Manner::Answer).await;
     let server = Server::start(&[site(1, upstream.port(), [1])]).await;
     let envoy = Envoy::start(&server).await;
-    let context = format!("x-tenantry-site: {}\r\nx-tenantry-route: {}\r\n", site_id(1), route_id(1));
+    let context = format!("{}\r\n", chosen(1, 1));
     let large = "x".repeat(64 * 1024);
     for (request, status) in [
         (format!("GET /base/v1/a%2Fb HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{context}\r\n"), 400),
@@ -54,9 +54,8 @@ async fn an_upgrade_is_not_passed_on_neither_by_the_first_request_nor_later() {
     let server = Server::start(&[site(1, upstream.port(), [1])]).await;
     let envoy = Envoy::start(&server).await;
     let request = format!(
-        "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\nx-tenantry-site: {}\r\nx-tenantry-route: {}\r\n\r\n",
-        site_id(1),
-        route_id(1)
+        "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n{}\r\n\r\n",
+        chosen(1, 1)
     );
     let first = send(envoy.http, request.as_bytes()).await;
     assert_eq!((first.status, first.body.as_str()), (200, "one /x"), "an upgrade would have no body: {first:?}");

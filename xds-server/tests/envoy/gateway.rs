@@ -20,15 +20,29 @@ use xds_server::{grpc, translate, usage};
 
 use crate::http::{self, Answer};
 
-/// The smallest module that Envoy takes for a filter; it lets everything pass. In text form:
-/// `(module (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
-/// (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024))`
-const EMPTY_FILTER: &[u8] = b"\0asm\x01\0\0\0\
-    \x01\x09\x02\x60\0\0\x60\x01\x7f\x01\x7f\
-    \x03\x03\x02\0\x01\
-    \x05\x03\x01\0\x01\
-    \x07\x3f\x03\x06memory\x02\0\x17proxy_abi_version_0_2_1\0\0\x18proxy_on_memory_allocate\0\x01\
-    \x0a\x0a\x02\x02\0\x0b\x05\0\x41\x80\x08\x0b";
+/// The smallest module that Envoy takes for a filter; it lets everything pass.
+const EMPTY_FILTER: &str = r#"(module
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024))"#;
+
+/// As that one, but it says of every request what the filter says of limits and refusals.
+pub(crate) const SAYING_FILTER: &str = r#"(module
+    (import "env" "proxy_set_property" (func $set (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "tenantry_ratelimit")
+    (data (i32.const 32) "\22all\22;r=7;t=1")
+    (data (i32.const 64) "tenantry_ratelimit_policy")
+    (data (i32.const 96) "\22all\22;q=10;w=1")
+    (data (i32.const 128) "tenantry_refusal")
+    (data (i32.const 160) "rate_limited")
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $set (i32.const 0) (i32.const 18) (i32.const 32) (i32.const 13)))
+        (drop (call $set (i32.const 64) (i32.const 25) (i32.const 96) (i32.const 14)))
+        (drop (call $set (i32.const 128) (i32.const 16) (i32.const 160) (i32.const 12)))
+        i32.const 0))"#;
 
 /// How long anything that should happen soon may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -91,19 +105,30 @@ pub(crate) struct Envoy {
 impl Envoy {
     /// Starts an Envoy and waits until its listener is open.
     pub(crate) async fn start(server: &Server) -> Self {
-        let envoy = Self::spawn(server, "DELTA_GRPC").await;
+        Self::start_with(server, EMPTY_FILTER, json!({})).await
+    }
+
+    /// As [`Self::start`], with this module, in text form, for a filter, and these settings of the listener in its Node's metadata.
+    pub(crate) async fn start_with(server: &Server, filter: &str, http: Value) -> Self {
+        let envoy = Self::launch(server, "DELTA_GRPC", filter, http).await;
         until("the listener opens", async || envoy.stat("listener_manager.listener_create_success").await == 1).await;
         envoy
     }
 
     /// Starts an Envoy, and waits for nothing.
     pub(crate) async fn spawn(server: &Server, api_type: &str) -> Self {
+        Self::launch(server, api_type, EMPTY_FILTER, json!({})).await
+    }
+
+    async fn launch(server: &Server, api_type: &str, module: &str, mut http_setting: Value) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (http, admin) = (free_address().await, free_address().await);
         let filter = dir.path().join("filter.wasm");
-        std::fs::write(&filter, EMPTY_FILTER).expect("a file in a new directory");
+        let module = wat::parse_str(module).expect("a module in text form");
+        std::fs::write(&filter, module).expect("a file in a new directory");
         let filter = json!({"path": filter});
-        let http_setting = json!({"address": "127.0.0.1", "port": http.port()});
+        http_setting["address"] = json!("127.0.0.1");
+        http_setting["port"] = json!(http.port());
         let retry = json!({"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}});
         let bootstrap = json!({
             "node": {"id": "edge-1", "cluster": "test", "metadata": {"tenantry": {"http": http_setting, "filter": filter}}},
@@ -186,6 +211,17 @@ impl Envoy {
     /// What Envoy has written so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("envoy.log")).unwrap_or_default()
+    }
+
+    /// The access log's entry of the request with this path, once it is written.
+    pub(crate) async fn logged(&self, path: &str) -> Value {
+        let find = || {
+            let log = self.log();
+            let mut entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            entries.find(|entry| entry["path"] == path)
+        };
+        until(&format!("{path} is logged"), async || find().is_some()).await;
+        find().expect("it was there")
     }
 
     /// Every test ends with this: nothing that was sent was refused.

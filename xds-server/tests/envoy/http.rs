@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::fixture::{route_id, site_id};
+use crate::fixture::chosen;
 
 /// An answer.
 #[derive(Debug)]
@@ -59,9 +59,7 @@ fn joined(chunks: &str) -> String {
 
 /// A GET as the filter would let it go.
 pub(crate) async fn get(to: SocketAddr, site: u128, route: u128, path: &str) -> Answer {
-    let (site, route) = (site_id(site), route_id(route));
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\nx-tenantry-site: {site}\r\nx-tenantry-route: {route}\r\n\r\n"
-    );
+    let chosen = chosen(site, route);
+    let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{chosen}\r\n\r\n");
     send(to, request.as_bytes()).await
 }

@@ -1,9 +1,10 @@
 //! A real Envoy against this server, with desired state from memory and without PostgreSQL and the filter: what the filter
-//! decides, `x-tenantry-site` and `x-tenantry-route`, is sent by the client.
+//! decides, `x-tenantry-route`, is sent by the client.
 //!
 //! They need Envoy 1.40: `ENVOY_BIN`, or an `envoy` on PATH.
 
 mod catching_up;
+mod context;
 mod failures;
 mod fixture;
 mod gateway;

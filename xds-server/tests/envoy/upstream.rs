@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) enum Manner {
     /// Answers.
     Answer,
+    /// Answers with the head of the request, in lower case.
+    Echo,
     /// Answers after a minute.
     Late,
     /// Closes the connection once it has read the request.
@@ -38,12 +40,15 @@ async fn serve(mut connection: TcpStream, name: &str, manner: Manner) {
             }
         }
         match manner {
-            Manner::Answer => {}
+            Manner::Answer | Manner::Echo => {}
             Manner::Late => tokio::time::sleep(Duration::from_secs(60)).await,
             Manner::Close => return,
         }
         let path = String::from_utf8_lossy(&read).split(' ').nth(1).unwrap_or_default().to_owned();
-        let body = format!("{name} {path}");
+        let body = match manner {
+            Manner::Echo => String::from_utf8_lossy(&read).to_ascii_lowercase(),
+            _ => format!("{name} {path}"),
+        };
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         if connection.write_all(answer.as_bytes()).await.is_err() {
             return;

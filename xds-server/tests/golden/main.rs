@@ -30,6 +30,7 @@ fn translated(input: &Input) -> Result<Vec<Named>, String> {
     match input {
         Input::Site(site) => translate::site(&site.desired()).map_err(|error| error.to_string()),
         Input::Bucket(bucket) => Ok(translate::bucket(&bucket.desired()).into_iter().collect()),
+        Input::Consumers(consumers) => Ok(translate::consumers(&consumers.desired()).into_iter().collect()),
         Input::Platform { base_domain } => Ok(translate::platform(base_domain)),
         Input::NoSuchSite { name } => Ok(vec![translate::no_such_site(name)]),
         Input::Edge(edge) => {
@@ -69,6 +70,8 @@ fn shuffled_input_gives_identical_bytes() {
         shuffled.routes.reverse();
         shuffled.hostnames.reverse();
         shuffled.upstreams.reverse();
+        shuffled.issuers.reverse();
+        shuffled.plans.reverse();
         for upstream in &mut shuffled.upstreams {
             upstream.endpoints.reverse();
         }

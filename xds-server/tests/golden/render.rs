@@ -66,6 +66,7 @@ fn message(type_url: &str, bytes: &[u8]) -> Value {
         }
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => debug_of::<HttpProtocolOptions>(bytes),
         "tenantry.filter.v1.Host" => debug_of::<wire::Host>(bytes),
+        "tenantry.filter.v1.ConsumerBucket" => debug_of::<wire::ConsumerBucket>(bytes),
         "tenantry.filter.v1.KeyBucket" => debug_of::<wire::KeyBucket>(bytes),
         "tenantry.filter.v1.SitePolicy" => debug_of::<wire::SitePolicy>(bytes),
         "tenantry.filter.v1.Sync" => debug_of::<wire::Sync>(bytes),

@@ -1,5 +1,6 @@
 //! `cargo xtask bench <name>`: programs that measure, print a table and write JSON under `target/bench`.
 
+pub(crate) mod data_plane;
 mod revocation;
 
 use std::fs;
@@ -15,6 +16,8 @@ use crate::{block_on, prerequisites};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
+    /// What a request costs in Envoy: ours beside an empty filter, Envoy's own filters, Lua and call-outs
+    DataPlane(data_plane::DataPlane),
     /// From the commit of an API key's revocation to its refusal, on two Envoys
     Revocation {
         /// How many keys are revoked, one after the other
@@ -29,6 +32,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
     prerequisites::ensure_postgres()?;
     let artifacts = build::build(Profile::Release)?;
     match bench {
+        Bench::DataPlane(what) => return data_plane::build_and_measure(what, &artifacts),
         Bench::Revocation { count } => block_on(revocation::run(&artifacts, *count))?,
     }
     Ok(ExitCode::SUCCESS)

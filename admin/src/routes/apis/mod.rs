@@ -7,6 +7,7 @@ mod list;
 mod update;
 
 use chrono::{DateTime, Utc};
+use policy::settings::ApiSettings;
 use serde::{Deserialize, Serialize};
 use store::api;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{present, present_object};
 use crate::check::Check;
 use crate::problem::Problem;
 
@@ -39,6 +40,8 @@ pub(super) struct Api {
     base_path: String,
     /// Whether the upstream sees the path without the base path and the version's name.
     strip_base_path: bool,
+    /// How the requests of its routes are treated.
+    settings: ApiSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -52,6 +55,7 @@ impl From<api::Api> for Api {
             name: row.name,
             base_path: row.base_path,
             strip_base_path: row.strip_base_path,
+            settings: row.settings,
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -79,6 +83,10 @@ pub(super) struct NewApi {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, default = true)]
     strip_base_path: Option<bool>,
+    /// How the requests of its routes are treated. An absent field has its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<ApiSettings>,
 }
 
 impl NewApi {
@@ -86,11 +94,13 @@ impl NewApi {
         let mut check = Check::new();
         check.name("name", &self.name);
         check.base_path("base_path", &self.base_path);
+        check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(api::NewApi {
             name: self.name,
             base_path: self.base_path,
             strip_base_path: self.strip_base_path.unwrap_or(true),
+            settings: self.settings.unwrap_or_default(),
         })
     }
 }
@@ -111,6 +121,10 @@ pub(super) struct ApiChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     strip_base_path: Option<bool>,
+    /// How the requests of its routes are treated. They are replaced as a whole: an absent field gets its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<ApiSettings>,
 }
 
 impl ApiChanges {
@@ -122,7 +136,13 @@ impl ApiChanges {
         if let Some(base_path) = &self.base_path {
             check.base_path("base_path", base_path);
         }
+        check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(api::ApiPatch { name: self.name, base_path: self.base_path, strip_base_path: self.strip_base_path })
+        Ok(api::ApiPatch {
+            name: self.name,
+            base_path: self.base_path,
+            strip_base_path: self.strip_base_path,
+            settings: self.settings,
+        })
     }
 }

@@ -7,6 +7,7 @@ mod list;
 mod update;
 
 use chrono::{DateTime, Utc};
+use policy::settings::ConsumerSettings;
 use serde::{Deserialize, Serialize};
 use store::consumer;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{present, present_object};
 use crate::check::Check;
 use crate::problem::Problem;
 
@@ -34,6 +35,11 @@ pub(super) struct Consumer {
     /// What people call it; unique in the site.
     #[schema(example = "Mobile app")]
     name: String,
+    /// Its plan; null for none.
+    #[schema(required = true)]
+    plan_id: Option<Uuid>,
+    /// What is particular to it.
+    settings: ConsumerSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -45,6 +51,8 @@ impl From<consumer::Consumer> for Consumer {
         Self {
             id: row.id.into(),
             name: row.name,
+            plan_id: row.plan_id.map(Into::into),
+            settings: row.settings,
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -65,14 +73,26 @@ pub(super) struct NewConsumer {
     /// What people call it; unique in the site.
     #[schema(min_length = 1, max_length = 200, example = "Mobile app")]
     name: String,
+    /// Its plan, one of the site; null for none.
+    #[serde(default)]
+    plan_id: Option<Uuid>,
+    /// What is particular to it. An absent field has its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<ConsumerSettings>,
 }
 
 impl NewConsumer {
     fn checked(self) -> Result<consumer::NewConsumer, Problem> {
         let mut check = Check::new();
         check.name("name", &self.name);
+        check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(consumer::NewConsumer { name: self.name })
+        Ok(consumer::NewConsumer {
+            name: self.name,
+            plan_id: self.plan_id.map(Into::into),
+            settings: self.settings.unwrap_or_default(),
+        })
     }
 }
 
@@ -84,6 +104,14 @@ pub(super) struct ConsumerChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
+    /// Its plan, one of the site; null for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Uuid>)]
+    plan_id: Option<Option<Uuid>>,
+    /// What is particular to it. They are replaced as a whole: an absent field gets its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<ConsumerSettings>,
 }
 
 impl ConsumerChanges {
@@ -92,7 +120,12 @@ impl ConsumerChanges {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
+        check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(consumer::ConsumerPatch { name: self.name })
+        Ok(consumer::ConsumerPatch {
+            name: self.name,
+            plan_id: self.plan_id.map(|id| id.map(Into::into)),
+            settings: self.settings,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! The body of an import: a document, parsed off the threads that serve requests.
 
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use policy::settings::RouteSettings;
 use store::route::RouteSpec;
 
 use crate::app::App;
@@ -39,6 +40,7 @@ impl FromRequest<App> for Document {
             methods: route.methods,
             path: route.template.to_string(),
             upstream_id: None,
+            settings: RouteSettings::default(),
         });
         Ok(Self { caller, once, routes: routes.collect(), warnings })
     }

@@ -5,11 +5,13 @@ mod get;
 mod list;
 mod revoke;
 mod rotate;
+mod update;
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use policy::key::ApiKey;
+use policy::settings::KeySettings;
 use serde::{Deserialize, Serialize};
 use store::key;
 use utoipa::ToSchema;
@@ -18,7 +20,7 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{present, present_object};
 use crate::check::Check;
 use crate::limits;
 use crate::problem::Problem;
@@ -29,7 +31,7 @@ const GRACE_SECONDS: i64 = 24 * 60 * 60;
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
-        .routes(routes!(get::get, revoke::revoke))
+        .routes(routes!(get::get, update::update, revoke::revoke))
         .routes(routes!(rotate::rotate))
 }
 
@@ -52,6 +54,8 @@ pub(super) struct Key {
     /// The key that took its place; null if it was not rotated.
     #[schema(required = true)]
     replaced_by: Option<Uuid>,
+    /// What is particular to it.
+    settings: KeySettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -67,6 +71,7 @@ impl From<key::Key> for Key {
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
             replaced_by: row.replaced_by.map(Into::into),
+            settings: row.settings,
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -121,6 +126,10 @@ pub(super) struct NewKey {
     /// From when it is refused; null for never.
     #[serde(default)]
     expires_at: Option<DateTime<Utc>>,
+    /// What is particular to it. An absent field has its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<KeySettings>,
 }
 
 impl NewKey {
@@ -131,13 +140,41 @@ impl NewKey {
             check.name("name", name);
         }
         check.future("expires_at", self.expires_at, now);
+        check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(move |key: &ApiKey| key::NewKey {
             name: self.name,
             digest: key.digest(),
             hint: key.hint(),
             expires_at: self.expires_at,
+            settings: self.settings.unwrap_or_default(),
         })
+    }
+}
+
+/// What is to change of a key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyChanges {
+    /// What people call it; null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    name: Option<Option<String>>,
+    /// What is particular to it. They are replaced as a whole: an absent field gets its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<KeySettings>,
+}
+
+impl KeyChanges {
+    fn checked(self) -> Result<key::KeyPatch, Problem> {
+        let mut check = Check::new();
+        if let Some(Some(name)) = &self.name {
+            check.name("name", name);
+        }
+        check.settings(self.settings.as_ref());
+        check.finish()?;
+        Ok(key::KeyPatch { name: self.name, settings: self.settings })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::routes::ids::KeyPath;
 use crate::secret;
 
-/// Makes a new key of the same name in the place of one.
+/// Makes a new key of the same name and settings in the place of one.
 ///
 /// The old key works on for a grace period. A revoked or expired key cannot be rotated.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}/rotate",
@@ -32,7 +32,13 @@ pub(super) async fn rotate(
     let site = site::get(&mut tx, at.site_id).await?;
     let old = key::get(&mut tx, at.site_id, at.consumer_id, at.key_id).await?;
     let key = secret::api_key(site.environment)?;
-    let new = key::NewKey { name: old.name, digest: key.digest(), hint: key.hint(), expires_at: post.body.expires_at };
+    let new = key::NewKey {
+        name: old.name,
+        digest: key.digest(),
+        hint: key.hint(),
+        expires_at: post.body.expires_at,
+        settings: old.settings,
+    };
     let rotated = key::rotate(&mut tx, at.site_id, at.consumer_id, at.key_id, new, grace, None).await?;
     let place = format!("{}/keys/{}", at.consumer().place(), rotated.new.id);
     post.once.finish(tx, Answer::created(place, &KeyWithText::new(&key, rotated.new))?).await

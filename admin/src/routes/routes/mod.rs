@@ -9,6 +9,7 @@ mod update;
 use chrono::{DateTime, Utc};
 use policy::method::Methods;
 use policy::path::Template;
+use policy::settings::RouteSettings;
 use serde::{Deserialize, Serialize};
 use store::route;
 use utoipa::ToSchema;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{present, present_object};
 use crate::check::Check;
 use crate::problem::Problem;
 
@@ -32,6 +33,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// A method that a route can have.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schema(as = HttpMethod)]
 pub(super) enum Method {
     Get,
     Head,
@@ -86,6 +88,8 @@ pub(super) struct Route {
     /// Where its traffic goes; null for the version's upstream.
     #[schema(required = true)]
     upstream_id: Option<Uuid>,
+    /// How its requests are treated, beside the settings of its API.
+    settings: RouteSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -100,6 +104,7 @@ impl From<route::Route> for Route {
             methods: names(row.methods),
             path: row.path,
             upstream_id: row.upstream_id.map(Into::into),
+            settings: row.settings,
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -131,6 +136,10 @@ pub(super) struct NewRoute {
     /// Where its traffic goes: an upstream of the site. Null: the version's.
     #[serde(default)]
     upstream_id: Option<Uuid>,
+    /// How its requests are treated, beside the settings of its API. An absent field has its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<RouteSettings>,
 }
 
 impl NewRoute {
@@ -140,12 +149,14 @@ impl NewRoute {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
+        check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(route::RouteSpec {
             name: self.name,
             methods: set(&self.methods),
             path: template.map(|template| template.to_string()).unwrap_or_default(),
             upstream_id: self.upstream_id.map(Into::into),
+            settings: self.settings.unwrap_or_default(),
         })
     }
 }
@@ -170,6 +181,10 @@ pub(super) struct RouteChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>)]
     upstream_id: Option<Option<Uuid>>,
+    /// How its requests are treated, beside the settings of its API. They are replaced as a whole: an absent field gets its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<RouteSettings>,
 }
 
 impl RouteChanges {
@@ -179,12 +194,14 @@ impl RouteChanges {
         if let Some(Some(name)) = &self.name {
             check.name("name", name);
         }
+        check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(route::RoutePatch {
             name: self.name,
             methods: self.methods.map(|methods| set(&methods)),
             path: template.map(|template| template.to_string()),
             upstream_id: self.upstream_id.map(|id| id.map(Into::into)),
+            settings: self.settings,
         })
     }
 }

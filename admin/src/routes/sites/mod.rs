@@ -8,6 +8,7 @@ mod update;
 
 use chrono::{DateTime, Utc};
 use policy::key;
+use policy::settings::SiteSettings;
 use serde::{Deserialize, Serialize};
 use store::site;
 use utoipa::ToSchema;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{present, present_object};
 use crate::check::Check;
 use crate::config::BaseDomain;
 use crate::problem::Problem;
@@ -70,6 +71,8 @@ pub(super) struct Site {
     environment: Environment,
     /// Whether the caller's API key reaches the upstreams.
     forward_credentials: bool,
+    /// How its requests are treated.
+    settings: SiteSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -84,6 +87,7 @@ impl From<site::Site> for Site {
             slug: row.slug,
             environment: row.environment.into(),
             forward_credentials: row.forward_credentials,
+            settings: row.settings,
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -115,6 +119,10 @@ pub(super) struct NewSite {
     #[serde(default)]
     #[schema(default = false)]
     forward_credentials: bool,
+    /// How its requests are treated. An absent field has its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<SiteSettings>,
 }
 
 impl NewSite {
@@ -122,6 +130,7 @@ impl NewSite {
         let mut check = Check::new();
         check.name("name", &self.name);
         check.slug("slug", &self.slug);
+        check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(site::NewSite {
             name: self.name,
@@ -129,6 +138,7 @@ impl NewSite {
             slug: self.slug,
             environment: self.environment.unwrap_or(Environment::Live).into(),
             forward_credentials: self.forward_credentials,
+            settings: self.settings.unwrap_or_default(),
         })
     }
 }
@@ -145,6 +155,10 @@ pub(super) struct SiteChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     forward_credentials: Option<bool>,
+    /// How its requests are treated. They are replaced as a whole: an absent field gets its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<SiteSettings>,
 }
 
 impl SiteChanges {
@@ -153,7 +167,8 @@ impl SiteChanges {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
+        check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials })
+        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials, settings: self.settings })
     }
 }

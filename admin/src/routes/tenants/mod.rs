@@ -7,6 +7,7 @@ mod list;
 mod update;
 
 use chrono::{DateTime, Utc};
+use policy::settings::TenantSettings;
 use serde::{Deserialize, Serialize};
 use store::tenant;
 use utoipa::ToSchema;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{present, present_object};
 use crate::check::Check;
 use crate::problem::Problem;
 
@@ -37,6 +38,8 @@ pub(super) struct Tenant {
     /// A short name, unique on the platform.
     #[schema(required = true)]
     slug: Option<String>,
+    /// What holds for all its sites.
+    settings: TenantSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -49,6 +52,7 @@ impl From<tenant::Tenant> for Tenant {
             id: row.id.into(),
             name: row.name,
             slug: row.slug,
+            settings: row.settings,
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -73,6 +77,10 @@ pub(super) struct NewTenant {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme")]
     slug: Option<String>,
+    /// What holds for all its sites. An absent field has its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<TenantSettings>,
 }
 
 impl NewTenant {
@@ -82,8 +90,9 @@ impl NewTenant {
         if let Some(slug) = &self.slug {
             check.slug("slug", slug);
         }
+        check.tenant_settings(self.settings.as_ref());
         check.finish()?;
-        Ok(tenant::NewTenant { name: self.name, slug: self.slug })
+        Ok(tenant::NewTenant { name: self.name, slug: self.slug, settings: self.settings.unwrap_or_default() })
     }
 }
 
@@ -99,6 +108,10 @@ pub(super) struct TenantChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     slug: Option<Option<String>>,
+    /// What holds for all its sites. They are replaced as a whole: an absent field gets its default.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    settings: Option<TenantSettings>,
 }
 
 impl TenantChanges {
@@ -110,7 +123,8 @@ impl TenantChanges {
         if let Some(Some(slug)) = &self.slug {
             check.slug("slug", slug);
         }
+        check.tenant_settings(self.settings.as_ref());
         check.finish()?;
-        Ok(tenant::TenantPatch { name: self.name, slug: self.slug })
+        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings: self.settings })
     }
 }

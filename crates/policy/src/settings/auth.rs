@@ -13,7 +13,7 @@ const MAX_SCOPE_LEN: usize = 128;
 
 /// A way to authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AuthMethod))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// An API key.

@@ -10,23 +10,17 @@ pub(super) enum Kind {
     List,
 }
 
-/// The request fields that IANA's registry of field names gives a structured type, sorted by name. The type of any other
+/// The request fields to which IANA's registry of field names gives a structured type, sorted by name. The type of any other
 /// field is not known here, and a wrong guess would cover another value than the signer meant.
 const KINDS: &[(&str, Kind)] = &[
-    ("accept-ch", Kind::List),
-    ("accept-query", Kind::List),
     ("available-dictionary", Kind::Item),
-    ("cache-status", Kind::List),
     ("capsule-protocol", Kind::Item),
-    ("cdn-cache-control", Kind::Dictionary),
     ("client-cert", Kind::Item),
     ("client-cert-chain", Kind::List),
     ("content-digest", Kind::Dictionary),
     ("dictionary-id", Kind::Item),
     ("priority", Kind::Dictionary),
-    ("proxy-status", Kind::List),
     ("repr-digest", Kind::Dictionary),
-    ("sec-gpc", Kind::Item),
     ("signature", Kind::Dictionary),
     ("signature-input", Kind::Dictionary),
     ("want-content-digest", Kind::Dictionary),

@@ -126,7 +126,7 @@ impl Builder {
         }
         let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
         let (allowed, finished) = (Vec::new(), false);
-        Ok(Stack { admin, xds, envoys, api, database, postgres, server, http, dir, allowed, finished })
+        Ok(Stack { admin, xds, xds_addr: grpc, envoys, api, database, postgres, server, http, dir, allowed, finished })
     }
 
     fn fresh_dir(&self) -> Result<PathBuf> {

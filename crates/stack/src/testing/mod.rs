@@ -21,6 +21,7 @@ mod throwaway;
 pub use builder::Builder;
 pub use throwaway::new_cluster;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,8 @@ const PROPAGATION: Duration = Duration::from_secs(20);
 pub struct Stack {
     pub admin: Service,
     pub xds: Service,
+    /// Where xds-server serves gRPC, or will.
+    pub xds_addr: SocketAddr,
     pub envoys: Vec<Envoy>,
     /// The admin HTTP API with the operator token.
     pub api: AdminApi,

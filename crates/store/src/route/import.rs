@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use policy::id::RouteId;
 use policy::method::Methods;
 use policy::path::Template;
+use policy::settings::RouteSettings;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{MAX_PER_SITE, Record, Route, RouteSpec, VersionRef, bits, count};
 use crate::audit::Entry;
+use crate::settings::sparse;
 use crate::tx::TenantTx;
 use crate::{StoreError, site, version};
 
@@ -38,7 +41,8 @@ impl ImportOutcome {
     }
 }
 
-/// Compares the routes there are with those wanted. A route is the same if methods and path are.
+/// Compares the routes there are with those wanted. A route is the same if methods and path are; settings are not compared, for
+/// those of a route that stays stay as they are.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] on `path` if two of the wanted routes share a method and a template's shape.
@@ -87,8 +91,9 @@ pub async fn replace_all(
     let tenant = Uuid::from(tx.tenant());
     let existing: Vec<Route> = sqlx::query_as!(
         Record,
-        "SELECT id, name, methods, path, upstream_id, revision, created_at, updated_at
-         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 ORDER BY id",
+        r#"SELECT id, name, methods, path, upstream_id,
+                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at
+         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 ORDER BY id"#,
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version)
@@ -159,11 +164,12 @@ async fn add(tx: &mut TenantTx, version: VersionRef, routes: &[RouteSpec]) -> Re
     let methods: Vec<i16> = routes.iter().map(|spec| bits(spec.methods)).collect();
     let paths: Vec<String> = routes.iter().map(|spec| spec.path.clone()).collect();
     let upstreams: Vec<Option<Uuid>> = routes.iter().map(|spec| spec.upstream_id.map(Uuid::from)).collect();
+    let settings: Vec<Value> = routes.iter().map(|spec| sparse(&spec.settings)).collect();
     sqlx::query!(
-        "INSERT INTO routes (tenant_id, site_id, version_id, id, name, methods, path, upstream_id)
-         SELECT $1, $2, $3, w.id, w.name, w.methods, w.path, w.upstream_id
-         FROM unnest($4::uuid[], $5::text[], $6::smallint[], $7::text[], $8::uuid[])
-              AS w (id, name, methods, path, upstream_id)",
+        "INSERT INTO routes (tenant_id, site_id, version_id, id, name, methods, path, upstream_id, settings)
+         SELECT $1, $2, $3, w.id, w.name, w.methods, w.path, w.upstream_id, w.settings
+         FROM unnest($4::uuid[], $5::text[], $6::smallint[], $7::text[], $8::uuid[], $9::jsonb[])
+              AS w (id, name, methods, path, upstream_id, settings)",
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version),
@@ -171,7 +177,8 @@ async fn add(tx: &mut TenantTx, version: VersionRef, routes: &[RouteSpec]) -> Re
         names.as_slice() as &[Option<String>],
         &methods,
         &paths,
-        upstreams.as_slice() as &[Option<Uuid>]
+        upstreams.as_slice() as &[Option<Uuid>],
+        &settings
     )
     .execute(tx.conn())
     .await?;

@@ -76,7 +76,11 @@ async fn concurrent_writers_make_one_chain() {
             let store = store.clone();
             tokio::spawn(async move {
                 let mut tx = sample.begin(&store).await;
-                let new = store::consumer::NewConsumer { name: format!("writer {writer}") };
+                let new = store::consumer::NewConsumer {
+                    name: format!("writer {writer}"),
+                    plan_id: None,
+                    settings: Default::default(),
+                };
                 let consumer = store::consumer::create(&mut tx, sample.site, new).await.unwrap().id;
                 tx.commit().await.unwrap();
                 for turn in 0..KEYS_EACH {

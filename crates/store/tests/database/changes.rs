@@ -146,7 +146,7 @@ async fn a_snapshot_stays_where_it_is() {
         store::site::delete(&mut tx, sample.site, None).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(snapshot.head_seq().await.unwrap(), head);
-        assert_eq!(store::desired::sites(&mut snapshot, &[sample.site]).await.unwrap().len(), 1);
+        assert_eq!(store::desired::sites(&mut snapshot, &[sample.site]).await.unwrap().sites.len(), 1);
         assert_eq!(store::desired::buckets(&mut snapshot, &[1]).await.unwrap()[0].keys.len(), 1);
     })
     .await;

@@ -29,7 +29,8 @@ async fn names_that_all_tenants_share_are_taken_once() {
         assert!(matches!(&taken, Err(StoreError::Conflict { field: "slug", value }) if value == "shop"), "{taken:?}");
 
         let mut platform = store.platform(&actor()).await.unwrap();
-        let new = tenant::NewTenant { name: "x".to_owned(), slug: Some("one".to_owned()) };
+        let new =
+            tenant::NewTenant { name: "x".to_owned(), slug: Some("one".to_owned()), settings: Default::default() };
         let taken = tenant::create(&mut platform, new).await;
         assert!(matches!(taken, Err(StoreError::Conflict { field: "slug", .. })), "{taken:?}");
     })
@@ -47,7 +48,12 @@ async fn names_inside_a_site_are_the_tenants_own() {
         let taken = upstream::create(&mut tx, one.site, new_upstream("main")).await;
         assert!(matches!(taken, Err(StoreError::Conflict { field: "name", .. })), "{taken:?}");
         let mut tx = one.begin(&store).await;
-        let new = store::api::NewApi { name: "x".to_owned(), base_path: "/orders".to_owned(), strip_base_path: true };
+        let new = store::api::NewApi {
+            name: "x".to_owned(),
+            base_path: "/orders".to_owned(),
+            strip_base_path: true,
+            settings: Default::default(),
+        };
         let taken = store::api::create(&mut tx, one.site, new).await;
         assert!(matches!(taken, Err(StoreError::Conflict { field: "base_path", .. })), "{taken:?}");
     })
@@ -161,7 +167,7 @@ async fn checks_name_the_field() {
         let refused = upstream::update(&mut tx, one.site, one.upstream, patch, None).await;
         assert!(matches!(refused, Err(StoreError::Invalid { field: "connect_timeout_ms", .. })), "{refused:?}");
         let mut tx = one.begin(&store).await;
-        let nul = consumer::NewConsumer { name: "a\0b".to_owned() };
+        let nul = crate::fixture::new_consumer("a\0b");
         let refused = consumer::create(&mut tx, one.site, nul).await;
         assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
         let mut tx = one.begin(&store).await;
@@ -227,7 +233,7 @@ async fn pages_follow_each_other_without_gap() {
         let mut tx = one.begin(&store).await;
         let mut made = vec![one.consumer];
         for name in ["a", "b", "c", "d"] {
-            let new = consumer::NewConsumer { name: name.to_owned() };
+            let new = crate::fixture::new_consumer(name);
             made.push(consumer::create(&mut tx, one.site, new).await.unwrap().id);
         }
         let mut read = Vec::new();

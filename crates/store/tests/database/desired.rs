@@ -24,7 +24,7 @@ async fn a_site_is_read_whole() {
 
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
         let absent = SiteId(uuid::Uuid::now_v7());
-        let sites = desired::sites(&mut snapshot, &[two.site, absent, one.site]).await.unwrap();
+        let sites = desired::sites(&mut snapshot, &[two.site, absent, one.site]).await.unwrap().sites;
         assert_eq!(sites.iter().map(|site| site.site).collect::<Vec<_>>(), [one.site, two.site]);
         let site = &sites[0];
         assert_eq!((site.tenant, site.forward_credentials), (one.tenant, false));
@@ -44,6 +44,8 @@ async fn a_site_is_read_whole() {
             site.routes,
             [DesiredRoute {
                 id: one.route,
+                api: one.api,
+                settings: Default::default(),
                 methods: Methods::named("GET").unwrap(),
                 prefix: "/orders/v1".to_owned(),
                 template: "/orders/{id}".to_owned(),
@@ -65,7 +67,7 @@ async fn a_base_path_of_a_slash_is_none() {
         store::api::update(&mut tx, one.site, one.api, patch, None).await.unwrap();
         tx.commit().await.unwrap();
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
-        assert_eq!(desired::sites(&mut snapshot, &[one.site]).await.unwrap()[0].routes[0].prefix, "/v1");
+        assert_eq!(desired::sites(&mut snapshot, &[one.site]).await.unwrap().sites[0].routes[0].prefix, "/v1");
     })
     .await;
 }

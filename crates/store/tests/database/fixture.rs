@@ -132,7 +132,8 @@ impl Sample {
 /// Makes a tenant that has one of everything, with its key in the given bucket.
 pub(crate) async fn sample(store: &Store, slug: &str, bucket: u16) -> Sample {
     let mut platform = store.platform(&actor()).await.unwrap();
-    let new = store::tenant::NewTenant { name: slug.to_owned(), slug: Some(slug.to_owned()) };
+    let new =
+        store::tenant::NewTenant { name: slug.to_owned(), slug: Some(slug.to_owned()), settings: Default::default() };
     let tenant = store::tenant::create(&mut platform, new).await.unwrap().id;
     platform.commit().await.unwrap();
     let mut tx = store.tenant(tenant, &actor()).await.unwrap();
@@ -145,13 +146,18 @@ pub(crate) async fn sample(store: &Store, slug: &str, bucket: u16) -> Sample {
 pub(crate) async fn site_sample(tx: &mut TenantTx, slug: &str, bucket: u16) -> Sample {
     let site = store::site::create(tx, new_site(slug)).await.unwrap().id;
     let upstream = store::upstream::create(tx, site, new_upstream("main")).await.unwrap().id;
-    let api = store::api::NewApi { name: "orders".to_owned(), base_path: "/orders".to_owned(), strip_base_path: true };
+    let api = store::api::NewApi {
+        name: "orders".to_owned(),
+        base_path: "/orders".to_owned(),
+        strip_base_path: true,
+        settings: Default::default(),
+    };
     let api = store::api::create(tx, site, api).await.unwrap().id;
     let version = store::version::NewVersion { name: "v1".to_owned(), upstream_id: upstream };
     let version = store::version::create(tx, site, api, version).await.unwrap().id;
     let route = route("GET", "/orders/{id}");
     let route = store::route::create(tx, VersionRef { site, api, version }, route).await.unwrap().id;
-    let consumer = store::consumer::NewConsumer { name: "app".to_owned() };
+    let consumer = new_consumer("app");
     let consumer = store::consumer::create(tx, site, consumer).await.unwrap().id;
     let key = store::key::create(tx, site, consumer, new_key(bucket)).await.unwrap().id;
     Sample { tenant: tx.tenant(), site, upstream, api, version, route, consumer, key }
@@ -182,6 +188,7 @@ pub(crate) fn new_site(slug: &str) -> store::site::NewSite {
         hostname: format!("{slug}.gw.localhost"),
         environment: Environment::Live,
         forward_credentials: false,
+        settings: Default::default(),
     }
 }
 
@@ -196,11 +203,27 @@ pub(crate) fn new_upstream(name: &str) -> store::upstream::NewUpstream {
 }
 
 pub(crate) fn route(method: &str, path: &str) -> RouteSpec {
-    RouteSpec { name: None, methods: Methods::named(method).unwrap(), path: path.to_owned(), upstream_id: None }
+    RouteSpec {
+        name: None,
+        methods: Methods::named(method).unwrap(),
+        path: path.to_owned(),
+        upstream_id: None,
+        settings: Default::default(),
+    }
+}
+
+pub(crate) fn new_consumer(name: &str) -> store::consumer::NewConsumer {
+    store::consumer::NewConsumer { name: name.to_owned(), plan_id: None, settings: Default::default() }
 }
 
 pub(crate) fn new_key(bucket: u16) -> store::key::NewKey {
-    store::key::NewKey { name: None, digest: digest(bucket), hint: "tnt_live_...0000".to_owned(), expires_at: None }
+    store::key::NewKey {
+        name: None,
+        digest: digest(bucket),
+        hint: "tnt_live_...0000".to_owned(),
+        expires_at: None,
+        settings: Default::default(),
+    }
 }
 
 /// A digest in the given bucket that no other is equal to.

@@ -42,7 +42,8 @@ async fn parallel_requests_are_done_once() {
                 let mut tx = sample.begin(&store).await;
                 match begin(&mut tx, &key(3)).await.unwrap() {
                     Begin::Fresh => {
-                        let new = NewConsumer { name: "made once".to_owned() };
+                        let new =
+                            NewConsumer { name: "made once".to_owned(), plan_id: None, settings: Default::default() };
                         let made = consumer::create(&mut tx, sample.site, new).await.unwrap();
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         finish(&mut tx, &key(3), 201, made.id.as_bytes()).await.unwrap();

@@ -179,7 +179,7 @@ async fn another_tenants_object_is_as_good_as_absent() {
             assert!(matches!(got, Err(StoreError::NotFound { what: "site" })), "{got:?}");
             let listed = store::consumer::list(&mut tx, site, Page::first(10)).await;
             assert!(matches!(listed, Err(StoreError::NotFound { what: "site" })), "{listed:?}");
-            let new = store::consumer::NewConsumer { name: "x".to_owned() };
+            let new = crate::fixture::new_consumer("x");
             let created = store::consumer::create(&mut tx, site, new).await;
             assert!(matches!(created, Err(StoreError::NotFound { what: "site" })), "{created:?}");
             let deleted = store::site::delete(&mut tx, site, None).await;

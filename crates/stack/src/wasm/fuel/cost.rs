@@ -14,6 +14,9 @@ const SMALL: i32 = 64;
 /// A call, beside what the function does.
 const CALL: i32 = 8;
 
+/// What a loop or a function costs beside its instructions: to pay takes as long as so many of them.
+const PAYING: i32 = 8;
+
 /// By function: the sequences at whose start is paid, and how much.
 pub(super) struct Costs(HashMap<FunctionId, Vec<(InstrSeqId, i32)>>);
 
@@ -40,7 +43,7 @@ impl Costs {
 /// The entry of a function and the heads of its loops, each with the instructions that belong to it and to no loop inside.
 fn points(function: &LocalFunction, graph: &Graph) -> Vec<(InstrSeqId, i32)> {
     let entry = function.entry_block();
-    let mut points = vec![(entry, 1)];
+    let mut points = vec![(entry, PAYING)];
     let mut ahead = vec![(entry, 0)];
     while let Some((sequence, point)) = ahead.pop() {
         for (instruction, _) in &function.block(sequence).instrs {
@@ -54,7 +57,7 @@ fn points(function: &LocalFunction, graph: &Graph) -> Vec<(InstrSeqId, i32)> {
             }
             for inner in nested(instruction) {
                 if matches!(instruction, Instr::Loop(_)) {
-                    points.push((inner, 1));
+                    points.push((inner, PAYING));
                     ahead.push((inner, points.len() - 1));
                 } else {
                     ahead.push((inner, point));

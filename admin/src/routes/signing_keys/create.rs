@@ -1,0 +1,37 @@
+//! `POST /v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys`.
+
+use axum::extract::State;
+use axum::response::Response;
+use store::signing_key;
+
+use super::body::NewSigningKey;
+use super::{HmacSecret, SigningKeyWithSecret};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::extract::{At, Post};
+use crate::problem::Problem;
+use crate::routes::ids::ConsumerPath;
+
+/// Makes a signing key for a consumer.
+///
+/// For `ed25519` the consumer gives its public key. For `hmac-sha256` the secret is drawn here: it is in this answer and
+/// nowhere else; keep it. The `id` is what signatures name as their `keyid`.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
+    operation_id = "createSigningKey", tag = "Signing keys",
+    params(ConsumerPath), request_body = NewSigningKey,
+    responses((status = 201, description = "The key.", body = SigningKeyWithSecret)))]
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<ConsumerPath>,
+    post: Post<NewSigningKey>,
+) -> Result<Response, Problem> {
+    let secret = HmacSecret::draw()?;
+    let new = post.body.checked((app.clock)(), &secret)?;
+    let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
+    if let Some(answer) = post.once.replay(&mut tx).await? {
+        return Ok(answer);
+    }
+    let row = signing_key::create(&mut tx, at.site_id, at.consumer_id, new, app.secrets.as_deref()).await?;
+    let place = format!("{}/signing-keys/{}", at.place(), row.id);
+    post.once.finish(tx, Answer::created(place, &SigningKeyWithSecret::new(&secret, row))?).await
+}

@@ -1,0 +1,82 @@
+//! Texts that clients send: hosts, keys, digests.
+
+use policy::digest_field::Expected;
+use policy::host::canonical;
+use policy::key::{ApiKey, Digest, Environment};
+use policy::request::{Credential, Request};
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// `:authority`: what is accepted is a name in its one canonical form, and finds the same site with a port, a dot, in capitals.
+pub fn host(data: &[u8]) {
+    let Some(name) = canonical(data) else { return };
+    assert!(!name.is_empty() && name.len() <= 253 && !name.ends_with('.'));
+    assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte)));
+    for same in [name.clone(), format!("{name}:443"), format!("{name}."), name.to_ascii_uppercase()] {
+        assert_eq!(canonical(same.as_bytes()).as_ref(), Some(&name), "{same}");
+    }
+}
+
+/// A presented key: what is accepted has the checksum of its own text, so that no change of a byte is accepted. And a key that
+/// is made from the bytes is accepted, wherever in a request it stands.
+pub fn key(data: &[u8]) {
+    if let Some(digest) = Digest::of_presented(data) {
+        assert_eq!(data.len(), 45);
+        for at in 0..data.len() {
+            let mut changed = data.to_vec();
+            changed[at] ^= 1;
+            assert_eq!(Digest::of_presented(&changed), None);
+        }
+        found_in_requests(data, digest);
+    }
+    for environment in [Environment::Live, Environment::Test] {
+        if let Some(made) = ApiKey::from_random(environment, data) {
+            assert_eq!(Digest::of_presented(made.reveal().as_bytes()), Some(made.digest()));
+            found_in_requests(made.reveal().as_bytes(), made.digest());
+        }
+    }
+    // Whatever else a request carries: the key that it presents is one that it has.
+    let request = Request::read([("authorization", data), ("x-api-key", data)]);
+    if let Credential::Key(key) = request.credential {
+        assert_eq!(Digest::of_presented(key.text.0), Some(key.digest));
+    }
+}
+
+fn found_in_requests(text: &[u8], digest: Digest) {
+    let bearer = [b"Bearer ", text].concat();
+    for headers in [[("x-api-key", text)], [("authorization", bearer.as_slice())]] {
+        match Request::read(headers).credential {
+            Credential::Key(key) => assert!(key.digest == digest),
+            other => panic!("{other:?} for a key"),
+        }
+    }
+}
+
+/// `Content-Digest`, then a line feed, then a body. A field that matches has the body's digest in it, and the chunks in which
+/// the body comes do not matter. The right field for the body matches, and not for another one.
+pub fn content_digest(data: &[u8]) {
+    let (field, body) = crate::split_line(data);
+    if let Some(expected) = Expected::parse(field) {
+        let mut whole = expected.start();
+        whole.update(body);
+        let mut bytewise = expected.start();
+        body.iter().for_each(|byte| bytewise.update(std::slice::from_ref(byte)));
+        let matches = whole.finish();
+        assert_eq!(matches, bytewise.finish());
+        if matches {
+            let field: sfv::Dictionary = sfv::Parser::new(field).parse().expect("it was one before");
+            let is = |name: &str, digest: &[u8]| match field.get(name) {
+                Some(sfv::ListEntry::Item(item)) => item.bare_item.as_byte_sequence() == Some(digest),
+                Some(sfv::ListEntry::InnerList(_)) => false,
+                None => true,
+            };
+            assert!(is("sha-256", &Sha256::digest(body)) && is("sha-512", &Sha512::digest(body)));
+        }
+    }
+    let digest = sfv::ItemSerializer::new().bare_item(Sha256::digest(body).as_slice()).finish();
+    let expected = Expected::parse(format!("sha-256={digest}").as_bytes()).expect("a digest");
+    let mut right = expected.start();
+    right.update(body);
+    let mut longer = right.clone();
+    longer.update(b"\0");
+    assert!(right.finish() && !longer.finish());
+}

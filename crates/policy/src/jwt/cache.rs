@@ -1,0 +1,147 @@
+//! The tokens that were verified lately, so that one that is sent with every request is verified once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::mem;
+use std::rc::Rc;
+
+use super::Verified;
+use crate::id::SiteId;
+
+/// The most bytes that the cache of a VM holds, in both halves. A usual token takes about 3 KB with what it says, so this is
+/// for about 2,700 callers at a time, at 8 MiB for each worker of Envoy.
+pub const MAX_CACHE_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a place in a table, a reference count and the allocator add to an entry, generously.
+const OVERHEAD_BYTES: usize = 128;
+/// How many bytes of a token are hashed: of its end, which is the signature. A token gets here only with a right one, so that
+/// nobody can make many with the same end, and a few more that do only push each other out.
+const HASHED_BYTES: usize = 32;
+
+/// Verified tokens, in two halves: what is used moves to the young one; when that is full it becomes the old one, and what was
+/// not used since is dropped.
+///
+/// A token is found by the site, the version of the site's policy and all its bytes. A policy whose issuers or keys changed
+/// has another version, and so takes its tokens with it.
+#[derive(Default)]
+pub struct TokenCache {
+    young: Half,
+    old: Half,
+}
+
+#[derive(Default)]
+struct Half {
+    entries: HashMap<u64, Entry, BuildHasherDefault<Hashed>>,
+    bytes: usize,
+}
+
+struct Entry {
+    site: SiteId,
+    version: u64,
+    token: Box<[u8]>,
+    verified: Rc<Verified>,
+    bytes: usize,
+}
+
+impl TokenCache {
+    /// What a token says that was verified for this version of this site; `None` if it is not known, or may not be used now.
+    /// It allocates nothing.
+    pub fn get(&mut self, site: SiteId, version: u64, token: &[u8], now_ms: u64) -> Option<Rc<Verified>> {
+        let hash = hash(site, version, token);
+        let is_it = |entry: &&Entry| entry.version == version && entry.site == site && *entry.token == *token;
+        if let Some(entry) = self.young.entries.get(&hash).filter(is_it) {
+            return entry.verified.is_valid(now_ms).then(|| Rc::clone(&entry.verified));
+        }
+        let entry = self.old.entries.get(&hash).filter(is_it)?;
+        let verified = entry.verified.is_valid(now_ms).then(|| Rc::clone(&entry.verified))?;
+        if let Some(entry) = self.old.remove(hash) {
+            self.keep(hash, entry);
+        }
+        Some(verified)
+    }
+
+    /// Keeps what [`super::verify`] answered for this token and the issuers of this version of this site.
+    pub fn insert(&mut self, site: SiteId, version: u64, token: &[u8], verified: Rc<Verified>) {
+        let bytes = token.len() + verified.held_bytes() + OVERHEAD_BYTES;
+        let hash = hash(site, version, token);
+        self.old.remove(hash);
+        self.keep(hash, Entry { site, version, token: token.into(), verified, bytes });
+    }
+
+    /// How many bytes are held now, about; never more than [`MAX_CACHE_BYTES`].
+    pub fn held_bytes(&self) -> usize {
+        self.young.bytes + self.old.bytes
+    }
+
+    fn keep(&mut self, hash: u64, entry: Entry) {
+        const HALF_BYTES: usize = MAX_CACHE_BYTES / 2;
+        if entry.bytes > HALF_BYTES {
+            return;
+        }
+        self.young.remove(hash);
+        if self.young.bytes + entry.bytes > HALF_BYTES {
+            self.old = mem::take(&mut self.young);
+        }
+        self.young.bytes += entry.bytes;
+        self.young.entries.insert(hash, entry);
+    }
+}
+
+impl Half {
+    fn remove(&mut self, hash: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&hash)?;
+        self.bytes = self.bytes.saturating_sub(entry.bytes);
+        Some(entry)
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache").field("held_bytes", &self.held_bytes()).finish_non_exhaustive()
+    }
+}
+
+fn hash(site: SiteId, version: u64, token: &[u8]) -> u64 {
+    let end = token.len().saturating_sub(HASHED_BYTES);
+    let (site_high, site_low) = site.0.as_u64_pair();
+    let words = [site_high, site_low, version].into_iter();
+    let end = token
+        .get(end..)
+        .unwrap_or_default()
+        .chunks(8)
+        .map(|chunk| chunk.iter().fold(0, |word: u64, byte| word << 8 | u64::from(*byte)));
+    words.chain(end).fold(0, mix)
+}
+
+/// Spreads every bit of both over the whole word, by the high and the low half of a product with an odd constant, which is
+/// 2^64 divided by the golden ratio.
+fn mix(hash: u64, word: u64) -> u64 {
+    let product = u128::from(hash.rotate_left(23) ^ word) * 0x9e37_79b9_7f4a_7c15;
+    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the product")]
+    let folded = (product >> 64) as u64 ^ product as u64;
+    folded
+}
+
+/// A hasher for keys that are hashes.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    /// Not called for keys of 64 bits.
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, byte| mix(hash, u64::from(*byte)));
+    }
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

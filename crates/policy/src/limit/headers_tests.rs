@@ -1,0 +1,53 @@
+use super::{
+    super::{Window, testing::*},
+    *,
+};
+
+fn named(name: &str) -> Limit {
+    Limit { name: name.into(), ..rate(100, 1_000, 20) }
+}
+
+#[test]
+fn the_standing_is_told_in_whole_seconds_rounded_up() {
+    let limit = named("per key");
+    let told = |remaining, reset_ms| ratelimit(&Standing { limit: &limit, remaining, reset_ms });
+    assert_eq!(told(17, 1), r#""per key";r=17;t=1"#);
+    assert_eq!(told(0, 1_000), r#""per key";r=0;t=1"#);
+    assert_eq!(told(20, 0), r#""per key";r=20;t=0"#);
+    assert_eq!(told(u64::MAX, u64::MAX), r#""per key";r=999999999999999"#);
+}
+
+#[test]
+fn policies_are_listed_with_their_windows() {
+    let month = Limit { name: "month".into(), ..quota(5_000, Window::Month) };
+    let (zone, february) = (Zone::default(), 1_770_000_000_000);
+    let listed = ratelimit_policy([(&named("burst"), &zone), (&month, &zone)], february);
+    assert_eq!(listed, r#""burst";q=100;w=1, "month";q=5000;w=2419200"#);
+    assert_eq!(ratelimit_policy([], february), "");
+}
+
+#[test]
+fn a_period_that_is_not_whole_seconds_is_told_as_the_next_longer() {
+    let told = |requests, per_ms| ratelimit_policy([(&rate(requests, per_ms, 1), utc())], 0);
+    assert_eq!(told(10, 500), r#""rate";q=20;w=1"#);
+    assert_eq!(told(10, 1_500), r#""rate";q=13;w=2"#);
+    assert_eq!(told(10, 3_600_000), r#""rate";q=10;w=3600"#);
+    assert_eq!(told(10, 0), r#""rate";q=10000;w=1"#);
+}
+
+#[test]
+fn names_are_strings_of_structured_fields() {
+    let told = |name: &str| ratelimit(&Standing { limit: &named(name), remaining: 1, reset_ms: 0 });
+    assert_eq!(told(r#"a"b\c"#), r#""a\"b\\c";r=1;t=0"#);
+    assert_eq!(told("größe\r\n"), r#""gr%C3%B6%C3%9Fe%0D%0A";r=1;t=0"#);
+    assert_eq!(told(""), r#""";r=1;t=0"#);
+}
+
+#[test]
+fn retry_after_is_at_least_a_second() {
+    let limit = named("n");
+    let told = |reset_ms| retry_after(&Standing { limit: &limit, remaining: 0, reset_ms });
+    assert_eq!(told(0).as_deref(), Some("1"));
+    assert_eq!(told(1_001).as_deref(), Some("2"));
+    assert_eq!(told(u64::MAX), None);
+}

@@ -1,0 +1,126 @@
+//! What each way to build the module brings, side by side: our own module, from other compiler settings or finished in other
+//! ways, at ten sites and a hundred keys.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use stack::build::{self, ModuleOptions};
+use stack::wasm::{self, Steps};
+
+use super::deployment::Deployment;
+use super::envoys::{Place, Sent};
+use super::measure::{Bench, Pace, Target};
+use super::report::{BARE, OURS, Report};
+use super::seed::hostname;
+use super::traffic::{self, Credential};
+
+/// A way to make the module.
+struct Lever {
+    id: &'static str,
+    title: &'static str,
+    options: ModuleOptions,
+    steps: Steps,
+    /// Arguments for Binaryen's optimiser, which is then run before the module is finished.
+    wasm_opt: Option<&'static [&'static str]>,
+}
+
+/// The proposals that the compiler uses by itself.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-multivalue",
+];
+
+fn levers() -> Vec<Lever> {
+    let usual =
+        |id, title| Lever { id, title, options: ModuleOptions::default(), steps: Steps::default(), wasm_opt: None };
+    let compiled = |id, title, name: &'static str, config: &'static [&'static str], rustflags| Lever {
+        options: ModuleOptions { folder: Some(name), config, rustflags },
+        ..usual(id, title)
+    };
+    vec![
+        usual(OURS, "as it is built"),
+        Lever { steps: Steps { strip: false, fuel: true }, ..usual("unstripped", "with all callbacks of the SDK") },
+        Lever { steps: Steps { strip: true, fuel: false }, ..usual("unbounded", "without fuel") },
+        compiled("size", "opt-level = \"s\"", "opt-s", &["profile.wasm.opt-level=\"s\""], ""),
+        compiled(
+            "no_lto",
+            "without LTO, 16 units",
+            "no-lto",
+            &["profile.wasm.lto=\"off\"", "profile.wasm.codegen-units=16"],
+            "",
+        ),
+        compiled("simd", "with simd128", "simd", &[], "-C target-feature=+simd128"),
+        Lever { wasm_opt: Some(&["-O3"]), ..usual("wasm_opt", "wasm-opt -O3") },
+    ]
+}
+
+pub(super) async fn measure(
+    bench: &Bench<'_>,
+    place: &Place,
+    sent: &Sent,
+    deployment: &Deployment,
+    pace: Pace,
+) -> Result<Report> {
+    let requests = place.folder.join("levers.requests");
+    let of = |key: &'_ super::seed::SeededKey| (hostname(key.site), key.key.clone());
+    let pairs: Vec<(String, String)> = deployment.keys.iter().map(of).collect();
+    traffic::write(&requests, pairs.iter().map(|(host, key)| (host.clone(), Credential::Key(key))))?;
+    let mut bare = place.start_static(sent, BARE, &[], 1).await?;
+    let mut targets = vec![Target {
+        id: BARE,
+        title: "bare: connection manager and router".to_owned(),
+        envoy: bare.pid()?,
+        others: Vec::new(),
+        direct: Some((bare.direct, requests.clone())),
+        upstream: None,
+    }];
+    let mut envoys = Vec::new();
+    for lever in levers() {
+        let Some(module) = make(&lever, &place.folder)? else {
+            eprintln!("{}: left out, for wasm-opt is not installed (on Debian: apt-get install binaryen)", lever.title);
+            continue;
+        };
+        let (envoy, direct) = place.start_ours(Some(sent), lever.id, deployment.xds(), &module, 1).await?;
+        deployment.wait_until_served(envoy.settings.gateway, &[0]).await?;
+        let size_kb = fs::metadata(&module)?.len() / 1_000;
+        targets.push(Target {
+            id: lever.id,
+            title: format!("{} ({size_kb} KB)", lever.title),
+            envoy: envoy.service.pid().context("it runs")?,
+            others: Vec::new(),
+            direct: Some((direct, requests.clone())),
+            upstream: None,
+        });
+        envoys.push(envoy);
+    }
+    let series = bench.rounds(&targets, 1, pace).await?;
+    for envoy in &mut envoys {
+        envoy.service.stop().await?;
+    }
+    bare.service.stop().await?;
+    Ok(Report::of(vec!["Our module, made in other ways; Envoy answers itself.".to_owned()], series))
+}
+
+/// The finished module; `None` if a program for it is missing.
+fn make(lever: &Lever, folder: &Path) -> Result<Option<PathBuf>> {
+    let mut compiled = build::compile_module(&lever.options)?;
+    if let Some(args) = lever.wasm_opt {
+        let optimised = folder.join(format!("{}-optimised.wasm", lever.id));
+        let mut optimiser = Command::new("wasm-opt");
+        optimiser.args(args).args(FEATURES).arg(&compiled).arg("-o").arg(&optimised);
+        match optimiser.status() {
+            Ok(status) if status.success() => compiled = optimised,
+            Ok(status) => anyhow::bail!("wasm-opt ended with {status}"),
+            Err(_) => return Ok(None),
+        }
+    }
+    let module = folder.join(format!("{}.wasm", lever.id));
+    fs::write(&module, wasm::finish(&fs::read(&compiled)?, lever.steps)?)?;
+    Ok(Some(module))
+}

@@ -1,0 +1,164 @@
+//! What a request costs inside Envoy: Tenantry's full path beside an empty filter, Envoy's own filters and call-outs.
+//!
+//! Every variant is an Envoy of its own with the same listener and connection manager, which are those that xds-server sends,
+//! access log included. The same requests go to all of them, in interleaved rounds; what counts is the CPU time that Linux
+//! has booked for the processes meanwhile. Ours is fed by a real xds-server from a real PostgreSQL.
+
+mod cpu;
+mod deployment;
+mod envoys;
+mod filters;
+mod levers;
+mod measure;
+pub(crate) mod parts;
+mod report;
+mod seed;
+mod tokens;
+mod traffic;
+mod variants;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use stack::build::{self, Artifacts};
+use stack::process::{Launch, Process};
+use stack::{envoy, ports, workspace_root};
+use tokio::net::TcpStream;
+
+use super::write_json;
+use crate::prerequisites;
+use deployment::Deployment;
+use envoys::{Place, Sent};
+use measure::{Bench, Pace};
+use parts::Part;
+use report::Report;
+use seed::Scale;
+use traffic::Wrk;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataPlane {
+    /// Fewer and shorter rounds: for a look, not for the record
+    #[arg(long)]
+    quick: bool,
+    /// Compares ways to build the module, instead of ways to do the work
+    #[arg(long)]
+    levers: bool,
+    /// How many sites the larger deployment has
+    #[arg(long, default_value_t = 10_000)]
+    sites: usize,
+    /// How many keys they have together
+    #[arg(long, default_value_t = 1_000_000)]
+    keys: usize,
+}
+
+/// What the program that measures is told by the one that has built everything.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Measure {
+    #[command(flatten)]
+    what: DataPlane,
+    /// The module of a filter that does nothing
+    #[arg(long)]
+    empty_module: PathBuf,
+}
+
+/// Builds this program in release too, for what it does itself is measured, and has that one go on.
+pub(super) fn build_and_measure(what: &DataPlane, artifacts: &Artifacts) -> Result<ExitCode> {
+    prerequisites::ensure_test_programs()?;
+    let tools = build::build_bench()?;
+    let mut measure = Command::new(&tools.xtask);
+    measure.arg("bench-measure").arg("--empty-module").arg(&tools.empty_module);
+    measure.args(what.quick.then_some("--quick")).args(what.levers.then_some("--levers"));
+    measure.args(["--sites", &what.sites.to_string(), "--keys", &what.keys.to_string()]);
+    measure.env("TENANTRY_BIN_DIR", &artifacts.bin_dir).env("TENANTRY_WASM", &artifacts.wasm);
+    let status = measure.status().with_context(|| format!("starting {}", tools.xtask.display()))?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Measures, with what has been built.
+pub(crate) async fn measure(measure: &Measure) -> Result<()> {
+    let artifacts = Artifacts::from_env()?;
+    let folder = build::target_dir().join("bench/data-plane");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    let place = Place {
+        envoy: envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?,
+        folder: folder.clone(),
+        upstream: ports::free(),
+        callouts: ports::free(),
+    };
+    let upstream = start_part(&Part::Upstream { listen: place.upstream }, &folder).await?;
+    let callouts = start_part(&Part::Callouts { listen: place.callouts }, &folder).await?;
+    let wrk = Wrk::new(&folder)?;
+    let bench = Bench { wrk: &wrk, upstream: upstream.pid().as_raw() };
+    let tokens = tokens::make(variants::TOKENS)?;
+    let small = Deployment::start("bench-small", &artifacts, deployment::SMALL, place.upstream, &tokens).await?;
+    let sent = sent_to_an_envoy(&place, &small, &artifacts).await?;
+    if measure.what.levers {
+        let report = levers::measure(&bench, &place, &sent, &small, pace(&measure.what, 1)).await?;
+        small.finish().await?;
+        report.print();
+        return write_json("data-plane-levers", &report);
+    }
+    let scale = Scale { sites: measure.what.sites, keys: measure.what.keys };
+    let big = Deployment::start("bench-big", &artifacts, scale, place.upstream, &tokens).await?;
+    let inputs = variants::Inputs {
+        place: &place,
+        sent: &sent,
+        big: &big,
+        small: &small,
+        tokens: &tokens,
+        module: &artifacts.wasm,
+        empty_module: &measure.empty_module,
+        callouts: callouts.pid().as_raw(),
+    };
+    let mut series = Vec::new();
+    for concurrency in [1, 2] {
+        let variants = variants::start(&inputs, concurrency).await?;
+        series.extend(bench.rounds(&variants.targets, concurrency, pace(&measure.what, concurrency)).await?);
+        variants.stop().await?;
+    }
+    big.finish().await?;
+    small.finish().await?;
+    let report = Report::of(variants::notes(scale), series);
+    report.print();
+    write_json("data-plane", &report)
+}
+
+/// Whole seconds: `wrk` counts in them. One worker is what the bars are about.
+fn pace(what: &DataPlane, concurrency: u32) -> Pace {
+    let (rounds, each, warm_up) = match (what.quick, concurrency) {
+        (true, 1) => (3, 1, 1),
+        (true, _) => (1, 1, 1),
+        (false, 1) => (7, 2, 2),
+        (false, _) => (3, 2, 2),
+    };
+    Pace { rounds, each: Duration::from_secs(each), warm_up: Duration::from_secs(warm_up) }
+}
+
+/// What xds-server sends to an Envoy that has served a request.
+async fn sent_to_an_envoy(place: &Place, deployment: &Deployment, artifacts: &Artifacts) -> Result<Sent> {
+    let (mut envoy, _) = place.start_ours(None, "probe", deployment.xds(), &artifacts.wasm, 1).await?;
+    deployment.wait_until_served(envoy.settings.gateway, &[0]).await?;
+    let sent = Sent::to(&envoy).await?;
+    envoy.service.stop().await?;
+    Ok(sent)
+}
+
+/// Starts this program as one of the parts, and waits until it listens.
+async fn start_part(part: &Part, folder: &Path) -> Result<Process> {
+    let (Part::Upstream { listen } | Part::Callouts { listen }) = part;
+    let log = folder.join(format!("part-{}.log", listen.port()));
+    let process = Launch::new(std::env::current_exe()?, log).args(part.args()).start()?;
+    for _ in 0..500 {
+        if TcpStream::connect(listen).await.is_ok() {
+            return Ok(process);
+        }
+        ensure!(process.exited().is_none(), "{part:?} has ended: {}", stack::process::tail(process.log()));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    anyhow::bail!("{part:?} does not listen")
+}

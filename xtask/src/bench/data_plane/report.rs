@@ -1,0 +1,193 @@
+//! The figures: a table for people, JSON for programs, and whether the bars are met.
+
+use serde::Serialize;
+
+use super::measure::{MODES, Mode, Sample, Series};
+
+/// The full path adds at most this to a request, in microseconds of CPU time.
+const MOST_ADDED_US: f64 = 10.0;
+/// With a million keys it costs at most this times what it costs with a hundred.
+const MOST_GROWTH: f64 = 1.15;
+/// What call-outs add is at least this many times what ours adds.
+const LEAST_ADVANTAGE: f64 = 10.0;
+
+pub(super) const BARE: &str = "bare";
+pub(super) const OURS: &str = "ours";
+pub(super) const OURS_SMALL: &str = "ours_small";
+pub(super) const CALLOUTS: &str = "ext_authz_ratelimit";
+
+/// A line of the table.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    id: &'static str,
+    title: String,
+    mode: Mode,
+    concurrency: u32,
+    /// Medians over the rounds; the spread is from the smallest to the largest.
+    total_us: f64,
+    total_us_spread: f64,
+    envoy_us: f64,
+    others_us: f64,
+    upstream_us: f64,
+    /// Over the bare variant of the same round.
+    added_us: f64,
+    added_us_spread: f64,
+    requests_per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+/// Whether a bar is met.
+#[derive(Debug, Serialize)]
+pub(super) struct Verdict {
+    bar: String,
+    mode: Mode,
+    concurrency: u32,
+    measured: f64,
+    met: bool,
+}
+
+/// All that a run has found.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) what: Vec<String>,
+    pub(super) lines: Vec<Line>,
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) series: Vec<Series>,
+}
+
+impl Report {
+    pub(super) fn of(what: Vec<String>, series: Vec<Series>) -> Self {
+        let lines: Vec<Line> = series.iter().map(|one| line(one, bare_of(one, &series))).collect();
+        let mut verdicts = Vec::new();
+        for (mode, concurrency) in MODES.iter().flat_map(|mode| [1, 2].map(|concurrency| (*mode, concurrency))) {
+            let find = |id| lines.iter().find(|line| (line.id, line.mode, line.concurrency) == (id, mode, concurrency));
+            if let Some(ours) = find(OURS) {
+                verdicts.extend(bars(ours, find(OURS_SMALL), find(CALLOUTS)));
+            }
+        }
+        Self { what, lines, verdicts, series }
+    }
+
+    pub(super) fn print(&self) {
+        for line in &self.what {
+            println!("{line}");
+        }
+        for (mode, concurrency) in MODES.iter().flat_map(|mode| [1, 2].map(|concurrency| (*mode, concurrency))) {
+            let of = |line: &&Line| (line.mode, line.concurrency) == (mode, concurrency);
+            if !self.lines.iter().any(|line| of(&line)) {
+                continue;
+            }
+            let how = if mode == Mode::Direct { "Envoy answers itself" } else { "an upstream answers" };
+            println!("\n{how}, --concurrency {concurrency}; CPU time in us a request");
+            println!(
+                "{:<52} {:>13} {:>13} {:>7} {:>8} {:>8} {:>8} {:>8}",
+                "", "CPU", "over bare", "others", "upstream", "req/s", "p50 ms", "p99 ms"
+            );
+            self.lines.iter().filter(of).for_each(Line::print);
+        }
+        println!();
+        for verdict in &self.verdicts {
+            let met = if verdict.met { "met    " } else { "NOT MET" };
+            println!(
+                "{met} {} = {:.2} ({:?}, {} worker(s))",
+                verdict.bar, verdict.measured, verdict.mode, verdict.concurrency
+            );
+        }
+    }
+}
+
+impl Line {
+    fn print(&self) {
+        println!(
+            "{:<52} {:>6.1} ±{:>5.1} {:>6.1} ±{:>5.1} {:>7.1} {:>8.1} {:>8.0} {:>8.2} {:>8.2}",
+            self.title,
+            self.total_us,
+            self.total_us_spread / 2.0,
+            self.added_us,
+            self.added_us_spread / 2.0,
+            self.others_us,
+            self.upstream_us,
+            self.requests_per_second,
+            self.p50_ms,
+            self.p99_ms
+        );
+    }
+}
+
+fn bare_of<'a>(one: &Series, all: &'a [Series]) -> Option<&'a Series> {
+    all.iter().find(|other| (other.id, other.mode, other.concurrency) == (BARE, one.mode, one.concurrency))
+}
+
+fn line(series: &Series, bare: Option<&Series>) -> Line {
+    let median_of = |value: fn(&Sample) -> f64| median(series.rounds.iter().map(value).collect());
+    let totals: Vec<f64> = series.rounds.iter().map(Sample::total_us).collect();
+    // Round by round: both have met with the same of the machine's other work.
+    let bare = bare.map(|bare| bare.rounds.as_slice()).unwrap_or_default();
+    let added: Vec<f64> = series.rounds.iter().zip(bare).map(|(one, bare)| one.total_us() - bare.total_us()).collect();
+    Line {
+        id: series.id,
+        title: series.title.clone(),
+        mode: series.mode,
+        concurrency: series.concurrency,
+        total_us_spread: spread(&totals),
+        total_us: median(totals),
+        envoy_us: median_of(|sample| sample.envoy_us),
+        others_us: median_of(|sample| sample.others_us),
+        upstream_us: median_of(|sample| sample.upstream_us),
+        added_us_spread: spread(&added),
+        added_us: median(added),
+        requests_per_second: median_of(|sample| sample.requests_per_second),
+        p50_ms: median_of(|sample| sample.p50_ms),
+        p99_ms: median_of(|sample| sample.p99_ms),
+    }
+}
+
+fn bars(ours: &Line, small: Option<&Line>, callouts: Option<&Line>) -> Vec<Verdict> {
+    let verdict = |bar: String, measured: f64, met: bool| Verdict {
+        bar,
+        mode: ours.mode,
+        concurrency: ours.concurrency,
+        measured,
+        met,
+    };
+    let mut verdicts = vec![verdict(
+        format!("the full path adds at most {MOST_ADDED_US} us to bare"),
+        ours.added_us,
+        ours.added_us <= MOST_ADDED_US,
+    )];
+    if let Some(small) = small {
+        for (of, measured) in
+            [("what it takes", ours.total_us / small.total_us), ("what it adds", ours.added_us / small.added_us)]
+        {
+            let bar = format!("all the keys cost at most {MOST_GROWTH} times 100 keys, by {of}");
+            verdicts.push(verdict(bar, measured, measured <= MOST_GROWTH));
+        }
+    }
+    if let Some(callouts) = callouts {
+        let measured = callouts.added_us / ours.added_us;
+        let bar = format!("ext_authz and ratelimit add at least {LEAST_ADVANTAGE} times as much");
+        verdicts.push(verdict(bar, measured, measured >= LEAST_ADVANTAGE));
+    }
+    verdicts
+}
+
+/// Zero for no figures: then there was nothing to compare with.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    match (figures.get(middle), figures.len() % 2) {
+        (Some(upper), 0) => figures.get(middle - 1).map_or(*upper, |lower| (lower + upper) / 2.0),
+        (middle, _) => middle.copied().unwrap_or_default(),
+    }
+}
+
+fn spread(figures: &[f64]) -> f64 {
+    let largest = figures.iter().copied().reduce(f64::max);
+    let smallest = figures.iter().copied().reduce(f64::min);
+    largest.zip(smallest).map_or(0.0, |(largest, smallest)| largest - smallest)
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,126 @@
+//! The requests, and `wrk`, which sends them.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::Command;
+
+/// Connections that are kept open, by one thread of `wrk`.
+const CONNECTIONS: &str = "32";
+
+/// A credential in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Credential<'a> {
+    Key(&'a str),
+    Token(&'a str),
+}
+
+/// Writes one request for each host and credential into a file for `load.lua`.
+pub(super) fn write<'a>(file: &Path, of: impl IntoIterator<Item = (String, Credential<'a>)>) -> Result<()> {
+    let mut out = BufWriter::new(File::create(file).with_context(|| format!("writing {}", file.display()))?);
+    for (host, credential) in of {
+        out.write_all(request(&host, credential).as_bytes())?;
+        out.write_all(&[0])?;
+    }
+    Ok(out.flush()?)
+}
+
+fn request(host: &str, credential: Credential<'_>) -> String {
+    let credential = match credential {
+        Credential::Key(key) => format!("x-api-key: {key}"),
+        Credential::Token(token) => format!("authorization: Bearer {token}"),
+    };
+    format!(
+        "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\naccept: application/json\r\n{credential}\r\n\r\n"
+    )
+}
+
+/// A path that the routes of every site match.
+pub(super) const PATH: &str = "/shop/v1/products/42";
+
+/// What `wrk` says about one run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Run {
+    pub(super) requests: u64,
+    pub(super) per_second: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+}
+
+/// The load generator, with its script beside the request files.
+#[derive(Debug)]
+pub(super) struct Wrk {
+    script: PathBuf,
+}
+
+impl Wrk {
+    pub(super) fn new(folder: &Path) -> Result<Self> {
+        let script = folder.join("load.lua");
+        std::fs::write(&script, include_str!("load.lua"))?;
+        Ok(Self { script })
+    }
+
+    /// Sends requests out of a file for a time.
+    ///
+    /// # Errors
+    /// When one of them was not answered 2xx: then not what is meant was measured.
+    pub(super) async fn run(&self, to: SocketAddr, requests: &Path, duration: Duration) -> Result<Run> {
+        // wrk counts in whole seconds.
+        let seconds = format!("{}s", duration.as_secs().max(1));
+        let output = Command::new("wrk")
+            .args(["--threads", "1", "--connections", CONNECTIONS, "--timeout", "10s", "--latency"])
+            .args(["--duration", &seconds, "--script"])
+            .arg(&self.script)
+            .arg(format!("http://{to}"))
+            .arg("--")
+            .arg(requests)
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("starting wrk, which Debian's package wrk has")?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        for trouble in ["Non-2xx", "Socket errors"] {
+            ensure!(!printed.contains(trouble), "not every request to {to} was answered well:\n{printed}");
+        }
+        parse(&printed).with_context(|| {
+            format!("wrk printed what cannot be read:\n{printed}{}", String::from_utf8_lossy(&output.stderr))
+        })
+    }
+}
+
+fn parse(printed: &str) -> Option<Run> {
+    let line = |start: &str| printed.lines().map(str::trim).find_map(|line| line.strip_prefix(start));
+    let requests = printed.lines().find(|line| line.contains(" requests in "))?;
+    let run = Run {
+        requests: requests.split_ascii_whitespace().next()?.parse().ok()?,
+        per_second: line("Requests/sec:")?.trim().parse().ok()?,
+        p50_ms: milliseconds(line("50%")?)?,
+        p99_ms: milliseconds(line("99%")?)?,
+    };
+    (run.requests > 0).then_some(run)
+}
+
+fn milliseconds(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0)];
+    let (number, factor) = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    Some(number.parse::<f64>().ok()? * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Run, parse};
+
+    #[test]
+    fn what_wrk_prints_is_read() {
+        let printed = "  Latency Distribution\n     50%  812.00us\n     75%    1.02ms\n     90%    1.10ms\n     99%    1.20s \n  \
+                       50000 requests in 2.00s, 5.1MB read\nRequests/sec:  24999.10\n";
+        let run = Run { requests: 50_000, per_second: 24_999.1, p50_ms: 0.812, p99_ms: 1_200.0 };
+        assert_eq!(parse(printed), Some(run));
+        assert_eq!(parse("unable to connect"), None);
+    }
+}

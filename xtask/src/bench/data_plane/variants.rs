@@ -1,0 +1,259 @@
+//! What is compared.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde_json::Value;
+use stack::envoy::Envoy;
+use stack::wasm;
+
+use super::deployment::Deployment;
+use super::envoys::{Measured, Place, Sent};
+use super::filters;
+use super::measure::Target;
+use super::report::{BARE, CALLOUTS, OURS, OURS_SMALL};
+use super::seed;
+use super::seed::{Scale, SeededKey, hostname};
+use super::tokens::Tokens;
+use super::traffic::{self, Credential};
+
+/// Every seventh key is used, a new one in each request of the file: seven shares no factor with the number of sites, to which the
+/// keys were dealt out in turn, so that all sites are among them.
+const EVERY: usize = 7;
+/// The sites that get requests where Envoy routes them: each costs it clusters, connections and, the first time, some
+/// milliseconds, which bare has not. Where Envoy answers itself, all sites get some.
+const BUSY_SITES: usize = 200;
+/// What people have in native configuration, and in a table of the Lua filter.
+const NATIVE_KEYS: usize = 1_000;
+const LUA_KEYS: usize = 100_000;
+/// Tokens in use at the same time.
+pub(super) const TOKENS: usize = 1_000;
+
+pub(super) struct Inputs<'a> {
+    pub(super) place: &'a Place,
+    pub(super) sent: &'a Sent,
+    pub(super) big: &'a Deployment,
+    pub(super) small: &'a Deployment,
+    pub(super) tokens: &'a Tokens,
+    pub(super) module: &'a Path,
+    pub(super) empty_module: &'a Path,
+    pub(super) callouts: i32,
+}
+
+/// Running Envoys, and how they are measured.
+#[derive(Default)]
+pub(super) struct Variants {
+    pub(super) targets: Vec<Target>,
+    measured: Vec<Measured>,
+    ours: Vec<Envoy>,
+}
+
+impl Variants {
+    pub(super) async fn stop(mut self) -> Result<()> {
+        for measured in &mut self.measured {
+            measured.service.stop().await?;
+        }
+        for envoy in &mut self.ours {
+            envoy.service.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// An Envoy with these filters, and the targets that share it.
+    async fn add(&mut self, inputs: &Inputs<'_>, concurrency: u32, variant: Variant<'_>) -> Result<()> {
+        let sent = variant.sent.unwrap_or(inputs.sent);
+        let measured = inputs.place.start_static(sent, variant.id, &variant.filters, concurrency).await?;
+        self.targets.push(Target {
+            id: variant.id,
+            title: variant.title.to_owned(),
+            envoy: measured.pid()?,
+            others: variant.others,
+            direct: variant.direct.then(|| (measured.direct, variant.requests.clone())),
+            upstream: Some((measured.routed, variant.requests)),
+        });
+        self.measured.push(measured);
+        Ok(())
+    }
+}
+
+/// A variant that needs no control plane.
+struct Variant<'a> {
+    id: &'static str,
+    title: &'a str,
+    filters: Vec<Value>,
+    requests: PathBuf,
+    others: Vec<i32>,
+    direct: bool,
+    /// Another listener than the usual one.
+    sent: Option<&'a Sent>,
+}
+
+impl Variant<'_> {
+    fn new<'a>(id: &'static str, title: &'a str, filters: Vec<Value>, requests: &Path) -> Variant<'a> {
+        Variant { id, title, filters, requests: requests.to_owned(), others: Vec::new(), direct: true, sent: None }
+    }
+}
+
+/// The files of requests.
+struct Requests {
+    all: PathBuf,
+    busy: PathBuf,
+    small: PathBuf,
+    native: PathBuf,
+    lua: PathBuf,
+    tokens: PathBuf,
+}
+
+/// Starts all variants with so many workers each.
+pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Variants> {
+    let requests = write_requests(inputs)?;
+    let mut variants = Variants::default();
+    let quiet = inputs.sent.without_access_log();
+    let bare = Variant::new(BARE, "bare: connection manager and router", Vec::new(), &requests.all);
+    let without_log = Variant::new("bare_without_log", "bare, without an access log", Vec::new(), &requests.all);
+    variants.add(inputs, concurrency, bare).await?;
+    variants.add(inputs, concurrency, Variant { sent: Some(&quiet), ..without_log }).await?;
+    for (id, title, module) in empty_modules(inputs)? {
+        let filters = vec![inputs.sent.wasm(id, &module)];
+        variants.add(inputs, concurrency, Variant::new(id, title, filters, &requests.all)).await?;
+    }
+    let title = |deployment: &Deployment| {
+        let Scale { sites, keys } = deployment.scale;
+        format!("ours, {sites} sites, {keys} keys")
+    };
+    let big = title(inputs.big);
+    add_ours(
+        &mut variants,
+        inputs,
+        (OURS, &big, inputs.big),
+        [&requests.all, &requests.busy],
+        Some(&requests.tokens),
+        concurrency,
+    )
+    .await?;
+    let small = title(inputs.small);
+    add_ours(&mut variants, inputs, (OURS_SMALL, &small, inputs.small), [&requests.small; 2], None, concurrency)
+        .await?;
+    let native = filters::native_keys(inputs.big.keys.iter().take(NATIVE_KEYS));
+    let title = "native api_key_auth, local_ratelimit; 1,000 keys";
+    variants.add(inputs, concurrency, Variant::new("native_keys", title, native, &requests.native)).await?;
+    let jwt = filters::native_tokens(inputs.tokens);
+    let title = "native jwt_authn, tokens cached";
+    variants.add(inputs, concurrency, Variant::new("native_jwt", title, jwt, &requests.tokens)).await?;
+    let lua = filters::lua(&lua_table(inputs)?)?;
+    let title = "Lua: 100,000 keys, a bucket, two headers";
+    variants.add(inputs, concurrency, Variant::new("lua", title, lua, &requests.lua)).await?;
+    let others = vec![inputs.callouts];
+    let check = Variant::new("ext_authz", "ext_authz over gRPC", vec![filters::ext_authz()], &requests.all);
+    variants.add(inputs, concurrency, Variant { others: others.clone(), ..check }).await?;
+    // On a route that Envoy answers itself, the ratelimit filter calls nobody.
+    let both = vec![filters::ext_authz(), filters::ratelimit()];
+    let both = Variant::new(CALLOUTS, "ext_authz and ratelimit over gRPC", both, &requests.all);
+    variants.add(inputs, concurrency, Variant { others, direct: false, ..both }).await?;
+    Ok(variants)
+}
+
+/// Ours as operators run it: routes, clusters and keys from xds-server. Where Envoy answers itself, the same filter is in a
+/// listener of the bench's.
+async fn add_ours(
+    variants: &mut Variants,
+    inputs: &Inputs<'_>,
+    (id, title, deployment): (&'static str, &str, &Deployment),
+    requests: [&Path; 2],
+    with_tokens: Option<&Path>,
+    concurrency: u32,
+) -> Result<()> {
+    let (place, sent) = (inputs.place, Some(inputs.sent));
+    let (envoy, direct_at): (Envoy, SocketAddr) =
+        place.start_ours(sent, id, deployment.xds(), inputs.module, concurrency).await?;
+    let busy: Vec<usize> = (0..BUSY_SITES.min(deployment.scale.sites)).collect();
+    deployment.wait_until_served(envoy.settings.gateway, &busy).await?;
+    let envoy_pid = envoy.service.pid().unwrap_or_default();
+    let target = |id, title, [direct, routed]: [&Path; 2]| Target {
+        id,
+        title,
+        envoy: envoy_pid,
+        others: deployment.pids(),
+        direct: Some((direct_at, direct.to_owned())),
+        upstream: Some((envoy.settings.gateway, routed.to_owned())),
+    };
+    variants.targets.push(target(id, title.to_owned(), requests));
+    if let Some(with_tokens) = with_tokens {
+        // Measured in the same Envoy, one after the other.
+        let status = deployment.status_of_token(envoy.settings.gateway, inputs.tokens).await?;
+        if status.is_success() {
+            variants.targets.push(target("ours_jwt", format!("{title}; tokens cached"), [with_tokens; 2]));
+        } else {
+            eprintln!("ours with tokens is left out: a token is answered {status}");
+        }
+    }
+    variants.ours.push(envoy);
+    Ok(())
+}
+
+/// A filter that does nothing: written by hand, and with the SDK.
+fn empty_modules(inputs: &Inputs<'_>) -> Result<[(&'static str, &'static str, PathBuf); 3]> {
+    let path = |name: &str| inputs.place.folder.join(name);
+    let compiled = fs::read(inputs.empty_module)?;
+    let (raw, stripped) = (path("empty-raw.wasm"), path("empty-stripped.wasm"));
+    fs::write(&raw, wat::parse_str(include_str!("empty.wat"))?)?;
+    fs::write(&stripped, wasm::finish(&compiled, wasm::Steps::default())?)?;
+    Ok([
+        ("empty_raw", "empty wasm filter, written by hand", raw),
+        ("empty_sdk", "empty wasm filter of the SDK", inputs.empty_module.to_owned()),
+        ("empty_finished", "empty wasm filter of the SDK, finished as ours is", stripped),
+    ])
+}
+
+fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
+    let path = |name: &str| inputs.place.folder.join(name);
+    let requests = Requests {
+        all: path("all.requests"),
+        busy: path("busy.requests"),
+        small: path("small.requests"),
+        native: path("native.requests"),
+        lua: path("lua.requests"),
+        tokens: path("tokens.requests"),
+    };
+    let of = |key| -> (String, Credential<'_>) {
+        let key: &SeededKey = key;
+        (hostname(key.site), Credential::Key(&key.key))
+    };
+    let (all, small) = (&inputs.big.keys, &inputs.small.keys);
+    traffic::write(&requests.all, all.iter().step_by(EVERY).map(of))?;
+    traffic::write(&requests.busy, all.iter().filter(|key| key.site < BUSY_SITES).map(of))?;
+    traffic::write(&requests.small, small.iter().map(of))?;
+    traffic::write(&requests.native, all.iter().take(NATIVE_KEYS).map(of))?;
+    traffic::write(&requests.lua, all.iter().take(LUA_KEYS).map(of))?;
+    let tokens = inputs.tokens.tokens.iter().enumerate();
+    let site = |number| hostname(seed::site_of_subject(number, inputs.big.scale));
+    traffic::write(&requests.tokens, tokens.map(|(number, token)| (site(number), Credential::Token(token))))?;
+    Ok(requests)
+}
+
+fn lua_table(inputs: &Inputs<'_>) -> Result<PathBuf> {
+    let file = inputs.place.folder.join("lua-keys.txt");
+    let lines = inputs.big.keys.iter().take(LUA_KEYS).enumerate();
+    let lines: String = lines.map(|(number, key)| format!("{} consumer-{number}\n", key.key)).collect();
+    fs::write(&file, lines)?;
+    Ok(file)
+}
+
+/// What has to be known to read the figures.
+pub(super) fn notes(scale: Scale) -> Vec<String> {
+    let Scale { sites, keys } = scale;
+    vec![
+        "CPU time is Envoy's, with that of the call-out server, or of xds-server and PostgreSQL, which are also shown as \
+         `others`; the upstream's and wrk's are in no sum. Medians over the rounds, and half of the spread."
+            .to_owned(),
+        format!(
+            "Where Envoy answers itself, requests go to all {sites} sites at random, with every {EVERY}th of the {keys} keys. Where an \
+             upstream answers, they go to {BUSY_SITES} sites, with all of their keys; ours then routes by SRDS to a \
+             cluster for each site, and bare by one route to one cluster."
+        ),
+        "Tokens go to 200 sites, and are longer than keys by some hundred bytes, of which the bare variant knows nothing.".to_owned(),
+        "All listeners have the settings and the access log that xds-server sends.".to_owned(),
+    ]
+}

@@ -18,3 +18,4 @@ mod service;
 mod settings;
 mod signing_keys;
 mod unauthorized;
+mod usage;

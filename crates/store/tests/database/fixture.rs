@@ -181,6 +181,14 @@ pub(crate) fn used(sample: &Sample, hour: u32) -> usage::Key {
     }
 }
 
+/// Adds a request of each sample to the sums, as xds-server alone can.
+pub(crate) async fn use_once(database: &Database, samples: &[Sample]) {
+    let sums = usage::Sums { requests: 1, ..Default::default() };
+    let entries = samples.iter().map(|sample| (used(sample, 1), sums)).collect();
+    let reporter = *Uuid::now_v7().as_bytes();
+    ledger(database).await.record(&[usage::Report { reporter, seq: 1, entries }]).await.expect("usage is recorded");
+}
+
 pub(crate) fn new_site(slug: &str) -> store::site::NewSite {
     store::site::NewSite {
         name: slug.to_owned(),

@@ -2,11 +2,11 @@
 
 use policy::id::{SiteId, TenantId};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
-use store::usage::{Report, Sums};
 use store::{Page, StoreError};
 
 use crate::catalog::tenant_tables;
-use crate::fixture::{Database, Sample, actor, ledger, sample, used, with_database};
+use crate::fixture::{Database, Sample, actor, sample, use_once, with_database};
+use crate::furniture::furnish;
 
 /// insufficient_privilege: the row breaks a policy, or the verb is not granted at all.
 const REFUSED: &str = "42501";
@@ -42,12 +42,11 @@ async fn attempt(connection: &mut PgConnection, whose: As, statement: &str) -> R
 
 async fn two_tenants(database: &Database) -> (Sample, Sample) {
     let store = database.store().await;
-    let samples = (sample(&store, "left", 1).await, sample(&store, "right", 2).await);
-    // Usage is added by xds-server alone.
-    let sums = Sums { requests: 1, ..Sums::default() };
-    let entries = vec![(used(&samples.0, 1), sums), (used(&samples.1, 1), sums)];
-    ledger(database).await.record(&[Report { reporter: [1; 16], seq: 1, entries }]).await.unwrap();
-    samples
+    let (left, right) = (sample(&store, "left", 1).await, sample(&store, "right", 2).await);
+    furnish(&store, left).await;
+    furnish(&store, right).await;
+    use_once(database, &[left, right]).await;
+    (left, right)
 }
 
 /// A statement that inserts a copy of a tenant's row, whose values the superuser reads.
@@ -66,7 +65,7 @@ async fn copy_of_a_row(database: &Database, table: &str, column: &str, tenant: T
     .fetch_optional(&database.superuser)
     .await
     .unwrap()
-    .unwrap_or_else(|| panic!("the fixture has no row in {table}: add one to `site_sample`"));
+    .unwrap_or_else(|| panic!("the fixture has no row in {table}: add one to `furnish`"));
     format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, {row}::jsonb)")
 }
 
@@ -79,7 +78,7 @@ async fn a_tenant_sees_its_rows_and_no_others() {
             let all = format!("SELECT FROM {table}");
             for tenant in [left.tenant, right.tenant] {
                 let own = database.count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{tenant}'")).await;
-                assert!(own > 0, "the fixture has no row in {table}: add one to `site_sample`");
+                assert!(own > 0, "the fixture has no row in {table}: add one to `furnish`");
                 let seen = attempt(&mut admin, As::Tenant(tenant), &all).await;
                 assert_eq!(seen, Ok(own.unsigned_abs()), "{table}");
             }
@@ -153,17 +152,26 @@ async fn the_xds_role_reads_what_it_serves_and_only_adds_usage() {
                 assert_eq!(outcome, Err(REFUSED.to_owned()), "{statement}");
             }
         }
-        for hidden in ["consumers", "tenants", "audit_log", "operator_tokens", "idempotency_keys"] {
+        for hidden in ["audit_log", "operator_tokens", "idempotency_keys"] {
             let outcome = attempt(&mut xds, As::NoSetting, &format!("SELECT FROM {hidden}")).await;
             assert_eq!(outcome, Err(REFUSED.to_owned()), "{hidden}");
         }
-        for hidden in
-            ["hint FROM api_keys", "name FROM api_keys", "name FROM sites", "name FROM upstreams", "id FROM hostnames"]
-        {
+        for hidden in [
+            "hint FROM api_keys",
+            "name FROM api_keys",
+            "name FROM consumers",
+            "name FROM plans",
+            "name FROM signing_keys",
+            "name FROM sites",
+            "name FROM tenants",
+            "name FROM upstreams",
+            "id FROM hostnames",
+            "value FROM consumer_subjects",
+        ] {
             let outcome = attempt(&mut xds, As::NoSetting, &format!("SELECT {hidden}")).await;
             assert_eq!(outcome, Err(REFUSED.to_owned()), "{hidden}");
         }
-        assert_eq!(attempt(&mut xds, As::NoSetting, "SELECT digest FROM api_keys").await, Ok(2));
+        assert_eq!(attempt(&mut xds, As::NoSetting, "SELECT digest FROM api_keys").await, Ok(4));
     })
     .await;
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::fixture::{Database, Sample, actor, ledger, sample, used, with_database};
 
 /// 2026-03-31T22:00:00Z: two hours before a day and a month end.
-const HOUR: u32 = 493_030;
+const HOUR: u32 = 493_054;
 
 fn sums(requests: i64) -> Sums {
     let mut histogram = [0; 16];

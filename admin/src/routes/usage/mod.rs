@@ -5,6 +5,7 @@ mod of_tenant;
 mod query;
 
 use chrono::{DateTime, Utc};
+use policy::id::SiteId;
 use policy::usage::histogram::quantile_bound_ms;
 use serde::Serialize;
 use store::usage::{Grouping, Row, Step};
@@ -15,8 +16,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::problem::Problem;
-use policy::id::SiteId;
-use query::{Asked, UsageQuery, cursor_of};
+use query::{Asked, cursor_of};
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(of_tenant::of_tenant)).routes(routes!(of_site::of_site))

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::check::is_label;
@@ -56,7 +57,7 @@ pub struct Serve {
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
     /// Take http URLs for the keys of issuers, too. For development: whoever is on the way can put keys of their own there.
-    #[arg(long, env = "TENANTRY_ALLOW_HTTP_JWKS")]
+    #[arg(long, env = "TENANTRY_ALLOW_HTTP_JWKS", value_parser = BoolishValueParser::new())]
     pub allow_http_jwks: bool,
 }
 
@@ -138,6 +139,17 @@ mod tests {
         let line = ["admin", "serve", "--database-url", "postgres://u:hunter2@h/d"];
         let parsed = Cli::parse_from(line);
         assert!(!format!("{parsed:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn http_keys_and_secrets_are_off_unless_asked_for() {
+        let line = ["admin", "serve", "--database-url", "postgres://h/d"];
+        let serve = |more: &[&str]| match Cli::parse_from([&line, more].concat()).command {
+            Command::Serve(serve) => (serve.allow_http_jwks, serve.secrets_key_file),
+            Command::Migrate(_) => panic!("another command"),
+        };
+        assert_eq!(serve(&[]), (false, None));
+        assert_eq!(serve(&["--allow-http-jwks", "--secrets-key-file", "k"]), (true, Some(PathBuf::from("k"))));
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub const USAGE_PAGE: std::ops::RangeInclusive<i64> = 1..=1_000;
 pub const USAGE_PAGE_DEFAULT: i64 = 200;
 /// The span of a query of usage, which is also how long its sums are kept: a year, and time to bill its last month.
 pub const USAGE_SPAN: chrono::TimeDelta = chrono::TimeDelta::days(400);
+/// The JSON of a page: a page of objects that all have the longest lists of addresses would be 200 times [`BODY_BYTES`]. One
+/// object always fits.
+pub const PAGE_BYTES: usize = 4 * BODY_BYTES;
 /// An `Idempotency-Key` or `x-request-id`: room for a UUID with a prefix.
 pub const HEADER_ID_CHARS: usize = 128;
 

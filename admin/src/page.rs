@@ -1,5 +1,7 @@
 //! Lists come in pages. The cursor is opaque to clients: it is the id after which the next page begins.
 
+use std::io;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -57,13 +59,24 @@ impl Wanted {
         store::Page { limit: self.limit.saturating_add(1), after: self.after }
     }
 
-    /// The page, made of the rows that the store gave.
-    pub fn page<R, T: From<R>>(&self, mut rows: Vec<R>, id: impl Fn(&R) -> Uuid) -> Page<T> {
-        let limit = self.limit as usize;
-        let more = rows.len() > limit;
-        rows.truncate(limit);
-        let next_cursor = rows.last().filter(|_| more).map(|row| write(id(row)));
-        Page { items: rows.into_iter().map(T::from).collect(), next_cursor }
+    /// The page, made of the rows that the store gave. It ends before its limit if its items are large.
+    pub fn page<R, T: From<R> + Serialize>(&self, rows: Vec<R>, id: impl Fn(&R) -> Uuid) -> Page<T> {
+        let available = rows.len();
+        let mut page = Page { items: Vec::new(), next_cursor: None };
+        let mut bytes = 0_usize;
+        let mut last = None;
+        for row in rows.into_iter().take(self.limit as usize) {
+            let here = id(&row);
+            let item = T::from(row);
+            bytes = bytes.saturating_add(json_bytes(&item));
+            if bytes > limits::PAGE_BYTES && !page.items.is_empty() {
+                break;
+            }
+            page.items.push(item);
+            last = Some(here);
+        }
+        page.next_cursor = last.filter(|_| page.items.len() < available).map(write);
+        page
     }
 }
 
@@ -75,6 +88,28 @@ pub struct Page<T> {
     /// Give this as `cursor` to get the next page; null on the last one.
     #[schema(required = true)]
     next_cursor: Option<String>,
+}
+
+/// How long the JSON of an item is.
+fn json_bytes(item: &impl Serialize) -> usize {
+    let mut count = Count(0);
+    // Writing cannot fail; what has no JSON fails later, when the answer is made.
+    let _ = serde_json::to_writer(&mut count, item);
+    count.0
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn write(id: Uuid) -> String {
@@ -100,6 +135,34 @@ mod tests {
         for wrong in ["", "AQ", "!", "00000000-0000-0000-0000-000000000007", "AgAAAAAAAAAAAAAAAAAAAAc"] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
+    }
+
+    /// An id, and a text that is so long.
+    #[derive(Serialize)]
+    struct Row(u128, String);
+
+    fn pages(lengths: &[usize], limit: u32) -> Vec<Vec<u128>> {
+        let mut after = 0;
+        let mut pages = Vec::new();
+        loop {
+            let rows = lengths.iter().enumerate().map(|(index, length)| Row(index as u128 + 1, "x".repeat(*length)));
+            let rows: Vec<Row> = rows.filter(|row| row.0 > after).take(limit as usize + 1).collect();
+            let page: Page<Row> = Wanted { limit, after: None }.page(rows, |row| Uuid::from_u128(row.0));
+            pages.push(page.items.iter().map(|row| row.0).collect());
+            let Some(cursor) = page.next_cursor else { return pages };
+            after = read(&cursor).unwrap().as_u128();
+        }
+    }
+
+    #[test]
+    fn a_page_ends_at_its_limit_or_when_it_is_long() {
+        assert_eq!(pages(&[], 2), [Vec::<u128>::new()]);
+        assert_eq!(pages(&[1, 1], 2), [vec![1, 2]]);
+        assert_eq!(pages(&[1, 1, 1], 2), [vec![1, 2], vec![3]]);
+        let half = limits::PAGE_BYTES / 2 - 100;
+        assert_eq!(pages(&[half, half, half, 1], 10), [vec![1, 2], vec![3, 4]]);
+        let whole = limits::PAGE_BYTES;
+        assert_eq!(pages(&[whole, whole, 1], 10), [vec![1], vec![2], vec![3]]);
     }
 
     #[test]

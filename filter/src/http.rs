@@ -1,23 +1,21 @@
-//! One HTTP exchange: reads the request's headers once, asks `policy`, carries out the answer.
+//! One HTTP exchange: reads the request's headers once, asks `policy`, carries out the answer, and counts it when it is over.
 
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::UNIX_EPOCH;
 
-use policy::{
-    decision::{Decision, Forward, decide},
-    refusal::{CONTENT_TYPE, Refusal},
-    request::{API_KEY_HEADER, Request},
-};
-use proxy_wasm::{
-    hostcalls,
-    traits::{Context, HttpContext},
-    types::{Action, MapType, Status},
-};
+use policy::decision::{Decision, Edit, Forward, State as _, Who, decide};
+use policy::headers;
+use policy::refusal::Refusal;
+use policy::request::Request;
+use policy::usage;
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, MapType, Status};
 
-use crate::shared::{self, Shared, Sites};
+use crate::abi;
+use crate::body::Body;
+use crate::vm::Vm;
 
 /// The context headers, which Envoy routes by and the upstream can trust.
 const TENANT: &str = "x-tenantry-tenant";
@@ -25,28 +23,189 @@ const SITE: &str = "x-tenantry-site";
 const ROUTE: &str = "x-tenantry-route";
 const CONSUMER: &str = "x-tenantry-consumer";
 
+/// What the filter puts into filter state, for access logs and for the headers of answers. In Envoy's own formats `wasm.` precedes the
+/// names.
+pub(crate) const REFUSAL: &str = "tenantry_refusal";
+pub(crate) const RATE_LIMIT: &str = "tenantry_ratelimit";
+pub(crate) const RATE_LIMIT_POLICY: &str = "tenantry_ratelimit_policy";
+/// That the request was counted: it may come by again, when Envoy has loaded its routes.
+pub(crate) const COUNTED: &str = "tenantry_counted";
+
 /// The context of one exchange.
 pub(crate) struct Exchange {
-    sites: Rc<RefCell<Sites>>,
+    vm: Rc<RefCell<Vm>>,
+    who: Who,
+    started_us: u64,
+    request_bytes: RequestBytes,
+    /// Whether it counts as under way.
+    entered: bool,
+    body: Option<Body>,
+}
+
+/// How many bytes of body a request has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RequestBytes {
+    Known(u64),
+    /// It does not say: Envoy has counted them when it is over.
+    Unknown,
 }
 
 impl Exchange {
-    pub(crate) fn new(sites: Rc<RefCell<Sites>>) -> Self {
-        Self { sites }
+    pub(crate) fn new(vm: Rc<RefCell<Vm>>) -> Self {
+        Self {
+            vm,
+            who: Who::default(),
+            started_us: 0,
+            request_bytes: RequestBytes::Known(0),
+            entered: false,
+            body: None,
+        }
     }
 
-    fn decide(&self) -> Result<Outcome, Status> {
-        let headers = hostcalls::get_map_bytes(MapType::HttpRequestHeaders)?;
-        let request = Request::read(headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())));
+    fn decide(&mut self, end_of_stream: bool) -> Result<Action, Status> {
+        let map = abi::header_map(MapType::HttpRequestHeaders)?;
+        let headers = headers::parse(&map).ok_or(Status::ParseFailure)?;
+        let request = Request::read(&headers, !end_of_stream);
         // First of all, so that not even the access log of a refused request shows what a client made up.
         for name in &request.reserved {
             hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None)?;
         }
-        let Some(serving) = shared::serving() else { return Err(Status::NotFound) };
-        let mut state = Shared { serving, sites: &self.sites };
-        match decide(&request, &mut state, now_ms()?) {
-            Decision::Forward(forward) => let_go(&forward),
-            Decision::Refuse(refusal) => refuse(refusal),
+        self.started_us = now_us()?;
+        self.request_bytes = match (end_of_stream, request.content_length) {
+            (true, _) => RequestBytes::Known(0),
+            (false, Some(bytes)) => RequestBytes::Known(bytes),
+            (false, None) => RequestBytes::Unknown,
+        };
+        let vm = Rc::clone(&self.vm);
+        let mut vm = vm.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
+        if !vm.pushed.refresh() {
+            return Ok(self.refuse(&mut vm, &Refusal::NotReady));
+        }
+        vm.now_ms = self.started_us / 1000;
+        let mut mode = vm.mode();
+        // Only what was let go before has such headers, or who made them up.
+        mode.counted = !request.reserved.is_empty() && property(COUNTED).is_some();
+        let Decision { who, outcome } = decide(&request, mode, &mut *vm, self.started_us / 1000);
+        self.who = who;
+        match outcome {
+            Ok(forward) => {
+                self.entered = true;
+                vm.metrics.let_go();
+                self.let_go(&vm, forward)
+            }
+            Err(refusal) => Ok(self.refuse(&mut vm, &refusal)),
+        }
+    }
+
+    fn let_go(&mut self, vm: &Vm, forward: Forward<'_>) -> Result<Action, Status> {
+        for edit in &forward.edits {
+            match edit {
+                Edit::Set(name, value) => {
+                    hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value))?;
+                }
+                Edit::Add(name, value) => hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)?,
+                Edit::Remove(name) => hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None)?,
+            }
+        }
+        if let Some(consumer) = self.who.consumer {
+            set_id(CONSUMER, &consumer.0)?;
+        }
+        if vm.mode().remove_credentials {
+            self.set_context()?;
+        } else if let Some(route) = forward.route.and_then(|route| forward.site.route(route)) {
+            hostcalls::set_map_value(MapType::HttpRequestHeaders, ROUTE, Some(&route.header))?;
+        }
+        if let Some(fields) = &forward.rate_limit {
+            hostcalls::set_property(vec![RATE_LIMIT], Some(fields.limit.as_bytes()))?;
+            hostcalls::set_property(vec![RATE_LIMIT_POLICY], Some(fields.policy.as_bytes()))?;
+        }
+        if forward.counted {
+            hostcalls::set_property(vec![COUNTED], Some(b"1"))?;
+        }
+        self.body = forward.body.map(|(expected, max_bytes)| Body::new(expected, max_bytes));
+        Ok(if self.body.is_some() { Action::Pause } else { Action::Continue })
+    }
+
+    /// The context as headers of the request, all of it that is known.
+    fn set_context(&self) -> Result<(), Status> {
+        if let Some((tenant, site)) = self.who.site {
+            set_id(TENANT, &tenant.0)?;
+            set_id(SITE, &site.0)?;
+        }
+        if let Some(route) = self.who.route {
+            set_id(ROUTE, &route.0)?;
+        }
+        if let Some(consumer) = self.who.consumer {
+            set_id(CONSUMER, &consumer.0)?;
+        }
+        Ok(())
+    }
+
+    /// Answers the request. Whether that works or not, it is not let go.
+    fn refuse(&mut self, vm: &mut Vm, refusal: &Refusal) -> Action {
+        // For the access log; the request goes nowhere.
+        let _ = self.set_context();
+        let _ = hostcalls::set_property(vec![REFUSAL], Some(refusal.reason().as_bytes()));
+        vm.metrics.refused(refusal);
+        let _ = send(refusal);
+        Action::Pause
+    }
+
+    /// What follows when a part of a body has come: `size` bytes are held.
+    fn body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let Some(body) = &self.body else { return Action::Continue };
+        match body.check(size, end_of_stream) {
+            Ok(action) => action,
+            Err(refusal) => {
+                let vm = Rc::clone(&self.vm);
+                match vm.try_borrow_mut() {
+                    Ok(mut vm) => self.refuse(&mut vm, &refusal),
+                    Err(_) => fail_closed(),
+                }
+            }
+        }
+    }
+
+    /// Counts the exchange. A stream that was never answered is one that Envoy began anew, or whose client went away before.
+    fn count(&mut self) -> Option<()> {
+        let (tenant, site) = self.who.site?;
+        let map = abi::header_map(MapType::HttpResponseHeaders).ok()?;
+        let headers = headers::parse(&map)?;
+        let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let status = number(value(":status")?)?;
+        let response_bytes = match value("content-length").and_then(number) {
+            Some(bytes) => bytes,
+            None if matches!(status, 204 | 304) => 0,
+            None => counter("response", "size"),
+        };
+        let request_bytes = match self.request_bytes {
+            RequestBytes::Known(bytes) => bytes,
+            RequestBytes::Unknown => counter("request", "size"),
+        };
+        let ended_us = now_us().ok()?;
+        let exchange = usage::Exchange {
+            ended_at_ms: ended_us / 1000,
+            status: u16::try_from(status).unwrap_or(0),
+            duration_us: ended_us.saturating_sub(self.started_us),
+            request_bytes,
+            response_bytes,
+        };
+        let who = usage::Who { tenant, site, consumer: self.who.consumer, key: self.who.key, route: self.who.route };
+        self.vm.try_borrow_mut().ok()?.usage.record(&who, &exchange);
+        Some(())
+    }
+}
+
+impl Drop for Exchange {
+    /// However it ended, it is not under way any more.
+    fn drop(&mut self) {
+        if self.entered
+            && let Some((tenant, _)) = self.who.site
+            && let Ok(mut vm) = self.vm.try_borrow_mut()
+        {
+            // The time of the last request is near enough, and costs no host call.
+            let now_ms = vm.now_ms;
+            vm.leave(tenant, now_ms);
         }
     }
 }
@@ -54,50 +213,63 @@ impl Exchange {
 impl Context for Exchange {}
 
 impl HttpContext for Exchange {
-    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        match self.decide() {
-            Ok(Outcome::Forwarded) => Action::Continue,
-            Ok(Outcome::Refused) => Action::Pause,
-            Err(_) => fail_closed(),
-        }
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.decide(end_of_stream).unwrap_or_else(|_| fail_closed())
     }
-}
 
-fn let_go(forward: &Forward<'_>) -> Result<Outcome, Status> {
-    let set = |name, value: Option<&str>| hostcalls::set_map_value(MapType::HttpRequestHeaders, name, value);
-    if let Some(key) = forward.move_key {
-        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, API_KEY_HEADER, Some(key.0))?;
-        set("authorization", None)?;
+    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        self.body(size, end_of_stream)
     }
-    set(TENANT, Some(&forward.tenant.to_string()))?;
-    set(CONSUMER, Some(&forward.consumer.to_string()))?;
-    set(ROUTE, Some(&forward.route.to_string()))?;
-    set(SITE, Some(&forward.site.to_string()))?;
-    Ok(Outcome::Forwarded)
-}
 
-fn refuse(refusal: Refusal) -> Result<Outcome, Status> {
-    let extra = refusal.header();
-    let mut headers = vec![("content-type", CONTENT_TYPE)];
-    headers.extend(extra.as_ref().map(|(name, value)| (*name, value.as_str())));
-    hostcalls::send_http_response(refusal.status(), headers, Some(refusal.body().as_bytes()))?;
-    Ok(Outcome::Refused)
+    /// With trailers, they are the end of the stream.
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        let size = self.body.as_ref().map_or(0, Body::held);
+        self.body(size, true)
+    }
+
+    fn on_log(&mut self) {
+        self.count();
+    }
 }
 
 /// The end of every error: the request is not let go. Should not even the answer be possible, it waits until it times out.
 pub(crate) fn fail_closed() -> Action {
-    let _ = refuse(Refusal::NotReady);
+    let _ = send(&Refusal::NotReady);
     Action::Pause
 }
 
-fn now_ms() -> Result<u64, Status> {
-    let now: SystemTime = hostcalls::get_current_time()?;
-    let since = now.duration_since(UNIX_EPOCH).map_err(|_| Status::InternalFailure)?;
-    u64::try_from(since.as_millis()).map_err(|_| Status::InternalFailure)
+fn send(refusal: &Refusal) -> Result<(), Status> {
+    let answer = refusal.answer();
+    let headers = answer.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    hostcalls::send_http_response(answer.status, headers, Some(answer.body.as_bytes()))
 }
 
-/// What became of a request.
-enum Outcome {
-    Forwarded,
-    Refused,
+fn set_id(name: &str, id: &policy::id::Uuid) -> Result<(), Status> {
+    let mut text = [0; 36];
+    hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(id.hyphenated().encode_lower(&mut text)))
+}
+
+fn property(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_property(vec![name]).ok().flatten()
+}
+
+/// One of Envoy's counters of bytes: 64 bits, little endian.
+fn counter(of: &str, name: &str) -> u64 {
+    let value = hostcalls::get_property(vec![of, name]).ok().flatten();
+    value.and_then(|value| value.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Microseconds since the Unix epoch.
+fn now_us() -> Result<u64, Status> {
+    let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH).map_err(|_| Status::InternalFailure)?;
+    u64::try_from(since.as_micros()).map_err(|_| Status::InternalFailure)
+}
+
+/// Milliseconds since the Unix epoch; 0 if the host does not tell.
+pub(crate) fn now_ms() -> u64 {
+    now_us().unwrap_or(0) / 1000
 }

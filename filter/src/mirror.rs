@@ -1,43 +1,127 @@
-//! The singleton: pumps messages between the control plane's delta ADS stream, `policy`'s mirror and shared data.
+//! The mirror's shell: pumps messages between the control plane's delta ADS stream, `policy`'s mirror and shared data.
+//!
+//! One VM of an Envoy is the mirror: by rights that of the singleton. Envoy does not start a singleton again whose VM has
+//! trapped, so the mirror shows that it is alive ([`Claim`]), and a worker's VM takes over when it does not ([`Watch`]).
 
 use std::time::Duration;
 
 use policy::mirror::{Action, Mirror, SERVING_KEY, Serving};
 use proxy_wasm::{hostcalls, types::BufferType};
 
+use crate::shared;
+
 const SERVICE: &str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 const METHOD: &str = "DeltaAggregatedResources";
 
 /// How long to wait before the first attempt, and after a stream that had worked.
 const RETRY_MIN: Duration = Duration::from_millis(50);
-/// The longest wait between attempts: an Envoy without its control plane asks once in two seconds.
-const RETRY_MAX: Duration = Duration::from_secs(2);
+/// The longest wait between attempts: an Envoy without its control plane asks once a second.
+const RETRY_MAX: Duration = Duration::from_secs(1);
+/// How often a VM is woken: the mirror then shows that it is alive, the others look whether it is.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+/// After so many looks at an unchanged sign of life the mirror is taken for dead. A main thread that stands still for longer, and then
+/// goes on, finds that another has taken over, and leaves it at that.
+const MISSED_MAX: u32 = 3;
 
-/// The singleton's state.
+/// The shared-data name of the sign of life: an empty value, whose version changes with each.
+const ALIVE_KEY: &str = "alive";
+
+/// The right to be the mirror of this Envoy: the version of the last sign of life was one's own.
+struct Claim {
+    version: Option<u32>,
+}
+
+impl Claim {
+    /// Takes the right from whoever has it.
+    fn take() -> Self {
+        let _ = hostcalls::set_shared_data(ALIVE_KEY, Some(&[]), None);
+        Self { version: shared::version(ALIVE_KEY) }
+    }
+
+    /// Takes the right if the last sign of life is still the one of this version.
+    fn take_over(version: u32) -> Option<Self> {
+        hostcalls::set_shared_data(ALIVE_KEY, Some(&[]), Some(version)).ok()?;
+        Some(Self { version: shared::version(ALIVE_KEY) })
+    }
+
+    /// Gives a sign of life; false if somebody else has taken over.
+    fn renew(&mut self) -> bool {
+        let held = hostcalls::set_shared_data(ALIVE_KEY, Some(&[]), self.version).is_ok();
+        if held {
+            self.version = shared::version(ALIVE_KEY);
+        }
+        held
+    }
+}
+
+/// Looks whether the mirror of this Envoy is alive.
+#[derive(Default)]
+pub(crate) struct Watch {
+    version: Option<u32>,
+    missed: u32,
+}
+
+impl Watch {
+    /// Looks once, on each tick. Answers a mirror of one's own if there was one in this Envoy, and it is dead.
+    pub(crate) fn look(&mut self, cluster: &str) -> Option<Singleton> {
+        let version = shared::version(ALIVE_KEY);
+        if version != self.version {
+            *self = Self { version, missed: 0 };
+            return None;
+        }
+        self.missed += 1;
+        if self.missed < MISSED_MAX {
+            return None;
+        }
+        self.missed = 0;
+        let claim = Claim::take_over(version?)?;
+        log::warn!("tenantry: the mirror of this Envoy has stopped; this worker takes over");
+        Some(Singleton::with(cluster.to_owned(), claim))
+    }
+}
+
+/// The state of the VM that is the mirror.
 pub(crate) struct Singleton {
     cluster: String,
+    claim: Claim,
     mirror: Mirror,
     stream: Option<u32>,
     retry: Duration,
 }
 
 impl Singleton {
-    /// Plans the first attempt to connect: when the configuration is read, Envoy's clusters may not be there yet.
+    /// Takes up the work, whoever does it.
     pub(crate) fn start(cluster: String) -> Self {
-        let singleton = Self { cluster, mirror: begin(), stream: None, retry: RETRY_MIN };
+        Self::with(cluster, Claim::take())
+    }
+
+    /// Plans the first attempt to connect: when the configuration is read, Envoy's clusters may not be there yet.
+    fn with(cluster: String, claim: Claim) -> Self {
+        let singleton = Self { cluster, claim, mirror: begin(), stream: None, retry: RETRY_MIN };
         singleton.wait();
         singleton
     }
 
-    /// Opens the stream, if there is none.
-    pub(crate) fn connect(&mut self) {
-        if self.stream.is_some() {
-            return;
+    /// Shows that it is alive, and opens the stream if there is none. False if another has taken over: this one is done.
+    pub(crate) fn tick(&mut self) -> bool {
+        if !self.claim.renew() {
+            log::warn!("tenantry: another VM of this Envoy has taken over as its mirror");
+            if let Some(token) = self.stream.take() {
+                let _ = hostcalls::cancel_grpc_stream(token);
+            }
+            return false;
         }
+        if self.stream.is_none() {
+            self.connect();
+        }
+        true
+    }
+
+    fn connect(&mut self) {
         match hostcalls::open_grpc_stream(&self.cluster, SERVICE, METHOD, Vec::new()) {
             Ok(token) => {
                 self.stream = Some(token);
-                let _ = hostcalls::set_tick_period(Duration::ZERO);
+                let _ = hostcalls::set_tick_period(TICK);
                 let actions = self.mirror.connected();
                 self.carry_out(token, actions);
             }
@@ -93,7 +177,7 @@ impl Singleton {
 
 /// A mirror that takes up where an earlier one of this Envoy left off.
 fn begin() -> Mirror {
-    let left = hostcalls::get_shared_data(SERVING_KEY).ok().and_then(|(value, _)| Serving::decode(&value?));
+    let left = shared::get(SERVING_KEY).and_then(|(value, _)| Serving::decode(&value));
     let (mirror, actions) = Mirror::start(node_property("id"), node_property("cluster"), left);
     if let Err(what) = perform(None, actions) {
         log::error!("tenantry: shared data cannot be written: {what}");
@@ -115,7 +199,7 @@ fn perform(stream: Option<u32>, actions: Vec<Action>) -> Result<(), String> {
 }
 
 /// A field of Envoy's Node; empty if Envoy has none.
-fn node_property(field: &str) -> String {
+pub(crate) fn node_property(field: &str) -> String {
     let value = hostcalls::get_property(vec!["xds", "node", field]).ok().flatten();
     value.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }

@@ -1,108 +1,62 @@
-//! The pushed state as this VM sees it: Envoy's shared data, with a bounded cache of decoded sites in front.
+//! Envoy's shared data as the core sees it: cells with compare-and-swap, and the resources that the mirror wrote.
 
-use std::{cell::RefCell, collections::HashMap, mem, rc::Rc};
-
-use policy::{
-    decision::{HostEntry, State},
-    id::SiteId,
-    key::{self, Digest, KeyRecord},
-    mirror::{self, Serving},
-    site::Site,
-    wire,
-};
+use policy::limit::Cells;
+use policy::mirror::{self, Serving};
 use proxy_wasm::hostcalls;
 
-/// How many decoded sites one half of the cache holds: with both halves, 1,024 sites, which at 20 KB for a site of a hundred
-/// routes is 20 MB a VM.
-const HALF_LEN: usize = 512;
+/// A version that Envoy never gives out: a write under it succeeds only where there is no value yet.
+const NO_VERSION: u32 = u32::MAX;
 
-/// The decoded sites of a VM, in two halves: what is used moves to the young one; when that is full it becomes the old one,
-/// and what was not used since is dropped. Both operations are O(1).
-#[derive(Default)]
-pub(crate) struct Sites {
-    young: HashMap<SiteId, Cached>,
-    old: HashMap<SiteId, Cached>,
+/// The shared-data name of the random seed of this Envoy process.
+const SEED_KEY: &str = "seed";
+
+/// Reads a value and its version; `None` for an absent one, and for one that is empty.
+pub(crate) fn get(name: &str) -> Option<(Vec<u8>, Option<u32>)> {
+    let (value, version) = hostcalls::get_shared_data(name).ok()?;
+    Some((value?, version))
 }
 
-struct Cached {
-    /// The generation under which it was last compared with shared data.
-    generation: u64,
-    /// The version that shared data gave the value.
-    cas: Option<u32>,
-    site: Option<Rc<Site>>,
+/// The version of a value, whatever it is. Reading an empty value costs a tenth of reading another, because nothing has to be
+/// handed into the VM: so versions of empty values serve as counters that are cheap to look at.
+pub(crate) fn version(name: &str) -> Option<u32> {
+    hostcalls::get_shared_data(name).ok()?.1
 }
 
 /// What is being served now; `None` before the first sync.
 pub(crate) fn serving() -> Option<Serving> {
-    let (value, _) = hostcalls::get_shared_data(mirror::SERVING_KEY).ok()?;
-    Serving::decode(&value?).filter(|serving| serving.epoch > 0)
+    let (value, _) = get(mirror::SERVING_KEY)?;
+    Serving::decode(&value).filter(|serving| serving.epoch > 0)
 }
 
-/// The state of one request.
-pub(crate) struct Shared<'a> {
-    pub(crate) serving: Serving,
-    pub(crate) sites: &'a RefCell<Sites>,
+/// The random bytes that all VMs of this Envoy process share: drawn by the first that asks.
+pub(crate) fn seed() -> Option<[u8; 16]> {
+    if let Some((seed, _)) = get(SEED_KEY) {
+        return seed.try_into().ok();
+    }
+    let drawn = random()?;
+    if hostcalls::set_shared_data(SEED_KEY, Some(&drawn), Some(NO_VERSION)).is_ok() {
+        return Some(drawn);
+    }
+    get(SEED_KEY)?.0.try_into().ok()
 }
 
-impl Shared<'_> {
-    fn get(&self, key: &str) -> Option<(Vec<u8>, Option<u32>)> {
-        let (value, cas) = hostcalls::get_shared_data(key).ok()?;
-        Some((value?, cas))
-    }
-
-    fn load_site(&self, id: SiteId, known: Option<Cached>) -> Cached {
-        let generation = self.serving.generation;
-        let found = self.get(&mirror::site_key(id));
-        let cas = found.as_ref().and_then(|(_, cas)| *cas);
-        match known {
-            // The value is what it was; but an epoch that ended since takes its values with it.
-            Some(known) if known.cas == cas && cas.is_some() && self.current(found.as_ref()).is_some() => {
-                Cached { generation, ..known }
-            }
-            _ => {
-                let site = self.current(found.as_ref()).and_then(|policy| Site::decode(id, policy)).map(Rc::new);
-                Cached { generation, cas, site }
-            }
-        }
-    }
-
-    fn current<'v>(&self, found: Option<&'v (Vec<u8>, Option<u32>)>) -> Option<&'v [u8]> {
-        found.and_then(|(value, _)| self.serving.resource(value))
-    }
+/// Random bytes from the host.
+pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes)
 }
 
-impl State for Shared<'_> {
-    fn host(&mut self, name: &str) -> Option<HostEntry> {
-        let (value, _) = self.get(&mirror::host_key(name))?;
-        HostEntry::decode(self.serving.resource(&value)?)
+/// Shared data as cells.
+pub(crate) struct SharedCells;
+
+impl Cells for SharedCells {
+    fn read(&mut self, name: &str) -> Option<(Vec<u8>, u32)> {
+        let (value, version) = hostcalls::get_shared_data(name).ok()?;
+        Some((value.unwrap_or_default(), version?))
     }
 
-    fn key(&mut self, digest: &Digest) -> Option<KeyRecord> {
-        let (value, _) = self.get(&mirror::bucket_key(digest.bucket()))?;
-        key::find(wire::bucket_records(self.serving.resource(&value)?)?, digest)
-    }
-
-    fn site(&mut self, id: SiteId) -> Option<Rc<Site>> {
-        let mut sites = self.sites.try_borrow_mut().ok()?;
-        if let Some(cached) = sites.young.get(&id).filter(|cached| cached.generation == self.serving.generation) {
-            return cached.site.clone();
-        }
-        let known = sites.young.remove(&id).or_else(|| sites.old.remove(&id));
-        let loaded = self.load_site(id, known);
-        let site = loaded.site.clone();
-        // An absent site is not remembered: names that do not exist must not fill the cache.
-        if site.is_some() {
-            sites.keep(id, loaded);
-        }
-        site
-    }
-}
-
-impl Sites {
-    fn keep(&mut self, id: SiteId, cached: Cached) {
-        if self.young.len() >= HALF_LEN {
-            self.old = mem::take(&mut self.young);
-        }
-        self.young.insert(id, cached);
+    fn write(&mut self, name: &str, value: &[u8], cas: Option<u32>) -> bool {
+        hostcalls::set_shared_data(name, Some(value), Some(cas.unwrap_or(NO_VERSION))).is_ok()
     }
 }

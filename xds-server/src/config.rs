@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use policy::host;
+
+use crate::jwks::MAX_LIFETIME;
 
 /// The xDS server of Tenantry: serves what is in PostgreSQL to Envoys, by delta ADS.
 #[derive(Debug, Parser)]
@@ -42,6 +45,30 @@ pub struct Serve {
     /// The domain under which every site gets a hostname; the shared API host is `api.` under it.
     #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = "gw.localhost")]
     pub base_domain: BaseDomain,
+    /// A file with the key that secrets in the database are sealed with, the one that the admin service has: 64 hexadecimal
+    /// digits and a newline, readable by its owner alone. Without it, shared secrets of issuers and of signing keys are as good as
+    /// absent.
+    #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
+    pub secrets_key_file: Option<PathBuf>,
+    /// How the keys of token issuers are read.
+    #[command(flatten)]
+    pub jwks: Jwks,
+}
+
+/// How JWK Sets are read from the URLs that tenants name.
+#[derive(Clone, Debug, Args)]
+pub struct Jwks {
+    /// Read them by plain http too, and from addresses that are not of the public internet. Only where every tenant may know what
+    /// runs on the network of this program.
+    #[arg(long, env = "TENANTRY_JWKS_ALLOW_PRIVATE")]
+    pub jwks_allow_private: bool,
+    /// A file with certificates of authorities, in PEM, that are trusted for it beside those of the system.
+    #[arg(long, env = "TENANTRY_JWKS_CA_FILE")]
+    pub jwks_ca_file: Option<PathBuf>,
+    /// The longest time in seconds for which a set is not read again, whatever its issuer says: a key that an issuer adds is known
+    /// at the latest after it, and one that it takes away is good for no longer. Below 300 it is what issuers are asked every time.
+    #[arg(long, env = "TENANTRY_JWKS_MAX_LIFETIME_S", default_value_t = MAX_LIFETIME.as_secs(), value_parser = value_parser!(u64).range(1..=MAX_LIFETIME.as_secs()))]
+    pub jwks_max_lifetime_s: u64,
 }
 
 /// A connection string. It may carry a password, so its `Debug` shows nothing.

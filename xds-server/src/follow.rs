@@ -4,6 +4,7 @@
 //! notifications only say when to look. While PostgreSQL is away the snapshot stays as it is and goes on being served.
 
 mod load;
+mod publish;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,11 +13,15 @@ use std::time::{Duration, Instant};
 use metrics::{counter, gauge, histogram};
 use policy::id::SiteId;
 use store::change::{self, Change, Logged};
-use store::{Reader, StoreError, desired};
+use store::seal::SecretsKey;
+use store::{Reader, SnapshotTx, StoreError, desired};
 use tracing::{info, warn};
 
+use self::publish::{SITES_PER_STEP, Step};
+use crate::config::{BaseDomain, DatabaseUrl};
 use crate::grpc::{Stop, stopped};
 use crate::hub::Hub;
+use crate::jwks::Keyring;
 use crate::report;
 use crate::snapshot::Owner;
 use crate::translate;
@@ -31,11 +36,22 @@ const LAST_DELAY: Duration = Duration::from_secs(5);
 /// One connection to listen, one to read.
 const CONNECTIONS: u32 = 2;
 
+/// What is followed.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// Where the database is.
+    pub database_url: DatabaseUrl,
+    /// What the secrets in it are sealed with. Without it they are as good as absent.
+    pub secrets_key: Option<SecretsKey>,
+    /// The base domain of the deployment.
+    pub base_domain: BaseDomain,
+}
+
 /// Follows one database.
 pub struct Follower {
-    database_url: String,
-    base_domain: String,
+    followed: Followed,
     hub: Arc<Hub>,
+    keyring: Arc<Keyring>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
@@ -44,18 +60,20 @@ pub struct Follower {
     delay: Duration,
 }
 
+impl Followed {
+    async fn connect(&self) -> Result<Reader, StoreError> {
+        let reader = Reader::connect(self.database_url.reveal(), CONNECTIONS).await?;
+        Ok(match &self.secrets_key {
+            Some(key) => reader.with_secrets_key(key.clone()),
+            None => reader,
+        })
+    }
+}
+
 impl Follower {
-    /// A follower of the database at this URL, of a deployment with this base domain.
-    pub fn new(database_url: String, base_domain: String, hub: Arc<Hub>) -> Self {
-        Self {
-            database_url,
-            base_domain,
-            hub,
-            reader: None,
-            applied: None,
-            quarantined: BTreeSet::new(),
-            delay: FIRST_DELAY,
-        }
+    /// A follower that fills this hub, and tells the keyring which issuers there are.
+    pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>) -> Self {
+        Self { followed, hub, keyring, reader: None, applied: None, quarantined: BTreeSet::new(), delay: FIRST_DELAY }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.
@@ -63,7 +81,7 @@ impl Follower {
     /// # Errors
     /// [`StoreError::UnsafeRole`]: no waiting makes that good.
     pub async fn run(mut self, stop: Stop) -> Result<(), StoreError> {
-        self.hub.apply(vec![(Owner::Platform, translate::platform(&self.base_domain))]);
+        self.hub.apply(vec![(Owner::Platform, translate::platform(self.followed.base_domain.as_str()))]);
         loop {
             let error = tokio::select! {
                 () = stopped(stop.clone()) => return Ok(()),
@@ -100,7 +118,7 @@ impl Follower {
     async fn try_follow(&mut self) -> Result<std::convert::Infallible, StoreError> {
         let reader = match &self.reader {
             Some(reader) => reader.clone(),
-            None => self.reader.insert(Reader::connect(&self.database_url, CONNECTIONS).await?).clone(),
+            None => self.reader.insert(self.followed.connect().await?).clone(),
         };
         // Before anything is read, so that no change falls between.
         let mut listener = change::listen(&reader).await?;
@@ -133,12 +151,8 @@ impl Follower {
             let mut snapshot = reader.snapshot().await?;
             let logged = snapshot.changes_since(applied, CHANGES_PER_STEP).await?;
             let Some(last) = logged.last().map(|logged| logged.seq) else { return Ok(()) };
-            let (sites, buckets) = split(&logged);
-            let mut groups = self.read_sites(&mut snapshot, &sites).await?;
-            for bucket in desired::buckets(&mut snapshot, &buckets).await? {
-                groups.push((Owner::Bucket(bucket.bucket), translate::bucket(&bucket).into_iter().collect()));
-            }
-            let changed = self.hub.apply(groups).len();
+            let named = Changes::of(&logged);
+            let changed = self.apply(&mut snapshot, &named).await?;
             self.applied = Some(last);
             gauge!(report::LAST_SEQ).set(last as f64);
             histogram!(report::APPLY_DURATION).record(start.elapsed());
@@ -146,25 +160,51 @@ impl Follower {
             // Clocks of two machines: a negative lag is none.
             let lag = oldest.and_then(|oldest| oldest.elapsed().ok()).unwrap_or_default();
             histogram!(report::CHANGE_LAG).record(lag);
-            info!(seq = last, sites = sites.len(), buckets = buckets.len(), changed, "applied changes");
+            let (sites, buckets, consumers) = (named.sites.len(), named.buckets.len(), named.consumers.len());
+            info!(seq = last, sites, buckets, consumers, changed, "applied changes");
         }
+    }
+
+    /// Reads again what has changed, and serves it. Returns how many resources are others now.
+    async fn apply(&mut self, snapshot: &mut SnapshotTx, named: &Changes) -> Result<usize, StoreError> {
+        let mut changed = 0;
+        for ids in named.sites.chunks(SITES_PER_STEP as usize) {
+            let step = self.read_sites(snapshot, ids).await?;
+            changed += self.publish(step);
+        }
+        // Together: a key that says that there is more to know of its consumer, and what there is.
+        let mut step = Step::default();
+        if !named.consumers.is_empty() {
+            let read = desired::consumers(snapshot, &named.consumers).await?;
+            read.omitted.iter().for_each(report::omitted);
+            step.consumers = read.buckets;
+        }
+        if !named.buckets.is_empty() {
+            step.buckets = desired::buckets(snapshot, &named.buckets).await?;
+        }
+        Ok(changed + self.publish(step))
     }
 }
 
-/// The sites and the buckets that a piece of the log names, each once.
-fn split(logged: &[Logged]) -> (Vec<SiteId>, Vec<u16>) {
-    let (mut sites, mut buckets) = (BTreeSet::new(), BTreeSet::new());
-    for entry in logged {
-        match entry.change {
-            Change::Site(site) => {
-                sites.insert(site);
+/// What a piece of the log names, each once.
+#[derive(Debug, Default)]
+struct Changes {
+    sites: Vec<SiteId>,
+    buckets: Vec<u16>,
+    consumers: Vec<u16>,
+}
+
+impl Changes {
+    fn of(logged: &[Logged]) -> Self {
+        let all: BTreeSet<_> = logged.iter().map(|logged| logged.change).collect();
+        let mut named = Self::default();
+        for change in all {
+            match change {
+                Change::Site(site) => named.sites.push(site),
+                Change::Keys(bucket) => named.buckets.push(bucket),
+                Change::Consumers(bucket) => named.consumers.push(bucket),
             }
-            Change::Keys(bucket) => {
-                buckets.insert(bucket);
-            }
-            // Buckets of consumers are not served yet.
-            Change::Consumers(_) => {}
         }
+        named
     }
-    (sites.into_iter().collect(), buckets.into_iter().collect())
 }

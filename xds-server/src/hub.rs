@@ -36,11 +36,25 @@ impl Hub {
                 changed.append(&mut snapshot.apply(owner, resources));
             }
         }
+        self.tell(&changed);
+        changed
+    }
+
+    /// Replaces these resources, as far as they are there, in one step, and tells the streams. They stay their owners'.
+    pub fn replace(&self, resources: Vec<Named>) -> Changed {
+        let changed = {
+            let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+            resources.into_iter().filter_map(|resource| snapshot.replace(resource)).collect::<Changed>()
+        };
+        self.tell(&changed);
+        changed
+    }
+
+    fn tell(&self, changed: &Changed) {
         if !changed.is_empty() {
             // An error only says that there is no stream.
             let _ = self.notices.send(Arc::new(changed.clone()));
         }
-        changed
     }
 
     /// The snapshot as it is now. Hold it for as long as one response takes, no longer: the follower waits.

@@ -1,7 +1,7 @@
 //! Tenantry's xDS server: reads the desired state from PostgreSQL and serves it to Envoys and to the filters in them, by
 //! delta ADS.
 //!
-//! [`follow`] keeps a [`snapshot`] equal to the database; [`translate`] makes its resources; [`ads`] decides, for each
+//! [`follow`] keeps a [`snapshot`] equal to the database; [`jwks`] reads the keys of token issuers; [`translate`] makes its resources; [`ads`] decides, for each
 //! stream, what to send next; [`grpc`] moves the messages.
 
 pub mod ads;
@@ -9,6 +9,7 @@ pub mod config;
 pub mod follow;
 pub mod grpc;
 pub mod hub;
+pub mod jwks;
 pub mod node;
 pub mod observe;
 pub mod report;

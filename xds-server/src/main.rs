@@ -1,5 +1,6 @@
 //! The program: flags, log, and the tasks that make up the server.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use xds_server::config::{Cli, Command, Serve};
-use xds_server::follow::Follower;
+use store::seal::SecretsKey;
+use xds_server::config::{Cli, Command, Jwks, Serve};
+use xds_server::follow::{Followed, Follower};
 use xds_server::hub::Hub;
+use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::{grpc, observe, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
@@ -42,6 +45,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     // Before anything that takes time, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let secrets_key = secrets_key(config.secrets_key_file.as_deref())?;
+    let fetcher = Fetcher::new(&fetch_settings(&config.jwks)?).context("--jwks-ca-file")?;
     let metrics = observe::install()?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     let http = TcpListener::bind(config.http_listen).await;
@@ -50,13 +55,16 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
 
     let hub = Arc::new(Hub::default());
     let (stop, stopped) = watch::channel(false);
-    let url = config.database_url.reveal().to_owned();
-    let follower = Follower::new(url, config.base_domain.as_str().to_owned(), Arc::clone(&hub));
-    let mut follower = tokio::spawn(follower.run(stopped.clone()));
-    let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
+    let keyring = Arc::new(Keyring::default());
+    let archive = Arc::new(Archive::default());
+    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::clone(&archive));
+    let worker = tokio::spawn(worker.run(stopped.clone()));
+    let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
-    let url = config.database_url.reveal().to_owned();
-    let mut writer = tokio::spawn(writer.run(url, stopped.clone()));
+    let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
+    let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
+    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring).run(stopped.clone()));
+    let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
     let mut ads = tokio::spawn(grpc::serve(listener, hub, reports, stopped));
 
     tokio::select! {
@@ -69,10 +77,28 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    let all = async { tokio::join!(ads, observe, follower, writer) };
+    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The key that secrets are sealed with, if the operator has given one.
+fn secrets_key(file: Option<&Path>) -> anyhow::Result<Option<SecretsKey>> {
+    if file.is_none() {
+        tracing::warn!("no --secrets-key-file: shared secrets of issuers and signing keys are as good as absent");
+    }
+    file.map(SecretsKey::read).transpose().context("--secrets-key-file")
+}
+
+fn fetch_settings(config: &Jwks) -> anyhow::Result<FetchSettings> {
+    let authorities_pem = config.jwks_ca_file.as_ref().map(std::fs::read).transpose().context("--jwks-ca-file")?;
+    Ok(FetchSettings {
+        allow_private: config.jwks_allow_private,
+        authorities_pem,
+        max_lifetime: Duration::from_secs(config.jwks_max_lifetime_s),
+        ..FetchSettings::default()
+    })
 }

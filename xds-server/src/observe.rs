@@ -35,6 +35,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full(report::APPLY_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(report::CHANGE_LAG.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(usage::WRITE_DURATION.to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(report::JWKS_DURATION.to_owned()), &BUCKETS)?
         .install_recorder()?;
     report::describe();
     usage::describe();

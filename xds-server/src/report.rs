@@ -1,10 +1,14 @@
 //! What the server says about itself: log lines and metrics, all in one place.
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use std::time::Duration;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use store::desired::{Omitted, Reason};
 use tracing::{debug, error, info, warn};
 use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
 
 use crate::ads::Event;
+use crate::jwks::{FetchError, KeySet};
 use crate::node::Client;
 use crate::resource::ResourceType;
 
@@ -28,6 +32,18 @@ pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
 /// How many sites cannot be translated, and keep what they had.
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
 
+/// How many URLs of JWK Sets are in use, could not be read when last tried, and have no set at all.
+pub const JWKS_URLS: &str = "tenantry_xds_jwks_urls";
+/// See [`JWKS_URLS`].
+pub const JWKS_FAILING: &str = "tenantry_xds_jwks_failing_urls";
+/// See [`JWKS_URLS`].
+pub const JWKS_MISSING: &str = "tenantry_xds_jwks_missing_sets";
+/// How long a reading of a JWK Set took, in seconds.
+pub const JWKS_DURATION: &str = "tenantry_xds_jwks_read_duration_seconds";
+/// Errors of the database while JWK Sets are saved.
+pub const JWKS_SAVE_ERRORS: &str = "tenantry_xds_jwks_save_errors_total";
+const JWKS_READS: &str = "tenantry_xds_jwks_reads_total";
+
 /// Gives the metrics their help texts; once, after a recorder is installed.
 pub fn describe() {
     describe_gauge!(STREAMS, "Delta ADS streams that are open");
@@ -43,6 +59,15 @@ pub fn describe() {
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
     describe_gauge!(QUARANTINED, "Sites that cannot be translated and keep what they had");
+    describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
+    describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
+    describe_gauge!(
+        JWKS_MISSING,
+        "URLs of JWK Sets that were never read, so that no token of their issuers is accepted"
+    );
+    describe_counter!(JWKS_READS, "Readings of JWK Sets, by outcome");
+    describe_histogram!(JWKS_DURATION, "Seconds that a reading of a JWK Set took");
+    describe_counter!(JWKS_SAVE_ERRORS, "Errors of the database while JWK Sets are saved");
     // So that they can be read, and alerted on, before the first event.
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
@@ -102,6 +127,49 @@ pub(crate) fn event(client: Option<&Client>, event: &Event) {
             debug!(node, kind = kind.label(), "stale nonce");
         }
         Event::UnknownType { type_url } => warn!(node, type_url, "the client asks for a type that is not served"),
+    }
+}
+
+pub(crate) fn jwks_read(url: &str, took: Duration, set: &KeySet, lifetime: Duration, sites: usize) {
+    counter!(JWKS_READS, "outcome" => "ok").increment(1);
+    histogram!(JWKS_DURATION).record(took);
+    let (url, keys, left_out, lifetime_s) = (without_query(url), set.keys, set.left_out, lifetime.as_secs());
+    if set.leaked {
+        error!(url, "the issuer publishes private keys; those are not used");
+    }
+    if sites > 0 {
+        info!(url, keys, left_out, lifetime_s, sites, "a JWK Set has changed, and is pushed");
+    } else {
+        debug!(url, keys, left_out, lifetime_s, "a JWK Set was read");
+    }
+}
+
+pub(crate) fn jwks_failed(url: &str, took: Duration, error: &FetchError, failures: u32) {
+    counter!(JWKS_READS, "outcome" => error.label()).increment(1);
+    histogram!(JWKS_DURATION).record(took);
+    let url = without_query(url);
+    // Once for each outage: what fails for days is seen in the metrics.
+    if failures == 1 {
+        warn!(url, %error, "a JWK Set cannot be read; what is known of it stays");
+    } else {
+        debug!(url, %error, failures, "a JWK Set still cannot be read");
+    }
+}
+
+/// A URL for the log: its query may hold what is nobody's business.
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Something that the database has, and that cannot be served.
+pub(crate) fn omitted(omitted: &Omitted) {
+    let (tenant, object) = (omitted.tenant, omitted.object);
+    match &omitted.reason {
+        Reason::NoSecretsKey => warn!(%tenant, ?object, "left out: it is sealed, and there is no --secrets-key-file"),
+        Reason::NotOpened => {
+            error!(%tenant, ?object, "left out: it was sealed with another secrets key, or was changed")
+        }
+        Reason::Unreadable(reason) => error!(%tenant, ?object, reason, "left out: it cannot be read"),
     }
 }
 

@@ -71,6 +71,13 @@ impl Snapshot {
         changed
     }
 
+    /// Replaces one resource that is there, which stays its owner's. Returns its name if the content is now another.
+    pub fn replace(&mut self, Named { kind, name, resource }: Named) -> Option<(ResourceType, String)> {
+        let entry = self.by_name.get_mut(&kind)?.get_mut(&name)?;
+        let before = std::mem::replace(&mut entry.resource, resource);
+        (before.version != entry.resource.version).then_some((kind, name))
+    }
+
     /// A resource.
     pub fn get(&self, kind: ResourceType, name: &str) -> Option<&Arc<Resource>> {
         Some(&self.by_name.get(&kind)?.get(name)?.resource)
@@ -129,6 +136,17 @@ mod tests {
         let changed = snapshot.apply(site(1), vec![host("a", "1"), host("b", "2"), host("d", "1")]);
         assert_eq!(names(&changed), ["b", "c", "d"]);
         assert!(snapshot.apply(site(1), vec![host("a", "1"), host("b", "2"), host("d", "1")]).is_empty());
+    }
+
+    #[test]
+    fn a_resource_that_is_replaced_stays_its_owners() {
+        let mut snapshot = Snapshot::default();
+        snapshot.apply(site(1), vec![host("a", "1")]);
+        assert_eq!(snapshot.replace(host("a", "2")), Some((ResourceType::Host, "a".to_owned())));
+        assert_eq!(snapshot.replace(host("a", "2")), None);
+        assert_eq!(snapshot.replace(host("b", "1")), None, "it is nobody's");
+        assert_eq!(names(&snapshot.apply(site(1), Vec::new())), ["a"]);
+        assert_eq!(snapshot.len(ResourceType::Host), 0);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use admin::permissions;
 use serde_json::Value;
 
 use crate::harness::{Api, with_api};
+use crate::publishing::World;
 
 /// One operation of the document.
 #[derive(Clone, Debug)]
@@ -112,4 +113,43 @@ fn collect(value: &Value, references: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|value| collect(value, references)),
         _ => {}
     }
+}
+
+#[tokio::test]
+async fn every_example_of_a_body_is_taken() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let mut taken = 0;
+        for operation in operations(api).await {
+            let examples = &operation.value["requestBody"]["content"]["application/json"]["examples"];
+            for (name, example) in examples.as_object().into_iter().flatten() {
+                assert!(example["summary"].is_string(), "{} {name} has a summary", operation.id);
+                let call = api.call(operation.method.parse().unwrap(), &world.path(&operation.path));
+                let reply = call.json(&example["value"]).send().await;
+                let status = if operation.method == "POST" { 201 } else { 200 };
+                assert_eq!(reply.status, status, "{} {name}: {}", operation.id, reply.text());
+                taken += 1;
+            }
+        }
+        assert!(taken >= 20, "{taken}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_field_is_described() {
+    // What says all by its name.
+    const PLAIN: [&str; 5] = ["id", "created_at", "updated_at", "methods", "path"];
+    with_api(async |api| {
+        let document = api.get("/openapi.json").await.json();
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            for (field, value) in schema["properties"].as_object().into_iter().flatten() {
+                let described = value["description"].is_string()
+                    || value.get("$ref").is_some()
+                    || value["oneOf"].as_array().is_some_and(|any| any.iter().any(|one| one.get("$ref").is_some()));
+                assert!(described || PLAIN.contains(&field.as_str()), "{name}.{field} has no description");
+            }
+        }
+    })
+    .await;
 }

@@ -1,25 +1,50 @@
 //! The decision about a request: where it goes, or why it is refused.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::host;
+use crate::admission::Counted;
+use crate::auth::{Authenticate, Denied, Identity};
+use crate::concurrency::Entrance;
+use crate::consumer::Consumer;
+use crate::credential::{KeySource, PresentedKey, bearer_token, holds_key, target_without_keys};
+use crate::digest_field::Expected;
 use crate::id::{ConsumerId, KeyId, RouteId, SiteId, TenantId};
-use crate::key::{Digest, KeyRecord};
+use crate::jwt::Verified;
+use crate::key::{Digest, KeyRecord, looks_like_key};
+use crate::limit::{Check, Seed, Verdict};
 use crate::method::Methods;
 use crate::path;
-use crate::refusal::Refusal;
-use crate::request::{Credential, KeyText, Request};
+use crate::refusal::{RateLimitFields, Refusal};
+use crate::request::{CREDENTIAL_HEADER, Request};
 use crate::router::RouteMatch;
-use crate::site::Site;
+use crate::site::{Route, Site};
 
-/// What the control plane pushed, as a decision reads it. Absent and unreadable are the same: both refuse.
+/// What a decision reads, and what it counts on. Absent and unreadable are the same: both refuse.
 pub trait State {
-    /// What a canonical hostname leads to.
-    fn host(&mut self, name: &str) -> Option<HostEntry>;
-    /// The record of a key.
+    /// What the host of a request leads to, by its `:authority` as it was sent ([`crate::host::canonical`]).
+    fn host(&mut self, authority: &[u8]) -> Option<HostEntry>;
+    /// The record of a credential.
     fn key(&mut self, digest: &Digest) -> Option<KeyRecord>;
     /// A site.
     fn site(&mut self, id: SiteId) -> Option<Rc<Site>>;
+    /// What there is to know of a consumer beyond its record.
+    fn consumer(&mut self, id: ConsumerId) -> Option<Rc<Consumer>>;
+    /// The client's address. `edge` is what Envoy wrote into [`crate::request::CLIENT_ADDRESS_HEADER`], if that is to be trusted.
+    fn client_address(&mut self, edge: Option<&[u8]>) -> Option<IpAddr>;
+    /// A token that holds.
+    fn token(&mut self, site: &Site, token: &[u8], now_ms: u64) -> Option<Rc<Verified>>;
+    /// Whether a nonce is seen for the first time. It is remembered until `until_ms`.
+    fn fresh(&mut self, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64) -> bool;
+    /// What hashes of counters are keyed with.
+    fn seed(&self) -> &Seed;
+    /// Takes tokens of limits, all or none.
+    fn admit<'c>(&mut self, checks: &[Check<'c>], now_ms: u64) -> Verdict<'c>;
+    /// Counts a request of a tenant as under way, until it has ended.
+    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entrance;
+    /// Takes back [`State::enter`]: the request is not let go after all.
+    fn leave(&mut self, tenant: TenantId, now_ms: u64);
 }
 
 /// What a hostname leads to.
@@ -39,81 +64,284 @@ impl HostEntry {
     }
 }
 
-/// What to do with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision<'a> {
-    /// Let it go to its route.
-    Forward(Forward<'a>),
-    /// Answer it here.
-    Refuse(Refusal),
+/// What to do with a request, and who it is from, as far as that was found out.
+#[derive(Debug)]
+pub struct Decision<'a> {
+    /// Who it is from.
+    pub who: Who,
+    /// Let it go, or answer it here.
+    pub outcome: Result<Forward<'a>, Refusal>,
 }
 
-/// A request that is let go: who it is from, and where it goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who a request is from, and what it is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// The site and its owner.
+    pub site: Option<(TenantId, SiteId)>,
+    /// The route.
+    pub route: Option<RouteId>,
+    /// The consumer.
+    pub consumer: Option<ConsumerId>,
+    /// The credential.
+    pub key: Option<KeyId>,
+}
+
+/// A request that is let go.
+#[derive(Debug)]
 pub struct Forward<'a> {
-    /// The owner of the site.
-    pub tenant: TenantId,
     /// The site.
-    pub site: SiteId,
-    /// The route, by which Envoy finds the upstream.
-    pub route: RouteId,
-    /// Whose key it was.
-    pub consumer: ConsumerId,
-    /// The key.
-    pub key: KeyId,
-    /// The key, where it has to be moved from `Authorization` to `X-API-Key`: the site does not want it upstream. Envoy's
-    /// route removes `X-API-Key` at the very end. It is not removed here, because a request that makes Envoy load a
-    /// route configuration starts again from the first filter, with its headers as the filters left them.
-    pub move_key: Option<KeyText<'a>>,
+    pub site: Rc<Site>,
+    /// The route: an index for [`Site::route`]. `None` where routes are not asked for, and none fits.
+    pub route: Option<usize>,
+    /// What has to change in the headers, in this order.
+    pub edits: Vec<Edit<'a>>,
+    /// What `RateLimit` headers of the answer say.
+    pub rate_limit: Option<RateLimitFields>,
+    /// What the body has to be, and how many bytes it may have: the request waits until it was seen.
+    pub body: Option<(Expected, usize)>,
+    /// Whether anything was counted that must not be counted twice: [`Mode::counted`] has to say so if the request comes by again.
+    pub counted: bool,
+}
+
+/// One change of a request's headers. Its values may be secret, so that its `Debug` shows the names alone.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Edit<'a> {
+    /// The header has this one value.
+    Set(Cow<'a, str>, Cow<'a, [u8]>),
+    /// The header has this value too.
+    Add(&'static str, Cow<'a, [u8]>),
+    /// The header is not there.
+    Remove(&'a str),
+}
+
+/// How a filter is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// Whether a request needs a route of its site. Otherwise one without is let go by the site's own requirement, and Envoy's
+    /// configuration says what becomes of it.
+    pub routes_optional: bool,
+    /// Whether credentials are removed here and now. Otherwise they are moved to [`CREDENTIAL_HEADER`], and Envoy's
+    /// route removes them.
+    pub remove_credentials: bool,
+    /// Whether the request came by before, and was counted then: Envoy has loaded the routes of its site since.
+    pub counted: bool,
 }
 
 /// Decides about a request. `now_ms` is in milliseconds since the Unix epoch.
 ///
 /// The order is part of the contract: a host that no site owns answers 404 whatever the credentials; every failure to
-/// authenticate answers the same 403; and only who has authenticated learns which paths and methods exist.
-pub fn decide<'a>(request: &Request<'a>, state: &mut impl State, now_ms: u64) -> Decision<'a> {
-    match try_decide(request, state, now_ms) {
-        Ok(forward) => Decision::Forward(forward),
-        Err(refusal) => Decision::Refuse(refusal),
+/// authenticate answers the same 403, unless the site wants challenges; and only who has authenticated learns which paths
+/// and methods exist.
+pub fn decide<'a, S: State>(request: &Request<'a>, mode: Mode, state: &mut S, now_ms: u64) -> Decision<'a> {
+    let mut who = Who::default();
+    let outcome = Deciding { request, mode, state, now_ms, who: &mut who }.decide();
+    Decision { who, outcome }
+}
+
+struct Deciding<'r, 'a, S> {
+    request: &'r Request<'a>,
+    mode: Mode,
+    state: &'r mut S,
+    now_ms: u64,
+    who: &'r mut Who,
+}
+
+impl<'a, S: State> Deciding<'_, 'a, S> {
+    fn decide(&mut self) -> Result<Forward<'a>, Refusal> {
+        let (site, key) = self.site()?;
+        self.who.site = Some((site.tenant, site.id));
+        let path = path::canonical(self.request.path);
+        let method = std::str::from_utf8(self.request.method).ok().and_then(Methods::named).unwrap_or(Methods::NONE);
+        let found = path.as_ref().map_or(RouteMatch::None, |path| site.find(method, path));
+        let route = match found {
+            RouteMatch::Route(at) => site.route(at).map(|route| (at, route)),
+            _ => None,
+        };
+        self.who.route = route.map(|(_, route)| route.id);
+        let identity = self.authenticate(&site, route.map(|(_, route)| route), &key)?;
+        self.who.consumer = identity.consumer;
+        self.who.key = identity.key;
+        if path.is_err() {
+            return Err(Refusal::MalformedPath);
+        }
+        match found {
+            RouteMatch::Route(_) => {}
+            _ if self.mode.routes_optional => {}
+            RouteMatch::OtherMethods(allowed) => return Err(Refusal::MethodNotAllowed(allowed)),
+            RouteMatch::None => return Err(Refusal::NoRoute),
+        }
+        let body = self.body(&site, &identity)?;
+        let rate_limit = self.admit(&site, route.map(|(_, route)| route), &identity)?;
+        let edits = self.edits(&site, &key, &identity);
+        let counted = rate_limit.is_some() || self.request.signed;
+        let rate_limit = rate_limit.flatten();
+        Ok(Forward { route: route.map(|(at, _)| at), edits, rate_limit, body, counted, site })
+    }
+
+    /// The site, by the host or by the key, and the key.
+    fn site(&mut self) -> Result<(Rc<Site>, PresentedKey<'a>), Refusal> {
+        match self.state.host(self.request.authority).ok_or(Refusal::UnknownHost)? {
+            HostEntry::Site(id) => {
+                let site = self.state.site(id).ok_or(Refusal::UnknownHost)?;
+                let key = PresentedKey::find(self.request, &site.key_sources);
+                Ok((site, key))
+            }
+            HostEntry::SharedApi => {
+                let key = PresentedKey::find(self.request, &KeySource::defaults());
+                let PresentedKey::Key(found) = &key else { return Err(Refusal::Forbidden) };
+                let record = self.state.key(&found.digest).ok_or(Refusal::Forbidden)?;
+                let site = self.state.site(record.site).ok_or(Refusal::Forbidden)?;
+                if record.expired(self.now_ms) {
+                    return Err(Refusal::Forbidden);
+                }
+                Ok((site, key))
+            }
+        }
+    }
+
+    fn authenticate(
+        &mut self,
+        site: &Site,
+        route: Option<&Route>,
+        key: &PresentedKey<'a>,
+    ) -> Result<Identity, Refusal> {
+        // Who may not come from there is told nothing else, not even whether the credential is good.
+        if site.ip.as_ref().is_some_and(|ip| !ip.permit(self.address())) {
+            return Err(Refusal::Forbidden);
+        }
+        let requirement = route.and_then(|route| route.requirement).unwrap_or(site.requirement);
+        let mut authenticate = Authenticate {
+            request: self.request,
+            site,
+            key,
+            counted: self.mode.counted,
+            state: &mut *self.state,
+            now_ms: self.now_ms,
+        };
+        let identity = authenticate.against(requirement).map_err(|Denied { presented }| match site.challenges {
+            true => Refusal::Unauthenticated { presented },
+            false => Refusal::Forbidden,
+        })?;
+        let restricted = identity.grants().any(|grant| grant.ip.is_some());
+        let address = if restricted { self.address() } else { None };
+        if !identity.grants().filter_map(|grant| grant.ip.as_ref()).all(|addresses| addresses.permit(address)) {
+            return Err(Refusal::Forbidden);
+        }
+        let scopes = route.map_or(&[][..], |route| &route.scopes);
+        match scopes.iter().all(|scope| identity.has_scope(scope)) {
+            true => Ok(identity),
+            false if site.challenges => Err(Refusal::InsufficientScope(scopes.join(" "))),
+            false => Err(Refusal::Forbidden),
+        }
+    }
+
+    fn address(&mut self) -> Option<IpAddr> {
+        self.state.client_address(self.request.client_address)
+    }
+
+    /// What the body has to be. Where there is none, that is seen at once.
+    fn body(&self, site: &Site, identity: &Identity) -> Result<Option<(Expected, usize)>, Refusal> {
+        let Some(expected) = &identity.body else { return Ok(None) };
+        if !self.request.has_body {
+            return if expected.start().finish() { Ok(None) } else { Err(Refusal::Forbidden) };
+        }
+        let max_bytes = site.signatures.as_ref().map_or(0, |rules| rules.max_body_bytes);
+        let too_large = |len| usize::try_from(len).map_or(true, |len| len > max_bytes);
+        match self.request.content_length.is_some_and(too_large) {
+            true => Err(Refusal::BodyTooLarge { max_bytes }),
+            false => Ok(Some((expected.clone(), max_bytes))),
+        }
+    }
+
+    fn admit(
+        &mut self,
+        site: &Site,
+        route: Option<&Route>,
+        identity: &Identity,
+    ) -> Result<Option<Option<RateLimitFields>>, Refusal> {
+        match self.state.enter(site.tenant, site.max_concurrent, site.weight, self.now_ms) {
+            Entrance::Entered => {}
+            Entrance::Full => return Err(Refusal::TooManyAtOnce),
+            Entrance::Shed => return Err(Refusal::Overloaded),
+        }
+        if self.mode.counted {
+            return Ok(None);
+        }
+        let request = self.request;
+        let counted = Counted { request, site, route, identity, now_ms: self.now_ms };
+        let admitted = counted.admit(self.state, &mut |state: &mut S| state.client_address(request.client_address));
+        if admitted.is_err() {
+            self.state.leave(site.tenant, self.now_ms);
+        }
+        admitted
+    }
+
+    fn edits(&self, site: &Site, key: &PresentedKey<'a>, identity: &Identity) -> Vec<Edit<'a>> {
+        let mut edits = Vec::new();
+        let keep = !self.mode.remove_credentials;
+        if let Some(target) = target_without_keys(self.request, &site.key_sources) {
+            edits.push(Edit::Set(":path".into(), target.into()));
+            if let (PresentedKey::Key(found), true) = (key, keep) {
+                edits.push(Edit::Add(CREDENTIAL_HEADER, [b"Bearer ", &*found.text.0].concat().into()));
+            }
+        }
+        if !site.forward_credentials {
+            self.take_authorization(site, identity, keep, &mut edits);
+        }
+        if self.mode.remove_credentials {
+            self.remove_keys(site, &mut edits);
+        }
+        let claims = identity.token.as_ref().map_or(&[][..], |token| token.upstream_headers());
+        let removed = |name: &str| site.issuers.upstream_headers().iter().any(|header| **header == *name);
+        let sent = self.request.headers.iter().map(|(name, _)| *name).filter(|name| removed(name));
+        edits.extend(sent.map(Edit::Remove));
+        edits.extend(
+            claims.iter().map(|(name, value)| Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into())),
+        );
+        edits
+    }
+
+    /// Takes `Authorization` away if it held a credential for the gateway. What it holds for the upstream stays.
+    fn take_authorization(&self, site: &Site, identity: &Identity, keep: bool, edits: &mut Vec<Edit<'a>>) {
+        let ours = |value: &[u8]| match bearer_token(value) {
+            Some(token) => looks_like_key(token) || identity.token.is_some(),
+            None => site.key_sources.contains(&KeySource::Basic) && holds_key(value),
+        };
+        let mut taken = false;
+        for value in self.request.values("authorization").filter(|value| ours(value)) {
+            taken = true;
+            if keep {
+                edits.push(Edit::Add(CREDENTIAL_HEADER, value.into()));
+            }
+        }
+        if taken {
+            edits.push(Edit::Remove("authorization"));
+        }
+    }
+
+    /// Removes what Envoy's routes remove elsewhere.
+    fn remove_keys(&self, site: &Site, edits: &mut Vec<Edit<'a>>) {
+        let is_key = |name: &str| {
+            site.key_sources.iter().any(|source| matches!(source, KeySource::Header(known) if **known == *name))
+        };
+        for (name, _) in self.request.headers {
+            if *name == CREDENTIAL_HEADER || (!site.forward_credentials && is_key(name)) {
+                edits.push(Edit::Remove(name));
+            }
+        }
     }
 }
 
-fn try_decide<'a>(request: &Request<'a>, state: &mut impl State, now_ms: u64) -> Result<Forward<'a>, Refusal> {
-    let name = host::canonical(request.authority).ok_or(Refusal::UnknownHost)?;
-    let own_site = match state.host(&name).ok_or(Refusal::UnknownHost)? {
-        HostEntry::Site(id) => Some(state.site(id).ok_or(Refusal::UnknownHost)?),
-        HostEntry::SharedApi => None,
-    };
-    let Credential::Key(presented) = &request.credential else {
-        return Err(Refusal::Forbidden);
-    };
-    let key = state.key(&presented.digest).filter(|key| !key.expired(now_ms)).ok_or(Refusal::Forbidden)?;
-    let site = match own_site {
-        Some(site) if site.id == key.site => site,
-        Some(_) => return Err(Refusal::Forbidden),
-        None => state.site(key.site).ok_or(Refusal::Forbidden)?,
-    };
-    let route = route(&site, request)?;
-    Ok(Forward {
-        tenant: site.tenant,
-        site: site.id,
-        route,
-        consumer: key.consumer,
-        key: key.key,
-        move_key: (presented.in_authorization && !site.forward_credentials).then_some(presented.text),
-    })
-}
-
-fn route(site: &Site, request: &Request<'_>) -> Result<RouteId, Refusal> {
-    let path = path::canonical(request.path).map_err(|_| Refusal::MalformedPath)?;
-    let method = std::str::from_utf8(request.method).ok().and_then(Methods::named).unwrap_or(Methods::NONE);
-    match site.router.find(method, &path) {
-        RouteMatch::Route(route) => Ok(route),
-        RouteMatch::OtherMethods(allowed) => Err(Refusal::MethodNotAllowed(allowed)),
-        RouteMatch::None => Err(Refusal::NoRoute),
+impl std::fmt::Debug for Edit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Set(name, _) => f.debug_tuple("Set").field(name).finish_non_exhaustive(),
+            Self::Add(name, _) => f.debug_tuple("Add").field(name).finish_non_exhaustive(),
+            Self::Remove(name) => f.debug_tuple("Remove").field(name).finish(),
+        }
     }
 }
 
 #[cfg(test)]
-#[path = "decision_tests.rs"]
+#[path = "decision_tests/mod.rs"]
 mod tests;

@@ -6,11 +6,16 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod admission;
+mod auth;
+pub mod cache;
 pub mod concurrency;
 pub mod consumer;
+pub mod credential;
 pub mod decision;
 pub mod desired;
 pub mod digest_field;
+pub mod headers;
 pub mod host;
 pub mod id;
 pub mod ip;
@@ -24,9 +29,12 @@ pub mod nonce;
 pub mod path;
 pub mod refusal;
 pub mod request;
+pub mod requirement;
 pub mod router;
+pub mod rule;
 pub mod settings;
 pub mod signature;
 pub mod site;
+mod time;
 pub mod usage;
 pub mod wire;

@@ -1,72 +1,181 @@
 //! The answers that the filter gives itself, as problem details (RFC 9457).
 
+use std::borrow::Cow;
+
 use crate::method::Methods;
+use crate::time;
 
 /// The media type of every refusal.
-pub const CONTENT_TYPE: &str = "application/problem+json";
+const CONTENT_TYPE: &str = "application/problem+json";
 
-/// How long a client should wait for the first sync, in seconds.
+/// How long a client should wait for what is over in a moment, in seconds.
 const RETRY_AFTER_S: &str = "1";
 
-/// Why a request is not let go. The same refusal always gives the same bytes, so that nothing can be told from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a request is not let go. The same refusal always gives the same bytes, so that nothing else can be told from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The control plane has not been heard of yet, or the filter cannot tell: fail closed.
     NotReady,
     /// No site owns the host.
     UnknownHost,
-    /// Authentication failed, in whatever way.
+    /// Authentication or authorisation failed, in whatever way.
     Forbidden,
+    /// The same where the site tells its callers (RFC 6750 section 3): a credential is missing, or is wrong.
+    Unauthenticated {
+        /// Whether there was one.
+        presented: bool,
+    },
+    /// The same for these scopes, of which one at least is missing: with spaces between them.
+    InsufficientScope(String),
     /// The path is one that two programs might read differently.
     MalformedPath,
     /// No route has this path.
     NoRoute,
     /// Routes with this path serve these methods alone.
     MethodNotAllowed(Methods),
+    /// A limit or a quota is used up.
+    RateLimited(Box<RateLimited>),
+    /// The tenant has as many requests under way as it may.
+    TooManyAtOnce,
+    /// This Envoy is overloaded, and the tenant uses more than its share of it.
+    Overloaded,
+    /// The body is larger than a signed one may be, in bytes.
+    BodyTooLarge {
+        /// What is allowed.
+        max_bytes: usize,
+    },
+}
+
+/// Which limit or quota is used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimited {
+    /// Its name.
+    pub policy: String,
+    /// In so many whole seconds there is more.
+    pub retry_after_s: String,
+    /// Then, in milliseconds since the Unix epoch.
+    pub reset_at_ms: u64,
+    /// The values of `RateLimit` and `RateLimit-Policy`.
+    pub fields: RateLimitFields,
+}
+
+/// How the tightest limit stands (draft-ietf-httpapi-ratelimit-headers-10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimitFields {
+    /// The value of `RateLimit`.
+    pub limit: String,
+    /// The value of `RateLimit-Policy`.
+    pub policy: String,
+}
+
+/// A refusal as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u32,
+    /// Names in lower case, and values.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Cow<'static, str>,
 }
 
 impl Refusal {
-    /// The status code.
-    pub fn status(self) -> u32 {
+    /// A word for logs and metrics, from a fixed set.
+    pub fn reason(&self) -> &'static str {
         match self {
-            Self::NotReady => 503,
+            Self::NotReady => "not_ready",
+            Self::UnknownHost => "unknown_host",
+            Self::Forbidden => "forbidden",
+            Self::Unauthenticated { .. } => "unauthenticated",
+            Self::InsufficientScope(_) => "insufficient_scope",
+            Self::MalformedPath => "malformed_path",
+            Self::NoRoute => "no_route",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::RateLimited(_) => "rate_limited",
+            Self::TooManyAtOnce => "too_many_at_once",
+            Self::Overloaded => "overloaded",
+            Self::BodyTooLarge { .. } => "body_too_large",
+        }
+    }
+
+    /// The status code.
+    pub fn status(&self) -> u32 {
+        match self {
+            Self::NotReady | Self::Overloaded => 503,
             Self::UnknownHost | Self::NoRoute => 404,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::InsufficientScope(_) => 403,
+            Self::Unauthenticated { .. } => 401,
             Self::MalformedPath => 400,
             Self::MethodNotAllowed(_) => 405,
+            Self::RateLimited(_) | Self::TooManyAtOnce => 429,
+            Self::BodyTooLarge { .. } => 413,
         }
     }
 
-    /// The header that goes with the content type, if there is one.
-    pub fn header(self) -> Option<(&'static str, String)> {
+    /// What is sent.
+    pub fn answer(&self) -> Answer {
+        let mut headers = vec![("content-type", CONTENT_TYPE.to_owned())];
         match self {
-            Self::NotReady => Some(("retry-after", RETRY_AFTER_S.to_owned())),
-            Self::MethodNotAllowed(allowed) => Some(("allow", allowed.to_string())),
-            _ => None,
+            Self::NotReady | Self::TooManyAtOnce | Self::Overloaded => {
+                headers.push(("retry-after", RETRY_AFTER_S.to_owned()));
+            }
+            Self::MethodNotAllowed(allowed) => headers.push(("allow", allowed.to_string())),
+            Self::Unauthenticated { presented } => {
+                let error = if *presented { r#", error="invalid_token""# } else { "" };
+                headers.push(("www-authenticate", format!(r#"Bearer realm="api"{error}"#)));
+            }
+            Self::InsufficientScope(scopes) => headers.push((
+                "www-authenticate",
+                format!(r#"Bearer realm="api", error="insufficient_scope", scope="{scopes}""#),
+            )),
+            Self::RateLimited(limited) => {
+                headers.push(("retry-after", limited.retry_after_s.clone()));
+                headers.push(("ratelimit", limited.fields.limit.clone()));
+                headers.push(("ratelimit-policy", limited.fields.policy.clone()));
+            }
+            _ => {}
         }
+        Answer { status: self.status(), headers, body: self.body() }
     }
 
-    /// The body.
-    pub fn body(self) -> &'static str {
-        match self {
-            Self::NotReady => {
-                r#"{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The gateway is not ready yet."}"#
+    fn body(&self) -> Cow<'static, str> {
+        let (title, detail) = match self {
+            Self::NotReady => ("Service Unavailable", "The gateway is not ready yet."),
+            Self::Overloaded => ("Service Unavailable", "The gateway is overloaded; try again."),
+            Self::UnknownHost => ("Not Found", "There is no API at this host."),
+            Self::Forbidden => ("Forbidden", "The request has no valid credential for this API."),
+            Self::Unauthenticated { presented: false } => ("Unauthorized", "This API needs a credential."),
+            Self::Unauthenticated { presented: true } => ("Unauthorized", "The credential is not valid for this API."),
+            Self::InsufficientScope(_) => ("Forbidden", "The credential lacks a scope that this API needs."),
+            Self::MalformedPath => ("Bad Request", "The path of the request is malformed."),
+            Self::NoRoute => ("Not Found", "There is no route at this path."),
+            Self::MethodNotAllowed(_) => ("Method Not Allowed", "The route does not serve this method."),
+            Self::TooManyAtOnce => ("Too Many Requests", "Too many requests are under way at once."),
+            Self::BodyTooLarge { max_bytes } => {
+                let detail = format!("The body of a signed request has at most {max_bytes} bytes.");
+                return problem("Content Too Large", self.status(), &detail).into();
             }
-            Self::UnknownHost => {
-                r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"There is no API at this host."}"#
-            }
-            Self::Forbidden => {
-                r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"The request has no valid credential for this API."}"#
-            }
-            Self::MalformedPath => {
-                r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"The path of the request is malformed."}"#
-            }
-            Self::NoRoute => {
-                r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"There is no route at this path."}"#
-            }
-            Self::MethodNotAllowed(_) => {
-                r#"{"type":"about:blank","title":"Method Not Allowed","status":405,"detail":"The route does not serve this method."}"#
-            }
-        }
+            Self::RateLimited(limited) => return limited.body().into(),
+        };
+        problem(title, self.status(), detail).into()
+    }
+}
+
+fn problem(title: &str, status: u32, detail: &str) -> String {
+    format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}"#)
+}
+
+impl RateLimited {
+    /// The problem type and its member are those of the draft, section "Problem Types". The names of limits are tokens, which need
+    /// no escapes.
+    fn body(&self) -> String {
+        format!(
+            concat!(
+                r#"{{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Too Many Requests","status":429,"#,
+                r#""detail":"The limit {policy} is used up until {at}.","violated-policies":["{policy}"],"reset_at":"{at}"}}"#
+            ),
+            policy = self.policy,
+            at = time::rfc3339(self.reset_at_ms),
+        )
     }
 }

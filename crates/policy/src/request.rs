@@ -1,118 +1,89 @@
 //! What of a request a decision needs, taken from its header map in one pass.
 
-use std::fmt;
-
-use crate::key::{Digest, looks_like_key};
+use crate::headers::Header;
 
 /// The headers that only Tenantry may set. What a client sends under this prefix is removed before anything else.
 pub const RESERVED_PREFIX: &str = "x-tenantry-";
 
-/// The header that carries an API key by itself.
-pub const API_KEY_HEADER: &str = "x-api-key";
+/// Where the filter puts a credential that is not to reach the upstream, in the form of an `Authorization` value; Envoy's route removes
+/// it at the very end. It is not removed at once, because a request that makes Envoy load a route configuration starts again
+/// from the first filter, with its headers as the filters left them. So it is read as one more `Authorization`, and a client
+/// that sends it itself gains nothing.
+pub const CREDENTIAL_HEADER: &str = "x-tenantry-credential";
+
+/// The header in which Envoy tells a client's address, at an edge that takes it from the connection or from trusted proxies.
+pub const CLIENT_ADDRESS_HEADER: &str = "x-envoy-external-address";
 
 /// The relevant parts of a request's header map.
 #[derive(Clone, Debug, Default)]
 pub struct Request<'a> {
+    /// The whole map.
+    pub headers: &'a [Header<'a>],
     /// `:authority`.
     pub authority: &'a [u8],
     /// `:method`.
     pub method: &'a [u8],
     /// `:path` without its query.
     pub path: &'a [u8],
+    /// The query, without the question mark; `None` if there is none.
+    pub query: Option<&'a [u8]>,
+    /// The values of `Authorization`, and of [`CREDENTIAL_HEADER`].
+    pub authorization: Vec<&'a [u8]>,
+    /// Whether anything follows the headers.
+    pub has_body: bool,
+    /// Whether there is a signature (RFC 9421 section 4).
+    pub signed: bool,
+    /// [`CLIENT_ADDRESS_HEADER`].
+    pub client_address: Option<&'a [u8]>,
+    /// `content-length`, in bytes.
+    pub content_length: Option<u64>,
     /// The names of the client's headers that have to be removed, each once or more.
     pub reserved: Vec<&'a str>,
-    /// What the request presents as its key.
-    pub credential: Credential<'a>,
-}
-
-/// What a request presents as its key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Credential<'a> {
-    /// Nothing.
-    #[default]
-    None,
-    /// Something that is no key of ours, or several that differ.
-    Unusable,
-    /// One well-formed key.
-    Key(PresentedKey<'a>),
-}
-
-/// A well-formed key, and where it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PresentedKey<'a> {
-    /// Its text.
-    pub text: KeyText<'a>,
-    /// The digest under which it is looked up.
-    pub digest: Digest,
-    /// Whether it was in `Authorization`.
-    pub in_authorization: bool,
-    /// Whether it was in `X-API-Key`.
-    pub in_api_key: bool,
-}
-
-/// The text of a presented key. Its `Debug` does not show it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct KeyText<'a>(pub &'a [u8]);
-
-impl fmt::Debug for KeyText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyText(redacted)")
-    }
-}
-
-impl<'a> Credential<'a> {
-    /// Takes in one more place where a key may be. The same key in two places is one key; two keys are none.
-    fn add(&mut self, text: &'a [u8], authorization: bool) {
-        *self = match (std::mem::take(self), Digest::of_presented(text)) {
-            (Self::None, Some(digest)) => Self::Key(PresentedKey {
-                text: KeyText(text),
-                digest,
-                in_authorization: authorization,
-                in_api_key: !authorization,
-            }),
-            (Self::Key(mut key), Some(digest)) if key.digest == digest => {
-                key.in_authorization |= authorization;
-                key.in_api_key |= !authorization;
-                Self::Key(key)
-            }
-            _ => Self::Unusable,
-        };
-    }
 }
 
 impl<'a> Request<'a> {
     /// Reads a header map whose names are in lower case, pseudo-headers included, as Envoy gives it.
-    ///
-    /// A key is the whole value of `X-API-Key`, or the token of `Authorization: Bearer` (RFC 6750). Where there is an
-    /// `X-API-Key`, `Authorization` belongs to the upstream, unless its token has the form of our keys.
-    pub fn read(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
-        let mut request = Self::default();
-        let mut bearer = Vec::new();
+    pub fn read(headers: &'a [Header<'a>], has_body: bool) -> Self {
+        let mut request = Self { headers, has_body, ..Self::default() };
         for (name, value) in headers {
-            match name {
+            match *name {
                 ":authority" => request.authority = value,
                 ":method" => request.method = value,
-                ":path" => request.path = value.split(|byte| *byte == b'?').next().unwrap_or_default(),
-                "authorization" => bearer.push(bearer_token(value)),
-                API_KEY_HEADER => request.credential.add(value.trim_ascii(), false),
+                ":path" => match value.iter().position(|byte| *byte == b'?') {
+                    Some(at) => {
+                        request.path = value.get(..at).unwrap_or_default();
+                        request.query = value.get(at + 1..);
+                    }
+                    None => request.path = value,
+                },
+                "authorization" | CREDENTIAL_HEADER => request.authorization.push(value),
+                "content-length" => request.content_length = decimal(value),
+                "signature-input" | "signature" => request.signed = true,
+                CLIENT_ADDRESS_HEADER => request.client_address = Some(value),
                 name if name.starts_with(RESERVED_PREFIX) => request.reserved.push(name),
                 _ => {}
             }
         }
-        let alone = request.credential == Credential::None;
-        for token in bearer {
-            if alone || token.is_some_and(looks_like_key) {
-                request.credential.add(token.unwrap_or_default(), true);
-            }
-        }
         request
+    }
+
+    /// The values of a header, by its name in lower case.
+    pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
+    /// The parameters of the query: name and value, as they were sent.
+    pub fn parameters(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+        let pairs = self.query.into_iter().flat_map(|query| query.split(|byte| *byte == b'&'));
+        pairs.map(|pair| match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
+            None => (pair, &[][..]),
+        })
     }
 }
 
-/// The token of a `Bearer` value; the scheme's case does not matter (RFC 9110 section 11.1).
-fn bearer_token(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+fn decimal(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -4,44 +4,55 @@
 //! the more specific branch leads nowhere, the next one is tried. A node lies at one depth, so that a match visits each at
 //! most once, whatever the path.
 
-use crate::id::RouteId;
 use crate::method::Methods;
 use crate::path::{Pattern, Segment, Template};
 
 /// What a method and path lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouteMatch {
+pub enum RouteMatch<T> {
     /// This route.
-    Route(RouteId),
+    Route(T),
     /// No route with this method, but some with these.
     OtherMethods(Methods),
     /// No route at all.
     None,
 }
 
-/// The routes of one site, ready to be matched.
-#[derive(Debug, Default)]
-pub struct Router {
-    root: Node,
+/// The routes of one site, ready to be matched; a route is whatever the caller says.
+#[derive(Debug)]
+pub struct Router<T> {
+    root: Node<T>,
 }
 
-type Targets = Vec<(Methods, RouteId)>;
+type Targets<T> = Vec<(Methods, T)>;
 
-#[derive(Debug, Default)]
-struct Node {
+#[derive(Debug)]
+struct Node<T> {
     /// Sorted by text.
-    literals: Vec<(String, Node)>,
+    literals: Vec<(String, Self)>,
     /// Sorted by literal length, the longest first, then by text.
-    patterns: Vec<(Pattern, Node)>,
-    parameter: Option<Box<Node>>,
-    rest: Targets,
+    patterns: Vec<(Pattern, Self)>,
+    parameter: Option<Box<Self>>,
+    rest: Targets<T>,
     /// The routes whose template ends here.
-    ends: Targets,
+    ends: Targets<T>,
 }
 
-impl Router {
+impl<T> Default for Router<T> {
+    fn default() -> Self {
+        Self { root: Node::default() }
+    }
+}
+
+impl<T> Default for Node<T> {
+    fn default() -> Self {
+        Self { literals: Vec::new(), patterns: Vec::new(), parameter: None, rest: Vec::new(), ends: Vec::new() }
+    }
+}
+
+impl<T: Copy> Router<T> {
     /// Adds a route. Of two routes with the same shape and a method in common, the one that was added first wins.
-    pub fn insert(&mut self, template: &Template, methods: Methods, route: RouteId) {
+    pub fn insert(&mut self, template: &Template, methods: Methods, route: T) {
         let mut node = &mut self.root;
         for segment in &template.segments {
             node = match segment {
@@ -55,7 +66,7 @@ impl Router {
     }
 
     /// Matches a canonical path ([`crate::path::canonical`]) without its query.
-    pub fn find(&self, method: Methods, path: &[u8]) -> RouteMatch {
+    pub fn find(&self, method: Methods, path: &[u8]) -> RouteMatch<T> {
         let Some(path) = path.strip_prefix(b"/") else { return RouteMatch::None };
         let mut others = Methods::NONE;
         match self.root.find(method, Some(path), &mut others) {
@@ -66,7 +77,7 @@ impl Router {
     }
 }
 
-impl Node {
+impl<T: Copy> Node<T> {
     #[allow(clippy::indexing_slicing, reason = "the index was found or inserted on the line before")]
     fn literal(&mut self, text: &str) -> &mut Self {
         let at = self.literals.binary_search_by(|(known, _)| known.as_str().cmp(text)).unwrap_or_else(|at| {
@@ -88,7 +99,7 @@ impl Node {
 
     /// `path` is what follows the slash before this node's segment; `None` when the path ended with the segment before.
     /// The depth of the recursion is that of the deepest template, which [`Template::parse_whole`] bounds.
-    fn find(&self, method: Methods, path: Option<&[u8]>, others: &mut Methods) -> Option<RouteId> {
+    fn find(&self, method: Methods, path: Option<&[u8]>, others: &mut Methods) -> Option<T> {
         let Some(path) = path else { return target(&self.ends, method, others) };
         let slash = path.iter().position(|byte| *byte == b'/');
         let (segment, rest) = match slash.and_then(|at| path.split_at_checked(at)) {
@@ -112,7 +123,7 @@ impl Node {
     }
 }
 
-fn target(targets: &Targets, method: Methods, others: &mut Methods) -> Option<RouteId> {
+fn target<T: Copy>(targets: &Targets<T>, method: Methods, others: &mut Methods) -> Option<T> {
     let found = targets.iter().find(|(methods, _)| methods.intersects(method));
     if found.is_none() {
         *others = targets.iter().fold(*others, |all, (methods, _)| all.union(*methods));

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::id::RouteId;
 use crate::id::Uuid;
 use crate::path::canonical;
 
@@ -17,7 +18,7 @@ fn id(number: usize) -> RouteId {
 }
 
 /// A router of these templates, all for GET; the ids are their places.
-fn router(templates: &[&str]) -> Router {
+fn router(templates: &[&str]) -> Router<RouteId> {
     let mut router = Router::default();
     for (place, template) in templates.iter().enumerate() {
         router.insert(&Template::parse(template).expect("a template"), get(), id(place));
@@ -25,7 +26,7 @@ fn router(templates: &[&str]) -> Router {
     router
 }
 
-fn found(router: &Router, path: &str) -> Option<usize> {
+fn found(router: &Router<RouteId>, path: &str) -> Option<usize> {
     match router.find(get(), &canonical(path.as_bytes()).expect("a path")) {
         RouteMatch::Route(route) => Some(route.0.as_u128() as usize),
         _ => None,
@@ -113,7 +114,7 @@ fn ranks(template: &str, path: &str) -> Option<Vec<usize>> {
 
 /// The slow, obvious model: among the templates that match and serve the method, the one whose ranks come first, and of
 /// the same shape the one that was added first. Where none serves the method, the methods of all that match.
-fn model(routes: &[(String, Methods)], method: Methods, path: &str) -> RouteMatch {
+fn model(routes: &[(String, Methods)], method: Methods, path: &str) -> RouteMatch<RouteId> {
     let matching = routes
         .iter()
         .enumerate()

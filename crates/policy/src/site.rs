@@ -1,10 +1,20 @@
 //! A site as the filter uses it: its pushed policy, decoded once and kept while it does not change.
 
-use crate::id::{RouteId, SiteId, TenantId};
+use crate::credential::KeySource;
+use crate::id::{ApiId, RouteId, SiteId, TenantId};
+use crate::ip::IpRules;
+use crate::jwt::Issuers;
+use crate::limit::Zone;
 use crate::method::Methods;
 use crate::path::Template;
-use crate::router::Router;
-use crate::wire::SitePolicy;
+use crate::requirement::Requirement;
+use crate::router::{RouteMatch, Router};
+use crate::rule::Rule;
+use crate::signature;
+use crate::wire::{self, SitePolicy};
+
+/// What a decoded route takes beside its texts, in bytes: for the bound of the caches that hold sites.
+const ROUTE_BYTES: usize = 400;
 
 /// A decoded [`SitePolicy`].
 #[derive(Debug)]
@@ -13,31 +23,201 @@ pub struct Site {
     pub tenant: TenantId,
     /// The site itself.
     pub id: SiteId,
+    /// Tells this reading of the policy from all others in the same VM.
+    pub version: u64,
     /// Whether the caller's credential reaches the upstream.
     pub forward_credentials: bool,
-    /// The routes of the site.
-    pub router: Router,
+    /// Where keys are.
+    pub key_sources: Vec<KeySource>,
+    /// What a request needs that no route says more about.
+    pub requirement: Requirement,
+    /// Whether callers are told why they are refused.
+    pub challenges: bool,
+    /// Which client addresses are let in; `None` for all.
+    pub ip: Option<Addresses>,
+    /// The limits and quotas of the tenant and of the site.
+    pub rules: Box<[Rule]>,
+    /// Whether all answers carry `RateLimit` headers, and not only refusals.
+    pub rate_limit_headers: bool,
+    /// Whose tokens are accepted.
+    pub issuers: Issuers,
+    /// What is asked of signatures; `None` if that cannot be read: none is accepted.
+    pub signatures: Option<SignatureRules>,
+    /// By number: the limits and quotas of the plans.
+    plans: Vec<(u16, Box<[Rule]>)>,
+    /// The APIs: ids, limits and quotas.
+    apis: Vec<Api>,
+    /// The tenant's calendar.
+    pub zone: Zone,
+    /// How many of the tenant's requests may be under way at once; `None` for any number.
+    pub max_concurrent: Option<u32>,
+    /// The tenant's share of an overloaded Envoy.
+    pub weight: u16,
+    routes: Vec<Route>,
+    router: Router<usize>,
+}
+
+/// What is asked of signatures.
+#[derive(Debug)]
+pub struct SignatureRules {
+    /// What is asked of the signature itself.
+    pub rules: signature::Rules,
+    /// The largest body whose digest is checked, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// The addresses that are let in.
+#[derive(Debug)]
+pub enum Addresses {
+    /// By these rules.
+    Rules(IpRules),
+    /// Nobody: the rules cannot be read.
+    Nobody,
+}
+
+/// One API.
+#[derive(Debug)]
+pub struct Api {
+    /// The API.
+    pub id: ApiId,
+    /// Its own limits and quotas.
+    pub rules: Box<[Rule]>,
+}
+
+/// One route.
+#[derive(Debug)]
+pub struct Route {
+    /// The route.
+    pub id: RouteId,
+    /// The value of the header by which Envoy finds it: `<site>,<route>`.
+    pub header: Box<str>,
+    /// What it needs; `None`: as the site says.
+    pub requirement: Option<Requirement>,
+    /// The scopes that a caller has to have.
+    pub scopes: Box<[Box<str>]>,
+    /// Its own limits and quotas.
+    pub rules: Box<[Rule]>,
+    api: Option<usize>,
 }
 
 impl Site {
     /// Reads the bytes of a pushed [`SitePolicy`]. `None` if they are none, or if their tenant is no id: such a site does
-    /// not exist. A route that cannot be read is left out, so that it is not found: the others go on.
-    pub fn decode(id: SiteId, policy: &[u8]) -> Option<Self> {
+    /// not exist. A route that cannot be read is left out, so that it is not found: the others go on. `version` is to be
+    /// another one for each reading.
+    pub fn decode(id: SiteId, policy: &[u8], version: u64) -> Option<Self> {
         let policy = <SitePolicy as prost::Message>::decode(policy).ok()?;
+        let mut routes = Vec::with_capacity(policy.routes.len());
         let mut router = Router::default();
         for route in &policy.routes {
             if let (Some(route_id), Ok(template)) = (RouteId::from_slice(&route.id), Template::parse_whole(&route.path))
             {
-                router.insert(&template, Methods::from_bits(route.methods), route_id);
+                router.insert(&template, Methods::from_bits(route.methods), routes.len());
+                routes.push(Route::decode(id, route_id, route));
             }
         }
+        let key_sources = policy.key_sources.iter().filter_map(KeySource::decode).collect();
         Some(Self {
             tenant: TenantId::from_slice(&policy.tenant)?,
             id,
+            version,
             forward_credentials: policy.forward_credentials,
+            key_sources: if policy.key_sources.is_empty() { KeySource::defaults() } else { key_sources },
+            requirement: policy.requirement.as_ref().map_or_else(Requirement::default, Requirement::decode),
+            challenges: policy.challenges,
+            ip: policy.ip.as_ref().map(Addresses::decode),
+            rules: Rule::decode_all(&policy.limits),
+            rate_limit_headers: !policy.rate_limit_headers_on_refusals_only,
+            issuers: Issuers::decode(id, &policy.issuers),
+            signatures: policy.signatures.as_ref().and_then(SignatureRules::decode),
+            plans: policy.plans.iter().filter_map(plan).collect(),
+            apis: policy.apis.iter().map(Api::decode).collect(),
+            zone: zone(&policy.offsets),
+            max_concurrent: (policy.max_concurrent_requests != 0).then_some(policy.max_concurrent_requests),
+            weight: u16::try_from(policy.weight).ok().filter(|weight| *weight != 0).unwrap_or(100),
+            routes,
             router,
         })
     }
+
+    /// What a method and a canonical path lead to.
+    pub fn find(&self, method: Methods, path: &[u8]) -> RouteMatch<usize> {
+        self.router.find(method, path)
+    }
+
+    /// A route that was found.
+    pub fn route(&self, at: usize) -> Option<&Route> {
+        self.routes.get(at)
+    }
+
+    /// The API of a route.
+    pub fn api(&self, route: &Route) -> Option<&Api> {
+        route.api.and_then(|at| self.apis.get(at))
+    }
+
+    /// The limits and quotas of a plan; `None` if there is no such plan.
+    pub fn plan(&self, number: u16) -> Option<&[Rule]> {
+        let at = self.plans.binary_search_by_key(&number, |(known, _)| *known).ok()?;
+        self.plans.get(at).map(|(_, rules)| &**rules)
+    }
+
+    /// About how many bytes a decoded policy takes, by the length of the pushed one.
+    pub fn bytes(&self, policy_len: usize) -> usize {
+        1024 + policy_len * 3 + self.routes.len() * ROUTE_BYTES
+    }
+}
+
+impl Route {
+    fn decode(site: SiteId, id: RouteId, route: &wire::PolicyRoute) -> Self {
+        Self {
+            id,
+            header: format!("{site},{id}").into(),
+            requirement: route.requirement.as_ref().map(Requirement::decode),
+            scopes: route.scopes.iter().map(|scope| scope.as_str().into()).collect(),
+            rules: Rule::decode_all(&route.limits),
+            api: usize::try_from(route.api).ok(),
+        }
+    }
+}
+
+impl Api {
+    fn decode(api: &wire::ApiPolicy) -> Self {
+        // An id that is none would leave a gap in the list; it tells nothing apart but counters.
+        let id = ApiId::from_slice(&api.id).unwrap_or(ApiId(crate::id::Uuid::nil()));
+        Self { id, rules: Rule::decode_all(&api.limits) }
+    }
+}
+
+impl Addresses {
+    /// Reads pushed rules; what cannot be read lets nobody in.
+    pub fn decode(rules: &wire::IpRules) -> Self {
+        IpRules::decode(rules).map_or(Self::Nobody, Self::Rules)
+    }
+
+    /// Whether an address is let in. An unknown one is not.
+    pub fn permit(&self, address: Option<std::net::IpAddr>) -> bool {
+        match self {
+            Self::Rules(rules) => address.is_some_and(|address| rules.permit(address)),
+            Self::Nobody => false,
+        }
+    }
+}
+
+impl SignatureRules {
+    fn decode(rules: &wire::SignatureRules) -> Option<Self> {
+        let max_body_bytes = usize::try_from(rules.max_body_bytes).ok()?;
+        Some(Self { rules: signature::Rules::decode(rules)?, max_body_bytes })
+    }
+}
+
+fn plan(plan: &wire::Plan) -> Option<(u16, Box<[Rule]>)> {
+    Some((u16::try_from(plan.number).ok()?, Rule::decode_all(&plan.limits)))
+}
+
+/// Offsets that make no zone are taken for UTC: a window is then off by hours, and still is one.
+fn zone(offsets: &[wire::UtcOffset]) -> Zone {
+    let offsets: Vec<_> =
+        offsets.iter().map(|offset| (u64::try_from(offset.from_ms).unwrap_or(0), offset.offset_s)).collect();
+    Zone::new(&offsets).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -46,8 +226,7 @@ mod tests {
 
     use super::*;
     use crate::desired::{DesiredRoute, DesiredSite};
-    use crate::id::{ApiId, UpstreamId, Uuid};
-    use crate::router::RouteMatch;
+    use crate::id::{UpstreamId, Uuid};
     use crate::settings::{RouteSettings, SiteSettings, TenantSettings};
 
     /// Whatever is accepted piece by piece is served as a whole: the longest base path and version, the longest template.
@@ -84,8 +263,10 @@ mod tests {
                 routes: vec![route],
             };
             let policy = prost::Message::encode_to_vec(&SitePolicy::of(&desired, Vec::new()));
-            let site = Site::decode(SiteId(id), &policy).expect("a policy");
-            assert_eq!(site.router.find(Methods::ALL, whole.as_bytes()), RouteMatch::Route(RouteId(id)));
+            let site = Site::decode(SiteId(id), &policy, 0).expect("a policy");
+            let found = site.find(Methods::ALL, whole.as_bytes());
+            let RouteMatch::Route(at) = found else { panic!("{found:?}") };
+            assert_eq!(site.route(at).map(|route| route.id), Some(RouteId(id)));
         }
     }
 }

@@ -17,6 +17,7 @@ mod error;
 pub mod hostname;
 pub mod idempotency;
 pub mod issuer;
+pub mod jwks_cache;
 pub mod key;
 pub mod operator_token;
 mod page;

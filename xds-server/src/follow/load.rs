@@ -1,31 +1,27 @@
-//! Reading sites, some or all, and making their groups.
+//! Reading everything, once.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use metrics::gauge;
-use policy::desired::DesiredSite;
-use policy::id::SiteId;
-use store::desired::Object;
-use store::{Reader, SnapshotTx, StoreError, desired};
-use tracing::{error, info};
+use store::jwks_cache;
+use store::{Reader, StoreError, desired};
+use tracing::{info, warn};
 
 use super::Follower;
+use super::publish::{SITES_PER_STEP, Step};
+use crate::jwks::{Known, Restored};
 use crate::report;
-use crate::resource::{Named, ResourceType};
+use crate::resource::ResourceType;
 use crate::snapshot::Owner;
-use crate::translate;
-
-/// How many sites are read in one step: it bounds what lies in memory twice.
-const SITES_PER_STEP: u32 = 200;
-
-/// What is to be applied: the resources of owners.
-type Groups = Vec<(Owner, Vec<Named>)>;
 
 impl Follower {
     /// Reads everything, in one state of the database, and removes what is not there any more.
     pub(super) async fn load(&mut self, reader: &Reader) -> Result<(), StoreError> {
         let start = Instant::now();
+        if !self.hub.is_loaded() {
+            self.restore_jwks(reader).await?;
+        }
         let mut snapshot = reader.snapshot().await?;
         let head = snapshot.head_seq().await?;
         let mut gone: BTreeSet<_> = self.hub.snapshot().owners().filter(|owner| *owner != Owner::Platform).collect();
@@ -39,76 +35,57 @@ impl Follower {
             for id in &ids {
                 gone.remove(&Owner::Site(*id));
             }
-            let groups = self.read_sites(&mut snapshot, &ids).await?;
-            self.hub.apply(groups);
+            let step = self.read_sites(&mut snapshot, &ids).await?;
+            self.publish(step);
+        }
+        // Before the keys that lead to them.
+        let mut first = Some(0);
+        while let Some(from) = first {
+            let read = desired::all_consumers(&mut snapshot, from).await?;
+            first = read.next;
+            read.omitted.iter().for_each(report::omitted);
+            for bucket in &read.buckets {
+                gone.remove(&Owner::Consumers(bucket.bucket));
+            }
+            self.publish(Step { consumers: read.buckets, ..Step::default() });
         }
         let mut first = Some(0);
         while let Some(from) = first {
-            let step = desired::all_buckets(&mut snapshot, from).await?;
-            first = step.next;
-            let groups: Groups = step
-                .buckets
-                .iter()
-                .map(|bucket| (Owner::Bucket(bucket.bucket), translate::bucket(bucket).into_iter().collect()))
-                .collect();
-            for (owner, _) in &groups {
-                gone.remove(owner);
+            let read = desired::all_buckets(&mut snapshot, from).await?;
+            first = read.next;
+            for bucket in &read.buckets {
+                gone.remove(&Owner::Bucket(bucket.bucket));
             }
-            self.hub.apply(groups);
+            self.publish(Step { buckets: read.buckets, ..Step::default() });
         }
-        self.hub.apply(gone.into_iter().map(|owner| (owner, Vec::new())).collect());
+        self.publish(Step { gone: gone.into_iter().collect(), ..Step::default() });
         self.applied = Some(head);
+        self.keyring.forget_restored();
         self.hub.set_loaded();
         gauge!(report::LAST_SEQ).set(head as f64);
         gauge!(report::LOAD_DURATION).set(start.elapsed());
-        let (sites, buckets) = {
+        let (sites, buckets, consumers) = {
             let now = self.hub.snapshot();
-            (now.len(ResourceType::ScopedRoute), now.len(ResourceType::KeyBucket))
+            let len = |kind| now.len(kind);
+            (len(ResourceType::ScopedRoute), len(ResourceType::KeyBucket), len(ResourceType::ConsumerBucket))
         };
-        info!(seq = head, sites, buckets, duration_ms = start.elapsed().as_secs_f64() * 1000.0, "loaded everything");
+        let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
+        info!(seq = head, sites, buckets, consumers, duration_ms, "loaded everything");
+        drop(snapshot);
+        if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
+            warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
+        }
         Ok(())
     }
 
-    /// Reads these sites and makes their groups. One that is not there has an empty group; one that cannot be translated
-    /// has none, so that it keeps what it had.
-    pub(super) async fn read_sites(&mut self, snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Groups, StoreError> {
-        let mut groups = Groups::with_capacity(ids.len());
-        for ids in ids.chunks(SITES_PER_STEP as usize) {
-            let mut missing: BTreeSet<_> = ids.iter().copied().collect();
-            let read = desired::sites(snapshot, ids).await?;
-            for omitted in read.omitted {
-                error!(tenant = %omitted.tenant, object = ?omitted.object, reason = ?omitted.reason, "left out");
-                if let Object::Site(site) = omitted.object {
-                    missing.remove(&site);
-                    self.quarantined.insert(site);
-                }
-            }
-            for site in read.sites {
-                missing.remove(&site.site);
-                if let Some(resources) = self.translate(&site) {
-                    groups.push((Owner::Site(site.site), resources));
-                }
-            }
-            for site in missing {
-                self.quarantined.remove(&site);
-                groups.push((Owner::Site(site), Vec::new()));
-            }
-        }
-        gauge!(report::QUARANTINED).set(self.quarantined.len() as f64);
-        Ok(groups)
-    }
-
-    fn translate(&mut self, site: &DesiredSite) -> Option<Vec<Named>> {
-        match translate::site(site) {
-            Ok(resources) => {
-                self.quarantined.remove(&site.site);
-                Some(resources)
-            }
-            Err(error) => {
-                error!(tenant = %site.tenant, site = %site.site, %error, "the site keeps what it had");
-                self.quarantined.insert(site.site);
-                None
-            }
-        }
+    /// Takes over the sets that an earlier run has read, so that no issuer is without keys because this program was started again.
+    async fn restore_jwks(&self, reader: &Reader) -> Result<(), StoreError> {
+        let cached = jwks_cache::all(reader).await?;
+        let restored = cached.into_iter().map(|cached| {
+            let known = Known { age: cached.age, lifetime: cached.lifetime };
+            (cached.url_digest, Restored { set: cached.jwks.into(), known })
+        });
+        self.keyring.restore(restored);
+        Ok(())
     }
 }

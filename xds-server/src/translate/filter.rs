@@ -1,9 +1,13 @@
 //! The wasm filter's configuration, as an ECDS resource and as the default that holds until that arrives.
 
-use envoy_types::pb::envoy::config::core::v3::{AsyncDataSource, DataSource, async_data_source, data_source};
+use envoy_types::pb::envoy::config::core::v3::{
+    AsyncDataSource, BackoffStrategy, DataSource, async_data_source, data_source,
+};
 use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
-use envoy_types::pb::envoy::extensions::wasm::v3::{FailurePolicy, PluginConfig, VmConfig, plugin_config};
-use envoy_types::pb::google::protobuf::{Any, StringValue};
+use envoy_types::pb::envoy::extensions::wasm::v3::{
+    FailurePolicy, PluginConfig, ReloadConfig, VmConfig, plugin_config,
+};
+use envoy_types::pb::google::protobuf::{Any, BoolValue, Duration, StringValue};
 use prost::Message as _;
 use xds_api::pb::google::protobuf::Any as XdsAny;
 
@@ -50,8 +54,35 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
             value: configuration.encode_to_vec(),
         }),
         failure_policy: FailurePolicy::FailReload.into(),
+        reload_config: Some(ReloadConfig { backoff: Some(backoff()) }),
         vm: Some(plugin_config::Vm::VmConfig(vm)),
         ..Default::default()
     };
-    pack_as(WASM_TYPE, &Wasm { config: Some(plugin) })
+    let mut packed = pack_as(WASM_TYPE, &Wasm { config: Some(plugin) });
+    // Messages that follow each other are one (Protocol Buffers, "Last One Wins"): this adds a field to the same plugin.
+    let stopping =
+        Stopping { config: Some(StoppingPlugin { allow_on_headers_stop_iteration: Some(BoolValue { value: true }) }) };
+    packed.value.extend(stopping.encode_to_vec());
+    packed
+}
+
+/// How long a worker whose VM has failed waits before it has another one: requests are refused meanwhile.
+fn backoff() -> BackoffStrategy {
+    let ms = |ms: i32| Some(Duration { seconds: 0, nanos: ms * 1_000_000 });
+    BackoffStrategy { base_interval: ms(100), max_interval: ms(500) }
+}
+
+/// `envoy.extensions.filters.http.wasm.v3.Wasm`, for the field of its plugin that the bindings do not have yet.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Stopping {
+    #[prost(message, optional, tag = "1")]
+    config: Option<StoppingPlugin>,
+}
+
+/// `envoy.extensions.wasm.v3.PluginConfig`, in part.
+#[derive(Clone, PartialEq, prost::Message)]
+struct StoppingPlugin {
+    /// The filter sees the body of a request whose headers it holds: it checks the digests of signed bodies.
+    #[prost(message, optional, tag = "9")]
+    allow_on_headers_stop_iteration: Option<BoolValue>,
 }

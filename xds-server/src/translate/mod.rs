@@ -19,17 +19,21 @@ mod protobuf;
 mod route;
 mod time_zone;
 
+use std::collections::BTreeSet;
+
 use policy::consumer;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};
+use policy::id::{IssuerId, SiteId};
 use policy::key::bucket_name;
 use policy::wire::{ConsumerBucket, Host, KeyBucket, SYNC_NAME, SitePolicy, Sync};
+use prost::Message as _;
 use xds_api::pb::envoy::config::route::v3::{ScopedRouteConfiguration, scoped_route_configuration as scoped};
 
 pub use error::TranslateError;
 pub use filter::{FILTER_NAME, extension_config};
 pub use listener::{LISTENER_NAME, listener};
 
-use crate::resource::{Named, ResourceType, route_name};
+use crate::resource::{Named, Resource, ResourceType, route_name};
 
 /// All resources of one site, for Envoy and for the filter.
 ///
@@ -52,6 +56,20 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     }
     resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     Ok(resources)
+}
+
+/// The policy of a site with another set of keys for some of its issuers: what [`site`] would make of it, if nothing else has
+/// changed. `None` if the resource is no policy, or has none of these issuers.
+pub fn rekeyed(site: SiteId, policy: &Resource, issuers: &BTreeSet<IssuerId>, jwks: &str) -> Option<Named> {
+    let mut policy = SitePolicy::decode(policy.body.value.as_slice()).ok()?;
+    let mut found = false;
+    for issuer in &mut policy.issuers {
+        if IssuerId::from_slice(&issuer.id).is_some_and(|id| issuers.contains(&id)) {
+            jwks.clone_into(&mut issuer.jwks);
+            found = true;
+        }
+    }
+    found.then(|| Named::of(ResourceType::SitePolicy, site.to_string(), &policy))
 }
 
 /// The resource of one bucket of credentials; none if the bucket is empty.

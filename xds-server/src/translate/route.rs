@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use policy::desired::{DesiredRoute, DesiredSite, DesiredUpstream};
 use policy::id::{RouteId, SiteId, UpstreamId};
-use policy::request::API_KEY_HEADER;
+use policy::request::CREDENTIAL_HEADER;
 use policy::settings::{KeySource, RateLimitHeaders};
 use xds_api::pb::envoy::config::core::v3::HeaderValueOption;
 use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
@@ -91,16 +91,16 @@ fn headers_to_remove(desired: &DesiredSite) -> Vec<String> {
     // Envoy refuses an upgrade when it has the route, but not in the request for which it has to load the routes first: that
     // one would become a tunnel.
     let mut headers = vec!["upgrade".to_owned()];
-    // The caller's key ends here. The filter has moved it to this header, or left it in one that the site names, and could not
-    // remove it: a request
-    // that makes Envoy load a site starts again from the first filter, with its headers as the filters left them.
+    // The caller's credential ends here. The filter has moved it to this header, or left it in one that the site names, and
+    // could not remove it: a request that makes Envoy load a site starts again from the first filter, with its headers as
+    // the filters left them.
+    headers.push(CREDENTIAL_HEADER.to_owned());
     if !desired.forward_credentials {
-        headers.push(API_KEY_HEADER.to_owned());
         let named = desired.settings.key_sources.iter().filter_map(|source| match source {
             KeySource::Header { name } => Some(name.to_ascii_lowercase()),
             KeySource::Bearer | KeySource::Basic | KeySource::Query { .. } => None,
         });
-        headers.extend(named.filter(|name| name != API_KEY_HEADER).collect::<BTreeSet<_>>());
+        headers.extend(named.collect::<BTreeSet<_>>());
     }
     headers
 }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::parse::Parsed;
 use super::report;
+use crate::config::DatabaseUrl;
 use crate::grpc::{Stop, stopped};
 
 /// The most entries of one transaction. It takes PostgreSQL some 100 ms to write so many.
@@ -51,7 +52,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`StoreError::UnsafeRole`]: no waiting makes that good.
-    pub async fn run(mut self, database_url: String, stop: Stop) -> Result<(), StoreError> {
+    pub async fn run(mut self, database_url: DatabaseUrl, stop: Stop) -> Result<(), StoreError> {
         loop {
             let batch = tokio::select! {
                 () = stopped(stop.clone()) => return Ok(()),
@@ -100,16 +101,16 @@ impl Writer {
         batch
     }
 
-    async fn write(&mut self, database_url: &str, batch: &[Queued]) -> Result<Recorded, StoreError> {
+    async fn write(&mut self, database_url: &DatabaseUrl, batch: &[Queued]) -> Result<Recorded, StoreError> {
         let ledger = match &self.ledger {
             Some(ledger) => ledger.clone(),
-            None => self.ledger.insert(Ledger::connect(database_url, CONNECTIONS).await?).clone(),
+            None => self.ledger.insert(Ledger::connect(database_url.reveal(), CONNECTIONS).await?).clone(),
         };
         let reports: Vec<Report> = batch.iter().map(|queued| queued.parsed.report.clone()).collect();
         ledger.record(&reports).await
     }
 
-    async fn write_singly(&mut self, database_url: &str, batch: Vec<Queued>) {
+    async fn write_singly(&mut self, database_url: &DatabaseUrl, batch: Vec<Queued>) {
         for queued in batch {
             let (one, start) = (vec![queued], Instant::now());
             match self.write(database_url, &one).await {

@@ -124,7 +124,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = watch::channel(false);
         let (reports, writer) = usage::channel();
-        let writing = writer.run(database_url.to_owned(), stopped.clone());
+        let writing = writer.run(database_url.parse().expect("a database URL"), stopped.clone());
         let serving = grpc::serve(listener, Arc::new(Hub::default()), reports, stopped);
         let tasks = [
             tokio::spawn(async move { writing.await.expect("the writer ends well") }),

@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
@@ -84,9 +85,9 @@ pub(super) struct NewApi {
     #[schema(nullable = false, default = true)]
     strip_base_path: Option<bool>,
     /// How the requests of its routes are treated. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<ApiSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ApiSettings>, nullable = false)]
+    settings: Option<Given<ApiSettings>>,
 }
 
 impl NewApi {
@@ -94,13 +95,13 @@ impl NewApi {
         let mut check = Check::new();
         check.name("name", &self.name);
         check.base_path("base_path", &self.base_path);
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(api::NewApi {
             name: self.name,
             base_path: self.base_path,
             strip_base_path: self.strip_base_path.unwrap_or(true),
-            settings: self.settings.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
         })
     }
 }
@@ -122,9 +123,9 @@ pub(super) struct ApiChanges {
     #[schema(nullable = false)]
     strip_base_path: Option<bool>,
     /// How the requests of its routes are treated. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<ApiSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ApiSettings>, nullable = false)]
+    settings: Option<Given<ApiSettings>>,
 }
 
 impl ApiChanges {
@@ -136,13 +137,13 @@ impl ApiChanges {
         if let Some(base_path) = &self.base_path {
             check.base_path("base_path", base_path);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(api::ApiPatch {
             name: self.name,
             base_path: self.base_path,
             strip_base_path: self.strip_base_path,
-            settings: self.settings,
+            settings,
         })
     }
 }

@@ -14,7 +14,13 @@ use crate::routes::ids::SitePath;
 /// Makes a consumer.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers",
     operation_id = "createConsumer", tag = "Consumers", params(SitePath),
-    request_body = NewConsumer, responses((status = 201, description = "The consumer.", body = Consumer)))]
+    request_body(content = NewConsumer, examples(
+        ("keys" = (summary = "An application that has API keys", value = json!({"name": "Mobile app"}))),
+        ("tokens" = (summary = "An application that is named by tokens", value = json!({"name": "Billing", "settings": {
+            "subjects": [{"issuer": "https://login.example.com/", "value": "billing-service"}],
+            "scopes": ["orders:read", "orders:write"]
+        }}))))),
+    responses((status = 201, description = "The consumer.", body = Consumer)))]
 pub(super) async fn create(
     State(app): State<App>,
     At(at): At<SitePath>,

@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
@@ -77,21 +78,21 @@ pub(super) struct NewConsumer {
     #[serde(default)]
     plan_id: Option<Uuid>,
     /// What is particular to it. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<ConsumerSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ConsumerSettings>, nullable = false)]
+    settings: Option<Given<ConsumerSettings>>,
 }
 
 impl NewConsumer {
     fn checked(self) -> Result<consumer::NewConsumer, Problem> {
         let mut check = Check::new();
         check.name("name", &self.name);
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(consumer::NewConsumer {
             name: self.name,
             plan_id: self.plan_id.map(Into::into),
-            settings: self.settings.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
         })
     }
 }
@@ -109,9 +110,9 @@ pub(super) struct ConsumerChanges {
     #[schema(value_type = Option<Uuid>)]
     plan_id: Option<Option<Uuid>>,
     /// What is particular to it. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<ConsumerSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<ConsumerSettings>, nullable = false)]
+    settings: Option<Given<ConsumerSettings>>,
 }
 
 impl ConsumerChanges {
@@ -120,12 +121,8 @@ impl ConsumerChanges {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(consumer::ConsumerPatch {
-            name: self.name,
-            plan_id: self.plan_id.map(|id| id.map(Into::into)),
-            settings: self.settings,
-        })
+        Ok(consumer::ConsumerPatch { name: self.name, plan_id: self.plan_id.map(|id| id.map(Into::into)), settings })
     }
 }

@@ -1,6 +1,9 @@
 //! What an issuer has to be beyond its own checks: what depends on the secret that is kept apart, and on this service.
 
+use std::collections::BTreeSet;
+
 use axum::http::Uri;
+use policy::jwt::{MAX_KEYS, has_key_for};
 use policy::settings::{Algorithm, Issuer};
 use serde_json::Value;
 
@@ -38,12 +41,19 @@ impl Subject<'_> {
                 check.refuse(format!("required_claims.{claim}"), "must not have the character NUL");
             }
         }
+        let mut headers = BTreeSet::new();
+        for header in self.issuer.upstream_headers.keys() {
+            if !headers.insert(header.to_ascii_lowercase()) {
+                check.refuse(format!("upstream_headers.{header}"), "is given twice: the case does not matter");
+            }
+        }
         self.secret(check);
     }
 
     fn uri(&self, uri: &str, check: &mut Check) {
-        let scheme = uri.parse::<Uri>().ok().and_then(|uri| uri.host().and(uri.scheme_str().map(str::to_owned)));
-        match scheme.as_deref() {
+        let parsed = uri.parse::<Uri>().ok().filter(has_sound_authority);
+        match parsed.as_ref().and_then(Uri::scheme_str) {
+            Some(_) if uri.contains('#') => check.refuse("jwks_uri", "must not have a fragment"),
             Some("https") => {}
             Some("http") if self.allow_http => {}
             Some("http") => {
@@ -70,6 +80,14 @@ impl Subject<'_> {
     }
 }
 
+/// A host, and no port or one up to 65535. User information is refused with the settings.
+fn has_sound_authority(uri: &Uri) -> bool {
+    let (Some(authority), Some(host)) = (uri.authority(), uri.host()) else { return false };
+    let place = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let port = place.strip_prefix(host).and_then(|rest| rest.strip_prefix(':'));
+    !host.is_empty() && (place == host || port.is_some_and(|port| port.parse::<u16>().is_ok()))
+}
+
 /// Keys that are private, that cannot be stored, or of which none fits.
 fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
     if has_nul(jwks) {
@@ -90,28 +108,14 @@ fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
             );
         }
     }
-    // A secret key fits nothing here, and the message about it says more.
-    let fits = |key: &Value| algorithms.iter().any(|algorithm| is_for(key, *algorithm));
-    if !private && !keys.is_empty() && !algorithms.is_empty() && !keys.iter().any(fits) {
-        check.refuse("jwks", "has no key for any of the algorithms");
+    if keys.len() > MAX_KEYS {
+        check.refuse("jwks.keys", format!("must have {MAX_KEYS} keys at most"));
     }
-}
-
-/// Whether a key is of the type and on the curve of an algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1).
-fn is_for(key: &Value, algorithm: Algorithm) -> bool {
-    let member = |name| key.get(name).and_then(Value::as_str).unwrap_or_default();
-    let (key_type, curve) = (member("kty"), member("crv"));
-    match algorithm {
-        Algorithm::RS256
-        | Algorithm::RS384
-        | Algorithm::RS512
-        | Algorithm::PS256
-        | Algorithm::PS384
-        | Algorithm::PS512 => key_type == "RSA",
-        Algorithm::ES256 => key_type == "EC" && curve == "P-256",
-        Algorithm::ES384 => key_type == "EC" && curve == "P-384",
-        Algorithm::EdDSA => key_type == "OKP" && curve == "Ed25519",
-        Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => false,
+    // A private key is none here, and the message about it says more.
+    if !private && !keys.is_empty() && !algorithms.is_empty() && !has_key_for(&jwks.to_string(), algorithms) {
+        let message = "has no usable key for any of the algorithms: a public key of their type (RSA with 2048 to 4096 bits, P-256 \
+                       for ES256, P-384 for ES384, Ed25519 for EdDSA) whose `alg`, `use` and `key_ops` allow it";
+        check.refuse("jwks", message);
     }
 }
 

@@ -20,10 +20,11 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::limits;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 /// How long an old key works after a rotation unless the client says otherwise: a day.
 const GRACE_SECONDS: i64 = 24 * 60 * 60;
@@ -127,9 +128,9 @@ pub(super) struct NewKey {
     #[serde(default)]
     expires_at: Option<DateTime<Utc>>,
     /// What is particular to it. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<KeySettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<KeySettings>, nullable = false)]
+    settings: Option<Given<KeySettings>>,
 }
 
 impl NewKey {
@@ -140,14 +141,14 @@ impl NewKey {
             check.name("name", name);
         }
         check.future("expires_at", self.expires_at, now);
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(move |key: &ApiKey| key::NewKey {
             name: self.name,
             digest: key.digest(),
             hint: key.hint(),
             expires_at: self.expires_at,
-            settings: self.settings.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
         })
     }
 }
@@ -161,9 +162,9 @@ pub(super) struct KeyChanges {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     name: Option<Option<String>>,
     /// What is particular to it. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<KeySettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<KeySettings>, nullable = false)]
+    settings: Option<Given<KeySettings>>,
 }
 
 impl KeyChanges {
@@ -172,9 +173,9 @@ impl KeyChanges {
         if let Some(Some(name)) = &self.name {
             check.name("name", name);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(key::KeyPatch { name: self.name, settings: self.settings })
+        Ok(key::KeyPatch { name: self.name, settings })
     }
 }
 

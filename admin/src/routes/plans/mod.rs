@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
@@ -70,18 +71,18 @@ pub(super) struct NewPlan {
     #[schema(min_length = 1, max_length = 200, example = "Gold")]
     name: String,
     /// What its consumers may use. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<PlanSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<PlanSettings>, nullable = false)]
+    settings: Option<Given<PlanSettings>>,
 }
 
 impl NewPlan {
     fn checked(self) -> Result<plan::NewPlan, Problem> {
         let mut check = Check::new();
         check.name("name", &self.name);
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(plan::NewPlan { name: self.name, settings: self.settings.unwrap_or_default() })
+        Ok(plan::NewPlan { name: self.name, settings: settings.unwrap_or_default() })
     }
 }
 
@@ -94,9 +95,9 @@ pub(super) struct PlanChanges {
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
     /// What its consumers may use. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<PlanSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<PlanSettings>, nullable = false)]
+    settings: Option<Given<PlanSettings>>,
 }
 
 impl PlanChanges {
@@ -105,8 +106,8 @@ impl PlanChanges {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(plan::PlanPatch { name: self.name, settings: self.settings })
+        Ok(plan::PlanPatch { name: self.name, settings })
     }
 }

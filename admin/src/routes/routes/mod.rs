@@ -18,9 +18,10 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
@@ -137,9 +138,9 @@ pub(super) struct NewRoute {
     #[serde(default)]
     upstream_id: Option<Uuid>,
     /// How its requests are treated, beside the settings of its API. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<RouteSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<RouteSettings>, nullable = false)]
+    settings: Option<Given<RouteSettings>>,
 }
 
 impl NewRoute {
@@ -149,14 +150,14 @@ impl NewRoute {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(route::RouteSpec {
             name: self.name,
             methods: set(&self.methods),
             path: template.map(|template| template.to_string()).unwrap_or_default(),
             upstream_id: self.upstream_id.map(Into::into),
-            settings: self.settings.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
         })
     }
 }
@@ -182,9 +183,9 @@ pub(super) struct RouteChanges {
     #[schema(value_type = Option<Uuid>)]
     upstream_id: Option<Option<Uuid>>,
     /// How its requests are treated, beside the settings of its API. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<RouteSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<RouteSettings>, nullable = false)]
+    settings: Option<Given<RouteSettings>>,
 }
 
 impl RouteChanges {
@@ -194,14 +195,14 @@ impl RouteChanges {
         if let Some(Some(name)) = &self.name {
             check.name("name", name);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(route::RoutePatch {
             name: self.name,
             methods: self.methods.map(|methods| set(&methods)),
             path: template.map(|template| template.to_string()),
             upstream_id: self.upstream_id.map(|id| id.map(Into::into)),
-            settings: self.settings,
+            settings,
         })
     }
 }

@@ -7,9 +7,10 @@ use store::signing_key::{self, Material};
 use utoipa::ToSchema;
 
 use super::{HmacSecret, public_key};
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 /// What a signing key is made of.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -29,9 +30,9 @@ pub(super) struct NewSigningKey {
     #[serde(default)]
     expires_at: Option<DateTime<Utc>>,
     /// What is particular to it. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<KeySettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<KeySettings>, nullable = false)]
+    settings: Option<Given<KeySettings>>,
 }
 
 impl NewSigningKey {
@@ -43,10 +44,10 @@ impl NewSigningKey {
         }
         let material = self.material(drawn, &mut check);
         check.future("expires_at", self.expires_at, now);
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         let material = material.ok_or(Problem::Internal)?;
-        let settings = self.settings.unwrap_or_default();
+        let settings = settings.unwrap_or_default();
         Ok(signing_key::NewSigningKey { name: self.name, material, settings, expires_at: self.expires_at })
     }
 
@@ -78,9 +79,9 @@ pub(super) struct SigningKeyChanges {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     name: Option<Option<String>>,
     /// What is particular to it. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<KeySettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<KeySettings>, nullable = false)]
+    settings: Option<Given<KeySettings>>,
 }
 
 impl SigningKeyChanges {
@@ -89,8 +90,8 @@ impl SigningKeyChanges {
         if let Some(Some(name)) = &self.name {
             check.name("name", name);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(signing_key::SigningKeyPatch { name: self.name, settings: self.settings })
+        Ok(signing_key::SigningKeyPatch { name: self.name, settings })
     }
 }

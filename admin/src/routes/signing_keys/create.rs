@@ -18,7 +18,13 @@ use crate::routes::ids::ConsumerPath;
 /// nowhere else; keep it. The `id` is what signatures name as their `keyid`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
     operation_id = "createSigningKey", tag = "Signing keys",
-    params(ConsumerPath), request_body = NewSigningKey,
+    params(ConsumerPath), request_body(content = NewSigningKey, examples(
+        ("ed25519" = (summary = "A public key of the consumer", value = json!({
+            "name": "Billing job",
+            "algorithm": "ed25519",
+            "public_key": "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
+        }))),
+        ("hmac" = (summary = "A secret, which is drawn and shown once", value = json!({"name": "Webhook", "algorithm": "hmac-sha256"}))))),
     responses((status = 201, description = "The key.", body = SigningKeyWithSecret)))]
 pub(super) async fn create(
     State(app): State<App>,

@@ -17,10 +17,11 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::config::BaseDomain;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
@@ -120,9 +121,9 @@ pub(super) struct NewSite {
     #[schema(default = false)]
     forward_credentials: bool,
     /// How its requests are treated. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<SiteSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<SiteSettings>, nullable = false)]
+    settings: Option<Given<SiteSettings>>,
 }
 
 impl NewSite {
@@ -130,7 +131,7 @@ impl NewSite {
         let mut check = Check::new();
         check.name("name", &self.name);
         check.slug("slug", &self.slug);
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
         Ok(site::NewSite {
             name: self.name,
@@ -138,7 +139,7 @@ impl NewSite {
             slug: self.slug,
             environment: self.environment.unwrap_or(Environment::Live).into(),
             forward_credentials: self.forward_credentials,
-            settings: self.settings.unwrap_or_default(),
+            settings: settings.unwrap_or_default(),
         })
     }
 }
@@ -156,9 +157,9 @@ pub(super) struct SiteChanges {
     #[schema(nullable = false)]
     forward_credentials: Option<bool>,
     /// How its requests are treated. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<SiteSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<SiteSettings>, nullable = false)]
+    settings: Option<Given<SiteSettings>>,
 }
 
 impl SiteChanges {
@@ -167,8 +168,8 @@ impl SiteChanges {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
-        check.settings(self.settings.as_ref());
+        let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials, settings: self.settings })
+        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials, settings })
     }
 }

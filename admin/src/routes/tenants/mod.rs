@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::{present, present_object};
+use crate::body::present;
 use crate::check::Check;
 use crate::problem::Problem;
+use crate::settings::Given;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
@@ -78,9 +79,9 @@ pub(super) struct NewTenant {
     #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme")]
     slug: Option<String>,
     /// What holds for all its sites. An absent field has its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<TenantSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<TenantSettings>, nullable = false)]
+    settings: Option<Given<TenantSettings>>,
 }
 
 impl NewTenant {
@@ -90,9 +91,9 @@ impl NewTenant {
         if let Some(slug) = &self.slug {
             check.slug("slug", slug);
         }
-        check.tenant_settings(self.settings.as_ref());
+        let settings = check.tenant_settings(self.settings.as_ref());
         check.finish()?;
-        Ok(tenant::NewTenant { name: self.name, slug: self.slug, settings: self.settings.unwrap_or_default() })
+        Ok(tenant::NewTenant { name: self.name, slug: self.slug, settings: settings.unwrap_or_default() })
     }
 }
 
@@ -109,9 +110,9 @@ pub(super) struct TenantChanges {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     slug: Option<Option<String>>,
     /// What holds for all its sites. They are replaced as a whole: an absent field gets its default.
-    #[serde(default, deserialize_with = "present_object")]
-    #[schema(nullable = false)]
-    settings: Option<TenantSettings>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<TenantSettings>, nullable = false)]
+    settings: Option<Given<TenantSettings>>,
 }
 
 impl TenantChanges {
@@ -123,8 +124,8 @@ impl TenantChanges {
         if let Some(Some(slug)) = &self.slug {
             check.slug("slug", slug);
         }
-        check.tenant_settings(self.settings.as_ref());
+        let settings = check.tenant_settings(self.settings.as_ref());
         check.finish()?;
-        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings: self.settings })
+        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings })
     }
 }

@@ -71,6 +71,7 @@ pub(super) struct Upstream {
     /// What people call it; unique in the site.
     #[schema(example = "Order service")]
     name: String,
+    /// The addresses over which its traffic is spread.
     endpoints: Vec<Endpoint>,
     /// Milliseconds to connect to an endpoint.
     connect_timeout_ms: u32,

@@ -1,9 +1,10 @@
 //! Texts that clients send: hosts, keys, digests.
 
+use policy::credential::{KeySource, PresentedKey};
 use policy::digest_field::Expected;
 use policy::host::canonical;
 use policy::key::{ApiKey, Digest, Environment};
-use policy::request::{Credential, Request};
+use policy::request::Request;
 use sha2::{Digest as _, Sha256, Sha512};
 
 /// `:authority`: what is accepted is a name in its one canonical form, and finds the same site with a port, a dot, in capitals.
@@ -35,17 +36,25 @@ pub fn key(data: &[u8]) {
         }
     }
     // Whatever else a request carries: the key that it presents is one that it has.
-    let request = Request::read([("authorization", data), ("x-api-key", data)]);
-    if let Credential::Key(key) = request.credential {
-        assert_eq!(Digest::of_presented(key.text.0), Some(key.digest));
+    let headers = [("authorization", data), ("x-api-key", data), (":path", data)];
+    let sources = [
+        KeySource::Bearer,
+        KeySource::Basic,
+        KeySource::Header("x-api-key".into()),
+        KeySource::Query("key".into()),
+    ];
+    for at in 0..sources.len() {
+        if let PresentedKey::Key(key) = PresentedKey::find(&Request::read(&headers, false), &sources[..=at]) {
+            assert_eq!(Digest::of_presented(&key.text.0), Some(key.digest));
+        }
     }
 }
 
 fn found_in_requests(text: &[u8], digest: Digest) {
     let bearer = [b"Bearer ", text].concat();
     for headers in [[("x-api-key", text)], [("authorization", bearer.as_slice())]] {
-        match Request::read(headers).credential {
-            Credential::Key(key) => assert!(key.digest == digest),
+        match PresentedKey::find(&Request::read(&headers, false), &KeySource::defaults()) {
+            PresentedKey::Key(key) => assert!(key.digest == digest),
             other => panic!("{other:?} for a key"),
         }
     }

@@ -11,9 +11,9 @@ use crate::settings::Algorithm;
 /// nobody cheaply. It bounds all that reading a token can cost.
 pub const MAX_TOKEN_LEN: usize = 8192;
 
-/// Types of tokens that are accepted: the general one, and the access tokens of RFC 9068. Other tokens that an issuer signs,
+/// Types of tokens that are accepted: the general ones of RFC 7519 and RFC 7515, and the access tokens of RFC 9068. Other tokens that an issuer signs,
 /// such as those that announce a logout, are not for this (RFC 8725 section 3.11).
-const TYPES: [&str; 2] = ["jwt", "at+jwt"];
+const TYPES: [&str; 3] = ["jwt", "at+jwt", "jose"];
 
 /// A token in its parts. Nothing in it is verified.
 pub(super) struct Compact<'t> {

@@ -14,7 +14,7 @@ use super::json::Json;
 use crate::settings::Algorithm;
 
 /// The most keys of a set that are looked at. Issuers publish two or three; those with a key for each customer, some tens.
-const MAX_KEYS: usize = 64;
+pub const MAX_KEYS: usize = 64;
 /// The most keys that are tried for a token that does not name its key: each costs a whole verification.
 const MAX_TRIED_KEYS: usize = 4;
 /// RFC 7518 section 3.3: a key of 2048 bits or larger has to be used.
@@ -49,6 +49,11 @@ pub(super) fn keys(set: &str) -> Vec<PublicKey> {
         Some(Json::List(keys)) => keys.iter().take(MAX_KEYS).filter_map(PublicKey::of).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether a JWK Set has a key that verifies tokens of one of these algorithms, as the filter sees it.
+pub fn has_key_for(set: &str, algorithms: &[Algorithm]) -> bool {
+    keys(set).iter().any(|key| algorithms.iter().any(|algorithm| key.fits(*algorithm)))
 }
 
 /// The keys to try for a token: the one it names, or, if it names none, the first few that fit. None if two that fit have the

@@ -282,7 +282,7 @@ fn without_limits_everything_passes() {
 #[test]
 fn more_limits_than_there_is_room_for_are_refused() {
     let limit = rate(1_000, 1_000, 1_000);
-    let (mut limiter, mut map) = (Limiter::with_sets(seed(), 1), Map::default());
+    let (mut limiter, mut map) = (Limiter::new(seed()), Map::default());
     let checks: Vec<_> = (0..=CHECKS_MAX as u64).map(|subject| Check { subject, ..check(&limit) }).collect();
     assert!(admitted(&mut limiter, &checks[1..], NOW_MS, &mut map));
     assert!(!admitted(&mut limiter, &checks, NOW_MS, &mut map));

@@ -63,9 +63,10 @@ pub const CHUNK_MAX: u32 = 128;
 /// A lease takes no more than this share of what is left, so that 16 workers can have one, and the last tokens go singly.
 pub const CHUNK_SHARE: u64 = 16;
 
-/// The most limits that one request is checked against: twice (a rate and a quota) tenant, site, API, route, consumer, key,
-/// address and one more. A request with more is refused: whoever publishes policies has to keep to it.
-pub const CHECKS_MAX: usize = 16;
+/// The most limits that one request is checked against: four rates and four quotas each of tenant, site, API, route, plan, consumer
+/// and three credentials. A request with more is refused: whoever publishes policies has to keep to it
+/// ([`crate::settings`] does).
+pub const CHECKS_MAX: usize = 72;
 
 /// How long a VM refuses by what it knows, without looking at the cell again, in milliseconds.
 pub const BLOCKED_MAX_MS: u64 = 100;

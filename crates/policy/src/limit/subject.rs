@@ -76,7 +76,7 @@ impl Seed {
         hasher.write(b"slots");
         hasher.write(tenant);
         let hash = hasher.finish128();
-        (cell_name("c/", SLOTS_CELL_DIGITS, hash.h1 ^ hash.h2), hash.as_bytes())
+        (cell_name("g/", SLOTS_CELL_DIGITS, hash.h1 ^ hash.h2), hash.as_bytes())
     }
 
     /// A hasher for a VM's own maps.

@@ -2,13 +2,14 @@
 //! where a set is full takes the place of what was not used for longest, which the caller has to return to its cell.
 
 use super::{
-    CHECKS_MAX, CHUNK_MAX, Measure,
+    CHUNK_MAX, Measure,
     bucket::{Lease, Rate},
     subject::Seed,
 };
 
-/// Slots in a set. No fewer than the limits of a request, so that all of them have room whatever sets they fall in.
-const WAYS: usize = CHECKS_MAX;
+/// How many counters share a set. A request for which a set has no room is refused: of all the counters of one request, more
+/// than this many would have to fall into one of 512 sets, by a keyed hash.
+const WAYS: usize = 16;
 
 /// The sets of a VM: 8,192 slots, a megabyte.
 pub(super) const SETS: usize = 512;
@@ -143,7 +144,7 @@ impl Table {
     }
 
     /// Puts a new slot in, and answers its index and what had to go. Slots of the request `slot.used_by` stay. `None` if
-    /// there is no room for that, which [`CHECKS_MAX`] excludes.
+    /// there is no room for that.
     pub(super) fn insert(&mut self, slot: Slot) -> Option<(usize, Option<Slot>)> {
         let first = self.set_of(slot.limit, slot.subject);
         let set = self.slots.get_mut(first..first + WAYS)?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Faults;
 
 /// The most limits, and the most quotas, of one object. A request meets those of its tenant, site, API, route, plan, consumer.
-const MAX_LIMITS: usize = 8;
+const MAX_LIMITS: usize = 4;
 /// The most requests of a limit's unit of time, and of its burst.
 const MAX_RATE: u32 = 100_000_000;
 /// The most requests of a quota's window.
@@ -64,18 +64,24 @@ impl RateUnit {
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// What the refusal and the `RateLimit` headers call it; unique in its object.
-    #[cfg_attr(feature = "openapi", schema(example = "burst"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "burst", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")
+    )]
     pub name: String,
     /// How many requests in one unit of time, 1 to 100,000,000.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100000000, example = 100))]
     pub requests: u32,
     /// The unit of time.
     pub per: RateUnit,
     /// How many requests may come at once. Default: `requests`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100000000))]
     pub burst: Option<u32>,
     /// By what it counts apart. Default: one counter for all requests of the object that it belongs to; in a plan, one for each
     /// consumer.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 3))]
     pub by: Vec<By>,
 }
 
@@ -97,14 +103,19 @@ pub enum Window {
 #[serde(deny_unknown_fields)]
 pub struct Quota {
     /// What the refusal and the `RateLimit` headers call it; unique in its object, limits included.
-    #[cfg_attr(feature = "openapi", schema(example = "monthly"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "monthly", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")
+    )]
     pub name: String,
     /// How many requests in one window, 1 to 10^15.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000000000000000i64, example = 100000))]
     pub requests: u64,
     /// The window.
     pub per: Window,
     /// As in a limit.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 3))]
     pub by: Vec<By>,
 }
 
@@ -160,4 +171,11 @@ fn check_by(by: &[By], faults: &mut Faults) {
         By::Claim(name) => faults.at("claim", |faults| faults.text(name, 128)),
         _ => {}
     });
+    let same = |one: &By, other: &By| match (one, other) {
+        (By::Header(one), By::Header(other)) => one.eq_ignore_ascii_case(other),
+        _ => one == other,
+    };
+    if by.iter().enumerate().any(|(index, one)| by.iter().take(index).any(|other| same(one, other))) {
+        faults.at("by", |faults| faults.add("each may be named once"));
+    }
 }

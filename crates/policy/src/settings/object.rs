@@ -17,15 +17,17 @@ const MAX_WEIGHT: u16 = 1_000;
 #[serde(default, deny_unknown_fields)]
 pub struct TenantSettings {
     /// The zone of the tenant's calendar, by its name in the IANA time zone database. Default: `UTC`.
-    #[cfg_attr(feature = "openapi", schema(example = "Europe/Berlin"))]
+    #[cfg_attr(feature = "openapi", schema(example = "Europe/Berlin", min_length = 1, max_length = 64))]
     pub time_zone: String,
     /// Rate limits over all sites of the tenant.
     pub limits: Vec<Limit>,
     /// Quotas over all sites of the tenant.
     pub quotas: Vec<Quota>,
     /// How many requests may be under way at once in one Envoy. Default: not limited.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub max_concurrent_requests: Option<u32>,
     /// The tenant's share of an Envoy that is overloaded, relative to the others: 1 to 1000. Default: 100.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub weight: u16,
 }
 

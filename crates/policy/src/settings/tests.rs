@@ -47,6 +47,9 @@ fn faults_name_their_field() {
     assert_eq!(faults_of::<SiteSettings>(site), expected);
     assert_eq!(faults_of::<RouteSettings>(json!({"auth": "none", "scopes": ["a"]})), ["auth"]);
     assert_eq!(faults_of::<KeySettings>(json!({"scopes": ["a b"]})), ["scopes[0]"]);
+    let by = |by| faults_of::<PlanSettings>(json!({"limits": [{"name": "a", "requests": 1, "per": "hour", "by": by}]}));
+    assert_eq!(by(json!(["consumer", {"header": "X-A"}, {"header": "x-a"}])), ["limits[0].by"]);
+    assert!(by(json!(["consumer", {"header": "a"}, {"claim": "a"}])).is_empty());
 }
 
 #[test]
@@ -67,6 +70,7 @@ fn an_issuer_has_one_kind_of_key() {
     assert_eq!(faults(issuer(json!({"algorithms": ["HS512"], "jwks": {"keys": [{}]}}))), ["algorithms"]);
     assert_eq!(faults(issuer(json!({"algorithms": ["ES256"], "jwks_uri": "https://u@i.example/"}))), ["jwks_uri"]);
     assert_eq!(faults(issuer(json!({"algorithms": ["ES256"], "jwks": {"keys": []}}))), ["jwks"]);
+    assert_eq!(faults(issuer(json!({"algorithms": ["HS256", "HS256"]}))), ["algorithms"]);
     assert!(serde_json::from_value::<Issuer>(issuer(json!({"algorithms": ["none"]}))).is_err());
 }
 

@@ -12,6 +12,7 @@ mod furniture;
 mod idempotency;
 mod import;
 mod isolation;
+mod jwks_cache;
 mod lifecycle;
 mod roles;
 mod secrets;

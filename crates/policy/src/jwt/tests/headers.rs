@@ -15,10 +15,10 @@ fn extensions_that_have_to_be_understood_are_refused() {
 
 #[test]
 fn only_general_and_access_tokens_are_accepted() {
-    for kind in ["JWT", "jwt", "at+jwt", "application/at+jwt", "application/JWT"] {
+    for kind in ["JWT", "jwt", "at+jwt", "application/at+jwt", "application/JWT", "JOSE"] {
         assert_eq!(with_header(&json!({ "alg": "EdDSA", "typ": kind }).to_string()), Ok(()), "{kind}");
     }
-    for kind in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", "JOSE", ""] {
+    for kind in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", "JOSE+JSON", ""] {
         assert_eq!(with_header(&json!({ "alg": "EdDSA", "typ": kind }).to_string()), Err(Rejected::Type), "{kind}");
     }
     assert_eq!(with_header(r#"{"alg":"EdDSA","typ":1}"#), Err(Rejected::Malformed));

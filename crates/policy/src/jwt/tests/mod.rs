@@ -6,6 +6,7 @@ mod dates;
 mod headers;
 mod junk;
 mod keys;
+mod wycheproof;
 
 use std::sync::LazyLock;
 

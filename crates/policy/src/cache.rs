@@ -1,0 +1,110 @@
+//! A bounded cache in two generations: what is used moves to the young one; when that is full it becomes the old one, and what
+//! was not used since is dropped. All operations are O(1).
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::mem;
+
+/// A cache that holds no more than a stated number of bytes.
+#[derive(Debug)]
+pub struct Cache<K, V> {
+    young: HashMap<K, (V, usize)>,
+    old: HashMap<K, (V, usize)>,
+    young_bytes: usize,
+    half_bytes: usize,
+}
+
+impl<K: Hash + Eq, V> Cache<K, V> {
+    /// A cache of `max_bytes`, by what the values are said to take when they come in.
+    pub fn new(max_bytes: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), young_bytes: 0, half_bytes: max_bytes / 2 }
+    }
+
+    /// What is kept under a key.
+    pub fn get<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        if !self.young.contains_key(key)
+            && let Some((key, (value, bytes))) = self.old.remove_entry(key)
+        {
+            self.insert(key, value, bytes);
+        }
+        self.young.get_mut(key).map(|(value, _)| value)
+    }
+
+    /// Keeps a value of so many bytes, its key included, instead of what was there under the key. What is larger than half of
+    /// the cache is not kept.
+    pub fn insert(&mut self, key: K, value: V, bytes: usize) {
+        self.remove(&key);
+        if bytes > self.half_bytes {
+            return;
+        }
+        if self.young_bytes + bytes > self.half_bytes {
+            self.old = mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        self.young_bytes += bytes;
+        self.young.insert(key, (value, bytes));
+    }
+
+    /// Forgets a key, and hands over what was kept.
+    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        if let Some((value, bytes)) = self.young.remove(key) {
+            self.young_bytes = self.young_bytes.saturating_sub(bytes);
+            return Some(value);
+        }
+        self.old.remove(key).map(|(value, _)| value)
+    }
+
+    /// How many values are kept.
+    pub fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_is_bounded_and_never_answers_wrongly(steps in prop::collection::vec((0_u8..20, 1_usize..60, any::<bool>()), 0..200)) {
+            let mut cache = Cache::new(200);
+            let mut last = HashMap::new();
+            for (step, (key, bytes, write)) in steps.into_iter().enumerate() {
+                if write {
+                    cache.insert(key, step, bytes);
+                    last.insert(key, step);
+                } else if let Some(value) = cache.get(&key) {
+                    prop_assert_eq!(Some(&*value), last.get(&key));
+                }
+                let held: usize = cache.young.values().chain(cache.old.values()).map(|(_, bytes)| bytes).sum();
+                prop_assert!(held <= 200);
+                prop_assert!(cache.young.keys().all(|key| !cache.old.contains_key(key)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_used_stays() {
+        let mut cache = Cache::new(100);
+        cache.insert("used", 0, 10);
+        for number in 1..1000 {
+            cache.insert(Box::leak(number.to_string().into_boxed_str()), number, 10);
+            assert_eq!(cache.get("used"), Some(&mut 0));
+        }
+        assert!(cache.len() <= 10, "{}", cache.len());
+    }
+}

@@ -1,0 +1,143 @@
+//! The task that reads what is due, and hands it on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use metrics::gauge;
+use tokio::task::{Id, JoinSet};
+
+use super::archive::Archive;
+use super::fetch::{FetchError, Fetched, Fetcher};
+use super::keyring::Keyring;
+use super::schedule::Scheduler;
+use crate::grpc::{Stop, stopped};
+use crate::hub::Hub;
+use crate::report;
+
+/// Reads the URLs that the keyring has users for.
+#[derive(Debug)]
+pub struct Worker {
+    keyring: Arc<Keyring>,
+    hub: Arc<Hub>,
+    fetcher: Fetcher,
+    archive: Arc<Archive>,
+    scheduler: Scheduler,
+    /// The scheduler's time is counted from here.
+    epoch: Instant,
+    under_way: JoinSet<Ended>,
+    /// The URLs of the tasks that are under way.
+    urls: HashMap<Id, Arc<str>>,
+}
+
+/// The end of a reading.
+struct Ended {
+    url: Arc<str>,
+    took: Duration,
+    outcome: Result<Fetched, FetchError>,
+}
+
+impl Worker {
+    /// A worker that puts what it reads into the keyring and the hub, and lays it down in the archive.
+    pub fn new(keyring: Arc<Keyring>, hub: Arc<Hub>, fetcher: Fetcher, archive: Arc<Archive>) -> Self {
+        Self {
+            keyring,
+            hub,
+            fetcher,
+            archive,
+            scheduler: Scheduler::default(),
+            epoch: Instant::now(),
+            under_way: JoinSet::new(),
+            urls: HashMap::new(),
+        }
+    }
+
+    /// Works until told to stop. What is under way then is given up.
+    pub async fn run(mut self, stop: Stop) {
+        let stop = stopped(stop);
+        tokio::pin!(stop);
+        loop {
+            self.take_demands();
+            self.start();
+            self.tell();
+            let keyring = Arc::clone(&self.keyring);
+            let wake = self.scheduler.wake_ms().map(|at_ms| self.epoch + Duration::from_millis(at_ms));
+            tokio::select! {
+                () = &mut stop => return,
+                () = keyring.demanded() => {}
+                () = until(wake) => {}
+                Some(ended) = self.under_way.join_next_with_id() => match ended {
+                    Ok((task, ended)) => {
+                        self.urls.remove(&task);
+                        self.ended(ended);
+                    }
+                    // It has panicked, and the log says where. A reading does not; if it does, it is one that failed.
+                    Err(panicked) => if let Some(url) = self.urls.remove(&panicked.id()) {
+                        let now_ms = self.now_ms();
+                        self.scheduler.failed(&url, now_ms, rand::random());
+                    },
+                },
+            }
+        }
+    }
+
+    fn take_demands(&mut self) {
+        let now_ms = self.now_ms();
+        for demand in self.keyring.take_demands() {
+            if demand.tenants.is_empty() {
+                self.archive.remove(&demand.url);
+            }
+            self.scheduler.want(&demand.url, demand.tenants, demand.known, now_ms);
+        }
+    }
+
+    fn start(&mut self) {
+        let now_ms = self.now_ms();
+        while let Some(url) = self.scheduler.start(now_ms) {
+            let fetcher = self.fetcher.clone();
+            let kept = Arc::clone(&url);
+            let task = self.under_way.spawn(async move {
+                let start = Instant::now();
+                let outcome = fetcher.fetch(&url).await;
+                Ended { url, took: start.elapsed(), outcome }
+            });
+            self.urls.insert(task.id(), kept);
+        }
+    }
+
+    fn ended(&mut self, Ended { url, took, outcome }: Ended) {
+        let now_ms = self.now_ms();
+        let random = rand::random();
+        match outcome {
+            Ok(Fetched { set, lifetime }) => {
+                if self.scheduler.done(&url, lifetime, now_ms, random) {
+                    let sites = self.keyring.put(&self.hub, &url, &set.text);
+                    report::jwks_read(&url, took, &set, lifetime, sites);
+                    self.archive.put(&url, set.text, Instant::now(), lifetime);
+                }
+            }
+            Err(error) => {
+                self.scheduler.failed(&url, now_ms, random);
+                report::jwks_failed(&url, took, &error, self.scheduler.failures(&url));
+            }
+        }
+    }
+
+    fn tell(&self) {
+        gauge!(report::JWKS_URLS).set(self.scheduler.len() as f64);
+        gauge!(report::JWKS_FAILING).set(self.scheduler.failing() as f64);
+        gauge!(report::JWKS_MISSING).set(self.keyring.without_set() as f64);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Waits until then; for ever if there is no such time.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

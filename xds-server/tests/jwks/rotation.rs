@@ -1,0 +1,118 @@
+//! Sets over time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::id::{SiteId, Uuid};
+use tokio::sync::watch;
+use xds_server::hub::Hub;
+use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
+
+use crate::issuer::{Issuer, Manner, set};
+use crate::site::{publish, pushed, site, until};
+
+/// A worker at work, until this is dropped.
+struct Working {
+    keyring: Arc<Keyring>,
+    hub: Arc<Hub>,
+    _stop: watch::Sender<bool>,
+}
+
+/// A worker that reads each set again this often.
+fn working(max_lifetime: Duration) -> Working {
+    let (keyring, hub) = (Arc::new(Keyring::default()), Arc::new(Hub::default()));
+    let settings = FetchSettings {
+        allow_private: true,
+        max_lifetime,
+        timeout: Duration::from_secs(5),
+        ..FetchSettings::default()
+    };
+    let fetcher = Fetcher::new(&settings).expect("a fetcher");
+    let (stop, stopped) = watch::channel(false);
+    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::new(Archive::default()));
+    tokio::spawn(worker.run(stopped));
+    Working { keyring, hub, _stop: stop }
+}
+
+fn id(number: u128) -> SiteId {
+    SiteId(Uuid::from_u128(number))
+}
+
+#[tokio::test]
+async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_issuer_is_down() {
+    let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
+    let Working { keyring, hub, _stop } = working(Duration::from_millis(100));
+    for number in [1, 2] {
+        publish(&keyring, &hub, site(number, &[issuer.url()]));
+    }
+    let both_have = async |kid: &str| [1, 2].iter().all(|number| pushed(&hub, id(*number)) == canonical(kid));
+    until("the first set is pushed", async || both_have("one").await).await;
+
+    issuer.set_manner(Manner::Ok("", set("two")));
+    until("the second set is pushed", async || both_have("two").await).await;
+
+    for down in [Manner::Status("500 Oops"), Manner::Closing, Manner::Ok("", "<html>".to_owned())] {
+        let asked = issuer.asked();
+        issuer.set_manner(down.clone());
+        until("it is asked again", async || issuer.asked() > asked).await;
+        assert!(both_have("two").await, "{down:?}");
+        publish(&keyring, &hub, site(1, &[issuer.url()]));
+        assert!(both_have("two").await, "{down:?}, and the site was changed");
+    }
+
+    issuer.set_manner(Manner::Ok("", set("three")));
+    until("the third set is pushed", async || both_have("three").await).await;
+
+    issuer.set_manner(Manner::Ok("", r#"{"keys":[]}"#.to_owned()));
+    until("an issuer that takes its keys away is believed", async || pushed(&hub, id(1)) == r#"{"keys":[]}"#).await;
+}
+
+/// A set as it is pushed.
+fn canonical(kid: &str) -> String {
+    format!(r#"{{"keys":[{{"e":"AQAB","kid":"{kid}","kty":"RSA","n":"AQAB"}}]}}"#)
+}
+
+#[tokio::test]
+async fn the_sites_of_a_url_read_it_once() {
+    let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
+    let Working { keyring, hub, _stop } = working(Duration::from_secs(3600));
+    for number in 1..=50 {
+        publish(&keyring, &hub, site(number, &[issuer.url(), issuer.url()]));
+    }
+    until("all have it", async || (1..=50).all(|number| pushed(&hub, id(number)) == canonical("one"))).await;
+    publish(&keyring, &hub, site(51, &[issuer.url()]));
+    assert_eq!(pushed(&hub, id(51)), canonical("one"), "what comes later has it from the start");
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_tenant_whose_issuers_are_silent_holds_up_no_other() {
+    let silent = Issuer::http(Manner::Silent).await;
+    let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
+    let Working { keyring, hub, _stop } = working(Duration::from_secs(3600));
+    let many: Vec<_> = (0..500).map(|number| format!("{}&{number}", silent.url())).collect();
+    publish(&keyring, &hub, site(1, &many));
+    until("the silent ones are waited for", async || silent.asked() >= 4).await;
+    publish(&keyring, &hub, site(2, &[issuer.url()]));
+    until("the other tenant has its set", async || pushed(&hub, id(2)) == canonical("one")).await;
+    assert_eq!(silent.asked(), 4, "no more than one tenant may have under way, as none has ended yet");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_removed_is_not_asked_any_more() {
+    let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
+    let other = Issuer::http(Manner::Ok("", set("one"))).await;
+    let Working { keyring, hub, _stop } = working(Duration::from_millis(50));
+    publish(&keyring, &hub, site(1, &[issuer.url()]));
+    until("it is asked again and again", async || issuer.asked() > 2).await;
+    keyring.hold().remove(id(1));
+    publish(&keyring, &hub, site(2, &[other.url()]));
+    until("the worker has heard of it", async || other.asked() > 0).await;
+    // What was under way then has ended by now.
+    let start = other.asked();
+    until("time goes by", async || other.asked() > start + 3).await;
+    let asked = issuer.asked();
+    let start = other.asked();
+    until("more time goes by", async || other.asked() > start + 10).await;
+    assert_eq!(issuer.asked(), asked);
+}

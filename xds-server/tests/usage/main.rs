@@ -20,8 +20,9 @@ fn counted(reporter: u8, who: &Who, requests: u64) -> Aggregator {
     aggregator
 }
 
+/// Its next report, before it is due.
 fn message(aggregator: &mut Aggregator) -> UsageReport {
-    UsageReport::decode(aggregator.next_report(now_ms()).expect("a report is due").message).expect("a report")
+    UsageReport::decode(aggregator.last_report(now_ms()).expect("there is usage").message).expect("a report")
 }
 
 async fn sums(database: &Database) -> (i64, i64, i64, i64) {
@@ -51,8 +52,7 @@ async fn an_acknowledged_report_is_in_the_sums_and_counts_once() {
         let restarted = Server::start(&database.xds_url).await;
         assert_eq!(restarted.report(&first).await.unwrap().seq, 1);
         aggregator.record(&who, &Exchange { ended_at_ms: now_ms(), ..Exchange::default() });
-        let second =
-            aggregator.last_report(now_ms()).map(|report| UsageReport::decode(report.message).unwrap()).unwrap();
+        let second = message(&mut aggregator);
         assert_eq!(restarted.report(&second).await.unwrap().seq, 2);
         assert_eq!(sums(database).await.0, 6);
     })
@@ -90,8 +90,7 @@ async fn without_the_database_a_report_has_to_come_again() {
         aggregator.acked(1);
         database.cut_off().await;
         aggregator.record(&who, &Exchange { ended_at_ms: now_ms(), ..Exchange::default() });
-        let second =
-            aggregator.last_report(now_ms()).map(|report| UsageReport::decode(report.message).unwrap()).unwrap();
+        let second = message(&mut aggregator);
         assert_eq!(server.report(&second).await.unwrap_err().code(), Code::Unavailable);
         database.reconnect().await;
         assert_eq!(server.report_until_taken(&second).await.seq, 2);

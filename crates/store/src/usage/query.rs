@@ -118,11 +118,20 @@ pub async fn read(tx: &mut TenantTx, query: &Query) -> Result<Vec<Row>, StoreErr
         Some(id) => drop(site::get(tx, id).await?),
         None => tenant::require(tx).await?,
     }
-    let tenant = Uuid::from(tx.tenant());
-    let Grouping { site, consumer, key, route, status_class } = query.grouping;
     // What lies in earlier steps than the last row has been read.
     let from = query.after.map_or(query.from, |after| after.start.max(query.from));
-    let after = query.after.unwrap_or(Position::before_all(query.from));
+    select(tx, query, from, query.after.unwrap_or(Position::before_all(query.from))).await
+}
+
+/// The rows after this position, all of which are of hours from `from` on.
+async fn select(
+    tx: &mut TenantTx,
+    query: &Query,
+    from: DateTime<Utc>,
+    after: Position,
+) -> Result<Vec<Row>, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    let Grouping { site, consumer, key, route, status_class } = query.grouping;
     let rows = sqlx::query!(
         r#"SELECT start AS "start!", site AS "site!", consumer AS "consumer!", key AS "key!", route AS "route!",
                   class AS "class!", sum(requests)::bigint AS "requests!", sum(request_bytes)::bigint AS "request_bytes!",

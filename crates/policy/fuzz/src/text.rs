@@ -37,12 +37,8 @@ pub fn key(data: &[u8]) {
     }
     // Whatever else a request carries: the key that it presents is one that it has.
     let headers = [("authorization", data), ("x-api-key", data), (":path", data)];
-    let sources = [
-        KeySource::Bearer,
-        KeySource::Basic,
-        KeySource::Header("x-api-key".into()),
-        KeySource::Query("key".into()),
-    ];
+    let sources =
+        [KeySource::Bearer, KeySource::Basic, KeySource::Header("x-api-key".into()), KeySource::Query("key".into())];
     for at in 0..sources.len() {
         if let PresentedKey::Key(key) = PresentedKey::find(&Request::read(&headers, false), &sources[..=at]) {
             assert_eq!(Digest::of_presented(&key.text.0), Some(key.digest));

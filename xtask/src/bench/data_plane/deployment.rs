@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use reqwest::StatusCode;
 use stack::Stack;
 use stack::build::Artifacts;
 
-use super::seed::{self, Scale, SeededKey, hostname};
+use super::seed::{self, Scale, SeededKey};
 use super::tokens::Tokens;
-use super::traffic::PATH;
+use super::traffic::Request;
 
 /// What the larger one is compared with.
 pub(super) const SMALL: Scale = Scale { sites: 10, keys: 100 };
@@ -39,7 +38,10 @@ impl Deployment {
         let mut database = stack.superuser().await?;
         let keys = seed::seed(&mut database, scale, upstream, tokens).await?;
         let seeded = begun.elapsed();
-        stack.xds.start().await?;
+        // A million keys take longer to load than a service is usually waited for.
+        if stack.xds.start().await.is_err() {
+            stack.xds.wait_ready().await?;
+        }
         let (sites, keys_count) = (scale.sites, scale.keys);
         eprintln!(
             "{sites} sites and {keys_count} keys: in PostgreSQL after {:.1} s, in xds-server after {:.1} s",
@@ -60,35 +62,27 @@ impl Deployment {
         self.stack.xds.pid().into_iter().chain(postgres).collect()
     }
 
-    /// Asks an Envoy with the first key of each of these sites until it is let in.
-    pub(super) async fn wait_until_served(&self, gateway: SocketAddr, sites: &[usize]) -> Result<()> {
+    /// Asks an Envoy until it lets each of these requests in.
+    pub(super) async fn wait_until_served(gateway: SocketAddr, requests: &[Request]) -> Result<()> {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let begun = Instant::now();
-        for site in sites {
-            // The keys were dealt out to the sites in turn.
-            let Some(key) = self.keys.get(*site) else { continue };
+        for request in requests {
             loop {
-                let request = client.get(format!("http://{gateway}{PATH}")).header("host", hostname(*site));
-                let answer = request.header("x-api-key", &key.key).send().await;
-                let seen = match answer {
-                    Ok(answer) if answer.status().is_success() => break,
-                    Ok(answer) => answer.status().to_string(),
+                let seen = match request.status(&client, gateway).await {
+                    Ok(status) if status.is_success() => break,
+                    Ok(status) => status.to_string(),
                     Err(error) => format!("{error:#}"),
                 };
-                ensure!(begun.elapsed() < PATIENCE, "site {site} is still not served at {gateway}, but: {seen}");
+                ensure!(begun.elapsed() < PATIENCE, "{} is still not served at {gateway}, but: {seen}", request.host);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
         Ok(())
     }
 
-    /// How an Envoy answers to a token.
-    pub(super) async fn status_of_token(&self, gateway: SocketAddr, tokens: &Tokens) -> Result<StatusCode> {
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let host = hostname(seed::site_of_subject(0, self.scale));
-        let token = tokens.tokens.first().map(String::as_str).unwrap_or_default();
-        let request = client.get(format!("http://{gateway}{PATH}")).header("host", host).bearer_auth(token);
-        Ok(request.send().await?.status())
+    /// A request for each of the first sites, with one of its keys: the keys were dealt out to the sites in turn.
+    pub(super) fn one_for_each_site(&self, sites: usize) -> Vec<Request> {
+        self.keys.iter().take(sites.min(self.scale.sites)).map(Request::with_key).collect()
     }
 
     pub(super) async fn finish(self) -> Result<()> {

@@ -43,11 +43,27 @@ impl Sent {
         quiet
     }
 
-    /// The same listener elsewhere, with these filters before the router, and one route for everything.
-    pub(super) fn listener(&self, at: SocketAddr, filters: &[Value], route: &Value) -> Value {
+    /// The same listener elsewhere.
+    fn listener_at(&self, at: SocketAddr) -> Value {
         let mut listener = self.listener.clone();
         listener["name"] = json!(format!("bench/{}", at.port()));
         listener["address"]["socket_address"] = json!({ "address": at.ip().to_string(), "port_value": at.port() });
+        listener
+    }
+
+    /// The same listener elsewhere, all its routes included, but without our filter.
+    fn listener_without_filter(&self, at: SocketAddr) -> Value {
+        let mut listener = self.listener_at(at);
+        let filters = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
+        if let Some(filters) = filters.as_array_mut() {
+            filters.remove(0);
+        }
+        listener
+    }
+
+    /// The same listener elsewhere, with these filters before the router, and one route for everything.
+    pub(super) fn listener(&self, at: SocketAddr, filters: &[Value], route: &Value) -> Value {
+        let mut listener = self.listener_at(at);
         let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
         let router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
         let mut chain = filters.to_vec();
@@ -137,6 +153,16 @@ impl Measured {
     }
 }
 
+/// A running Envoy as operators have it, with more listeners.
+#[derive(Debug)]
+pub(super) struct Ours {
+    pub(super) envoy: Envoy,
+    /// Where the filter is, and Envoy answers itself.
+    pub(super) direct: SocketAddr,
+    /// Where there is no filter, and requests say themselves what it would have decided.
+    pub(super) decided: SocketAddr,
+}
+
 /// Where everything is.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -193,7 +219,7 @@ impl Place {
         Ok(Measured { service, routed, direct })
     }
 
-    /// An Envoy as operators run it, fed by xds-server, with one more listener: our filter, and an answer by Envoy itself.
+    /// An Envoy as operators run it, fed by xds-server; with `sent`, it has the listeners of [`Ours`] besides.
     pub(super) async fn start_ours(
         &self,
         sent: Option<&Sent>,
@@ -201,7 +227,7 @@ impl Place {
         xds: SocketAddr,
         module: &Path,
         concurrency: u32,
-    ) -> Result<(Envoy, SocketAddr)> {
+    ) -> Result<Ours> {
         let settings = EnvoySettings {
             node_id: name.to_owned(),
             gateway: ports::free(),
@@ -211,19 +237,20 @@ impl Place {
             concurrency,
             mirror: true,
         };
-        let direct = ports::free();
+        let (direct, decided) = (ports::free(), ports::free());
         let mut envoy = Envoy::new(&self.envoy, &self.folder, settings)?;
         if let Some(sent) = sent {
             let file = self.folder.join(format!("{name}.json"));
             let mut config: Value = serde_json::from_slice(&fs::read(&file)?)?;
             let filters = [sent.filter(Some(module))];
-            config["static_resources"]["listeners"] = json!([sent.listener(direct, &filters, &direct_route())]);
+            config["static_resources"]["listeners"] =
+                json!([sent.listener(direct, &filters, &direct_route()), sent.listener_without_filter(decided)]);
             fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
         }
         let log = self.folder.join(format!("{name}.log"));
         envoy.service.launch = quiet(envoy.service.launch, &log);
         envoy.service.start().await.with_context(|| process::tail(&log))?;
-        Ok((envoy, direct))
+        Ok(Ours { envoy, direct, decided })
     }
 }
 

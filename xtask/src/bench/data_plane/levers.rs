@@ -13,8 +13,7 @@ use super::deployment::Deployment;
 use super::envoys::{Place, Sent};
 use super::measure::{Bench, Pace, Target};
 use super::report::{BARE, OURS, Report};
-use super::seed::hostname;
-use super::traffic::{self, Credential};
+use super::traffic::{self, Request};
 
 /// A way to make the module.
 struct Lever {
@@ -68,9 +67,7 @@ pub(super) async fn measure(
     pace: Pace,
 ) -> Result<Report> {
     let requests = place.folder.join("levers.requests");
-    let of = |key: &'_ super::seed::SeededKey| (hostname(key.site), key.key.clone());
-    let pairs: Vec<(String, String)> = deployment.keys.iter().map(of).collect();
-    traffic::write(&requests, pairs.iter().map(|(host, key)| (host.clone(), Credential::Key(key))))?;
+    traffic::write(&requests, deployment.keys.iter().map(Request::with_key))?;
     let mut bare = place.start_static(sent, BARE, &[], 1).await?;
     let mut targets = vec![Target {
         id: BARE,
@@ -86,18 +83,18 @@ pub(super) async fn measure(
             eprintln!("{}: left out, for wasm-opt is not installed (on Debian: apt-get install binaryen)", lever.title);
             continue;
         };
-        let (envoy, direct) = place.start_ours(Some(sent), lever.id, deployment.xds(), &module, 1).await?;
-        deployment.wait_until_served(envoy.settings.gateway, &[0]).await?;
+        let ours = place.start_ours(Some(sent), lever.id, deployment.xds(), &module, 1).await?;
+        Deployment::wait_until_served(ours.direct, &deployment.one_for_each_site(1)).await?;
         let size_kb = fs::metadata(&module)?.len() / 1_000;
         targets.push(Target {
             id: lever.id,
             title: format!("{} ({size_kb} KB)", lever.title),
-            envoy: envoy.service.pid().context("it runs")?,
+            envoy: ours.envoy.service.pid().context("it runs")?,
             others: Vec::new(),
-            direct: Some((direct, requests.clone())),
+            direct: Some((ours.direct, requests.clone())),
             upstream: None,
         });
-        envoys.push(envoy);
+        envoys.push(ours.envoy);
     }
     let series = bench.rounds(&targets, 1, pace).await?;
     for envoy in &mut envoys {

@@ -141,10 +141,10 @@ fn pace(what: &DataPlane, concurrency: u32) -> Pace {
 
 /// What xds-server sends to an Envoy that has served a request.
 async fn sent_to_an_envoy(place: &Place, deployment: &Deployment, artifacts: &Artifacts) -> Result<Sent> {
-    let (mut envoy, _) = place.start_ours(None, "probe", deployment.xds(), &artifacts.wasm, 1).await?;
-    deployment.wait_until_served(envoy.settings.gateway, &[0]).await?;
-    let sent = Sent::to(&envoy).await?;
-    envoy.service.stop().await?;
+    let mut ours = place.start_ours(None, "probe", deployment.xds(), &artifacts.wasm, 1).await?;
+    Deployment::wait_until_served(ours.envoy.settings.gateway, &deployment.one_for_each_site(1)).await?;
+    let sent = Sent::to(&ours.envoy).await?;
+    ours.envoy.service.stop().await?;
     Ok(sent)
 }
 

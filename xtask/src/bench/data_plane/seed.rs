@@ -57,6 +57,11 @@ pub(super) fn hostname(site: usize) -> String {
     format!("s{site}.{BASE_DOMAIN}")
 }
 
+/// What the filter says about a request for `/shop/v1/products/{id}`: the site, and the second of its routes.
+pub(super) fn chosen_route(site: usize) -> String {
+    format!("{},{}", id(SITE, site), id(ROUTE, site * 100 + 2))
+}
+
 /// The site of a token's subject: subjects were dealt out to the first sites in turn.
 pub(super) fn site_of_subject(number: usize, scale: Scale) -> usize {
     number % SITES_WITH_SUBJECTS.min(scale.sites)

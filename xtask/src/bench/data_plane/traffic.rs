@@ -7,40 +7,55 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use reqwest::{Client, StatusCode};
 use tokio::process::Command;
+
+use super::seed::{SeededKey, chosen_route, hostname};
 
 /// Connections that are kept open, by one thread of `wrk`.
 const CONNECTIONS: &str = "32";
 
-/// A credential in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Credential<'a> {
-    Key(&'a str),
-    Token(&'a str),
+/// What tells the requests of a site apart: one header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) host: String,
+    pub(super) header: &'static str,
+    pub(super) value: String,
 }
 
-/// Writes one request for each host and credential into a file for `load.lua`.
-pub(super) fn write<'a>(file: &Path, of: impl IntoIterator<Item = (String, Credential<'a>)>) -> Result<()> {
+impl Request {
+    pub(super) fn with_key(key: &SeededKey) -> Self {
+        Self { host: hostname(key.site), header: "x-api-key", value: key.key.clone() }
+    }
+
+    pub(super) fn with_token(site: usize, token: &str) -> Self {
+        Self { host: hostname(site), header: "authorization", value: format!("Bearer {token}") }
+    }
+
+    /// As the filter would leave it.
+    pub(super) fn decided(site: usize) -> Self {
+        Self { host: hostname(site), header: "x-tenantry-route", value: chosen_route(site) }
+    }
+
+    /// How it is answered.
+    pub(super) async fn status(&self, client: &Client, gateway: SocketAddr) -> reqwest::Result<StatusCode> {
+        let request = client.get(format!("http://{gateway}{PATH}")).header("host", &self.host);
+        Ok(request.header(self.header, &self.value).send().await?.status())
+    }
+}
+
+/// Writes requests into a file for `load.lua`.
+pub(super) fn write(file: &Path, requests: impl IntoIterator<Item = Request>) -> Result<()> {
     let mut out = BufWriter::new(File::create(file).with_context(|| format!("writing {}", file.display()))?);
-    for (host, credential) in of {
-        out.write_all(request(&host, credential).as_bytes())?;
-        out.write_all(&[0])?;
+    for Request { host, header, value } in requests {
+        write!(out, "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\naccept: application/json\r\n")?;
+        write!(out, "{header}: {value}\r\n\r\n\0")?;
     }
     Ok(out.flush()?)
 }
 
-fn request(host: &str, credential: Credential<'_>) -> String {
-    let credential = match credential {
-        Credential::Key(key) => format!("x-api-key: {key}"),
-        Credential::Token(token) => format!("authorization: Bearer {token}"),
-    };
-    format!(
-        "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\naccept: application/json\r\n{credential}\r\n\r\n"
-    )
-}
-
-/// A path that the routes of every site match.
-pub(super) const PATH: &str = "/shop/v1/products/42";
+/// A path that the routes of every site match: by [`chosen_route`].
+const PATH: &str = "/shop/v1/products/42";
 
 /// What `wrk` says about one run.
 #[derive(Debug, Clone, Copy, PartialEq)]

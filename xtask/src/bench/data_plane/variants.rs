@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 use stack::envoy::Envoy;
 use stack::wasm;
@@ -14,10 +14,9 @@ use super::envoys::{Measured, Place, Sent};
 use super::filters;
 use super::measure::Target;
 use super::report::{BARE, CALLOUTS, OURS, OURS_SMALL};
-use super::seed;
-use super::seed::{Scale, SeededKey, hostname};
+use super::seed::{self, Scale};
 use super::tokens::Tokens;
-use super::traffic::{self, Credential};
+use super::traffic::{self, Request};
 
 /// Every seventh key is used, a new one in each request of the file: seven shares no factor with the number of sites, to which the
 /// keys were dealt out in turn, so that all sites are among them.
@@ -104,6 +103,7 @@ struct Requests {
     native: PathBuf,
     lua: PathBuf,
     tokens: PathBuf,
+    decided: PathBuf,
 }
 
 /// Starts all variants with so many workers each.
@@ -124,15 +124,14 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
         format!("ours, {sites} sites, {keys} keys")
     };
     let big = title(inputs.big);
-    add_ours(
-        &mut variants,
-        inputs,
-        (OURS, &big, inputs.big),
-        [&requests.all, &requests.busy],
-        Some(&requests.tokens),
-        concurrency,
-    )
-    .await?;
+    let token = inputs.tokens.tokens.first().map(String::as_str).unwrap_or_default();
+    let extra = Extra {
+        token: Request::with_token(seed::site_of_subject(0, inputs.big.scale), token),
+        tokens: &requests.tokens,
+        decided: &requests.decided,
+    };
+    let files = [requests.all.as_path(), &requests.busy];
+    add_ours(&mut variants, inputs, (OURS, &big, inputs.big), files, Some(extra), concurrency).await?;
     let small = title(inputs.small);
     add_ours(&mut variants, inputs, (OURS_SMALL, &small, inputs.small), [&requests.small; 2], None, concurrency)
         .await?;
@@ -162,35 +161,47 @@ async fn add_ours(
     inputs: &Inputs<'_>,
     (id, title, deployment): (&'static str, &str, &Deployment),
     requests: [&Path; 2],
-    with_tokens: Option<&Path>,
+    extra: Option<Extra<'_>>,
     concurrency: u32,
 ) -> Result<()> {
-    let (place, sent) = (inputs.place, Some(inputs.sent));
-    let (envoy, direct_at): (Envoy, SocketAddr) =
-        place.start_ours(sent, id, deployment.xds(), inputs.module, concurrency).await?;
-    let busy: Vec<usize> = (0..BUSY_SITES.min(deployment.scale.sites)).collect();
-    deployment.wait_until_served(envoy.settings.gateway, &busy).await?;
-    let envoy_pid = envoy.service.pid().unwrap_or_default();
-    let target = |id, title, [direct, routed]: [&Path; 2]| Target {
+    let Inputs { place, sent, module, .. } = *inputs;
+    let ours = place.start_ours(Some(sent), id, deployment.xds(), module, concurrency).await?;
+    let gateway = ours.envoy.settings.gateway;
+    let pid = ours.envoy.service.pid().context("it runs")?;
+    Deployment::wait_until_served(gateway, &deployment.one_for_each_site(BUSY_SITES)).await?;
+    let target = |id, title, direct: Option<&Path>, (at, routed): (SocketAddr, &Path)| Target {
         id,
         title,
-        envoy: envoy_pid,
+        envoy: pid,
         others: deployment.pids(),
-        direct: Some((direct_at, direct.to_owned())),
-        upstream: Some((envoy.settings.gateway, routed.to_owned())),
+        direct: direct.map(|requests| (ours.direct, requests.to_owned())),
+        upstream: Some((at, routed.to_owned())),
     };
-    variants.targets.push(target(id, title.to_owned(), requests));
-    if let Some(with_tokens) = with_tokens {
-        // Measured in the same Envoy, one after the other.
-        let status = deployment.status_of_token(envoy.settings.gateway, inputs.tokens).await?;
+    variants.targets.push(target(id, title.to_owned(), Some(requests[0]), (gateway, requests[1])));
+    // What follows is measured in the same Envoy, one after the other.
+    if let Some(extra) = extra {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let status = extra.token.status(&client, gateway).await?;
         if status.is_success() {
-            variants.targets.push(target("ours_jwt", format!("{title}; tokens cached"), [with_tokens; 2]));
+            let title = format!("{title}; tokens cached");
+            variants.targets.push(target("ours_jwt", title, Some(extra.tokens), (gateway, extra.tokens)));
         } else {
             eprintln!("ours with tokens is left out: a token is answered {status}");
         }
+        let decided: Vec<Request> = (0..BUSY_SITES.min(deployment.scale.sites)).map(Request::decided).collect();
+        Deployment::wait_until_served(ours.decided, &decided).await.context("routes without the filter")?;
+        let title = "ours without the filter: its routes alone".to_owned();
+        variants.targets.push(target("ours_routes", title, None, (ours.decided, extra.decided)));
     }
-    variants.ours.push(envoy);
+    variants.ours.push(ours.envoy);
     Ok(())
+}
+
+/// What else is asked of the Envoy with the larger deployment.
+struct Extra<'a> {
+    token: Request,
+    tokens: &'a Path,
+    decided: &'a Path,
 }
 
 /// A filter that does nothing: written by hand, and with the SDK.
@@ -216,20 +227,19 @@ fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
         native: path("native.requests"),
         lua: path("lua.requests"),
         tokens: path("tokens.requests"),
+        decided: path("decided.requests"),
     };
-    let of = |key| -> (String, Credential<'_>) {
-        let key: &SeededKey = key;
-        (hostname(key.site), Credential::Key(&key.key))
-    };
-    let (all, small) = (&inputs.big.keys, &inputs.small.keys);
+    let (all, small, scale) = (&inputs.big.keys, &inputs.small.keys, inputs.big.scale);
+    let of = Request::with_key;
     traffic::write(&requests.all, all.iter().step_by(EVERY).map(of))?;
     traffic::write(&requests.busy, all.iter().filter(|key| key.site < BUSY_SITES).map(of))?;
     traffic::write(&requests.small, small.iter().map(of))?;
     traffic::write(&requests.native, all.iter().take(NATIVE_KEYS).map(of))?;
     traffic::write(&requests.lua, all.iter().take(LUA_KEYS).map(of))?;
+    traffic::write(&requests.decided, (0..BUSY_SITES.min(scale.sites)).map(Request::decided))?;
     let tokens = inputs.tokens.tokens.iter().enumerate();
-    let site = |number| hostname(seed::site_of_subject(number, inputs.big.scale));
-    traffic::write(&requests.tokens, tokens.map(|(number, token)| (site(number), Credential::Token(token))))?;
+    let with_token = tokens.map(|(number, token)| Request::with_token(seed::site_of_subject(number, scale), token));
+    traffic::write(&requests.tokens, with_token)?;
     Ok(requests)
 }
 

@@ -8,22 +8,30 @@ use store::{Actor, Store, StoreError};
 const EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long changes stay in the log. A control plane that was away for longer reads everything again.
 const CHANGES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long sums of usage are kept: for as long as they can be asked for ([`crate::limits::USAGE_SPAN`]), and a month to spare.
+const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
+/// How long it is known what worker VMs have reported: longer than the 31 days after which xds-server takes no usage any more,
+/// so that nothing that comes again can count twice, the day by which an Envoy's clock may be ahead included.
+const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 
 /// Keeps house until it is dropped.
 pub async fn run(store: Store) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        match prune(&store).await {
-            Ok(removed) => tracing::debug!(removed, "old changes were removed from the log"),
-            Err(error) => tracing::warn!(%error, "old changes could not be removed from the log"),
+        if let Err(error) = prune(&store).await {
+            tracing::warn!(%error, "what is old could not be removed");
         }
     }
 }
 
-async fn prune(store: &Store) -> Result<u64, StoreError> {
+async fn prune(store: &Store) -> Result<(), StoreError> {
     let mut tx = store.platform(&Actor::system("housekeeping")).await?;
-    let removed = store::change::prune(&mut tx, CHANGES_KEPT).await?;
+    let changes = store::change::prune(&mut tx, CHANGES_KEPT).await?;
     tx.commit().await?;
-    Ok(removed)
+    let mut tx = store.platform(&Actor::system("housekeeping")).await?;
+    let (usage_hours, usage_reporters) = store::usage::prune(&mut tx, USAGE_KEPT, REPORTERS_KEPT).await?;
+    tx.commit().await?;
+    tracing::debug!(changes, usage_hours, usage_reporters, "what is old was removed");
+    Ok(())
 }

@@ -33,6 +33,12 @@ pub const GRACE_SECONDS: std::ops::RangeInclusive<i64> = 0..=90 * 24 * 60 * 60;
 pub const PAGE: std::ops::RangeInclusive<i64> = 1..=200;
 /// The rows of a page when the client does not say.
 pub const PAGE_DEFAULT: i64 = 50;
+/// The rows of a page of usage: a month by the hour is 744.
+pub const USAGE_PAGE: std::ops::RangeInclusive<i64> = 1..=1_000;
+/// The rows of a page of usage when the client does not say.
+pub const USAGE_PAGE_DEFAULT: i64 = 200;
+/// The span of a query of usage, which is also how long its sums are kept: a year, and time to bill its last month.
+pub const USAGE_SPAN: chrono::TimeDelta = chrono::TimeDelta::days(400);
 /// The JSON of a page: a page of objects that all have the longest lists of addresses would be 200 times [`BODY_BYTES`]. One
 /// object always fits.
 pub const PAGE_BYTES: usize = 4 * BODY_BYTES;

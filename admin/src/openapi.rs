@@ -22,7 +22,7 @@ use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
 const SCHEME: &str = "operator_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),
@@ -36,6 +36,7 @@ const TAGS: [(&str, &str); 14] = [
     ("Consumers", "Applications that call the APIs."),
     ("Keys", "The API keys of a consumer. Only their hash is kept; a key is shown once."),
     ("Signing keys", "The keys with which a consumer signs its requests (RFC 9421)."),
+    ("Usage", "What the requests of a tenant add up to, by the hour."),
     ("Service", "Probes, metrics and this document."),
 ];
 

@@ -79,6 +79,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("getSigningKey", Operator),
     ("updateSigningKey", Operator),
     ("revokeSigningKey", Operator),
+    ("getTenantUsage", Operator),
+    ("getSiteUsage", Operator),
 ];
 
 /// Who may use the operation with this id; `None` if nobody has decided.

@@ -16,6 +16,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
 use crate::ads::{Stream, StreamError};
 use crate::hub::Hub;
 use crate::report;
+use crate::usage::UsageServer;
 
 /// How many responses wait for a client that does not read. What else changes meanwhile is not queued: see [`crate::ads`].
 const QUEUED_RESPONSES: usize = 2;
@@ -32,11 +33,16 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How a server is told to stop: it stops when this becomes true, or when its sender is gone.
 pub type Stop = watch::Receiver<bool>;
 
-/// Serves delta ADS until it is told to stop; streams then end with UNAVAILABLE, so that clients connect again.
+/// Serves delta ADS, and takes reports of usage, until it is told to stop; streams then end with UNAVAILABLE, so that clients connect again.
 ///
 /// # Errors
 /// Those of the listening socket.
-pub async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: Stop) -> Result<(), tonic::transport::Error> {
+pub async fn serve(
+    listener: TcpListener,
+    hub: Arc<Hub>,
+    usage: UsageServer,
+    stop: Stop,
+) -> Result<(), tonic::transport::Error> {
     let service = AggregatedDiscoveryServiceServer::new(Ads { hub, stop: stop.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
@@ -44,6 +50,7 @@ pub async fn serve(listener: TcpListener, hub: Arc<Hub>, stop: Stop) -> Result<(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service)
+        .add_service(usage)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener).map(without_delay), stopped(stop))
         .await
 }

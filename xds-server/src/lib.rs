@@ -16,3 +16,4 @@ pub mod report;
 pub mod resource;
 pub mod snapshot;
 pub mod translate;
+pub mod usage;

@@ -16,7 +16,7 @@ use xds_server::config::{Cli, Command, Jwks, Serve};
 use xds_server::follow::{Followed, Follower};
 use xds_server::hub::Hub;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
-use xds_server::{grpc, observe};
+use xds_server::{grpc, observe, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -60,21 +60,24 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
+    let (reports, writer) = usage::channel();
+    let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
     let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring).run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
-    let mut ads = tokio::spawn(grpc::serve(listener, hub, stopped));
+    let mut ads = tokio::spawn(grpc::serve(listener, hub, reports, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         ended = &mut follower => return ended?.context("--database-url"),
+        ended = &mut writer => return ended?.context("--database-url"),
         ended = &mut ads => return ended?.context("delta ADS"),
         ended = &mut observe => return ended?.context("health and metrics"),
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    let all = async { tokio::join!(ads, observe, follower, worker, archive) };
+    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

@@ -16,6 +16,7 @@ mod signing_keys;
 mod sites;
 mod tenants;
 mod upstreams;
+mod usage;
 mod versions;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -38,5 +39,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(consumers::router())
         .merge(keys::router())
         .merge(signing_keys::router())
+        .merge(usage::router())
         .merge(service::router())
 }

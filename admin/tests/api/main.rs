@@ -21,3 +21,4 @@ mod settings_refusals;
 mod signing_keys;
 mod subjects;
 mod unauthorized;
+mod usage;

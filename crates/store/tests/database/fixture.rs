@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
 use store::route::{RouteSpec, VersionRef};
 use store::upstream::Endpoint;
+use store::usage::{self, Ledger};
 use store::{Actor, ActorKind, Reader, Store, TenantTx};
 use uuid::Uuid;
 
@@ -160,6 +161,32 @@ pub(crate) async fn site_sample(tx: &mut TenantTx, slug: &str, bucket: u16) -> S
     let consumer = store::consumer::create(tx, site, consumer).await.unwrap().id;
     let key = store::key::create(tx, site, consumer, new_key(bucket)).await.unwrap().id;
     Sample { tenant: tx.tenant(), site, upstream, api, version, route, consumer, key }
+}
+
+/// The way in for usage, in the role of xds-server.
+pub(crate) async fn ledger(database: &Database) -> Ledger {
+    Ledger::connect(&database.xds_url, 4).await.expect("the xds role connects")
+}
+
+/// What usage of the sample is kept by.
+pub(crate) fn used(sample: &Sample, hour: u32) -> usage::Key {
+    usage::Key {
+        tenant: sample.tenant,
+        hour,
+        site: sample.site,
+        consumer: Some(sample.consumer),
+        key: Some(sample.key),
+        route: Some(sample.route),
+        status_class: 2,
+    }
+}
+
+/// Adds a request of each sample to the sums, as xds-server alone can.
+pub(crate) async fn use_once(database: &Database, samples: &[Sample]) {
+    let sums = usage::Sums { requests: 1, ..Default::default() };
+    let entries = samples.iter().map(|sample| (used(sample, 1), sums)).collect();
+    let reporter = *Uuid::now_v7().as_bytes();
+    ledger(database).await.record(&[usage::Report { reporter, seq: 1, entries }]).await.expect("usage is recorded");
 }
 
 pub(crate) fn new_site(slug: &str) -> store::site::NewSite {

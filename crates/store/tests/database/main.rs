@@ -17,3 +17,4 @@ mod lifecycle;
 mod roles;
 mod secrets;
 mod settings;
+mod usage;

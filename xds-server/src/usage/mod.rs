@@ -1,0 +1,30 @@
+//! The usage service: takes what the worker VMs of the filter have counted, and adds it to the sums in PostgreSQL, each
+//! report exactly once ([`policy::usage`] says how).
+//!
+//! A report waits in a bounded queue for the [`Writer`], which adds all that wait in one transaction; it is acknowledged when
+//! that has been committed. When PostgreSQL is away, or too much waits, the answer is UNAVAILABLE, and the VM keeps the
+//! report and sends it again.
+//!
+//! Reports are not authenticated: whoever reaches the listener is taken for an Envoy, and could make up usage. It has to
+//! stay on the network of the Envoys until the streams have certificates. What a report can do is bounded all the same: by its
+//! size, by how many wait, and by what is refused of it ([`parse`]).
+
+pub mod parse;
+mod report;
+mod service;
+mod writer;
+
+use tokio::sync::mpsc;
+
+pub use report::{WRITE_DURATION, describe};
+pub use service::UsageServer;
+pub use writer::Writer;
+
+/// How many reports wait for the writer: those of 256 VMs at the same time, of at most 64 MiB.
+const QUEUED_REPORTS: usize = 256;
+
+/// The two ends of the queue of reports.
+pub fn channel() -> (UsageServer, Writer) {
+    let (sender, receiver) = mpsc::channel(QUEUED_REPORTS);
+    (UsageServer::new(sender), Writer::new(receiver))
+}

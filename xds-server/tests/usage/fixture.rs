@@ -1,0 +1,178 @@
+//! A migrated database, and servers on it.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::FutureExt as _;
+use policy::key::Environment;
+use policy::usage::{METHOD, SERVICE, UsageAck, UsageReport, Who};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use store::{Actor, Store};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::client::Grpc;
+use tonic::codec::ProstCodec;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+use xds_server::hub::Hub;
+use xds_server::{grpc, usage};
+
+/// A database, and how to reach it.
+pub(crate) struct Database {
+    superuser: PgPool,
+    store: Store,
+    name: String,
+    pub(crate) xds_url: String,
+}
+
+/// Runs a test in a fresh database, which is dropped afterwards, whether the test fails or not.
+pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
+    let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
+        panic!(
+            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
+        );
+    };
+    let cluster = PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
+    let name = format!("usage_test_{}", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos());
+    let admin = PgPoolOptions::new().max_connections(1).connect_with(cluster.clone()).await.expect("it answers");
+    let run = async |statement: String| {
+        admin.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+    };
+    run(format!("CREATE DATABASE {name} TEMPLATE template0")).await;
+    let owner = cluster.clone().database(&name);
+    store::migrate(owner.to_url_lossy().as_str()).await.expect("the migrations apply");
+    for role in ["admin", "xds"] {
+        run(format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}")).await;
+    }
+    let url_of =
+        |role: &str| owner.clone().username(&format!("{name}_{role}")).password(&name).to_url_lossy().to_string();
+    let database = Database {
+        store: Store::connect(&url_of("admin"), 2).await.expect("the admin role connects"),
+        superuser: PgPoolOptions::new().connect_lazy_with(owner.clone()),
+        xds_url: url_of("xds"),
+        name: name.clone(),
+    };
+    let outcome = AssertUnwindSafe(test(&database)).catch_unwind().await;
+    database.superuser.close().await;
+    run(format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    for role in ["admin", "xds"] {
+        run(format!("DROP ROLE {name}_{role}")).await;
+    }
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
+impl Database {
+    /// Makes a tenant with a site, whom requests without a consumer are counted for.
+    pub(crate) async fn somebody(&self, slug: &str) -> Who {
+        let mut platform = self.store.platform(&Actor::system("test")).await.unwrap();
+        let new = store::tenant::NewTenant { name: slug.to_owned(), slug: None, settings: Default::default() };
+        let tenant = store::tenant::create(&mut platform, new).await.unwrap().id;
+        platform.commit().await.unwrap();
+        let mut tx = self.store.tenant(tenant, &Actor::system("test")).await.unwrap();
+        let site = store::site::NewSite {
+            name: slug.to_owned(),
+            slug: slug.to_owned(),
+            hostname: format!("{slug}.gw.test"),
+            environment: Environment::Live,
+            forward_credentials: false,
+            settings: Default::default(),
+        };
+        let site = store::site::create(&mut tx, site).await.unwrap().id;
+        tx.commit().await.unwrap();
+        Who { tenant, site, consumer: None, key: None, route: None }
+    }
+
+    /// What the superuser counts.
+    pub(crate) async fn count(&self, query: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&self.superuser).await.expect("the query counts")
+    }
+
+    /// Ends the connections of the server and lets it make no new ones, as a failing database would.
+    pub(crate) async fn cut_off(&self) {
+        for statement in [
+            format!("ALTER ROLE {}_xds CONNECTION LIMIT 0", self.name),
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}_xds'", self.name),
+        ] {
+            self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+        }
+    }
+
+    /// Undoes [`Database::cut_off`].
+    pub(crate) async fn reconnect(&self) {
+        let statement = format!("ALTER ROLE {}_xds CONNECTION LIMIT -1", self.name);
+        self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+    }
+}
+
+/// A server that takes reports.
+pub(crate) struct Server {
+    channel: Channel,
+    stop: watch::Sender<bool>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Server {
+    pub(crate) async fn start(database_url: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = watch::channel(false);
+        let (reports, writer) = usage::channel();
+        let writing = writer.run(database_url.parse().expect("a database URL"), stopped.clone());
+        let serving = grpc::serve(listener, Arc::new(Hub::default()), reports, stopped);
+        let tasks = [
+            tokio::spawn(async move { writing.await.expect("the writer ends well") }),
+            tokio::spawn(async move { serving.await.expect("the server ends well") }),
+        ];
+        let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URI").connect_lazy();
+        Self { channel, stop, tasks }
+    }
+
+    pub(crate) async fn stop(self) {
+        drop(self.channel);
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            task.await.expect("it ends");
+        }
+    }
+
+    pub(crate) fn client(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub(crate) async fn report(&self, message: &UsageReport) -> Result<UsageAck, Status> {
+        report(self.client(), message).await
+    }
+
+    /// Sends a report again until it is taken, for a minute at most.
+    pub(crate) async fn report_until_taken(&self, message: &UsageReport) -> UsageAck {
+        for _ in 0..60 {
+            match self.report(message).await {
+                Ok(ack) => return ack,
+                Err(status) => assert_eq!(status.code(), Code::Unavailable, "{status}"),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("the report was not taken");
+    }
+}
+
+/// Sends a report, as Envoy does.
+pub(crate) async fn report(channel: Channel, message: &UsageReport) -> Result<UsageAck, Status> {
+    let mut client = Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::unknown(error.to_string()))?;
+    let path = PathAndQuery::try_from(format!("/{SERVICE}/{METHOD}")).expect("a path");
+    let codec = ProstCodec::<UsageReport, UsageAck>::default();
+    client.unary(Request::new(message.clone()), path, codec).await.map(tonic::Response::into_inner)
+}
+
+pub(crate) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    u64::try_from(now.as_millis()).expect("a time before the year 500,000,000")
+}

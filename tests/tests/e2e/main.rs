@@ -4,9 +4,9 @@
 mod access_log;
 mod addresses;
 mod credentials;
-mod limits;
 mod identity;
 mod keys;
+mod limits;
 mod outages;
 mod paths;
 mod published;

@@ -20,7 +20,8 @@ fn with_keys(path: &str) -> String {
 async fn the_upstream_sees_whose_request_it_is_and_no_key() {
     let upstream = upstream::start("one", Manner::Echo).await;
     let mut keyed = site(1, upstream.port(), [1]);
-    keyed.settings.key_sources = vec![KeySource::Header { name: "X-Shop-Key".to_owned() }, KeySource::Bearer];
+    let header = |name: &str| KeySource::Header { name: name.to_owned() };
+    keyed.settings.key_sources = vec![header("X-Shop-Key"), header("X-API-Key"), KeySource::Bearer];
     let server = Server::start(&[keyed.clone()]).await;
     let envoy = Envoy::start(&server).await;
     // Cold, then warm.

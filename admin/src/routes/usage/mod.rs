@@ -163,6 +163,7 @@ pub(super) struct Usage {
     /// The end of the span, which does not belong to it.
     to: DateTime<Utc>,
     step: StepName,
+    /// One for each group and step in which there was any request.
     items: Vec<UsageItem>,
     /// Give this as `cursor`, and all other parameters as before, to get the next page; null on the last one.
     #[schema(required = true)]

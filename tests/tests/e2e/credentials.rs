@@ -14,9 +14,10 @@ async fn a_key_is_taken_where_the_site_says_and_stays_at_the_gateway() {
     let upstream = echo("things");
     let tenant = Tenant::create(&stack.api, "Acme").await;
     let gateway = gateways(&stack)[0].clone();
-    for (number, source) in [json!({"in": "basic"}), json!({"in": "header", "name": "X-App"}), json!({"in": "query", "name": "key"})]
-        .into_iter()
-        .enumerate()
+    for (number, source) in
+        [json!({"in": "basic"}), json!({"in": "header", "name": "X-App"}), json!({"in": "query", "name": "key"})]
+            .into_iter()
+            .enumerate()
     {
         let site = tenant.site(&format!("acme-{number}")).await;
         site.serve_things(upstream.addr).await;

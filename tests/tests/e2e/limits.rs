@@ -87,11 +87,11 @@ async fn a_noisy_tenant_costs_its_neighbour_no_request() {
     neighbour.serve_things(things.upstream.addr).await;
     let neighbours_key = neighbour.key("app").await;
     settled(&things.gateways, &neighbour.hostname, THING, &neighbours_key.text, 200).await;
-    let limits = json!({ "limits": [{ "name": "loud", "requests": 50, "per": "second" }], "max_concurrent_requests": 4 });
+    let limits =
+        json!({ "limits": [{ "name": "loud", "requests": 50, "per": "second" }], "max_concurrent_requests": 4 });
     things.tenant.set(limits).await;
     let address = things.gateways[0].address();
-    let floods: Vec<_> =
-        (0..4).map(|_| Load::start(address, &things.site.hostname, THING, &things.key.text)).collect();
+    let floods: Vec<_> = (0..4).map(|_| Load::start(address, &things.site.hostname, THING, &things.key.text)).collect();
     let load = Load::start(address, &neighbour.hostname, THING, &neighbours_key.text);
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
     let served = load.stop_without_a_loss().await;

@@ -11,7 +11,9 @@ async fn the_filter_counts_decisions_in_envoys_stats_and_names_no_tenant_there()
     let admin = format!("http://{}/stats?filter=tenantry", things.stack.envoys[0].settings.admin);
     let stats = || async { reqwest::get(&admin).await.expect("stats").text().await.expect("a text") };
     let counted = |stats: &String, name: &str| {
-        let line = stats.lines().find_map(|line| line.strip_prefix("wasmcustom.").unwrap_or(line).strip_prefix(name).map(str::to_owned));
+        let line = stats
+            .lines()
+            .find_map(|line| line.strip_prefix("wasmcustom.").unwrap_or(line).strip_prefix(name).map(str::to_owned));
         line.and_then(|rest| rest.strip_prefix(": ")?.parse::<u64>().ok()).unwrap_or(0)
     };
     let all_there = |stats: &String| {

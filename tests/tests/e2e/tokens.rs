@@ -25,7 +25,8 @@ async fn a_token_gets_in_as_its_consumer_and_a_rotated_key_ends_it() {
     });
     things.site.make("issuers", issuer).await;
     let subject = json!({ "issuer": ISSUER, "value": "app-1" });
-    let consumer = things.site.consumer(json!({ "name": "with a subject", "settings": { "subjects": [subject] } })).await;
+    let consumer =
+        things.site.consumer(json!({ "name": "with a subject", "settings": { "subjects": [subject] } })).await;
 
     let token = first.token("app-1", json!({ "aud": "things", "email": "a@b.example" }));
     let answer = eventually("the token", || ask(&things, &token), |answer| answer.status == 200).await;

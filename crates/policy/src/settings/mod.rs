@@ -19,7 +19,7 @@ pub use limit::{By, Limit, Quota, RateLimitHeaders, RateUnit, Window};
 pub use object::{
     ApiSettings, ConsumerSettings, KeySettings, PlanSettings, RouteSettings, SiteSettings, Subject, TenantSettings,
 };
-pub use signing::{SignatureSettings, SigningAlgorithm};
+pub use signing::{MAX_BODY_BYTES, SignatureSettings, SigningAlgorithm};
 
 /// One thing that is wrong with settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

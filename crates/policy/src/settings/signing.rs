@@ -8,8 +8,9 @@ use super::Faults;
 const MAX_COMPONENTS: usize = 32;
 /// The longest time for which a signature is good, in seconds; nonces are remembered as long.
 const MAX_AGE_S: u32 = 3_600;
-/// The largest body whose digest is checked, in bytes: it is held in memory until it is complete.
-const MAX_BODY_BYTES: u32 = 1024 * 1024;
+/// The largest body whose digest is checked, in bytes. It is held in memory until it is complete, so Envoy's buffers have to have
+/// this size, for every connection: an eighth of a gigabyte for 500 clients that are slow.
+pub const MAX_BODY_BYTES: u32 = 256 * 1024;
 
 /// The algorithm of a signing key (RFC 9421 section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +41,7 @@ pub struct SignatureSettings {
     /// Whether a request with a body has to have a signed `Content-Digest` (RFC 9530). Where there is one it is always checked.
     /// Default: it has to.
     pub require_content_digest: bool,
-    /// The largest body whose digest is checked, in bytes; larger ones are answered with 413. Default and most: 1 MiB.
+    /// The largest body whose digest is checked, in bytes; larger ones are answered with 413. Default and most: 256 KiB.
     pub max_body_bytes: u32,
 }
 

@@ -12,6 +12,8 @@
 mod abi;
 mod body;
 mod config;
+#[cfg(feature = "fault-injection")]
+mod fault;
 mod filter_state;
 mod http;
 mod metrics;

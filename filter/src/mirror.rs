@@ -139,7 +139,12 @@ impl Singleton {
         }
         self.retry = RETRY_MIN;
         let actions = match hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size) {
-            Ok(message) => self.mirror.received(&message.unwrap_or_default()),
+            Ok(message) => {
+                let message = message.unwrap_or_default();
+                #[cfg(feature = "fault-injection")]
+                crate::fault::of_message(&message);
+                self.mirror.received(&message)
+            }
             Err(_) => vec![Action::Reconnect],
         };
         self.carry_out(token, actions);

@@ -16,16 +16,24 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let envoy = prerequisites::ensure_wasm_target_and_envoy()?;
     prerequisites::ensure_postgres()?;
     prerequisites::ensure_test_programs()?;
+    // First, because cargo may replace this program, whose age says whether a module has to be finished again.
+    let faulty = build::build_faulty_module()?;
     let artifacts = build::build(Profile::DevWithTests)?;
     block_on(async {
         let cluster = testing::new_cluster("test").await?;
-        let outcome = cargo_test(args, &cluster.server().url(), &envoy, &artifacts).await;
+        let outcome = cargo_test(args, &cluster.server().url(), &envoy, &artifacts, &faulty).await;
         cluster.destroy().await?;
         outcome
     })
 }
 
-async fn cargo_test(args: &[OsString], database_url: &str, envoy: &Path, artifacts: &Artifacts) -> Result<ExitCode> {
+async fn cargo_test(
+    args: &[OsString],
+    database_url: &str,
+    envoy: &Path,
+    artifacts: &Artifacts,
+    faulty: &Path,
+) -> Result<ExitCode> {
     let mut cargo = Command::from(build::cargo());
     cargo.arg("test");
     // cargo lets --workspace win over a package that is named.
@@ -41,6 +49,7 @@ async fn cargo_test(args: &[OsString], database_url: &str, envoy: &Path, artifac
         .env("TENANTRY_TEST_DATABASE_URL", database_url)
         .env("TENANTRY_BIN_DIR", &artifacts.bin_dir)
         .env("TENANTRY_WASM", &artifacts.wasm)
+        .env(build::FAULTY_MODULE, faulty)
         .env("ENVOY_BIN", envoy);
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;

@@ -13,6 +13,8 @@ use crate::{wasm, workspace_root};
 
 pub const WASM_TARGET: &str = "wasm32-wasip1";
 const WASM_FILE: &str = "tenantry_filter.wasm";
+/// The variable by which `cargo xtask test` tells where the module with faults on demand is.
+pub const FAULTY_MODULE: &str = "TENANTRY_FAULTY_WASM";
 
 /// The built programs and the module.
 #[derive(Debug, Clone)]
@@ -92,10 +94,26 @@ pub fn build_module() -> Result<PathBuf> {
 pub struct ModuleOptions {
     /// A target folder of its own, inside the target folder; needed with the others.
     pub folder: Option<&'static str>,
+    /// Of the filter.
+    pub features: &'static [&'static str],
     /// For `cargo --config`.
     pub config: &'static [&'static str],
     /// For the compiler.
     pub rustflags: &'static str,
+}
+
+/// The module with faults on demand, for tests alone. Its folder keeps it apart from the one that ships, and it is compiled the quick
+/// way: one measures nothing with it.
+const FAULTY: ModuleOptions = ModuleOptions {
+    folder: Some("faulty"),
+    features: &["fault-injection"],
+    config: &["profile.wasm.lto=false", "profile.wasm.codegen-units=16", "profile.wasm.opt-level=2"],
+    rustflags: "",
+};
+
+/// Builds the module with faults on demand; answers its path.
+pub fn build_faulty_module() -> Result<PathBuf> {
+    finish(&compile_module(&FAULTY)?, &target_dir().join("envoy/faulty.wasm"))
 }
 
 /// Compiles the module; answers the path of what the compiler leaves, which Envoy should not load ([`wasm::finish`]).
@@ -103,6 +121,7 @@ pub fn compile_module(options: &ModuleOptions) -> Result<PathBuf> {
     let target = options.folder.map_or_else(target_dir, |folder| target_dir().join("modules").join(folder));
     let mut cargo = cargo();
     cargo.args(["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"]);
+    cargo.args(options.features.iter().flat_map(|feature| ["--features", feature]));
     cargo.args(options.config.iter().flat_map(|value| ["--config", value])).arg("--target-dir").arg(&target);
     if !options.rustflags.is_empty() {
         cargo.env("RUSTFLAGS", options.rustflags);
@@ -137,27 +156,30 @@ pub fn build_bench() -> Result<BenchTools> {
 
 /// Makes the module that Envoy loads out of the one that the compiler has left, unless that has been done.
 fn finish_module() -> Result<PathBuf> {
-    let (compiled, finished) = (compiled_module(&target_dir()), target_dir().join("envoy").join(WASM_FILE));
+    finish(&compiled_module(&target_dir()), &target_dir().join("envoy").join(WASM_FILE))
+}
+
+fn finish(compiled: &Path, finished: &Path) -> Result<PathBuf> {
     let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
-    let at = modified(&compiled).with_context(|| {
+    let at = modified(compiled).with_context(|| {
         format!("{} is not built: run `cargo xtask wasm`, or the tests with `cargo xtask test`", compiled.display())
     })?;
     // This program too: another one may finish modules in another way.
     let program: SystemTime = modified(&env::current_exe()?)?;
-    if modified(&finished).is_ok_and(|finished| finished > at && finished > program) {
-        return Ok(finished);
+    if modified(finished).is_ok_and(|finished| finished > at && finished > program) {
+        return Ok(finished.to_owned());
     }
     wasm::check_sources(&workspace_root().join("filter/src"))?;
-    let module = wasm::finish(&fs::read(&compiled)?, wasm::Steps::default())
+    let module = wasm::finish(&fs::read(compiled)?, wasm::Steps::default())
         .with_context(|| format!("finishing {}", compiled.display()))?;
-    let folder = finished.parent().unwrap_or(&finished);
+    let folder = finished.parent().unwrap_or(finished);
     fs::create_dir_all(folder)?;
     // Several test programs may come here at the same time, and Envoys may be reading: the file is whole at all times.
     let mut draft = tempfile::NamedTempFile::new_in(folder)?;
     std::io::Write::write_all(&mut draft, &module)?;
     fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o644))?;
-    draft.persist(&finished)?;
-    Ok(finished)
+    draft.persist(finished)?;
+    Ok(finished.to_owned())
 }
 
 /// Makes sure that the standard library for the wasm target is there. Says on standard error what it does.

@@ -4,6 +4,7 @@
 mod access_log;
 mod addresses;
 mod credentials;
+mod faults;
 mod identity;
 mod keys;
 mod limits;
@@ -13,6 +14,8 @@ mod published;
 mod refusals;
 mod routes;
 mod signatures;
+mod standalone;
 mod telemetry;
 mod tokens;
 mod upstreams;
+mod usage;

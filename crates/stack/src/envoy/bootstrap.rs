@@ -37,16 +37,22 @@ pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
         ),
         ("/bootstrap_extensions/0/typed_config/config/vm_config/code/local/filename", json!(wasm)),
     ];
-    for (pointer, value) in changes {
-        *config.pointer_mut(pointer).with_context(|| format!("{pointer} is missing"))? = value;
-    }
+    replace(&mut config, changes)?;
     if !settings.mirror {
         config["bootstrap_extensions"] = json!([]);
     }
     Ok(config)
 }
 
-fn address(addr: SocketAddr, port: &str) -> Value {
+/// Replaces what is there by JSON pointer.
+pub(super) fn replace<const N: usize>(config: &mut Value, changes: [(&str, Value); N]) -> Result<()> {
+    for (pointer, value) in changes {
+        *config.pointer_mut(pointer).with_context(|| format!("{pointer} is missing"))? = value;
+    }
+    Ok(())
+}
+
+pub(super) fn address(addr: SocketAddr, port: &str) -> Value {
     json!({ "address": addr.ip().to_string(), port: addr.port() })
 }
 

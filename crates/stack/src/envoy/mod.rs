@@ -2,11 +2,13 @@
 
 mod bootstrap;
 mod install;
+mod standalone;
 
 pub use bootstrap::EnvoySettings;
 pub use install::{ENVOY_VERSION, ensure_installed};
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,12 +34,20 @@ impl Envoy {
     /// Its service counts as ready when `/ready` on the admin port says so, which is when xds-server has answered: an
     /// Envoy that starts first is launched with [`Service::launch`] and waits.
     pub fn new(binary: &Path, dir: &Path, settings: EnvoySettings) -> Result<Envoy> {
+        let config = adapted("envoy/bootstrap.yaml", |yaml| bootstrap::adapt(yaml, &settings))?;
+        Envoy::with(binary, dir, settings, &config)
+    }
+
+    /// Like [`Envoy::new`], but from `envoy/standalone.yaml`: with a listener and routes of its own, to this upstream.
+    pub fn standalone(binary: &Path, dir: &Path, settings: EnvoySettings, upstream: SocketAddr) -> Result<Envoy> {
+        let config = adapted("envoy/standalone.yaml", |yaml| standalone::adapt(yaml, &settings, upstream))?;
+        Envoy::with(binary, dir, settings, &config)
+    }
+
+    fn with(binary: &Path, dir: &Path, settings: EnvoySettings, config: &Value) -> Result<Envoy> {
         fs::create_dir_all(dir)?;
-        let path = crate::workspace_root().join("envoy/bootstrap.yaml");
-        let yaml = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let config = bootstrap::adapt(&yaml, &settings).with_context(|| format!("adapting {}", path.display()))?;
         let config_file = dir.join(format!("{}.json", settings.node_id));
-        fs::write(&config_file, serde_json::to_vec_pretty(&config)?)?;
+        fs::write(&config_file, serde_json::to_vec_pretty(config)?)?;
         let launch = Launch::new(binary, dir.join(format!("{}.log", settings.node_id)))
             .args(["--config-path".into(), config_file.into_os_string()])
             .args(["--concurrency", &settings.concurrency.to_string()])
@@ -87,4 +97,11 @@ impl Envoy {
         let url = format!("{}{path}", self.admin_url());
         Ok(self.http.get(url).send().await?.error_for_status()?)
     }
+}
+
+/// A file of the repository, adapted to this machine.
+fn adapted(file: &str, adapt: impl FnOnce(&str) -> Result<Value>) -> Result<Value> {
+    let path = crate::workspace_root().join(file);
+    let yaml = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    adapt(&yaml).with_context(|| format!("adapting {}", path.display()))
 }

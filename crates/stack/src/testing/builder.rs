@@ -26,6 +26,7 @@ pub struct Builder {
     concurrency: u32,
     mirror: bool,
     artifacts: Option<Artifacts>,
+    module: Option<PathBuf>,
     xds_env: Vec<(String, String)>,
 }
 
@@ -39,6 +40,7 @@ impl Builder {
             concurrency: 2,
             mirror: true,
             artifacts: None,
+            module: None,
             xds_env: Vec::new(),
         }
     }
@@ -85,8 +87,17 @@ impl Builder {
         self
     }
 
+    /// Another module for the Envoys, by its absolute path.
+    pub fn module(mut self, path: PathBuf) -> Builder {
+        self.module = Some(path);
+        self
+    }
+
     pub async fn start(self) -> Result<Stack> {
-        let artifacts = self.artifacts.clone().map_or_else(Artifacts::from_env, Ok)?;
+        let mut artifacts = self.artifacts.clone().map_or_else(Artifacts::from_env, Ok)?;
+        if let Some(module) = &self.module {
+            artifacts.wasm.clone_from(module);
+        }
         let envoy_binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
         let dir = self.fresh_dir()?;
         let postgres = match self.own_postgres {

@@ -39,7 +39,7 @@ fn levers() -> Vec<Lever> {
     let usual =
         |id, title| Lever { id, title, options: ModuleOptions::default(), steps: Steps::default(), wasm_opt: None };
     let compiled = |id, title, name: &'static str, config: &'static [&'static str], rustflags| Lever {
-        options: ModuleOptions { folder: Some(name), config, rustflags },
+        options: ModuleOptions { folder: Some(name), features: &[], config, rustflags },
         ..usual(id, title)
     };
     vec![

@@ -37,6 +37,8 @@ pub(crate) struct Exchange {
     who: Who,
     started_us: u64,
     request_bytes: RequestBytes,
+    /// Whether its answer has no body, whatever the answer's head says.
+    is_head: bool,
     /// Whether it counts as under way.
     entered: bool,
     body: Option<Body>,
@@ -57,6 +59,7 @@ impl Exchange {
             who: Who::default(),
             started_us: 0,
             request_bytes: RequestBytes::Known(0),
+            is_head: false,
             entered: false,
             body: None,
         }
@@ -71,6 +74,7 @@ impl Exchange {
             hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None)?;
         }
         self.started_us = now_us()?;
+        self.is_head = request.method == b"HEAD";
         self.request_bytes = match (end_of_stream, request.content_length) {
             (true, _) => RequestBytes::Known(0),
             (false, Some(bytes)) => RequestBytes::Known(bytes),
@@ -173,12 +177,10 @@ impl Exchange {
         let map = abi::header_map(MapType::HttpResponseHeaders).unwrap_or_default();
         let headers = headers::parse(&map).unwrap_or_default();
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        let status = value(":status").and_then(number).unwrap_or(0);
-        let response_bytes = match value("content-length").and_then(number) {
-            Some(bytes) => bytes,
-            None if matches!(status, 204 | 304) => 0,
-            None => counter("response", "size"),
-        };
+        let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+        let told = value("content-length").and_then(number);
+        let response_bytes = usage::response_body_bytes(self.is_head, status, told);
+        let response_bytes = response_bytes.unwrap_or_else(|| counter("response", "size"));
         let request_bytes = match self.request_bytes {
             RequestBytes::Known(bytes) => bytes,
             RequestBytes::Unknown => counter("request", "size"),
@@ -186,7 +188,7 @@ impl Exchange {
         let ended_us = now_us().ok()?;
         let exchange = usage::Exchange {
             ended_at_ms: ended_us / 1000,
-            status: u16::try_from(status).unwrap_or(0),
+            status,
             duration_us: ended_us.saturating_sub(self.started_us),
             request_bytes,
             response_bytes,

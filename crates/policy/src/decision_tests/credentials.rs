@@ -69,6 +69,15 @@ fn public_routes_need_nothing_and_the_others_still_do() {
 }
 
 #[test]
+fn a_public_route_is_public_whatever_scopes_its_api_asks_for() {
+    let mut world = World::new(json!({}), [json!({"auth": "none"}), json!({})]);
+    *world.site_one().apis.get_mut(&ApiId(uuid(1))).expect("the API") =
+        serde_json::from_value(json!({"scopes": ["read"]})).expect("settings");
+    assert_eq!(world.ask(0, &[(":path", "/v1/orders/7")]).status(), 200);
+    assert_eq!(world.ask(0, &[("x-api-key", key(1).reveal())]).status(), 403, "the API's other routes ask for it");
+}
+
+#[test]
 fn any_of_and_all_of_are_what_they_say() {
     let (key, token) = (key(1).reveal().to_owned(), token(json!({"sub": "app-1"})));
     let signed = signed(10, "n");

@@ -56,6 +56,12 @@ pub struct Exchange {
     pub response_bytes: u64,
 }
 
+/// How many bytes of body a response has by its head alone: `content_length` where it says so, nothing where there can be no body
+/// (RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5), whatever length the head tells of. `None` if only the end will tell.
+pub fn response_body_bytes(is_head: bool, status: u16, content_length: Option<u64>) -> Option<u64> {
+    if is_head || matches!(status, 100..=199 | 204 | 304) { Some(0) } else { content_length }
+}
+
 /// The class of a status: its first digit from 1 to 5, or 0 for none and for what HTTP does not define.
 pub fn status_class(status: u16) -> u8 {
     match status {
@@ -65,5 +71,29 @@ pub fn status_class(status: u16) -> u8 {
         400..=499 => 4,
         500..=599 => 5,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::response_body_bytes;
+
+    #[test]
+    fn an_answer_without_a_body_has_no_bytes_whatever_its_head_says() {
+        for (is_head, status, content_length, bytes) in [
+            (false, 200, Some(7), Some(7)),
+            (false, 200, None, None),
+            (true, 200, Some(7), Some(0)),
+            (true, 404, None, Some(0)),
+            (false, 204, None, Some(0)),
+            (false, 304, Some(7), Some(0)),
+            (false, 0, None, None),
+        ] {
+            assert_eq!(
+                response_body_bytes(is_head, status, content_length),
+                bytes,
+                "{is_head} {status} {content_length:?}"
+            );
+        }
     }
 }

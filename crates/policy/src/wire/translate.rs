@@ -58,7 +58,9 @@ fn policy_routes(site: &DesiredSite, route: &DesiredRoute) -> Vec<PolicyRoute> {
     let api = site.apis.get(&route.api);
     let place = site.apis.keys().position(|id| *id == route.api).and_then(|place| u32::try_from(place).ok());
     let auth = route.settings.auth.as_ref().or(api.and_then(|api| api.auth.as_ref()));
-    let mut scopes: Vec<_> = api.iter().flat_map(|api| &api.scopes).chain(&route.settings.scopes).cloned().collect();
+    // A public route has no caller who could have its API's scopes.
+    let inherited = api.filter(|_| route.settings.auth != Some(Auth::None)).map(|api| &api.scopes);
+    let mut scopes: Vec<_> = inherited.into_iter().flatten().chain(&route.settings.scopes).cloned().collect();
     scopes.sort_unstable();
     scopes.dedup();
     let first = PolicyRoute {

@@ -1,5 +1,7 @@
 //! The pushed state as this VM sees it: what the mirror wrote into shared data, with bounded caches of decoded values in front.
 
+use std::borrow::Borrow;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use policy::cache::Cache;
@@ -24,14 +26,25 @@ const HOST_BYTES: usize = 112;
 
 /// The pushed state.
 pub(crate) struct Pushed {
+    seen: Seen,
+    /// Grows with each site that is decoded.
+    site_version: u64,
+    hosts: Decoded<Box<[u8]>, HostEntry>,
+    sites: Decoded<SiteId, Rc<Site>>,
+    consumers: Decoded<ConsumerId, Rc<Consumer>>,
+}
+
+/// What was seen when the last request came.
+#[derive(Clone, Copy, Default)]
+struct Seen {
     /// The version of the mirror's generation counter when `serving` was read.
     generation: u32,
     serving: Option<Serving>,
-    /// Grows with each site that is decoded.
-    site_version: u64,
-    hosts: Cache<Box<[u8]>, Known<HostEntry>>,
-    sites: Cache<SiteId, Known<Rc<Site>>>,
-    consumers: Cache<ConsumerId, Known<Rc<Consumer>>>,
+}
+
+/// The decoded values of one kind of resource.
+struct Decoded<K, T> {
+    cache: Cache<K, Known<T>>,
 }
 
 /// A decoded value.
@@ -41,18 +54,58 @@ struct Known<T> {
     /// The version that shared data gave what it was decoded from.
     version: Option<u32>,
     value: T,
+    /// About how many bytes it takes.
     bytes: usize,
+}
+
+impl<K: Hash + Eq, T: Clone> Decoded<K, T> {
+    fn new(max_bytes: usize) -> Self {
+        Self { cache: Cache::new(max_bytes) }
+    }
+
+    /// The value under a key, if it has been compared with shared data under this generation.
+    fn known<Q: Hash + Eq + ?Sized>(&mut self, seen: Seen, key: &Q) -> Option<T>
+    where
+        K: Borrow<Q>,
+    {
+        let known = self.cache.get(key).filter(|known| known.generation == seen.generation)?;
+        Some(known.value.clone())
+    }
+
+    /// Compares with shared data under this name, and decodes what has changed; `decode` answers how many bytes it takes, too. What
+    /// is not there is not remembered: names that do not exist must not fill the cache.
+    fn read(&mut self, seen: Seen, key: K, name: &str, decode: impl FnOnce(&[u8]) -> Option<(T, usize)>) -> Option<T> {
+        let known = self.cache.remove(&key);
+        let (content, version) = shared::get(name)?;
+        let resource = seen.resource(&content)?;
+        let known = match known.filter(|known| known.version == version && version.is_some()) {
+            Some(known) => Known { generation: seen.generation, ..known },
+            None => {
+                let (value, bytes) = decode(resource)?;
+                Known { generation: seen.generation, version, value, bytes }
+            }
+        };
+        let (value, bytes) = (known.value.clone(), known.bytes);
+        self.cache.insert(key, known, bytes);
+        Some(value)
+    }
+}
+
+impl Seen {
+    /// The resource in a value, unless it was removed, or is of an epoch that is over.
+    fn resource(self, content: &[u8]) -> Option<&[u8]> {
+        self.serving?.resource(content)
+    }
 }
 
 impl Pushed {
     pub(crate) fn new() -> Self {
         Self {
-            generation: 0,
-            serving: None,
+            seen: Seen::default(),
             site_version: 0,
-            hosts: Cache::new(HOSTS_MAX_BYTES),
-            sites: Cache::new(SITES_MAX_BYTES),
-            consumers: Cache::new(CONSUMERS_MAX_BYTES),
+            hosts: Decoded::new(HOSTS_MAX_BYTES),
+            sites: Decoded::new(SITES_MAX_BYTES),
+            consumers: Decoded::new(CONSUMERS_MAX_BYTES),
         }
     }
 
@@ -60,96 +113,55 @@ impl Pushed {
     pub(crate) fn refresh(&mut self) -> bool {
         // The counter is read first, so that what is read after it is never older than it says.
         match shared::version(mirror::GENERATION_KEY) {
-            Some(generation) if generation == self.generation => {}
-            Some(generation) => {
-                self.serving = shared::serving();
-                self.generation = generation;
-            }
-            None => self.serving = None,
+            Some(generation) if generation == self.seen.generation => {}
+            Some(generation) => self.seen = Seen { generation, serving: shared::serving() },
+            None => self.seen = Seen::default(),
         }
-        self.serving.is_some()
+        self.seen.serving.is_some()
     }
 
     /// How many sites and consumers are decoded here.
     pub(crate) fn decoded(&self) -> (usize, usize) {
-        (self.sites.len(), self.consumers.len())
+        (self.sites.cache.len(), self.consumers.cache.len())
     }
 
     pub(crate) fn host(&mut self, authority: &[u8]) -> Option<HostEntry> {
-        if let Some(known) = self.hosts.get(authority).filter(|known| known.generation == self.generation) {
-            return Some(known.value);
+        if let Some(known) = self.hosts.known(self.seen, authority) {
+            return Some(known);
         }
-        let found = host::canonical(authority).and_then(|name| shared::get(&mirror::host_key(&name)));
-        let current = found.as_ref().and_then(|(value, version)| Some((self.current(value)?, *version)));
-        let Some((entry, version)) = current.and_then(|(host, version)| Some((HostEntry::decode(host)?, version)))
-        else {
-            // Names that do not exist must not fill the cache.
-            self.hosts.remove(authority);
-            return None;
-        };
+        let name = mirror::host_key(&host::canonical(authority)?);
         let bytes = HOST_BYTES + authority.len();
-        let known = Known { generation: self.generation, version, value: entry, bytes };
-        self.hosts.insert(authority.into(), known, bytes);
-        Some(entry)
+        self.hosts.read(self.seen, authority.into(), &name, |host| Some((HostEntry::decode(host)?, bytes)))
     }
 
     /// There is no cache of keys: a bucket is found as fast among a million keys as among a hundred.
     pub(crate) fn key(&self, digest: &Digest) -> Option<KeyRecord> {
-        let (value, _) = shared::get(&mirror::bucket_key(digest.bucket()))?;
-        key::find(wire::bucket_records(self.current(&value)?)?, digest)
+        let (content, _) = shared::get(&mirror::bucket_key(digest.bucket()))?;
+        key::find(wire::bucket_records(self.seen.resource(&content)?)?, digest)
     }
 
     pub(crate) fn site(&mut self, id: SiteId) -> Option<Rc<Site>> {
-        let known = self.sites.get(&id);
-        if let Some(known) = known.as_ref().filter(|known| known.generation == self.generation) {
-            return Some(Rc::clone(&known.value));
+        if let Some(known) = self.sites.known(self.seen, &id) {
+            return Some(known);
         }
-        let known = self.sites.remove(&id);
-        let (value, version) = shared::get(&mirror::site_key(id))?;
-        let policy = self.current(&value)?;
-        let known = match known {
-            Some(known) if known.version == version && version.is_some() => {
-                Known { generation: self.generation, ..known }
-            }
-            _ => {
-                self.site_version += 1;
-                let site = Site::decode(id, policy, self.site_version)?;
-                let bytes = site.bytes(policy.len());
-                Known { generation: self.generation, version, value: Rc::new(site), bytes }
-            }
-        };
-        let site = Rc::clone(&known.value);
-        let bytes = known.bytes;
-        self.sites.insert(id, known, bytes);
-        Some(site)
+        let site_version = &mut self.site_version;
+        self.sites.read(self.seen, id, &mirror::site_key(id), |policy| {
+            *site_version += 1;
+            let site = Site::decode(id, policy, *site_version)?;
+            let bytes = site.bytes(policy.len());
+            Some((Rc::new(site), bytes))
+        })
     }
 
     pub(crate) fn consumer(&mut self, id: ConsumerId) -> Option<Rc<Consumer>> {
-        let known = self.consumers.get(&id);
-        if let Some(known) = known.as_ref().filter(|known| known.generation == self.generation) {
-            return Some(Rc::clone(&known.value));
+        if let Some(known) = self.consumers.known(self.seen, &id) {
+            return Some(known);
         }
-        let known = self.consumers.remove(&id);
-        let (value, version) = shared::get(&mirror::consumers_key(policy::consumer::bucket_of(id)))?;
-        let bucket = self.current(&value)?;
-        let known = match known {
-            Some(known) if known.version == version && version.is_some() => {
-                Known { generation: self.generation, ..known }
-            }
-            _ => {
-                let consumer = Consumer::find(bucket, id)?;
-                let bytes = consumer.bytes();
-                Known { generation: self.generation, version, value: Rc::new(consumer), bytes }
-            }
-        };
-        let consumer = Rc::clone(&known.value);
-        let bytes = known.bytes;
-        self.consumers.insert(id, known, bytes);
-        Some(consumer)
-    }
-
-    /// The resource in a value, unless it was removed, or is of an epoch that is over.
-    fn current<'v>(&self, value: &'v [u8]) -> Option<&'v [u8]> {
-        self.serving.as_ref()?.resource(value)
+        let name = mirror::consumers_key(policy::consumer::bucket_of(id));
+        self.consumers.read(self.seen, id, &name, |bucket| {
+            let consumer = Consumer::find(bucket, id)?;
+            let bytes = consumer.bytes();
+            Some((Rc::new(consumer), bytes))
+        })
     }
 }

@@ -3,22 +3,29 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::mem;
 
 /// A cache that holds no more than a stated number of bytes.
 #[derive(Debug)]
-pub struct Cache<K, V> {
-    young: HashMap<K, (V, usize)>,
-    old: HashMap<K, (V, usize)>,
+pub struct Cache<K, V, S = RandomState> {
+    young: HashMap<K, (V, usize), S>,
+    old: HashMap<K, (V, usize), S>,
     young_bytes: usize,
+    old_bytes: usize,
     half_bytes: usize,
 }
 
-impl<K: Hash + Eq, V> Cache<K, V> {
+impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
     /// A cache of `max_bytes`, by what the values are said to take when they come in.
     pub fn new(max_bytes: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), young_bytes: 0, half_bytes: max_bytes / 2 }
+        Self {
+            young: HashMap::default(),
+            old: HashMap::default(),
+            young_bytes: 0,
+            old_bytes: 0,
+            half_bytes: max_bytes / 2,
+        }
     }
 
     /// What is kept under a key.
@@ -29,6 +36,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         if !self.young.contains_key(key)
             && let Some((key, (value, bytes))) = self.old.remove_entry(key)
         {
+            self.old_bytes = self.old_bytes.saturating_sub(bytes);
             self.insert(key, value, bytes);
         }
         self.young.get_mut(key).map(|(value, _)| value)
@@ -43,7 +51,7 @@ impl<K: Hash + Eq, V> Cache<K, V> {
         }
         if self.young_bytes + bytes > self.half_bytes {
             self.old = mem::take(&mut self.young);
-            self.young_bytes = 0;
+            self.old_bytes = mem::take(&mut self.young_bytes);
         }
         self.young_bytes += bytes;
         self.young.insert(key, (value, bytes));
@@ -58,7 +66,14 @@ impl<K: Hash + Eq, V> Cache<K, V> {
             self.young_bytes = self.young_bytes.saturating_sub(bytes);
             return Some(value);
         }
-        self.old.remove(key).map(|(value, _)| value)
+        let (value, bytes) = self.old.remove(key)?;
+        self.old_bytes = self.old_bytes.saturating_sub(bytes);
+        Some(value)
+    }
+
+    /// How many bytes are kept, by what the values were said to take.
+    pub fn held_bytes(&self) -> usize {
+        self.young_bytes + self.old_bytes
     }
 
     /// How many values are kept.
@@ -81,7 +96,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_bounded_and_never_answers_wrongly(steps in prop::collection::vec((0_u8..20, 1_usize..60, any::<bool>()), 0..200)) {
-            let mut cache = Cache::new(200);
+            let mut cache = Cache::<_, _>::new(200);
             let mut last = HashMap::new();
             for (step, (key, bytes, write)) in steps.into_iter().enumerate() {
                 if write {
@@ -92,6 +107,7 @@ mod tests {
                 }
                 let held: usize = cache.young.values().chain(cache.old.values()).map(|(_, bytes)| bytes).sum();
                 prop_assert!(held <= 200);
+                prop_assert_eq!(held, cache.held_bytes());
                 prop_assert!(cache.young.keys().all(|key| !cache.old.contains_key(key)));
             }
         }
@@ -99,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_is_used_stays() {
-        let mut cache = Cache::new(100);
+        let mut cache = Cache::<_, _>::new(100);
         cache.insert("used", 0, 10);
         for number in 1..1000 {
             cache.insert(Box::leak(number.to_string().into_boxed_str()), number, 10);

@@ -1,12 +1,11 @@
 //! The tokens that were verified lately, so that one that is sent with every request is verified once.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::mem;
 use std::rc::Rc;
 
 use super::Verified;
+use crate::cache::Cache;
 use crate::id::SiteId;
 
 /// The most bytes that the cache of a VM holds, in both halves. A usual token takes about 3 KB with what it says, so this is
@@ -19,21 +18,12 @@ const OVERHEAD_BYTES: usize = 128;
 /// nobody can make many with the same end, and a few more that do only push each other out.
 const HASHED_BYTES: usize = 32;
 
-/// Verified tokens, in two halves: what is used moves to the young one; when that is full it becomes the old one, and what was
-/// not used since is dropped.
+/// Verified tokens.
 ///
 /// A token is found by the site, the version of the site's policy and all its bytes. A policy whose issuers or keys changed
 /// has another version, and so takes its tokens with it.
-#[derive(Default)]
 pub struct TokenCache {
-    young: Half,
-    old: Half,
-}
-
-#[derive(Default)]
-struct Half {
-    entries: HashMap<u64, Entry, BuildHasherDefault<Hashed>>,
-    bytes: usize,
+    entries: Cache<u64, Entry, BuildHasherDefault<Hashed>>,
 }
 
 struct Entry {
@@ -41,58 +31,32 @@ struct Entry {
     version: u64,
     token: Box<[u8]>,
     verified: Rc<Verified>,
-    bytes: usize,
+}
+
+impl Default for TokenCache {
+    fn default() -> Self {
+        Self { entries: Cache::new(MAX_CACHE_BYTES) }
+    }
 }
 
 impl TokenCache {
     /// What a token says that was verified for this version of this site; `None` if it is not known, or may not be used now.
     /// It allocates nothing.
     pub fn get(&mut self, site: SiteId, version: u64, token: &[u8], now_ms: u64) -> Option<Rc<Verified>> {
-        let hash = hash(site, version, token);
-        let is_it = |entry: &&Entry| entry.version == version && entry.site == site && same(&entry.token, token);
-        if let Some(entry) = self.young.entries.get(&hash).filter(is_it) {
-            return entry.verified.is_valid(now_ms).then(|| Rc::clone(&entry.verified));
-        }
-        let entry = self.old.entries.get(&hash).filter(is_it)?;
-        let verified = entry.verified.is_valid(now_ms).then(|| Rc::clone(&entry.verified))?;
-        if let Some(entry) = self.old.remove(hash) {
-            self.keep(hash, entry);
-        }
-        Some(verified)
+        let entry = self.entries.get(&hash(site, version, token))?;
+        let is_it = entry.version == version && entry.site == site && same(&entry.token, token);
+        (is_it && entry.verified.is_valid(now_ms)).then(|| Rc::clone(&entry.verified))
     }
 
     /// Keeps what [`super::verify`] answered for this token and the issuers of this version of this site.
     pub fn insert(&mut self, site: SiteId, version: u64, token: &[u8], verified: Rc<Verified>) {
         let bytes = token.len() + verified.held_bytes() + OVERHEAD_BYTES;
-        let hash = hash(site, version, token);
-        self.old.remove(hash);
-        self.keep(hash, Entry { site, version, token: token.into(), verified, bytes });
+        self.entries.insert(hash(site, version, token), Entry { site, version, token: token.into(), verified }, bytes);
     }
 
     /// How many bytes are held now, about; never more than [`MAX_CACHE_BYTES`].
     pub fn held_bytes(&self) -> usize {
-        self.young.bytes + self.old.bytes
-    }
-
-    fn keep(&mut self, hash: u64, entry: Entry) {
-        const HALF_BYTES: usize = MAX_CACHE_BYTES / 2;
-        if entry.bytes > HALF_BYTES {
-            return;
-        }
-        self.young.remove(hash);
-        if self.young.bytes + entry.bytes > HALF_BYTES {
-            self.old = mem::take(&mut self.young);
-        }
-        self.young.bytes += entry.bytes;
-        self.young.entries.insert(hash, entry);
-    }
-}
-
-impl Half {
-    fn remove(&mut self, hash: u64) -> Option<Entry> {
-        let entry = self.entries.remove(&hash)?;
-        self.bytes = self.bytes.saturating_sub(entry.bytes);
-        Some(entry)
+        self.entries.held_bytes()
     }
 }
 

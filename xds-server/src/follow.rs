@@ -1,9 +1,10 @@
-//! Keeps the snapshot equal to the database: everything once, then what the change log says.
+//! Keeps the snapshots of all cells equal to the database: everything once, then what the change log says.
 //!
 //! The log is read from the last sequence number that was applied, so nothing is missed, whatever happens to connections;
 //! notifications only say when to look. While PostgreSQL is away the snapshot stays as it is and goes on being served.
 
 mod load;
+mod placed;
 mod publish;
 
 use std::collections::BTreeSet;
@@ -17,13 +18,13 @@ use store::seal::SecretsKey;
 use store::{Reader, SnapshotTx, StoreError, desired};
 use tracing::{info, warn};
 
+use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
+use crate::cells::Cells;
 use crate::config::{BaseDomain, DatabaseUrl};
 use crate::grpc::{Stop, stopped};
-use crate::hub::Hub;
 use crate::jwks::Keyring;
 use crate::report;
-use crate::snapshot::Owner;
 use crate::translate;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
@@ -50,11 +51,12 @@ pub struct Followed {
 /// Follows one database.
 pub struct Follower {
     followed: Followed,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     keyring: Arc<Keyring>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
+    placed: Placed,
     /// The sites that cannot be translated, and keep what they had.
     quarantined: BTreeSet<SiteId>,
     delay: Duration,
@@ -71,9 +73,18 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills this hub, and tells the keyring which issuers there are.
-    pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>) -> Self {
-        Self { followed, hub, keyring, reader: None, applied: None, quarantined: BTreeSet::new(), delay: FIRST_DELAY }
+    /// A follower that fills these cells, and tells the keyring which issuers there are.
+    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>) -> Self {
+        Self {
+            followed,
+            cells,
+            keyring,
+            reader: None,
+            applied: None,
+            placed: Placed::default(),
+            quarantined: BTreeSet::new(),
+            delay: FIRST_DELAY,
+        }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.
@@ -81,7 +92,7 @@ impl Follower {
     /// # Errors
     /// [`StoreError::UnsafeRole`]: no waiting makes that good.
     pub async fn run(mut self, stop: Stop) -> Result<(), StoreError> {
-        self.hub.apply(vec![(Owner::Platform, translate::platform(self.followed.base_domain.as_str()))]);
+        self.cells.set_platform(translate::platform(self.followed.base_domain.as_str()));
         loop {
             let error = tokio::select! {
                 () = stopped(stop.clone()) => return Ok(()),
@@ -167,6 +178,9 @@ impl Follower {
 
     /// Reads again what has changed, and serves it. Returns how many resources are others now.
     async fn apply(&mut self, snapshot: &mut SnapshotTx, named: &Changes) -> Result<usize, StoreError> {
+        if named.cells {
+            self.cells.set_existing(desired::cells(snapshot).await?);
+        }
         let mut changed = 0;
         for ids in named.sites.chunks(SITES_PER_STEP as usize) {
             let step = self.read_sites(snapshot, ids).await?;
@@ -192,6 +206,8 @@ struct Changes {
     sites: Vec<SiteId>,
     buckets: Vec<u16>,
     consumers: Vec<u16>,
+    /// Whether cells were made or removed.
+    cells: bool,
 }
 
 impl Changes {
@@ -203,6 +219,8 @@ impl Changes {
                 Change::Site(site) => named.sites.push(site),
                 Change::Keys(bucket) => named.buckets.push(bucket),
                 Change::Consumers(bucket) => named.consumers.push(bucket),
+                Change::Cells => named.cells = true,
+                Change::Listeners(_) => {}
             }
         }
         named

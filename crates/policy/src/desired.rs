@@ -25,6 +25,8 @@ pub struct DesiredSite {
     pub site: SiteId,
     /// What the tenant set for it.
     pub settings: SiteSettings,
+    /// Whether Envoys load its routes and clusters before its first request. Default: they do not.
+    pub eager: bool,
     /// Canonical hostnames: lower case, no port, no trailing dot.
     pub hostnames: Vec<String>,
     /// Whether the caller's credential reaches the upstream. Default: it does not.
@@ -145,6 +147,8 @@ pub struct DesiredConsumers {
 pub struct DesiredConsumer {
     /// The consumer.
     pub id: ConsumerId,
+    /// The site that it is of.
+    pub site: SiteId,
     /// What the tenant set for it.
     pub settings: ConsumerSettings,
     /// Those of its keys, API keys and signing keys, that have settings.

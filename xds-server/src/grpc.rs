@@ -13,7 +13,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
     aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
 };
 
-use crate::ads::Stream;
+use crate::ads::{Stream, StreamError};
 use crate::cells::Cells;
 use crate::hub::Hub;
 use crate::report;
@@ -100,6 +100,10 @@ impl AggregatedDiscoveryService for Ads {
     }
 }
 
+fn invalid(error: StreamError) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
 /// The task of one stream.
 struct Pump {
     stream: Stream,
@@ -128,7 +132,7 @@ impl Pump {
         let joined = cells.join(first.node.as_ref().map_or("", |node| &node.cluster));
         let hub = joined.hub;
         let mut notices = hub.follow();
-        self.receive(&hub, &first)?;
+        self.receive(&hub, &first).map_err(invalid)?;
         report::stream_started(self.stream.client());
         if !joined.known {
             report::unknown_cell(self.stream.client());
@@ -138,7 +142,7 @@ impl Pump {
             let blocked = !self.send_what_fits(&hub);
             tokio::select! {
                 request = inbound.message() => match request? {
-                    Some(request) => self.receive(&hub, &request)?,
+                    Some(request) => self.receive(&hub, &request).map_err(invalid)?,
                     None => return Ok(()),
                 },
                 notice = notices.recv() => match notice {
@@ -163,9 +167,8 @@ impl Pump {
         false
     }
 
-    fn receive(&mut self, hub: &Hub, request: &DeltaDiscoveryRequest) -> Result<(), Status> {
-        let events = self.stream.receive(&hub.snapshot(), request);
-        let events = events.map_err(|error| Status::invalid_argument(error.to_string()))?;
+    fn receive(&mut self, hub: &Hub, request: &DeltaDiscoveryRequest) -> Result<(), StreamError> {
+        let events = self.stream.receive(&hub.snapshot(), request)?;
         for event in &events {
             report::event(self.stream.client(), event);
         }

@@ -40,12 +40,8 @@ GRANT SELECT (cells) ON tenants TO tenantry_xds;
 CREATE TABLE tenant_listeners (
     tenant_id  uuid NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
     port       integer NOT NULL,
-    id         uuid NOT NULL,
     -- The address to listen on; NULL is the one on which each Envoy has its shared listener.
     address    text,
-    revision   bigint NOT NULL DEFAULT 1,
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, port),
     CONSTRAINT tenant_listeners_port_key UNIQUE (port),
     CONSTRAINT tenant_listeners_port_check CHECK (port BETWEEN 1 AND 65535),
@@ -56,6 +52,10 @@ ALTER TABLE tenant_listeners ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY
 CREATE POLICY tenant ON tenant_listeners TO tenantry_admin
     USING (tenant_id = NULLIF(current_setting('tenantry.tenant_id', true), '')::uuid)
     WITH CHECK (tenant_id = NULLIF(current_setting('tenantry.tenant_id', true), '')::uuid);
+-- They are part of the tenant, which is platform work.
+CREATE POLICY platform ON tenant_listeners TO tenantry_admin
+    USING (current_setting('tenantry.scope', true) = 'platform')
+    WITH CHECK (current_setting('tenantry.scope', true) = 'platform');
 CREATE POLICY xds_read ON tenant_listeners FOR SELECT TO tenantry_xds USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenant_listeners TO tenantry_admin;
 GRANT SELECT (tenant_id, port, address) ON tenant_listeners TO tenantry_xds;

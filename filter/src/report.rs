@@ -26,8 +26,7 @@ impl Reporter {
             }
             Step::Send(Report { seq, message }) => {
                 let cluster = &vm.config.xds_cluster;
-                let call =
-                    hostcalls::dispatch_grpc_call(cluster, SERVICE, METHOD, Vec::new(), Some(message), TIMEOUT);
+                let call = hostcalls::dispatch_grpc_call(cluster, SERVICE, METHOD, Vec::new(), Some(message), TIMEOUT);
                 self.0.sent(&mut vm.usage, seq, call.ok(), now_ms);
             }
         }

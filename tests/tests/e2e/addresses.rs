@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::json;
 use stack::{Stack, envoy::Edge};
-use tenantry_tests::{THING, Things, eventually, finish, gateway::{Answer, Gateway}};
+use tenantry_tests::{
+    THING, Things, eventually, finish,
+    gateway::{Answer, Gateway},
+};
 
 #[tokio::test]
 async fn addresses_are_let_in_by_site_consumer_and_key() {

@@ -160,8 +160,7 @@ async fn weigh(things: &Things, neighbour: &Neighbour, noisy: u16, quiet: u16) {
         tenant.set(json!({ "weight": weight, "limits": [limit] })).await;
         let ask = || gateway.get(&site.hostname, THING, &key.text);
         let policy = format!(r#""weight-{weight}";"#);
-        let known =
-            |answer: &Answer| answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(&policy));
+        let known = |answer: &Answer| answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(&policy));
         eventually("the weight", ask, known).await;
     }
     let active = || async { things.stack.envoys[0].stat("http.edge_http.downstream_rq_active").await.expect("stats") };

@@ -37,7 +37,8 @@ impl Counted {
 
     /// Waits until the sums of what was served are what the upstream has counted, and made-up ones; answers the upstream's.
     async fn equal(&self, things: &Things, made_up: u64) -> u64 {
-        let served = |sums: Sums| sums.into_iter().filter(|((_, class), _)| class == "2xx").map(|(_, count)| count).sum();
+        let served =
+            |sums: Sums| sums.into_iter().filter(|((_, class), _)| class == "2xx").map(|(_, count)| count).sum();
         let billed = || async { served(sums(things, &self.site).await) };
         let ledger = self.upstream.total();
         eventually("the sums of the ledger", billed, |billed| *billed >= ledger + made_up).await;

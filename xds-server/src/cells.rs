@@ -60,6 +60,8 @@ struct State {
     /// The cells that the database knows.
     existing: BTreeSet<CellName>,
     platform: Vec<Named>,
+    /// The last change of the log that is in all hubs.
+    seq: i64,
     /// The cells in which an owner has resources.
     placed: HashMap<Owner, Vec<CellName>>,
 }
@@ -143,6 +145,14 @@ impl Cells {
         changed.reduce(union).map_or(0, |changed| changed.len())
     }
 
+    /// Says that everything through this change of the log is where it belongs ([`Hub::reached`]), in each cell, whether it was one for
+    /// it or not.
+    pub fn reached(&self, seq: i64) {
+        let mut state = self.lock();
+        state.seq = seq;
+        state.hubs.values().chain([&self.nowhere]).for_each(|hub| hub.reached(seq));
+    }
+
     /// A resource that is the same in all cells of its owner.
     pub fn get(&self, owner: Owner, kind: ResourceType, name: &str) -> Option<Arc<Resource>> {
         let state = self.lock();
@@ -186,6 +196,7 @@ impl State {
         let hub = self.hubs.entry(name.clone()).or_insert_with(|| {
             let hub = Hub::default();
             hub.apply(vec![(Owner::Platform, self.platform.clone())]);
+            hub.reached(self.seq);
             Arc::new(hub)
         });
         Arc::clone(hub)

@@ -15,7 +15,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
 
 use crate::ads::{Stream, StreamError};
 use crate::cells::Cells;
-use crate::hub::Hub;
+use crate::hub::{Hub, Notice};
 use crate::report;
 use crate::usage::UsageServer;
 
@@ -146,7 +146,8 @@ impl Pump {
                     None => return Ok(()),
                 },
                 notice = notices.recv() => match notice {
-                    Ok(changed) => self.stream.changed(&changed),
+                    Ok(Notice::Changed(changed)) => self.stream.changed(&changed),
+                    Ok(Notice::Reached(seq)) => self.stream.reached(seq),
                     Err(RecvError::Lagged(_)) => self.stream.resync(&hub.snapshot()),
                     Err(RecvError::Closed) => return Ok(()),
                 },

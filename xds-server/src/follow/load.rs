@@ -64,6 +64,7 @@ impl Follower {
         }
         self.publish(Step { gone: gone.into_iter().collect(), ..Step::default() });
         self.applied = Some(head);
+        self.cells.reached(head);
         self.keyring.forget_restored();
         self.cells.set_loaded();
         gauge!(report::LAST_SEQ).set(head as f64);

@@ -23,7 +23,7 @@ const fn of_state(name: &'static str) -> Callback {
 }
 
 /// What the module needs to be called for.
-pub(super) const NEEDED: [Callback; 11] = [
+pub(super) const NEEDED: [Callback; 12] = [
     // The SDK enters a context in its maps with the first, and drops it with the second: without it each request leaks.
     of_requests("proxy_on_context_create"),
     of_requests("proxy_on_delete"),
@@ -38,6 +38,8 @@ pub(super) const NEEDED: [Callback; 11] = [
     of_requests("proxy_on_request_body"),
     // With trailers, they are the end of such a body. Requests without them do not pay for it.
     of_requests("proxy_on_request_trailers"),
+    // What the answer says of limits: a third of what two values in filter state cost, with the formats that would read them.
+    of_requests("proxy_on_response_headers"),
     // A request is over: its usage, and its place among the concurrent ones.
     of_requests("proxy_on_log"),
     // The mirror's stream, and the answers to usage reports.
@@ -46,11 +48,9 @@ pub(super) const NEEDED: [Callback; 11] = [
 ];
 
 /// What the SDK exports all the same, each with the methods of the SDK's traits that it would call.
-pub(super) const UNNEEDED: [(&str, &[&str]); 14] = [
+pub(super) const UNNEEDED: [(&str, &[&str]); 13] = [
     // Contexts have nothing to finish before they go; without the callback Envoy takes that for granted.
     ("proxy_on_done", &["on_done"]),
-    // The filter looks at requests alone: what became of one is in Envoy's properties when it is logged.
-    ("proxy_on_response_headers", &["on_http_response_headers"]),
     ("proxy_on_response_body", &["on_http_response_body"]),
     ("proxy_on_response_trailers", &["on_http_response_trailers"]),
     // No call-outs.

@@ -6,7 +6,7 @@
 //! functions and copies of memory are paid for by what they take.
 
 mod calls;
-mod cost;
+pub(super) mod cost;
 
 use anyhow::{Result, bail};
 use walrus::ir::{BinaryOp, Binop, Call, Const, GlobalGet, GlobalSet, IfElse, Instr, InstrLocId, InstrSeqId};

@@ -5,6 +5,7 @@
 //! module again (`FAIL_RELOAD`), so that the worst that a defect can do is to fail the requests of one VM for a moment.
 
 mod callbacks;
+mod copies;
 mod fuel;
 
 use std::fs;
@@ -30,11 +31,13 @@ pub struct Steps {
     pub strip: bool,
     /// Bound the time of each callback.
     pub fuel: bool,
+    /// Make small copies without V8's runtime.
+    pub copies: bool,
 }
 
 impl Default for Steps {
     fn default() -> Self {
-        Self { strip: true, fuel: true }
+        Self { strip: true, fuel: true, copies: true }
     }
 }
 
@@ -54,6 +57,10 @@ pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
     if steps.fuel {
         let entries: Vec<_> = NEEDED.iter().map(|callback| (callback.name, callback.fuel)).collect();
         fuel::meter(&mut module, &entries)?;
+    }
+    // Metered already: by their length.
+    if steps.copies {
+        copies::bring_in(&mut module);
     }
     for memory in module.memories.iter_mut() {
         ensure!(memory.initial * PAGE_BYTES < MAX_MEMORY_BYTES, "it begins with {} pages of memory", memory.initial);

@@ -69,7 +69,7 @@ fn points(function: &LocalFunction, graph: &Graph) -> Vec<(InstrSeqId, i32)> {
 }
 
 /// All sequences of a function, the entry first.
-pub(super) fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
+pub(in super::super) fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
     let mut found = vec![function.entry_block()];
     let mut next = 0;
     while let Some(sequence) = found.get(next).copied() {

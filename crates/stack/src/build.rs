@@ -154,6 +154,13 @@ pub fn build_bench() -> Result<BenchTools> {
     })
 }
 
+/// Builds what does the filter's costliest honest work without Envoy; answers the path of what the compiler has left.
+pub fn build_honest_module() -> Result<PathBuf> {
+    let example = ["--package", "tenantry-filter", "--example", "honest"];
+    run_cargo(&[&["build", "--target", WASM_TARGET, "--profile", "wasm"], &example[..]].concat())?;
+    Ok(target_dir().join(WASM_TARGET).join("wasm/examples/honest.wasm"))
+}
+
 /// Makes the module that Envoy loads out of the one that the compiler has left, unless that has been done.
 fn finish_module() -> Result<PathBuf> {
     finish(&compiled_module(&target_dir()), &target_dir().join("envoy").join(WASM_FILE))

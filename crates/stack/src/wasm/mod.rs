@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use walrus::{ExportItem, Module, ModuleConfig};
+use walrus::{ExportItem, GlobalId, Module, ModuleConfig};
 
 use callbacks::{NEEDED, UNNEEDED};
 
@@ -46,6 +46,11 @@ impl Default for Steps {
 /// # Errors
 /// What is no WebAssembly module, and what exports a function that [`callbacks`] does not know.
 pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
+    Ok(finished(module, steps)?.0.emit_wasm())
+}
+
+/// The finished module, and where its fuel is, if it has some.
+fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     let mut config = ModuleConfig::new();
     let mut module = config.generate_producers_section(false).parse(module).context("it is no WebAssembly module")?;
     check_exports(&module)?;
@@ -54,9 +59,10 @@ pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
     }
     // What only those could reach goes too, so that it is neither loaded nor metered.
     walrus::passes::gc::run(&mut module);
+    let mut tank = None;
     if steps.fuel {
         let entries: Vec<_> = NEEDED.iter().map(|callback| (callback.name, callback.fuel)).collect();
-        fuel::meter(&mut module, &entries)?;
+        tank = Some(fuel::meter(&mut module, &entries)?);
     }
     // Metered already: by their length.
     if steps.copies {
@@ -66,7 +72,7 @@ pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
         ensure!(memory.initial * PAGE_BYTES < MAX_MEMORY_BYTES, "it begins with {} pages of memory", memory.initial);
         memory.maximum = Some(MAX_MEMORY_BYTES / PAGE_BYTES);
     }
-    Ok(module.emit_wasm())
+    Ok((module, tank))
 }
 
 /// Makes sure that no callback is removed which these sources implement.
@@ -112,3 +118,7 @@ fn remove_callbacks(module: &mut Module) -> Result<()> {
 #[cfg(test)]
 #[path = "wasm_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "honest_tests.rs"]
+mod honest_tests;

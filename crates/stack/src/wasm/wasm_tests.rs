@@ -23,10 +23,10 @@ fn exports(module: &[u8]) -> Vec<String> {
 fn callbacks_that_nothing_uses_go_with_all_that_only_they_call() {
     let kept =
         ["memory", "_initialize", "proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "proxy_on_request_headers"];
-    let stripped = finished(Steps { fuel: false, ..Steps::default() });
+    let stripped = finished(Steps { fuel: false, copies: false, ..Steps::default() });
     assert_eq!(exports(&stripped), kept);
     assert_eq!(Module::from_buffer(&stripped).expect("a module").funcs.iter().count(), 4);
-    let whole = finished(Steps { strip: false, fuel: false, ..Steps::default() });
+    let whole = finished(Steps { strip: false, fuel: false, copies: false });
     assert!(exports(&whole).contains(&"proxy_on_response_body".to_owned()));
 }
 

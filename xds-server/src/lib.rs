@@ -7,6 +7,7 @@
 pub mod ads;
 pub mod cells;
 pub mod config;
+pub mod connection;
 pub mod follow;
 pub mod grpc;
 pub mod hub;
@@ -16,5 +17,6 @@ pub mod observe;
 pub mod report;
 pub mod resource;
 pub mod snapshot;
+pub mod tls;
 pub mod translate;
 pub mod usage;

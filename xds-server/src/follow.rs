@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use self::publish::{SITES_PER_STEP, Step};
 use crate::config::{BaseDomain, DatabaseUrl};
+use crate::dns::Book;
 use crate::grpc::{Stop, stopped};
 use crate::hub::Hub;
 use crate::jwks::Keyring;
@@ -52,6 +53,7 @@ pub struct Follower {
     followed: Followed,
     hub: Arc<Hub>,
     keyring: Arc<Keyring>,
+    book: Arc<Book>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
@@ -71,9 +73,18 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills this hub, and tells the keyring which issuers there are.
-    pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>) -> Self {
-        Self { followed, hub, keyring, reader: None, applied: None, quarantined: BTreeSet::new(), delay: FIRST_DELAY }
+    /// A follower that fills this hub, tells the keyring which issuers there are, and the book which names upstreams have.
+    pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>, book: Arc<Book>) -> Self {
+        Self {
+            followed,
+            hub,
+            keyring,
+            book,
+            reader: None,
+            applied: None,
+            quarantined: BTreeSet::new(),
+            delay: FIRST_DELAY,
+        }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.

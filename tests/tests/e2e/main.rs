@@ -3,6 +3,7 @@
 
 mod access_log;
 mod addresses;
+mod containment;
 mod credentials;
 mod faults;
 mod identity;

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use metrics::gauge;
-use store::jwks_cache;
-use store::{Reader, StoreError, desired};
+use store::{Reader, StoreError, desired, dns_cache, jwks_cache};
 use tracing::{info, warn};
 
 use super::Follower;
@@ -21,6 +20,7 @@ impl Follower {
         let start = Instant::now();
         if !self.hub.is_loaded() {
             self.restore_jwks(reader).await?;
+            self.book.restore(dns_cache::all(reader).await?);
         }
         let mut snapshot = reader.snapshot().await?;
         let head = snapshot.head_seq().await?;
@@ -61,6 +61,7 @@ impl Follower {
         self.publish(Step { gone: gone.into_iter().collect(), ..Step::default() });
         self.applied = Some(head);
         self.keyring.forget_restored();
+        self.book.forget_restored();
         self.hub.set_loaded();
         gauge!(report::LAST_SEQ).set(head as f64);
         gauge!(report::LOAD_DURATION).set(start.elapsed());
@@ -74,6 +75,9 @@ impl Follower {
         drop(snapshot);
         if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
             warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
+        }
+        if let Err(error) = dns_cache::prune(reader, &self.book.digests()).await {
+            warn!(%error, "addresses of names that nobody uses could not be removed; they are at the next start");
         }
         Ok(())
     }

@@ -10,11 +10,9 @@ use store::{SnapshotTx, StoreError, desired};
 use tracing::error;
 
 use super::Follower;
-use crate::jwks::Held;
-use crate::report;
 use crate::resource::Named;
 use crate::snapshot::Owner;
-use crate::translate;
+use crate::{dns, jwks, report, translate};
 
 /// How many sites are read in one step: it bounds what lies in memory twice.
 pub(super) const SITES_PER_STEP: u32 = 200;
@@ -55,9 +53,13 @@ impl Follower {
         let keyring = self.keyring.clone();
         // Until the hub has it, so that no set that is read meanwhile is overwritten by an older one.
         let mut keyring = keyring.hold();
+        // And no address of a name. Whoever holds both takes them in this order.
+        let book = self.book.clone();
+        let mut book = book.hold();
         let mut groups: Vec<(Owner, Vec<Named>)> = Vec::new();
         for mut site in step.sites {
             keyring.join(&mut site);
+            book.join(&mut site);
             groups.extend(self.translate(&site).map(|resources| (Owner::Site(site.site), resources)));
         }
         for bucket in &step.consumers {
@@ -66,7 +68,7 @@ impl Follower {
         for bucket in &step.buckets {
             groups.push((Owner::Bucket(bucket.bucket), translate::bucket(bucket).into_iter().collect()));
         }
-        groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, owner)));
+        groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, &mut book, owner)));
         gauge!(report::QUARANTINED).set(self.quarantined.len() as f64);
         self.hub.apply(groups).len()
     }
@@ -85,10 +87,11 @@ impl Follower {
         }
     }
 
-    fn gone(&mut self, keyring: &mut Held<'_>, owner: Owner) -> (Owner, Vec<Named>) {
+    fn gone(&mut self, keyring: &mut jwks::Held<'_>, book: &mut dns::Held<'_>, owner: Owner) -> (Owner, Vec<Named>) {
         if let Owner::Site(site) = owner {
             self.quarantined.remove(&site);
             keyring.remove(site);
+            book.remove(site);
         }
         (owner, Vec::new())
     }

@@ -8,9 +8,9 @@ use policy::id::{IssuerId, SiteId, TenantId, Uuid};
 use tokio::sync::Notify;
 
 use super::archive::{UrlDigest, digest};
-use super::schedule::Known;
 use crate::hub::Hub;
 use crate::resource::{Named, ResourceType};
+use crate::schedule::Known;
 use crate::translate;
 
 /// The sets by their URLs. The follower joins them into sites, the worker brings new ones; neither sees the other half done.

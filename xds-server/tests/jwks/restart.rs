@@ -96,7 +96,7 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring).run(stopped));
+        tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring, Arc::default()).run(stopped));
         hub.loaded().await;
         Running { hub, stop }
     }

@@ -1,11 +1,12 @@
 //! Tenantry's xDS server: reads the desired state from PostgreSQL and serves it to Envoys and to the filters in them, by
 //! delta ADS.
 //!
-//! [`follow`] keeps a [`snapshot`] equal to the database; [`jwks`] reads the keys of token issuers, and
+//! [`follow`] keeps the [`cells`], a [`snapshot`] for each, equal to the database; [`jwks`] reads the keys of token issuers, and
 //! [`dns`] the addresses of upstreams; [`translate`] makes its resources; [`ads`] decides, for each
 //! stream, what to send next; [`grpc`] moves the messages.
 
 pub mod ads;
+pub mod cells;
 pub mod config;
 pub mod dns;
 pub mod follow;

@@ -33,6 +33,9 @@ pub const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
 pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
 /// How many sites cannot be translated, and keep what they had.
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
+/// How many cells there are.
+pub const CELLS: &str = "tenantry_xds_cells";
+const UNKNOWN_CELLS: &str = "tenantry_xds_unknown_cell_streams_total";
 
 /// How many URLs of JWK Sets are in use, could not be read when last tried, and have no set at all.
 pub const JWKS_URLS: &str = "tenantry_xds_jwks_urls";
@@ -70,6 +73,8 @@ pub fn describe() {
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
     describe_gauge!(QUARANTINED, "Sites that cannot be translated and keep what they had");
+    describe_gauge!(CELLS, "Cells that there are");
+    describe_counter!(UNKNOWN_CELLS, "Streams of Envoys whose cell does not exist, and that therefore get no tenant");
     describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
     describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
     describe_gauge!(
@@ -90,6 +95,7 @@ pub fn describe() {
     // So that they can be read, and alerted on, before the first event.
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
+    counter!(UNKNOWN_CELLS).increment(0);
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);
     }
@@ -114,6 +120,12 @@ impl Drop for StreamOpen {
 pub(crate) fn stream_started(client: Option<&Client>) {
     let cell = client.map_or("", |client| client.cell.as_str());
     info!(node = id(client), cell, "stream started");
+}
+
+pub(crate) fn unknown_cell(client: Option<&Client>) {
+    counter!(UNKNOWN_CELLS).increment(1);
+    let cell = client.map_or("", |client| client.cell.as_str());
+    warn!(node = id(client), cell, "there is no such cell, so this Envoy gets no tenant: make the cell, or correct `node.cluster` in the bootstrap");
 }
 
 pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {

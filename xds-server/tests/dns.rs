@@ -1,6 +1,6 @@
 //! The task that resolves the names of upstreams, with a resolver that says what the test wants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use policy::address::AddressRules;
+use policy::cell::CellName;
 use policy::desired::{DesiredEndpoint, DesiredSite, DesiredUpstream, UpstreamProtocol};
 use policy::id::{SiteId, TenantId, UpstreamId, Uuid};
 use tokio::sync::watch;
+use xds_server::cells::{Cells, Group};
 use xds_server::dns::{Archive, Book, Resolve, Worker};
-use xds_server::hub::Hub;
 use xds_server::resource::ResourceType;
 use xds_server::snapshot::Owner;
 use xds_server::translate;
@@ -50,18 +51,18 @@ impl Resolve for Zone {
 
 struct Running {
     book: Arc<Book>,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     zone: Arc<Zone>,
     _stop: watch::Sender<bool>,
 }
 
 fn start() -> Running {
-    let (book, hub, zone) =
-        (Arc::new(Book::new(AddressRules::default())), Arc::new(Hub::default()), Arc::<Zone>::default());
+    let (book, cells, zone) =
+        (Arc::new(Book::new(AddressRules::default())), Arc::new(Cells::default()), Arc::<Zone>::default());
     let (stop, stopped) = watch::channel(false);
-    let worker = Worker::new(Arc::clone(&book), Arc::clone(&hub), Arc::<Zone>::clone(&zone), Arc::<Archive>::default());
+    let worker = Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::<Zone>::clone(&zone), Arc::<Archive>::default());
     tokio::spawn(worker.run(stopped));
-    Running { book, hub, zone, _stop: stop }
+    Running { book, cells, zone, _stop: stop }
 }
 
 impl Running {
@@ -89,14 +90,16 @@ impl Running {
         };
         let mut book = self.book.hold();
         book.join(&mut site);
-        self.hub.apply(vec![(Owner::Site(site.site), translate::site(&site).expect("a good site"))]);
+        let resources = translate::site(&site).expect("a good site");
+        let cells = Arc::new(BTreeSet::from([CellName::default()]));
+        self.cells.apply(vec![Group::same(Owner::Site(site.site), cells, resources)]);
     }
 
     /// The bytes of what is pushed of the endpoints of a site.
     fn pushed(&self, number: u128) -> String {
         let id = Uuid::from_u128(number);
-        let snapshot = self.hub.snapshot();
-        let resource = snapshot.get(ResourceType::Endpoints, &format!("site/{id}/{id}")).expect("a resource");
+        let name = format!("site/{id}/{id}");
+        let resource = self.cells.get(Owner::Site(SiteId(id)), ResourceType::Endpoints, &name).expect("a resource");
         String::from_utf8_lossy(&resource.body.value).into_owned()
     }
 

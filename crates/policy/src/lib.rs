@@ -10,6 +10,7 @@ pub mod address;
 mod admission;
 mod auth;
 pub mod cache;
+pub mod cell;
 pub mod concurrency;
 pub mod consumer;
 pub mod credential;

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use super::archive::{NameDigest, digest};
 use super::resolve::Answer;
-use crate::hub::Hub;
+use crate::cells::Cells;
+use crate::snapshot::Owner;
 use crate::{report, translate};
 
 /// What one endpoint's weight is multiplied with in an upstream that has names, so that it can be shared out among the addresses of
@@ -102,7 +103,7 @@ impl Book {
         self.lock().restored.clear();
     }
 
-    /// Holds the book, until what is joined has been given to the hub.
+    /// Holds the book, until what is joined has been given to the cells.
     pub fn hold(&self) -> Held<'_> {
         Held { rules: &self.rules, state: self.lock(), demand: &self.demand }
     }
@@ -131,7 +132,7 @@ impl Book {
 
     /// Takes in the outcome of a resolution, and pushes it to every site that uses the name: its addresses, or nothing if there
     /// was no answer, so that what was known stays. Returns whether the addresses are others than before.
-    pub(super) fn put(&self, hub: &Hub, name: &Arc<str>, addresses: Option<Vec<IpAddr>>) -> bool {
+    pub(super) fn put(&self, cells: &Cells, name: &Arc<str>, addresses: Option<Vec<IpAddr>>) -> bool {
         let mut state = self.lock();
         let Some(known) = state.names.get_mut(name) else { return false };
         let is_first = !std::mem::replace(&mut known.tried, true);
@@ -142,7 +143,7 @@ impl Book {
         if is_first || is_other {
             let sites: Vec<_> = known.sites.iter().copied().collect();
             for sites in sites.chunks(SITES_PER_STEP) {
-                state.push(hub, name, sites, &self.rules);
+                state.push(cells, name, sites, &self.rules);
             }
         }
         is_other
@@ -162,7 +163,7 @@ impl Book {
 
 impl State {
     /// Pushes what a name resolves to now. Only endpoints change, so there is no need for the database, which may be away.
-    fn push(&mut self, hub: &Hub, name: &str, sites: &[SiteId], rules: &AddressRules) {
+    fn push(&mut self, cells: &Cells, name: &str, sites: &[SiteId], rules: &AddressRules) {
         let mut pushed = Vec::new();
         for site in sites {
             let Some(used) = self.sites.get_mut(site) else { continue };
@@ -173,12 +174,13 @@ impl State {
                 let Some(served) = concrete(&self.names, &used.wanted, rules) else { continue };
                 if served != used.served {
                     // An endpoint that translation refuses has kept the whole site from being served.
-                    pushed.extend(translate::endpoints(*site, *upstream, &served));
+                    let endpoints = translate::endpoints(*site, *upstream, &served);
+                    pushed.extend(endpoints.map(|endpoints| (Owner::Site(*site), endpoints)));
                     used.served = served;
                 }
             }
         }
-        hub.replace(pushed);
+        cells.replace(pushed);
     }
 
     /// Notes which names a site uses; none, and those that were its own alone are forgotten.

@@ -11,8 +11,8 @@ use tokio::task::{Id, JoinSet};
 use super::archive::Archive;
 use super::book::Book;
 use super::resolve::{Answer, Resolve};
+use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
-use crate::hub::Hub;
 use crate::report;
 use crate::schedule::{Bounds, Scheduler};
 
@@ -37,7 +37,7 @@ pub fn pace(names: usize) -> Duration {
 /// Resolves the names that the book has users for.
 pub struct Worker {
     book: Arc<Book>,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     resolver: Arc<dyn Resolve>,
     archive: Arc<Archive>,
     scheduler: Scheduler,
@@ -51,11 +51,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that puts what it resolves into the book and the hub, and lays it down in the archive.
-    pub fn new(book: Arc<Book>, hub: Arc<Hub>, resolver: Arc<dyn Resolve>, archive: Arc<Archive>) -> Self {
+    /// A worker that puts what it resolves into the book and the cells, and lays it down in the archive.
+    pub fn new(book: Arc<Book>, cells: Arc<Cells>, resolver: Arc<dyn Resolve>, archive: Arc<Archive>) -> Self {
         Self {
             book,
-            hub,
+            cells,
             resolver,
             archive,
             scheduler: Scheduler::new(BOUNDS),
@@ -126,7 +126,7 @@ impl Worker {
                 }
                 let Answer { addresses, refusal } = Answer::of(found, self.book.rules());
                 report::dns_resolved(refusal.is_some());
-                if self.book.put(&self.hub, name, Some(addresses.clone())) {
+                if self.book.put(&self.cells, name, Some(addresses.clone())) {
                     self.archive.put(name, Some(addresses));
                 }
                 refusal.map(|refusal| refusal.to_string())
@@ -134,7 +134,7 @@ impl Worker {
             Err(error) => {
                 self.scheduler.failed(name, now_ms, rand::random());
                 report::dns_failed();
-                self.book.put(&self.hub, name, None);
+                self.book.put(&self.cells, name, None);
                 Some(error.to_string())
             }
         };

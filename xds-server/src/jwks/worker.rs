@@ -10,8 +10,8 @@ use tokio::task::{Id, JoinSet};
 use super::archive::Archive;
 use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
+use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
-use crate::hub::Hub;
 use crate::report;
 use crate::schedule::{Bounds, Scheduler};
 
@@ -27,7 +27,7 @@ const BOUNDS: Bounds = Bounds {
 #[derive(Debug)]
 pub struct Worker {
     keyring: Arc<Keyring>,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     fetcher: Fetcher,
     archive: Arc<Archive>,
     scheduler: Scheduler,
@@ -46,11 +46,11 @@ struct Ended {
 }
 
 impl Worker {
-    /// A worker that puts what it reads into the keyring and the hub, and lays it down in the archive.
-    pub fn new(keyring: Arc<Keyring>, hub: Arc<Hub>, fetcher: Fetcher, archive: Arc<Archive>) -> Self {
+    /// A worker that puts what it reads into the keyring and the cells, and lays it down in the archive.
+    pub fn new(keyring: Arc<Keyring>, cells: Arc<Cells>, fetcher: Fetcher, archive: Arc<Archive>) -> Self {
         Self {
             keyring,
-            hub,
+            cells,
             fetcher,
             archive,
             scheduler: Scheduler::new(BOUNDS),
@@ -119,7 +119,7 @@ impl Worker {
         match outcome {
             Ok(Fetched { set, lifetime }) => {
                 if self.scheduler.done(&url, lifetime, now_ms, random) {
-                    let sites = self.keyring.put(&self.hub, &url, &set.text);
+                    let sites = self.keyring.put(&self.cells, &url, &set.text);
                     report::jwks_read(&url, took, &set, lifetime, sites);
                     self.archive.put(&url, set.text, Instant::now(), lifetime);
                 }

@@ -60,7 +60,8 @@ fn start() -> Running {
     let (book, cells, zone) =
         (Arc::new(Book::new(AddressRules::default())), Arc::new(Cells::default()), Arc::<Zone>::default());
     let (stop, stopped) = watch::channel(false);
-    let worker = Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::<Zone>::clone(&zone), Arc::<Archive>::default());
+    let worker =
+        Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::<Zone>::clone(&zone), Arc::<Archive>::default());
     tokio::spawn(worker.run(stopped));
     Running { book, cells, zone, _stop: stop }
 }
@@ -76,6 +77,7 @@ impl Running {
             settings: Default::default(),
             hostnames: Vec::new(),
             forward_credentials: false,
+            eager: false,
             issuers: Vec::new(),
             plans: Vec::new(),
             apis: BTreeMap::new(),

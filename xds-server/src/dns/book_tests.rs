@@ -36,6 +36,7 @@ fn site(number: u128, endpoints: &[DesiredEndpoint]) -> DesiredSite {
         settings: Default::default(),
         hostnames: Vec::new(),
         forward_credentials: false,
+        eager: false,
         issuers: Vec::new(),
         plans: Vec::new(),
         apis: BTreeMap::new(),
@@ -85,7 +86,11 @@ fn demanded(book: &Book) -> Vec<(String, Vec<TenantId>)> {
 #[test]
 fn no_address_that_upstreams_may_not_have_is_pushed() {
     let (book, cells) = (Book::default(), Cells::default());
-    publish(&book, &cells, site(1, &[endpoint("127.0.0.1", 1), endpoint("169.254.169.254", 1), endpoint("8.8.8.8", 1)]));
+    publish(
+        &book,
+        &cells,
+        site(1, &[endpoint("127.0.0.1", 1), endpoint("169.254.169.254", 1), endpoint("8.8.8.8", 1)]),
+    );
     assert_eq!(addresses(&cells, 1), ["8.8.8.8"], "literals that came around the admin API");
     // What an earlier run was allowed to resolve, and what another resolver would say.
     publish(&book, &cells, site(2, &[endpoint(NAME, 1)]));
@@ -101,7 +106,7 @@ fn an_answer_is_pushed_to_the_sites_that_use_the_name_and_to_no_other() {
     for (number, name) in [(1, NAME), (2, "Orders.Example.COM"), (3, OTHER)] {
         publish(&book, &cells, site(number, &[endpoint(name, 1)]));
     }
-    let before = cells.follow();
+    let before = cells.join(policy::cell::DEFAULT).hub.follow();
     assert!(book.put(&cells, &NAME.into(), ips(&["8.8.8.8"])));
     assert_eq!([1, 2, 3].map(|number| addresses(&cells, number).len()), [1, 1, 0]);
     assert_eq!(before.len(), 1, "one step");

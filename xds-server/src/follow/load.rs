@@ -78,13 +78,18 @@ impl Follower {
         let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
         info!(seq = head, sites, buckets, consumers, duration_ms, "loaded everything");
         drop(snapshot);
+        self.prune(reader).await;
+        Ok(())
+    }
+
+    /// Removes what nobody uses from what is kept for the next start.
+    async fn prune(&self, reader: &Reader) {
         if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
             warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
         }
         if let Err(error) = dns_cache::prune(reader, &self.book.digests()).await {
             warn!(%error, "addresses of names that nobody uses could not be removed; they are at the next start");
         }
-        Ok(())
     }
 
     /// Takes over the sets that an earlier run has read, so that no issuer is without keys because this program was started again.

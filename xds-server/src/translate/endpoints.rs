@@ -24,6 +24,7 @@ pub(super) fn assignment(
     endpoints: &[DesiredEndpoint],
 ) -> Result<ClusterLoadAssignment, TranslateError> {
     let mut endpoints = endpoints.to_vec();
+    endpoints.iter_mut().for_each(canonicalize);
     endpoints.sort();
     endpoints.dedup_by(|a, b| (&a.address, a.port) == (&b.address, b.port));
     let checked = endpoints.iter().map(|endpoint| lb_endpoint(upstream, endpoint));
@@ -65,6 +66,14 @@ pub(crate) fn socket(address: &str, port: u16) -> Address {
     }
 }
 
+/// Gives an IP address the one form that it has, an IPv4 address that is mapped into IPv6 its own: Envoy takes it for IPv6, of which
+/// its host may have none.
+fn canonicalize(endpoint: &mut DesiredEndpoint) {
+    if let Ok(address) = endpoint.address.parse::<IpAddr>() {
+        endpoint.address = address.to_canonical().to_string();
+    }
+}
+
 fn is_ip(address: &str) -> bool {
     address.parse::<IpAddr>().is_ok()
 }
@@ -86,6 +95,16 @@ fn is_dns_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_one_form_and_is_there_once() {
+        let endpoint = |address: &str| DesiredEndpoint { address: address.to_owned(), port: 80, weight: 1 };
+        let endpoints = ["::ffff:8.8.8.8", "8.8.8.8", "2A00:0::1", "2a00::1"].map(endpoint);
+        let made = assignment("c", UpstreamId(policy::id::Uuid::nil()), &endpoints).unwrap();
+        let text = format!("{made:?}");
+        assert_eq!(made.endpoints[0].lb_endpoints.len(), 2);
+        assert!(text.contains("\"8.8.8.8\"") && text.contains("\"2a00::1\""), "{text}");
+    }
 
     #[test]
     fn a_dns_name_has_labels_of_letters_digits_hyphens_and_underscores() {

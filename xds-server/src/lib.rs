@@ -8,6 +8,7 @@
 pub mod ads;
 pub mod cells;
 pub mod config;
+pub mod connection;
 pub mod dns;
 pub mod follow;
 pub mod grpc;
@@ -19,6 +20,7 @@ pub mod report;
 pub mod resource;
 pub mod schedule;
 pub mod snapshot;
+pub mod tls;
 pub mod translate;
 pub mod usage;
 pub mod validate;

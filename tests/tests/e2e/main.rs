@@ -3,12 +3,15 @@
 
 mod access_log;
 mod addresses;
+mod cells;
 mod containment;
 mod credentials;
 mod faults;
 mod identity;
 mod keys;
 mod limits;
+mod listeners;
+mod mutual_tls;
 mod neighbours;
 mod outages;
 mod paths;

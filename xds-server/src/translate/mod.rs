@@ -33,7 +33,7 @@ pub use endpoints::is_name;
 pub(crate) use endpoints::socket;
 pub use error::TranslateError;
 pub use filter::{FILTER_NAME, extension_config};
-pub use listener::{LISTENER_NAME, listener};
+pub use listener::{LISTENER_NAME, listener, tenant_listener, wanted_listener};
 
 use crate::resource::{Named, Resource, ResourceType, route_name};
 

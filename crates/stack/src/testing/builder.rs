@@ -23,6 +23,7 @@ pub struct Builder {
     envoys: usize,
     own_postgres: bool,
     start_xds: bool,
+    launch_envoys: bool,
     concurrency: u32,
     mirror: bool,
     edges: Vec<Edge>,
@@ -38,6 +39,7 @@ impl Builder {
             envoys: 1,
             own_postgres: false,
             start_xds: true,
+            launch_envoys: true,
             concurrency: 2,
             mirror: true,
             edges: Vec::new(),
@@ -53,6 +55,13 @@ impl Builder {
         self
     }
 
+    /// One Envoy in each of these cells, in this order. Nothing makes the cells.
+    pub fn cells(self, cells: &[&str]) -> Builder {
+        let edge = |cell: &&str| Edge { cell: Some((*cell).to_owned()), ..Edge::default() };
+        let edges: Vec<_> = cells.iter().map(edge).collect();
+        self.envoys(edges.len()).edges(&edges)
+    }
+
     /// A PostgreSQL server for this test alone, so that it may be killed.
     pub fn own_postgres(mut self) -> Builder {
         self.own_postgres = true;
@@ -62,6 +71,12 @@ impl Builder {
     /// Leaves xds-server to the test: Envoys start, and are not waited for.
     pub fn without_xds(mut self) -> Builder {
         self.start_xds = false;
+        self
+    }
+
+    /// Leaves xds-server and the Envoys to the caller: nothing of them is started.
+    pub fn without_xds_and_envoys(mut self) -> Builder {
+        (self.start_xds, self.launch_envoys) = (false, false);
         self
     }
 
@@ -147,7 +162,9 @@ impl Builder {
                 edge: self.edges.get(index).cloned().unwrap_or_default(),
             };
             let mut envoy = Envoy::new(&envoy_binary, &dir, settings)?;
-            envoy.service.launch()?;
+            if self.launch_envoys {
+                envoy.service.launch()?;
+            }
             envoys.push(envoy);
         }
         if self.start_xds {

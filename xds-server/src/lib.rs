@@ -2,7 +2,7 @@
 //! delta ADS.
 //!
 //! [`follow`] keeps a [`snapshot`] equal to the database; [`jwks`] reads the keys of token issuers; [`translate`] makes its resources; [`ads`] decides, for each
-//! stream, what to send next; [`grpc`] moves the messages.
+//! stream, what to send next; [`grpc`] moves the messages; [`lkg`] keeps what is served on disk, for a start without PostgreSQL.
 
 pub mod ads;
 pub mod config;
@@ -10,6 +10,7 @@ pub mod follow;
 pub mod grpc;
 pub mod hub;
 pub mod jwks;
+pub mod lkg;
 pub mod node;
 pub mod observe;
 pub mod report;

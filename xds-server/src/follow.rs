@@ -4,6 +4,8 @@
 //! notifications only say when to look. While PostgreSQL is away the snapshot stays as it is and goes on being served.
 
 mod load;
+#[allow(dead_code)]
+mod pending;
 mod publish;
 
 use std::collections::BTreeSet;

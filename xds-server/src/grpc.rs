@@ -15,7 +15,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
 
 use crate::ads::{Stream, StreamError};
 use crate::hub::Hub;
-use crate::report;
+use crate::{health, report};
 use crate::usage::UsageServer;
 
 /// How many responses wait for a client that does not read. What else changes meanwhile is not queued: see [`crate::ads`].
@@ -43,6 +43,7 @@ pub async fn serve(
     usage: UsageServer,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
+    let health = health::service(Arc::clone(&hub), stop.clone());
     let service = AggregatedDiscoveryServiceServer::new(Ads { hub, stop: stop.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
@@ -51,6 +52,7 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service)
         .add_service(usage)
+        .add_service(health)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener).map(without_delay), stopped(stop))
         .await
 }

@@ -7,7 +7,9 @@
 pub mod ads;
 pub mod config;
 pub mod follow;
+pub mod freshness;
 pub mod grpc;
+pub mod health;
 pub mod hub;
 pub mod jwks;
 pub mod lkg;

@@ -12,6 +12,7 @@ mod outages;
 mod paths;
 mod published;
 mod refusals;
+mod replicas;
 mod routes;
 mod signatures;
 mod standalone;

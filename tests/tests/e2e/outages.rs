@@ -54,7 +54,7 @@ fn postgres(stack: &mut Stack) -> &mut Service {
 }
 
 /// What Envoy says when its control plane is gone, for tests that take it away.
-fn allow_lost_streams(stack: &mut Stack) {
+pub(crate) fn allow_lost_streams(stack: &mut Stack) {
     stack.allow_in_envoy_log("gRPC config stream");
     stack.allow_in_envoy_log("the stream to cluster xds ended");
 }

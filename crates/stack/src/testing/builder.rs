@@ -1,7 +1,7 @@
 //! Putting a [`Stack`] together, part by part.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use crate::admin_api::AdminApi;
 use crate::build::{self, Artifacts};
 use crate::envoy::{self, Envoy, EnvoySettings};
 use crate::postgres::Group;
-use crate::testing::{Stack, database, new_cluster};
+use crate::control::Files;
+use crate::testing::{Replica, Stack, database, new_cluster};
 use crate::{control, ports, secret, workspace_root};
 
 /// A request of a test through the gateway; longer than any timeout that a test sets on an upstream.
@@ -21,6 +22,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Builder {
     name: String,
     envoys: usize,
+    replicas: usize,
+    state_on_disk: bool,
     own_postgres: bool,
     start_xds: bool,
     concurrency: u32,
@@ -35,6 +38,8 @@ impl Builder {
         Builder {
             name: name.to_owned(),
             envoys: 1,
+            replicas: 1,
+            state_on_disk: false,
             own_postgres: false,
             start_xds: true,
             concurrency: 2,
@@ -48,6 +53,18 @@ impl Builder {
     /// How many Envoys; 1 unless told.
     pub fn envoys(mut self, count: usize) -> Builder {
         self.envoys = count;
+        self
+    }
+
+    /// How many xds-servers; 1 unless told. Each Envoy begins with another of them.
+    pub fn replicas(mut self, count: usize) -> Builder {
+        self.replicas = count;
+        self
+    }
+
+    /// xds-servers that keep their last good state on disk.
+    pub fn state_on_disk(mut self) -> Builder {
+        self.state_on_disk = true;
         self
     }
 
@@ -118,13 +135,13 @@ impl Builder {
         let api = AdminApi::new(format!("http://{listen}"), token)?;
 
         let xds_login = database.login(Group::Xds, &secret::password()).await?;
-        let (grpc, http) = (ports::free(), ports::free());
-        let mut xds = control::xds_server(&artifacts, &xds_login, grpc, http, &files, dir.join("xds-server.log"));
-        for (name, value) in &self.xds_env {
-            xds.launch = xds.launch.clone().env(name, value);
-        }
-        if self.start_xds {
-            xds.start().await?;
+        let mut replicas = Vec::with_capacity(self.replicas);
+        for index in 0..self.replicas {
+            let mut replica = self.xds_server(index, &artifacts, &xds_login, &files, &dir);
+            if self.start_xds {
+                replica.service.start().await?;
+            }
+            replicas.push(replica);
         }
         let mut envoys = Vec::with_capacity(self.envoys);
         for index in 0..self.envoys {
@@ -132,7 +149,8 @@ impl Builder {
                 node_id: format!("edge-{index}"),
                 gateway: ports::free(),
                 admin: ports::free(),
-                xds: grpc,
+                xds: replicas[index % replicas.len()].grpc,
+                xds_replicas: (1..replicas.len()).map(|next| replicas[(index + next) % replicas.len()].grpc).collect(),
                 wasm: artifacts.wasm.clone(),
                 concurrency: self.concurrency,
                 mirror: self.mirror,
@@ -147,8 +165,40 @@ impl Builder {
             }
         }
         let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
+        let Replica { service: xds, grpc: xds_addr, http: xds_http } = replicas.remove(0);
         let (allowed, finished) = (Vec::new(), false);
-        Ok(Stack { admin, xds, xds_addr: grpc, envoys, api, database, postgres, server, http, dir, allowed, finished })
+        Ok(Stack {
+            admin,
+            xds,
+            xds_addr,
+            xds_http,
+            replicas,
+            envoys,
+            api,
+            database,
+            postgres,
+            server,
+            http,
+            dir,
+            allowed,
+            finished,
+        })
+    }
+
+    fn xds_server(&self, index: usize, artifacts: &Artifacts, login: &str, files: &Files, dir: &Path) -> Replica {
+        let (grpc, http) = (ports::free(), ports::free());
+        let name = if index == 0 { "xds-server".to_owned() } else { format!("xds-server-{index}") };
+        let log = dir.join(format!("{name}.log"));
+        let mut service = control::xds_server(artifacts, login, grpc, http, files, log);
+        if self.state_on_disk {
+            let state = dir.join(format!("{name}-state"));
+            service.launch = service.launch.args([Path::new("--state-dir"), &state]);
+        }
+        service.name = name;
+        for (name, value) in &self.xds_env {
+            service.launch = service.launch.env(name, value);
+        }
+        Replica { service, grpc, http }
     }
 
     fn fresh_dir(&self) -> Result<PathBuf> {

@@ -17,6 +17,23 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
+/// Where what is served comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Nothing is served yet.
+    #[default]
+    Nothing,
+    /// It was stored by an earlier run of this program.
+    Disk {
+        /// Every change of the log up to this number is in it.
+        seq: i64,
+        /// When it was written, in milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// It was read from PostgreSQL.
+    Database,
+}
+
 /// Where streams ask, and the follower answers.
 #[derive(Debug)]
 pub struct Freshness {
@@ -26,6 +43,7 @@ pub struct Freshness {
     answered: watch::Sender<u64>,
     /// Whether the last attempt to read the log failed.
     away: watch::Sender<bool>,
+    source: watch::Sender<Source>,
 }
 
 impl Default for Freshness {
@@ -35,6 +53,7 @@ impl Default for Freshness {
             question: Notify::new(),
             answered: watch::Sender::new(0),
             away: watch::Sender::new(true),
+            source: watch::Sender::default(),
         }
     }
 }
@@ -89,6 +108,22 @@ impl Freshness {
     /// Whether the log could be read when that was last tried.
     pub fn is_connected(&self) -> bool {
         !*self.away.borrow()
+    }
+
+    /// Where what is served comes from.
+    pub fn source(&self) -> Source {
+        *self.source.borrow()
+    }
+
+    /// Says where what is served comes from now.
+    pub fn set_source(&self, source: Source) {
+        self.source.send_replace(source);
+    }
+
+    /// Waits until it comes from the database.
+    pub async fn from_database(&self) {
+        // The sender lives as long as `self`, so that this cannot fail.
+        let _ = self.source.subscribe().wait_for(|source| *source == Source::Database).await;
     }
 
     /// Waits until somebody asks.

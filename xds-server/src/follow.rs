@@ -156,6 +156,7 @@ impl Follower {
             let named = Changes::of(&logged);
             let changed = self.apply(&mut snapshot, &named).await?;
             self.applied = Some(last);
+            self.hub.reached(last);
             gauge!(report::LAST_SEQ).set(last as f64);
             histogram!(report::APPLY_DURATION).record(start.elapsed());
             let oldest = logged.iter().map(|logged| logged.at).min();

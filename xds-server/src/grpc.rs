@@ -14,7 +14,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
 };
 
 use crate::ads::{Stream, StreamError};
-use crate::hub::Hub;
+use crate::hub::{Hub, Notice};
 use crate::{health, report};
 use crate::usage::UsageServer;
 
@@ -137,7 +137,8 @@ impl Pump {
                     None => return Ok(()),
                 },
                 notice = notices.recv() => match notice {
-                    Ok(changed) => self.stream.changed(&changed),
+                    Ok(Notice::Changed(changed)) => self.stream.changed(&changed),
+                    Ok(Notice::Reached(seq)) => self.stream.reached(seq),
                     Err(RecvError::Lagged(_)) => self.stream.resync(&self.hub.snapshot()),
                     Err(RecvError::Closed) => return Ok(()),
                 },

@@ -11,11 +11,20 @@ use crate::snapshot::{Changed, Owner, Snapshot};
 /// memory of the queue, not what a stream can miss.
 const NOTICES: usize = 256;
 
+/// What the streams are told.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// These names were touched.
+    Changed(Arc<Changed>),
+    /// Everything through this change of the log was told.
+    Reached(i64),
+}
+
 /// The snapshot, with what is needed to follow it.
 #[derive(Debug)]
 pub struct Hub {
     snapshot: RwLock<Snapshot>,
-    notices: broadcast::Sender<Arc<Changed>>,
+    notices: broadcast::Sender<Notice>,
     loaded: watch::Sender<bool>,
 }
 
@@ -50,10 +59,17 @@ impl Hub {
         changed
     }
 
+    /// Says that the snapshot holds everything through this change of the log. Streams learn it even if nothing has changed for
+    /// them: that is how it is known that they have it.
+    pub fn reached(&self, seq: i64) {
+        self.snapshot.write().unwrap_or_else(PoisonError::into_inner).set_seq(seq);
+        let _ = self.notices.send(Notice::Reached(seq));
+    }
+
     fn tell(&self, changed: &Changed) {
         if !changed.is_empty() {
             // An error only says that there is no stream.
-            let _ = self.notices.send(Arc::new(changed.clone()));
+            let _ = self.notices.send(Notice::Changed(Arc::new(changed.clone())));
         }
     }
 
@@ -63,7 +79,7 @@ impl Hub {
     }
 
     /// The changes from now on.
-    pub fn follow(&self) -> broadcast::Receiver<Arc<Changed>> {
+    pub fn follow(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
     }
 

@@ -30,6 +30,7 @@ pub type Changed = BTreeSet<(ResourceType, String)>;
 pub struct Snapshot {
     by_name: BTreeMap<ResourceType, BTreeMap<String, Entry>>,
     by_owner: BTreeMap<Owner, Vec<(ResourceType, String)>>,
+    seq: i64,
 }
 
 #[derive(Debug)]
@@ -76,6 +77,16 @@ impl Snapshot {
         let entry = self.by_name.get_mut(&kind)?.get_mut(&name)?;
         let before = std::mem::replace(&mut entry.resource, resource);
         (before.version != entry.resource.version).then_some((kind, name))
+    }
+
+    /// The last change of the log that is in it in full; some of those that follow may be in it as well.
+    pub fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    /// Says that everything through this change is in it.
+    pub fn set_seq(&mut self, seq: i64) {
+        self.seq = seq;
     }
 
     /// A resource.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, Resource as Sendable};
 
+use super::gate::Gate;
 use super::held::{Held, Nonce, Told};
 use super::stream::Stream;
 use super::subscription::Sent;
+use super::watermark::Through;
 use crate::resource::{Resource, ResourceType, site_of};
 use crate::snapshot::Snapshot;
 
@@ -21,8 +23,8 @@ const OVERHEAD_BYTES: usize = 128;
 enum Verdict {
     /// Nothing: the client has what it should have, or refused it.
     Nothing,
-    /// Not yet.
-    Blocked,
+    /// Not yet; or, after a refusal, not before something else changes.
+    Blocked { by_refusal: bool },
     /// Send this.
     Send(Arc<Resource>),
     /// Say that it does not exist.
@@ -36,7 +38,9 @@ impl Stream {
         let mut resources = Vec::new();
         let mut removed = Vec::new();
         let mut bytes = 0;
-        while let Some(name) = self.subscription(kind).ready.first().cloned() {
+        let mut earliest = Through::All;
+        while let Some((name, through)) = self.subscription(kind).ready.first_key_value() {
+            let (name, through) = (name.clone(), *through);
             let verdict = self.examine(snapshot, kind, &name);
             let size = name.len() + OVERHEAD_BYTES + verdict.body_len();
             let is_part = matches!(verdict, Verdict::Send(_) | Verdict::Remove);
@@ -51,8 +55,10 @@ impl Stream {
                     subscription.alone.remove(&name);
                     continue;
                 }
-                Verdict::Blocked => {
-                    self.subscription_mut(kind).blocked.insert(name);
+                Verdict::Blocked { by_refusal } => {
+                    // What the client refuses is answered: it holds up nothing.
+                    let through = if by_refusal { Through::All } else { through };
+                    self.subscription_mut(kind).blocked.insert(name, through);
                     continue;
                 }
                 Verdict::Send(resource) => {
@@ -65,15 +71,16 @@ impl Stream {
                 }
             }
             bytes += size;
+            earliest = earliest.min(through);
         }
         if sent.is_empty() && !self.subscription(kind).answer_due {
             return None;
         }
         let nonce = self.next_nonce();
         if kind == ResourceType::Cluster {
-            self.resend_endpoints(&sent);
+            self.resend_endpoints(&sent, earliest);
         }
-        self.subscription_mut(kind).sent(nonce, sent);
+        self.subscription_mut(kind).sent(nonce, sent, earliest);
         Some(response(kind, nonce, resources, removed))
     }
 
@@ -87,11 +94,11 @@ impl Stream {
     }
 
     /// A cluster that is sent again warms again, and waits for endpoints, even if they have not changed.
-    fn resend_endpoints(&mut self, clusters: &Sent) {
+    fn resend_endpoints(&mut self, clusters: &Sent, through: Through) {
         let endpoints = self.subscription_mut(ResourceType::Endpoints);
         for (name, _) in clusters.iter().filter(|(_, version)| version.is_some()) {
             if endpoints.names.contains(name) {
-                endpoints.force(name);
+                endpoints.force(name, through);
             }
         }
     }
@@ -111,8 +118,8 @@ impl Stream {
         if settled && !forced {
             return Verdict::Nothing;
         }
-        if kind == ResourceType::Route && !self.may_send_routes(snapshot, name) {
-            return Verdict::Blocked;
+        if kind == ResourceType::Route {
+            return self.may_send_routes(snapshot, name).verdict(Verdict::Send(resource));
         }
         Verdict::Send(resource)
     }
@@ -128,12 +135,22 @@ impl Stream {
         if !forced && held.is_none_or(|held| held.told == Told::Absent) {
             return Verdict::Nothing;
         }
-        let allowed = match kind {
+        let gate = match kind {
             ResourceType::Cluster => self.may_remove_cluster(snapshot, name),
-            ResourceType::Endpoints => self.may_remove_endpoints(name),
-            _ => true,
+            ResourceType::Endpoints => self.may_remove_endpoints(snapshot, name),
+            _ => Gate::Open,
         };
-        if allowed { Verdict::Remove } else { Verdict::Blocked }
+        gate.verdict(Verdict::Remove)
+    }
+}
+
+impl Gate {
+    fn verdict(self, open: Verdict) -> Verdict {
+        match self {
+            Self::Open => open,
+            Self::Closed => Verdict::Blocked { by_refusal: false },
+            Self::Refused => Verdict::Blocked { by_refusal: true },
+        }
     }
 }
 

@@ -11,6 +11,17 @@ use crate::snapshot::Snapshot;
 const SYNCED: [ResourceType; 4] =
     [ResourceType::SitePolicy, ResourceType::ConsumerBucket, ResourceType::KeyBucket, ResourceType::Host];
 
+/// Whether something may be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// It may.
+    Open,
+    /// Not before the client has answered something else.
+    Closed,
+    /// The client has refused what has to go before it: not before that is another.
+    Refused,
+}
+
 /// How far a client is with what a RouteConfiguration depends on.
 enum Upstreams {
     /// It has accepted all of them, as they should be.
@@ -31,17 +42,17 @@ impl Stream {
 
     /// Whether the routes of a site may be sent: all clusters and endpoints of the site have been accepted. If one of them
     /// was refused, a client that has routes keeps them; one that has none gets them, so that the rest of the site works.
-    pub(super) fn may_send_routes(&self, snapshot: &Snapshot, name: &str) -> bool {
-        let Some(site) = site_of(name) else { return true };
+    pub(super) fn may_send_routes(&self, snapshot: &Snapshot, name: &str) -> Gate {
+        let Some(site) = site_of(name) else { return Gate::Open };
         if !self.subscription(ResourceType::Cluster).requested {
-            return true;
+            return Gate::Open;
         }
         match self.upstreams(snapshot, site) {
-            Upstreams::Accepted => true,
-            Upstreams::UnderWay => false,
+            Upstreams::Accepted => Gate::Open,
+            Upstreams::UnderWay => Gate::Closed,
             Upstreams::Refused => {
                 let held = self.subscription(ResourceType::Route).held.get(name);
-                held.is_none_or(|held| held.acked.is_none())
+                if held.is_none_or(|held| held.acked.is_none()) { Gate::Open } else { Gate::Refused }
             }
         }
     }
@@ -63,27 +74,38 @@ impl Stream {
     }
 
     /// Whether a cluster may be taken away: the routes of its site, as the client has them, no longer lead to it.
-    pub(super) fn may_remove_cluster(&self, snapshot: &Snapshot, name: &str) -> bool {
-        let Some(site) = site_of(name) else { return true };
+    pub(super) fn may_remove_cluster(&self, snapshot: &Snapshot, name: &str) -> Gate {
+        let Some(site) = site_of(name) else { return Gate::Open };
         if self.reported_sites.contains(&site) {
-            return false;
+            return Gate::Closed;
         }
         let routes = self.subscription(ResourceType::Route);
         let route = route_name(site);
         // The client may have dropped the routes and asked for them again, and then takes those that are under way.
-        if routes.in_flight.values().flatten().any(|(name, _)| *name == route) {
-            return false;
+        if routes.in_flight.values().flat_map(|response| &response.sent).any(|(name, _)| *name == route) {
+            return Gate::Closed;
         }
         if !routes.covers(&route) {
-            return true;
+            return Gate::Open;
         }
-        let wanted = self.desired(snapshot, ResourceType::Route, &route);
-        wanted.is_none_or(|wanted| routes.held.get(&route).is_some_and(|held| held.has_accepted(&wanted.version)))
+        let Some(wanted) = self.desired(snapshot, ResourceType::Route, &route) else { return Gate::Open };
+        match routes.held.get(&route) {
+            Some(held) if held.has_accepted(&wanted.version) => Gate::Open,
+            Some(held) if held.has_refused(&wanted.version) => Gate::Refused,
+            _ if matches!(self.upstreams(snapshot, site), Upstreams::Refused) => Gate::Refused,
+            _ => Gate::Closed,
+        }
     }
 
     /// Whether endpoints may be said to be gone: the client has no cluster of that name.
-    pub(super) fn may_remove_endpoints(&self, name: &str) -> bool {
-        !self.subscription(ResourceType::Cluster).held.get(name).is_some_and(Held::may_exist)
+    pub(super) fn may_remove_endpoints(&self, snapshot: &Snapshot, name: &str) -> Gate {
+        if !self.subscription(ResourceType::Cluster).held.get(name).is_some_and(Held::may_exist) {
+            return Gate::Open;
+        }
+        match self.may_remove_cluster(snapshot, name) {
+            Gate::Refused => Gate::Refused,
+            Gate::Open | Gate::Closed => Gate::Closed,
+        }
     }
 
     /// Whether all of the filter's types were sent and answered, so that its first sync is complete. A refused resource

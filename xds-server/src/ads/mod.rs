@@ -11,6 +11,7 @@ mod gate;
 mod held;
 mod stream;
 mod subscription;
+mod watermark;
 
 pub use event::{Event, StreamError};
 pub use stream::Stream;
@@ -23,3 +24,5 @@ mod order_tests;
 mod rule_tests;
 #[cfg(test)]
 mod session;
+#[cfg(test)]
+mod watermark_tests;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use xds_api::pb::google::rpc::Status;
 
 use super::Stream;
@@ -64,6 +64,8 @@ struct World {
     wants: BTreeSet<String>,
     /// The sites of which the client has ever refused something: it may have routes without their clusters.
     refused: BTreeSet<u128>,
+    /// The versions of everything after each change, the first of which has number 1.
+    history: Vec<BTreeMap<(ResourceType, String), String>>,
 }
 
 impl World {
@@ -100,8 +102,12 @@ impl World {
 
     fn apply(&mut self, site: u128, resources: Vec<Named>, noticed: bool) {
         let changed = self.snapshot.apply(Owner::Site(id(site)), resources);
+        self.history.push(self.versions());
+        let seq = self.history.len() as i64;
+        self.snapshot.set_seq(seq);
         if noticed {
             self.stream.changed(&changed);
+            self.stream.reached(seq);
         } else {
             self.stream.resync(&self.snapshot);
         }
@@ -138,15 +144,12 @@ impl World {
 
     fn process(&mut self, response: DeltaDiscoveryResponse) {
         let kind = ResourceType::from_type_url(&response.type_url).expect("a type of ours");
-        let body = |resource: &xds_api::pb::envoy::service::discovery::v3::Resource| {
-            resource.resource.clone().expect("a body").value
-        };
+        let body = |resource: &Resource| resource.resource.clone().expect("a body").value;
         let mut answer = DeltaDiscoveryRequest { response_nonce: response.nonce.clone(), ..request(kind) };
-        if response.resources.iter().any(|resource| body(resource).ends_with(b"bad")) {
-            for number in (1..=SITES)
-                .filter(|number| response.resources.iter().any(|resource| site_of(&resource.name) == Some(id(*number))))
-            {
-                self.refused.insert(number);
+        let mut bad = response.resources.iter().filter(|resource| body(resource).ends_with(b"bad")).peekable();
+        if bad.peek().is_some() {
+            for Resource { name, .. } in bad {
+                self.refused.extend((1..=SITES).filter(|number| name.contains(&id(*number).to_string())));
             }
             answer.error_detail = Some(Status::default());
             return self.send(answer);
@@ -176,6 +179,38 @@ impl World {
         }
         self.send(answer);
         self.check();
+        self.check_watermark();
+    }
+
+    fn versions(&self) -> BTreeMap<(ResourceType, String), String> {
+        let version =
+            |kind, name: &String| self.snapshot.get(kind, name).map(|found| found.version.as_str().to_owned());
+        let names = ALL.into_iter().flat_map(|kind| self.snapshot.names(kind).map(move |name| (kind, name)));
+        names.filter_map(|(kind, name)| Some(((kind, name.clone()), version(kind, name)?))).collect()
+    }
+
+    /// What is acknowledged through a change is as it was after that change, or after a later one.
+    fn check_watermark(&self) {
+        let Some(acked) = self.stream.acked_seq().and_then(|seq| usize::try_from(seq).ok()) else { return };
+        let since = self.history.get(acked.saturating_sub(1)..).unwrap_or_default();
+        let refused: Vec<_> = self.refused.iter().map(|number| id(*number).to_string()).collect();
+        let names: BTreeSet<_> = since.iter().flat_map(BTreeMap::keys).chain(self.has.keys()).collect();
+        for key in names {
+            let ((kind, name), has) = (key, self.has.get(key).map(|(version, _)| version));
+            let lazy = matches!(kind, Cluster | Endpoints | Route);
+            let is_refused = refused.iter().any(|site| name.contains(site))
+                || self.refused.iter().any(|number| *name == format!("{number}.gw.localhost"));
+            let missing = translate::no_such_site(name).resource.version.clone();
+            let absent = (lazy && has.is_none()) || (*kind == Route && has.is_some_and(|has| has == missing.as_str()));
+            // Before the first change there was nothing.
+            let none = BTreeMap::new();
+            let mut states = since.iter().chain((acked == 0).then_some(&none));
+            let fits = states.any(|then| then.get(key) == has || (then.get(key).is_none() && absent));
+            assert!(
+                fits || is_refused || (lazy && has.is_none()),
+                "{kind} {name} is {has:?}, and {acked} is acknowledged"
+            );
+        }
     }
 
     /// No routes without their clusters and endpoints.
@@ -266,11 +301,15 @@ proptest! {
         for step in &steps {
             world.step(step);
         }
+        world.settle();
+        let head = world.history.len() as i64;
+        prop_assert_eq!(world.stream.acked_seq(), Some(head), "whatever was refused on the way");
         for (number, content) in (1..=SITES).zip(last) {
             let resources = content.map(|content| group(number, content)).unwrap_or_default();
             world.apply(number, resources, true);
         }
         world.settle();
+        prop_assert_eq!(world.stream.acked_seq(), Some(head + SITES as i64));
         let has: BTreeMap<_, _> = world.has.iter().map(|(name, (version, _))| (name.clone(), version.clone())).collect();
         prop_assert_eq!(has, world.desired());
     }

@@ -85,6 +85,12 @@ impl Session {
         self.stream.changed(&changed);
     }
 
+    /// Says that everything through this change was applied.
+    pub(super) fn reached(&mut self, seq: i64) {
+        self.snapshot.set_seq(seq);
+        self.stream.reached(seq);
+    }
+
     pub(super) fn send(&mut self, request: &DeltaDiscoveryRequest) -> Vec<Event> {
         self.stream.receive(&self.snapshot, request).expect("a request with a node")
     }

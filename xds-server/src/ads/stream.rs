@@ -9,6 +9,7 @@ use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDis
 use super::event::{Event, StreamError};
 use super::held::Nonce;
 use super::subscription::{Applied, Subscription};
+use super::watermark::Through;
 use crate::node::Client;
 use crate::resource::{Resource, ResourceType, route_name, site_of};
 use crate::snapshot::{Changed, Snapshot};
@@ -30,6 +31,10 @@ pub struct Stream {
     /// request for routes, or by its first answer to a response, as it sends all its first requests before that.
     pub(super) reported_sites: BTreeSet<SiteId>,
     last_nonce: Nonce,
+    /// The last change of the log that this stream was told of in full.
+    pub(super) reached: i64,
+    /// Whether the client has answered a response: all its first requests were before that.
+    pub(super) answered_once: bool,
 }
 
 impl Stream {
@@ -50,6 +55,7 @@ impl Stream {
     pub fn receive(&mut self, snapshot: &Snapshot, request: &DeltaDiscoveryRequest) -> Result<Vec<Event>, StreamError> {
         if self.client.is_none() {
             self.identify(request)?;
+            self.reached = snapshot.seq();
         }
         let Some(kind) = ResourceType::from_type_url(&request.type_url) else {
             return Ok(vec![Event::UnknownType { type_url: request.type_url.clone() }]);
@@ -58,22 +64,25 @@ impl Stream {
         let answers = !request.response_nonce.is_empty() && self.subscription(kind).requested;
         let event = answers.then(|| self.answered(kind, request));
         if matches!(event, Some(Event::Ack { .. } | Event::Nack { .. })) {
+            self.answered_once = true;
             self.end_of_first_requests(snapshot);
         }
-        let applied = self.subscription_mut(kind).apply(kind, request);
+        let now = self.now();
+        let applied = self.subscription_mut(kind).apply(kind, request, now);
         self.subscribed(snapshot, kind, &applied);
         Ok(event.into_iter().collect())
     }
 
     /// Takes in the names that a change of the snapshot touched.
     pub fn changed(&mut self, changed: &Changed) {
+        let now = self.now();
         for (kind, name) in changed {
             let wanted = site_of(name).is_none_or(|site| self.wants(site));
             let subscription = self.subscription_mut(*kind);
             let lazy = *kind == ResourceType::Cluster && !wanted;
             let asked = subscription.covers(name) && !lazy;
             if subscription.requested && (asked || subscription.held.contains_key(name)) {
-                subscription.mark(name);
+                subscription.mark(name, now);
             }
             if let Some(site) = site_of(name) {
                 self.wake(site);
@@ -83,14 +92,16 @@ impl Stream {
 
     /// Looks at everything again: for a stream that missed notices of change.
     pub fn resync(&mut self, snapshot: &Snapshot) {
+        let now = self.now();
         for kind in ResourceType::ALL {
             let subscription = self.subscription_mut(kind);
             let known: Vec<_> = subscription.held.keys().chain(&subscription.names).cloned().collect();
-            known.iter().for_each(|name| subscription.mark(name));
+            known.iter().for_each(|name| subscription.mark(name, now));
             if subscription.wildcard {
-                self.mark_all(snapshot, kind);
+                self.mark_all(snapshot, kind, now);
             }
         }
+        self.reached(snapshot.seq());
     }
 
     /// The next response, if there is anything to say now.
@@ -131,6 +142,11 @@ impl Stream {
         self.subscriptions.entry(kind).or_default()
     }
 
+    /// The types that the client has asked for.
+    pub(super) fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscriptions.values().filter(|subscription| subscription.requested)
+    }
+
     pub(super) fn next_nonce(&mut self) -> Nonce {
         self.last_nonce += 1;
         self.last_nonce
@@ -169,7 +185,8 @@ impl Stream {
     /// Marks what a change of subscription makes due, in this type and in those that depend on it.
     fn subscribed(&mut self, snapshot: &Snapshot, kind: ResourceType, applied: &Applied) {
         if applied.wildcard_on {
-            self.mark_all(snapshot, kind);
+            let through = if applied.first { Through::Nothing } else { self.now() };
+            self.mark_all(snapshot, kind, through);
         }
         if kind == ResourceType::Cluster && applied.first && !self.subscription(ResourceType::Route).requested {
             self.reported_sites = self.subscription(kind).sites_held().collect();
@@ -194,32 +211,34 @@ impl Stream {
         }
     }
 
-    fn mark_all(&mut self, snapshot: &Snapshot, kind: ResourceType) {
+    fn mark_all(&mut self, snapshot: &Snapshot, kind: ResourceType, through: Through) {
         let lazy = kind == ResourceType::Cluster;
         let shared = snapshot.names(kind).filter(|name| !lazy || site_of(name).is_none_or(|site| self.wants(site)));
         let own = self.own.keys().filter(|(own, _)| *own == kind).map(|(_, name)| name);
         let names: Vec<_> = shared.chain(own).cloned().collect();
         let subscription = self.subscription_mut(kind);
-        names.iter().for_each(|name| subscription.mark(name));
+        names.iter().for_each(|name| subscription.mark(name, through));
     }
 
     /// Marks the clusters of a site that has become wanted, or no longer is, and all that waits for them.
     fn mark_upstreams(&mut self, snapshot: &Snapshot, site: SiteId) {
+        let now = self.now();
         let clusters = self.subscription_mut(ResourceType::Cluster);
         if clusters.requested {
             let prefix = format!("{}/", route_name(site));
             let held = clusters.held.range(prefix.clone()..).map(|(name, _)| name);
             let held = held.take_while(|name| name.starts_with(&prefix));
             let names: BTreeSet<_> = held.chain(snapshot.names_of_site(ResourceType::Cluster, site)).cloned().collect();
-            names.iter().for_each(|name| clusters.mark(name));
+            names.iter().for_each(|name| clusters.mark(name, now));
         }
         self.wake(site);
     }
 
     fn wake(&mut self, site: SiteId) {
+        let now = self.now();
         for kind in [ResourceType::Cluster, ResourceType::Endpoints, ResourceType::Route] {
             if let Some(subscription) = self.subscriptions.get_mut(&kind) {
-                subscription.wake(site);
+                subscription.wake(site, now);
             }
         }
     }

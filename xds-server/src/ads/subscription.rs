@@ -6,6 +6,7 @@ use policy::id::SiteId;
 use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 
 use super::held::{Held, Nonce};
+use super::watermark::Through;
 use crate::resource::{ResourceType, Version, route_name, site_of};
 
 /// The name that stands for all resources of a type (xDS protocol, "How the client specifies what resources to return").
@@ -13,6 +14,14 @@ const WILDCARD: &str = "*";
 
 /// What was in a response: names with the version that was sent, or `None` for a removal.
 pub(super) type Sent = Vec<(String, Option<Version>)>;
+
+/// A response that the client has not answered.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    pub(super) sent: Sent,
+    /// The earliest of what its names were marked with.
+    pub(super) through: Through,
+}
 
 /// One type on one stream.
 #[derive(Debug, Default)]
@@ -25,17 +34,18 @@ pub(super) struct Subscription {
     pub(super) names: BTreeSet<String>,
     /// What the client has.
     pub(super) held: BTreeMap<String, Held>,
-    /// The names that have to be looked at: what the client has may not be what it should have.
-    pub(super) ready: BTreeSet<String>,
+    /// The names that have to be looked at: what the client has may not be what it should have. With each, through which
+    /// change the client has everything as far as this name is concerned.
+    pub(super) ready: BTreeMap<String, Through>,
     /// The names that were looked at, and wait for something of another type: [`Self::wake`] makes them ready.
-    pub(super) blocked: BTreeSet<String>,
+    pub(super) blocked: BTreeMap<String, Through>,
     /// The names that are sent even if the client should have them.
     pub(super) forced: BTreeSet<String>,
     /// The names that were refused together with others: each is sent once more by itself, so that only what is bad stays
     /// refused.
     pub(super) alone: BTreeSet<String>,
     /// The responses that the client has not answered.
-    pub(super) in_flight: BTreeMap<Nonce, Sent>,
+    pub(super) in_flight: BTreeMap<Nonce, InFlight>,
     /// Whether a response is due even if there is nothing to send.
     pub(super) answer_due: bool,
 }
@@ -59,27 +69,30 @@ impl Subscription {
         self.wildcard || self.names.contains(name)
     }
 
-    /// Marks a name to be looked at.
-    pub(super) fn mark(&mut self, name: &str) {
-        self.blocked.remove(name);
-        if !self.ready.contains(name) {
-            self.ready.insert(name.to_owned());
+    /// Marks a name to be looked at. Until it is settled, the client has everything only through that change.
+    pub(super) fn mark(&mut self, name: &str, through: Through) {
+        let through = self.blocked.remove(name).map_or(through, |before| before.min(through));
+        match self.ready.get_mut(name) {
+            Some(before) => *before = through.min(*before),
+            None => {
+                self.ready.insert(name.to_owned(), through);
+            }
         }
     }
 
     /// Marks a name to be sent whatever the client has.
-    pub(super) fn force(&mut self, name: &str) {
+    pub(super) fn force(&mut self, name: &str, through: Through) {
         self.forced.insert(name.to_owned());
-        self.mark(name);
+        self.mark(name, through);
     }
 
     /// Makes the blocked names of a site ready.
-    pub(super) fn wake(&mut self, site: SiteId) {
+    pub(super) fn wake(&mut self, site: SiteId, through: Through) {
         let prefix = route_name(site);
-        let woken: Vec<_> =
-            self.blocked.range(prefix.clone()..).take_while(|name| name.starts_with(&prefix)).cloned().collect();
+        let names = self.blocked.range(prefix.clone()..).map(|(name, _)| name);
+        let woken: Vec<_> = names.take_while(|name| name.starts_with(&prefix)).cloned().collect();
         for name in woken {
-            self.mark(&name);
+            self.mark(&name, through);
         }
     }
 
@@ -89,8 +102,12 @@ impl Subscription {
     }
 
     /// Takes in the subscription part of a request.
-    pub(super) fn apply(&mut self, kind: ResourceType, request: &DeltaDiscoveryRequest) -> Applied {
+    ///
+    /// What a client lacks that asks for a type for the first time counts from the beginning: it may have something older from
+    /// before. What it asks for later it never had, or had in order.
+    pub(super) fn apply(&mut self, kind: ResourceType, request: &DeltaDiscoveryRequest, now: Through) -> Applied {
         let first = !self.requested;
+        let through = if first { Through::Nothing } else { now };
         self.requested = true;
         let mut applied = Applied { first, ..Applied::default() };
         let before = self.wildcard;
@@ -102,16 +119,17 @@ impl Subscription {
         }
         for name in subscribe.iter().filter(|name| *name != WILDCARD) {
             self.names.insert(name.clone());
+            let through = self.under_way(name).min(through);
             // The client may have forgotten what it had, so it is answered in any case, unless it has just said so.
             if first && request.initial_resource_versions.contains_key(name) {
-                self.mark(name);
+                self.mark(name, through);
             } else {
-                self.force(name);
+                self.force(name, through);
             }
             applied.touched.push(name.clone());
         }
         for name in &request.resource_names_unsubscribe {
-            self.unsubscribe(name);
+            self.unsubscribe(name, through);
             applied.touched.push(name.clone());
         }
         applied.wildcard_on = self.wildcard && !before;
@@ -120,17 +138,23 @@ impl Subscription {
         applied
     }
 
+    /// What a client may still take in of a name that it had given up, and asks for again.
+    fn under_way(&self, name: &str) -> Through {
+        let with_it = self.in_flight.values().filter(|response| response.sent.iter().any(|(sent, _)| sent == name));
+        with_it.map(|response| response.through).min().unwrap_or(Through::All)
+    }
+
     /// Takes over what the client had from an earlier stream, as far as it still asks for it.
     fn take_reported(&mut self, request: &DeltaDiscoveryRequest) {
         for (name, version) in &request.initial_resource_versions {
             if self.wildcard || request.resource_names_subscribe.contains(name) {
                 self.held.insert(name.clone(), Held::reported(version));
-                self.mark(name);
+                self.mark(name, Through::Nothing);
             }
         }
     }
 
-    fn unsubscribe(&mut self, name: &str) {
+    fn unsubscribe(&mut self, name: &str, through: Through) {
         if name == WILDCARD {
             self.wildcard = false;
             let names = &self.names;
@@ -138,14 +162,17 @@ impl Subscription {
         } else if self.names.remove(name) {
             if self.wildcard {
                 // The client may have dropped it, and has to be told that it still exists.
-                self.force(name);
+                self.force(name, through);
                 return;
             }
             self.held.remove(name);
         }
         let names = &self.names;
         let wildcard = self.wildcard;
-        for marks in [&mut self.ready, &mut self.blocked, &mut self.forced, &mut self.alone] {
+        for marks in [&mut self.ready, &mut self.blocked] {
+            marks.retain(|name, _| wildcard || names.contains(name));
+        }
+        for marks in [&mut self.forced, &mut self.alone] {
             marks.retain(|name| wildcard || names.contains(name));
         }
     }
@@ -153,7 +180,7 @@ impl Subscription {
     /// Takes in the client's answer to a response. `None` if no such response is under way: the nonce is stale.
     pub(super) fn answer(&mut self, nonce: &str, accepted: bool) -> Option<Sent> {
         let nonce: Nonce = nonce.parse().ok()?;
-        let sent = self.in_flight.remove(&nonce)?;
+        let InFlight { sent, through } = self.in_flight.remove(&nonce)?;
         let together = sent.len() > 1;
         for (name, version) in &sent {
             let Some(held) = self.held.get_mut(name) else { continue };
@@ -163,8 +190,11 @@ impl Subscription {
                 held.refused(version.as_ref(), nonce);
             } else if held.refused_with_others(nonce) {
                 self.alone.insert(name.clone());
-                self.ready.insert(name.clone());
+                self.mark(name, through);
                 continue;
+            } else if let Some(newer) = held.awaiting.and_then(|newer| self.in_flight.get_mut(&newer)) {
+                // What this response had of the name is lost, and comes with that one.
+                newer.through = newer.through.min(through);
             }
             // Nothing needs to be remembered of a removal, unless the name is still asked for.
             if !held.may_exist() && !self.names.contains(name) {
@@ -174,14 +204,14 @@ impl Subscription {
         Some(sent)
     }
 
-    /// Notes a response.
-    pub(super) fn sent(&mut self, nonce: Nonce, sent: Sent) {
+    /// Notes a response, and the earliest of what its names were marked with.
+    pub(super) fn sent(&mut self, nonce: Nonce, sent: Sent, through: Through) {
         for (name, version) in &sent {
             self.forced.remove(name);
             self.alone.remove(name);
             self.held.entry(name.clone()).or_default().sent(version.clone(), nonce);
         }
-        self.in_flight.insert(nonce, sent);
+        self.in_flight.insert(nonce, InFlight { sent, through });
         self.answer_due = false;
     }
 

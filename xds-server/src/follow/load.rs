@@ -60,6 +60,7 @@ impl Follower {
         }
         self.publish(Step { gone: gone.into_iter().collect(), ..Step::default() });
         self.applied = Some(head);
+        self.hub.reached(head);
         self.keyring.forget_restored();
         self.hub.set_loaded();
         gauge!(report::LAST_SEQ).set(head as f64);

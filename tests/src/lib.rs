@@ -1,11 +1,12 @@
 //! The words in which the end-to-end tests are written: tenants with sites, keys and APIs ([`tenant`]), requests through the
-//! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), and published API descriptions ([`openapi`]).
+//! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), what Envoys have ([`recorder`]), and published API descriptions ([`openapi`]).
 
 pub mod gateway;
 pub mod jwks;
 pub mod load;
 pub mod openapi;
 pub mod raw;
+pub mod recorder;
 pub mod tenant;
 
 use std::{

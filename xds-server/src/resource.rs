@@ -102,6 +102,11 @@ impl ResourceType {
         !matches!(self, Self::Endpoints | Self::Route | Self::ExtensionConfig)
     }
 
+    /// Whether the filter's mirror takes it, not Envoy itself.
+    pub fn is_for_the_filter(self) -> bool {
+        self >= Self::SitePolicy
+    }
+
     /// Whether a response holds the resources of one site alone: a client may refuse a response as a whole because of one
     /// resource in it, and that must not cost another tenant anything. The other types carry nothing that a tenant wrote
     /// and a client validates, and are packed, so that a first sync is a few large responses.

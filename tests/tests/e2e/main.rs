@@ -15,6 +15,7 @@ mod refusals;
 mod replicas;
 mod routes;
 mod signatures;
+mod stability;
 mod standalone;
 mod telemetry;
 mod tokens;

@@ -49,7 +49,7 @@ async fn traffic_goes_on_without_the_database_and_what_changed_arrives() {
     finish(things.stack).await;
 }
 
-fn postgres(stack: &mut Stack) -> &mut Service {
+pub(crate) fn postgres(stack: &mut Stack) -> &mut Service {
     &mut stack.postgres.as_mut().expect("a server of its own").service
 }
 

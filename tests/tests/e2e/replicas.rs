@@ -59,7 +59,7 @@ async fn envoys_go_on_with_the_other_replica_when_theirs_is_killed() {
 /// A replica that stands still keeps its connections, and takes new ones: only its silence tells.
 #[tokio::test]
 async fn envoys_leave_a_replica_that_stands_still() {
-    let mut things = two_of_each("replica-paused").await;
+    let things = two_of_each("replica-paused").await;
     let loads = loads(&things);
     things.stack.xds.pause().expect("a pause");
     let start = Instant::now();

@@ -6,6 +6,7 @@
 //! is room for a response, from the snapshot as it is then. So a slow client costs nothing, and skips what it missed.
 
 mod batch;
+mod doubt;
 mod event;
 mod gate;
 mod held;
@@ -16,6 +17,8 @@ mod watermark;
 pub use event::{Event, StreamError};
 pub use stream::Stream;
 
+#[cfg(test)]
+mod doubt_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]

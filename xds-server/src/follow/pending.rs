@@ -9,7 +9,7 @@
 //!
 //! So changes are not applied in the order of the log. [`Pending::reached`] says up to where all of them are.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::SystemTime;
 
 use policy::id::{SiteId, TenantId};
@@ -79,13 +79,25 @@ impl Pending {
         first.map_or(self.read, |first| first - 1)
     }
 
+    /// The sites whose changes wait, those apart that are in this step.
+    pub(super) fn sites_beside(&self, taken: &Taken) -> BTreeSet<SiteId> {
+        let site = |change: &Change| if let Change::Site(site) = change { Some(*site) } else { None };
+        let mut sites: BTreeSet<_> = self.tenants.values().flat_map(BTreeMap::keys).filter_map(site).collect();
+        for (_, change) in &taken.changes {
+            if let Change::Site(site) = change {
+                sites.remove(site);
+            }
+        }
+        sites
+    }
+
     /// How many changes wait.
     pub(super) fn len(&self) -> usize {
         self.tenants.values().map(BTreeMap::len).sum()
     }
 
     /// Takes in what follows in the log.
-    pub(super) fn add(&mut self, logged: &[Logged]) {
+    pub(super) fn add(&mut self, logged: &[Logged], now_ms: u64) {
         for entry in logged {
             self.read = self.read.max(entry.seq);
             let waiting = self.tenants.entry(entry.tenant).or_insert_with(|| {
@@ -94,7 +106,7 @@ impl Pending {
             });
             waiting.entry(entry.change).or_insert(Waiting { seq: entry.seq, at: entry.at });
             if let Change::Site(site) = entry.change
-                && let Some(gap) = self.gaps.get_mut(&site)
+                && let Some(gap) = self.gaps.get_mut(&site).filter(|gap| now_ms < gap.ends_ms)
             {
                 gap.used = true;
             }

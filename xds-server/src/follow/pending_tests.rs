@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use policy::id::Uuid;
@@ -30,7 +29,7 @@ fn step(pending: &mut Pending, now_ms: u64) -> Vec<Change> {
 fn a_change_is_applied_at_once() {
     let mut pending = Pending::new(4);
     assert_eq!((pending.reached(), pending.due_ms()), (4, None));
-    pending.add(&[logged(5, 1, site(1)), logged(6, 1, Change::Keys(7))]);
+    pending.add(&[logged(5, 1, site(1)), logged(6, 1, Change::Keys(7))], 0);
     assert_eq!((pending.read(), pending.reached(), pending.due_ms()), (6, 4, Some(0)));
     let taken = pending.take(0);
     assert_eq!(taken.changes, [(tenant(1), Change::Keys(7)), (tenant(1), site(1))]);
@@ -45,7 +44,7 @@ fn a_hundred_edits_of_a_site_in_a_second_are_a_few_steps() {
     let mut applied_ms = Vec::new();
     for now_ms in 0..1_000 {
         if now_ms % 10 == 0 {
-            pending.add(&[logged(1 + now_ms as i64, 1, site(1))]);
+            pending.add(&[logged(1 + now_ms as i64, 1, site(1))], now_ms);
         }
         if pending.due_ms().is_some_and(|due_ms| due_ms <= now_ms) && !step(&mut pending, now_ms).is_empty() {
             applied_ms.push(now_ms);
@@ -61,7 +60,7 @@ fn a_hundred_edits_of_a_site_in_a_second_are_a_few_steps() {
 fn ten_edits_of_a_site_in_a_second_do_not_wait() {
     let mut pending = Pending::new(0);
     for edit in 0..10_u64 {
-        pending.add(&[logged(1 + edit as i64, 1, site(1))]);
+        pending.add(&[logged(1 + edit as i64, 1, site(1))], edit * 100);
         assert_eq!(step(&mut pending, edit * 100), [site(1)]);
     }
 }
@@ -69,9 +68,11 @@ fn ten_edits_of_a_site_in_a_second_do_not_wait() {
 #[test]
 fn the_keys_of_a_tenant_do_not_wait_for_its_sites() {
     let mut pending = Pending::new(0);
-    pending.add(&[logged(1, 1, site(1))]);
+    pending.add(&[logged(1, 1, site(1))], 0);
     step(&mut pending, 0);
-    pending.add(&[logged(2, 1, site(1)), logged(3, 1, Change::Keys(1)), logged(4, 1, Change::Keys(1))]);
+    pending.add(&[logged(2, 1, site(1)), logged(3, 1, Change::Keys(1)), logged(4, 1, Change::Keys(1))], 1);
+    let taken = pending.take(1);
+    assert_eq!(pending.sites_beside(&taken).len(), 1, "where the site is placed may have changed");
     assert_eq!(step(&mut pending, 1), [Change::Keys(1)]);
     assert_eq!(pending.reached(), 1, "the site waits, so not everything through 4 is applied");
     assert_eq!(step(&mut pending, 25), [site(1)]);
@@ -82,10 +83,10 @@ fn the_keys_of_a_tenant_do_not_wait_for_its_sites() {
 fn a_tenant_that_edits_a_thousand_sites_delays_nobody_beyond_a_step() {
     let mut pending = Pending::new(0);
     let many: Vec<_> = (1..=1_000).map(|seq| logged(seq, 1, site(seq.unsigned_abs().into()))).collect();
-    pending.add(&many);
+    pending.add(&many, 0);
     let first = step(&mut pending, 0);
     assert_eq!(first.len(), STEP_WEIGHT / SITE_WEIGHT);
-    pending.add(&[logged(1_001, 2, site(9_999)), logged(1_002, 3, Change::Keys(3))]);
+    pending.add(&[logged(1_001, 2, site(9_999)), logged(1_002, 3, Change::Keys(3))], 0);
     let second = step(&mut pending, 1);
     assert!(second.contains(&site(9_999)) && second.contains(&Change::Keys(3)));
 }
@@ -97,7 +98,7 @@ fn more_tenants_than_a_step_has_room_for_all_have_their_turn() {
     for round in 0..2 {
         let numbers = 0..tenants as u128;
         let edits = numbers.map(|number| logged(1 + (round * tenants) as i64 + number as i64, number, site(number)));
-        pending.add(&edits.collect::<Vec<_>>());
+        pending.add(&edits.collect::<Vec<_>>(), 0);
     }
     let mut seen = BTreeSet::new();
     for _ in 0..3 {
@@ -109,7 +110,7 @@ fn more_tenants_than_a_step_has_room_for_all_have_their_turn() {
 #[test]
 fn what_was_not_applied_is_taken_again() {
     let mut pending = Pending::new(0);
-    pending.add(&[logged(1, 1, site(1))]);
+    pending.add(&[logged(1, 1, site(1))], 0);
     assert_eq!(pending.take(0), pending.take(0));
     assert_eq!(pending.reached(), 0);
 }
@@ -117,7 +118,7 @@ fn what_was_not_applied_is_taken_again() {
 #[test]
 fn the_buckets_of_one_change_of_the_database_are_applied_together() {
     let mut pending = Pending::new(0);
-    pending.add(&[logged(1, 1, Change::Consumers(1)), logged(2, 1, Change::Keys(2)), logged(3, 2, site(1))]);
+    pending.add(&[logged(1, 1, Change::Consumers(1)), logged(2, 1, Change::Keys(2)), logged(3, 2, site(1))], 0);
     let applied = step(&mut pending, 0);
     assert_eq!(applied[..2], [Change::Consumers(1), Change::Keys(2)]);
 }
@@ -132,7 +133,7 @@ proptest! {
         let mut wanted: BTreeMap<Change, u64> = BTreeMap::new();
         for (seq, (tenant, number, bucket, of_site, pause_ms)) in (1..).zip(edits) {
             let change = if of_site { site(number) } else { Change::Keys(bucket) };
-            pending.add(&[logged(seq, tenant, change)]);
+            pending.add(&[logged(seq, tenant, change)], now_ms);
             wanted.entry(change).or_insert(now_ms);
             for _ in 0..=pause_ms {
                 for applied in step(&mut pending, now_ms) {

@@ -22,7 +22,8 @@ use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
 const SCHEME: &str = "operator_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 15] = [
+const TAGS: [(&str, &str); 16] = [
+    ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),

@@ -4,10 +4,14 @@
 //! says anything, that the change log is read again: what the client has was committed before that. If that cannot be done soon,
 //! PostgreSQL is away, and there is no saying who has the newer state. The client then keeps what it has, until it can be said.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use metrics::gauge;
 use tokio::sync::{Notify, watch};
+
+use crate::report;
 
 /// How long a stream waits for the log to be read: far more than a reading takes, and little beside the time in which a client
 /// connects again.
@@ -37,6 +41,8 @@ pub enum Source {
 /// Where streams ask, and the follower answers.
 #[derive(Debug)]
 pub struct Freshness {
+    /// Whether anybody follows a database: otherwise nothing can be newer than what is served.
+    followed: AtomicBool,
     asked: Mutex<u64>,
     question: Notify,
     /// Every question up to this was answered.
@@ -49,16 +55,22 @@ pub struct Freshness {
 impl Default for Freshness {
     fn default() -> Self {
         Self {
-            asked: Mutex::new(0),
+            followed: AtomicBool::new(false),
+            asked: Mutex::new(1),
             question: Notify::new(),
             answered: watch::Sender::new(0),
-            away: watch::Sender::new(true),
+            away: watch::Sender::new(false),
             source: watch::Sender::default(),
         }
     }
 }
 
 impl Freshness {
+    /// Says that a database is followed from now on, and was not read yet.
+    pub fn follow(&self) {
+        self.followed.store(true, Ordering::Relaxed);
+    }
+
     /// Asks; the answer counts from now on.
     pub fn ask(&self) -> Ticket {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +88,9 @@ impl Freshness {
     /// Waits for the answer as long as a client can be kept waiting; says whether it came. While PostgreSQL is known to be away that
     /// is not at all.
     pub async fn answered_soon(&self, ticket: Ticket) -> bool {
+        if !self.followed.load(Ordering::Relaxed) {
+            return true;
+        }
         let mut away = self.away.subscribe();
         tokio::select! {
             biased;
@@ -98,16 +113,24 @@ impl Freshness {
             more
         });
         self.away.send_if_modified(|away| std::mem::take(away));
+        gauge!(report::CONNECTED).set(1.0);
     }
 
     /// Says that the log cannot be read.
     pub fn failed(&self) {
         self.away.send_if_modified(|away| !std::mem::replace(away, true));
+        gauge!(report::CONNECTED).set(0.0);
     }
 
-    /// Whether the log could be read when that was last tried.
+    /// Whether the log could be read when that was last tried. Before the first time it could not.
     pub fn is_connected(&self) -> bool {
-        !*self.away.borrow()
+        *self.answered.borrow() > 0 && !*self.away.borrow()
+    }
+
+    /// Waits until the log cannot be read.
+    pub async fn lost(&self) {
+        // The sender lives as long as `self`, so that this cannot fail.
+        let _ = self.away.subscribe().wait_for(|away| *away).await;
     }
 
     /// Where what is served comes from.
@@ -118,6 +141,7 @@ impl Freshness {
     /// Says where what is served comes from now.
     pub fn set_source(&self, source: Source) {
         self.source.send_replace(source);
+        gauge!(report::FROM_DISK).set(if matches!(source, Source::Disk { .. }) { 1.0 } else { 0.0 });
     }
 
     /// Waits until it comes from the database.
@@ -137,8 +161,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn nothing_is_newer_than_what_no_database_is_behind() {
+        let freshness = Freshness::default();
+        assert!(freshness.answered_soon(freshness.ask()).await);
+    }
+
+    #[tokio::test]
     async fn a_reading_answers_what_was_asked_before_it_began() {
         let freshness = Freshness::default();
+        freshness.follow();
         freshness.done(freshness.begin());
         let before = freshness.ask();
         freshness.question().await;
@@ -154,6 +185,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_a_database_that_is_known_to_be_away() {
         let freshness = Freshness::default();
+        freshness.follow();
         assert!(!freshness.is_connected(), "before the first reading");
         freshness.done(freshness.begin());
         assert!(freshness.is_connected());

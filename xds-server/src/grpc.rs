@@ -14,6 +14,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
 };
 
 use crate::ads::{Stream, StreamError};
+use crate::cells::Cells;
 use crate::hub::{Hub, Notice};
 use crate::{health, report};
 use crate::usage::UsageServer;
@@ -39,12 +40,12 @@ pub type Stop = watch::Receiver<bool>;
 /// Those of the listening socket.
 pub async fn serve(
     listener: TcpListener,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     usage: UsageServer,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
-    let health = health::service(Arc::clone(&hub), stop.clone());
-    let service = AggregatedDiscoveryServiceServer::new(Ads { hub, stop: stop.clone() })
+    let health = health::service(Arc::clone(&cells), stop.clone());
+    let service = AggregatedDiscoveryServiceServer::new(Ads { cells, stop: stop.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
     tonic::transport::Server::builder()
@@ -71,7 +72,7 @@ pub async fn stopped(mut stop: Stop) {
 }
 
 struct Ads {
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     stop: Stop,
 }
 
@@ -95,25 +96,28 @@ impl AggregatedDiscoveryService for Ads {
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
-        let pump = Pump { hub: Arc::clone(&self.hub), stream: Stream::new(), responses };
-        tokio::spawn(pump.run(request.into_inner(), self.stop.clone()));
+        let pump = Pump { stream: Stream::new(), responses };
+        tokio::spawn(pump.run(Arc::clone(&self.cells), request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
 }
 
+fn invalid(error: StreamError) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
 /// The task of one stream.
 struct Pump {
-    hub: Arc<Hub>,
     stream: Stream,
     responses: mpsc::Sender<Result<DeltaDiscoveryResponse, Status>>,
 }
 
 impl Pump {
-    async fn run(mut self, inbound: Streaming<DeltaDiscoveryRequest>, stop: Stop) {
+    async fn run(mut self, cells: Arc<Cells>, inbound: Streaming<DeltaDiscoveryRequest>, stop: Stop) {
         let _open = report::StreamOpen::new();
         let ended = tokio::select! {
             () = stopped(stop) => Some(Status::unavailable("this server is stopping; connect again")),
-            ended = self.pump(inbound) => ended.err(),
+            ended = self.pump(&cells, inbound) => ended.err(),
         };
         let status = ended.as_ref().map_or("closed by the client", Status::message);
         report::stream_ended(self.stream.client(), status);
@@ -123,25 +127,42 @@ impl Pump {
         }
     }
 
-    async fn pump(&mut self, mut inbound: Streaming<DeltaDiscoveryRequest>) -> Result<(), Status> {
-        self.hub.loaded().await;
-        let mut notices = self.hub.follow();
+    async fn pump(&mut self, cells: &Cells, mut inbound: Streaming<DeltaDiscoveryRequest>) -> Result<(), Status> {
+        cells.loaded().await;
+        // The first request says which cell the client is of, and so what there is for it.
+        let Some(first) = inbound.message().await? else { return Ok(()) };
+        let joined = cells.join(first.node.as_ref().map_or("", |node| &node.cluster));
+        let hub = joined.hub;
+        // The client may come from a replica that knew more.
+        let question = cells.freshness().ask();
+        let mut certain = cells.freshness().answered_soon(question).await;
+        if !certain {
+            self.stream.doubt();
+        }
+        let mut notices = hub.follow();
+        self.receive(&hub, &first).map_err(invalid)?;
+        report::stream_started(self.stream.client());
+        if !joined.known {
+            report::unknown_cell(self.stream.client());
+        }
         let responses = self.responses.clone();
         loop {
-            let blocked = !self.send_what_fits();
+            let blocked = !self.send_what_fits(&hub);
             tokio::select! {
                 request = inbound.message() => match request? {
-                    Some(request) => self.receive(&request).map_err(|error| {
-                        Status::invalid_argument(error.to_string())
-                    })?,
+                    Some(request) => self.receive(&hub, &request).map_err(invalid)?,
                     None => return Ok(()),
                 },
                 notice = notices.recv() => match notice {
                     Ok(Notice::Changed(changed)) => self.stream.changed(&changed),
                     Ok(Notice::Reached(seq)) => self.stream.reached(seq),
-                    Err(RecvError::Lagged(_)) => self.stream.resync(&self.hub.snapshot()),
+                    Err(RecvError::Lagged(_)) => self.stream.resync(&hub.snapshot()),
                     Err(RecvError::Closed) => return Ok(()),
                 },
+                () = cells.freshness().answered(question), if !certain => {
+                    certain = true;
+                    self.stream.trust(&hub.snapshot());
+                }
                 room = responses.reserve(), if blocked => if room.is_err() {
                     return Ok(());
                 },
@@ -150,21 +171,17 @@ impl Pump {
     }
 
     /// Sends until there is nothing to say, or no room; says whether it was the former.
-    fn send_what_fits(&mut self) -> bool {
+    fn send_what_fits(&mut self, hub: &Hub) -> bool {
         while let Ok(permit) = self.responses.try_reserve() {
-            let Some(response) = self.stream.poll(&self.hub.snapshot()) else { return true };
+            let Some(response) = self.stream.poll(&hub.snapshot()) else { return true };
             report::pushed(self.stream.client(), &response);
             permit.send(Ok(response));
         }
         false
     }
 
-    fn receive(&mut self, request: &DeltaDiscoveryRequest) -> Result<(), StreamError> {
-        let known = self.stream.client().is_some();
-        let events = self.stream.receive(&self.hub.snapshot(), request)?;
-        if !known {
-            report::stream_started(self.stream.client());
-        }
+    fn receive(&mut self, hub: &Hub, request: &DeltaDiscoveryRequest) -> Result<(), StreamError> {
+        let events = self.stream.receive(&hub.snapshot(), request)?;
         for event in &events {
             report::event(self.stream.client(), event);
         }

@@ -12,11 +12,12 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
+use xds_server::cells::Cells;
 use xds_server::config::{Cli, Command, Jwks, Serve};
 use xds_server::follow::{Followed, Follower};
-use xds_server::hub::Hub;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
-use xds_server::{grpc, observe, usage};
+use xds_server::lkg::{self, Sealing, StateDir};
+use xds_server::{grpc, observe, translate, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -53,19 +54,27 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let http = http.with_context(|| format!("--http-listen {}", config.http_listen))?;
     tracing::info!(listen = %listener.local_addr()?, http_listen = %http.local_addr()?, "serving");
 
-    let hub = Arc::new(Hub::default());
+    let cells = Arc::new(Cells::default());
     let (stop, stopped) = watch::channel(false);
+    cells.set_platform(translate::platform(config.base_domain.as_str()));
+    let mut state = None;
+    if let Some(dir) = &config.state_dir {
+        let sealing = secrets_key.clone().map_or(Sealing::Clear, Sealing::Key);
+        let dir = StateDir::open(dir, sealing).context("--state-dir")?;
+        lkg::serve_stored(&dir, &cells, stopped.clone());
+        state = Some(tokio::spawn(lkg::Writer::new(dir, Arc::clone(&cells)).run(stopped.clone())));
+    }
     let keyring = Arc::new(Keyring::default());
     let archive = Arc::new(Archive::default());
-    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::clone(&archive));
+    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring).run(stopped.clone()));
-    let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
-    let mut ads = tokio::spawn(grpc::serve(listener, hub, reports, stopped));
+    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring).run(stopped.clone()));
+    let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
+    let mut ads = tokio::spawn(grpc::serve(listener, cells, reports, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -77,7 +86,13 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive) };
+    let all = async {
+        tokio::join!(ads, observe, follower, writer, worker, archive);
+        // After those who change what is served.
+        if let Some(state) = state {
+            let _ = state.await;
+        }
+    };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

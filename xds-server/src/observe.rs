@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Json, Router};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::cells::Cells;
+use crate::freshness::Source;
 use crate::grpc::{Stop, stopped};
-use crate::hub::Hub;
 use crate::{report, usage};
 
 /// From one small site to a step of ten thousand changes.
@@ -22,7 +24,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Shared {
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     metrics: PrometheusHandle,
 }
 
@@ -34,6 +36,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(report::APPLY_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(report::CHANGE_LAG.to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(report::STATE_WRITE_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(usage::WRITE_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(report::JWKS_DURATION.to_owned()), &BUCKETS)?
         .install_recorder()?;
@@ -42,28 +45,42 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Serves `/healthz` (the process lives), `/readyz` (the first load is complete) and `/metrics` (Prometheus).
+/// Serves `/healthz` (the process lives), `/readyz` (there is a state to serve) and `/metrics` (Prometheus).
+///
+/// What was stored by an earlier run is a state to serve: `/readyz` answers 200, and its JSON says `"source":"disk"`. A replica that
+/// serves it is of more use than none.
 ///
 /// # Errors
 /// Those of the listening socket.
-pub async fn serve(listener: TcpListener, hub: Arc<Hub>, metrics: PrometheusHandle, stop: Stop) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, cells: Arc<Cells>, metrics: PrometheusHandle, stop: Stop) -> std::io::Result<()> {
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(async |State(shared): State<Shared>| shared.metrics.render()))
-        .with_state(Shared { hub, metrics });
+        .with_state(Shared { cells, metrics });
     let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).await;
     upkeep.abort();
     served
 }
 
-async fn ready(State(shared): State<Shared>) -> (StatusCode, &'static str) {
-    if shared.hub.is_loaded() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: nothing has been read from PostgreSQL yet\n")
+async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
+    let (ready, freshness) = (shared.cells.is_loaded(), shared.cells.freshness());
+    let mut body = json!({
+        "ready": ready,
+        "source": "nothing",
+        "postgresql": if freshness.is_connected() { "connected" } else { "away" },
+        "seq": shared.cells.seq(),
+    });
+    match freshness.source() {
+        _ if !ready => {}
+        Source::Disk { at_ms, .. } => {
+            body["source"] = "disk".into();
+            body["stored_at_ms"] = at_ms.into();
+        }
+        Source::Database | Source::Nothing => body["source"] = "postgresql".into(),
     }
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }
 
 /// Folds collected samples into their buckets every few seconds; they would pile up between two scrapes.

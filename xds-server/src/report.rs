@@ -29,8 +29,25 @@ pub const LAST_SEQ: &str = "tenantry_xds_last_seq";
 pub const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
 /// Errors of the database while following it.
 pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
+/// How many changes were read from the log and wait for their turn.
+pub const WAITING: &str = "tenantry_xds_waiting_changes";
+/// Whether what is served was stored by an earlier run, and was not read from PostgreSQL yet.
+pub const FROM_DISK: &str = "tenantry_xds_from_disk";
+/// Whether PostgreSQL could be read when that was last tried.
+pub const CONNECTED: &str = "tenantry_xds_postgresql_connected";
+/// The sequence number of the last change that is stored on disk.
+pub const STATE_SEQ: &str = "tenantry_xds_state_seq";
+/// The size of what is stored on disk, in bytes.
+pub const STATE_BYTES: &str = "tenantry_xds_state_bytes";
+/// Failures to store what is served.
+pub const STATE_ERRORS: &str = "tenantry_xds_state_errors_total";
+/// How long it took to store what had changed, in seconds.
+pub const STATE_WRITE_DURATION: &str = "tenantry_xds_state_write_duration_seconds";
 /// How many sites cannot be translated, and keep what they had.
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
+/// How many cells there are.
+pub const CELLS: &str = "tenantry_xds_cells";
+const UNKNOWN_CELLS: &str = "tenantry_xds_unknown_cell_streams_total";
 
 /// How many URLs of JWK Sets are in use, could not be read when last tried, and have no set at all.
 pub const JWKS_URLS: &str = "tenantry_xds_jwks_urls";
@@ -58,7 +75,16 @@ pub fn describe() {
     describe_gauge!(LAST_SEQ, "Sequence number of the last change that was applied");
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
+    describe_gauge!(WAITING, "Changes that were read from the log and wait for their turn");
+    describe_gauge!(FROM_DISK, "1 while what is served was stored by an earlier run, and was not read from PostgreSQL yet");
+    describe_gauge!(CONNECTED, "1 while PostgreSQL can be read");
+    describe_gauge!(STATE_SEQ, "Sequence number of the last change that is stored on disk");
+    describe_gauge!(STATE_BYTES, "Size of what is stored on disk");
+    describe_counter!(STATE_ERRORS, "Failures to store what is served");
+    describe_histogram!(STATE_WRITE_DURATION, "Seconds that it took to store what had changed");
     describe_gauge!(QUARANTINED, "Sites that cannot be translated and keep what they had");
+    describe_gauge!(CELLS, "Cells that there are");
+    describe_counter!(UNKNOWN_CELLS, "Streams of Envoys whose cell does not exist, and that therefore get no tenant");
     describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
     describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
     describe_gauge!(
@@ -71,6 +97,11 @@ pub fn describe() {
     // So that they can be read, and alerted on, before the first event.
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
+    gauge!(WAITING).set(0.0);
+    gauge!(FROM_DISK).set(0.0);
+    gauge!(CONNECTED).set(0.0);
+    counter!(STATE_ERRORS).increment(0);
+    counter!(UNKNOWN_CELLS).increment(0);
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);
     }
@@ -95,6 +126,12 @@ impl Drop for StreamOpen {
 pub(crate) fn stream_started(client: Option<&Client>) {
     let cell = client.map_or("", |client| client.cell.as_str());
     info!(node = id(client), cell, "stream started");
+}
+
+pub(crate) fn unknown_cell(client: Option<&Client>) {
+    counter!(UNKNOWN_CELLS).increment(1);
+    let cell = client.map_or("", |client| client.cell.as_str());
+    warn!(node = id(client), cell, "there is no such cell, so this Envoy gets no tenant: make the cell, or correct `node.cluster` in the bootstrap");
 }
 
 pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {

@@ -1,4 +1,4 @@
-//! All resources as they should be, in memory: what the streams send from.
+//! All resources of a cell as they should be, in memory: what the streams send from.
 //!
 //! Resources come and go in groups, one per owner, so that a change costs what changed and cannot leave anything behind.
 
@@ -94,6 +94,20 @@ impl Snapshot {
         Some(&self.by_name.get(&kind)?.get(name)?.resource)
     }
 
+    /// A resource, and whose it is.
+    pub fn owned(&self, kind: ResourceType, name: &str) -> Option<(Owner, &Arc<Resource>)> {
+        let entry = self.by_name.get(&kind)?.get(name)?;
+        Some((entry.owner, &entry.resource))
+    }
+
+    /// All resources, and whose they are.
+    pub fn entries(&self) -> impl Iterator<Item = (Owner, Named)> {
+        let entries = self.by_name.iter().flat_map(|(kind, entries)| entries.iter().map(|entry| (*kind, entry)));
+        entries.map(|(kind, (name, entry))| {
+            (entry.owner, Named { kind, name: name.clone(), resource: Arc::clone(&entry.resource) })
+        })
+    }
+
     /// All names of a type, in order.
     pub fn names(&self, kind: ResourceType) -> impl Iterator<Item = &String> {
         self.by_name.get(&kind).into_iter().flat_map(BTreeMap::keys)
@@ -108,6 +122,16 @@ impl Snapshot {
             move |entries| entries.range(prefix.clone()..)
         });
         range.map(|(name, _)| name).take_while(move |name| name.starts_with(&prefix))
+    }
+
+    /// The resources of an owner, those apart that are another's by now.
+    pub fn group(&self, owner: Owner) -> Vec<Named> {
+        let names = self.by_owner.get(&owner).into_iter().flatten();
+        let group = names.filter_map(|(kind, name)| {
+            let entry = self.by_name.get(kind)?.get(name).filter(|entry| entry.owner == owner)?;
+            Some(Named { kind: *kind, name: name.clone(), resource: Arc::clone(&entry.resource) })
+        });
+        group.collect()
     }
 
     /// All owners that have resources.

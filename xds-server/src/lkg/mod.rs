@@ -5,6 +5,8 @@
 //! | `record` | what is stored: resources by cell, type and name, in transactions that end with the sequence number they reach |
 //! | `frame` | the bytes of a file: header, checksummed frames, sealing |
 //! | `files` | a base file with everything, and a journal of what came after |
+//! | `writer` | the task that follows the cells, and stores what changes |
+//! | `restore` | the start from what was stored |
 //!
 //! # What the files promise
 //! A base is written beside its name, synced, and renamed; so it is whole, or it is not there. The journal is appended to, one
@@ -18,10 +20,14 @@
 mod files;
 mod frame;
 mod record;
+mod restore;
+mod writer;
 
 pub use files::{Journal, Loaded, StateDir, StateError};
 pub use frame::Sealing;
 pub use record::{Commit, Entry, Place, State};
+pub use restore::serve_stored;
+pub use writer::Writer;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,6 @@ use super::files::{Journal, StateDir, StateError};
 use super::record::{Commit, Entry};
 use super::restore::mark;
 use crate::cells::Cells;
-use crate::freshness::Freshness;
 use crate::grpc::{Stop, stopped};
 use crate::hub::{Hub, Notice};
 use crate::report;
@@ -68,7 +67,6 @@ impl Stored {
 pub struct Writer {
     dir: Arc<StateDir>,
     cells: Arc<Cells>,
-    freshness: Arc<Freshness>,
 }
 
 /// The cells that are followed.
@@ -80,8 +78,8 @@ struct Followed {
 
 impl Writer {
     /// A writer that has the directory for itself.
-    pub fn new(dir: Arc<StateDir>, cells: Arc<Cells>, freshness: Arc<Freshness>) -> Self {
-        Self { dir, cells, freshness }
+    pub fn new(dir: StateDir, cells: Arc<Cells>) -> Self {
+        Self { dir: Arc::new(dir), cells }
     }
 
     /// Writes until told to stop; what has changed by then is written. It begins when everything was read from the database: what
@@ -89,7 +87,7 @@ impl Writer {
     pub async fn run(self, stop: Stop) {
         tokio::select! {
             () = stopped(stop.clone()) => return,
-            () = self.freshness.from_database() => {}
+            () = self.cells.freshness().from_database() => {}
         }
         let mut delay = FIRST_DELAY;
         loop {

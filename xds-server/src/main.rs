@@ -87,7 +87,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
     let all = async {
-        tokio::join!(ads, observe, follower, writer, worker, archive);
+        let _ = tokio::join!(ads, observe, follower, writer, worker, archive);
         // After those who change what is served.
         if let Some(state) = state {
             let _ = state.await;

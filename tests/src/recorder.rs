@@ -45,8 +45,8 @@ impl Recorder {
     pub async fn start(addr: SocketAddr) -> Self {
         let listener = TcpListener::bind(addr).await.expect("the address of the xds-server that was ended");
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let service = AggregatedDiscoveryServiceServer::new(Ads(Arc::clone(&seen)))
-            .max_decoding_message_size(usize::MAX);
+        let service =
+            AggregatedDiscoveryServiceServer::new(Ads(Arc::clone(&seen))).max_decoding_message_size(usize::MAX);
         let (_, health) = tonic_health::server::health_reporter();
         let (end, ended) = oneshot::channel::<()>();
         let served = tonic::transport::Server::builder().add_service(service).add_service(health);
@@ -123,8 +123,9 @@ impl AggregatedDiscoveryService for Ads {
 /// # Panics
 /// When the server cannot be asked.
 pub async fn differences(xds: SocketAddr, opening: &Opening) -> BTreeSet<String> {
-    let mut client = AggregatedDiscoveryServiceClient::connect(format!("http://{xds}")).await.expect("a connection");
-    client = client.max_decoding_message_size(usize::MAX);
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{xds}")).expect("an address");
+    let channel = endpoint.connect().await.expect("a connection");
+    let mut client = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(usize::MAX);
     let (requests, outbound) = mpsc::channel(64);
     let node = opening.values().find_map(|request| request.node.clone());
     for (place, request) in opening.values().enumerate() {
@@ -138,7 +139,9 @@ pub async fn differences(xds: SocketAddr, opening: &Opening) -> BTreeSet<String>
     while let Ok(message) = tokio::time::timeout(SILENCE, inbound.message()).await {
         let Some(response) = message.expect("the stream goes on") else { break };
         let kind = response.type_url.rsplit('.').next().unwrap_or_default();
-        said.extend(response.resources.iter().map(|resource| format!("{kind} {} is {}", resource.name, resource.version)));
+        said.extend(
+            response.resources.iter().map(|resource| format!("{kind} {} is {}", resource.name, resource.version)),
+        );
         said.extend(response.removed_resources.iter().map(|name| format!("{kind} {name} is gone")));
         let DeltaDiscoveryResponse { type_url, nonce: response_nonce, .. } = response;
         let ack = DeltaDiscoveryRequest { type_url, response_nonce, ..Default::default() };

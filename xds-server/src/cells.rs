@@ -62,8 +62,8 @@ struct State {
     /// The cells that the database knows.
     existing: BTreeSet<CellName>,
     platform: Vec<Named>,
-    /// The last change of the log that is in all of them.
-    reached: i64,
+    /// The last change of the log that is in all hubs.
+    seq: i64,
     /// The cells in which an owner has resources.
     placed: HashMap<Owner, Vec<CellName>>,
 }
@@ -79,7 +79,12 @@ pub struct Joined {
 
 impl Default for Cells {
     fn default() -> Self {
-        Self { state: Mutex::default(), nowhere: Arc::default(), loaded: watch::Sender::new(false), freshness: Freshness::default() }
+        Self {
+            state: Mutex::default(),
+            nowhere: Arc::default(),
+            loaded: watch::Sender::new(false),
+            freshness: Freshness::default(),
+        }
     }
 }
 
@@ -147,6 +152,14 @@ impl Cells {
         changed.reduce(union).map_or(0, |changed| changed.len())
     }
 
+    /// Says that everything through this change of the log is where it belongs ([`Hub::reached`]), in each cell, whether it was one for
+    /// it or not.
+    pub fn reached(&self, seq: i64) {
+        let mut state = self.lock();
+        state.seq = seq;
+        state.hubs.values().chain([&self.nowhere]).for_each(|hub| hub.reached(seq));
+    }
+
     /// A resource that is the same in all cells of its owner.
     pub fn get(&self, owner: Owner, kind: ResourceType, name: &str) -> Option<Arc<Resource>> {
         let state = self.lock();
@@ -169,18 +182,9 @@ impl Cells {
         self.lock().existing.clone()
     }
 
-    /// Says that all hubs hold everything through this change of the log.
-    pub fn reached(&self, seq: i64) {
-        let mut state = self.lock();
-        state.reached = seq;
-        for hub in state.hubs.values().chain([&self.nowhere]) {
-            hub.reached(seq);
-        }
-    }
-
     /// The last change of the log that is in all hubs; some of what follows may be in them as well.
     pub fn seq(&self) -> i64 {
-        self.lock().reached
+        self.lock().seq
     }
 
     /// Whether this is as new as the database.
@@ -214,7 +218,7 @@ impl State {
         let hub = self.hubs.entry(name.clone()).or_insert_with(|| {
             let hub = Hub::default();
             hub.apply(vec![(Owner::Platform, self.platform.clone())]);
-            hub.reached(self.reached);
+            hub.reached(self.seq);
             Arc::new(hub)
         });
         Arc::clone(hub)

@@ -23,8 +23,8 @@ use self::pending::{Pending, Taken};
 use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
 use crate::cells::Cells;
-use crate::freshness::Ticket;
 use crate::config::{BaseDomain, DatabaseUrl};
+use crate::freshness::Ticket;
 use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
 use crate::report;
@@ -267,7 +267,8 @@ impl Follower {
             step.buckets = desired::buckets(snapshot, &named.buckets).await?;
         }
         let of_keys = step.buckets.iter().flat_map(|bucket| bucket.keys.iter().map(|record| record.site));
-        let of_consumers = step.consumers.iter().flat_map(|bucket| bucket.consumers.iter().map(|consumer| consumer.site));
+        let of_consumers =
+            step.consumers.iter().flat_map(|bucket| bucket.consumers.iter().map(|consumer| consumer.site));
         let moving: BTreeSet<_> = of_keys.chain(of_consumers).filter(|site| waiting.contains(site)).collect();
         if !moving.is_empty() {
             let moving: Vec<_> = moving.into_iter().collect();

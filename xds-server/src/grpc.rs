@@ -1,5 +1,6 @@
 //! The gRPC service: tonic moves the messages, [`crate::ads`] says what they mean.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use xds_api::pb::envoy::service::discovery::v3::{
 use crate::ads::{Stream, StreamError};
 use crate::cells::Cells;
 use crate::hub::{Hub, Notice};
-use crate::{health, report};
+use crate::mirrors::Mirrors;
 use crate::usage::UsageServer;
+use crate::{health, report};
 
 /// How many responses wait for a client that does not read. What else changes meanwhile is not queued: see [`crate::ads`].
 const QUEUED_RESPONSES: usize = 2;
@@ -45,7 +47,7 @@ pub async fn serve(
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
     let health = health::service(Arc::clone(&cells), stop.clone());
-    let service = AggregatedDiscoveryServiceServer::new(Ads { cells, stop: stop.clone() })
+    let service = AggregatedDiscoveryServiceServer::new(Ads { cells, mirrors: Arc::default(), stop: stop.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
     tonic::transport::Server::builder()
@@ -73,6 +75,7 @@ pub async fn stopped(mut stop: Stop) {
 
 struct Ads {
     cells: Arc<Cells>,
+    mirrors: Arc<Mirrors>,
     stop: Stop,
 }
 
@@ -97,7 +100,12 @@ impl AggregatedDiscoveryService for Ads {
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
         let pump = Pump { stream: Stream::new(), responses };
-        tokio::spawn(pump.run(Arc::clone(&self.cells), request.into_inner(), self.stop.clone()));
+        tokio::spawn(pump.run(
+            Arc::clone(&self.cells),
+            Arc::clone(&self.mirrors),
+            request.into_inner(),
+            self.stop.clone(),
+        ));
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
 }
@@ -113,11 +121,17 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(mut self, cells: Arc<Cells>, inbound: Streaming<DeltaDiscoveryRequest>, stop: Stop) {
+    async fn run(
+        mut self,
+        cells: Arc<Cells>,
+        mirrors: Arc<Mirrors>,
+        inbound: Streaming<DeltaDiscoveryRequest>,
+        stop: Stop,
+    ) {
         let _open = report::StreamOpen::new();
         let ended = tokio::select! {
             () = stopped(stop) => Some(Status::unavailable("this server is stopping; connect again")),
-            ended = self.pump(&cells, inbound) => ended.err(),
+            ended = self.pump(&cells, &mirrors, inbound) => ended.err(),
         };
         let status = ended.as_ref().map_or("closed by the client", Status::message);
         report::stream_ended(self.stream.client(), status);
@@ -127,7 +141,12 @@ impl Pump {
         }
     }
 
-    async fn pump(&mut self, cells: &Cells, mut inbound: Streaming<DeltaDiscoveryRequest>) -> Result<(), Status> {
+    async fn pump(
+        &mut self,
+        cells: &Cells,
+        mirrors: &Arc<Mirrors>,
+        mut inbound: Streaming<DeltaDiscoveryRequest>,
+    ) -> Result<(), Status> {
         cells.loaded().await;
         // The first request says which cell the client is of, and so what there is for it.
         let Some(first) = inbound.message().await? else { return Ok(()) };
@@ -139,6 +158,10 @@ impl Pump {
         if !certain {
             self.stream.doubt();
         }
+        self.stream.hold_listeners();
+        let node = first.node.as_ref().map_or("", |node| &node.id).to_owned();
+        let mut mirror = pin!(mirrors.in_sync(&node));
+        let (mut holds, mut in_sync) = (true, None);
         let mut notices = hub.follow();
         self.receive(&hub, &first).map_err(invalid)?;
         report::stream_started(self.stream.client());
@@ -147,6 +170,9 @@ impl Pump {
         }
         let responses = self.responses.clone();
         loop {
+            if in_sync.is_none() && self.stream.is_mirror_in_sync() {
+                in_sync = Some(mirrors.enter(&node));
+            }
             let blocked = !self.send_what_fits(&hub);
             tokio::select! {
                 request = inbound.message() => match request? {
@@ -159,6 +185,10 @@ impl Pump {
                     Err(RecvError::Lagged(_)) => self.stream.resync(&hub.snapshot()),
                     Err(RecvError::Closed) => return Ok(()),
                 },
+                () = &mut mirror, if holds => {
+                    holds = false;
+                    self.stream.release_listeners();
+                }
                 () = cells.freshness().answered(question), if !certain => {
                     certain = true;
                     self.stream.trust(&hub.snapshot());

@@ -14,6 +14,7 @@ pub mod health;
 pub mod hub;
 pub mod jwks;
 pub mod lkg;
+mod mirrors;
 pub mod node;
 pub mod observe;
 pub mod report;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Json, Router};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use axum::{Json, Router};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -52,7 +52,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 ///
 /// # Errors
 /// Those of the listening socket.
-pub async fn serve(listener: TcpListener, cells: Arc<Cells>, metrics: PrometheusHandle, stop: Stop) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    cells: Arc<Cells>,
+    metrics: PrometheusHandle,
+    stop: Stop,
+) -> std::io::Result<()> {
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))

@@ -76,7 +76,10 @@ pub fn describe() {
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
     describe_gauge!(WAITING, "Changes that were read from the log and wait for their turn");
-    describe_gauge!(FROM_DISK, "1 while what is served was stored by an earlier run, and was not read from PostgreSQL yet");
+    describe_gauge!(
+        FROM_DISK,
+        "1 while what is served was stored by an earlier run, and was not read from PostgreSQL yet"
+    );
     describe_gauge!(CONNECTED, "1 while PostgreSQL can be read");
     describe_gauge!(STATE_SEQ, "Sequence number of the last change that is stored on disk");
     describe_gauge!(STATE_BYTES, "Size of what is stored on disk");
@@ -131,7 +134,11 @@ pub(crate) fn stream_started(client: Option<&Client>) {
 pub(crate) fn unknown_cell(client: Option<&Client>) {
     counter!(UNKNOWN_CELLS).increment(1);
     let cell = client.map_or("", |client| client.cell.as_str());
-    warn!(node = id(client), cell, "there is no such cell, so this Envoy gets no tenant: make the cell, or correct `node.cluster` in the bootstrap");
+    warn!(
+        node = id(client),
+        cell,
+        "there is no such cell, so this Envoy gets no tenant: make the cell, or correct `node.cluster` in the bootstrap"
+    );
 }
 
 pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {

@@ -80,10 +80,12 @@ async fn a_replica_that_stops_in_order_sends_its_envoys_to_the_other() {
     let mut things = two_of_each("replica-stopped").await;
     let loads = loads(&things);
     for round in 0..2 {
-        let replica: &mut Service = if round == 0 { &mut things.stack.xds } else { &mut things.stack.replicas[0].service };
+        let replica: &mut Service =
+            if round == 0 { &mut things.stack.xds } else { &mut things.stack.replicas[0].service };
         replica.stop().await.expect("a stop");
         change_everything(&things, round).await;
-        let replica: &mut Service = if round == 0 { &mut things.stack.xds } else { &mut things.stack.replicas[0].service };
+        let replica: &mut Service =
+            if round == 0 { &mut things.stack.xds } else { &mut things.stack.replicas[0].service };
         replica.start().await.expect("a start");
     }
     end(things, loads).await;
@@ -168,7 +170,10 @@ async fn no_envoy_goes_back_to_an_older_state() {
             for (gateway, furthest) in gateways.iter().zip(&mut furthest) {
                 for (place, key) in row.iter().enumerate().take(number + 1) {
                     let status = gateway.get(&site.hostname, THING, &key.text).await.status;
-                    assert!(status == 403 || place >= *furthest, "key {place} works again after {furthest} were refused");
+                    assert!(
+                        status == 403 || place >= *furthest,
+                        "key {place} works again after {furthest} were refused"
+                    );
                     if status == 403 {
                         *furthest = (*furthest).max(place + 1);
                     }

@@ -32,9 +32,7 @@ impl Stream {
         self.doubts
             && match held {
                 Some(held) => held.reported,
-                None if kind.is_for_the_filter() => {
-                    self.subscription(ResourceType::Sync).held.values().any(reported)
-                }
+                None if kind.is_for_the_filter() => self.subscription(ResourceType::Sync).held.values().any(reported),
                 None => false,
             }
     }

@@ -10,6 +10,7 @@ mod doubt;
 mod event;
 mod gate;
 mod held;
+mod listeners;
 mod stream;
 mod subscription;
 mod watermark;

@@ -174,13 +174,13 @@ impl Pending {
         let due = waiting.filter(|(change, _)| self.gap_of(change).is_none_or(|gap| gap.ends_ms <= now_ms));
         let mut due: Vec<_> = due.collect();
         due.sort_unstable_by_key(|(_, waiting)| waiting.seq);
-        let (buckets, sites): (Vec<_>, Vec<_>) = due.into_iter().partition(|(change, _)| !matches!(change, Change::Site(_)));
+        let (buckets, sites): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|(change, _)| !matches!(change, Change::Site(_)));
         let change = |(change, waiting): &(&Change, &Waiting)| (**change, waiting.at);
         // Revocations are among them: they come before sites that may be many.
-        let pieces = buckets.chunks(BUCKETS_PER_TURN).map(|piece| Turn {
-            weight: piece.len(),
-            changes: piece.iter().map(change).collect(),
-        });
+        let pieces = buckets
+            .chunks(BUCKETS_PER_TURN)
+            .map(|piece| Turn { weight: piece.len(), changes: piece.iter().map(change).collect() });
         let mut turns: VecDeque<Turn> = pieces.collect();
         turns.extend(sites.iter().map(|site| Turn { weight: SITE_WEIGHT, changes: vec![change(site)] }));
         turns

@@ -112,7 +112,7 @@ impl Freshness {
             *answered = begun.0.max(*answered);
             more
         });
-        self.away.send_if_modified(|away| std::mem::take(away));
+        self.away.send_if_modified(std::mem::take);
         gauge!(report::CONNECTED).set(1.0);
     }
 

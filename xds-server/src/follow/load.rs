@@ -75,6 +75,15 @@ impl Follower {
         self.cells.freshness().set_source(Source::Database);
         self.cells.freshness().done(begun);
         self.cells.set_loaded();
+        self.report_load(head, start);
+        drop(snapshot);
+        if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
+            warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
+        }
+        Ok(())
+    }
+
+    fn report_load(&self, head: i64, start: Instant) {
         gauge!(report::LAST_SEQ).set(head as f64);
         gauge!(report::LOAD_DURATION).set(start.elapsed());
         let owners = self.cells.owners();
@@ -84,11 +93,6 @@ impl Follower {
         let consumers = count(|owner| matches!(owner, Owner::Consumers(_)));
         let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
         info!(seq = head, sites, buckets, consumers, duration_ms, "loaded everything");
-        drop(snapshot);
-        if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
-            warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
-        }
-        Ok(())
     }
 
     /// Takes over the sets that an earlier run has read, so that no issuer is without keys because this program was started again.

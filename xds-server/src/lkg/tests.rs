@@ -254,7 +254,7 @@ fn a_transaction_of_many_frames_is_there_as_a_whole_or_not_at_all() {
 
 #[test]
 fn what_is_sealed_opens_with_its_key_alone_and_shows_nothing() {
-    let (dir, _) = written(&sealed(), &vec![vec![put("a", "hunter2")], vec![put("b", "hunter2")]]);
+    let (dir, _) = written(&sealed(), &[vec![put("a", "hunter2")], vec![put("b", "hunter2")]]);
     for kind in ["base", "journal"] {
         let bytes = fs::read(file(dir.path(), kind)).unwrap();
         assert!(!bytes.windows(7).any(|part| part == b"hunter2"));

@@ -123,7 +123,6 @@ impl Builder {
         if let Some(module) = &self.module {
             artifacts.wasm.clone_from(module);
         }
-        let envoy_binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
         let dir = self.fresh_dir()?;
         let postgres = match self.own_postgres {
             true => Some(new_cluster(&dir.file_name().unwrap_or_default().to_string_lossy()).await?),
@@ -151,28 +150,7 @@ impl Builder {
             }
             replicas.push(replica);
         }
-        let mut envoys = Vec::with_capacity(self.envoys);
-        for index in 0..self.envoys {
-            let settings = EnvoySettings {
-                node_id: format!("edge-{index}"),
-                gateway: ports::free(),
-                admin: ports::free(),
-                xds: replicas[index % replicas.len()].grpc,
-                xds_replicas: (1..replicas.len()).map(|next| replicas[(index + next) % replicas.len()].grpc).collect(),
-                wasm: artifacts.wasm.clone(),
-                concurrency: self.concurrency,
-                mirror: self.mirror,
-                edge: self.edges.get(index).cloned().unwrap_or_default(),
-            };
-            let mut envoy = Envoy::new(&envoy_binary, &dir, settings)?;
-            envoy.service.launch()?;
-            envoys.push(envoy);
-        }
-        if self.start_xds {
-            for envoy in &envoys {
-                envoy.service.wait_ready().await?;
-            }
-        }
+        let envoys = self.start_envoys(&replicas, &artifacts, &dir).await?;
         let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
         let Replica { service: xds, grpc: xds_addr, http: xds_http } = replicas.remove(0);
         let (allowed, finished) = (Vec::new(), false);
@@ -192,6 +170,34 @@ impl Builder {
             allowed,
             finished,
         })
+    }
+
+    /// Starts the Envoys; they are ready if there is an xds-server.
+    async fn start_envoys(&self, replicas: &[Replica], artifacts: &Artifacts, dir: &Path) -> Result<Vec<Envoy>> {
+        let binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
+        let mut envoys = Vec::with_capacity(self.envoys);
+        for index in 0..self.envoys {
+            let settings = EnvoySettings {
+                node_id: format!("edge-{index}"),
+                gateway: ports::free(),
+                admin: ports::free(),
+                xds: replicas[index % replicas.len()].grpc,
+                xds_replicas: (1..replicas.len()).map(|next| replicas[(index + next) % replicas.len()].grpc).collect(),
+                wasm: artifacts.wasm.clone(),
+                concurrency: self.concurrency,
+                mirror: self.mirror,
+                edge: self.edges.get(index).cloned().unwrap_or_default(),
+            };
+            let mut envoy = Envoy::new(&binary, dir, settings)?;
+            envoy.service.launch()?;
+            envoys.push(envoy);
+        }
+        if self.start_xds {
+            for envoy in &envoys {
+                envoy.service.wait_ready().await?;
+            }
+        }
+        Ok(envoys)
     }
 
     fn xds_server(&self, index: usize, artifacts: &Artifacts, login: &str, files: &Files, dir: &Path) -> Replica {

@@ -9,7 +9,7 @@ use nix::{
 use tokio::process::{Child, Command};
 
 /// The longest that a load runs if nobody ends it, in seconds.
-const MAX_SECONDS: u32 = 120;
+const MAX_SECONDS: u32 = 600;
 
 /// A running load: GETs of one path over eight connections that are kept open.
 pub struct Load {

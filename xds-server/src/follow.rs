@@ -188,9 +188,11 @@ impl Follower {
                 self.asked.get_or_insert((begun, pending.read()));
             }
             let taken = pending.take(now_ms);
-            let waiting = pending.sites_beside(&taken);
             if !taken.changes.is_empty() {
                 let named = Changes::of(&taken);
+                // Asked only for what may belong to such a site: they may be many.
+                let of_sites = !named.buckets.is_empty() || !named.consumers.is_empty();
+                let waiting = if of_sites { pending.sites_beside(&taken) } else { BTreeSet::new() };
                 let changed = self.apply(&mut snapshot, &named, &waiting).await?;
                 self.applied(&taken, &named, changed, start);
             }

@@ -18,6 +18,7 @@ use crate::ads::{Stream, StreamError};
 use crate::cells::Cells;
 use crate::hub::{Hub, Notice};
 use crate::mirrors::Mirrors;
+use crate::resource::ResourceType;
 use crate::usage::UsageServer;
 use crate::{health, report};
 
@@ -160,6 +161,8 @@ impl Pump {
         }
         self.stream.hold_listeners();
         let node = first.node.as_ref().map_or("", |node| &node.id).to_owned();
+        let envoy = ResourceType::from_type_url(&first.type_url).is_some_and(|kind| !kind.is_for_the_filter());
+        let _envoy = envoy.then(|| mirrors.enter_envoy(&node));
         let mut mirror = pin!(mirrors.in_sync(&node));
         let (mut holds, mut in_sync) = (true, None);
         let mut notices = hub.follow();
@@ -171,7 +174,7 @@ impl Pump {
         let responses = self.responses.clone();
         loop {
             if in_sync.is_none() && self.stream.is_mirror_in_sync() {
-                in_sync = Some(mirrors.enter(&node));
+                in_sync = Some(mirrors.enter_mirror(&node));
             }
             let blocked = !self.send_what_fits(&hub);
             tokio::select! {

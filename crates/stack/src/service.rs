@@ -124,6 +124,12 @@ impl Service {
         Ok(())
     }
 
+    /// Starts another process beside the one that there is, which is handed out.
+    pub fn succeed(&mut self, launch: &Launch) -> Result<Option<Process>> {
+        let successor = launch.start()?;
+        Ok(self.process.replace(successor))
+    }
+
     /// Takes all time from it, as a machine does that swaps or a network that drops what it is sent: its connections stay open.
     pub fn pause(&self) -> Result<()> {
         self.signal(Signal::SIGSTOP)

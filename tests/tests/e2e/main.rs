@@ -3,6 +3,7 @@
 
 mod access_log;
 mod addresses;
+mod bursts;
 mod credentials;
 mod faults;
 mod identity;

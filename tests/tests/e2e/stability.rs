@@ -114,6 +114,34 @@ async fn an_xds_server_starts_and_serves_without_the_database_and_catches_up() {
     finish(things.stack).await;
 }
 
+/// An edge with an xds-server beside it, cut off from everything else, starts cold: the Envoy first, which waits for the other.
+#[tokio::test]
+async fn an_xds_server_beside_an_envoy_starts_cold_with_it() {
+    let mut things = Things::start(with_state("sidecar")).await;
+    let (cold, cold_key) = cold_site(&things, "cold").await;
+    let revoked = things.site.key("revoked").await;
+    things.settled(THING, &revoked, 200).await;
+    things.stack.api.delete(&revoked.path).await.expect("a revocation");
+    things.settled(THING, &revoked, 403).await;
+    stored(&things.stack).await;
+    postgres(&mut things.stack).kill().await.expect("a kill");
+    things.stack.xds.kill().await.expect("a kill");
+    things.stack.envoys[0].service.kill().await.expect("a kill");
+    things.stack.envoys[0].service.launch().expect("a start of the Envoy alone");
+    things.stack.xds.start().await.expect("a start without PostgreSQL");
+    things.stack.envoys[0].service.wait_ready().await.expect("a listener");
+    // From the first request on.
+    assert_eq!(things.get(THING).await.status, 200);
+    assert_eq!(things.get_with(&revoked.text).await.status, 403);
+    assert_eq!(things.gateways[0].get(&cold.hostname, THING, &cold_key.text).await.status, 200);
+    assert_eq!(readiness(things.stack.xds_http).await["source"], "disk");
+    restart_postgres(&mut things).await;
+    eventually_serves_from(things.stack.xds_http, "postgresql").await;
+    edit(&things, "afterwards").await;
+    allow_lost_streams(&mut things.stack);
+    finish(things.stack).await;
+}
+
 /// What changed in the database while nobody could hear of it, and the log no longer has, is found all the same.
 #[tokio::test]
 async fn a_stored_state_that_the_log_does_not_reach_back_to_is_replaced() {
@@ -166,7 +194,7 @@ async fn a_damaged_state_is_reported_and_not_served() {
 /// Everything dies or stands still once, under load.
 #[tokio::test]
 async fn the_kill_matrix_costs_no_request_and_leaves_the_state_of_the_database() {
-    let mut things = Things::start(with_state("kill-matrix").replicas(2).envoys(2)).await;
+    let mut things = Things::start(with_state("kill-matrix").replicas(2).envoys(2).hot_restart()).await;
     edit(&things, "before").await;
     stored(&things.stack).await;
     let load = loads(&things);
@@ -195,6 +223,8 @@ async fn the_kill_matrix_costs_no_request_and_leaves_the_state_of_the_database()
     things.stack.replicas[0].service.resume().expect("an end of the pause");
     things.settled(THING, &unheard, 403).await;
     edit(&things, "network-back").await;
+    things.stack.envoys[1].hot_restart().await.expect("a successor");
+    edit(&things, "envoy-restarted").await;
     things.stack.replicas[0].service.kill().await.expect("a kill");
     things.stack.xds.kill().await.expect("a kill");
     things.stack.api.get("/v1/tenants").await.expect("the admin service goes on");
@@ -227,6 +257,21 @@ async fn assert_state_equals_database(things: &mut Things) {
     }
     assert!(resources > 20, "the Envoys list what they have: {openings:?}");
     println!("stability: {resources} resources of {} streams are those of the database", openings.len());
+}
+
+/// An Envoy hands its sockets over to a successor, which begins with nothing and takes requests when it knows what to do with them.
+#[tokio::test]
+async fn a_hot_restart_of_an_envoy_costs_no_request() {
+    let mut things = Things::start(Stack::builder("hot-restart").hot_restart()).await;
+    let load = loads(&things);
+    for round in 0..3 {
+        things.stack.envoys[0].hot_restart().await.expect("a successor");
+        edit(&things, &format!("round-{round}")).await;
+    }
+    for load in load {
+        println!("stability: {} requests, none failed", load.stop_without_a_loss().await);
+    }
+    finish(things.stack).await;
 }
 
 /// One Envoy after the other is taken out, restarted, and taken in when it says that it is ready, as a load balancer does it.

@@ -172,10 +172,10 @@ impl Pending {
     fn turns_of(&self, tenant: TenantId, now_ms: u64) -> VecDeque<Turn> {
         let waiting = self.tenants.get(&tenant).into_iter().flatten();
         let due = waiting.filter(|(change, _)| self.gap_of(change).is_none_or(|gap| gap.ends_ms <= now_ms));
-        let mut due: Vec<_> = due.collect();
-        due.sort_unstable_by_key(|(_, waiting)| waiting.seq);
-        let (buckets, sites): (Vec<_>, Vec<_>) =
-            due.into_iter().partition(|(change, _)| !matches!(change, Change::Site(_)));
+        let (mut buckets, mut sites): (Vec<_>, Vec<_>) =
+            due.partition(|(change, _)| !matches!(change, Change::Site(_)));
+        first_of(&mut buckets, STEP_WEIGHT);
+        first_of(&mut sites, STEP_WEIGHT / SITE_WEIGHT);
         let change = |(change, waiting): &(&Change, &Waiting)| (**change, waiting.at);
         // Revocations are among them: they come before sites that may be many.
         let pieces = buckets
@@ -185,6 +185,15 @@ impl Pending {
         turns.extend(sites.iter().map(|site| Turn { weight: SITE_WEIGHT, changes: vec![change(site)] }));
         turns
     }
+}
+
+/// Keeps so many that are first in the log, in its order.
+fn first_of(due: &mut Vec<(&Change, &Waiting)>, count: usize) {
+    if due.len() > count {
+        due.select_nth_unstable_by_key(count, |(_, waiting)| waiting.seq);
+        due.truncate(count);
+    }
+    due.sort_unstable_by_key(|(_, waiting)| waiting.seq);
 }
 
 #[derive(Debug)]

@@ -115,8 +115,9 @@ impl Writer {
                 () = stopped(stop.clone()) => true,
                 () = tokio::time::sleep(GATHER) => false,
             };
+            let before = followed.seq;
             match self.look(&mut followed) {
-                Next::Append(changed, _) if changed.is_empty() => {}
+                Next::Append(changed, commit) if changed.is_empty() && commit.seq == before => {}
                 Next::Append(changed, commit) => {
                     let start = Instant::now();
                     journal = spawn_blocking(move || {

@@ -24,6 +24,7 @@ pub struct Builder {
     envoys: usize,
     replicas: usize,
     state_on_disk: bool,
+    hot_restart: bool,
     own_postgres: bool,
     start_xds: bool,
     concurrency: u32,
@@ -41,6 +42,7 @@ impl Builder {
             envoys: 1,
             replicas: 1,
             state_on_disk: false,
+            hot_restart: false,
             own_postgres: false,
             start_xds: true,
             concurrency: 2,
@@ -67,6 +69,12 @@ impl Builder {
     /// xds-servers that keep their last good state on disk.
     pub fn state_on_disk(mut self) -> Builder {
         self.state_on_disk = true;
+        self
+    }
+
+    /// Envoys that can hand over to successors ([`Envoy::hot_restart`]).
+    pub fn hot_restart(mut self) -> Builder {
+        self.hot_restart = true;
         self
     }
 
@@ -189,6 +197,9 @@ impl Builder {
                 edge: self.edges.get(index).cloned().unwrap_or_default(),
             };
             let mut envoy = Envoy::new(&binary, dir, settings)?;
+            if self.hot_restart {
+                envoy.allow_hot_restart();
+            }
             envoy.service.launch()?;
             envoys.push(envoy);
         }

@@ -27,6 +27,7 @@ pub struct Builder {
     hot_restart: bool,
     own_postgres: bool,
     start_xds: bool,
+    launch_envoys: bool,
     concurrency: u32,
     mirror: bool,
     edges: Vec<Edge>,
@@ -45,6 +46,7 @@ impl Builder {
             hot_restart: false,
             own_postgres: false,
             start_xds: true,
+            launch_envoys: true,
             concurrency: 2,
             mirror: true,
             edges: Vec::new(),
@@ -87,6 +89,12 @@ impl Builder {
     /// Leaves xds-server to the test: Envoys start, and are not waited for.
     pub fn without_xds(mut self) -> Builder {
         self.start_xds = false;
+        self
+    }
+
+    /// Leaves xds-server and the Envoys to the caller: nothing of them is started.
+    pub fn without_xds_and_envoys(mut self) -> Builder {
+        (self.start_xds, self.launch_envoys) = (false, false);
         self
     }
 
@@ -200,7 +208,9 @@ impl Builder {
             if self.hot_restart {
                 envoy.allow_hot_restart();
             }
-            envoy.service.launch()?;
+            if self.launch_envoys {
+                envoy.service.launch()?;
+            }
             envoys.push(envoy);
         }
         if self.start_xds {

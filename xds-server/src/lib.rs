@@ -7,6 +7,7 @@
 pub mod ads;
 pub mod cells;
 pub mod config;
+pub mod connection;
 pub mod follow;
 pub mod freshness;
 pub mod grpc;
@@ -20,5 +21,6 @@ pub mod observe;
 pub mod report;
 pub mod resource;
 pub mod snapshot;
+pub mod tls;
 pub mod translate;
 pub mod usage;

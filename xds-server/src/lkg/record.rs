@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use policy::id::SiteId;
+use policy::id::{SiteId, TenantId};
 use prost::Message as _;
 
 use crate::resource::ResourceType;
@@ -69,6 +69,9 @@ struct EntryBody {
     /// Absent: the resource is gone.
     #[prost(bytes = "vec", optional, tag = "7")]
     content: Option<Vec<u8>>,
+    /// The 16 bytes of the id of the tenant whose listeners these are.
+    #[prost(bytes = "vec", optional, tag = "8")]
+    listeners: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -97,6 +100,7 @@ impl FrameBody {
             match owner {
                 Owner::Platform => {}
                 Owner::Site(site) => body.site = Some(site.as_bytes().to_vec()),
+                Owner::Listeners(tenant) => body.listeners = Some(tenant.as_bytes().to_vec()),
                 Owner::Bucket(bucket) => body.bucket = Some(bucket.into()),
                 Owner::Consumers(bucket) => body.consumers = Some(bucket.into()),
             }
@@ -152,11 +156,12 @@ impl FrameBody {
 
 impl EntryBody {
     fn owner(&self) -> Option<Owner> {
-        match (&self.site, self.bucket, self.consumers) {
-            (Some(site), None, None) => SiteId::from_slice(site).map(Owner::Site),
-            (None, Some(bucket), None) => bucket.try_into().ok().map(Owner::Bucket),
-            (None, None, Some(bucket)) => bucket.try_into().ok().map(Owner::Consumers),
-            (None, None, None) => Some(Owner::Platform),
+        match (&self.site, &self.listeners, self.bucket, self.consumers) {
+            (Some(site), None, None, None) => SiteId::from_slice(site).map(Owner::Site),
+            (None, Some(tenant), None, None) => TenantId::from_slice(tenant).map(Owner::Listeners),
+            (None, None, Some(bucket), None) => bucket.try_into().ok().map(Owner::Bucket),
+            (None, None, None, Some(bucket)) => bucket.try_into().ok().map(Owner::Consumers),
+            (None, None, None, None) => Some(Owner::Platform),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use policy::id::{SiteId, Uuid};
+use policy::id::{SiteId, TenantId, Uuid};
 use proptest::prelude::*;
 use store::seal::SecretsKey;
 use tempfile::TempDir;
@@ -86,6 +86,7 @@ fn three() -> Vec<Batch> {
 fn owners() -> impl Strategy<Value = Owner> {
     prop_oneof![
         any::<u128>().prop_map(|number| Owner::Site(SiteId(Uuid::from_u128(number)))),
+        any::<u128>().prop_map(|number| Owner::Listeners(TenantId(Uuid::from_u128(number)))),
         any::<u16>().prop_map(Owner::Bucket),
         any::<u16>().prop_map(Owner::Consumers),
         Just(Owner::Platform),

@@ -24,6 +24,7 @@ use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
 use crate::cells::Cells;
 use crate::config::{BaseDomain, DatabaseUrl};
+use crate::dns::Book;
 use crate::freshness::Ticket;
 use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
@@ -57,6 +58,7 @@ pub struct Follower {
     followed: Followed,
     cells: Arc<Cells>,
     keyring: Arc<Keyring>,
+    book: Arc<Book>,
     reader: Option<Reader>,
     /// The changes that were read and are not applied; `None` before the first load, and when the log has lost what follows.
     pending: Option<Pending>,
@@ -64,8 +66,8 @@ pub struct Follower {
     reached: i64,
     /// A question of streams whether all is applied, and through which change that has to be.
     asked: Option<(Ticket, i64)>,
-    /// Whether the JWK Sets of earlier runs were taken over.
-    jwks_restored: bool,
+    /// Whether the JWK Sets and addresses of earlier runs were taken over.
+    restored: bool,
     /// The time of what waits is counted from here.
     epoch: Instant,
     placed: Placed,
@@ -85,17 +87,18 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills these cells, and tells the keyring which issuers there are.
-    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>) -> Self {
+    /// A follower that fills these cells, tells the keyring which issuers there are, and the book which names upstreams have.
+    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>, book: Arc<Book>) -> Self {
         Self {
             followed,
             cells,
             keyring,
+            book,
             reader: None,
             pending: None,
             reached: 0,
             asked: None,
-            jwks_restored: false,
+            restored: false,
             epoch: Instant::now(),
             placed: Placed::default(),
             quarantined: BTreeSet::new(),

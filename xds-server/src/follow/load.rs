@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use metrics::gauge;
-use store::jwks_cache;
-use store::{Reader, SnapshotTx, StoreError, desired};
+use store::{Reader, SnapshotTx, StoreError, desired, dns_cache, jwks_cache};
 use tracing::{info, warn};
 
 use super::Follower;
@@ -21,9 +20,10 @@ impl Follower {
     pub(super) async fn load(&mut self, reader: &Reader) -> Result<(), StoreError> {
         let start = Instant::now();
         let begun = self.cells.freshness().begin();
-        if !self.jwks_restored {
+        if !self.restored {
             self.restore_jwks(reader).await?;
-            self.jwks_restored = true;
+            self.book.restore(dns_cache::all(reader).await?);
+            self.restored = true;
         }
         let mut snapshot = reader.snapshot().await?;
         let head = snapshot.head_seq().await?;
@@ -59,14 +59,13 @@ impl Follower {
         self.reached = head;
         self.cells.reached(head);
         self.keyring.forget_restored();
+        self.book.forget_restored();
         self.cells.freshness().set_source(Source::Database);
         self.cells.freshness().done(begun);
         self.cells.set_loaded();
         self.report_load(head, start);
         drop(snapshot);
-        if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
-            warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
-        }
+        self.prune(reader).await;
         Ok(())
     }
 
@@ -80,6 +79,16 @@ impl Follower {
         let consumers = count(|owner| matches!(owner, Owner::Consumers(_)));
         let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
         info!(seq = head, sites, buckets, consumers, duration_ms, "loaded everything");
+    }
+
+    /// Removes what nobody uses from what is kept for the next start.
+    async fn prune(&self, reader: &Reader) {
+        if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
+            warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
+        }
+        if let Err(error) = dns_cache::prune(reader, &self.book.digests()).await {
+            warn!(%error, "addresses of names that nobody uses could not be removed; they are at the next start");
+        }
     }
 
     /// Reads the buckets of consumers and of keys, and takes them from what is gone.

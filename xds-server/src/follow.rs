@@ -1,7 +1,8 @@
 //! Keeps the snapshots of all cells equal to the database: everything once, then what the change log says.
 //!
 //! The log is read from the last sequence number that was read, so nothing is missed, whatever happens to connections;
-//! notifications only say when to look. What was read is applied in steps that are fair to all tenants ([`pending`]). While PostgreSQL is away the snapshot stays as it is and goes on being served.
+//! notifications only say when to look. What was read is applied in steps that are fair to all tenants
+//! ([`pending`]). While PostgreSQL is away the snapshot stays as it is and goes on being served.
 
 mod load;
 mod pending;
@@ -31,6 +32,7 @@ use crate::jwks::Keyring;
 use crate::report;
 use crate::snapshot::Owner;
 use crate::translate;
+use crate::validate::Pool;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
 const POLL: Duration = Duration::from_secs(1);
@@ -59,6 +61,7 @@ pub struct Follower {
     cells: Arc<Cells>,
     keyring: Arc<Keyring>,
     book: Arc<Book>,
+    validation: Option<Arc<Pool>>,
     reader: Option<Reader>,
     /// The changes that were read and are not applied; `None` before the first load, and when the log has lost what follows.
     pending: Option<Pending>,
@@ -94,6 +97,7 @@ impl Follower {
             cells,
             keyring,
             book,
+            validation: None,
             reader: None,
             pending: None,
             reached: 0,
@@ -104,6 +108,11 @@ impl Follower {
             quarantined: BTreeSet::new(),
             delay: FIRST_DELAY,
         }
+    }
+
+    /// Has Envoys look at every site that it serves.
+    pub fn validated_by(self, pool: Option<Arc<Pool>>) -> Self {
+        Self { validation: pool, ..self }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.

@@ -3,6 +3,7 @@
 
 mod access_log;
 mod addresses;
+mod bursts;
 mod cells;
 mod containment;
 mod credentials;
@@ -15,10 +16,13 @@ mod mutual_tls;
 mod neighbours;
 mod outages;
 mod paths;
+mod poison;
 mod published;
 mod refusals;
+mod replicas;
 mod routes;
 mod signatures;
+mod stability;
 mod standalone;
 mod telemetry;
 mod tokens;

@@ -20,9 +20,8 @@ thread_local! {
 const NOW_MS: u64 = 1_700_000_000_000;
 
 #[allow(unsafe_code, reason = "the exports that Envoy would call")]
+#[allow(unreachable_pub, reason = "nothing in Rust reaches them")]
 mod exports {
-    #![allow(unreachable_pub, reason = "nothing in Rust reaches them")]
-
     #[unsafe(no_mangle)]
     pub extern "C" fn proxy_abi_version_0_2_1() {}
 

@@ -16,13 +16,9 @@ use walrus::{
     ConstExpr, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, LocalFunction, LocalId, Module, ValType,
 };
 
-/// For a callback of a request: 100 to 300 ms of V8's compiled code. The costliest honest ones, the verification of a
-/// signature with a curve of 384 bits and the first decoding of a site's policy of 1 MB, take a thirtieth of it.
-pub(super) const OF_REQUESTS: i32 = 2_000_000_000;
-
-/// For a callback that takes in state: half a second. The mirror's costliest one lists the names and versions of all that
-/// it has when it connects again, which takes less than a tenth of it for a million keys.
-pub(super) const OF_STATE: i32 = 2_000_000_000;
+/// What a callback has. A loop without an end uses it up in 0.2 to 0.4 s of V8's compiled code, and the costliest honest
+/// work takes half of it at most (`honest_tests`).
+pub(super) const FULL: i32 = 2_000_000_000;
 
 /// A call of one of Envoy's functions, in instructions: they take 0.2 to 2 us.
 pub(super) const HOST_CALL: i32 = 2_000;
@@ -33,7 +29,7 @@ const COPIED_BYTES_SHIFT: i32 = 4;
 /// Meters the module; these exports are what Envoy calls, with the fuel of each. Answers where the fuel is.
 pub(super) fn meter(module: &mut Module, entries: &[(&str, i32)]) -> Result<GlobalId> {
     // What runs before the first callback: the initialiser.
-    let full = ConstExpr::Value(Value::I32(OF_STATE));
+    let full = ConstExpr::Value(Value::I32(FULL));
     let tank = module.globals.add_local(ValType::I32, true, false, full);
     let graph = calls::Graph::of(module)?;
     let recursive = graph.recursive();

@@ -61,7 +61,7 @@ fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     walrus::passes::gc::run(&mut module);
     let mut tank = None;
     if steps.fuel {
-        let entries: Vec<_> = NEEDED.iter().map(|callback| (callback.name, callback.fuel)).collect();
+        let entries: Vec<_> = NEEDED.iter().map(|name| (*name, fuel::FULL)).collect();
         tank = Some(fuel::meter(&mut module, &entries)?);
     }
     // Metered already: by their length.
@@ -98,7 +98,7 @@ pub fn check_sources(folder: &Path) -> Result<()> {
 fn check_exports(module: &Module) -> Result<()> {
     for export in module.exports.iter().filter(|export| matches!(export.item, ExportItem::Function(_))) {
         let name = export.name.as_str();
-        let listed = NEEDED.iter().any(|callback| callback.name == name)
+        let listed = NEEDED.contains(&name)
             || UNNEEDED.iter().any(|(unneeded, _)| *unneeded == name)
             || callbacks::is_plumbing(name);
         ensure!(listed, "it exports `{name}`: say in crates/stack/src/wasm/callbacks.rs whether Envoy is to call it");

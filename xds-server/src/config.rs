@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, value_parser};
 use policy::host;
 
+use crate::commands::render::Render;
 use crate::jwks::MAX_LIFETIME;
 
 /// The xDS server of Tenantry: serves what is in PostgreSQL to Envoys, by delta ADS.
@@ -27,6 +28,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve delta ADS.
     Serve(Serve),
+    /// Print what a site would get, as YAML, without its secrets.
+    Render(Render),
 }
 
 /// What `serve` needs.

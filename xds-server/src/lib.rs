@@ -6,6 +6,7 @@
 
 pub mod ads;
 pub mod cells;
+pub mod commands;
 pub mod config;
 pub mod follow;
 pub mod grpc;
@@ -13,6 +14,7 @@ pub mod hub;
 pub mod jwks;
 pub mod node;
 pub mod observe;
+pub mod readable;
 pub mod report;
 pub mod resource;
 pub mod snapshot;

@@ -1,6 +1,7 @@
 //! The program: flags, log, and the tasks that make up the server.
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
+use xds_server::commands::render::{self, Render};
 use xds_server::config::{Cli, Command, Jwks, Serve};
 use xds_server::follow::{Followed, Follower};
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
@@ -22,7 +24,7 @@ use xds_server::{grpc, observe, usage};
 const GRACE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let filter = EnvFilter::try_new(&cli.log).with_context(|| format!("--log {}", cli.log))?;
     tracing_subscriber::fmt()
@@ -37,8 +39,17 @@ async fn main() -> anyhow::Result<()> {
         tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
     }));
     match cli.command {
-        Command::Serve(config) => serve(config).await,
+        Command::Serve(config) => serve(config).await.map(|()| ExitCode::SUCCESS),
+        Command::Render(config) => render(&config).await,
     }
+}
+
+/// Prints; ends with 2 if something of the site cannot be served as it is.
+async fn render(config: &Render) -> anyhow::Result<ExitCode> {
+    let key = config.database.secrets_key_file.as_deref().map(SecretsKey::read).transpose();
+    let rendered = render::run(config, key.context("--secrets-key-file")?).await?;
+    print!("{}", rendered.yaml);
+    Ok(if rendered.complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 async fn serve(config: Serve) -> anyhow::Result<()> {

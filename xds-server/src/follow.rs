@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
-use policy::id::SiteId;
+use policy::id::{SiteId, TenantId};
 use store::change::{self, Change, Logged};
 use store::seal::SecretsKey;
 use store::{Reader, SnapshotTx, StoreError, desired};
@@ -25,6 +25,7 @@ use crate::config::{BaseDomain, DatabaseUrl};
 use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
 use crate::report;
+use crate::snapshot::Owner;
 use crate::translate;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
@@ -187,6 +188,13 @@ impl Follower {
             let step = self.read_sites(snapshot, ids).await?;
             changed += self.publish(step);
         }
+        if !named.listeners.is_empty() {
+            let read = desired::listeners(snapshot, Some(&named.listeners)).await?;
+            let with: BTreeSet<_> = read.iter().map(|listeners| listeners.tenant).collect();
+            let gone = named.listeners.iter().filter(|tenant| !with.contains(tenant));
+            let gone = gone.map(|tenant| Owner::Listeners(*tenant)).collect();
+            changed += self.publish(Step { listeners: read, gone, ..Step::default() });
+        }
         // Together: a key that says that there is more to know of its consumer, and what there is.
         let mut step = Step::default();
         if !named.consumers.is_empty() {
@@ -207,6 +215,7 @@ struct Changes {
     sites: Vec<SiteId>,
     buckets: Vec<u16>,
     consumers: Vec<u16>,
+    listeners: Vec<TenantId>,
     /// Whether cells were made or removed.
     cells: bool,
 }
@@ -221,7 +230,7 @@ impl Changes {
                 Change::Keys(bucket) => named.buckets.push(bucket),
                 Change::Consumers(bucket) => named.consumers.push(bucket),
                 Change::Cells => named.cells = true,
-                Change::Listeners(_) => {}
+                Change::Listeners(tenant) => named.listeners.push(tenant),
             }
         }
         named

@@ -46,7 +46,12 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 ///
 /// # Errors
 /// Those of the listening socket.
-pub async fn serve(listener: TcpListener, cells: Arc<Cells>, metrics: PrometheusHandle, stop: Stop) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    cells: Arc<Cells>,
+    metrics: PrometheusHandle,
+    stop: Stop,
+) -> std::io::Result<()> {
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))

@@ -49,7 +49,9 @@ async fn a_tenant_is_placed_on_cells_that_there_are() {
         api.delete(&cell).await.problem(409, "in-use");
         api.patch(&world.tenant, json!({"cells": ["default"]})).await.expect(200);
         api.delete(&cell).await.expect(204);
-        for (cells, field) in [(json!([]), "cells"), (json!(["default", "default"]), "cells[1]"), (json!(["A"]), "cells[0]")] {
+        for (cells, field) in
+            [(json!([]), "cells"), (json!(["default", "default"]), "cells[1]"), (json!(["A"]), "cells[0]")]
+        {
             api.patch(&world.tenant, json!({"cells": cells})).await.problem(422, "invalid").fields(&[field]);
         }
     })

@@ -267,7 +267,11 @@ pub async fn delete(tx: &mut PlatformTx, id: TenantId, expected_revision: Option
     Ok(())
 }
 
-pub(crate) async fn lock(tx: &mut PlatformTx, id: TenantId, expected_revision: Option<i64>) -> Result<Tenant, StoreError> {
+pub(crate) async fn lock(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    expected_revision: Option<i64>,
+) -> Result<Tenant, StoreError> {
     sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR UPDATE", Uuid::from(id))
         .fetch_optional(tx.conn())
         .await?

@@ -3,12 +3,18 @@
 
 mod access_log;
 mod addresses;
+mod cells;
 mod credentials;
 mod faults;
 mod identity;
 mod keys;
 mod limits;
+<<<<<<< HEAD
 mod monitoring;
+=======
+mod listeners;
+mod mutual_tls;
+>>>>>>> main
 mod neighbours;
 mod operators;
 mod outages;

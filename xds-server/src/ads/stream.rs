@@ -128,6 +128,11 @@ impl Stream {
             return None;
         }
         let found = snapshot.get(kind, name).cloned();
+        if kind == ResourceType::Listener {
+            // What the snapshot has is what a tenant wants; what it is in this Envoy depends on the Envoy.
+            let edge = &self.client.as_ref()?.edge;
+            return Some(translate::tenant_listener(edge, name, &*found?)?.resource);
+        }
         if found.is_none() && kind == ResourceType::Route && site.is_some() {
             return Some(translate::no_such_site(name).resource);
         }

@@ -117,7 +117,9 @@ fn a_site_that_changes_keeps_the_sets_that_were_read() {
     publish(&keyring, &cells, changed.clone());
     assert_eq!(policy(&cells, 1), translated(changed, URL, SET));
     // Its routes and all else are the follower's business.
-    assert!(cells.join(DEFAULT).hub.snapshot().get(ResourceType::Route, &route_name(SiteId(Uuid::from_u128(1)))).is_some());
+    assert!(
+        cells.join(DEFAULT).hub.snapshot().get(ResourceType::Route, &route_name(SiteId(Uuid::from_u128(1)))).is_some()
+    );
 }
 
 #[test]

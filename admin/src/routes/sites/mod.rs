@@ -178,6 +178,11 @@ impl SiteChanges {
         }
         let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials, eager: self.eager, settings })
+        Ok(site::SitePatch {
+            name: self.name,
+            forward_credentials: self.forward_credentials,
+            eager: self.eager,
+            settings,
+        })
     }
 }

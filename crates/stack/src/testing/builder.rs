@@ -55,6 +55,13 @@ impl Builder {
         self
     }
 
+    /// One Envoy in each of these cells, in this order. Nothing makes the cells.
+    pub fn cells(self, cells: &[&str]) -> Builder {
+        let edge = |cell: &&str| Edge { cell: Some((*cell).to_owned()), ..Edge::default() };
+        let edges: Vec<_> = cells.iter().map(edge).collect();
+        self.envoys(edges.len()).edges(&edges)
+    }
+
     /// A PostgreSQL server for this test alone, so that it may be killed.
     pub fn own_postgres(mut self) -> Builder {
         self.own_postgres = true;
@@ -134,8 +141,8 @@ impl Builder {
         let api = AdminApi::new(format!("http://{listen}"), token)?;
 
         let xds_login = database.login(Group::Xds, &secret::password()).await?;
-        let (grpc, http) = (ports::free(), ports::free());
-        let mut xds = control::xds_server(&artifacts, &xds_login, grpc, http, &files, dir.join("xds-server.log"));
+        let (grpc, xds_http) = (ports::free(), ports::free());
+        let mut xds = control::xds_server(&artifacts, &xds_login, grpc, xds_http, &files, dir.join("xds-server.log"));
         for (name, value) in &self.xds_env {
             xds.launch = xds.launch.clone().env(name, value);
         }
@@ -167,7 +174,7 @@ impl Builder {
         }
         let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
         let (allowed, finished) = (Vec::new(), false);
-        Ok(Stack { admin, xds, xds_addr: grpc, envoys, api, database, postgres, server, http, dir, allowed, finished })
+        Ok(Stack { admin, xds, xds_addr: grpc, xds_http, envoys, api, database, postgres, server, http, dir, allowed, finished })
     }
 
     fn fresh_dir(&self) -> Result<PathBuf> {

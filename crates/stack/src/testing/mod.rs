@@ -46,6 +46,8 @@ pub struct Stack {
     pub xds: Service,
     /// Where xds-server serves gRPC, or will.
     pub xds_addr: SocketAddr,
+    /// Where its health and metrics are.
+    pub xds_http: SocketAddr,
     pub envoys: Vec<Envoy>,
     /// The admin HTTP API with the operator token.
     pub api: AdminApi,

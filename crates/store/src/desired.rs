@@ -17,12 +17,8 @@ mod sites;
 
 pub use buckets::{Step, all_buckets, buckets};
 pub use consumers::{Consumers, ConsumersStep, all_consumers, consumers};
-<<<<<<< HEAD
 pub use of_site::{BucketsOfSite, buckets_of_site, site_of_hostname};
-pub use placements::{CellSet, cells, placements};
-=======
 pub use placements::{CellSet, Listeners, cells, listeners, placements};
->>>>>>> main
 pub use sites::{Sites, all_site_ids, sites};
 
 /// Something that is left out of an answer.

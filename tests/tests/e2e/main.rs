@@ -9,12 +9,9 @@ mod faults;
 mod identity;
 mod keys;
 mod limits;
-<<<<<<< HEAD
-mod monitoring;
-=======
 mod listeners;
+mod monitoring;
 mod mutual_tls;
->>>>>>> main
 mod neighbours;
 mod operators;
 mod outages;

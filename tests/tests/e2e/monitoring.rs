@@ -19,7 +19,8 @@ fn read(file: &str) -> String {
 
 fn promtool(args: &[&str]) {
     let program = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
-    let output = Command::new(program).args(args).current_dir(folder()).output().expect("`cargo xtask test` gets promtool");
+    let output =
+        Command::new(program).args(args).current_dir(folder()).output().expect("`cargo xtask test` gets promtool");
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     assert!(output.status.success(), "promtool {args:?}:\n{said}");
 }
@@ -65,7 +66,8 @@ async fn every_metric_of_the_dashboard_and_the_alerts_is_there_in_a_running_syst
     let things = Things::start(Stack::builder("metrics")).await;
     things.send(Method::GET, THING, &[]).await.assert_problem(403);
     let envoy = format!("http://{}/stats/prometheus", things.stack.envoys[0].settings.admin);
-    let urls = [format!("http://{}/metrics", things.stack.xds_http), format!("{}/metrics", things.stack.api.base()), envoy];
+    let urls =
+        [format!("http://{}/metrics", things.stack.xds_http), format!("{}/metrics", things.stack.api.base()), envoy];
     let dashboard: Value = serde_json::from_str(&read("dashboard.json")).expect("JSON");
     let rules = read("alerts.yaml");
     let expressions = fields(&dashboard, "expr").into_iter().chain([rules]);

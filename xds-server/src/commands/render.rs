@@ -60,7 +60,8 @@ pub async fn run(render: &Render, secrets_key: Option<SecretsKey>) -> Result<Ren
     let (tenant, cells) = placed.get(&id).ok_or_else(no_such_site)?;
     let read = desired::sites(&mut snapshot, &[id]).await?;
     let (mut resources, mut problems) = (Vec::new(), Vec::new());
-    problems.extend(read.omitted.iter().map(|omitted| format!("{:?} is left out: {:?}", omitted.object, omitted.reason)));
+    problems
+        .extend(read.omitted.iter().map(|omitted| format!("{:?} is left out: {:?}", omitted.object, omitted.reason)));
     for site in &read.sites {
         match translate::site(site) {
             Ok(made) => resources.extend(made.iter().map(readable::resource)),

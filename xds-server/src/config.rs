@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, value_parser};
 use policy::host;
 
+use crate::commands::bootstrap::Bootstrap;
 use crate::commands::render::Render;
 use crate::jwks::MAX_LIFETIME;
 
@@ -28,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve delta ADS.
     Serve(Serve),
+    /// Print the bootstrap of an Envoy, as YAML.
+    Bootstrap(Bootstrap),
     /// Print what a site would get, as YAML, without its secrets.
     Render(Render),
 }

@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
+use xds_server::commands::bootstrap;
 use xds_server::commands::render::{self, Render};
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
 use xds_server::follow::{Followed, Follower};
@@ -41,6 +42,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     }));
     match cli.command {
         Command::Serve(config) => serve(config).await.map(|()| ExitCode::SUCCESS),
+        Command::Bootstrap(flags) => {
+            print!("{}", bootstrap::run(&flags)?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Render(config) => render(&config).await,
     }
 }

@@ -5,8 +5,10 @@ use std::process::Output;
 use serde_json::json;
 use stack::Stack;
 use stack::build::Artifacts;
+use stack::envoy::{self, Envoy, EnvoySettings};
 use stack::postgres::Group;
-use tenantry_tests::{Things, finish};
+use tenantry_tests::gateway::Gateway;
+use tenantry_tests::{THING, Things, finish, settled};
 use tokio::process::Command;
 
 /// `xds-server <args>` against the database of a stack, as its operator would run it.
@@ -47,5 +49,33 @@ async fn render_prints_all_that_a_site_would_get_and_none_of_its_secrets() {
     assert_eq!(text(&by_id.stdout), yaml, "by its id as by its hostname");
     let absent = xds_server(&things.stack, &["render", "--site", "absent.gw.localhost"]).await;
     assert!(!absent.status.success() && text(&absent.stderr).contains("there is no site"), "{absent:?}");
+    finish(things.stack).await;
+}
+
+#[tokio::test]
+async fn an_envoy_started_from_what_bootstrap_prints_serves() {
+    let mut things = Things::start(Stack::builder("bootstrap")).await;
+    let settings = EnvoySettings {
+        node_id: "printed".to_owned(),
+        gateway: stack::ports::free(),
+        admin: stack::ports::free(),
+        ..things.stack.envoys[0].settings.clone()
+    };
+    let (gateway, admin, xds) = (settings.gateway.to_string(), settings.admin.to_string(), settings.xds.to_string());
+    let module = settings.wasm.to_str().expect("a path that is text");
+    let flags = ["--node-id", "printed", "--gateway", &gateway, "--admin", &admin, "--xds", &xds, "--module", module];
+    let printed = xds_server(&things.stack, &[&["bootstrap"], &flags[..]].concat()).await;
+    assert!(printed.status.success(), "{}", text(&printed.stderr));
+    let yaml = text(&printed.stdout);
+    let file = things.stack.dir().join("printed.yaml");
+    std::fs::write(&file, yaml).expect("a file");
+    let binary = envoy::ensure_installed(&stack::workspace_root().join(".tenantry/tools")).expect("Envoy");
+    let validated =
+        Command::new(&binary).args(["--mode", "validate", "-c"]).arg(&file).output().await.expect("Envoy runs");
+    assert!(validated.status.success(), "{}", text(&validated.stderr));
+    let mut envoy = Envoy::from_bootstrap(&binary, things.stack.dir(), settings, yaml).expect("an Envoy");
+    envoy.service.start().await.unwrap_or_else(|error| panic!("{error:?}"));
+    settled(&[Gateway::new(envoy.settings.gateway)], &things.site.hostname, THING, &things.key.text, 200).await;
+    things.stack.envoys.push(envoy);
     finish(things.stack).await;
 }

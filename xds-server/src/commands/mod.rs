@@ -1,5 +1,6 @@
 //! What the program does for operators besides serving.
 
+pub mod bootstrap;
 pub mod render;
 
 use std::path::PathBuf;

@@ -17,6 +17,7 @@ mod neighbours;
 mod operators;
 mod outages;
 mod paths;
+mod poison;
 mod published;
 mod refusals;
 mod routes;

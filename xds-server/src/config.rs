@@ -12,6 +12,7 @@ use policy::host;
 use policy::ip::Cidr;
 
 use crate::commands::bootstrap::Bootstrap;
+use crate::commands::check::Check;
 use crate::commands::render::Render;
 use crate::jwks::MAX_LIFETIME;
 
@@ -34,6 +35,8 @@ pub enum Command {
     Serve(Serve),
     /// Print the bootstrap of an Envoy, as YAML.
     Bootstrap(Bootstrap),
+    /// Explain why Envoys do not have a change.
+    Check(Check),
     /// Print what a site would get, as YAML, without its secrets.
     Render(Render),
 }

@@ -21,6 +21,8 @@ pub struct EnvoySettings {
     pub admin: SocketAddr,
     /// The gRPC listener of xds-server.
     pub xds: SocketAddr,
+    /// Those of its other replicas, in the order in which this Envoy goes to them.
+    pub xds_replicas: Vec<SocketAddr>,
     /// Absolute path of `tenantry_filter.wasm`.
     pub wasm: PathBuf,
     /// Worker threads.
@@ -47,6 +49,7 @@ pub struct Edge {
 /// The bootstrap that operators get, for this Envoy.
 pub(super) fn of(settings: &EnvoySettings) -> Result<Value> {
     let edge = settings.edge.clone();
+    let replicas = std::iter::once(&settings.xds).chain(&settings.xds_replicas);
     let mut config = envoy_bootstrap::bootstrap(&Settings {
         node_id: settings.node_id.clone(),
         cell: edge.cell.unwrap_or_else(|| DEFAULT_CELL.to_owned()),
@@ -54,7 +57,7 @@ pub(super) fn of(settings: &EnvoySettings) -> Result<Value> {
         trusted_hops: edge.trusted_hops,
         shed_above: edge.shed_above,
         admin: settings.admin,
-        xds: vec![(settings.xds.ip().to_string(), settings.xds.port())],
+        xds: replicas.map(|addr| (addr.ip().to_string(), addr.port())).collect(),
         module: settings.wasm.clone(),
         tls: edge.tls,
         max_heap_bytes: None,

@@ -31,7 +31,8 @@ fn text(bytes: &[u8]) -> &str {
 async fn render_prints_all_that_a_site_would_get_and_none_of_its_secrets() {
     let things = Things::start(Stack::builder("render")).await;
     let shared_secret = "0123456789abcdef0123456789abcdef";
-    let issuer = json!({ "issuer": "https://login.example.com/", "algorithms": ["HS256"], "secret": shared_secret });
+    let issuer =
+        json!({ "issuer": "https://login.example.com/", "algorithms": ["HS256"], "shared_secret": shared_secret });
     let issuers = format!("{}/issuers", things.site.path);
     things.stack.api.post(&issuers, issuer).await.unwrap_or_else(|error| panic!("{error}"));
     let by_name = xds_server(&things.stack, &["render", "--site", &things.site.hostname]).await;

@@ -7,6 +7,7 @@
 
 pub mod ads;
 pub mod cells;
+pub mod commands;
 pub mod config;
 pub mod connection;
 pub mod dns;
@@ -20,6 +21,7 @@ pub mod lkg;
 mod mirrors;
 pub mod node;
 pub mod observe;
+pub mod readable;
 pub mod report;
 pub mod resource;
 pub mod schedule;

@@ -11,6 +11,7 @@ pub mod connection;
 pub mod follow;
 pub mod grpc;
 pub mod hub;
+pub mod idle;
 pub mod jwks;
 pub mod node;
 pub mod observe;

@@ -17,7 +17,7 @@ use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
 use xds_server::follow::{Followed, Follower};
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::tls::{Files, Tls};
-use xds_server::{grpc, observe, usage};
+use xds_server::{grpc, idle, observe, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -64,10 +64,16 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
+    let evict_after = Duration::from_secs(config.evict_after_s);
+    if !evict_after.is_zero() {
+        tokio::spawn(idle::watch(Arc::clone(&cells), config.database_url.clone(), evict_after, stopped.clone()));
+    }
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
     let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring).run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
-    let renewals = tls.clone().map(|tls| tokio::spawn(tls.watch(stopped.clone())));
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(tls.watch(stopped.clone()));
+    }
     let mut ads = tokio::spawn(grpc::serve(listener, cells, reports, tls, stopped));
 
     tokio::select! {
@@ -80,9 +86,6 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    if let Some(renewals) = renewals {
-        renewals.abort();
-    }
     let all = async { tokio::join!(ads, observe, follower, writer, worker, archive) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");

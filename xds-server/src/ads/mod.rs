@@ -9,6 +9,7 @@ mod batch;
 mod event;
 mod gate;
 mod held;
+mod idle;
 mod stream;
 mod subscription;
 mod watermark;
@@ -16,6 +17,8 @@ mod watermark;
 pub use event::{Event, StreamError};
 pub use stream::Stream;
 
+#[cfg(test)]
+mod idle_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]

@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
+use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower};
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::tls::{Files, Tls};
@@ -62,6 +63,12 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
+    let book = Arc::new(Book::new(config.upstreams.rules()));
+    let addresses = Arc::new(dns::Archive::default());
+    let resolver =
+        dns::Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::new(SystemResolver), Arc::clone(&addresses));
+    let resolver = tokio::spawn(resolver.run(stopped.clone()));
+    let addresses = tokio::spawn(addresses.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
     let evict_after = Duration::from_secs(config.evict_after_s);
@@ -69,7 +76,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         tokio::spawn(idle::watch(Arc::clone(&cells), config.database_url.clone(), evict_after, stopped.clone()));
     }
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring).run(stopped.clone()));
+    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, book).run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.watch(stopped.clone()));
@@ -86,7 +93,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive) };
+    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

@@ -16,3 +16,4 @@ mod http;
 mod input;
 mod loading;
 mod upstream;
+mod validate;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use policy::id::SiteId;
 
+use super::held::Told;
 use super::stream::Stream;
 use super::subscription::Sent;
 use crate::resource::{Resource, ResourceType, site_of};
@@ -24,17 +25,24 @@ impl Stream {
         let routes = self.subscription(ResourceType::Route);
         let loaded: BTreeSet<_> = routes.names.iter().filter_map(|name| site_of(name)).collect();
         let idle = self.loaded_before.intersection(&loaded).filter(|site| !used.contains(site));
-        let lazy = |site: &&SiteId| {
-            let scope = snapshot.get(ResourceType::ScopedRoute, &site.to_string());
-            scope.is_some_and(|scope| translate::eager(scope).is_some())
-        };
-        let idle: Vec<_> = idle.filter(lazy).copied().collect();
+        let idle: Vec<_> = idle.filter(|site| self.may_leave(snapshot, **site)).copied().collect();
         let now = self.now();
         let scopes = self.subscription_mut(ResourceType::ScopedRoute);
         idle.iter().for_each(|site| scopes.mark(&site.to_string(), now));
         self.leaving.extend(&idle);
         self.loaded_before = loaded;
         idle.len()
+    }
+
+    /// Whether a site is lazy, and its scope goes to the client if it is sent as that of an eager one: otherwise no answer would say
+    /// that it is to be as it is again.
+    fn may_leave(&self, snapshot: &Snapshot, site: SiteId) -> bool {
+        let name = site.to_string();
+        let Some(scope) = snapshot.get(ResourceType::ScopedRoute, &name) else { return false };
+        let Some(held) = self.subscription(ResourceType::ScopedRoute).held.get(&name) else { return false };
+        let eager = translate::eager(scope);
+        held.told == Told::Version(scope.version.clone())
+            && eager.is_some_and(|eager| !held.has_refused(&eager.version))
     }
 
     /// What a client is to have of a scope until it has acknowledged it, if it has to let go of the site.

@@ -92,6 +92,20 @@ fn a_client_that_refuses_to_let_go_has_the_scope_as_it_is() {
 }
 
 #[test]
+fn a_look_while_the_client_is_letting_go_changes_nothing() {
+    let mut session = envoy(&[1]);
+    assert_eq!(look(&mut session, &[]), 1);
+    let (response, _) = next_scope(&mut session, 1);
+    assert_eq!(look(&mut session, &[]), 0);
+    session.ack(&response);
+    assert_eq!(look(&mut session, &[]), 0);
+    let (response, on_demand) = next_scope(&mut session, 1);
+    assert!(on_demand);
+    session.ack(&response);
+    assert!(session.poll().is_none());
+}
+
+#[test]
 fn a_site_that_is_removed_while_the_client_lets_go_of_it_is_gone() {
     let mut session = envoy(&[1]);
     look(&mut session, &[]);

@@ -160,6 +160,11 @@ impl Cells {
         hub.snapshot().get(kind, name).cloned()
     }
 
+    /// What an owner has in the first of its cells; of a site, that is what it has in all of them.
+    pub fn group(&self, owner: Owner) -> Vec<Named> {
+        self.lock().group(owner)
+    }
+
     /// The owners that have resources in some cell, the platform apart.
     pub fn owners(&self) -> BTreeSet<Owner> {
         self.lock().placed.keys().copied().collect()
@@ -211,13 +216,17 @@ impl State {
         });
     }
 
+    fn group(&self, owner: Owner) -> Vec<Named> {
+        let known = self.placed.get(&owner).and_then(|cells| self.hubs.get(cells.first()?));
+        known.map(|hub| hub.snapshot().group(owner)).unwrap_or_default()
+    }
+
     fn in_cells(&self, owner: Owner, content: Content) -> BTreeMap<CellName, Vec<Named>> {
         match content {
             Content::PerCell(content) => content,
             Content::Same(cells, resources) => cells.iter().map(|cell| (cell.clone(), resources.clone())).collect(),
             Content::Kept(cells) => {
-                let known = self.placed.get(&owner).and_then(|cells| self.hubs.get(cells.first()?));
-                let resources = known.map(|hub| hub.snapshot().group(owner)).unwrap_or_default();
+                let resources = self.group(owner);
                 cells.iter().map(|cell| (cell.clone(), resources.clone())).collect()
             }
         }

@@ -28,6 +28,7 @@ use crate::jwks::Keyring;
 use crate::report;
 use crate::snapshot::Owner;
 use crate::translate;
+use crate::validate::Pool;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
 const POLL: Duration = Duration::from_secs(1);
@@ -56,6 +57,7 @@ pub struct Follower {
     cells: Arc<Cells>,
     keyring: Arc<Keyring>,
     book: Arc<Book>,
+    validation: Option<Arc<Pool>>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
@@ -83,12 +85,18 @@ impl Follower {
             cells,
             keyring,
             book,
+            validation: None,
             reader: None,
             applied: None,
             placed: Placed::default(),
             quarantined: BTreeSet::new(),
             delay: FIRST_DELAY,
         }
+    }
+
+    /// Has Envoys look at every site that it serves.
+    pub fn validated_by(self, pool: Option<Arc<Pool>>) -> Self {
+        Self { validation: pool, ..self }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.

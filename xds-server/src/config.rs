@@ -57,6 +57,11 @@ pub struct Serve {
     /// request loads the site again, unless xds-server is away. Eager sites stay; 0 keeps all.
     #[arg(long, env = "TENANTRY_EVICT_AFTER_S", default_value_t = 24 * 60 * 60)]
     pub evict_after_s: u64,
+    /// A directory in which what is served is kept, so that a start needs no PostgreSQL. It belongs to one xds-server alone, and is
+    /// made if it is not there. What is in it is sealed with the secrets key; without that key it holds no secret. Without this
+    /// flag, a start waits for PostgreSQL.
+    #[arg(long, env = "TENANTRY_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
     /// How the keys of token issuers are read.
     #[command(flatten)]
     pub jwks: Jwks,

@@ -20,8 +20,11 @@ use crate::translate;
 
 impl Stream {
     /// Looks for sites that the client had loaded at the look before, and that are not among those that were used since; lets go of
-    /// them, unless they are eager. Returns how many.
+    /// them, unless they are eager, or what is served is in doubt. Returns how many.
     pub fn evict_idle(&mut self, snapshot: &Snapshot, used: &BTreeSet<SiteId>) -> usize {
+        if self.doubts {
+            return 0;
+        }
         let routes = self.subscription(ResourceType::Route);
         let loaded: BTreeSet<_> = routes.names.iter().filter_map(|name| site_of(name)).collect();
         let idle = self.loaded_before.intersection(&loaded).filter(|site| !used.contains(site));

@@ -62,6 +62,10 @@ pub struct Serve {
     /// absent.
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
+    /// After how many seconds without a request an Envoy lets go of a site that it has loaded; it takes up to twice as long. The next
+    /// request loads the site again, unless xds-server is away. Eager sites stay; 0 keeps all.
+    #[arg(long, env = "TENANTRY_EVICT_AFTER_S", default_value_t = 24 * 60 * 60)]
+    pub evict_after_s: u64,
     /// A directory in which what is served is kept, so that a start needs no PostgreSQL. It belongs to one xds-server alone, and is
     /// made if it is not there. What is in it is sealed with the secrets key; without that key it holds no secret. Without this
     /// flag, a start waits for PostgreSQL.

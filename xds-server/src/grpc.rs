@@ -191,6 +191,10 @@ impl Pump {
                 notice = notices.recv() => match notice {
                     Ok(Notice::Changed(changed)) => self.stream.changed(&changed),
                     Ok(Notice::Reached(seq)) => self.stream.reached(seq),
+                    Ok(Notice::Used(used)) => {
+                        let evicted = self.stream.evict_idle(&hub.snapshot(), &used);
+                        report::evicted(self.stream.client(), evicted);
+                    }
                     Err(RecvError::Lagged(_)) => self.stream.resync(&hub.snapshot()),
                     Err(RecvError::Closed) => return Ok(()),
                 },

@@ -1,7 +1,9 @@
 //! The one place where the snapshot of a cell lives: the follower writes it, the streams read it and are told of changes.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use policy::id::SiteId;
 use tokio::sync::broadcast;
 
 use crate::resource::Named;
@@ -18,6 +20,8 @@ pub enum Notice {
     Changed(Arc<Changed>),
     /// Everything through this change of the log was told.
     Reached(i64),
+    /// These sites were used since the last notice of this kind; clients may let go of others.
+    Used(Arc<BTreeSet<SiteId>>),
 }
 
 /// The snapshot, with what is needed to follow it.
@@ -63,6 +67,11 @@ impl Hub {
     pub fn reached(&self, seq: i64) {
         self.snapshot.write().unwrap_or_else(PoisonError::into_inner).set_seq(seq);
         let _ = self.notices.send(Notice::Reached(seq));
+    }
+
+    /// Tells the streams which sites were used since the last time.
+    pub fn used(&self, sites: Arc<BTreeSet<SiteId>>) {
+        let _ = self.notices.send(Notice::Used(sites));
     }
 
     fn tell(&self, changed: &Changed) {

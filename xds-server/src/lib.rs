@@ -16,6 +16,7 @@ pub mod freshness;
 pub mod grpc;
 pub mod health;
 pub mod hub;
+pub mod idle;
 pub mod jwks;
 pub mod lkg;
 mod mirrors;

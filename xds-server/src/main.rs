@@ -24,7 +24,7 @@ use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::lkg::{self, Sealing, StateDir};
 use xds_server::tls::{Files, Tls};
 use xds_server::validate::{Envoy, Pool};
-use xds_server::{grpc, observe, report, translate, usage};
+use xds_server::{grpc, idle, observe, report, translate, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -105,12 +105,18 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let addresses = tokio::spawn(addresses.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
+    let evict_after = Duration::from_secs(config.evict_after_s);
+    if !evict_after.is_zero() {
+        tokio::spawn(idle::watch(Arc::clone(&cells), config.database_url.clone(), evict_after, stopped.clone()));
+    }
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
     let validation = validation(&config.validation, &cells, &stopped).await?;
     let follower = Follower::new(followed, Arc::clone(&cells), keyring, book).validated_by(validation);
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
-    let renewals = tls.clone().map(|tls| tokio::spawn(tls.watch(stopped.clone())));
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(tls.watch(stopped.clone()));
+    }
     let mut ads = tokio::spawn(grpc::serve(listener, cells, reports, tls, stopped));
 
     tokio::select! {
@@ -123,9 +129,6 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    if let Some(renewals) = renewals {
-        renewals.abort();
-    }
     let all = async {
         let _ = tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses);
         // After those who change what is served.

@@ -58,6 +58,7 @@ pub const CELLS: &str = "tenantry_xds_cells";
 pub const TLS_EXPIRY: &str = "tenantry_xds_tls_expiry_timestamp_seconds";
 /// Changes of the files of TLS that could not be taken over.
 pub const TLS_RELOAD_ERRORS: &str = "tenantry_xds_tls_reload_errors_total";
+const EVICTED: &str = "tenantry_xds_evicted_sites_total";
 const TLS_HANDSHAKE_ERRORS: &str = "tenantry_xds_tls_handshake_errors_total";
 const CELLS_REFUSED: &str = "tenantry_xds_refused_cells_total";
 const UNKNOWN_CELLS: &str = "tenantry_xds_unknown_cell_streams_total";
@@ -115,6 +116,7 @@ pub fn describe() {
     describe_gauge!(CELLS, "Cells that there are");
     describe_counter!(UNKNOWN_CELLS, "Streams of Envoys whose cell does not exist, and that therefore get no tenant");
     describe_gauge!(TLS_EXPIRY, "When the first certificate of a file ends, in seconds since 1970, by file");
+    describe_counter!(EVICTED, "Idle sites that Envoys were told to let go of");
     describe_counter!(TLS_RELOAD_ERRORS, "Changes of the files of TLS that could not be taken over");
     describe_counter!(TLS_HANDSHAKE_ERRORS, "Connections whose TLS handshake failed");
     describe_counter!(CELLS_REFUSED, "Streams refused because the client certificate is not one of the cell");
@@ -144,8 +146,8 @@ pub fn describe() {
     gauge!(WAITING).set(0.0);
     gauge!(FROM_DISK).set(0.0);
     gauge!(CONNECTED).set(0.0);
-    for errors in [STATE_ERRORS, UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS] {
-        counter!(errors).increment(0);
+    for events in [STATE_ERRORS, EVICTED, UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS] {
+        counter!(events).increment(0);
     }
     counter!(FOLLOW_ERRORS).increment(0);
     for urls in [JWKS_URLS, JWKS_FAILING, JWKS_MISSING] {
@@ -205,6 +207,14 @@ pub(crate) fn cell_refused(node: Option<&Node>, peer: &Peer) {
 pub(crate) fn handshake_failed(address: Option<SocketAddr>, reason: &str) {
     counter!(TLS_HANDSHAKE_ERRORS).increment(1);
     warn!(?address, reason, "a TLS handshake failed: has the client a certificate of an authority in --tls-client-ca?");
+}
+
+/// Sites that a client is told to let go of.
+pub(crate) fn evicted(client: Option<&Client>, sites: usize) {
+    if sites > 0 {
+        counter!(EVICTED).increment(sites as u64);
+        info!(node = id(client), sites, "idle sites are evicted; their next request loads them again");
+    }
 }
 
 pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {

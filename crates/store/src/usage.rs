@@ -1,5 +1,6 @@
 //! Usage: adding what the worker VMs report, each report exactly once, and reading the sums.
 
+mod lately;
 mod query;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::tx::PlatformTx;
 use crate::{StoreError, pool};
 
+pub use lately::sites_used;
 pub use query::{Grouping, Position, Query, Row, Step, read};
 
 /// How often the sums are tried again when others were in the way, such as the removal of a tenant.

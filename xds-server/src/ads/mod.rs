@@ -10,6 +10,7 @@ mod doubt;
 mod event;
 mod gate;
 mod held;
+mod idle;
 mod listeners;
 mod stream;
 mod subscription;
@@ -20,6 +21,8 @@ pub use stream::Stream;
 
 #[cfg(test)]
 mod doubt_tests;
+#[cfg(test)]
+mod idle_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use prost::Message as _;
+use xds_api::pb::envoy::config::route::v3::ScopedRouteConfiguration;
 use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use xds_api::pb::google::rpc::Status;
 
@@ -32,13 +34,29 @@ struct Content {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Change { site: u128, content: Content, noticed: bool },
-    Remove { site: u128 },
-    Want { site: u128 },
-    Forget { site: u128 },
+    Change {
+        site: u128,
+        content: Content,
+        noticed: bool,
+    },
+    Remove {
+        site: u128,
+    },
+    Want {
+        site: u128,
+    },
+    Forget {
+        site: u128,
+    },
     Deliver,
     Process,
-    Reconnect { routes_first: bool },
+    Reconnect {
+        routes_first: bool,
+    },
+    /// A look for idle sites, by the bits of those that were used.
+    Look {
+        used: u8,
+    },
 }
 
 /// Routes that lead to a cluster say so.
@@ -134,6 +152,10 @@ impl World {
                     self.process(response);
                 }
             }
+            Step::Look { used } => {
+                let used = (1..=SITES).filter(|number| used >> number & 1 == 1).map(id).collect();
+                self.stream.evict_idle(&self.snapshot, &used);
+            }
             Step::Reconnect { routes_first } => {
                 // Clusters are always first: Envoy asks for them first.
                 let late = if routes_first { [Route, Endpoints] } else { [Endpoints, Route] };
@@ -154,6 +176,7 @@ impl World {
             answer.error_detail = Some(Status::default());
             return self.send(answer);
         }
+        let mut rescoped = Vec::new();
         for resource in &response.resources {
             // What it no longer asks for may have been under way.
             let asked = match kind {
@@ -167,7 +190,14 @@ impl World {
             if kind == Cluster && !self.has.contains_key(&(Cluster, resource.name.clone())) {
                 answer_endpoints(&mut self.stream, &self.snapshot, &resource.name);
             }
-            self.has.insert((kind, resource.name.clone()), (resource.version.clone(), body(resource)));
+            let has = (resource.version.clone(), body(resource));
+            let before = self.has.insert((kind, resource.name.clone()), has.clone());
+            if kind == ScopedRoute && before.is_some_and(|before| before != has) {
+                rescoped.push((resource.name.clone(), has.1));
+            }
+        }
+        for (name, scope) in rescoped {
+            self.rescope(&name, &scope);
         }
         for name in &response.removed_resources {
             self.has.remove(&(kind, name.clone()));
@@ -180,6 +210,13 @@ impl World {
         self.send(answer);
         self.check();
         self.check_watermark();
+    }
+
+    /// Envoy forgets the routes of a scope that has changed, and asks for them at once if the scope is not on demand.
+    fn rescope(&mut self, name: &str, scope: &[u8]) {
+        let scope = ScopedRouteConfiguration::decode(scope).expect("a scope");
+        let site = (1..=SITES).find(|number| id(*number).to_string() == name).expect("a site of ours");
+        self.step(&if scope.on_demand { Step::Forget { site } } else { Step::Want { site } });
     }
 
     fn versions(&self) -> BTreeMap<(ResourceType, String), String> {
@@ -196,7 +233,11 @@ impl World {
         let refused: Vec<_> = self.refused.iter().map(|number| id(*number).to_string()).collect();
         let names: BTreeSet<_> = since.iter().flat_map(BTreeMap::keys).chain(self.has.keys()).collect();
         for key in names {
-            let ((kind, name), has) = (key, self.has.get(key).map(|(version, _)| version));
+            let ((kind, name), mut has) = (key, self.has.get(key).map(|(version, _)| version));
+            // One that Envoy is about to let go of is there under another version.
+            if *kind == ScopedRoute && has.is_some() {
+                has = self.history.iter().rev().find_map(|then| then.get(key));
+            }
             let lazy = matches!(kind, Cluster | Endpoints | Route);
             let is_refused = refused.iter().any(|site| name.contains(site))
                 || self.refused.iter().any(|number| *name == format!("{number}.gw.localhost"));
@@ -285,6 +326,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => Just(Step::Deliver),
         5 => Just(Step::Process),
         1 => any::<bool>().prop_map(|routes_first| Step::Reconnect { routes_first }),
+        2 => any::<u8>().prop_map(|used| Step::Look { used }),
     ]
 }
 

@@ -4,7 +4,7 @@ use xds_api::pb::envoy::config::core::v3::Node;
 use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 
 use super::batch::MAX_RESPONSE_BYTES;
-use super::session::{Session, id, request, routes, said, site};
+use super::session::{Session, id, lazy_scope, request, routes, said, site};
 use super::{Event, Stream, StreamError};
 use crate::resource::ResourceType::{self, *};
 use crate::resource::{Named, Resource};
@@ -123,7 +123,8 @@ fn after_the_wildcard_is_unsubscribed_only_names_count() {
 fn a_client_that_comes_back_is_sent_what_differs_and_told_what_is_gone() {
     let mut session = Session::with_sites(&[1, 2, 4]);
     let [one, two, three] = [1, 2, 3].map(|number| id(number).to_string());
-    session.resume(ScopedRoute, &[], &[(&one, "scope"), (&two, "old"), (&three, "scope")]);
+    let scope = |number| String::from_utf8(lazy_scope(number).resource.body.value.clone()).expect("text");
+    session.resume(ScopedRoute, &[], &[(&one, &scope(1)), (&two, "old"), (&three, &scope(3))]);
     assert_eq!(session.settle(), [(ScopedRoute, names(&[2, 4]), names(&[3]))]);
 }
 

@@ -2,6 +2,7 @@
 
 use policy::id::{SiteId, Uuid};
 use xds_api::pb::envoy::config::core::v3::Node;
+use xds_api::pb::envoy::config::route::v3::ScopedRouteConfiguration;
 use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 use xds_api::pb::google::rpc::Status;
 
@@ -33,11 +34,18 @@ pub(super) fn site(number: u128, cluster_content: &str, endpoints: &str, route: 
     vec![
         named(ResourceType::Cluster, cluster(number), cluster_content),
         named(ResourceType::Endpoints, cluster(number), endpoints),
-        named(ResourceType::ScopedRoute, scope.clone(), "scope"),
+        lazy_scope(number),
         named(ResourceType::Route, routes(number), route),
         named(ResourceType::SitePolicy, scope, route),
         named(ResourceType::Host, format!("{number}.gw.localhost"), "host"),
     ]
+}
+
+/// The scope of a site that is loaded on demand.
+pub(super) fn lazy_scope(number: u128) -> Named {
+    let name = id(number).to_string();
+    let scope = ScopedRouteConfiguration { name: name.clone(), on_demand: true, ..Default::default() };
+    Named::of(ResourceType::ScopedRoute, name, &scope)
 }
 
 /// A request of a type, with a Node as every first request has it.

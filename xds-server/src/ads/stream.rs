@@ -30,6 +30,10 @@ pub struct Stream {
     /// The sites of clusters that the client had when it connected, until it has said which routes it wants: by its first
     /// request for routes, or by its first answer to a response, as it sends all its first requests before that.
     pub(super) reported_sites: BTreeSet<SiteId>,
+    /// The sites whose routes the client had at the last look for idle ones.
+    pub(super) loaded_before: BTreeSet<SiteId>,
+    /// The idle sites that the client is about to let go of.
+    pub(super) leaving: BTreeSet<SiteId>,
     last_nonce: Nonce,
     /// The last change of the log that this stream was told of in full.
     pub(super) reached: i64,
@@ -141,6 +145,10 @@ impl Stream {
             let edge = &self.client.as_ref()?.edge;
             return Some(translate::tenant_listener(edge, name, &*found?)?.resource);
         }
+        if kind == ResourceType::ScopedRoute {
+            let leaving = found.as_ref().and_then(|scope| self.while_leaving(name, scope));
+            return leaving.or(found);
+        }
         if found.is_none() && kind == ResourceType::Route && site.is_some() {
             return Some(translate::no_such_site(name).resource);
         }
@@ -182,6 +190,9 @@ impl Stream {
         };
         let sites: BTreeSet<_> = sent.iter().filter_map(|(name, _)| site_of(name)).collect();
         sites.into_iter().for_each(|site| self.wake(site));
+        if kind == ResourceType::ScopedRoute {
+            self.scopes_answered(&sent);
+        }
         match error {
             None => Event::Ack { kind },
             Some(error) => Event::Nack { kind, resources: sent, message: error.message.clone() },

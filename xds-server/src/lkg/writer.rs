@@ -190,6 +190,8 @@ impl Writer {
                 match notices.try_recv() {
                     Ok(Notice::Changed(changed)) => names.extend(changed.iter().cloned()),
                     Ok(Notice::Reached(seq)) => reached = reached.max(seq),
+                    // What is in use changes nothing of what is served.
+                    Ok(Notice::Used(_)) => {}
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => return Next::Begin,
                 }

@@ -20,6 +20,7 @@ mod route;
 mod time_zone;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use policy::consumer;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredEndpoint, DesiredSite};
@@ -109,6 +110,13 @@ pub fn platform(base_domain: &str) -> Vec<Named> {
 /// a missing RouteConfiguration, and hold the requests meanwhile.
 pub fn no_such_site(name: &str) -> Named {
     Named::of(ResourceType::Route, name, &route::no_such_site(name))
+}
+
+/// The scope of a lazy site as it would be if the site were eager; none if it is.
+pub fn eager(scope: &Resource) -> Option<Arc<Resource>> {
+    let mut scope = ScopedRouteConfiguration::decode(scope.body.value.as_slice()).ok()?;
+    let lazy = std::mem::replace(&mut scope.on_demand, false);
+    lazy.then(|| Named::of(ResourceType::ScopedRoute, scope.name.clone(), &scope).resource)
 }
 
 /// The scope of a site: unless it is eager, its routes are loaded when the first request for it arrives.

@@ -19,6 +19,7 @@ use xds_server::cells::{Cells, Group};
 use xds_server::snapshot::Owner;
 use xds_server::{grpc, translate, usage};
 
+use crate::fixture::site_id;
 use crate::http::{self, Answer};
 
 /// The smallest module that Envoy takes for a filter; it lets everything pass.
@@ -74,6 +75,14 @@ impl Server {
     /// Removes a site.
     pub(crate) fn remove(&self, site: &DesiredSite) {
         self.cells.apply(vec![Group::gone(Owner::Site(site.site))]);
+    }
+
+    /// Says that these sites were used since the last time, and no others.
+    pub(crate) fn used(&self, numbers: &[u128]) {
+        let used = Arc::new(numbers.iter().map(|number| site_id(*number)).collect());
+        for (_, hub) in self.cells.hubs() {
+            hub.used(Arc::clone(&used));
+        }
     }
 
     pub(crate) async fn stop(&mut self) {

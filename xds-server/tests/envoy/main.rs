@@ -5,6 +5,7 @@
 
 mod catching_up;
 mod context;
+mod eviction;
 mod failures;
 mod fixture;
 mod gateway;

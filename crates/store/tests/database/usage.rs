@@ -195,6 +195,23 @@ async fn old_sums_and_reporters_are_forgotten() {
     .await;
 }
 
+#[tokio::test]
+async fn it_is_known_which_sites_were_used_lately() {
+    with_database(async |database| {
+        let (ledger, store, reader) = (ledger(database).await, database.store().await, database.reader().await);
+        let (busy, idle) = (sample(&store, "busy", 1).await, sample(&store, "idle", 2).await);
+        let now = u32::try_from(Utc::now().timestamp() / 3_600).unwrap();
+        let entries = [(used(&busy, now), sums(2)), (used(&busy, now - 8), sums(2)), (used(&idle, now - 8), sums(2))];
+        ledger.record(&[report(1, 1, entries.to_vec())]).await.unwrap();
+        let hour = Duration::from_secs(60 * 60);
+        for (hours, sites) in [(4, vec![busy.site]), (12, vec![busy.site, idle.site])] {
+            let found = store::usage::sites_used(&reader, hour * hours).await.unwrap();
+            assert_eq!(found, sites.into_iter().collect());
+        }
+    })
+    .await;
+}
+
 fn time(hour: u32) -> DateTime<Utc> {
     DateTime::from_timestamp(i64::from(hour) * 3_600, 0).unwrap()
 }

@@ -1,0 +1,69 @@
+//! How an Envoy lets go of a site that nobody uses.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::fixture::site;
+use crate::gateway::{Envoy, Server, until};
+use crate::http;
+use crate::upstream::{self, Manner};
+
+#[tokio::test]
+async fn an_idle_site_goes_and_comes_back_with_its_next_request() {
+    let upstream = upstream::start("one", Manner::Answer).await;
+    let server = Server::start(&[site(1, upstream.port(), [1]), site(2, upstream.port(), [1])]).await;
+    let envoy = Envoy::start(&server).await;
+    for number in [1, 2] {
+        assert_eq!(envoy.get(number, 1, "/base/v1/x").await.status, 200);
+    }
+    for _ in 0..2 {
+        server.used(&[2]);
+    }
+    until("the cluster of the idle site is gone", async || envoy.clusters().await.len() == 1).await;
+    let routes = envoy.admin("/config_dump?resource=dynamic_route_configs").await;
+    assert!(!routes.contains(&site(1, 1, []).site.to_string()) && routes.contains(&site(2, 1, []).site.to_string()));
+
+    for number in [1, 2] {
+        assert_eq!(envoy.get(number, 1, "/base/v1/x").await.status, 200, "{}", envoy.log());
+    }
+    assert_eq!(envoy.clusters().await.len(), 2);
+    server.apply(&[site(1, upstream.port(), [1, 2])]);
+    until("it changes as any other", async || envoy.get(1, 2, "/base/v1/x").await.status == 200).await;
+    envoy.refused_nothing().await;
+}
+
+#[tokio::test]
+async fn no_request_is_lost_while_its_site_is_evicted() {
+    let upstream = upstream::start("one", Manner::Answer).await;
+    let server = Server::start(&[site(1, upstream.port(), [1])]).await;
+    let envoy = Envoy::start(&server).await;
+    assert_eq!(envoy.get(1, 1, "/base/v1/x").await.status, 200);
+    let over = Arc::new(AtomicBool::new(false));
+    let clients = [(); 4].map(|()| {
+        let (over, gateway) = (Arc::clone(&over), envoy.http);
+        tokio::spawn(async move {
+            let mut answers = Vec::new();
+            while !over.load(Ordering::Relaxed) {
+                answers.push(http::get(gateway, 1, 1, "/base/v1/x").await.status);
+            }
+            answers
+        })
+    });
+    let before = envoy.stat_ending("scoped_rds.sites.config_reload").await;
+    for _ in 0..40 {
+        server.used(&[]);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    let mut answers = Vec::new();
+    for client in clients {
+        answers.extend(client.await.expect("the client ends"));
+    }
+    let lost = answers.iter().filter(|status| **status != 200).count();
+    assert_eq!(lost, 0, "of {}: {}", answers.len(), envoy.log());
+    let reloads = envoy.stat_ending("scoped_rds.sites.config_reload").await - before;
+    assert!(reloads >= 20, "only {reloads} scopes were taken in, two for each eviction");
+    assert!(answers.len() > 200, "{}", answers.len());
+    envoy.refused_nothing().await;
+}

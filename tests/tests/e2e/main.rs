@@ -3,6 +3,7 @@
 
 mod access_log;
 mod addresses;
+mod bursts;
 mod cells;
 mod containment;
 mod credentials;
@@ -19,8 +20,10 @@ mod paths;
 mod poison;
 mod published;
 mod refusals;
+mod replicas;
 mod routes;
 mod signatures;
+mod stability;
 mod standalone;
 mod telemetry;
 mod tokens;

@@ -8,6 +8,7 @@ mod cells;
 mod containment;
 mod credentials;
 mod faults;
+mod finished;
 mod identity;
 mod keys;
 mod limits;

@@ -22,6 +22,7 @@ use crate::config::{BaseDomain, DatabaseUrl};
 use crate::grpc::{Stop, stopped};
 use crate::hub::Hub;
 use crate::jwks::Keyring;
+use crate::quarantine::Quarantine;
 use crate::report;
 use crate::snapshot::Owner;
 use crate::translate;
@@ -52,10 +53,11 @@ pub struct Follower {
     followed: Followed,
     hub: Arc<Hub>,
     keyring: Arc<Keyring>,
+    quarantine: Arc<Quarantine>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
-    /// The sites that cannot be translated, and keep what they had.
+    /// The sites that have something other than their newest resources.
     quarantined: BTreeSet<SiteId>,
     delay: Duration,
 }
@@ -71,9 +73,18 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills this hub, and tells the keyring which issuers there are.
-    pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>) -> Self {
-        Self { followed, hub, keyring, reader: None, applied: None, quarantined: BTreeSet::new(), delay: FIRST_DELAY }
+    /// A follower that fills this hub with what the quarantine lets through, and tells the keyring which issuers there are.
+    pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>, quarantine: Arc<Quarantine>) -> Self {
+        Self {
+            followed,
+            hub,
+            keyring,
+            quarantine,
+            reader: None,
+            applied: None,
+            quarantined: BTreeSet::new(),
+            delay: FIRST_DELAY,
+        }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.
@@ -152,7 +163,7 @@ impl Follower {
             let logged = snapshot.changes_since(applied, CHANGES_PER_STEP).await?;
             let Some(last) = logged.last().map(|logged| logged.seq) else { return Ok(()) };
             let named = Changes::of(&logged);
-            let changed = self.apply(&mut snapshot, &named).await?;
+            let changed = self.apply(&mut snapshot, &named, last).await?;
             self.applied = Some(last);
             self.hub.reached(last);
             gauge!(report::LAST_SEQ).set(last as f64);
@@ -167,10 +178,10 @@ impl Follower {
     }
 
     /// Reads again what has changed, and serves it. Returns how many resources are others now.
-    async fn apply(&mut self, snapshot: &mut SnapshotTx, named: &Changes) -> Result<usize, StoreError> {
+    async fn apply(&mut self, snapshot: &mut SnapshotTx, named: &Changes, seq: i64) -> Result<usize, StoreError> {
         let mut changed = 0;
         for ids in named.sites.chunks(SITES_PER_STEP as usize) {
-            let step = self.read_sites(snapshot, ids).await?;
+            let step = self.read_sites(snapshot, ids, seq).await?;
             changed += self.publish(step);
         }
         // Together: a key that says that there is more to know of its consumer, and what there is.

@@ -13,8 +13,10 @@ use xds_api::pb::envoy::service::discovery::v3::{
     aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
 };
 
-use crate::ads::{Stream, StreamError};
+use crate::ads::{Event, Stream, StreamError};
 use crate::hub::{Hub, Notice};
+use crate::quarantine::{Quarantine, Refused};
+use crate::receipts::{Roster, Seat};
 use crate::report;
 use crate::usage::UsageServer;
 
@@ -40,10 +42,11 @@ pub type Stop = watch::Receiver<bool>;
 pub async fn serve(
     listener: TcpListener,
     hub: Arc<Hub>,
+    told: Told,
     usage: UsageServer,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
-    let service = AggregatedDiscoveryServiceServer::new(Ads { hub, stop: stop.clone() })
+    let service = AggregatedDiscoveryServiceServer::new(Ads { hub, told, stop: stop.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
     tonic::transport::Server::builder()
@@ -68,8 +71,18 @@ pub async fn stopped(mut stop: Stop) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// Who is told of what clients do. By default it is not written down.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// How far they are.
+    pub roster: Arc<Roster>,
+    /// What they accept and refuse.
+    pub quarantine: Arc<Quarantine>,
+}
+
 struct Ads {
     hub: Arc<Hub>,
+    told: Told,
     stop: Stop,
 }
 
@@ -93,7 +106,8 @@ impl AggregatedDiscoveryService for Ads {
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
-        let pump = Pump { hub: Arc::clone(&self.hub), stream: Stream::new(), responses };
+        let (hub, told) = (Arc::clone(&self.hub), self.told.clone());
+        let pump = Pump { hub, told, seat: None, stream: Stream::new(), responses };
         tokio::spawn(pump.run(request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
@@ -102,6 +116,9 @@ impl AggregatedDiscoveryService for Ads {
 /// The task of one stream.
 struct Pump {
     hub: Arc<Hub>,
+    told: Told,
+    /// Known from the first request on.
+    seat: Option<Seat>,
     stream: Stream,
     responses: mpsc::Sender<Result<DeltaDiscoveryResponse, Status>>,
 }
@@ -127,6 +144,9 @@ impl Pump {
         let responses = self.responses.clone();
         loop {
             let blocked = !self.send_what_fits();
+            if let Some(seat) = &mut self.seat {
+                seat.acked(self.stream.acked_seq());
+            }
             tokio::select! {
                 request = inbound.message() => match request? {
                     Some(request) => self.receive(&request).map_err(|error| {
@@ -162,10 +182,33 @@ impl Pump {
         let events = self.stream.receive(&self.hub.snapshot(), request)?;
         if !known {
             report::stream_started(self.stream.client());
+            self.seat = self.stream.client().map(|client| self.told.roster.enter(client));
         }
         for event in &events {
             report::event(self.stream.client(), event);
+            self.vet(event);
         }
         Ok(())
+    }
+
+    /// Tells what the client has accepted or refused, before it is told how far it is.
+    fn vet(&self, event: &Event) {
+        match event {
+            Event::Ack { sites, .. } => {
+                for site in sites.iter().filter(|site| self.told.quarantine.is_on_trial(**site)) {
+                    let snapshot = self.hub.snapshot();
+                    if self.stream.has_site(&snapshot, *site) {
+                        self.told.quarantine.accepted(&snapshot, *site);
+                    }
+                }
+            }
+            Event::Nack { kind, resources, message } => {
+                // Of several that were refused together, each is tried by itself.
+                let ([(name, Some(version))], Some(client)) = (resources.as_slice(), self.stream.client()) else { return };
+                let refused = Refused { node_id: &client.id, kind: *kind, name, version, reason: message };
+                self.told.quarantine.refused(&self.hub.snapshot(), refused);
+            }
+            Event::StaleNonce { .. } | Event::UnknownType { .. } => {}
+        }
     }
 }

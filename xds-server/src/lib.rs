@@ -2,7 +2,8 @@
 //! delta ADS.
 //!
 //! [`follow`] keeps a [`snapshot`] equal to the database; [`jwks`] reads the keys of token issuers; [`translate`] makes its resources; [`ads`] decides, for each
-//! stream, what to send next; [`grpc`] moves the messages.
+//! stream, what to send next; [`grpc`] moves the messages. [`receipts`] writes down what Envoys have
+//! answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
 pub mod config;
@@ -12,6 +13,8 @@ pub mod hub;
 pub mod jwks;
 pub mod node;
 pub mod observe;
+pub mod quarantine;
+pub mod receipts;
 pub mod report;
 pub mod resource;
 pub mod snapshot;

@@ -16,6 +16,9 @@ use xds_server::config::{Cli, Command, Jwks, Serve};
 use xds_server::follow::{Followed, Follower};
 use xds_server::hub::Hub;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
+use xds_server::grpc::Told;
+use xds_server::quarantine::Quarantine;
+use xds_server::receipts::{Recorder, Roster};
 use xds_server::{grpc, observe, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
@@ -54,6 +57,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!(listen = %listener.local_addr()?, http_listen = %http.local_addr()?, "serving");
 
     let hub = Arc::new(Hub::default());
+    let roster = Arc::new(Roster::default());
+    let quarantine = Arc::new(Quarantine::new(Arc::clone(&roster)));
     let (stop, stopped) = watch::channel(false);
     let keyring = Arc::new(Keyring::default());
     let archive = Arc::new(Archive::default());
@@ -62,10 +67,12 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
+    let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
+    let recorder = tokio::spawn(recorder.run(stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring).run(stopped.clone()));
+    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring, Arc::clone(&quarantine)).run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
-    let mut ads = tokio::spawn(grpc::serve(listener, hub, reports, stopped));
+    let mut ads = tokio::spawn(grpc::serve(listener, hub, Told { roster, quarantine }, reports, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -77,7 +84,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
-    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive) };
+    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive, recorder) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

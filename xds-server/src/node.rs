@@ -2,12 +2,16 @@
 
 use std::net::IpAddr;
 
+use store::envoy::StreamKind;
 use thiserror::Error;
-use xds_api::pb::envoy::config::core::v3::Node;
+use xds_api::pb::envoy::config::core::v3::{Node, node::UserAgentVersionType};
 use xds_api::pb::google::protobuf::{Struct, value::Kind};
 
 /// More proxies than any request passes; a larger number is a mistake, with which clients could choose their address.
 const MAX_TRUSTED_HOPS: u32 = 16;
+
+/// The user agent of the filter, which has the Node of its Envoy otherwise.
+const FILTER: &str = "tenantry-filter";
 
 /// One client of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +20,10 @@ pub struct Client {
     pub id: String,
     /// `node.cluster`: the cell.
     pub cell: String,
+    /// Whether it is Envoy itself or the filter in it.
+    pub kind: StreamKind,
+    /// The version that it says it has; empty if it says none.
+    pub version: String,
     /// What its listener is like.
     pub edge: EdgeSettings,
 }
@@ -84,7 +92,20 @@ impl Client {
                 _ => return Err(error("filter.path", "the path of a file")),
             };
         }
-        Ok(Self { id: node.id.clone(), cell: node.cluster.clone(), edge })
+        let kind = if node.user_agent_name == FILTER { StreamKind::Mirror } else { StreamKind::Ads };
+        Ok(Self { id: node.id.clone(), cell: node.cluster.clone(), kind, version: version(node), edge })
+    }
+}
+
+/// The version of the program that a Node is of.
+fn version(node: &Node) -> String {
+    match &node.user_agent_version_type {
+        Some(UserAgentVersionType::UserAgentVersion(version)) => version.clone(),
+        Some(UserAgentVersionType::UserAgentBuildVersion(build)) => {
+            let number = build.version.as_ref();
+            number.map(|v| format!("{}.{}.{}", v.major_number, v.minor_number, v.patch)).unwrap_or_default()
+        }
+        None => String::new(),
     }
 }
 

@@ -29,8 +29,11 @@ pub const LAST_SEQ: &str = "tenantry_xds_last_seq";
 pub const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
 /// Errors of the database while following it.
 pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
-/// How many sites cannot be translated, and keep what they had.
+/// How many sites keep what they had, as their newest resources cannot be made or were refused.
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
+
+/// Errors of the database while what Envoys have answered is written.
+pub const RECORD_ERRORS: &str = "tenantry_xds_record_errors_total";
 
 /// How many URLs of JWK Sets are in use, could not be read when last tried, and have no set at all.
 pub const JWKS_URLS: &str = "tenantry_xds_jwks_urls";
@@ -58,7 +61,8 @@ pub fn describe() {
     describe_gauge!(LAST_SEQ, "Sequence number of the last change that was applied");
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
-    describe_gauge!(QUARANTINED, "Sites that cannot be translated and keep what they had");
+    describe_gauge!(QUARANTINED, "Sites whose newest resources were refused, and that keep the last good ones");
+    describe_counter!(RECORD_ERRORS, "Errors of the database while what Envoys have answered is written");
     describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
     describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
     describe_gauge!(
@@ -71,6 +75,7 @@ pub fn describe() {
     // So that they can be read, and alerted on, before the first event.
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
+    counter!(RECORD_ERRORS).increment(0);
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);
     }
@@ -117,7 +122,7 @@ pub(crate) fn pushed(client: Option<&Client>, response: &DeltaDiscoveryResponse)
 pub(crate) fn event(client: Option<&Client>, event: &Event) {
     let node = id(client);
     match event {
-        Event::Ack { kind } => counter!(ACKS, "type" => kind.label()).increment(1),
+        Event::Ack { kind, .. } => counter!(ACKS, "type" => kind.label()).increment(1),
         Event::Nack { kind, resources, message } => {
             counter!(NACKS, "type" => kind.label()).increment(1);
             error!(node, kind = kind.label(), ?resources, message, "the client refused a response");

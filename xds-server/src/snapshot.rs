@@ -79,6 +79,16 @@ impl Snapshot {
         (before.version != entry.resource.version).then_some((kind, name))
     }
 
+    /// The resources of an owner, in order.
+    pub fn group(&self, owner: Owner) -> Vec<Named> {
+        let names = self.by_owner.get(&owner).into_iter().flatten();
+        let group = names.filter_map(|(kind, name)| {
+            let entry = self.by_name.get(kind)?.get(name).filter(|entry| entry.owner == owner)?;
+            Some(Named { kind: *kind, name: name.clone(), resource: Arc::clone(&entry.resource) })
+        });
+        group.collect()
+    }
+
     /// The last change of the log that is in it in full; some of those that follow may be in it as well.
     pub fn seq(&self) -> i64 {
         self.seq

@@ -14,6 +14,7 @@ mod routes;
 mod service;
 mod signing_keys;
 mod sites;
+mod status;
 mod tenants;
 mod upstreams;
 mod usage;
@@ -40,5 +41,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(keys::router())
         .merge(signing_keys::router())
         .merge(usage::router())
+        .merge(status::router())
         .merge(service::router())
 }

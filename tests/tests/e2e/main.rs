@@ -11,6 +11,8 @@ mod limits;
 mod outages;
 mod paths;
 mod published;
+mod quarantine;
+mod receipts;
 mod refusals;
 mod routes;
 mod signatures;

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use xds_server::hub::Hub;
 use xds_server::snapshot::Owner;
+use xds_server::grpc::Told;
 use xds_server::{grpc, translate, usage};
 
 use crate::http::{self, Answer};
@@ -88,7 +89,7 @@ impl Server {
         let listener = TcpListener::bind(self.address).await.expect("the port of the server is free again");
         // Nobody writes what is reported: there is no PostgreSQL here.
         let (reports, _) = usage::channel();
-        let serving = grpc::serve(listener, Arc::clone(&self.hub), reports, stopped);
+        let serving = grpc::serve(listener, Arc::clone(&self.hub), Told::default(), reports, stopped);
         let task = tokio::spawn(async { serving.await.expect("the server serves") });
         self.running = Some((stop, task));
     }

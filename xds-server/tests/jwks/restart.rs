@@ -37,7 +37,7 @@ struct Deployment {
 }
 
 fn actor() -> Actor {
-    Actor { kind: ActorKind::Operator, id: Uuid::from_u128(7), request_id: "test".to_owned(), source: None }
+    Actor { kind: ActorKind::Operator, id: Uuid::from_u128(7), request_id: "test".to_owned(), source: None, logged: Default::default() }
 }
 
 impl Deployment {
@@ -96,7 +96,7 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring).run(stopped));
+        tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring, Arc::default()).run(stopped));
         hub.loaded().await;
         Running { hub, stop }
     }

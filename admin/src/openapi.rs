@@ -7,8 +7,8 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{
-    Components, Content, Info, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
-    Response, ResponseBuilder, Schema, Server, Type,
+    Components, Content, Info, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
+    Required, Response, ResponseBuilder, Schema, Server, Type,
 };
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -200,7 +200,8 @@ fn accepted() -> Response {
 }
 
 fn wait_parameter() -> Parameter {
-    let schema = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(receipt::MAX_WAIT as f64));
+    let schema =
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(receipt::MAX_WAIT as f64));
     ParameterBuilder::new()
         .name(receipt::PARAMETER)
         .parameter_in(ParameterIn::Query)

@@ -3,25 +3,35 @@
 
 use std::collections::BTreeMap;
 
+use policy::gauge;
 use policy::refusal::Refusal;
 use policy::usage::Aggregator;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 
 use crate::pushed::Pushed;
+use crate::shared::SharedCells;
+
+/// The gauges: each is the sum over all VMs that live.
+const GAUGES: [&str; 4] = [
+    "tenantry.decoded.sites",
+    "tenantry.decoded.consumers",
+    "tenantry.usage.pending_entries",
+    "tenantry.usage.pending_requests",
+];
 
 /// Metrics of one VM.
 pub(crate) struct Metrics {
+    /// A random number, which tells this VM's part of the gauges from others'.
+    vm: u64,
     let_go: u64,
     refused: BTreeMap<&'static str, u64>,
     defined: BTreeMap<String, u32>,
-    /// What this VM has last put into each gauge, which all VMs share.
-    gauges: BTreeMap<&'static str, i64>,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
-        Self { let_go: 0, refused: BTreeMap::new(), defined: BTreeMap::new(), gauges: BTreeMap::new() }
+    pub(crate) fn new(vm: u64) -> Self {
+        Self { vm, let_go: 0, refused: BTreeMap::new(), defined: BTreeMap::new() }
     }
 
     /// A request was let go.
@@ -35,7 +45,7 @@ impl Metrics {
     }
 
     /// Hands over what was counted.
-    pub(crate) fn flush(&mut self, pushed: &Pushed, usage: &Aggregator) {
+    pub(crate) fn flush(&mut self, pushed: &Pushed, usage: &Aggregator, now_ms: u64) {
         let let_go = std::mem::take(&mut self.let_go);
         self.add("tenantry.requests.let_go", let_go);
         for (reason, count) in std::mem::take(&mut self.refused) {
@@ -43,10 +53,13 @@ impl Metrics {
         }
         let (sites, consumers) = pushed.decoded();
         let pending = usage.pending();
-        self.set("tenantry.decoded.sites", sites);
-        self.set("tenantry.decoded.consumers", consumers);
-        self.set("tenantry.usage.pending_entries", pending.entries);
-        self.set("tenantry.usage.pending_requests", usize::try_from(pending.requests).unwrap_or(usize::MAX));
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let own = [number(sites), number(consumers), number(pending.entries), pending.requests];
+        if let Some(sums) = gauge::add_up(self.vm, own, now_ms, &mut SharedCells) {
+            for (name, sum) in GAUGES.into_iter().zip(sums) {
+                self.set(name, sum);
+            }
+        }
     }
 
     fn add(&mut self, name: &str, count: u64) {
@@ -57,14 +70,9 @@ impl Metrics {
         }
     }
 
-    /// A gauge is the sum over all VMs: each adds by how much its own part has changed.
-    fn set(&mut self, name: &'static str, value: usize) {
-        let value = i64::try_from(value).unwrap_or(i64::MAX);
-        let change = value - self.gauges.insert(name, value).unwrap_or(0);
-        if change != 0
-            && let Some(id) = self.define(MetricType::Gauge, name)
-        {
-            let _ = hostcalls::increment_metric(id, change);
+    fn set(&mut self, name: &str, value: u64) {
+        if let Some(id) = self.define(MetricType::Gauge, name) {
+            let _ = hostcalls::record_metric(id, value);
         }
     }
 

@@ -44,7 +44,7 @@ impl Vm {
         Some(Self {
             pushed: Pushed::new(),
             usage: Aggregator::new(reporter, crate::mirror::node_property("id")),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(u64::from_le_bytes(shared::random()?)),
             limiter: Limiter::new(seed),
             gate: Gate::new(seed, u64::from_le_bytes(shared::random()?), config.shed_above),
             now_ms: 0,
@@ -63,7 +63,7 @@ impl Vm {
         self.now_ms = now_ms;
         self.limiter.flush(now_ms, &mut SharedCells);
         self.gate.flush(now_ms, &mut SharedCells);
-        self.metrics.flush(&self.pushed, &self.usage);
+        self.metrics.flush(&self.pushed, &self.usage, now_ms);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Load from `wrk`, a program apart, and what it counted.
 
-use std::{net::SocketAddr, process::Stdio, time::Duration};
+use std::{fmt, net::SocketAddr, process::Stdio, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -26,6 +26,17 @@ pub struct Counted {
     pub not_ok: u64,
     /// Connections that failed, reads and writes that failed, and time-outs.
     pub broken: u64,
+    /// How long half of the requests took at most.
+    pub p50: Duration,
+    /// How long all but one of a hundred took at most.
+    pub p99: Duration,
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { requests, not_ok, broken, p50, p99 } = self;
+        write!(f, "{requests} requests, {not_ok} refused, {broken} broken, p50 {p50:?}, p99 {p99:?}")
+    }
 }
 
 impl Load {
@@ -33,7 +44,7 @@ impl Load {
     /// When `wrk` cannot be started.
     pub fn start(gateway: SocketAddr, host: &str, path: &str, key: &str) -> Self {
         let wrk = Command::new("wrk")
-            .args(["--threads", "1", "--connections", "8", "--timeout", "10s"])
+            .args(["--threads", "1", "--connections", "8", "--timeout", "10s", "--latency"])
             .args(["--duration", &format!("{MAX_SECONDS}s")])
             .args(["--header", &format!("Host: {host}"), "--header", &format!("X-API-Key: {key}")])
             .arg(format!("http://{gateway}{path}"))
@@ -87,7 +98,22 @@ fn counted(printed: &str) -> Option<Counted> {
     let requests = numbers(line(" requests in ")?).first().copied()?;
     let not_ok = line("Non-2xx or 3xx responses").and_then(|line| numbers(line).last().copied()).unwrap_or_default();
     let broken = line("Socket errors").map(|line| numbers(line).iter().sum()).unwrap_or_default();
-    Some(Counted { requests, not_ok, broken })
+    let (p50, p99) = (latency(line("50%")?)?, latency(line("99%")?)?);
+    Some(Counted { requests, not_ok, broken, p50, p99 })
+}
+
+/// The time in a line such as `50%  1.23ms`.
+fn latency(line: &str) -> Option<Duration> {
+    let text = line.split_whitespace().nth(1)?;
+    let (number, unit) = text.split_at(text.find(char::is_alphabetic)?);
+    let seconds = match unit {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => return None,
+    };
+    Some(Duration::from_secs_f64(number.parse::<f64>().ok()? * seconds))
 }
 
 #[cfg(test)]
@@ -96,9 +122,11 @@ mod tests {
 
     #[test]
     fn the_counts_of_wrk_are_read() {
-        let printed = "  41532 requests in 2.00s, 5.1MB read\n  Socket errors: connect 1, read 2, write 0, timeout 4\n  \
+        let printed = "  Latency Distribution\n     50%  750.00us\n     75%    1.10ms\n     99%    1.50s \n  \
+                       41532 requests in 2.00s, 5.1MB read\n  Socket errors: connect 1, read 2, write 0, timeout 4\n  \
                        Non-2xx or 3xx responses: 17\nRequests/sec:  20000.1\n";
-        assert_eq!(counted(printed), Some(Counted { requests: 41532, not_ok: 17, broken: 7 }));
+        let (p50, p99) = (Duration::from_micros(750), Duration::from_millis(1500));
+        assert_eq!(counted(printed), Some(Counted { requests: 41532, not_ok: 17, broken: 7, p50, p99 }));
         assert_eq!(counted("unable to connect"), None);
     }
 }

@@ -204,7 +204,9 @@ impl Pump {
             }
             Event::Nack { kind, resources, message } => {
                 // Of several that were refused together, each is tried by itself.
-                let ([(name, Some(version))], Some(client)) = (resources.as_slice(), self.stream.client()) else { return };
+                let ([(name, Some(version))], Some(client)) = (resources.as_slice(), self.stream.client()) else {
+                    return;
+                };
                 let refused = Refused { node_id: &client.id, kind: *kind, name, version, reason: message };
                 self.told.quarantine.refused(&self.hub.snapshot(), refused);
             }

@@ -14,9 +14,9 @@ use tracing_subscriber::EnvFilter;
 use store::seal::SecretsKey;
 use xds_server::config::{Cli, Command, Jwks, Serve};
 use xds_server::follow::{Followed, Follower};
+use xds_server::grpc::Told;
 use xds_server::hub::Hub;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
-use xds_server::grpc::Told;
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
 use xds_server::{grpc, observe, usage};
@@ -70,7 +70,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
     let recorder = tokio::spawn(recorder.run(stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring, Arc::clone(&quarantine)).run(stopped.clone()));
+    let mut follower =
+        tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring, Arc::clone(&quarantine)).run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
     let mut ads = tokio::spawn(grpc::serve(listener, hub, Told { roster, quarantine }, reports, stopped));
 

@@ -9,6 +9,8 @@ use xds_api::pb::google::protobuf::{Struct, value::Kind};
 
 /// More proxies than any request passes; a larger number is a mistake, with which clients could choose their address.
 const MAX_TRUSTED_HOPS: u32 = 16;
+/// More requests than a worker has memory for; at 50 KB each they are 50 GB.
+const MAX_SHED_ABOVE: u32 = 1_000_000;
 
 /// The user agent of the filter, which has the Node of its Envoy otherwise.
 const FILTER: &str = "tenantry-filter";
@@ -40,6 +42,9 @@ pub struct EdgeSettings {
     pub trusted_hops: u32,
     /// `filter.path`: the wasm module in the Envoy's file system. Default: /etc/tenantry/tenantry_filter.wasm.
     pub filter_path: String,
+    /// `filter.shed_above`: from how many requests under way in one worker on the filter holds tenants to their share of it, from 1 to
+    /// a million. Default: the filter's own.
+    pub shed_above: Option<u32>,
 }
 
 impl Default for EdgeSettings {
@@ -49,6 +54,7 @@ impl Default for EdgeSettings {
             http_port: 10080,
             trusted_hops: 0,
             filter_path: "/etc/tenantry/tenantry_filter.wasm".to_owned(),
+            shed_above: None,
         }
     }
 }
@@ -91,6 +97,10 @@ impl Client {
                 Kind::StringValue(path) if !path.is_empty() => path.clone(),
                 _ => return Err(error("filter.path", "the path of a file")),
             };
+        }
+        if let Some(above) = filter.and_then(|filter| field(filter, "shed_above")) {
+            let known = number_of(above).filter(|above| (1..=MAX_SHED_ABOVE).contains(above));
+            edge.shed_above = Some(known.ok_or_else(|| error("filter.shed_above", "a number from 1 to 1000000"))?);
         }
         let kind = if node.user_agent_name == FILTER { StreamKind::Mirror } else { StreamKind::Ads };
         Ok(Self { id: node.id.clone(), cell: node.cluster.clone(), kind, version: version(node), edge })
@@ -144,7 +154,11 @@ mod tests {
     }
 
     fn node(http: Struct) -> Node {
-        let tenantry = object([("http", Kind::StructValue(http))]);
+        node_with("http", http)
+    }
+
+    fn node_with(section: &'static str, settings: Struct) -> Node {
+        let tenantry = object([(section, Kind::StructValue(settings))]);
         let metadata = object([("tenantry", Kind::StructValue(tenantry))]);
         Node { id: "edge-1".to_owned(), metadata: Some(metadata), ..Default::default() }
     }
@@ -172,6 +186,15 @@ mod tests {
         for hops in [Kind::NumberValue(-1.0), Kind::NumberValue(17.0), Kind::BoolValue(true)] {
             let error = Client::read(&node(object([("trusted_hops", hops)]))).unwrap_err();
             assert_eq!(error.field, "http.trusted_hops");
+        }
+    }
+
+    #[test]
+    fn the_filter_sheds_above_a_number_that_a_worker_can_have() {
+        let filter = |above| node_with("filter", object([("shed_above", Kind::NumberValue(above))]));
+        assert_eq!(Client::read(&filter(20_000.0)).unwrap().edge.shed_above, Some(20_000));
+        for above in [0.0, 0.5, 1_000_001.0] {
+            assert_eq!(Client::read(&filter(above)).unwrap_err().field, "filter.shed_above");
         }
     }
 

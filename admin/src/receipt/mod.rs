@@ -147,12 +147,9 @@ mod tests {
 
     #[test]
     fn an_envoy_has_a_change_when_it_and_the_filter_in_it_have_answered_it() {
-        let streams = [
-            envoy("a", "", Some(7), Some(8)),
-            envoy("b", "", Some(7), Some(6)),
-            envoy("c", "", None, Some(7)),
-        ]
-        .concat();
+        let streams =
+            [envoy("a", "", Some(7), Some(8)), envoy("b", "", Some(7), Some(6)), envoy("c", "", None, Some(7))]
+                .concat();
         let receipt = Receipt::of(&streams, None, &[], 7);
         assert_eq!((receipt.envoys, receipt.acked, pending(&receipt)), (3, 1, vec!["b", "c"]));
         let half = [stream("a", StreamKind::Ads, "", Some(9))];

@@ -24,7 +24,8 @@ pub(super) fn take(method: &Method, uri: &Uri) -> Result<Option<(Duration, Uri)>
     }
     let given = |pair: &&str| pair.split('=').next() == Some(PARAMETER);
     let pairs: Vec<_> = uri.query().unwrap_or_default().split('&').collect();
-    let mut values = pairs.iter().copied().filter(given).map(|pair| pair.split_once('=').map_or("", |(_, value)| value));
+    let mut values =
+        pairs.iter().copied().filter(given).map(|pair| pair.split_once('=').map_or("", |(_, value)| value));
     let Some(value) = values.next() else { return Ok(None) };
     let seconds = value.parse::<u64>().ok().filter(|seconds| *seconds <= MAX_WAIT && values.next().is_none());
     let seconds = seconds.ok_or_else(|| Problem::field(PARAMETER, "must be a number of seconds from 0 to 30"))?;
@@ -42,9 +43,11 @@ mod tests {
 
     #[test]
     fn the_parameter_is_taken_out_of_the_target() {
-        for (target, seconds, rest) in
-            [("/a?wait=5", 5, "/a"), ("/a?x=1&wait=0", 0, "/a?x=1"), ("/a?wait=30&dry_run=true&y", 30, "/a?dry_run=true&y")]
-        {
+        for (target, seconds, rest) in [
+            ("/a?wait=5", 5, "/a"),
+            ("/a?x=1&wait=0", 0, "/a?x=1"),
+            ("/a?wait=30&dry_run=true&y", 30, "/a?dry_run=true&y"),
+        ] {
             let (wait, uri) = take(&Method::POST, &target.parse().unwrap()).unwrap().unwrap();
             assert_eq!((wait.as_secs(), uri.to_string().as_str()), (seconds, rest), "{target}");
         }

@@ -15,6 +15,7 @@ pub mod credential;
 pub mod decision;
 pub mod desired;
 pub mod digest_field;
+pub mod gauge;
 pub mod headers;
 pub mod host;
 pub mod id;

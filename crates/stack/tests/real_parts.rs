@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use serde_json::json;
 use sqlx::{Connection, Executor};
-use stack::envoy::{Envoy, EnvoySettings};
+use stack::envoy::{Edge, Envoy, EnvoySettings};
 use stack::postgres::{Database, Group};
 use stack::process::Launch;
 use stack::service::{Ready, Service};
@@ -73,6 +73,7 @@ async fn an_envoy_without_xds_server_runs_and_is_not_ready() -> Result<()> {
         wasm: "/nonexistent.wasm".into(),
         concurrency: 1,
         mirror: true,
+        edge: Edge::default(),
     };
     let mut envoy = Envoy::new(&envoy_binary()?, dir.path(), settings)?;
     // The module is another crate's: this Envoy does without.

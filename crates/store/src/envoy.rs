@@ -70,12 +70,7 @@ pub struct ConnectedStream {
 }
 
 /// Writes the states of these streams, removes the streams that have ended, and says so to who listens.
-pub async fn write(
-    reader: &Reader,
-    replica: Uuid,
-    streams: &[StreamState],
-    ended: &[Uuid],
-) -> Result<(), StoreError> {
+pub async fn write(reader: &Reader, replica: Uuid, streams: &[StreamState], ended: &[Uuid]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = streams.iter().map(|stream| stream.id).collect();
     let text = |of: fn(&StreamState) -> &str| -> Vec<String> {
         // PostgreSQL's text has no NUL; one Envoy's odd name must not keep the others from being written.

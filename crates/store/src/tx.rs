@@ -45,7 +45,13 @@ impl Logged {
 impl Actor {
     /// The program itself, as in its first start.
     pub fn system(request_id: impl Into<String>) -> Self {
-        Self { kind: ActorKind::System, id: Uuid::nil(), request_id: request_id.into(), source: None, logged: Logged::default() }
+        Self {
+            kind: ActorKind::System,
+            id: Uuid::nil(),
+            request_id: request_id.into(),
+            source: None,
+            logged: Logged::default(),
+        }
     }
 }
 

@@ -135,6 +135,38 @@ async fn a_vm_that_fails_lets_nobody_in_and_is_soon_replaced() {
     finish(things.stack).await;
 }
 
+/// Each VM tells its own numbers, and a gauge of Envoy outlives them: so a VM that traps must take its part out of the sums.
+#[tokio::test]
+async fn the_gauges_are_those_of_the_vms_that_live() {
+    let mut things = Things::start(builder("gauges")).await;
+    let url = format!("http://{}{THING}", things.gateways[0].address());
+    let to = Target { url, host: things.site.hostname.clone() };
+    for _ in 0..3 {
+        // Each of the two workers has decoded the site by then, and has usage to report.
+        recovery(&to, &things.key.text).await;
+        let marked: Vec<_> = (0..8).map(|_| client()).collect();
+        let marked = marked.iter().map(|client| ask(client, &to, "marked", &things.key.text, "panic"));
+        assert!(!futures::future::join_all(marked).await.contains(&200));
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+    }
+    recovery(&to, &things.key.text).await;
+    let envoy = &things.stack.envoys[0];
+    let reloads = envoy.stats("vm_reload_success").await.expect("stats");
+    let reloads: u64 = reloads.iter().map(|(_, count)| count).sum();
+    assert!(reloads >= 2, "{reloads} VMs were replaced");
+    let gauges = || async {
+        let stats = envoy.stats("tenantry.").await.expect("stats");
+        let gauge = |name: &str| stats.iter().find(|(stat, _)| stat.ends_with(name)).map(|(_, value)| *value);
+        (gauge("tenantry.decoded.sites"), gauge("tenantry.usage.pending_requests"))
+    };
+    // One site in each of the two workers, or in one of them; and all that the living have counted is reported.
+    let right = |gauges: &(Option<u64>, Option<u64>)| matches!(gauges, (Some(1..=2), Some(0)));
+    let gauges = eventually("the gauges", gauges, right).await;
+    println!("faults: {gauges:?} sites and pending requests after {reloads} VMs were replaced");
+    things.stack.allow_in_envoy_log("[wasm]");
+    finish(things.stack).await;
+}
+
 #[tokio::test]
 async fn a_worker_takes_over_from_a_mirror_that_fails() {
     let mut things = Things::start(builder("mirror-fault")).await;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 use stack::Stack;
-use tenantry_tests::{THING, Things, eventually, finish, gateway::Answer, load::Load, settled, tenant::Tenant};
+use tenantry_tests::{THING, Things, eventually, finish, gateway::Answer, load::Load, settled};
 
 #[tokio::test]
 async fn a_plan_limits_each_of_its_consumers_and_says_so() {
@@ -76,32 +76,5 @@ async fn a_tenant_has_no_more_requests_under_way_than_it_may() {
     assert_eq!(let_in + refused, 12);
     assert!((1..=3).contains(&let_in), "{let_in} at once");
     eventually("room again", || things.get_with(&things.key.text), |answer| answer.status == 200).await;
-    finish(things.stack).await;
-}
-
-/// A tenant that asks for far more than it may have is refused at the door; its neighbour does not lose a request.
-#[tokio::test]
-async fn a_noisy_tenant_costs_its_neighbour_no_request() {
-    let things = Things::start(Stack::builder("noisy")).await;
-    let neighbour = Tenant::create(&things.stack.api, "Globex").await.site("globex").await;
-    neighbour.serve_things(things.upstream.addr).await;
-    let neighbours_key = neighbour.key("app").await;
-    settled(&things.gateways, &neighbour.hostname, THING, &neighbours_key.text, 200).await;
-    let limits =
-        json!({ "limits": [{ "name": "loud", "requests": 50, "per": "second" }], "max_concurrent_requests": 4 });
-    things.tenant.set(limits).await;
-    let address = things.gateways[0].address();
-    let floods: Vec<_> = (0..4).map(|_| Load::start(address, &things.site.hostname, THING, &things.key.text)).collect();
-    let load = Load::start(address, &neighbour.hostname, THING, &neighbours_key.text);
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    let served = load.stop_without_a_loss().await;
-    let (mut asked, mut refused) = (0, 0);
-    for flood in floods {
-        let counted = flood.stop().await;
-        asked += counted.requests;
-        refused += counted.not_ok;
-    }
-    assert!(served > 100, "the neighbour got {served} answers");
-    assert!(asked - refused < 500 && refused > asked / 2, "{} of {asked} got through", asked - refused);
     finish(things.stack).await;
 }

@@ -63,7 +63,8 @@ async fn a_refused_site_keeps_what_was_good_on_old_and_new_envoys_and_over_resta
     assert!(!reason.is_empty(), "{refused}");
     // A later edit of the same site does not get past what is bad in it.
     let routes = format!("{}/routes?wait=20", things.version.path);
-    let answer = things.stack.api.post(&routes, json!({"methods": ["GET"], "path": "/{id}/more"})).await.expect("a route");
+    let answer =
+        things.stack.api.post(&routes, json!({"methods": ["GET"], "path": "/{id}/more"})).await.expect("a route");
     assert_eq!(answer["receipt"]["acked"], 0, "{answer}");
     assert_ne!(answer["receipt"]["refused"], json!([]), "{answer}");
     still_serves(&things).await;

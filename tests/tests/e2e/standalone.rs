@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 use stack::build::Artifacts;
-use stack::envoy::{self, Envoy, EnvoySettings};
+use stack::envoy::{self, Edge, Envoy, EnvoySettings};
 use stack::{Stack, ports, workspace_root};
 use tenantry_tests::{echo, eventually, finish, gateways, settled, start, tenant::Tenant};
 
@@ -21,6 +21,7 @@ async fn add_envoy(stack: &mut Stack, upstream: std::net::SocketAddr) {
         wasm: Artifacts::from_env().expect("the module").wasm,
         concurrency: 2,
         mirror: true,
+        edge: Edge::default(),
     };
     let mut envoy = Envoy::standalone(&binary, stack.dir(), settings, upstream).expect("a configuration");
     envoy.service.start().await.expect("a start");

@@ -17,13 +17,13 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 
 /// Requests by key (none: empty) and status class.
-type Sums = BTreeMap<(String, String), u64>;
+pub(super) type Sums = BTreeMap<(String, String), u64>;
 
 /// What the limited key may send in an hour.
 const BURST: usize = 12;
 
 /// What the admin API says of the requests of a site.
-async fn sums(things: &Things, site: &Site) -> Sums {
+pub(super) async fn sums(things: &Things, site: &Site) -> Sums {
     let path = format!("/v1/tenants/{}/usage?group_by=site,key,status_class", site.tenant_id);
     let usage = things.stack.api.get(&path).await.unwrap_or_else(|error| panic!("{error}"));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -143,7 +143,7 @@ async fn every_request_counts_once_though_the_xds_server_dies_and_reports_come_a
 }
 
 /// Sends a report of seven requests, the same each time.
-async fn send_again(things: &Things, site: &Site) {
+pub(super) async fn send_again(things: &Things, site: &Site) {
     let id = |text: &str| text.parse::<Uuid>().expect("an id");
     let (tenant, site) = (TenantId(id(&site.tenant_id)), SiteId(id(&site.id)));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");

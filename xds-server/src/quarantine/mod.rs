@@ -108,8 +108,7 @@ impl Quarantine {
                 self.roster.released(site.site, held.digest);
             }
             None => {
-                let trial =
-                    Trial { digest, good: Arc::default(), refused: Some(held.digest), accepted_at: None };
+                let trial = Trial { digest, good: Arc::default(), refused: Some(held.digest), accepted_at: None };
                 trials.insert(site.site, trial);
             }
         }
@@ -166,9 +165,7 @@ impl Quarantine {
             }
         }
         // Time has passed for others too; there are few, as these are the sites that were changed of late.
-        trials.retain(|_, trial| {
-            trial.accepted_at.is_none_or(|at| now.duration_since(at) < KEPT_AFTER_ACCEPTANCE)
-        });
+        trials.retain(|_, trial| trial.accepted_at.is_none_or(|at| now.duration_since(at) < KEPT_AFTER_ACCEPTANCE));
     }
 
     /// Takes in that an Envoy has refused a resource, by itself.

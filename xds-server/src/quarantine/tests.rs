@@ -193,8 +193,7 @@ fn a_site_that_cannot_be_translated_keeps_what_it_had_and_a_restart_finds_it() {
     let refusal = replica.roster.take(false).refusals.into_values().next().expect("a refusal");
     let held = Quarantined { site: site.site, digest: refusal.digest, good: refusal.good };
     let fresh = Replica::new();
-    let admitted =
-        fresh.quarantine.failed(site.site, Some(&site), "a reason".to_owned(), Some(&held), 2, Vec::new);
+    let admitted = fresh.quarantine.failed(site.site, Some(&site), "a reason".to_owned(), Some(&held), 2, Vec::new);
     let Admitted::LastGood(group) = admitted else { panic!("{admitted:?}") };
     assert!(group.iter().any(|named| named.resource.body.value == b"good"));
     assert_eq!(fresh.roster.take(false).still.len(), 1);

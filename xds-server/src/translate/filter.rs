@@ -21,10 +21,6 @@ pub const FILTER_NAME: &str = "tenantry-filter";
 /// Shared data is keyed by this: the filter and the singleton that mirrors the pushed state have to have the same one.
 const VM_ID: &str = "tenantry";
 
-/// What the module is told: to decide about requests; the cluster to which it reports usage, the one that the bootstrap names;
-/// and that a client's address is the one that this listener has found, trusted hops taken into account.
-const CONFIGURATION: &str = r#"{"role":"filter","xds_cluster":"xds","client_address":"edge"}"#;
-
 /// The type URL without its host.
 pub(super) const WASM_TYPE: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
@@ -45,7 +41,7 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
         code: Some(AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(code)) }),
         ..Default::default()
     };
-    let configuration = StringValue { value: CONFIGURATION.to_owned() };
+    let configuration = StringValue { value: configuration(edge) };
     let plugin = PluginConfig {
         name: FILTER_NAME.to_owned(),
         root_id: "tenantry".to_owned(),
@@ -64,6 +60,14 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
         Stopping { config: Some(StoppingPlugin { allow_on_headers_stop_iteration: Some(BoolValue { value: true }) }) };
     packed.value.extend(stopping.encode_to_vec());
     packed
+}
+
+/// What the module is told: to decide about requests; the cluster to which it reports usage, the one that the bootstrap names;
+/// that a client's address is the one that this listener has found, trusted hops taken into account; and from when on it sheds, if
+/// the Envoy has a number of its own for that.
+fn configuration(edge: &EdgeSettings) -> String {
+    let shed_above = edge.shed_above.map_or_else(String::new, |above| format!(r#","shed_above":{above}"#));
+    format!(r#"{{"role":"filter","xds_cluster":"xds","client_address":"edge"{shed_above}}}"#)
 }
 
 /// How long a worker whose VM has failed waits before it has another one: requests are refused meanwhile.

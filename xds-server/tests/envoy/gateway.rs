@@ -14,9 +14,9 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use xds_server::grpc::Told;
 use xds_server::hub::Hub;
 use xds_server::snapshot::Owner;
-use xds_server::grpc::Told;
 use xds_server::{grpc, translate, usage};
 
 use crate::http::{self, Answer};

@@ -173,6 +173,8 @@ pub(crate) struct Edge {
     #[serde(default)]
     trusted_hops: u32,
     filter_path: String,
+    #[serde(default)]
+    shed_above: Option<u32>,
 }
 
 impl Site {
@@ -290,6 +292,7 @@ impl Edge {
             http_port: self.http_port,
             trusted_hops: self.trusted_hops,
             filter_path: self.filter_path.clone(),
+            shed_above: self.shed_above,
         }
     }
 }

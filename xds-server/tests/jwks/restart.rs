@@ -37,7 +37,13 @@ struct Deployment {
 }
 
 fn actor() -> Actor {
-    Actor { kind: ActorKind::Operator, id: Uuid::from_u128(7), request_id: "test".to_owned(), source: None, logged: Default::default() }
+    Actor {
+        kind: ActorKind::Operator,
+        id: Uuid::from_u128(7),
+        request_id: "test".to_owned(),
+        source: None,
+        logged: Default::default(),
+    }
 }
 
 impl Deployment {

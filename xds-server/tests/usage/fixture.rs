@@ -19,8 +19,8 @@ use tonic::codec::ProstCodec;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
-use xds_server::hub::Hub;
 use xds_server::grpc::Told;
+use xds_server::hub::Hub;
 use xds_server::{grpc, usage};
 
 /// A database, and how to reach it.

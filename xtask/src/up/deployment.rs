@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use stack::admin_api::AdminApi;
-use stack::envoy::{Envoy, EnvoySettings};
+use stack::envoy::{Edge, Envoy, EnvoySettings};
 use stack::postgres::{Database, Group};
 use stack::process::Launch;
 use stack::provision::Published;
@@ -100,6 +100,7 @@ impl<'a> Deployment<'a> {
             wasm: self.tools.artifacts.wasm.clone(),
             concurrency: 2,
             mirror: true,
+            edge: Edge::default(),
         };
         Envoy::new(&self.tools.envoy, &self.home.logs(), settings)
     }

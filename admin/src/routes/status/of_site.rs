@@ -84,11 +84,7 @@ struct EnvoyStatus {
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/status",
     operation_id = "getSiteStatus", tag = "Status", params(SitePath),
     responses((status = 200, description = "The status.", body = SiteStatus)))]
-pub(super) async fn of_site(
-    State(app): State<App>,
-    At(at): At<SitePath>,
-    caller: Caller,
-) -> Result<Answer, Problem> {
+pub(super) async fn of_site(State(app): State<App>, At(at): At<SitePath>, caller: Caller) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     site::get(&mut tx, at.site_id).await?;
     // Answers before refusals: an Envoy's refusal is written before it counts as an answer.

@@ -11,6 +11,7 @@
 //! what the bound on memory cannot hold, which is counted ([`UsageReport::lost_requests`]).
 
 mod aggregator;
+mod delivery;
 mod detail;
 pub mod histogram;
 mod wire;
@@ -18,6 +19,7 @@ mod wire;
 use crate::id::{ConsumerId, KeyId, RouteId, SiteId, TenantId};
 
 pub use aggregator::{Aggregator, MAX_ENTRIES, MAX_REPORT_ENTRIES, Pending, REPORT_INTERVAL_MS, Report};
+pub use delivery::{Delivery, End, GIVE_UP_MS, Step};
 pub use wire::{METHOD, SERVICE, UsageAck, UsageEntry, UsageReport};
 
 /// The largest report in bytes: what a receiver has to take. [`MAX_REPORT_ENTRIES`] entries of the greatest length fit.

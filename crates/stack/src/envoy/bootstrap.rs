@@ -21,15 +21,32 @@ pub struct EnvoySettings {
     pub concurrency: u32,
     /// Whether the mirror runs; without it the filter never hears of anything.
     pub mirror: bool,
+    /// What xds-server is to make of its listener and filter.
+    pub edge: Edge,
+}
+
+/// What an Envoy asks of xds-server in its node's metadata, besides its address and the module's path.
+#[derive(Debug, Clone, Default)]
+pub struct Edge {
+    /// How many proxies in front of it are trusted to have appended to `X-Forwarded-For`.
+    pub trusted_hops: u32,
+    /// From how many requests in one worker on tenants are held to their share; `None` for the filter's default.
+    pub shed_above: Option<u32>,
 }
 
 pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
     let mut config: Value = serde_saphyr::from_str(yaml).context("it is not YAML")?;
     let wasm = settings.wasm.to_str().context("the path of the module is not UTF-8")?;
+    let mut http = address(settings.gateway, "port");
+    http["trusted_hops"] = json!(settings.edge.trusted_hops);
+    let mut filter = json!({ "path": wasm });
+    if let Some(above) = settings.edge.shed_above {
+        filter["shed_above"] = json!(above);
+    }
     let changes = [
         ("/node/id", json!(settings.node_id)),
-        ("/node/metadata/tenantry/http", address(settings.gateway, "port")),
-        ("/node/metadata/tenantry/filter/path", json!(wasm)),
+        ("/node/metadata/tenantry/http", http),
+        ("/node/metadata/tenantry/filter", filter),
         ("/admin/address/socket_address", address(settings.admin, "port_value")),
         (
             "/static_resources/clusters/0/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address",
@@ -70,6 +87,7 @@ mod tests {
             wasm: PathBuf::from("/somewhere/filter.wasm"),
             concurrency: 2,
             mirror: true,
+            edge: Edge::default(),
         }
     }
 

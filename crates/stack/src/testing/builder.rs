@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::admin_api::AdminApi;
 use crate::build::{self, Artifacts};
-use crate::envoy::{self, Envoy, EnvoySettings};
+use crate::envoy::{self, Edge, Envoy, EnvoySettings};
 use crate::postgres::Group;
 use crate::testing::{Stack, database, new_cluster};
 use crate::{control, ports, secret, workspace_root};
@@ -25,6 +25,7 @@ pub struct Builder {
     start_xds: bool,
     concurrency: u32,
     mirror: bool,
+    edges: Vec<Edge>,
     artifacts: Option<Artifacts>,
     module: Option<PathBuf>,
     xds_env: Vec<(String, String)>,
@@ -39,6 +40,7 @@ impl Builder {
             start_xds: true,
             concurrency: 2,
             mirror: true,
+            edges: Vec::new(),
             artifacts: None,
             module: None,
             xds_env: Vec::new(),
@@ -78,6 +80,12 @@ impl Builder {
     /// Worker threads of each Envoy; 2 unless told.
     pub fn concurrency(mut self, workers: u32) -> Builder {
         self.concurrency = workers;
+        self
+    }
+
+    /// What the Envoys ask of xds-server, the first of the first one; those that are left over ask for nothing.
+    pub fn edges(mut self, edges: &[Edge]) -> Builder {
+        self.edges = edges.to_vec();
         self
     }
 
@@ -136,6 +144,7 @@ impl Builder {
                 wasm: artifacts.wasm.clone(),
                 concurrency: self.concurrency,
                 mirror: self.mirror,
+                edge: self.edges.get(index).cloned().unwrap_or_default(),
             };
             let mut envoy = Envoy::new(&envoy_binary, &dir, settings)?;
             envoy.service.launch()?;

@@ -14,6 +14,9 @@ const ORDERLY_END: &str = "caught ENVOY_SIGTERM";
 /// From here on Envoy is told to end, and complains that it loses its streams.
 const ENDED: &str = "caught ENVOY_SIGTERM";
 
+/// From here on it is another process, if a test starts it again.
+const STARTED: &str = "initializing epoch";
+
 /// The lines at those levels that contain none of `allowed`.
 pub(super) fn complaints(log: &Path, allowed: &[String]) -> Result<Vec<String>> {
     let bytes = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
@@ -23,7 +26,11 @@ pub(super) fn complaints(log: &Path, allowed: &[String]) -> Result<Vec<String>> 
             |line: &str| line.contains(ORDERLY_END) || allowed.iter().any(|part| line.contains(part.as_str()));
         LEVELS.iter().any(|level| line.contains(level)) && !allowed(line)
     };
-    let alive = text.lines().take_while(|line| !line.contains(ENDED));
+    let mut is_alive = true;
+    let alive = text.lines().filter(|line| {
+        is_alive = line.contains(STARTED) || (is_alive && !line.contains(ENDED));
+        is_alive
+    });
     Ok(alive.filter(complaint).map(str::to_owned).collect())
 }
 
@@ -40,5 +47,8 @@ mod tests {
         std::fs::write(&log, format!("[..][1][info][main] starting\n{nack}\n{ended}\n")).unwrap();
         assert_eq!(complaints(&log, &[]).unwrap(), [nack]);
         assert!(complaints(&log, &["rejected".to_owned()]).unwrap().is_empty());
+        let again = "[..][2][info][main] initializing epoch 0 (base id=0)";
+        std::fs::write(&log, format!("{ended}\n{again}\n{nack}\n{ended}\n")).unwrap();
+        assert_eq!(complaints(&log, &[]).unwrap(), [nack], "those of an Envoy that was started again count too");
     }
 }

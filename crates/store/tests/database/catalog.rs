@@ -5,8 +5,15 @@ use sqlx::Row as _;
 use crate::fixture::{Database, with_database};
 
 /// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote.
-const PLATFORM_TABLES: [&str; 7] =
-    ["_sqlx_migrations", "change_log_floor", "envoys", "idempotency_keys", "jwks_cache", "operator_tokens", "usage_reporters"];
+const PLATFORM_TABLES: [&str; 7] = [
+    "_sqlx_migrations",
+    "change_log_floor",
+    "envoys",
+    "idempotency_keys",
+    "jwks_cache",
+    "operator_tokens",
+    "usage_reporters",
+];
 
 /// Unique keys of tenants' tables that do not begin with the tenant: the registry. See `migrations/README.md`.
 const REGISTRY_KEYS: [&str; 6] = [

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use stack::envoy::{Envoy, EnvoySettings};
+use stack::envoy::{Edge, Envoy, EnvoySettings};
 use stack::ports;
 use stack::process::{self, Launch};
 use stack::service::{Ready, Service};
@@ -236,6 +236,7 @@ impl Place {
             wasm: module.to_owned(),
             concurrency,
             mirror: true,
+            edge: Edge::default(),
         };
         let (direct, decided) = (ports::free(), ports::free());
         let mut envoy = Envoy::new(&self.envoy, &self.folder, settings)?;

@@ -23,7 +23,8 @@ use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 const SCHEME: &str = "operator_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 17] = [
+    ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),

@@ -1,9 +1,10 @@
-//! Keeps the snapshot equal to the database: everything once, then what the change log says.
+//! Keeps the snapshots of all cells equal to the database: everything once, then what the change log says.
 //!
 //! The log is read from the last sequence number that was applied, so nothing is missed, whatever happens to connections;
 //! notifications only say when to look. While PostgreSQL is away the snapshot stays as it is and goes on being served.
 
 mod load;
+mod placed;
 mod publish;
 
 use std::collections::BTreeSet;
@@ -17,14 +18,14 @@ use store::seal::SecretsKey;
 use store::{Reader, SnapshotTx, StoreError, desired};
 use tracing::{info, warn};
 
+use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
+use crate::cells::Cells;
 use crate::config::{BaseDomain, DatabaseUrl};
 use crate::grpc::{Stop, stopped};
-use crate::hub::Hub;
 use crate::jwks::Keyring;
 use crate::quarantine::Quarantine;
 use crate::report;
-use crate::snapshot::Owner;
 use crate::translate;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
@@ -51,12 +52,13 @@ pub struct Followed {
 /// Follows one database.
 pub struct Follower {
     followed: Followed,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     keyring: Arc<Keyring>,
     quarantine: Arc<Quarantine>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
+    placed: Placed,
     /// The sites that have something other than their newest resources.
     quarantined: BTreeSet<SiteId>,
     delay: Duration,
@@ -73,15 +75,16 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills this hub with what the quarantine lets through, and tells the keyring which issuers there are.
-    pub fn new(followed: Followed, hub: Arc<Hub>, keyring: Arc<Keyring>, quarantine: Arc<Quarantine>) -> Self {
+    /// A follower that fills these cells with what the quarantine lets through, and tells the keyring which issuers there are.
+    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>, quarantine: Arc<Quarantine>) -> Self {
         Self {
             followed,
-            hub,
+            cells,
             keyring,
             quarantine,
             reader: None,
             applied: None,
+            placed: Placed::default(),
             quarantined: BTreeSet::new(),
             delay: FIRST_DELAY,
         }
@@ -92,7 +95,7 @@ impl Follower {
     /// # Errors
     /// [`StoreError::UnsafeRole`]: no waiting makes that good.
     pub async fn run(mut self, stop: Stop) -> Result<(), StoreError> {
-        self.hub.apply(vec![(Owner::Platform, translate::platform(self.followed.base_domain.as_str()))]);
+        self.cells.set_platform(translate::platform(self.followed.base_domain.as_str()));
         loop {
             let error = tokio::select! {
                 () = stopped(stop.clone()) => return Ok(()),
@@ -165,7 +168,7 @@ impl Follower {
             let named = Changes::of(&logged);
             let changed = self.apply(&mut snapshot, &named, last).await?;
             self.applied = Some(last);
-            self.hub.reached(last);
+            self.cells.reached(last);
             gauge!(report::LAST_SEQ).set(last as f64);
             histogram!(report::APPLY_DURATION).record(start.elapsed());
             let oldest = logged.iter().map(|logged| logged.at).min();
@@ -179,6 +182,9 @@ impl Follower {
 
     /// Reads again what has changed, and serves it. Returns how many resources are others now.
     async fn apply(&mut self, snapshot: &mut SnapshotTx, named: &Changes, seq: i64) -> Result<usize, StoreError> {
+        if named.cells {
+            self.cells.set_existing(desired::cells(snapshot).await?);
+        }
         let mut changed = 0;
         for ids in named.sites.chunks(SITES_PER_STEP as usize) {
             let step = self.read_sites(snapshot, ids, seq).await?;
@@ -204,6 +210,8 @@ struct Changes {
     sites: Vec<SiteId>,
     buckets: Vec<u16>,
     consumers: Vec<u16>,
+    /// Whether cells were made or removed.
+    cells: bool,
 }
 
 impl Changes {
@@ -215,6 +223,8 @@ impl Changes {
                 Change::Site(site) => named.sites.push(site),
                 Change::Keys(bucket) => named.buckets.push(bucket),
                 Change::Consumers(bucket) => named.consumers.push(bucket),
+                Change::Cells => named.cells = true,
+                Change::Listeners(_) => {}
             }
         }
         named

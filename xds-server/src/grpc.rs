@@ -14,6 +14,7 @@ use xds_api::pb::envoy::service::discovery::v3::{
 };
 
 use crate::ads::{Event, Stream, StreamError};
+use crate::cells::Cells;
 use crate::hub::{Hub, Notice};
 use crate::quarantine::{Quarantine, Refused};
 use crate::receipts::{Roster, Seat};
@@ -41,12 +42,12 @@ pub type Stop = watch::Receiver<bool>;
 /// Those of the listening socket.
 pub async fn serve(
     listener: TcpListener,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     told: Told,
     usage: UsageServer,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
-    let service = AggregatedDiscoveryServiceServer::new(Ads { hub, told, stop: stop.clone() })
+    let service = AggregatedDiscoveryServiceServer::new(Ads { cells, told, stop: stop.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
     tonic::transport::Server::builder()
@@ -81,7 +82,7 @@ pub struct Told {
 }
 
 struct Ads {
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     told: Told,
     stop: Stop,
 }
@@ -106,16 +107,18 @@ impl AggregatedDiscoveryService for Ads {
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
-        let (hub, told) = (Arc::clone(&self.hub), self.told.clone());
-        let pump = Pump { hub, told, seat: None, stream: Stream::new(), responses };
-        tokio::spawn(pump.run(request.into_inner(), self.stop.clone()));
+        let pump = Pump { told: self.told.clone(), seat: None, stream: Stream::new(), responses };
+        tokio::spawn(pump.run(Arc::clone(&self.cells), request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
 }
 
+fn invalid(error: StreamError) -> Status {
+    Status::invalid_argument(error.to_string())
+}
+
 /// The task of one stream.
 struct Pump {
-    hub: Arc<Hub>,
     told: Told,
     /// Known from the first request on.
     seat: Option<Seat>,
@@ -124,11 +127,11 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(mut self, inbound: Streaming<DeltaDiscoveryRequest>, stop: Stop) {
+    async fn run(mut self, cells: Arc<Cells>, inbound: Streaming<DeltaDiscoveryRequest>, stop: Stop) {
         let _open = report::StreamOpen::new();
         let ended = tokio::select! {
             () = stopped(stop) => Some(Status::unavailable("this server is stopping; connect again")),
-            ended = self.pump(inbound) => ended.err(),
+            ended = self.pump(&cells, inbound) => ended.err(),
         };
         let status = ended.as_ref().map_or("closed by the client", Status::message);
         report::stream_ended(self.stream.client(), status);
@@ -138,26 +141,34 @@ impl Pump {
         }
     }
 
-    async fn pump(&mut self, mut inbound: Streaming<DeltaDiscoveryRequest>) -> Result<(), Status> {
-        self.hub.loaded().await;
-        let mut notices = self.hub.follow();
+    async fn pump(&mut self, cells: &Cells, mut inbound: Streaming<DeltaDiscoveryRequest>) -> Result<(), Status> {
+        cells.loaded().await;
+        // The first request says which cell the client is of, and so what there is for it.
+        let Some(first) = inbound.message().await? else { return Ok(()) };
+        let joined = cells.join(first.node.as_ref().map_or("", |node| &node.cluster));
+        let hub = joined.hub;
+        let mut notices = hub.follow();
+        self.receive(&hub, &first).map_err(invalid)?;
+        report::stream_started(self.stream.client());
+        self.seat = self.stream.client().map(|client| self.told.roster.enter(client));
+        if !joined.known {
+            report::unknown_cell(self.stream.client());
+        }
         let responses = self.responses.clone();
         loop {
-            let blocked = !self.send_what_fits();
+            let blocked = !self.send_what_fits(&hub);
             if let Some(seat) = &mut self.seat {
                 seat.acked(self.stream.acked_seq());
             }
             tokio::select! {
                 request = inbound.message() => match request? {
-                    Some(request) => self.receive(&request).map_err(|error| {
-                        Status::invalid_argument(error.to_string())
-                    })?,
+                    Some(request) => self.receive(&hub, &request).map_err(invalid)?,
                     None => return Ok(()),
                 },
                 notice = notices.recv() => match notice {
                     Ok(Notice::Changed(changed)) => self.stream.changed(&changed),
                     Ok(Notice::Reached(seq)) => self.stream.reached(seq),
-                    Err(RecvError::Lagged(_)) => self.stream.resync(&self.hub.snapshot()),
+                    Err(RecvError::Lagged(_)) => self.stream.resync(&hub.snapshot()),
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 room = responses.reserve(), if blocked => if room.is_err() {
@@ -168,35 +179,30 @@ impl Pump {
     }
 
     /// Sends until there is nothing to say, or no room; says whether it was the former.
-    fn send_what_fits(&mut self) -> bool {
+    fn send_what_fits(&mut self, hub: &Hub) -> bool {
         while let Ok(permit) = self.responses.try_reserve() {
-            let Some(response) = self.stream.poll(&self.hub.snapshot()) else { return true };
+            let Some(response) = self.stream.poll(&hub.snapshot()) else { return true };
             report::pushed(self.stream.client(), &response);
             permit.send(Ok(response));
         }
         false
     }
 
-    fn receive(&mut self, request: &DeltaDiscoveryRequest) -> Result<(), StreamError> {
-        let known = self.stream.client().is_some();
-        let events = self.stream.receive(&self.hub.snapshot(), request)?;
-        if !known {
-            report::stream_started(self.stream.client());
-            self.seat = self.stream.client().map(|client| self.told.roster.enter(client));
-        }
+    fn receive(&mut self, hub: &Hub, request: &DeltaDiscoveryRequest) -> Result<(), StreamError> {
+        let events = self.stream.receive(&hub.snapshot(), request)?;
         for event in &events {
             report::event(self.stream.client(), event);
-            self.vet(event);
+            self.vet(hub, event);
         }
         Ok(())
     }
 
     /// Tells what the client has accepted or refused, before it is told how far it is.
-    fn vet(&self, event: &Event) {
+    fn vet(&self, hub: &Hub, event: &Event) {
         match event {
             Event::Ack { sites, .. } => {
                 for site in sites.iter().filter(|site| self.told.quarantine.is_on_trial(**site)) {
-                    let snapshot = self.hub.snapshot();
+                    let snapshot = hub.snapshot();
                     if self.stream.has_site(&snapshot, *site) {
                         self.told.quarantine.accepted(&snapshot, *site);
                     }
@@ -208,7 +214,7 @@ impl Pump {
                     return;
                 };
                 let refused = Refused { node_id: &client.id, kind: *kind, name, version, reason: message };
-                self.told.quarantine.refused(&self.hub.snapshot(), refused);
+                self.told.quarantine.refused(&hub.snapshot(), refused);
             }
             Event::StaleNonce { .. } | Event::UnknownType { .. } => {}
         }

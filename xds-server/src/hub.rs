@@ -1,8 +1,8 @@
-//! The one place where the snapshot lives: the follower writes it, the streams read it and are told of changes.
+//! The one place where the snapshot of a cell lives: the follower writes it, the streams read it and are told of changes.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::broadcast;
 
 use crate::resource::Named;
 use crate::snapshot::{Changed, Owner, Snapshot};
@@ -25,13 +25,12 @@ pub enum Notice {
 pub struct Hub {
     snapshot: RwLock<Snapshot>,
     notices: broadcast::Sender<Notice>,
-    loaded: watch::Sender<bool>,
 }
 
 impl Default for Hub {
     fn default() -> Self {
         let (notices, _) = broadcast::channel(NOTICES);
-        Self { snapshot: RwLock::default(), notices, loaded: watch::Sender::new(false) }
+        Self { snapshot: RwLock::default(), notices }
     }
 }
 
@@ -81,21 +80,5 @@ impl Hub {
     /// The changes from now on.
     pub fn follow(&self) -> broadcast::Receiver<Notice> {
         self.notices.subscribe()
-    }
-
-    /// Says that the first load is complete, so that what is not in the snapshot does not exist.
-    pub fn set_loaded(&self) {
-        self.loaded.send_replace(true);
-    }
-
-    /// Whether the first load is complete.
-    pub fn is_loaded(&self) -> bool {
-        *self.loaded.borrow()
-    }
-
-    /// Waits until the first load is complete.
-    pub async fn loaded(&self) {
-        // The sender lives as long as `self`, so that this cannot fail.
-        let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await;
     }
 }

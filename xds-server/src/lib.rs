@@ -1,11 +1,12 @@
 //! Tenantry's xDS server: reads the desired state from PostgreSQL and serves it to Envoys and to the filters in them, by
 //! delta ADS.
 //!
-//! [`follow`] keeps a [`snapshot`] equal to the database; [`jwks`] reads the keys of token issuers; [`translate`] makes its resources; [`ads`] decides, for each
+//! [`follow`] keeps the [`cells`], a [`snapshot`] for each, equal to the database; [`jwks`] reads the keys of token issuers; [`translate`] makes its resources; [`ads`] decides, for each
 //! stream, what to send next; [`grpc`] moves the messages. [`receipts`] writes down what Envoys have
 //! answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
+pub mod cells;
 pub mod config;
 pub mod follow;
 pub mod grpc;

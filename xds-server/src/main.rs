@@ -12,10 +12,10 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
+use xds_server::cells::Cells;
 use xds_server::config::{Cli, Command, Jwks, Serve};
 use xds_server::follow::{Followed, Follower};
 use xds_server::grpc::Told;
-use xds_server::hub::Hub;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
@@ -56,13 +56,13 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let http = http.with_context(|| format!("--http-listen {}", config.http_listen))?;
     tracing::info!(listen = %listener.local_addr()?, http_listen = %http.local_addr()?, "serving");
 
-    let hub = Arc::new(Hub::default());
+    let cells = Arc::new(Cells::default());
     let roster = Arc::new(Roster::default());
     let quarantine = Arc::new(Quarantine::new(Arc::clone(&roster)));
     let (stop, stopped) = watch::channel(false);
     let keyring = Arc::new(Keyring::default());
     let archive = Arc::new(Archive::default());
-    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::clone(&archive));
+    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
@@ -70,10 +70,10 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
     let recorder = tokio::spawn(recorder.run(stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let mut follower =
-        tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring, Arc::clone(&quarantine)).run(stopped.clone()));
-    let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&hub), metrics, stopped.clone()));
-    let mut ads = tokio::spawn(grpc::serve(listener, hub, Told { roster, quarantine }, reports, stopped));
+    let follower = Follower::new(followed, Arc::clone(&cells), keyring, Arc::clone(&quarantine));
+    let mut follower = tokio::spawn(follower.run(stopped.clone()));
+    let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
+    let mut ads = tokio::spawn(grpc::serve(listener, cells, Told { roster, quarantine }, reports, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}

@@ -10,8 +10,8 @@ use axum::routing::get;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 
+use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
-use crate::hub::Hub;
 use crate::{report, usage};
 
 /// From one small site to a step of ten thousand changes.
@@ -22,7 +22,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Shared {
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     metrics: PrometheusHandle,
 }
 
@@ -46,20 +46,25 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 ///
 /// # Errors
 /// Those of the listening socket.
-pub async fn serve(listener: TcpListener, hub: Arc<Hub>, metrics: PrometheusHandle, stop: Stop) -> std::io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    cells: Arc<Cells>,
+    metrics: PrometheusHandle,
+    stop: Stop,
+) -> std::io::Result<()> {
     let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(async |State(shared): State<Shared>| shared.metrics.render()))
-        .with_state(Shared { hub, metrics });
+        .with_state(Shared { cells, metrics });
     let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).await;
     upkeep.abort();
     served
 }
 
 async fn ready(State(shared): State<Shared>) -> (StatusCode, &'static str) {
-    if shared.hub.is_loaded() {
+    if shared.cells.is_loaded() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: nothing has been read from PostgreSQL yet\n")

@@ -31,6 +31,9 @@ pub const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
 pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
 /// How many sites keep what they had, as their newest resources cannot be made or were refused.
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
+/// How many cells there are.
+pub const CELLS: &str = "tenantry_xds_cells";
+const UNKNOWN_CELLS: &str = "tenantry_xds_unknown_cell_streams_total";
 
 /// Errors of the database while what Envoys have answered is written.
 pub const RECORD_ERRORS: &str = "tenantry_xds_record_errors_total";
@@ -63,6 +66,8 @@ pub fn describe() {
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
     describe_gauge!(QUARANTINED, "Sites whose newest resources were refused, and that keep the last good ones");
     describe_counter!(RECORD_ERRORS, "Errors of the database while what Envoys have answered is written");
+    describe_gauge!(CELLS, "Cells that there are");
+    describe_counter!(UNKNOWN_CELLS, "Streams of Envoys whose cell does not exist, and that therefore get no tenant");
     describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
     describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
     describe_gauge!(
@@ -76,6 +81,7 @@ pub fn describe() {
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
     counter!(RECORD_ERRORS).increment(0);
+    counter!(UNKNOWN_CELLS).increment(0);
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);
     }
@@ -100,6 +106,16 @@ impl Drop for StreamOpen {
 pub(crate) fn stream_started(client: Option<&Client>) {
     let cell = client.map_or("", |client| client.cell.as_str());
     info!(node = id(client), cell, "stream started");
+}
+
+pub(crate) fn unknown_cell(client: Option<&Client>) {
+    counter!(UNKNOWN_CELLS).increment(1);
+    let cell = client.map_or("", |client| client.cell.as_str());
+    warn!(
+        node = id(client),
+        cell,
+        "there is no such cell, so this Envoy gets no tenant: make the cell, or correct `node.cluster` in the bootstrap"
+    );
 }
 
 pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {

@@ -1,4 +1,4 @@
-//! All resources as they should be, in memory: what the streams send from.
+//! All resources of a cell as they should be, in memory: what the streams send from.
 //!
 //! Resources come and go in groups, one per owner, so that a change costs what changed and cannot leave anything behind.
 
@@ -79,16 +79,6 @@ impl Snapshot {
         (before.version != entry.resource.version).then_some((kind, name))
     }
 
-    /// The resources of an owner, in order.
-    pub fn group(&self, owner: Owner) -> Vec<Named> {
-        let names = self.by_owner.get(&owner).into_iter().flatten();
-        let group = names.filter_map(|(kind, name)| {
-            let entry = self.by_name.get(kind)?.get(name).filter(|entry| entry.owner == owner)?;
-            Some(Named { kind: *kind, name: name.clone(), resource: Arc::clone(&entry.resource) })
-        });
-        group.collect()
-    }
-
     /// The last change of the log that is in it in full; some of those that follow may be in it as well.
     pub fn seq(&self) -> i64 {
         self.seq
@@ -118,6 +108,16 @@ impl Snapshot {
             move |entries| entries.range(prefix.clone()..)
         });
         range.map(|(name, _)| name).take_while(move |name| name.starts_with(&prefix))
+    }
+
+    /// The resources of an owner, those apart that are another's by now.
+    pub fn group(&self, owner: Owner) -> Vec<Named> {
+        let names = self.by_owner.get(&owner).into_iter().flatten();
+        let group = names.filter_map(|(kind, name)| {
+            let entry = self.by_name.get(kind)?.get(name).filter(|entry| entry.owner == owner)?;
+            Some(Named { kind: *kind, name: name.clone(), resource: Arc::clone(&entry.resource) })
+        });
+        group.collect()
     }
 
     /// All owners that have resources.

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use policy::id::{SiteId, TenantId};
-use store::{Actor, StoreError, change, quarantine};
+use store::{Actor, StoreError, change, quarantine, tenant};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::with_receipt;
@@ -65,6 +65,8 @@ async fn receipt(app: &App, place: Place, seq: Option<i64>, time: Duration) -> R
         // A repetition, or a write that changed nothing: what the tenant had before is what has to arrive.
         None => change::last_of_tenant(&mut tx).await?,
     };
+    // All of them, if the tenant was removed.
+    let cells = tenant::cells(&mut tx).await?;
     drop(tx);
     let mut acks = app.acks.follow();
     // Even who does not want to wait is told how it stands.
@@ -72,12 +74,12 @@ async fn receipt(app: &App, place: Place, seq: Option<i64>, time: Duration) -> R
     let mut receipt = None;
     while let Ok(Ok(())) = timeout_at(if receipt.is_none() { until.max(first) } else { until }, acks.changed()).await {
         let streams = acks.borrow_and_update().clone();
-        let mut now = Receipt::of(&streams, None, &[], seq);
+        let mut now = Receipt::of(&streams, cells.as_ref(), &[], seq);
         let settled = now.pending.is_empty();
         if settled || Instant::now() >= until || receipt.is_none() {
             let mut tx = app.store.tenant(place.tenant, &actor).await?;
             let holds = quarantine::holds(&mut tx, place.site).await?;
-            now = Receipt::of(&streams, None, &holds, seq);
+            now = Receipt::of(&streams, cells.as_ref(), &holds, seq);
         }
         receipt = Some(now);
         if settled || Instant::now() >= until {

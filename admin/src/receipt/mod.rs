@@ -9,9 +9,10 @@ mod answer;
 mod layer;
 mod wait;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use policy::cell::CellName;
 use serde::Serialize;
 use store::envoy::{ConnectedStream, StreamKind};
 use store::quarantine::Hold;
@@ -64,10 +65,10 @@ pub struct Envoy<'a> {
 
 impl<'a> Envoy<'a> {
     /// The Envoys that these streams are of, by their `node.id`; of these cells, or of all.
-    pub fn all(streams: &'a [ConnectedStream], cells: Option<&[String]>) -> BTreeMap<&'a str, Self> {
+    pub fn all(streams: &'a [ConnectedStream], cells: Option<&BTreeSet<CellName>>) -> BTreeMap<&'a str, Self> {
         let mut envoys: BTreeMap<&str, Self> = BTreeMap::new();
         for stream in streams {
-            if cells.is_some_and(|cells| !cells.contains(&stream.state.cell)) {
+            if cells.is_some_and(|cells| cells.iter().all(|cell| cell.as_str() != stream.state.cell)) {
                 continue;
             }
             let envoy = envoys.entry(&stream.state.node_id).or_default();
@@ -92,7 +93,7 @@ impl<'a> Envoy<'a> {
 
 impl Receipt {
     /// The receipt of change `seq`, of all that is connected in these cells, and of what is held back.
-    pub fn of(streams: &[ConnectedStream], cells: Option<&[String]>, holds: &[Hold], seq: i64) -> Self {
+    pub fn of(streams: &[ConnectedStream], cells: Option<&BTreeSet<CellName>>, holds: &[Hold], seq: i64) -> Self {
         let envoys = Envoy::all(streams, cells);
         let has = |envoy: &Envoy<'_>| envoy.acked_seq().is_some_and(|acked| acked >= seq);
         let pending: Vec<_> = envoys
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn the_envoys_of_other_cells_are_not_asked() {
         let streams = [envoy("a", "one", Some(7), Some(7)), envoy("b", "two", Some(1), Some(1))].concat();
-        let receipt = Receipt::of(&streams, Some(&["one".to_owned()]), &[], 7);
+        let receipt = Receipt::of(&streams, Some(&BTreeSet::from(["one".parse().unwrap()])), &[], 7);
         assert_eq!((receipt.envoys, receipt.acked), (1, 1));
     }
 

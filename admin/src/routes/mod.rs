@@ -1,6 +1,7 @@
 //! The operations: `<noun>/<verb>.rs`.
 
 mod apis;
+mod cells;
 mod collision;
 mod consumers;
 mod hostnames;
@@ -27,6 +28,7 @@ use crate::app::App;
 /// All operations, in the order in which things are set up.
 pub fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .merge(cells::router())
         .merge(tenants::router())
         .merge(sites::router())
         .merge(hostnames::router())

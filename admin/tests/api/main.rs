@@ -1,5 +1,6 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
+mod cells;
 mod concurrency;
 mod document;
 mod harness;

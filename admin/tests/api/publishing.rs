@@ -54,6 +54,7 @@ impl World {
     /// The path of an operation, with the ids of this world in it.
     pub(crate) fn path(&self, template: &str) -> String {
         [
+            ("{cell_name}", &"default".to_owned()),
             ("{tenant_id}", &self.tenant),
             ("{site_id}", &self.site),
             ("{hostname_id}", &self.hostname),

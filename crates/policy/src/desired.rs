@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::id::{ApiId, ConsumerId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId};
 use crate::key::KeyRecord;
@@ -25,6 +28,8 @@ pub struct DesiredSite {
     pub site: SiteId,
     /// What the tenant set for it.
     pub settings: SiteSettings,
+    /// Whether Envoys load its routes and clusters before its first request. Default: they do not.
+    pub eager: bool,
     /// Canonical hostnames: lower case, no port, no trailing dot.
     pub hostnames: Vec<String>,
     /// Whether the caller's credential reaches the upstream. Default: it does not.
@@ -39,6 +44,15 @@ pub struct DesiredSite {
     pub upstreams: Vec<DesiredUpstream>,
     /// All routes of all versions of all APIs of the site.
     pub routes: Vec<DesiredRoute>,
+}
+
+/// A port of a tenant's own in the Envoys of its cells: what arrives there reaches that tenant's sites alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TenantListener {
+    /// The TCP port.
+    pub port: u16,
+    /// The address to listen on; `None` is the one on which each Envoy has its shared listener.
+    pub address: Option<IpAddr>,
 }
 
 /// An issuer of tokens.
@@ -145,6 +159,8 @@ pub struct DesiredConsumers {
 pub struct DesiredConsumer {
     /// The consumer.
     pub id: ConsumerId,
+    /// The site that it is of.
+    pub site: SiteId,
     /// What the tenant set for it.
     pub settings: ConsumerSettings,
     /// Those of its keys, API keys and signing keys, that have settings.

@@ -9,6 +9,7 @@
 mod admission;
 mod auth;
 pub mod cache;
+pub mod cell;
 pub mod concurrency;
 pub mod consumer;
 pub mod credential;

@@ -259,6 +259,7 @@ mod tests {
                 apis: BTreeMap::new(),
                 hostnames: Vec::new(),
                 forward_credentials: false,
+                eager: false,
                 upstreams: Vec::new(),
                 routes: vec![route],
             };

@@ -26,6 +26,10 @@ pub enum Change {
     Keys(u16),
     /// The bucket of consumers ([`policy::consumer::bucket_of`]).
     Consumers(u16),
+    /// The names of all cells. It is a change of the platform, whose tenant is nil.
+    Cells,
+    /// The listeners of a tenant.
+    Listeners(TenantId),
 }
 
 /// An entry of the log.
@@ -99,6 +103,8 @@ impl SnapshotTx {
                 ("site", Some(site), _) => Change::Site(SiteId(site)),
                 ("keys", _, Some(bucket)) => Change::Keys(bucket),
                 ("consumers", _, Some(bucket)) => Change::Consumers(bucket),
+                ("cells", ..) => Change::Cells,
+                ("listeners", ..) => Change::Listeners(TenantId(row.tenant_id)),
                 // A CHECK of the table rules this out.
                 _ => return None,
             };
@@ -140,6 +146,8 @@ pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[
         Change::Site(site) => ("site".to_owned(), Some(Uuid::from(site)), None),
         Change::Keys(bucket) => ("keys".to_owned(), None, Some(i32::from(bucket))),
         Change::Consumers(bucket) => ("consumers".to_owned(), None, Some(i32::from(bucket))),
+        Change::Cells => ("cells".to_owned(), None, None),
+        Change::Listeners(_) => ("listeners".to_owned(), None, None),
     };
     let kinds: Vec<String> = changes.iter().map(|change| split(change).0).collect();
     let sites: Vec<Option<Uuid>> = changes.iter().map(|change| split(change).1).collect();

@@ -11,10 +11,12 @@ use crate::seal::Place;
 
 mod buckets;
 mod consumers;
+mod placements;
 mod sites;
 
 pub use buckets::{Step, all_buckets, buckets};
 pub use consumers::{Consumers, ConsumersStep, all_consumers, consumers};
+pub use placements::{CellSet, cells, placements};
 pub use sites::{Sites, all_site_ids, sites};
 
 /// Something that is left out of an answer.

@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod audit;
+pub mod cell;
 pub mod change;
 pub mod consumer;
 mod credential;

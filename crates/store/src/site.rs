@@ -29,6 +29,8 @@ pub struct Site {
     pub environment: Environment,
     /// Whether the caller's credential reaches the upstreams.
     pub forward_credentials: bool,
+    /// Whether the Envoys load its routes and clusters before its first request. It costs each of them memory.
+    pub eager: bool,
     /// What is set for its requests.
     pub settings: SiteSettings,
     /// Counts the changes, from 1.
@@ -63,6 +65,8 @@ pub struct SitePatch {
     pub name: Option<String>,
     /// See [`Site::forward_credentials`].
     pub forward_credentials: Option<bool>,
+    /// See [`Site::eager`].
+    pub eager: Option<bool>,
     /// See [`Site::settings`]; they are replaced as a whole.
     pub settings: Option<SiteSettings>,
 }
@@ -73,6 +77,7 @@ struct Record {
     slug: String,
     environment: String,
     forward_credentials: bool,
+    eager: bool,
     settings: Json<SiteSettings>,
     revision: i64,
     created_at: DateTime<Utc>,
@@ -88,6 +93,7 @@ impl From<Record> for Site {
             // A CHECK of the table leaves no third value.
             environment: Environment::named(&record.environment).unwrap_or(Environment::Test),
             forward_credentials: record.forward_credentials,
+            eager: record.eager,
             settings: record.settings.0,
             revision: record.revision,
             created_at: record.created_at,
@@ -103,6 +109,7 @@ impl Audited for Site {
             "slug": self.slug,
             "environment": self.environment.as_str(),
             "forward_credentials": self.forward_credentials,
+            "eager": self.eager,
             "settings": sparse(&self.settings),
             "revision": self.revision,
         })
@@ -123,7 +130,7 @@ pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError>
         Record,
         r#"INSERT INTO sites (tenant_id, id, name, slug, environment, forward_credentials, settings)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
-         RETURNING id, name, slug, environment, forward_credentials,
+         RETURNING id, name, slug, environment, forward_credentials, eager,
                 settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::now_v7(),
@@ -152,7 +159,7 @@ pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Site, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Record,
-        r#"SELECT id, name, slug, environment, forward_credentials,
+        r#"SELECT id, name, slug, environment, forward_credentials, eager,
                 settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
          FROM sites WHERE tenant_id = $1 AND id = $2"#,
         tenant,
@@ -169,7 +176,7 @@ pub async fn list(tx: &mut TenantTx, page: Page) -> Result<Vec<Site>, StoreError
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
-        r#"SELECT id, name, slug, environment, forward_credentials,
+        r#"SELECT id, name, slug, environment, forward_credentials, eager,
                 settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
          FROM sites WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
         tenant,
@@ -197,16 +204,17 @@ pub async fn update(
     let tenant = Uuid::from(tx.tenant());
     let after: Site = sqlx::query_as!(
         Record,
-        r#"UPDATE sites SET name = $3, forward_credentials = $4, settings = $5,
+        r#"UPDATE sites SET name = $3, forward_credentials = $4, settings = $5, eager = $6,
                 revision = revision + 1, updated_at = now()
          WHERE tenant_id = $1 AND id = $2
-         RETURNING id, name, slug, environment, forward_credentials,
+         RETURNING id, name, slug, environment, forward_credentials, eager,
                 settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
         patch.forward_credentials.unwrap_or(before.forward_credentials),
-        sparse(patch.settings.as_ref().unwrap_or(&before.settings))
+        sparse(patch.settings.as_ref().unwrap_or(&before.settings)),
+        patch.eager.unwrap_or(before.eager)
     )
     .fetch_one(tx.conn())
     .await?

@@ -1,6 +1,10 @@
 //! Tenants: the customer organisations. Platform work.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
+use policy::cell::CellName;
+use policy::desired::TenantListener;
 use policy::id::{SiteId, TenantId};
 use policy::settings::TenantSettings;
 use serde_json::{Value, json};
@@ -11,7 +15,10 @@ use crate::audit::{Audited, Entry};
 use crate::change::Change;
 use crate::settings::sparse;
 use crate::tx::{PlatformTx, TenantTx};
-use crate::{Page, StoreError, credential};
+use crate::{Page, StoreError, cell, credential};
+
+/// How many listeners of its own a tenant may have: one for each scheme and audience, not one for each site.
+pub const MAX_LISTENERS: u32 = 8;
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +31,10 @@ pub struct Tenant {
     pub slug: Option<String>,
     /// What the operator set for it.
     pub settings: TenantSettings,
+    /// The cells that it is placed on: its sites are served by their Envoys, and by no others.
+    pub cells: BTreeSet<CellName>,
+    /// Ports of its own in the Envoys of its cells, in the order of their numbers.
+    pub listeners: Vec<TenantListener>,
     /// Counts the changes, from 1.
     pub revision: i64,
     /// When it was made.
@@ -52,6 +63,10 @@ pub struct TenantPatch {
     pub slug: Option<Option<String>>,
     /// See [`Tenant::settings`]; they are replaced as a whole.
     pub settings: Option<TenantSettings>,
+    /// See [`Tenant::cells`]. Its sites and credentials are sent to the cells that are new to it, and taken away from those that it leaves.
+    pub cells: Option<BTreeSet<CellName>>,
+    /// See [`Tenant::listeners`]; they are replaced as a whole. A port is one tenant's on the whole platform.
+    pub listeners: Option<Vec<TenantListener>>,
 }
 
 struct Record {
@@ -59,6 +74,8 @@ struct Record {
     name: String,
     slug: Option<String>,
     settings: Json<TenantSettings>,
+    cells: Vec<String>,
+    listeners: Json<Vec<TenantListener>>,
     revision: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -71,6 +88,8 @@ impl From<Record> for Tenant {
             name: record.name,
             slug: record.slug,
             settings: record.settings.0,
+            cells: cell::names(record.cells),
+            listeners: record.listeners.0,
             revision: record.revision,
             created_at: record.created_at,
             updated_at: record.updated_at,
@@ -84,6 +103,8 @@ impl Audited for Tenant {
             "name": self.name,
             "slug": self.slug,
             "settings": sparse(&self.settings),
+            "cells": cell::texts(&self.cells),
+            "listeners": self.listeners,
             "revision": self.revision,
         })
     }
@@ -98,7 +119,10 @@ pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, Store
         Record,
         r#"INSERT INTO tenants (id, name, slug, settings) VALUES ($1, $2, $3, $4)
          RETURNING id, name, slug,
-                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at"#,
+                settings AS "settings: Json<TenantSettings>", cells,
+                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
+                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
+                revision, created_at, updated_at"#,
         Uuid::now_v7(),
         new.name,
         new.slug,
@@ -117,7 +141,10 @@ pub async fn get(tx: &mut PlatformTx, id: TenantId) -> Result<Tenant, StoreError
     sqlx::query_as!(
         Record,
         r#"SELECT id, name, slug,
-                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at FROM tenants WHERE id = $1"#,
+                settings AS "settings: Json<TenantSettings>", cells,
+                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
+                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
+                revision, created_at, updated_at FROM tenants WHERE id = $1"#,
         Uuid::from(id)
     )
     .fetch_optional(tx.conn())
@@ -131,7 +158,10 @@ pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<Tenant>, StoreE
     let records = sqlx::query_as!(
         Record,
         r#"SELECT id, name, slug,
-                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
+                settings AS "settings: Json<TenantSettings>", cells,
+                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
+                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
+                revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
         page.after(),
         page.limit()
     )
@@ -148,17 +178,27 @@ pub async fn update(
     expected_revision: Option<i64>,
 ) -> Result<Tenant, StoreError> {
     let before = lock(tx, id, expected_revision).await?;
+    if let Some(cells) = &patch.cells {
+        cell::hold(tx, cells).await?;
+    }
+    if let Some(listeners) = &patch.listeners {
+        replace_listeners(tx, id, listeners).await?;
+    }
     let slug = patch.slug.unwrap_or_else(|| before.slug.clone());
     let sent = slug.clone().unwrap_or_default();
     let after: Tenant = sqlx::query_as!(
         Record,
-        r#"UPDATE tenants SET name = $2, slug = $3, settings = $4, revision = revision + 1, updated_at = now() WHERE id = $1
+        r#"UPDATE tenants SET name = $2, slug = $3, settings = $4, cells = $5, revision = revision + 1, updated_at = now() WHERE id = $1
          RETURNING id, name, slug,
-                settings AS "settings: Json<TenantSettings>", revision, created_at, updated_at"#,
+                settings AS "settings: Json<TenantSettings>", cells,
+                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
+                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
+                revision, created_at, updated_at"#,
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
         slug,
-        sparse(patch.settings.as_ref().unwrap_or(&before.settings))
+        sparse(patch.settings.as_ref().unwrap_or(&before.settings)),
+        &cell::texts(patch.cells.as_ref().unwrap_or(&before.cells))
     )
     .fetch_one(tx.conn())
     .await
@@ -174,8 +214,37 @@ pub async fn update(
             tx.core.mark(id, Change::Site(SiteId(site)));
         }
     }
+    if after.cells != before.cells {
+        cell::mark_all(tx, id).await?;
+    }
+    if after.listeners != before.listeners {
+        tx.core.mark(id, Change::Listeners(id));
+    }
     tx.core.record(id, Entry::updated("tenant.update", id, &before, &after));
     Ok(after)
+}
+
+async fn replace_listeners(tx: &mut PlatformTx, id: TenantId, listeners: &[TenantListener]) -> Result<(), StoreError> {
+    if listeners.len() > MAX_LISTENERS as usize {
+        return Err(StoreError::LimitReached { what: "listeners of a tenant", limit: MAX_LISTENERS });
+    }
+    sqlx::query!("DELETE FROM tenant_listeners WHERE tenant_id = $1", Uuid::from(id)).execute(tx.conn()).await?;
+    for listener in listeners {
+        let port = listener.port.to_string();
+        sqlx::query!(
+            "INSERT INTO tenant_listeners (tenant_id, port, address) VALUES ($1, $2, $3)",
+            Uuid::from(id),
+            i32::from(listener.port),
+            listener.address.map(|address| address.to_string())
+        )
+        .execute(tx.conn())
+        .await
+        .map_err(|error| {
+            let taken = ["tenant_listeners_port_key", "tenant_listeners_pkey"].map(|key| (key, "port", port.as_str()));
+            StoreError::unique(error, &taken)
+        })?;
+    }
+    Ok(())
 }
 
 /// Removes a tenant and everything it has; its audit log stays. Its traffic and its keys end at once.
@@ -191,11 +260,18 @@ pub async fn delete(tx: &mut PlatformTx, id: TenantId, expected_revision: Option
     for site in sites {
         tx.core.mark(id, Change::Site(SiteId(site)));
     }
+    if !before.listeners.is_empty() {
+        tx.core.mark(id, Change::Listeners(id));
+    }
     tx.core.record(id, Entry::deleted("tenant.delete", id, &before));
     Ok(())
 }
 
-async fn lock(tx: &mut PlatformTx, id: TenantId, expected_revision: Option<i64>) -> Result<Tenant, StoreError> {
+pub(crate) async fn lock(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    expected_revision: Option<i64>,
+) -> Result<Tenant, StoreError> {
     sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR UPDATE", Uuid::from(id))
         .fetch_optional(tx.conn())
         .await?
@@ -223,4 +299,11 @@ pub async fn require(tx: &mut TenantTx) -> Result<(), StoreError> {
         .await?
         .ok_or(NOT_FOUND)?;
     Ok(())
+}
+
+/// The cells that the tenant of the transaction is placed on; `None` if it is gone.
+pub async fn cells(tx: &mut TenantTx) -> Result<Option<BTreeSet<CellName>>, StoreError> {
+    let id = Uuid::from(tx.tenant());
+    let cells = sqlx::query_scalar!("SELECT cells FROM tenants WHERE id = $1", id).fetch_optional(tx.conn()).await?;
+    Ok(cells.map(cell::names))
 }

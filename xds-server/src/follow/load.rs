@@ -1,6 +1,5 @@
 //! Reading everything, once.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use metrics::gauge;
@@ -12,19 +11,19 @@ use super::Follower;
 use super::publish::{SITES_PER_STEP, Step};
 use crate::jwks::{Known, Restored};
 use crate::report;
-use crate::resource::ResourceType;
 use crate::snapshot::Owner;
 
 impl Follower {
     /// Reads everything, in one state of the database, and removes what is not there any more.
     pub(super) async fn load(&mut self, reader: &Reader) -> Result<(), StoreError> {
         let start = Instant::now();
-        if !self.hub.is_loaded() {
+        if !self.cells.is_loaded() {
             self.restore_jwks(reader).await?;
         }
         let mut snapshot = reader.snapshot().await?;
         let head = snapshot.head_seq().await?;
-        let mut gone: BTreeSet<_> = self.hub.snapshot().owners().filter(|owner| *owner != Owner::Platform).collect();
+        self.cells.set_existing(desired::cells(&mut snapshot).await?);
+        let mut gone = self.cells.owners();
         let mut after = None;
         loop {
             let ids = desired::all_site_ids(&mut snapshot, after, SITES_PER_STEP).await?;
@@ -58,18 +57,23 @@ impl Follower {
             }
             self.publish(Step { buckets: read.buckets, ..Step::default() });
         }
+        for owner in &gone {
+            if let Owner::Site(site) = owner {
+                self.placed.remove(*site);
+            }
+        }
         self.publish(Step { gone: gone.into_iter().collect(), ..Step::default() });
         self.applied = Some(head);
-        self.hub.reached(head);
+        self.cells.reached(head);
         self.keyring.forget_restored();
-        self.hub.set_loaded();
+        self.cells.set_loaded();
         gauge!(report::LAST_SEQ).set(head as f64);
         gauge!(report::LOAD_DURATION).set(start.elapsed());
-        let (sites, buckets, consumers) = {
-            let now = self.hub.snapshot();
-            let len = |kind| now.len(kind);
-            (len(ResourceType::ScopedRoute), len(ResourceType::KeyBucket), len(ResourceType::ConsumerBucket))
-        };
+        let owners = self.cells.owners();
+        let count = |of: fn(&Owner) -> bool| owners.iter().filter(|owner| of(owner)).count();
+        let sites = count(|owner| matches!(owner, Owner::Site(_)));
+        let buckets = count(|owner| matches!(owner, Owner::Bucket(_)));
+        let consumers = count(|owner| matches!(owner, Owner::Consumers(_)));
         let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
         info!(seq = head, sites, buckets, consumers, duration_ms, "loaded everything");
         drop(snapshot);

@@ -1,16 +1,20 @@
 //! From what was read to what is served.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use metrics::gauge;
+use policy::cell::CellName;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};
 use policy::id::SiteId;
-use store::desired::Object;
+use store::desired::{CellSet, Object};
 use store::quarantine::Quarantined;
 use store::{SnapshotTx, StoreError, desired, quarantine};
 use tracing::error;
 
 use super::Follower;
+use super::placed::Placed;
+use crate::cells::{Content, Group};
 use crate::jwks::Held;
 use crate::quarantine::Admitted;
 use crate::report;
@@ -32,6 +36,8 @@ pub(super) struct Step {
     pub(super) seq: i64,
     /// Those of them that are under quarantine.
     pub(super) held: HashMap<SiteId, Quarantined>,
+    /// The sites that cannot be read: they keep what they had, wherever they are placed now.
+    pub(super) kept: Vec<SiteId>,
     /// In whole: an empty one is removed.
     pub(super) consumers: Vec<DesiredConsumers>,
     /// In whole: an empty one is removed.
@@ -41,59 +47,62 @@ pub(super) struct Step {
 }
 
 impl Follower {
-    /// Reads these sites, [`SITES_PER_STEP`] of them at the most. One that is not there is gone; one that cannot be read is in
-    /// neither list, so that it keeps what it had.
+    /// Reads these sites, [`SITES_PER_STEP`] of them at the most, and where they are placed. One that is not there is gone; one that
+    /// cannot be read keeps what it had.
     pub(super) async fn read_sites(
         &mut self,
         snapshot: &mut SnapshotTx,
         ids: &[SiteId],
         seq: i64,
     ) -> Result<Step, StoreError> {
-        let mut missing: BTreeSet<_> = ids.iter().copied().collect();
+        let mut placed = desired::placements(snapshot, ids).await?;
         let read = desired::sites(snapshot, ids).await?;
         let held = quarantine::of_sites(snapshot, ids).await?;
-        let held: HashMap<_, _> = held.into_iter().map(|held| (held.site, held)).collect();
+        let held = held.into_iter().map(|held| (held.site, held)).collect();
+        let mut step = Step { sites: read.sites, seq, held, ..Step::default() };
         for omitted in &read.omitted {
             report::omitted(omitted);
             if let Object::Site(site) = omitted.object {
-                missing.remove(&site);
+                step.kept.push(site);
                 self.quarantined.insert(site);
-                let before = || self.hub.snapshot().group(Owner::Site(site));
-                self.quarantine.failed(site, None, UNREADABLE.to_owned(), held.get(&site), seq, before);
+                let before = || self.cells.group(Owner::Site(site));
+                self.quarantine.failed(site, None, UNREADABLE.to_owned(), step.held.get(&site), seq, before);
             }
         }
-        for site in &read.sites {
-            missing.remove(&site.site);
+        for id in ids {
+            match placed.remove(id) {
+                Some((_, cells)) => self.placed.put(*id, cells),
+                None => {
+                    self.placed.remove(*id);
+                    step.gone.push(Owner::Site(*id));
+                }
+            }
         }
-        let gone = missing.into_iter().map(Owner::Site).collect();
-        Ok(Step { sites: read.sites, seq, held, gone, ..Step::default() })
+        Ok(step)
     }
 
     /// Translates and serves what was read. Returns how many resources are others now.
     pub(super) fn publish(&mut self, step: Step) -> usize {
         let keyring = self.keyring.clone();
-        // Until the hub has it, so that no set that is read meanwhile is overwritten by an older one.
+        // Until the cells have it, so that no set that is read meanwhile is overwritten by an older one.
         let mut keyring = keyring.hold();
-        let mut groups: Vec<(Owner, Vec<Named>)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for mut site in step.sites {
             keyring.join(&mut site);
-            let resources = self.translate(&site, step.held.get(&site.site), step.seq);
-            groups.extend(resources.map(|resources| (Owner::Site(site.site), resources)));
+            let held = step.held.get(&site.site);
+            groups.push(self.translate(&site, held, step.seq));
         }
-        for bucket in &step.consumers {
-            groups.push((Owner::Consumers(bucket.bucket), translate::consumers(bucket).into_iter().collect()));
-        }
-        for bucket in &step.buckets {
-            groups.push((Owner::Bucket(bucket.bucket), translate::bucket(bucket).into_iter().collect()));
-        }
+        groups.extend(step.kept.into_iter().map(|site| self.kept(site)));
+        groups.extend(step.consumers.into_iter().map(|bucket| consumers(&self.placed, bucket)));
+        groups.extend(step.buckets.into_iter().map(|bucket| credentials(&self.placed, bucket)));
         groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, owner)));
         gauge!(report::QUARANTINED).set(self.quarantined.len() as f64);
-        self.hub.apply(groups).len()
+        self.cells.apply(groups)
     }
 
-    fn translate(&mut self, site: &DesiredSite, held: Option<&Quarantined>, seq: i64) -> Option<Vec<Named>> {
+    fn translate(&mut self, site: &DesiredSite, held: Option<&Quarantined>, seq: i64) -> Group {
         let id = site.site;
-        let before = || self.hub.snapshot().group(Owner::Site(id));
+        let before = || self.cells.group(Owner::Site(id));
         let admitted = match translate::site(site) {
             Ok(newest) => self.quarantine.admit(site, newest, held, seq, before),
             Err(error) => {
@@ -107,17 +116,47 @@ impl Follower {
             self.quarantined.insert(id);
         }
         match admitted {
-            Admitted::Newest(resources) | Admitted::LastGood(resources) => Some(resources),
-            Admitted::Kept => None,
+            Admitted::Newest(resources) | Admitted::LastGood(resources) => {
+                Group::same(Owner::Site(id), self.cells_of(id), resources)
+            }
+            Admitted::Kept => self.kept(id),
         }
     }
 
-    fn gone(&mut self, keyring: &mut Held<'_>, owner: Owner) -> (Owner, Vec<Named>) {
+    fn kept(&self, site: SiteId) -> Group {
+        Group { owner: Owner::Site(site), content: Content::Kept(self.cells_of(site)) }
+    }
+
+    fn cells_of(&self, site: SiteId) -> CellSet {
+        self.placed.cells(site).map(Arc::clone).unwrap_or_default()
+    }
+
+    fn gone(&mut self, keyring: &mut Held<'_>, owner: Owner) -> Group {
         if let Owner::Site(site) = owner {
             self.quarantined.remove(&site);
             self.quarantine.gone(site);
             keyring.remove(site);
         }
-        (owner, Vec::new())
+        Group::gone(owner)
     }
+}
+
+/// A bucket of credentials: in each cell the records of those who are placed on it.
+fn credentials(placed: &Placed, DesiredBucket { bucket, keys }: DesiredBucket) -> Group {
+    let by_cell = placed.split(keys, |record| record.site);
+    let resources = by_cell.into_iter().map(|(cell, keys)| (cell, translate::bucket(&DesiredBucket { bucket, keys })));
+    Group { owner: Owner::Bucket(bucket), content: per_cell(resources) }
+}
+
+/// A bucket of consumers: in each cell those who are placed on it.
+fn consumers(placed: &Placed, DesiredConsumers { bucket, consumers }: DesiredConsumers) -> Group {
+    let by_cell = placed.split(consumers, |consumer| consumer.site);
+    let resources = by_cell
+        .into_iter()
+        .map(|(cell, consumers)| (cell, translate::consumers(&DesiredConsumers { bucket, consumers })));
+    Group { owner: Owner::Consumers(bucket), content: per_cell(resources) }
+}
+
+fn per_cell(resources: impl Iterator<Item = (CellName, Option<Named>)>) -> Content {
+    Content::PerCell(resources.map(|(cell, resource)| (cell, resource.into_iter().collect())).collect())
 }

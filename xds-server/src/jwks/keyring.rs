@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 
 use super::archive::{UrlDigest, digest};
 use super::schedule::Known;
-use crate::hub::Hub;
+use crate::cells::Cells;
 use crate::resource::{Named, ResourceType};
+use crate::snapshot::Owner;
 use crate::translate;
 
 /// The sets by their URLs. The follower joins them into sites, the worker brings new ones; neither sees the other half done.
@@ -80,7 +81,7 @@ impl Keyring {
         self.lock().restored.clear();
     }
 
-    /// Holds the keyring, until what is joined has been given to the hub.
+    /// Holds the keyring, until what is joined has been given to the cells.
     pub fn hold(&self) -> Held<'_> {
         Held { state: self.lock(), demand: &self.demand }
     }
@@ -110,7 +111,7 @@ impl Keyring {
 
     /// Takes in a set that was read, and pushes it to every site that uses it. How many resources are others now; 0 if the set
     /// is the one that was known, or is not wanted any more.
-    pub(super) fn put(&self, hub: &Hub, url: &Arc<str>, set: &Arc<str>) -> usize {
+    pub(super) fn put(&self, cells: &Cells, url: &Arc<str>, set: &Arc<str>) -> usize {
         let mut state = self.lock();
         let Some(source) = state.urls.get_mut(url) else { return 0 };
         if source.set.as_ref() == Some(set) {
@@ -118,7 +119,7 @@ impl Keyring {
         }
         source.set = Some(Arc::clone(set));
         let sites: Vec<_> = source.sites.iter().copied().collect();
-        sites.chunks(SITES_PER_STEP).map(|sites| state.push(hub, url, sites)).sum()
+        sites.chunks(SITES_PER_STEP).map(|sites| state.push(cells, url, sites)).sum()
     }
 
     /// How many URLs have no set.
@@ -137,18 +138,15 @@ const SITES_PER_STEP: usize = 100;
 impl State {
     /// Puts the set of a URL into the policies of sites. Only their keys change, so there is no need for the database, which may
     /// be away.
-    fn push(&self, hub: &Hub, url: &Arc<str>, sites: &[SiteId]) -> usize {
+    fn push(&self, cells: &Cells, url: &Arc<str>, sites: &[SiteId]) -> usize {
         let Some(set) = self.urls.get(url).and_then(|source| source.set.as_deref()) else { return 0 };
-        let rekeyed: Vec<Named> = {
-            let snapshot = hub.snapshot();
-            let rekeyed = sites.iter().filter_map(|site| {
-                let issuers = self.of_site.get(site)?.issuers.iter().filter(|(_, of)| *of == url).map(|(id, _)| *id);
-                let policy = snapshot.get(ResourceType::SitePolicy, &site.to_string())?;
-                translate::rekeyed(*site, policy, &issuers.collect(), set)
-            });
-            rekeyed.collect()
-        };
-        hub.replace(rekeyed).len()
+        let rekeyed = sites.iter().filter_map(|site| {
+            let issuers = self.of_site.get(site)?.issuers.iter().filter(|(_, of)| *of == url).map(|(id, _)| *id);
+            let policy = cells.get(Owner::Site(*site), ResourceType::SitePolicy, &site.to_string())?;
+            Some((Owner::Site(*site), translate::rekeyed(*site, &policy, &issuers.collect(), set)?))
+        });
+        let rekeyed: Vec<(Owner, Named)> = rekeyed.collect();
+        cells.replace(rekeyed)
     }
 
     /// Notes which URLs a site uses; none, and it is forgotten.

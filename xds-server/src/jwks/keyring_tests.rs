@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use policy::cell::{CellName, DEFAULT};
 use policy::settings::{Algorithm, Issuer};
 
 use super::*;
+use crate::cells::Group;
 use crate::resource::route_name;
-use crate::snapshot::Owner;
 
 const URL: &str = "https://login.example.com/keys";
 const OTHER: &str = "https://other.example.com/keys";
@@ -45,6 +46,7 @@ fn site(number: u128, tenant_number: u128, urls: &[&str]) -> DesiredSite {
         settings: Default::default(),
         hostnames: Vec::new(),
         forward_credentials: false,
+        eager: false,
         issuers: (0..).zip(all).map(issuer).collect(),
         plans: Vec::new(),
         apis: BTreeMap::new(),
@@ -53,16 +55,21 @@ fn site(number: u128, tenant_number: u128, urls: &[&str]) -> DesiredSite {
     }
 }
 
-/// What the follower does with a site.
-fn publish(keyring: &Keyring, hub: &Hub, mut site: DesiredSite) {
-    let mut held = keyring.hold();
-    held.join(&mut site);
-    hub.apply(vec![(Owner::Site(site.site), translate::site(&site).unwrap())]);
+fn placement() -> Arc<BTreeSet<CellName>> {
+    Arc::new(BTreeSet::from([CellName::default()]))
 }
 
-fn policy(hub: &Hub, number: u128) -> Vec<u8> {
+/// What the follower does with a site.
+fn publish(keyring: &Keyring, cells: &Cells, mut site: DesiredSite) {
+    let mut held = keyring.hold();
+    held.join(&mut site);
+    let resources = translate::site(&site).unwrap();
+    cells.apply(vec![Group::same(Owner::Site(site.site), placement(), resources)]);
+}
+
+fn policy(cells: &Cells, number: u128) -> Vec<u8> {
     let name = SiteId(Uuid::from_u128(number)).to_string();
-    hub.snapshot().get(ResourceType::SitePolicy, &name).unwrap().body.value.clone()
+    cells.join(DEFAULT).hub.snapshot().get(ResourceType::SitePolicy, &name).unwrap().body.value.clone()
 }
 
 /// What translation makes of the site if its issuers with this URL have this set.
@@ -86,42 +93,44 @@ fn demanded(keyring: &Keyring) -> Vec<(String, Vec<TenantId>)> {
 
 #[test]
 fn a_set_is_pushed_to_the_sites_that_use_it_and_to_no_other() {
-    let (keyring, hub) = (Keyring::default(), Hub::default());
+    let (keyring, cells) = (Keyring::default(), Cells::default());
     for site in [site(1, 1, &[URL]), site(2, 2, &[OTHER, URL, URL]), site(3, 2, &[OTHER]), site(4, 3, &[])] {
-        publish(&keyring, &hub, site);
+        publish(&keyring, &cells, site);
     }
-    let before = [3, 4].map(|number| policy(&hub, number));
-    assert_eq!(keyring.put(&hub, &URL.into(), &SET.into()), 2);
-    assert_eq!(policy(&hub, 1), translated(site(1, 1, &[URL]), URL, SET), "as if it had been translated with it");
-    assert_eq!(policy(&hub, 2), translated(site(2, 2, &[OTHER, URL, URL]), URL, SET));
-    assert_eq!([3, 4].map(|number| policy(&hub, number)), before);
-    assert_eq!(keyring.put(&hub, &URL.into(), &SET.into()), 0, "the same set is no change");
-    assert_eq!(keyring.put(&hub, &URL.into(), &NEWER.into()), 2);
-    assert_eq!(policy(&hub, 1), translated(site(1, 1, &[URL]), URL, NEWER));
+    let before = [3, 4].map(|number| policy(&cells, number));
+    assert_eq!(keyring.put(&cells, &URL.into(), &SET.into()), 2);
+    assert_eq!(policy(&cells, 1), translated(site(1, 1, &[URL]), URL, SET), "as if it had been translated with it");
+    assert_eq!(policy(&cells, 2), translated(site(2, 2, &[OTHER, URL, URL]), URL, SET));
+    assert_eq!([3, 4].map(|number| policy(&cells, number)), before);
+    assert_eq!(keyring.put(&cells, &URL.into(), &SET.into()), 0, "the same set is no change");
+    assert_eq!(keyring.put(&cells, &URL.into(), &NEWER.into()), 2);
+    assert_eq!(policy(&cells, 1), translated(site(1, 1, &[URL]), URL, NEWER));
 }
 
 #[test]
 fn a_site_that_changes_keeps_the_sets_that_were_read() {
-    let (keyring, hub) = (Keyring::default(), Hub::default());
-    publish(&keyring, &hub, site(1, 1, &[URL]));
-    keyring.put(&hub, &URL.into(), &SET.into());
+    let (keyring, cells) = (Keyring::default(), Cells::default());
+    publish(&keyring, &cells, site(1, 1, &[URL]));
+    keyring.put(&cells, &URL.into(), &SET.into());
     let mut changed = site(1, 1, &[URL]);
     changed.settings.challenges = true;
-    publish(&keyring, &hub, changed.clone());
-    assert_eq!(policy(&hub, 1), translated(changed, URL, SET));
+    publish(&keyring, &cells, changed.clone());
+    assert_eq!(policy(&cells, 1), translated(changed, URL, SET));
     // Its routes and all else are the follower's business.
-    assert!(hub.snapshot().get(ResourceType::Route, &route_name(SiteId(Uuid::from_u128(1)))).is_some());
+    assert!(
+        cells.join(DEFAULT).hub.snapshot().get(ResourceType::Route, &route_name(SiteId(Uuid::from_u128(1)))).is_some()
+    );
 }
 
 #[test]
 fn the_worker_hears_what_is_used_by_whom() {
-    let (keyring, hub) = (Keyring::default(), Hub::default());
-    publish(&keyring, &hub, site(1, 1, &[URL]));
-    publish(&keyring, &hub, site(2, 2, &[URL, OTHER]));
+    let (keyring, cells) = (Keyring::default(), Cells::default());
+    publish(&keyring, &cells, site(1, 1, &[URL]));
+    publish(&keyring, &cells, site(2, 2, &[URL, OTHER]));
     assert_eq!(demanded(&keyring), [(URL.to_owned(), vec![tenant(1), tenant(2)]), (OTHER.to_owned(), vec![tenant(2)])]);
-    publish(&keyring, &hub, site(2, 2, &[URL, OTHER]));
+    publish(&keyring, &cells, site(2, 2, &[URL, OTHER]));
     assert_eq!(demanded(&keyring), [], "nothing has changed");
-    publish(&keyring, &hub, site(2, 2, &[OTHER]));
+    publish(&keyring, &cells, site(2, 2, &[OTHER]));
     assert_eq!(
         demanded(&keyring),
         [(URL.to_owned(), vec![tenant(1)])]
@@ -131,32 +140,32 @@ fn the_worker_hears_what_is_used_by_whom() {
     );
     keyring.hold().remove(SiteId(Uuid::from_u128(1)));
     assert_eq!(demanded(&keyring), [(URL.to_owned(), vec![])]);
-    assert_eq!(keyring.put(&hub, &URL.into(), &SET.into()), 0, "nobody wants it any more");
-    publish(&keyring, &hub, site(2, 2, &[]));
+    assert_eq!(keyring.put(&cells, &URL.into(), &SET.into()), 0, "nobody wants it any more");
+    publish(&keyring, &cells, site(2, 2, &[]));
     assert_eq!(demanded(&keyring), [(OTHER.to_owned(), vec![])]);
     assert_eq!((keyring.digests().len(), keyring.without_set()), (0, 0));
 }
 
 #[test]
 fn a_url_that_comes_back_has_no_set_until_it_is_read_again() {
-    let (keyring, hub) = (Keyring::default(), Hub::default());
-    publish(&keyring, &hub, site(1, 1, &[URL]));
-    keyring.put(&hub, &URL.into(), &SET.into());
-    publish(&keyring, &hub, site(1, 1, &[]));
-    publish(&keyring, &hub, site(1, 1, &[URL]));
+    let (keyring, cells) = (Keyring::default(), Cells::default());
+    publish(&keyring, &cells, site(1, 1, &[URL]));
+    keyring.put(&cells, &URL.into(), &SET.into());
+    publish(&keyring, &cells, site(1, 1, &[]));
+    publish(&keyring, &cells, site(1, 1, &[URL]));
     assert_eq!(keyring.without_set(), 1);
     assert_eq!(demanded(&keyring), [(URL.to_owned(), vec![tenant(1)])]);
 }
 
 #[test]
 fn what_was_restored_is_there_from_the_first_translation_on() {
-    let (keyring, hub) = (Keyring::default(), Hub::default());
+    let (keyring, cells) = (Keyring::default(), Cells::default());
     let known = Known { age: Duration::from_secs(60), lifetime: Duration::from_secs(3600) };
     let restored = |url| (digest(url), Restored { set: SET.into(), known });
     keyring.restore([restored(URL), restored("https://nobody.example.com/")]);
-    publish(&keyring, &hub, site(1, 1, &[URL, OTHER]));
+    publish(&keyring, &cells, site(1, 1, &[URL, OTHER]));
     keyring.forget_restored();
-    assert_eq!(policy(&hub, 1), translated(site(1, 1, &[URL, OTHER]), URL, SET));
+    assert_eq!(policy(&cells, 1), translated(site(1, 1, &[URL, OTHER]), URL, SET));
     let demands = keyring.take_demands();
     let known: Vec<_> = demands.iter().map(|demand| (&*demand.url, demand.known)).collect();
     assert_eq!(

@@ -11,15 +11,15 @@ use super::archive::Archive;
 use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
 use super::schedule::Scheduler;
+use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
-use crate::hub::Hub;
 use crate::report;
 
 /// Reads the URLs that the keyring has users for.
 #[derive(Debug)]
 pub struct Worker {
     keyring: Arc<Keyring>,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     fetcher: Fetcher,
     archive: Arc<Archive>,
     scheduler: Scheduler,
@@ -38,11 +38,11 @@ struct Ended {
 }
 
 impl Worker {
-    /// A worker that puts what it reads into the keyring and the hub, and lays it down in the archive.
-    pub fn new(keyring: Arc<Keyring>, hub: Arc<Hub>, fetcher: Fetcher, archive: Arc<Archive>) -> Self {
+    /// A worker that puts what it reads into the keyring and the cells, and lays it down in the archive.
+    pub fn new(keyring: Arc<Keyring>, cells: Arc<Cells>, fetcher: Fetcher, archive: Arc<Archive>) -> Self {
         Self {
             keyring,
-            hub,
+            cells,
             fetcher,
             archive,
             scheduler: Scheduler::default(),
@@ -111,7 +111,7 @@ impl Worker {
         match outcome {
             Ok(Fetched { set, lifetime }) => {
                 if self.scheduler.done(&url, lifetime, now_ms, random) {
-                    let sites = self.keyring.put(&self.hub, &url, &set.text);
+                    let sites = self.keyring.put(&self.cells, &url, &set.text);
                     report::jwks_read(&url, took, &set, lifetime, sites);
                     self.archive.put(&url, set.text, Instant::now(), lifetime);
                 }

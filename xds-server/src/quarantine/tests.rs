@@ -20,6 +20,7 @@ fn desired(hostname: &str) -> DesiredSite {
         apis: Default::default(),
         hostnames: vec![hostname.to_owned()],
         forward_credentials: false,
+        eager: false,
         upstreams: Vec::new(),
         routes: Vec::new(),
     }

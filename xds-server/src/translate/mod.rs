@@ -102,12 +102,12 @@ pub fn no_such_site(name: &str) -> Named {
     Named::of(ResourceType::Route, name, &route::no_such_site(name))
 }
 
-/// The scope of a site: its routes are loaded when the first request for it arrives.
+/// The scope of a site: unless it is eager, its routes are loaded when the first request for it arrives.
 fn scope(desired: &DesiredSite) -> ScopedRouteConfiguration {
     let fragment =
         scoped::key::Fragment { r#type: Some(scoped::key::fragment::Type::StringKey(desired.site.to_string())) };
     ScopedRouteConfiguration {
-        on_demand: true,
+        on_demand: !desired.eager,
         name: desired.site.to_string(),
         route_configuration_name: route_name(desired.site),
         route_configuration: None,

@@ -40,6 +40,7 @@ pub(crate) fn site(number: u128, port: u16, routes: impl IntoIterator<Item = u12
         apis: Default::default(),
         hostnames: vec![format!("site-{number}.gw.localhost")],
         forward_credentials: false,
+        eager: false,
         upstreams: vec![DesiredUpstream {
             id: upstream,
             endpoints: vec![DesiredEndpoint { address: "127.0.0.1".to_owned(), port, weight: 1 }],

@@ -1,6 +1,6 @@
 //! The server and an Envoy that is connected to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use policy::cell::CellName;
 use policy::desired::DesiredSite;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use xds_server::cells::{Cells, Group};
 use xds_server::grpc::Told;
-use xds_server::hub::Hub;
 use xds_server::snapshot::Owner;
 use xds_server::{grpc, translate, usage};
 
@@ -50,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The server's side of a gateway, which can be stopped and started.
 pub(crate) struct Server {
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) cells: Arc<Cells>,
     address: SocketAddr,
     running: Option<(watch::Sender<bool>, JoinHandle<()>)>,
 }
@@ -58,23 +59,28 @@ pub(crate) struct Server {
 impl Server {
     /// A server with these sites.
     pub(crate) async fn start(sites: &[DesiredSite]) -> Self {
-        let hub = Arc::new(Hub::default());
-        let mut server = Self { hub, address: free_address().await, running: None };
+        let cells = Arc::new(Cells::default());
+        cells.set_existing(BTreeSet::from([CellName::default()]));
+        let mut server = Self { cells, address: free_address().await, running: None };
         server.apply(sites);
-        server.hub.set_loaded();
+        server.cells.set_loaded();
         server.resume().await;
         server
     }
 
     /// Replaces the resources of these sites.
     pub(crate) fn apply(&self, sites: &[DesiredSite]) {
-        let group = |site: &DesiredSite| (Owner::Site(site.site), translate::site(site).expect("a site that is right"));
-        self.hub.apply(sites.iter().map(group).collect());
+        let placement = Arc::new(BTreeSet::from([CellName::default()]));
+        let group = |site: &DesiredSite| {
+            let resources = translate::site(site).expect("a site that is right");
+            Group::same(Owner::Site(site.site), Arc::clone(&placement), resources)
+        };
+        self.cells.apply(sites.iter().map(group).collect());
     }
 
     /// Removes a site.
     pub(crate) fn remove(&self, site: &DesiredSite) {
-        self.hub.apply(vec![(Owner::Site(site.site), Vec::new())]);
+        self.cells.apply(vec![Group::gone(Owner::Site(site.site))]);
     }
 
     pub(crate) async fn stop(&mut self) {
@@ -89,7 +95,7 @@ impl Server {
         let listener = TcpListener::bind(self.address).await.expect("the port of the server is free again");
         // Nobody writes what is reported: there is no PostgreSQL here.
         let (reports, _) = usage::channel();
-        let serving = grpc::serve(listener, Arc::clone(&self.hub), Told::default(), reports, stopped);
+        let serving = grpc::serve(listener, Arc::clone(&self.cells), Told::default(), reports, stopped);
         let task = tokio::spawn(async { serving.await.expect("the server serves") });
         self.running = Some((stop, task));
     }
@@ -132,7 +138,7 @@ impl Envoy {
         http_setting["port"] = json!(http.port());
         let retry = json!({"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}});
         let bootstrap = json!({
-            "node": {"id": "edge-1", "cluster": "test", "metadata": {"tenantry": {"http": http_setting, "filter": filter}}},
+            "node": {"id": "edge-1", "cluster": "default", "metadata": {"tenantry": {"http": http_setting, "filter": filter}}},
             "admin": {"address": socket(admin)},
             "dynamic_resources": {
                 "ads_config": {

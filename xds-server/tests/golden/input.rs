@@ -53,6 +53,8 @@ pub(crate) struct Site {
     apis: BTreeMap<Uuid, ApiSettings>,
     hostnames: Vec<String>,
     forward_credentials: bool,
+    #[serde(default)]
+    eager: bool,
     upstreams: Vec<Upstream>,
     routes: Vec<Route>,
 }
@@ -189,6 +191,7 @@ impl Site {
             apis: self.apis.iter().map(|(id, settings)| ((*id).into(), settings.clone())).collect(),
             hostnames: self.hostnames.clone(),
             forward_credentials: self.forward_credentials,
+            eager: self.eager,
             upstreams: self.upstreams.iter().map(Upstream::desired).collect(),
             routes: self.routes.iter().map(Route::desired).collect(),
         }
@@ -277,6 +280,7 @@ impl Consumers {
         };
         let consumer = |consumer: &Consumer| DesiredConsumer {
             id: consumer.id.into(),
+            site: Uuid::nil().into(),
             settings: consumer.settings.clone(),
             keys: consumer.keys.iter().map(|(id, settings)| ((*id).into(), settings.clone())).collect(),
             signing_keys: consumer.signing_keys.iter().map(signing_key).collect(),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use policy::cell::DEFAULT;
 use policy::desired::Secret;
 use policy::id::{SiteId, Uuid};
 use policy::settings::{Algorithm, ConsumerSettings};
@@ -17,8 +18,8 @@ use store::site::NewSite;
 use store::tenant::NewTenant;
 use store::{Actor, ActorKind, Reader, Store, TenantTx, jwks_cache};
 use tokio::sync::watch;
+use xds_server::cells::Cells;
 use xds_server::follow::{Followed, Follower};
-use xds_server::hub::Hub;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::resource::ResourceType;
 
@@ -89,12 +90,12 @@ impl Deployment {
 
     /// Starts what `xds-server serve` starts, gRPC and HTTP apart.
     async fn serve(&self, secrets_key: Option<SecretsKey>) -> Running {
-        let (hub, keyring, archive) =
-            (Arc::new(Hub::default()), Arc::new(Keyring::default()), Arc::new(Archive::default()));
+        let (cells, keyring, archive) =
+            (Arc::new(Cells::default()), Arc::new(Keyring::default()), Arc::new(Archive::default()));
         let fetcher =
             Fetcher::new(&FetchSettings { allow_private: true, ..FetchSettings::default() }).expect("a fetcher");
         let (stop, stopped) = watch::channel(false);
-        let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::clone(&archive));
+        let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
         tokio::spawn(worker.run(stopped.clone()));
         tokio::spawn(archive.run(self.xds_url.parse().expect("a URL"), stopped.clone()));
         let followed = Followed {
@@ -102,20 +103,21 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(Follower::new(followed, Arc::clone(&hub), keyring, Arc::default()).run(stopped));
-        hub.loaded().await;
-        Running { hub, stop }
+        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, Arc::default()).run(stopped));
+        cells.loaded().await;
+        Running { cells, stop }
     }
 }
 
 struct Running {
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     stop: watch::Sender<bool>,
 }
 
 impl Running {
     fn policy(&self, site: SiteId) -> SitePolicy {
-        let snapshot = self.hub.snapshot();
+        let hub = self.cells.join(DEFAULT).hub;
+        let snapshot = hub.snapshot();
         let policy = snapshot.get(ResourceType::SitePolicy, &site.to_string()).expect("a policy");
         SitePolicy::decode(policy.body.value.as_slice()).expect("a policy")
     }
@@ -127,8 +129,8 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
     deployment.add_issuer(issuer_settings(&issuer.url()), None).await;
     let first = deployment.serve(None).await;
-    until("the set is pushed", async || pushed(&first.hub, deployment.site).contains("one")).await;
-    let good = pushed(&first.hub, deployment.site);
+    until("the set is pushed", async || pushed(&first.cells, deployment.site).contains("one")).await;
+    let good = pushed(&first.cells, deployment.site);
     let reader = Reader::connect(&deployment.xds_url, 1).await.expect("the xds role connects");
     until("it is saved", async || jwks_cache::all(&reader).await.expect("a table").len() == 1).await;
     first.stop.send_replace(true);
@@ -136,7 +138,7 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
     issuer.set_manner(Manner::Closing);
     let asked = issuer.asked();
     let second = deployment.serve(None).await;
-    assert_eq!(pushed(&second.hub, deployment.site), good, "before any Envoy is served");
+    assert_eq!(pushed(&second.cells, deployment.site), good, "before any Envoy is served");
     assert_eq!(issuer.asked(), asked, "it is good for an hour");
     second.stop.send_replace(true);
 
@@ -147,11 +149,11 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
         .await
         .expect("an update");
     let third = deployment.serve(None).await;
-    assert_eq!(pushed(&third.hub, deployment.site), good);
+    assert_eq!(pushed(&third.cells, deployment.site), good);
     until("the issuer is asked", async || issuer.asked() > asked).await;
-    assert_eq!(pushed(&third.hub, deployment.site), good);
+    assert_eq!(pushed(&third.cells, deployment.site), good);
     issuer.set_manner(Manner::Ok("", set("two")));
-    until("it is back", async || pushed(&third.hub, deployment.site).contains("two")).await;
+    until("it is back", async || pushed(&third.cells, deployment.site).contains("two")).await;
 
     // The removal of the site is that of the issuer.
     let mut tx = deployment.tx().await;
@@ -176,7 +178,7 @@ async fn secrets_are_served_to_who_has_the_key_and_consumers_as_they_change() {
     }
 
     let running = deployment.serve(None).await;
-    let consumers = || running.hub.snapshot().len(ResourceType::ConsumerBucket);
+    let consumers = || running.cells.join(DEFAULT).hub.snapshot().len(ResourceType::ConsumerBucket);
     let settings = ConsumerSettings { scopes: vec!["orders".to_owned()], ..Default::default() };
     let mut tx = deployment.tx().await;
     let new = NewConsumer { name: "App".to_owned(), plan_id: None, settings };
@@ -185,7 +187,8 @@ async fn secrets_are_served_to_who_has_the_key_and_consumers_as_they_change() {
     until("the consumer is served", async || consumers() == 1).await;
     {
         let name = policy::consumer::bucket_name(policy::consumer::bucket_of(consumer));
-        let snapshot = running.hub.snapshot();
+        let hub = running.cells.join(DEFAULT).hub;
+        let snapshot = hub.snapshot();
         let bucket = snapshot.get(ResourceType::ConsumerBucket, &name).expect("a bucket");
         let bucket = ConsumerBucket::decode(bucket.body.value.as_slice()).expect("a bucket");
         assert_eq!(bucket.consumers[0].id, consumer.as_bytes());

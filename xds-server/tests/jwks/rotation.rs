@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use policy::id::{SiteId, Uuid};
 use tokio::sync::watch;
-use xds_server::hub::Hub;
+use xds_server::cells::Cells;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 
 use crate::issuer::{Issuer, Manner, set};
@@ -14,13 +14,13 @@ use crate::site::{publish, pushed, site, until};
 /// A worker at work, until this is dropped.
 struct Working {
     keyring: Arc<Keyring>,
-    hub: Arc<Hub>,
+    cells: Arc<Cells>,
     _stop: watch::Sender<bool>,
 }
 
 /// A worker that reads each set again this often.
 fn working(max_lifetime: Duration) -> Working {
-    let (keyring, hub) = (Arc::new(Keyring::default()), Arc::new(Hub::default()));
+    let (keyring, cells) = (Arc::new(Keyring::default()), Arc::new(Cells::default()));
     let settings = FetchSettings {
         allow_private: true,
         max_lifetime,
@@ -29,9 +29,9 @@ fn working(max_lifetime: Duration) -> Working {
     };
     let fetcher = Fetcher::new(&settings).expect("a fetcher");
     let (stop, stopped) = watch::channel(false);
-    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&hub), fetcher, Arc::new(Archive::default()));
+    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::new(Archive::default()));
     tokio::spawn(worker.run(stopped));
-    Working { keyring, hub, _stop: stop }
+    Working { keyring, cells, _stop: stop }
 }
 
 fn id(number: u128) -> SiteId {
@@ -41,11 +41,11 @@ fn id(number: u128) -> SiteId {
 #[tokio::test]
 async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_issuer_is_down() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, hub, _stop } = working(Duration::from_millis(100));
+    let Working { keyring, cells, _stop } = working(Duration::from_millis(100));
     for number in [1, 2] {
-        publish(&keyring, &hub, site(number, &[issuer.url()]));
+        publish(&keyring, &cells, site(number, &[issuer.url()]));
     }
-    let both_have = async |kid: &str| [1, 2].iter().all(|number| pushed(&hub, id(*number)) == canonical(kid));
+    let both_have = async |kid: &str| [1, 2].iter().all(|number| pushed(&cells, id(*number)) == canonical(kid));
     until("the first set is pushed", async || both_have("one").await).await;
 
     issuer.set_manner(Manner::Ok("", set("two")));
@@ -56,7 +56,7 @@ async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_
         issuer.set_manner(down.clone());
         until("it is asked again", async || issuer.asked() > asked).await;
         assert!(both_have("two").await, "{down:?}");
-        publish(&keyring, &hub, site(1, &[issuer.url()]));
+        publish(&keyring, &cells, site(1, &[issuer.url()]));
         assert!(both_have("two").await, "{down:?}, and the site was changed");
     }
 
@@ -64,7 +64,7 @@ async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_
     until("the third set is pushed", async || both_have("three").await).await;
 
     issuer.set_manner(Manner::Ok("", r#"{"keys":[]}"#.to_owned()));
-    until("an issuer that takes its keys away is believed", async || pushed(&hub, id(1)) == r#"{"keys":[]}"#).await;
+    until("an issuer that takes its keys away is believed", async || pushed(&cells, id(1)) == r#"{"keys":[]}"#).await;
 }
 
 /// A set as it is pushed.
@@ -75,13 +75,13 @@ fn canonical(kid: &str) -> String {
 #[tokio::test]
 async fn the_sites_of_a_url_read_it_once() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, hub, _stop } = working(Duration::from_secs(3600));
+    let Working { keyring, cells, _stop } = working(Duration::from_secs(3600));
     for number in 1..=50 {
-        publish(&keyring, &hub, site(number, &[issuer.url(), issuer.url()]));
+        publish(&keyring, &cells, site(number, &[issuer.url(), issuer.url()]));
     }
-    until("all have it", async || (1..=50).all(|number| pushed(&hub, id(number)) == canonical("one"))).await;
-    publish(&keyring, &hub, site(51, &[issuer.url()]));
-    assert_eq!(pushed(&hub, id(51)), canonical("one"), "what comes later has it from the start");
+    until("all have it", async || (1..=50).all(|number| pushed(&cells, id(number)) == canonical("one"))).await;
+    publish(&keyring, &cells, site(51, &[issuer.url()]));
+    assert_eq!(pushed(&cells, id(51)), canonical("one"), "what comes later has it from the start");
     assert_eq!(issuer.asked(), 1);
 }
 
@@ -89,12 +89,12 @@ async fn the_sites_of_a_url_read_it_once() {
 async fn a_tenant_whose_issuers_are_silent_holds_up_no_other() {
     let silent = Issuer::http(Manner::Silent).await;
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, hub, _stop } = working(Duration::from_secs(3600));
+    let Working { keyring, cells, _stop } = working(Duration::from_secs(3600));
     let many: Vec<_> = (0..500).map(|number| format!("{}&{number}", silent.url())).collect();
-    publish(&keyring, &hub, site(1, &many));
+    publish(&keyring, &cells, site(1, &many));
     until("the silent ones are waited for", async || silent.asked() >= 4).await;
-    publish(&keyring, &hub, site(2, &[issuer.url()]));
-    until("the other tenant has its set", async || pushed(&hub, id(2)) == canonical("one")).await;
+    publish(&keyring, &cells, site(2, &[issuer.url()]));
+    until("the other tenant has its set", async || pushed(&cells, id(2)) == canonical("one")).await;
     assert_eq!(silent.asked(), 4, "no more than one tenant may have under way, as none has ended yet");
 }
 
@@ -102,11 +102,11 @@ async fn a_tenant_whose_issuers_are_silent_holds_up_no_other() {
 async fn an_issuer_that_is_removed_is_not_asked_any_more() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
     let other = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, hub, _stop } = working(Duration::from_millis(50));
-    publish(&keyring, &hub, site(1, &[issuer.url()]));
+    let Working { keyring, cells, _stop } = working(Duration::from_millis(50));
+    publish(&keyring, &cells, site(1, &[issuer.url()]));
     until("it is asked again and again", async || issuer.asked() > 2).await;
     keyring.hold().remove(id(1));
-    publish(&keyring, &hub, site(2, &[other.url()]));
+    publish(&keyring, &cells, site(2, &[other.url()]));
     until("the worker has heard of it", async || other.asked() > 0).await;
     // What was under way then has ended by now.
     let start = other.asked();

@@ -1,14 +1,16 @@
 //! Sites with issuers, and what is pushed of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use policy::cell::{CellName, DEFAULT};
 use policy::desired::{DesiredIssuer, DesiredSite};
 use policy::id::{IssuerId, SiteId, TenantId, Uuid};
 use policy::settings::{self, Algorithm};
 use policy::wire::SitePolicy;
 use prost::Message as _;
-use xds_server::hub::Hub;
+use xds_server::cells::{Cells, Group};
 use xds_server::jwks::Keyring;
 use xds_server::resource::ResourceType;
 use xds_server::snapshot::Owner;
@@ -49,6 +51,7 @@ pub(crate) fn site(number: u128, urls: &[String]) -> DesiredSite {
         settings: Default::default(),
         hostnames: Vec::new(),
         forward_credentials: false,
+        eager: false,
         issuers: (0..).zip(urls).map(issuer).collect(),
         plans: Vec::new(),
         apis: BTreeMap::new(),
@@ -58,14 +61,17 @@ pub(crate) fn site(number: u128, urls: &[String]) -> DesiredSite {
 }
 
 /// Serves a site, as the follower does.
-pub(crate) fn publish(keyring: &Keyring, hub: &Hub, mut site: DesiredSite) {
+pub(crate) fn publish(keyring: &Keyring, cells: &Cells, mut site: DesiredSite) {
     let mut held = keyring.hold();
     held.join(&mut site);
-    hub.apply(vec![(Owner::Site(site.site), translate::site(&site).expect("a site that is right"))]);
+    let resources = translate::site(&site).expect("a site that is right");
+    let placement = Arc::new(BTreeSet::from([CellName::default()]));
+    cells.apply(vec![Group::same(Owner::Site(site.site), placement, resources)]);
 }
 
 /// The set that is pushed for the first issuer of a site.
-pub(crate) fn pushed(hub: &Hub, site: SiteId) -> String {
+pub(crate) fn pushed(cells: &Cells, site: SiteId) -> String {
+    let hub = cells.join(DEFAULT).hub;
     let snapshot = hub.snapshot();
     let Some(policy) = snapshot.get(ResourceType::SitePolicy, &site.to_string()) else { return String::new() };
     let policy = SitePolicy::decode(policy.body.value.as_slice()).expect("a policy");

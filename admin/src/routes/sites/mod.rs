@@ -72,6 +72,8 @@ pub(super) struct Site {
     environment: Environment,
     /// Whether the caller's API key reaches the upstreams.
     forward_credentials: bool,
+    /// Whether the gateways load its routes and upstreams before its first request.
+    eager: bool,
     /// How its requests are treated.
     settings: SiteSettings,
     created_at: DateTime<Utc>,
@@ -88,6 +90,7 @@ impl From<site::Site> for Site {
             slug: row.slug,
             environment: row.environment.into(),
             forward_credentials: row.forward_credentials,
+            eager: row.eager,
             settings: row.settings,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -156,6 +159,11 @@ pub(super) struct SiteChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     forward_credentials: Option<bool>,
+    /// Whether the gateways load its routes and upstreams before its first request, which then takes some milliseconds less. It costs
+    /// memory in each of them, some 50 KB for each upstream.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    eager: Option<bool>,
     /// How its requests are treated. They are replaced as a whole: an absent field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<SiteSettings>, nullable = false)]
@@ -170,6 +178,11 @@ impl SiteChanges {
         }
         let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(site::SitePatch { name: self.name, forward_credentials: self.forward_credentials, settings })
+        Ok(site::SitePatch {
+            name: self.name,
+            forward_credentials: self.forward_credentials,
+            eager: self.eager,
+            settings,
+        })
     }
 }

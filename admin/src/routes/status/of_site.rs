@@ -1,12 +1,15 @@
 //! `GET /v1/tenants/{tenant_id}/sites/{site_id}/status`.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use policy::cell::CellName;
 use serde::Serialize;
 use store::envoy::ConnectedStream;
 use store::quarantine::Hold;
-use store::{change, envoy, quarantine, site};
+use store::{change, envoy, quarantine, site, tenant};
 use utoipa::ToSchema;
 
 use crate::answer::Answer;
@@ -89,15 +92,16 @@ pub(super) async fn of_site(State(app): State<App>, At(at): At<SitePath>, caller
     site::get(&mut tx, at.site_id).await?;
     // Answers before refusals: an Envoy's refusal is written before it counts as an answer.
     let streams = envoy::connected(&app.store).await?;
+    let cells = tenant::cells(&mut tx).await?;
     let last = change::last_of_site(&mut tx, at.site_id).await?;
     let hold = quarantine::holds(&mut tx, Some(at.site_id)).await?.pop();
-    Answer::json(StatusCode::OK, &SiteStatus::of(&streams, None, last, hold))
+    Answer::json(StatusCode::OK, &SiteStatus::of(&streams, cells.as_ref(), last, hold))
 }
 
 impl SiteStatus {
     fn of(
         streams: &[ConnectedStream],
-        cells: Option<&[String]>,
+        cells: Option<&BTreeSet<CellName>>,
         last: Option<(i64, DateTime<Utc>)>,
         hold: Option<Hold>,
     ) -> Self {

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod get;
 mod list;
+mod placement;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -16,10 +17,12 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::body::present;
+use crate::body::{present, present_objects};
 use crate::check::Check;
 use crate::problem::Problem;
 use crate::settings::Given;
+
+use self::placement::Listener;
 
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
@@ -41,6 +44,10 @@ pub(super) struct Tenant {
     slug: Option<String>,
     /// What holds for all its sites.
     settings: TenantSettings,
+    /// The cells that it is placed on: their gateways serve its sites, and no others do.
+    cells: Vec<String>,
+    /// Ports of its own in the gateways of its cells.
+    listeners: Vec<Listener>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -54,6 +61,8 @@ impl From<tenant::Tenant> for Tenant {
             name: row.name,
             slug: row.slug,
             settings: row.settings,
+            cells: row.cells.iter().map(ToString::to_string).collect(),
+            listeners: row.listeners.into_iter().map(Listener::from).collect(),
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,
@@ -113,6 +122,16 @@ pub(super) struct TenantChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<TenantSettings>, nullable = false)]
     settings: Option<Given<TenantSettings>>,
+    /// The cells that it is placed on, 1 to 16. To move it without a gap, place it on both the old cell and the new one, send the traffic
+    /// to the new one, and then place it on the new one alone.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, min_items = 1, max_items = 16)]
+    cells: Option<Vec<String>>,
+    /// Ports of its own in the gateways of its cells, 8 at most: what arrives there reaches its sites alone. They are replaced as a
+    /// whole. A port is one tenant's on the whole platform, and none that the gateways use otherwise.
+    #[serde(default, deserialize_with = "present_objects")]
+    #[schema(nullable = false, max_items = 8)]
+    listeners: Option<Vec<Listener>>,
 }
 
 impl TenantChanges {
@@ -125,7 +144,9 @@ impl TenantChanges {
             check.slug("slug", slug);
         }
         let settings = check.tenant_settings(self.settings.as_ref());
+        let cells = self.cells.map(|cells| placement::cells(&mut check, &cells));
+        let listeners = self.listeners.map(|listeners| placement::listeners(&mut check, &listeners));
         check.finish()?;
-        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings })
+        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings, cells, listeners })
     }
 }

@@ -85,6 +85,7 @@ fn site(number: u128, settings: Value, routes: [Value; 2]) -> DesiredSite {
         settings: serde_json::from_value::<SiteSettings>(settings).expect("settings of a site"),
         hostnames: Vec::new(),
         forward_credentials: false,
+        eager: false,
         issuers: Vec::new(),
         plans: Vec::new(),
         apis: BTreeMap::from([(ApiId(uuid(number)), Default::default())]),
@@ -136,6 +137,7 @@ impl World {
     fn with_consumer(mut self, settings: Value, key_settings: Value) -> Self {
         self.consumers.push(DesiredConsumer {
             id: ConsumerId(uuid(1)),
+            site: SiteId(uuid(1)),
             settings: serde_json::from_value(settings).expect("settings of a consumer"),
             keys: BTreeMap::from([(KeyId(uuid(1)), serde_json::from_value(key_settings).expect("settings of a key"))]),
             signing_keys: vec![DesiredSigningKey {

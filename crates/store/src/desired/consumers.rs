@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use policy::consumer::bucket_of;
 use policy::desired::{DesiredConsumer, DesiredConsumers, DesiredSigningKey, Secret};
-use policy::id::{ConsumerId, KeyId, TenantId};
+use policy::id::{ConsumerId, KeyId, SiteId, TenantId};
 use policy::settings::{ConsumerSettings, KeySettings, SigningAlgorithm};
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ pub async fn consumers(snapshot: &mut SnapshotTx, buckets: &[u16]) -> Result<Con
     let numbers: Vec<i32> = buckets.iter().copied().map(i32::from).collect();
     let settings = sqlx::query_as!(
         ConsumerRow,
-        r#"SELECT tenant_id, id, (settings - 'subjects')::text AS "settings!" FROM consumers
+        r#"SELECT tenant_id, site_id, id, (settings - 'subjects')::text AS "settings!" FROM consumers
            WHERE consumer_bucket(id) = ANY($1) AND has_settings"#,
         &numbers
     )
@@ -51,7 +51,7 @@ pub async fn consumers(snapshot: &mut SnapshotTx, buckets: &[u16]) -> Result<Con
     .await?;
     let keys = sqlx::query_as!(
         KeyRow,
-        r#"SELECT tenant_id, consumer_id, id, settings::text AS "settings!" FROM api_keys
+        r#"SELECT tenant_id, site_id, consumer_id, id, settings::text AS "settings!" FROM api_keys
            WHERE consumer_bucket(consumer_id) = ANY($1) AND settings <> '{}' AND revoked_at IS NULL
              AND (expires_at IS NULL OR expires_at > now())"#,
         &numbers
@@ -60,7 +60,7 @@ pub async fn consumers(snapshot: &mut SnapshotTx, buckets: &[u16]) -> Result<Con
     .await?;
     let signing_keys = sqlx::query_as!(
         SigningKeyRow,
-        r#"SELECT tenant_id, consumer_id, id, algorithm, public_key, material_sealed, settings::text AS "settings!"
+        r#"SELECT tenant_id, site_id, consumer_id, id, algorithm, public_key, material_sealed, settings::text AS "settings!"
            FROM signing_keys
            WHERE consumer_bucket(consumer_id) = ANY($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
            ORDER BY id"#,
@@ -83,7 +83,7 @@ pub async fn all_consumers(snapshot: &mut SnapshotTx, first: u16) -> Result<Cons
     let (from, to) = (i32::from(first), i32::from(last));
     let settings = sqlx::query_as!(
         ConsumerRow,
-        r#"SELECT tenant_id, id, (settings - 'subjects')::text AS "settings!" FROM consumers
+        r#"SELECT tenant_id, site_id, id, (settings - 'subjects')::text AS "settings!" FROM consumers
            WHERE consumer_bucket(id) BETWEEN $1 AND $2 AND has_settings"#,
         from,
         to
@@ -92,7 +92,7 @@ pub async fn all_consumers(snapshot: &mut SnapshotTx, first: u16) -> Result<Cons
     .await?;
     let keys = sqlx::query_as!(
         KeyRow,
-        r#"SELECT tenant_id, consumer_id, id, settings::text AS "settings!" FROM api_keys
+        r#"SELECT tenant_id, site_id, consumer_id, id, settings::text AS "settings!" FROM api_keys
            WHERE consumer_bucket(consumer_id) BETWEEN $1 AND $2 AND settings <> '{}' AND revoked_at IS NULL
              AND (expires_at IS NULL OR expires_at > now())"#,
         from,
@@ -102,7 +102,7 @@ pub async fn all_consumers(snapshot: &mut SnapshotTx, first: u16) -> Result<Cons
     .await?;
     let signing_keys = sqlx::query_as!(
         SigningKeyRow,
-        r#"SELECT tenant_id, consumer_id, id, algorithm, public_key, material_sealed, settings::text AS "settings!"
+        r#"SELECT tenant_id, site_id, consumer_id, id, algorithm, public_key, material_sealed, settings::text AS "settings!"
            FROM signing_keys
            WHERE consumer_bucket(consumer_id) BETWEEN $1 AND $2 AND revoked_at IS NULL
              AND (expires_at IS NULL OR expires_at > now())
@@ -122,12 +122,14 @@ pub async fn all_consumers(snapshot: &mut SnapshotTx, first: u16) -> Result<Cons
 
 struct ConsumerRow {
     tenant_id: Uuid,
+    site_id: Uuid,
     id: Uuid,
     settings: String,
 }
 
 struct KeyRow {
     tenant_id: Uuid,
+    site_id: Uuid,
     consumer_id: Uuid,
     id: Uuid,
     settings: String,
@@ -135,12 +137,25 @@ struct KeyRow {
 
 struct SigningKeyRow {
     tenant_id: Uuid,
+    site_id: Uuid,
     consumer_id: Uuid,
     id: Uuid,
     algorithm: String,
     public_key: Option<Vec<u8>>,
     material_sealed: Option<Vec<u8>>,
     settings: String,
+}
+
+/// Whose row it is.
+#[derive(Clone, Copy)]
+struct Of {
+    tenant: Uuid,
+    site: Uuid,
+    consumer: Uuid,
+}
+
+fn of(tenant: Uuid, site: Uuid, consumer: Uuid) -> Of {
+    Of { tenant, site, consumer }
 }
 
 /// The consumers that are being read; `Err` for one of which something cannot be read: without a part of its settings it
@@ -162,50 +177,46 @@ impl Reading {
         for row in settings {
             let read = parsed_or_default::<ConsumerSettings>(&row.settings);
             let read = read.map_err(|error| Reason::Unreadable(error.to_string()));
-            self.add(row.tenant_id, row.id, read, |consumer, settings| consumer.settings = settings);
+            self.add(of(row.tenant_id, row.site_id, row.id), read, |consumer, settings| consumer.settings = settings);
         }
         for row in keys {
-            self.add_key(row.tenant_id, row.consumer_id, row.id, &row.settings);
+            self.add_key(of(row.tenant_id, row.site_id, row.consumer_id), row.id, &row.settings);
         }
         for row in signing_keys {
-            self.add_key(row.tenant_id, row.consumer_id, row.id, &row.settings);
+            self.add_key(of(row.tenant_id, row.site_id, row.consumer_id), row.id, &row.settings);
             let tenant = TenantId(row.tenant_id);
             let key = KeyId(row.id);
             match material(snapshot, &row) {
                 Ok((algorithm, material)) => {
                     let key = DesiredSigningKey { id: key, algorithm, material };
-                    self.add(row.tenant_id, row.consumer_id, Ok(key), |consumer, key| consumer.signing_keys.push(key));
+                    let of = of(row.tenant_id, row.site_id, row.consumer_id);
+                    self.add(of, Ok(key), |consumer, key| consumer.signing_keys.push(key));
                 }
                 Err(reason) => self.omitted.push(Omitted { tenant, object: Object::SigningKey(key), reason }),
             }
         }
     }
 
-    fn add_key(&mut self, tenant: Uuid, consumer: Uuid, key: Uuid, settings: &str) {
+    fn add_key(&mut self, of: Of, key: Uuid, settings: &str) {
         let read = parsed_or_default::<KeySettings>(settings)
             .map_err(|error| Reason::Unreadable(format!("settings of key {key}: {error}")));
-        self.add(tenant, consumer, read, |consumer, settings| {
+        self.add(of, read, |consumer, settings| {
             if settings != KeySettings::default() {
                 consumer.keys.insert(KeyId(key), settings);
             }
         });
     }
 
-    fn add<T>(
-        &mut self,
-        tenant: Uuid,
-        consumer: Uuid,
-        read: Result<T, Reason>,
-        add: impl FnOnce(&mut DesiredConsumer, T),
-    ) {
-        let (_, found) = self.consumers.entry(consumer).or_insert_with(|| {
+    fn add<T>(&mut self, of: Of, read: Result<T, Reason>, add: impl FnOnce(&mut DesiredConsumer, T)) {
+        let (_, found) = self.consumers.entry(of.consumer).or_insert_with(|| {
             let consumer = DesiredConsumer {
-                id: ConsumerId(consumer),
+                id: ConsumerId(of.consumer),
+                site: SiteId(of.site),
                 settings: ConsumerSettings::default(),
                 keys: BTreeMap::new(),
                 signing_keys: Vec::new(),
             };
-            (TenantId(tenant), Ok(consumer))
+            (TenantId(of.tenant), Ok(consumer))
         });
         match (found.as_mut(), read) {
             (Ok(consumer), Ok(read)) => add(consumer, read),

@@ -68,7 +68,7 @@ pub async fn all_site_ids(
 pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, StoreError> {
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
-        r#"SELECT s.tenant_id, s.id, s.forward_credentials, s.settings::text AS "settings!",
+        r#"SELECT s.tenant_id, s.id, s.forward_credentials, s.eager, s.settings::text AS "settings!",
                   t.settings::text AS "tenant_settings!",
                   ARRAY(SELECT h.name FROM hostnames h WHERE h.tenant_id = s.tenant_id AND h.site_id = s.id ORDER BY h.name)
                       AS "hostnames!"
@@ -84,6 +84,7 @@ pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, S
             tenant_settings: Default::default(),
             site: SiteId(row.id),
             settings: Default::default(),
+            eager: row.eager,
             hostnames: row.hostnames,
             forward_credentials: row.forward_credentials,
             issuers: Vec::new(),

@@ -5,8 +5,9 @@ use sqlx::Row as _;
 use crate::fixture::{Database, with_database};
 
 /// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote.
-const PLATFORM_TABLES: [&str; 7] = [
+const PLATFORM_TABLES: [&str; 8] = [
     "_sqlx_migrations",
+    "cells",
     "change_log_floor",
     "envoys",
     "idempotency_keys",
@@ -16,11 +17,12 @@ const PLATFORM_TABLES: [&str; 7] = [
 ];
 
 /// Unique keys of tenants' tables that do not begin with the tenant: the registry. See `migrations/README.md`.
-const REGISTRY_KEYS: [&str; 6] = [
+const REGISTRY_KEYS: [&str; 7] = [
     "api_keys_digest_key",
     "change_log_pkey",
     "hostnames_name_key",
     "sites_slug_key",
+    "tenant_listeners_port_key",
     "tenants_pkey",
     "tenants_slug_key",
 ];
@@ -74,7 +76,7 @@ async fn every_unique_key_begins_with_the_tenant() {
              FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
              LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
              WHERE t.relnamespace = 'public'::regnamespace AND i.indisunique AND a.attname IS DISTINCT FROM 'tenant_id'
-               AND t.relname <> ALL (ARRAY['_sqlx_migrations', 'change_log_floor', 'envoys', 'idempotency_keys', 'jwks_cache', 'operator_tokens',
+               AND t.relname <> ALL (ARRAY['_sqlx_migrations', 'cells', 'change_log_floor', 'envoys', 'idempotency_keys', 'jwks_cache', 'operator_tokens',
                                            'usage_reporters'])
              ORDER BY 1",
         )

@@ -75,6 +75,7 @@ async fn follow(reader: &Reader, known: &mut Known, seq: &mut i64) {
             Change::Site(site) => sites.push(site),
             Change::Keys(bucket) => keys.push(bucket),
             Change::Consumers(bucket) => consumers.push(bucket),
+            Change::Cells | Change::Listeners(_) => {}
         }
     }
     for site in &sites {

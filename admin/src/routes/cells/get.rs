@@ -1,0 +1,20 @@
+//! `GET /v1/cells/{cell_name}`.
+
+use axum::extract::State;
+use store::cell;
+
+use super::{Cell, CellPath};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::extract::At;
+use crate::problem::Problem;
+
+/// Gets a cell.
+#[utoipa::path(get, path = "/v1/cells/{cell_name}", operation_id = "getCell", tag = "Cells", params(CellPath),
+    responses((status = 200, description = "The cell.", body = Cell)))]
+pub(super) async fn get(State(app): State<App>, At(at): At<CellPath>, caller: Caller) -> Result<Answer, Problem> {
+    let mut tx = app.store.platform(&caller.actor()).await?;
+    // How many tenants it has is no part of its revision, so that it is sent whatever the client has.
+    Answer::object(&Cell::from(cell::get(&mut tx, &at.cell_name).await?))
+}

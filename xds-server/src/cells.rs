@@ -1,0 +1,243 @@
+//! The hubs of all cells: what is placed on a cell is in its hub, and an Envoy is served from the hub of its cell alone.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::gauge;
+use policy::cell::CellName;
+use tokio::sync::watch;
+
+use crate::hub::Hub;
+use crate::report;
+use crate::resource::{Named, Resource, ResourceType};
+use crate::snapshot::{Changed, Owner};
+
+/// What an owner is to have from now on.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Where it is, and what it consists of there.
+    pub content: Content,
+}
+
+/// The resources of an owner in its cells. In every other cell it has none.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// The same in each of these cells.
+    Same(Arc<BTreeSet<CellName>>, Vec<Named>),
+    /// In each cell those of what is placed on it.
+    PerCell(BTreeMap<CellName, Vec<Named>>),
+    /// What it has now, in these cells.
+    Kept(Arc<BTreeSet<CellName>>),
+}
+
+impl Group {
+    /// An owner that is not there any more.
+    pub fn gone(owner: Owner) -> Self {
+        Self { owner, content: Content::PerCell(BTreeMap::new()) }
+    }
+
+    /// An owner that has these resources in these cells.
+    pub fn same(owner: Owner, cells: Arc<BTreeSet<CellName>>, resources: Vec<Named>) -> Self {
+        Self { owner, content: Content::Same(cells, resources) }
+    }
+}
+
+/// The cells. A name that the database does not know has a hub as well, as long as there is a stream for it, with nothing in it but
+/// what is the platform's: if the cell is made later, its Envoys do not have to connect again.
+#[derive(Debug)]
+pub struct Cells {
+    state: Mutex<State>,
+    /// For streams whose Node names no cell that there could be.
+    nowhere: Arc<Hub>,
+    loaded: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    hubs: BTreeMap<CellName, Arc<Hub>>,
+    /// The cells that the database knows.
+    existing: BTreeSet<CellName>,
+    platform: Vec<Named>,
+    /// The last change of the log that is in all hubs.
+    seq: i64,
+    /// The cells in which an owner has resources.
+    placed: HashMap<Owner, Vec<CellName>>,
+}
+
+/// The hub of one cell, for one stream.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// What is served.
+    pub hub: Arc<Hub>,
+    /// Whether the database knows the cell.
+    pub known: bool,
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self { state: Mutex::default(), nowhere: Arc::default(), loaded: watch::Sender::new(false) }
+    }
+}
+
+impl Cells {
+    /// The hub of the cell with this name; of a name that the database does not know, one without tenants.
+    pub fn join(&self, name: &str) -> Joined {
+        let Ok(name) = name.parse::<CellName>() else {
+            return Joined { hub: Arc::clone(&self.nowhere), known: false };
+        };
+        let mut state = self.lock();
+        let known = state.existing.contains(&name);
+        state.forget_unused();
+        Joined { hub: state.hub(&name), known }
+    }
+
+    /// Sets what every cell has, whoever is placed on it.
+    pub fn set_platform(&self, resources: Vec<Named>) {
+        let mut state = self.lock();
+        for hub in state.hubs.values().chain([&self.nowhere]) {
+            hub.apply(vec![(Owner::Platform, resources.clone())]);
+        }
+        state.platform = resources;
+    }
+
+    /// Sets which cells there are.
+    pub fn set_existing(&self, existing: BTreeSet<CellName>) {
+        let mut state = self.lock();
+        gauge!(report::CELLS).set(existing.len() as f64);
+        state.existing = existing;
+        state.forget_unused();
+    }
+
+    /// Replaces what these owners have, in each cell in one step, and tells the streams. Returns how many resources are others now,
+    /// each counted once in however many cells it is.
+    pub fn apply(&self, groups: Vec<Group>) -> usize {
+        let mut state = self.lock();
+        let mut steps: BTreeMap<CellName, Vec<(Owner, Vec<Named>)>> = BTreeMap::new();
+        for Group { owner, content } in groups {
+            let mut content = state.in_cells(owner, content);
+            // An empty group in a cell is none.
+            content.retain(|_, resources| !resources.is_empty());
+            let now: Vec<_> = content.keys().cloned().collect();
+            let before = if now.is_empty() { state.placed.remove(&owner) } else { state.placed.insert(owner, now) };
+            for left in before.unwrap_or_default() {
+                content.entry(left).or_default();
+            }
+            for (cell, resources) in content {
+                steps.entry(cell).or_default().push((owner, resources));
+            }
+        }
+        let changed = steps.into_iter().map(|(cell, step)| state.hub(&cell).apply(step));
+        changed.reduce(union).map_or(0, |changed| changed.len())
+    }
+
+    /// Replaces resources of owners, as far as they are there, and tells the streams. Returns how many are others now.
+    pub fn replace(&self, resources: Vec<(Owner, Named)>) -> usize {
+        let mut state = self.lock();
+        let mut steps: BTreeMap<CellName, Vec<Named>> = BTreeMap::new();
+        for (owner, resource) in resources {
+            for cell in state.placed.get(&owner).into_iter().flatten() {
+                steps.entry(cell.clone()).or_default().push(resource.clone());
+            }
+        }
+        let changed = steps.into_iter().map(|(cell, step)| state.hub(&cell).replace(step));
+        changed.reduce(union).map_or(0, |changed| changed.len())
+    }
+
+    /// Says that everything through this change of the log is where it belongs ([`Hub::reached`]), in each cell, whether it was one for
+    /// it or not.
+    pub fn reached(&self, seq: i64) {
+        let mut state = self.lock();
+        state.seq = seq;
+        state.hubs.values().chain([&self.nowhere]).for_each(|hub| hub.reached(seq));
+    }
+
+    /// A resource that is the same in all cells of its owner.
+    pub fn get(&self, owner: Owner, kind: ResourceType, name: &str) -> Option<Arc<Resource>> {
+        let state = self.lock();
+        let hub = state.hubs.get(state.placed.get(&owner)?.first()?)?;
+        hub.snapshot().get(kind, name).cloned()
+    }
+
+    /// What an owner has in the first of its cells; of a site, that is what it has in all of them.
+    pub fn group(&self, owner: Owner) -> Vec<Named> {
+        self.lock().group(owner)
+    }
+
+    /// The owners that have resources in some cell, the platform apart.
+    pub fn owners(&self) -> BTreeSet<Owner> {
+        self.lock().placed.keys().copied().collect()
+    }
+
+    /// The cells that have tenants, or streams, or are known, with their hubs.
+    pub fn hubs(&self) -> Vec<(CellName, Arc<Hub>)> {
+        self.lock().hubs.iter().map(|(name, hub)| (name.clone(), Arc::clone(hub))).collect()
+    }
+
+    /// Says that the first load is complete, so that what is not in a hub does not exist.
+    pub fn set_loaded(&self) {
+        self.loaded.send_replace(true);
+    }
+
+    /// Whether the first load is complete.
+    pub fn is_loaded(&self) -> bool {
+        *self.loaded.borrow()
+    }
+
+    /// Waits until the first load is complete.
+    pub async fn loaded(&self) {
+        // The sender lives as long as `self`, so that this cannot fail.
+        let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn hub(&mut self, name: &CellName) -> Arc<Hub> {
+        let hub = self.hubs.entry(name.clone()).or_insert_with(|| {
+            let hub = Hub::default();
+            hub.apply(vec![(Owner::Platform, self.platform.clone())]);
+            hub.reached(self.seq);
+            Arc::new(hub)
+        });
+        Arc::clone(hub)
+    }
+
+    /// Lets go of the hubs of names that no cell has, once their last stream has ended.
+    fn forget_unused(&mut self) {
+        let existing = &self.existing;
+        self.hubs.retain(|name, hub| {
+            let empty = || hub.snapshot().owners().all(|owner| owner == Owner::Platform);
+            existing.contains(name) || Arc::strong_count(hub) > 1 || !empty()
+        });
+    }
+
+    fn group(&self, owner: Owner) -> Vec<Named> {
+        let known = self.placed.get(&owner).and_then(|cells| self.hubs.get(cells.first()?));
+        known.map(|hub| hub.snapshot().group(owner)).unwrap_or_default()
+    }
+
+    fn in_cells(&self, owner: Owner, content: Content) -> BTreeMap<CellName, Vec<Named>> {
+        match content {
+            Content::PerCell(content) => content,
+            Content::Same(cells, resources) => cells.iter().map(|cell| (cell.clone(), resources.clone())).collect(),
+            Content::Kept(cells) => {
+                let resources = self.group(owner);
+                cells.iter().map(|cell| (cell.clone(), resources.clone())).collect()
+            }
+        }
+    }
+}
+
+fn union(mut all: Changed, mut more: Changed) -> Changed {
+    all.append(&mut more);
+    all
+}
+
+#[cfg(test)]
+#[path = "cells_tests.rs"]
+mod tests;

@@ -147,11 +147,16 @@ pub struct BenchTools {
 pub fn build_bench() -> Result<BenchTools> {
     let example = ["--package", "tenantry-filter", "--example", "empty"];
     run_cargo(&[&["build", "--target", WASM_TARGET, "--profile", "wasm"], &example[..]].concat())?;
-    run_cargo(&["build", "--bin", "xtask", "--release"])?;
     Ok(BenchTools {
-        xtask: target_dir().join("release/xtask"),
+        xtask: build_release_xtask()?,
         empty_module: target_dir().join(WASM_TARGET).join("wasm/examples/empty.wasm"),
     })
+}
+
+/// Builds `xtask` itself in release, for a bench in which it does part of the work; answers its path.
+pub fn build_release_xtask() -> Result<PathBuf> {
+    run_cargo(&["build", "--bin", "xtask", "--release"])?;
+    Ok(target_dir().join("release/xtask"))
 }
 
 /// Makes the module that Envoy loads out of the one that the compiler has left, unless that has been done.

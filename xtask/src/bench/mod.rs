@@ -1,7 +1,10 @@
 //! `cargo xtask bench <name>`: programs that measure, print a table and write JSON under `target/bench`.
 
+pub(crate) mod control_plane;
 pub(crate) mod data_plane;
 mod revocation;
+mod seed;
+mod tokens;
 
 use std::fs;
 use std::process::ExitCode;
@@ -16,6 +19,8 @@ use crate::{block_on, prerequisites};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
+    /// What a change costs, from its commit to its effect, by the number of tenants; and a cold start with all of them
+    ControlPlane(control_plane::ControlPlane),
     /// What a request costs in Envoy: ours beside an empty filter, Envoy's own filters, Lua and call-outs
     DataPlane(data_plane::DataPlane),
     /// From the commit of an API key's revocation to its refusal, on two Envoys
@@ -32,6 +37,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
     prerequisites::ensure_postgres()?;
     let artifacts = build::build(Profile::Release)?;
     match bench {
+        Bench::ControlPlane(what) => return control_plane::build_and_measure(what, &artifacts),
         Bench::DataPlane(what) => return data_plane::build_and_measure(what, &artifacts),
         Bench::Revocation { count } => block_on(revocation::run(&artifacts, *count))?,
     }

@@ -23,6 +23,7 @@ pub struct Builder {
     envoys: usize,
     own_postgres: bool,
     start_xds: bool,
+    launch_envoys: bool,
     concurrency: u32,
     mirror: bool,
     edges: Vec<Edge>,
@@ -38,6 +39,7 @@ impl Builder {
             envoys: 1,
             own_postgres: false,
             start_xds: true,
+            launch_envoys: true,
             concurrency: 2,
             mirror: true,
             edges: Vec::new(),
@@ -62,6 +64,12 @@ impl Builder {
     /// Leaves xds-server to the test: Envoys start, and are not waited for.
     pub fn without_xds(mut self) -> Builder {
         self.start_xds = false;
+        self
+    }
+
+    /// Leaves xds-server and the Envoys to the caller: nothing of them is started.
+    pub fn without_xds_and_envoys(mut self) -> Builder {
+        (self.start_xds, self.launch_envoys) = (false, false);
         self
     }
 
@@ -147,7 +155,9 @@ impl Builder {
                 edge: self.edges.get(index).cloned().unwrap_or_default(),
             };
             let mut envoy = Envoy::new(&envoy_binary, &dir, settings)?;
-            envoy.service.launch()?;
+            if self.launch_envoys {
+                envoy.service.launch()?;
+            }
             envoys.push(envoy);
         }
         if self.start_xds {

@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use stack::Stack;
 use stack::build::Artifacts;
 
-use super::seed::{self, Scale, SeededKey};
-use super::tokens::Tokens;
 use super::traffic::Request;
+use crate::bench::seed::{self, Scale, SeededKey};
+use crate::bench::tokens::Tokens;
 
 /// What the larger one is compared with.
 pub(super) const SMALL: Scale = Scale { sites: 10, keys: 100 };

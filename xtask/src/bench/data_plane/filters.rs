@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::seed::SeededKey;
-use super::tokens::{ISSUER, Tokens};
+use crate::bench::seed::SeededKey;
+use crate::bench::tokens::{ISSUER, Tokens};
 
 /// A rate that no run reaches.
 const PLENTY: u32 = 1_000_000_000;

@@ -12,8 +12,6 @@ mod levers;
 mod measure;
 pub(crate) mod parts;
 mod report;
-mod seed;
-mod tokens;
 mod traffic;
 mod variants;
 
@@ -29,14 +27,14 @@ use stack::process::{Launch, Process};
 use stack::{envoy, ports, workspace_root};
 use tokio::net::TcpStream;
 
-use super::write_json;
+use super::seed::Scale;
+use super::{tokens, write_json};
 use crate::prerequisites;
 use deployment::Deployment;
 use envoys::{Place, Sent};
 use measure::{Bench, Pace};
 use parts::Part;
 use report::Report;
-use seed::Scale;
 use traffic::Wrk;
 
 #[derive(Debug, Clone, Args)]

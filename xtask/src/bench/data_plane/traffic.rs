@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use reqwest::{Client, StatusCode};
 use tokio::process::Command;
 
-use super::seed::{SeededKey, chosen_route, hostname};
+use crate::bench::seed::{SeededKey, chosen_route, hostname};
 
 /// Connections that are kept open, by one thread of `wrk`.
 const CONNECTIONS: &str = "32";

@@ -14,9 +14,9 @@ use super::envoys::{Measured, Place, Sent};
 use super::filters;
 use super::measure::Target;
 use super::report::{BARE, CALLOUTS, OURS, OURS_SMALL};
-use super::seed::{self, Scale};
-use super::tokens::Tokens;
 use super::traffic::{self, Request};
+use crate::bench::seed::{self, Scale};
+use crate::bench::tokens::Tokens;
 
 /// Every seventh key is used, a new one in each request of the file: seven shares no factor with the number of sites, to which the
 /// keys were dealt out in turn, so that all sites are among them.

@@ -24,7 +24,7 @@ pub(super) struct Scale {
 }
 
 /// Of a site.
-const CONSUMERS: usize = 10;
+pub(super) const CONSUMERS: usize = 10;
 const ROUTES: [&str; 10] = [
     "/products",
     "/products/{id}",
@@ -120,14 +120,14 @@ fn sites(scale: Scale, upstream: SocketAddr) -> String {
     )
 }
 
-const TENANT: usize = 1;
-const SITE: usize = 2;
+pub(super) const TENANT: usize = 1;
+pub(super) const SITE: usize = 2;
 const HOSTNAME: usize = 3;
-const UPSTREAM: usize = 4;
-const API: usize = 5;
-const VERSION: usize = 6;
+pub(super) const UPSTREAM: usize = 4;
+pub(super) const API: usize = 5;
+pub(super) const VERSION: usize = 6;
 const ROUTE: usize = 7;
-const CONSUMER: usize = 8;
+pub(super) const CONSUMER: usize = 8;
 const KEY: usize = 9;
 const PLAN_ID: usize = 10;
 const ISSUER_ID: usize = 11;
@@ -143,7 +143,7 @@ fn issuers(tokens: &Tokens) -> String {
 }
 
 /// As `pg_temp.id` above.
-fn id(kind: usize, number: usize) -> String {
+pub(super) fn id(kind: usize, number: usize) -> String {
     format!("01900000-0000-7000-{:x}-{number:012x}", 32_768 + kind)
 }
 

@@ -1,6 +1,7 @@
 //! The words in which the end-to-end tests are written: tenants with sites, keys and APIs ([`tenant`]), requests through the
 //! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), and published API descriptions ([`openapi`]).
 
+pub mod certificates;
 pub mod gateway;
 pub mod jwks;
 pub mod load;

@@ -35,8 +35,8 @@ pub struct Serve {
     /// PostgreSQL, with a login role that is a member of `tenantry_xds`.
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
-    /// Where Envoys connect, by gRPC in clear. What is served holds no secret in clear, but whoever connects can read
-    /// every tenant's routes: keep it on the network of the Envoys.
+    /// Where Envoys connect, by gRPC: in clear, unless the flags of TLS are given. Whoever connects in clear can read every tenant's
+    /// routes, and the secrets that verify signatures and tokens: keep it on the network of the Envoys then, or better on one machine.
     #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:18000")]
     pub listen: SocketAddr,
     /// Where /healthz, /readyz and /metrics are.
@@ -53,6 +53,27 @@ pub struct Serve {
     /// How the keys of token issuers are read.
     #[command(flatten)]
     pub jwks: Jwks,
+    /// Mutual TLS with Envoys.
+    #[command(flatten)]
+    pub tls: Option<TlsFlags>,
+}
+
+/// Mutual TLS with Envoys: all of them or none. The files are read again when they change.
+#[derive(Clone, Debug, Args)]
+pub struct TlsFlags {
+    /// A file with the certificate of this server, and the chain to its authority, in PEM.
+    #[arg(long, env = "TENANTRY_TLS_CERT", requires = "tls_key", requires = "tls_client_ca", required = false)]
+    pub tls_cert: PathBuf,
+    /// A file with its private key, in PEM.
+    #[arg(long, env = "TENANTRY_TLS_KEY", requires = "tls_cert", requires = "tls_client_ca", required = false)]
+    pub tls_key: PathBuf,
+    /// A file with the certificates of the authorities of Envoys, in PEM. An Envoy may be of the cells that its certificate names by
+    /// URIs of the form `spiffe://<trust domain>/cell/<cell>`.
+    #[arg(long, env = "TENANTRY_TLS_CLIENT_CA", requires = "tls_cert", requires = "tls_key", required = false)]
+    pub tls_client_ca: PathBuf,
+    /// The trust domain in the certificates of Envoys.
+    #[arg(long, env = "TENANTRY_TLS_TRUST_DOMAIN", default_value = "tenantry", requires = "tls_cert")]
+    pub tls_trust_domain: String,
 }
 
 /// How JWK Sets are read from the URLs that tenants name.
@@ -132,6 +153,23 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn tls_is_on_with_all_its_files_or_off_with_none() {
+        let parse = |flags: &[&str]| {
+            let all = ["xds-server", "serve", "--database-url", "postgres://h/d"];
+            Cli::try_parse_from(all.iter().chain(flags)).map(|cli| {
+                let Command::Serve(serve) = cli.command;
+                serve.tls
+            })
+        };
+        assert!(parse(&[]).unwrap().is_none());
+        let tls = parse(&["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"]).unwrap().unwrap();
+        assert_eq!(tls.tls_trust_domain, "tenantry");
+        for some in [&["--tls-cert", "c"][..], &["--tls-key", "k", "--tls-client-ca", "a"]] {
+            assert!(parse(some).is_err(), "{some:?}");
+        }
     }
 
     #[test]

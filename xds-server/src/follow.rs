@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
-use policy::id::SiteId;
+use policy::id::{SiteId, TenantId};
 use store::change::{self, Change, Logged};
 use store::seal::SecretsKey;
 use store::{Reader, SnapshotTx, StoreError, desired};
@@ -26,6 +26,7 @@ use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
 use crate::quarantine::Quarantine;
 use crate::report;
+use crate::snapshot::Owner;
 use crate::translate;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
@@ -190,6 +191,13 @@ impl Follower {
             let step = self.read_sites(snapshot, ids, seq).await?;
             changed += self.publish(step);
         }
+        if !named.listeners.is_empty() {
+            let read = desired::listeners(snapshot, Some(&named.listeners)).await?;
+            let with: BTreeSet<_> = read.iter().map(|listeners| listeners.tenant).collect();
+            let gone = named.listeners.iter().filter(|tenant| !with.contains(tenant));
+            let gone = gone.map(|tenant| Owner::Listeners(*tenant)).collect();
+            changed += self.publish(Step { listeners: read, gone, ..Step::default() });
+        }
         // Together: a key that says that there is more to know of its consumer, and what there is.
         let mut step = Step::default();
         if !named.consumers.is_empty() {
@@ -210,6 +218,7 @@ struct Changes {
     sites: Vec<SiteId>,
     buckets: Vec<u16>,
     consumers: Vec<u16>,
+    listeners: Vec<TenantId>,
     /// Whether cells were made or removed.
     cells: bool,
 }
@@ -224,7 +233,7 @@ impl Changes {
                 Change::Keys(bucket) => named.buckets.push(bucket),
                 Change::Consumers(bucket) => named.consumers.push(bucket),
                 Change::Cells => named.cells = true,
-                Change::Listeners(_) => {}
+                Change::Listeners(tenant) => named.listeners.push(tenant),
             }
         }
         named

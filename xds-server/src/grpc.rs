@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{BoxStream, StreamExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use futures::stream::BoxStream;
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast::error::RecvError, mpsc, watch};
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use xds_api::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
@@ -15,10 +15,12 @@ use xds_api::pb::envoy::service::discovery::v3::{
 
 use crate::ads::{Event, Stream, StreamError};
 use crate::cells::Cells;
+use crate::connection::{self, Peer};
 use crate::hub::{Hub, Notice};
 use crate::quarantine::{Quarantine, Refused};
 use crate::receipts::{Roster, Seat};
 use crate::report;
+use crate::tls::Tls;
 use crate::usage::UsageServer;
 
 /// How many responses wait for a client that does not read. What else changes meanwhile is not queued: see [`crate::ads`].
@@ -36,7 +38,8 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How a server is told to stop: it stops when this becomes true, or when its sender is gone.
 pub type Stop = watch::Receiver<bool>;
 
-/// Serves delta ADS, and takes reports of usage, until it is told to stop; streams then end with UNAVAILABLE, so that clients connect again.
+/// Serves delta ADS, and takes reports of usage, until it is told to stop; streams then end with UNAVAILABLE, so that clients connect
+/// again. With `tls`, to clients with certificates alone.
 ///
 /// # Errors
 /// Those of the listening socket.
@@ -45,25 +48,23 @@ pub async fn serve(
     cells: Arc<Cells>,
     told: Told,
     usage: UsageServer,
+    tls: Option<Arc<Tls>>,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
     let service = AggregatedDiscoveryServiceServer::new(Ads { cells, told, stop: stop.clone() })
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
+    let (connections, accepting) = connection::incoming(listener, tls, stop.clone());
     tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service)
         .add_service(usage)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener).map(without_delay), stopped(stop))
-        .await
-}
-
-/// A response is small, and the client answers it before the next: Nagle's algorithm would hold it back for 40 ms.
-fn without_delay(connection: std::io::Result<TcpStream>) -> std::io::Result<TcpStream> {
-    let connection = connection?;
-    connection.set_nodelay(true)?;
-    Ok(connection)
+        .serve_with_incoming_shutdown(connections, stopped(stop))
+        .await?;
+    // The port is free when this returns. An error says that the task has panicked, and the log says where.
+    let _ = accepting.await;
+    Ok(())
 }
 
 /// Waits until a server is told to stop.
@@ -107,7 +108,8 @@ impl AggregatedDiscoveryService for Ads {
         request: Request<Streaming<DeltaDiscoveryRequest>>,
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
-        let pump = Pump { told: self.told.clone(), seat: None, stream: Stream::new(), responses };
+        let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(Peer::nobody);
+        let pump = Pump { peer, told: self.told.clone(), seat: None, stream: Stream::new(), responses };
         tokio::spawn(pump.run(Arc::clone(&self.cells), request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
@@ -119,6 +121,7 @@ fn invalid(error: StreamError) -> Status {
 
 /// The task of one stream.
 struct Pump {
+    peer: Peer,
     told: Told,
     /// Known from the first request on.
     seat: Option<Seat>,
@@ -145,7 +148,14 @@ impl Pump {
         cells.loaded().await;
         // The first request says which cell the client is of, and so what there is for it.
         let Some(first) = inbound.message().await? else { return Ok(()) };
-        let joined = cells.join(first.node.as_ref().map_or("", |node| &node.cluster));
+        let cell = first.node.as_ref().map_or("", |node| node.cluster.as_str());
+        if !self.peer.may_be_of(cell) {
+            report::cell_refused(first.node.as_ref(), &self.peer);
+            return Err(Status::permission_denied(format!(
+                "the client certificate is not one of cell `{cell}`, which `node.cluster` says"
+            )));
+        }
+        let joined = cells.join(cell);
         let hub = joined.hub;
         let mut notices = hub.follow();
         self.receive(&hub, &first).map_err(invalid)?;

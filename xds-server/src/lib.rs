@@ -8,6 +8,7 @@
 pub mod ads;
 pub mod cells;
 pub mod config;
+pub mod connection;
 pub mod follow;
 pub mod grpc;
 pub mod hub;
@@ -19,5 +20,6 @@ pub mod receipts;
 pub mod report;
 pub mod resource;
 pub mod snapshot;
+pub mod tls;
 pub mod translate;
 pub mod usage;

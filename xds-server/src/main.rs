@@ -13,12 +13,13 @@ use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
-use xds_server::config::{Cli, Command, Jwks, Serve};
+use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
 use xds_server::follow::{Followed, Follower};
 use xds_server::grpc::Told;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
+use xds_server::tls::{Files, Tls};
 use xds_server::{grpc, observe, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
@@ -51,6 +52,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let secrets_key = secrets_key(config.secrets_key_file.as_deref())?;
     let fetcher = Fetcher::new(&fetch_settings(&config.jwks)?).context("--jwks-ca-file")?;
     let metrics = observe::install()?;
+    let tls = config.tls.as_ref().map(tls).transpose()?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     let http = TcpListener::bind(config.http_listen).await;
     let http = http.with_context(|| format!("--http-listen {}", config.http_listen))?;
@@ -73,7 +75,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let follower = Follower::new(followed, Arc::clone(&cells), keyring, Arc::clone(&quarantine));
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
-    let mut ads = tokio::spawn(grpc::serve(listener, cells, Told { roster, quarantine }, reports, stopped));
+    let renewals = tls.clone().map(|tls| tokio::spawn(tls.watch(stopped.clone())));
+    let mut ads = tokio::spawn(grpc::serve(listener, cells, Told { roster, quarantine }, reports, tls, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -85,6 +88,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
+    if let Some(renewals) = renewals {
+        renewals.abort();
+    }
     let all = async { tokio::join!(ads, observe, follower, writer, worker, archive, recorder) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
@@ -99,6 +105,14 @@ fn secrets_key(file: Option<&Path>) -> anyhow::Result<Option<SecretsKey>> {
         tracing::warn!("no --secrets-key-file: shared secrets of issuers and signing keys are as good as absent");
     }
     file.map(SecretsKey::read).transpose().context("--secrets-key-file")
+}
+
+/// Mutual TLS, if the operator has given its files.
+fn tls(flags: &TlsFlags) -> anyhow::Result<Arc<Tls>> {
+    let (cert, key) = (flags.tls_cert.clone(), flags.tls_key.clone());
+    let files = Files { cert, key, client_ca: flags.tls_client_ca.clone() };
+    let tls = Tls::load(files, &flags.tls_trust_domain).context("--tls-cert, --tls-key and --tls-client-ca")?;
+    Ok(Arc::new(tls))
 }
 
 fn fetch_settings(config: &Jwks) -> anyhow::Result<FetchSettings> {

@@ -1,13 +1,16 @@
 //! What the server says about itself: log lines and metrics, all in one place.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use store::desired::{Omitted, Reason};
 use tracing::{debug, error, info, warn};
+use xds_api::pb::envoy::config::core::v3::Node;
 use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
 
 use crate::ads::Event;
+use crate::connection::Peer;
 use crate::jwks::{FetchError, KeySet};
 use crate::node::Client;
 use crate::resource::ResourceType;
@@ -33,6 +36,12 @@ pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
 /// How many cells there are.
 pub const CELLS: &str = "tenantry_xds_cells";
+/// When the first certificate of a file ends, in seconds since 1970.
+pub const TLS_EXPIRY: &str = "tenantry_xds_tls_expiry_timestamp_seconds";
+/// Changes of the files of TLS that could not be taken over.
+pub const TLS_RELOAD_ERRORS: &str = "tenantry_xds_tls_reload_errors_total";
+const TLS_HANDSHAKE_ERRORS: &str = "tenantry_xds_tls_handshake_errors_total";
+const CELLS_REFUSED: &str = "tenantry_xds_refused_cells_total";
 const UNKNOWN_CELLS: &str = "tenantry_xds_unknown_cell_streams_total";
 
 /// Errors of the database while what Envoys have answered is written.
@@ -68,6 +77,10 @@ pub fn describe() {
     describe_counter!(RECORD_ERRORS, "Errors of the database while what Envoys have answered is written");
     describe_gauge!(CELLS, "Cells that there are");
     describe_counter!(UNKNOWN_CELLS, "Streams of Envoys whose cell does not exist, and that therefore get no tenant");
+    describe_gauge!(TLS_EXPIRY, "When the first certificate of a file ends, in seconds since 1970, by file");
+    describe_counter!(TLS_RELOAD_ERRORS, "Changes of the files of TLS that could not be taken over");
+    describe_counter!(TLS_HANDSHAKE_ERRORS, "Connections whose TLS handshake failed");
+    describe_counter!(CELLS_REFUSED, "Streams refused because the client certificate is not one of the cell");
     describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
     describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
     describe_gauge!(
@@ -80,8 +93,9 @@ pub fn describe() {
     // So that they can be read, and alerted on, before the first event.
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
-    counter!(RECORD_ERRORS).increment(0);
-    counter!(UNKNOWN_CELLS).increment(0);
+    for errors in [UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS, RECORD_ERRORS] {
+        counter!(errors).increment(0);
+    }
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);
     }
@@ -116,6 +130,23 @@ pub(crate) fn unknown_cell(client: Option<&Client>) {
         cell,
         "there is no such cell, so this Envoy gets no tenant: make the cell, or correct `node.cluster` in the bootstrap"
     );
+}
+
+/// A stream of an Envoy that says it is of a cell that its certificate does not name.
+pub(crate) fn cell_refused(node: Option<&Node>, peer: &Peer) {
+    counter!(CELLS_REFUSED).increment(1);
+    let (node, cell) = node.map_or(("", ""), |node| (&node.id, &node.cluster));
+    warn!(
+        node,
+        cell,
+        ?peer,
+        "refused: the client certificate does not name this cell; correct `node.cluster`, or issue another"
+    );
+}
+
+pub(crate) fn handshake_failed(address: Option<SocketAddr>, reason: &str) {
+    counter!(TLS_HANDSHAKE_ERRORS).increment(1);
+    warn!(?address, reason, "a TLS handshake failed: has the client a certificate of an authority in --tls-client-ca?");
 }
 
 pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use policy::id::SiteId;
+use policy::id::{SiteId, TenantId};
 
 use crate::resource::{Named, Resource, ResourceType, route_name};
 
@@ -16,6 +16,8 @@ pub enum Owner {
     Platform,
     /// One site.
     Site(SiteId),
+    /// The listeners of one tenant.
+    Listeners(TenantId),
     /// One bucket of credentials, by its number.
     Bucket(u16),
     /// One bucket of consumers, by its number.

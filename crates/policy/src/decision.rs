@@ -182,7 +182,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
     fn site(&mut self) -> Result<(Rc<Site>, PresentedKey<'a>), Refusal> {
         match self.state.host(self.request.authority).ok_or(Refusal::UnknownHost)? {
             HostEntry::Site(id) => {
-                let site = self.state.site(id).ok_or(Refusal::UnknownHost)?;
+                let site = self.reachable(id).ok_or(Refusal::UnknownHost)?;
                 let key = PresentedKey::find(self.request, &site.key_sources);
                 Ok((site, key))
             }
@@ -190,13 +190,18 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
                 let key = PresentedKey::find(self.request, &KeySource::defaults());
                 let PresentedKey::Key(found) = &key else { return Err(Refusal::Forbidden) };
                 let record = self.state.key(&found.digest).ok_or(Refusal::Forbidden)?;
-                let site = self.state.site(record.site).ok_or(Refusal::Forbidden)?;
+                let site = self.reachable(record.site).ok_or(Refusal::Forbidden)?;
                 if record.expired(self.now_ms) {
                     return Err(Refusal::Forbidden);
                 }
                 Ok((site, key))
             }
         }
+    }
+
+    /// A site, if the listener may lead to it. At another tenant's listener it is as absent as one that nobody has.
+    fn reachable(&mut self, id: SiteId) -> Option<Rc<Site>> {
+        self.state.site(id).filter(|site| self.request.may_reach(site.tenant))
     }
 
     fn authenticate(

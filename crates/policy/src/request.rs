@@ -1,6 +1,7 @@
 //! What of a request a decision needs, taken from its header map in one pass.
 
 use crate::headers::Header;
+use crate::id::TenantId;
 
 /// The headers that only Tenantry may set. What a client sends under this prefix is removed before anything else.
 pub const RESERVED_PREFIX: &str = "x-tenantry-";
@@ -13,6 +14,10 @@ pub const CREDENTIAL_HEADER: &str = "x-tenantry-credential";
 
 /// The header in which Envoy tells a client's address, at an edge that takes it from the connection or from trusted proxies.
 pub const CLIENT_ADDRESS_HEADER: &str = "x-envoy-external-address";
+
+/// The header by which a listener that is one tenant's own says whose it is. Envoy sets it before the first filter, in the place of
+/// whatever the client sent. A client of another listener that sends it itself can only reach less by it.
+pub const LISTENER_HEADER: &str = "x-tenantry-listener";
 
 /// The relevant parts of a request's header map.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +40,8 @@ pub struct Request<'a> {
     pub signed: bool,
     /// [`CLIENT_ADDRESS_HEADER`].
     pub client_address: Option<&'a [u8]>,
+    /// [`LISTENER_HEADER`].
+    pub listener: Option<&'a [u8]>,
     /// `content-length`, in bytes.
     pub content_length: Option<u64>,
     /// The names of the client's headers that have to be removed, each once or more.
@@ -60,11 +67,21 @@ impl<'a> Request<'a> {
                 "content-length" => request.content_length = decimal(value),
                 "signature-input" | "signature" => request.signed = true,
                 CLIENT_ADDRESS_HEADER => request.client_address = Some(value),
+                LISTENER_HEADER => {
+                    request.listener = Some(value);
+                    request.reserved.push(name);
+                }
                 name if name.starts_with(RESERVED_PREFIX) => request.reserved.push(name),
                 _ => {}
             }
         }
         request
+    }
+
+    /// Whether the listener that the request came in by may lead to what is this tenant's. What names no tenant leads to none.
+    pub fn may_reach(&self, tenant: TenantId) -> bool {
+        let named = |listener: &[u8]| std::str::from_utf8(listener).ok()?.parse().ok();
+        self.listener.is_none_or(|listener| named(listener) == Some(tenant))
     }
 
     /// The values of a header, by its name in lower case.

@@ -28,3 +28,18 @@ fn a_length_that_is_none_is_not_known() {
         assert_eq!(read(&[("content-length", value.as_bytes())]).content_length, length, "{value}");
     }
 }
+
+#[test]
+fn a_listener_of_a_tenants_own_leads_to_that_tenant_alone() {
+    let tenant: TenantId = "0192f0c1-0000-7000-8000-000000000001".parse().expect("an id");
+    let other: TenantId = "0192f0c1-0000-7000-8000-000000000002".parse().expect("an id");
+    let of = |value: &'static [u8]| [(LISTENER_HEADER, value)];
+    let own = of(b"0192f0c1-0000-7000-8000-000000000001");
+    let request = Request::read(&own, false);
+    assert!(request.may_reach(tenant) && !request.may_reach(other));
+    assert_eq!(request.reserved, [LISTENER_HEADER], "it goes no further");
+    for malformed in [of(b""), of(b"\xff"), of(b"all")] {
+        assert!(!Request::read(&malformed, false).may_reach(tenant));
+    }
+    assert!(Request::default().may_reach(tenant), "the shared listener leads to all");
+}

@@ -16,7 +16,7 @@ mod sites;
 
 pub use buckets::{Step, all_buckets, buckets};
 pub use consumers::{Consumers, ConsumersStep, all_consumers, consumers};
-pub use placements::{CellSet, cells, placements};
+pub use placements::{CellSet, Listeners, cells, listeners, placements};
 pub use sites::{Sites, all_site_ids, sites};
 
 /// Something that is left out of an answer.

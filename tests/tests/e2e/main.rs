@@ -3,11 +3,14 @@
 
 mod access_log;
 mod addresses;
+mod cells;
 mod credentials;
 mod faults;
 mod identity;
 mod keys;
 mod limits;
+mod listeners;
+mod mutual_tls;
 mod neighbours;
 mod outages;
 mod paths;

@@ -19,8 +19,8 @@ async fn envoys(things: &Things) -> Value {
 #[tokio::test]
 async fn a_revocation_that_was_waited_for_is_refused_by_all_envoys_when_it_is_answered() {
     let things = Things::start(Stack::builder("receipt").envoys(2)).await;
-    for _ in 0..5 {
-        let key = things.site.key("other").await;
+    for number in 0..5 {
+        let key = things.site.key(&format!("other-{number}")).await;
         things.settled(THING, &key, 200).await;
         let answer = things.stack.api.delete(&format!("{}?wait=20", key.path)).await.expect("a revocation");
         assert_eq!(answer["receipt"], json!({"envoys": 2, "acked": 2, "pending": [], "refused": []}));

@@ -136,6 +136,11 @@ impl Stream {
             return None;
         }
         let mut found = snapshot.get(kind, name).cloned();
+        if kind == ResourceType::Listener {
+            // What the snapshot has is what a tenant wants; what it is in this Envoy depends on the Envoy.
+            let edge = &self.client.as_ref()?.edge;
+            return Some(translate::tenant_listener(edge, name, &*found?)?.resource);
+        }
         if kind == ResourceType::Route {
             found = found.filter(|found| self.refused_routes.get(name) != Some(&found.version));
             if found.is_none() && site.is_some() {

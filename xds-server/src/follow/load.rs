@@ -1,10 +1,11 @@
 //! Reading everything, once.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use metrics::gauge;
 use store::jwks_cache;
-use store::{Reader, StoreError, desired};
+use store::{Reader, SnapshotTx, StoreError, desired};
 use tracing::{info, warn};
 
 use super::Follower;
@@ -37,26 +38,12 @@ impl Follower {
             let step = self.read_sites(&mut snapshot, &ids, head).await?;
             self.publish(step);
         }
-        // Before the keys that lead to them.
-        let mut first = Some(0);
-        while let Some(from) = first {
-            let read = desired::all_consumers(&mut snapshot, from).await?;
-            first = read.next;
-            read.omitted.iter().for_each(report::omitted);
-            for bucket in &read.buckets {
-                gone.remove(&Owner::Consumers(bucket.bucket));
-            }
-            self.publish(Step { consumers: read.buckets, ..Step::default() });
+        let listeners = desired::listeners(&mut snapshot, None).await?;
+        for of in &listeners {
+            gone.remove(&Owner::Listeners(of.tenant));
         }
-        let mut first = Some(0);
-        while let Some(from) = first {
-            let read = desired::all_buckets(&mut snapshot, from).await?;
-            first = read.next;
-            for bucket in &read.buckets {
-                gone.remove(&Owner::Bucket(bucket.bucket));
-            }
-            self.publish(Step { buckets: read.buckets, ..Step::default() });
-        }
+        self.publish(Step { listeners, ..Step::default() });
+        self.load_credentials(&mut snapshot, &mut gone).await?;
         for owner in &gone {
             if let Owner::Site(site) = owner {
                 self.placed.remove(*site);
@@ -79,6 +66,35 @@ impl Follower {
         drop(snapshot);
         if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
             warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
+        }
+        Ok(())
+    }
+
+    /// Reads the buckets of consumers and of keys, and takes them from what is gone.
+    async fn load_credentials(
+        &mut self,
+        snapshot: &mut SnapshotTx,
+        gone: &mut BTreeSet<Owner>,
+    ) -> Result<(), StoreError> {
+        // Before the keys that lead to them.
+        let mut first = Some(0);
+        while let Some(from) = first {
+            let read = desired::all_consumers(snapshot, from).await?;
+            first = read.next;
+            read.omitted.iter().for_each(report::omitted);
+            for bucket in &read.buckets {
+                gone.remove(&Owner::Consumers(bucket.bucket));
+            }
+            self.publish(Step { consumers: read.buckets, ..Step::default() });
+        }
+        let mut first = Some(0);
+        while let Some(from) = first {
+            let read = desired::all_buckets(snapshot, from).await?;
+            first = read.next;
+            for bucket in &read.buckets {
+                gone.remove(&Owner::Bucket(bucket.bucket));
+            }
+            self.publish(Step { buckets: read.buckets, ..Step::default() });
         }
         Ok(())
     }

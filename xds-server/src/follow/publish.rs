@@ -7,7 +7,7 @@ use metrics::gauge;
 use policy::cell::CellName;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};
 use policy::id::SiteId;
-use store::desired::{CellSet, Object};
+use store::desired::{CellSet, Listeners, Object};
 use store::quarantine::Quarantined;
 use store::{SnapshotTx, StoreError, desired, quarantine};
 use tracing::error;
@@ -38,6 +38,7 @@ pub(super) struct Step {
     pub(super) held: HashMap<SiteId, Quarantined>,
     /// The sites that cannot be read: they keep what they had, wherever they are placed now.
     pub(super) kept: Vec<SiteId>,
+    pub(super) listeners: Vec<Listeners>,
     /// In whole: an empty one is removed.
     pub(super) consumers: Vec<DesiredConsumers>,
     /// In whole: an empty one is removed.
@@ -93,6 +94,10 @@ impl Follower {
             groups.push(self.translate(&site, held, step.seq));
         }
         groups.extend(step.kept.into_iter().map(|site| self.kept(site)));
+        groups.extend(step.listeners.into_iter().map(|of| {
+            let resources = of.listeners.iter().map(|listener| translate::wanted_listener(of.tenant, listener));
+            Group::same(Owner::Listeners(of.tenant), of.cells, resources.collect())
+        }));
         groups.extend(step.consumers.into_iter().map(|bucket| consumers(&self.placed, bucket)));
         groups.extend(step.buckets.into_iter().map(|bucket| credentials(&self.placed, bucket)));
         groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, owner)));

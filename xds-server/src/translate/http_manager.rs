@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::common::mutation_rules::v3::{HeaderMutation, header_mutation};
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::OnDemand;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early;
+use policy::id::TenantId;
+use policy::request::LISTENER_HEADER;
 use xds_api::pb::envoy::config::core::v3::{
     CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
     TypedExtensionConfig, http_protocol_options::HeadersWithUnderscoresAction,
@@ -43,10 +47,13 @@ const MAX_STREAMS: u32 = 100;
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
-/// The connection manager of an Envoy with these settings.
-pub(super) fn config(edge: &EdgeSettings) -> HttpConnectionManager {
+/// The connection manager of an Envoy with these settings, for all tenants or for one.
+pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConnectionManager {
+    let mut mutations = vec![remove_forged_path()];
+    mutations.extend(tenant.map(name_listener));
     HttpConnectionManager {
-        stat_prefix: "edge_http".to_owned(),
+        // One for the listeners of all tenants, so that their number does not make statistics.
+        stat_prefix: if tenant.is_some() { "tenant_http" } else { "edge_http" }.to_owned(),
         http_filters: filters(edge),
         route_specifier: Some(hcm::RouteSpecifier::ScopedRoutes(scoped_routes())),
         common_http_protocol_options: Some(HttpProtocolOptions {
@@ -72,7 +79,7 @@ pub(super) fn config(edge: &EdgeSettings) -> HttpConnectionManager {
         use_remote_address: boolean(true),
         xff_num_trusted_hops: edge.trusted_hops,
         internal_address_config: Some(hcm::InternalAddressConfig { cidr_ranges: vec![nobody()], ..Default::default() }),
-        early_header_mutation_extensions: vec![remove_forged_path()],
+        early_header_mutation_extensions: mutations,
         // One reading of a path for filter, route and upstream. An escaped slash has no such reading, so it is refused.
         normalize_path: boolean(true),
         merge_slashes: true,
@@ -135,6 +142,22 @@ fn scoped_routes() -> ScopedRoutes {
 /// of the edge has: whatever came through it could then set timeouts and retries by x-envoy-* headers.
 fn nobody() -> CidrRange {
     CidrRange { address_prefix: "255.255.255.255".to_owned(), prefix_len: uint(32) }
+}
+
+/// Tells the filter whose listener it is, in the place of whatever the client says. A filter configuration for each tenant would cost
+/// a VM context in every worker.
+fn name_listener(tenant: TenantId) -> TypedExtensionConfig {
+    let header = HeaderValue { key: LISTENER_HEADER.to_owned(), value: tenant.to_string(), ..Default::default() };
+    let set = header_mutation::Action::Append(HeaderValueOption {
+        header: Some(header),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..Default::default()
+    });
+    let config = early::HeaderMutation { mutations: vec![HeaderMutation { action: Some(set) }] };
+    extension(
+        "tenant_listener",
+        pack_as("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", &config),
+    )
 }
 
 /// Envoy keeps the path before a rewrite in this header, and the access log reads it there; a client must not write it.

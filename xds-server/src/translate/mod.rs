@@ -31,7 +31,7 @@ use xds_api::pb::envoy::config::route::v3::{ScopedRouteConfiguration, scoped_rou
 
 pub use error::TranslateError;
 pub use filter::{FILTER_NAME, extension_config};
-pub use listener::{LISTENER_NAME, listener};
+pub use listener::{LISTENER_NAME, listener, tenant_listener, wanted_listener};
 
 use crate::resource::{Named, Resource, ResourceType, route_name};
 

@@ -95,7 +95,7 @@ impl Server {
         let listener = TcpListener::bind(self.address).await.expect("the port of the server is free again");
         // Nobody writes what is reported: there is no PostgreSQL here.
         let (reports, _) = usage::channel();
-        let serving = grpc::serve(listener, Arc::clone(&self.cells), Told::default(), reports, stopped);
+        let serving = grpc::serve(listener, Arc::clone(&self.cells), Told::default(), reports, None, stopped);
         let task = tokio::spawn(async { serving.await.expect("the server serves") });
         self.running = Some((stop, task));
     }

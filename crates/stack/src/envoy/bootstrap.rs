@@ -32,6 +32,21 @@ pub struct Edge {
     pub trusted_hops: u32,
     /// From how many requests in one worker on tenants are held to their share; `None` for the filter's default.
     pub shed_above: Option<u32>,
+    /// Its cell, `node.cluster`; `None` for the one in the bootstrap, `default`.
+    pub cell: Option<String>,
+    /// How it shows xds-server who it is; `None` connects in clear.
+    pub tls: Option<ClientTls>,
+}
+
+/// The files with which an Envoy connects by mutual TLS.
+#[derive(Debug, Clone)]
+pub struct ClientTls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// The authority of xds-server.
+    pub authority: PathBuf,
+    /// The DNS name in the certificate of xds-server.
+    pub server_name: String,
 }
 
 pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
@@ -55,10 +70,36 @@ pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
         ("/bootstrap_extensions/0/typed_config/config/vm_config/code/local/filename", json!(wasm)),
     ];
     replace(&mut config, changes)?;
+    if let Some(cell) = &settings.edge.cell {
+        replace(&mut config, [("/node/cluster", json!(cell))])?;
+    }
+    if let Some(tls) = &settings.edge.tls {
+        config["static_resources"]["clusters"][0]["transport_socket"] = transport_socket(tls);
+    }
     if !settings.mirror {
         config["bootstrap_extensions"] = json!([]);
     }
     Ok(config)
+}
+
+/// What the bootstrap has as a comment, with these files.
+fn transport_socket(tls: &ClientTls) -> Value {
+    let file = |path: &PathBuf| json!({ "filename": path });
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": tls.server_name,
+            "common_tls_context": {
+                "tls_params": { "tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3" },
+                "tls_certificates": [{ "certificate_chain": file(&tls.certificate), "private_key": file(&tls.key) }],
+                "validation_context": {
+                    "trusted_ca": file(&tls.authority),
+                    "match_typed_subject_alt_names": [{ "san_type": "DNS", "matcher": { "exact": tls.server_name } }],
+                },
+            },
+        },
+    })
 }
 
 /// Replaces what is there by JSON pointer.

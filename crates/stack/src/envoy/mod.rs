@@ -4,7 +4,7 @@ mod bootstrap;
 mod install;
 mod standalone;
 
-pub use bootstrap::{Edge, EnvoySettings};
+pub use bootstrap::{ClientTls, Edge, EnvoySettings};
 pub use install::{ENVOY_VERSION, ensure_installed};
 
 use std::fs;

@@ -55,6 +55,13 @@ impl Builder {
         self
     }
 
+    /// One Envoy in each of these cells, in this order. Nothing makes the cells.
+    pub fn cells(self, cells: &[&str]) -> Builder {
+        let edge = |cell: &&str| Edge { cell: Some((*cell).to_owned()), ..Edge::default() };
+        let edges: Vec<_> = cells.iter().map(edge).collect();
+        self.envoys(edges.len()).edges(&edges)
+    }
+
     /// A PostgreSQL server for this test alone, so that it may be killed.
     pub fn own_postgres(mut self) -> Builder {
         self.own_postgres = true;

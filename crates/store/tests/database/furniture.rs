@@ -1,7 +1,9 @@
 //! What a site has beyond the sample: a plan, an issuer, and a consumer with every kind of credential.
 
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use policy::consumer::bucket_of;
-use policy::desired::Secret;
+use policy::desired::{Secret, TenantListener};
 use policy::id::{ConsumerId, IssuerId, KeyId, PlanId};
 use policy::key::Digest;
 use policy::settings::{
@@ -13,7 +15,7 @@ use store::issuer::NewIssuer;
 use store::seal::SecretsKey;
 use store::signing_key::{Material, NewSigningKey};
 
-use crate::fixture::{Sample, new_consumer, new_key};
+use crate::fixture::{Sample, actor, new_consumer, new_key};
 
 /// The bucket of the API key with settings.
 pub(crate) const LIMITED_KEY_BUCKET: u16 = 40_000;
@@ -40,6 +42,9 @@ pub(crate) struct Furniture {
     /// The digest of the subject.
     pub(crate) subject: Digest,
 }
+
+/// A port is one tenant's.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
 
 impl Furniture {
     /// The buckets that it is in.
@@ -82,6 +87,11 @@ pub(crate) fn issuer(name: &str, algorithm: Algorithm) -> Issuer {
 /// Furnishes the site of a sample.
 pub(crate) async fn furnish(store: &Store, sample: Sample) -> Furniture {
     let key = secrets_key();
+    let mut platform = store.platform(&actor()).await.unwrap();
+    let listeners = vec![TenantListener { port: NEXT_PORT.fetch_add(1, Ordering::Relaxed), address: None }];
+    let patch = store::tenant::TenantPatch { listeners: Some(listeners), ..Default::default() };
+    store::tenant::update(&mut platform, sample.tenant, patch, None).await.unwrap();
+    platform.commit().await.unwrap();
     let mut tx = sample.begin(store).await;
     let settings = PlanSettings { limits: vec![limit("burst")], ..Default::default() };
     let plan = store::plan::NewPlan { name: "gold".to_owned(), settings };

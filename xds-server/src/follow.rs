@@ -22,6 +22,7 @@ use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
 use crate::cells::Cells;
 use crate::config::{BaseDomain, DatabaseUrl};
+use crate::dns::Book;
 use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
 use crate::quarantine::Quarantine;
@@ -55,6 +56,7 @@ pub struct Follower {
     followed: Followed,
     cells: Arc<Cells>,
     keyring: Arc<Keyring>,
+    book: Arc<Book>,
     quarantine: Arc<Quarantine>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
@@ -76,12 +78,20 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills these cells with what the quarantine lets through, and tells the keyring which issuers there are.
-    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>, quarantine: Arc<Quarantine>) -> Self {
+    /// A follower that fills these cells with what the quarantine lets through, tells the keyring which issuers there are, and the
+    /// book which names upstreams have.
+    pub fn new(
+        followed: Followed,
+        cells: Arc<Cells>,
+        keyring: Arc<Keyring>,
+        book: Arc<Book>,
+        quarantine: Arc<Quarantine>,
+    ) -> Self {
         Self {
             followed,
             cells,
             keyring,
+            book,
             quarantine,
             reader: None,
             applied: None,

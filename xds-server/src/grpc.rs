@@ -214,7 +214,7 @@ impl Pump {
                 for site in sites.iter().filter(|site| self.told.quarantine.is_on_trial(**site)) {
                     let snapshot = hub.snapshot();
                     if self.stream.has_site(&snapshot, *site) {
-                        self.told.quarantine.accepted(&snapshot, *site);
+                        self.told.quarantine.accepted(*site);
                     }
                 }
             }

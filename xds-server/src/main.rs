@@ -14,6 +14,7 @@ use tracing_subscriber::EnvFilter;
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
+use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower};
 use xds_server::grpc::Told;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
@@ -67,12 +68,18 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
+    let book = Arc::new(Book::new(config.upstreams.rules()));
+    let addresses = Arc::new(dns::Archive::default());
+    let resolver =
+        dns::Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::new(SystemResolver), Arc::clone(&addresses));
+    let resolver = tokio::spawn(resolver.run(stopped.clone()));
+    let addresses = tokio::spawn(addresses.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
     let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
     let recorder = tokio::spawn(recorder.run(stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let follower = Follower::new(followed, Arc::clone(&cells), keyring, Arc::clone(&quarantine));
+    let follower = Follower::new(followed, Arc::clone(&cells), keyring, book, Arc::clone(&quarantine));
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
     let renewals = tls.clone().map(|tls| tokio::spawn(tls.watch(stopped.clone())));
@@ -91,7 +98,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     if let Some(renewals) = renewals {
         renewals.abort();
     }
-    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive, recorder) };
+    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses, recorder) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

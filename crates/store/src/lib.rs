@@ -15,6 +15,7 @@ pub mod change;
 pub mod consumer;
 mod credential;
 pub mod desired;
+pub mod dns_cache;
 pub mod envoy;
 mod error;
 pub mod hostname;

@@ -15,12 +15,10 @@ use tracing::error;
 use super::Follower;
 use super::placed::Placed;
 use crate::cells::{Content, Group};
-use crate::jwks::Held;
-use crate::quarantine::Admitted;
-use crate::report;
+use crate::quarantine::{Admitted, Wanted};
 use crate::resource::Named;
 use crate::snapshot::Owner;
-use crate::translate;
+use crate::{dns, jwks, report, translate};
 
 /// How many sites are read in one step: it bounds what lies in memory twice.
 pub(super) const SITES_PER_STEP: u32 = 200;
@@ -87,11 +85,16 @@ impl Follower {
         let keyring = self.keyring.clone();
         // Until the cells have it, so that no set that is read meanwhile is overwritten by an older one.
         let mut keyring = keyring.hold();
+        // And no address of a name. Whoever holds both takes them in this order.
+        let book = self.book.clone();
+        let mut book = book.hold();
         let mut groups: Vec<Group> = Vec::new();
         for mut site in step.sites {
             keyring.join(&mut site);
+            let wanted = Wanted::of(&site);
+            book.join(&mut site);
             let held = step.held.get(&site.site);
-            groups.push(self.translate(&site, held, step.seq));
+            groups.push(self.translate(&site, &wanted, held, step.seq));
         }
         groups.extend(step.kept.into_iter().map(|site| self.kept(site)));
         groups.extend(step.listeners.into_iter().map(|of| {
@@ -100,19 +103,19 @@ impl Follower {
         }));
         groups.extend(step.consumers.into_iter().map(|bucket| consumers(&self.placed, bucket)));
         groups.extend(step.buckets.into_iter().map(|bucket| credentials(&self.placed, bucket)));
-        groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, owner)));
+        groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, &mut book, owner)));
         gauge!(report::QUARANTINED).set(self.quarantined.len() as f64);
         self.cells.apply(groups)
     }
 
-    fn translate(&mut self, site: &DesiredSite, held: Option<&Quarantined>, seq: i64) -> Group {
+    fn translate(&mut self, site: &DesiredSite, wanted: &Wanted, held: Option<&Quarantined>, seq: i64) -> Group {
         let id = site.site;
         let before = || self.cells.group(Owner::Site(id));
         let admitted = match translate::site(site) {
-            Ok(newest) => self.quarantine.admit(site, newest, held, seq, before),
+            Ok(newest) => self.quarantine.admit(site, newest, wanted, held, seq, before),
             Err(error) => {
                 error!(tenant = %site.tenant, site = %id, %error, "the site keeps what it had");
-                self.quarantine.failed(id, Some(site), error.to_string(), held, seq, before)
+                self.quarantine.failed(id, Some((site, wanted)), error.to_string(), held, seq, before)
             }
         };
         if matches!(admitted, Admitted::Newest(_)) {
@@ -136,11 +139,12 @@ impl Follower {
         self.placed.cells(site).map(Arc::clone).unwrap_or_default()
     }
 
-    fn gone(&mut self, keyring: &mut Held<'_>, owner: Owner) -> Group {
+    fn gone(&mut self, keyring: &mut jwks::Held<'_>, book: &mut dns::Held<'_>, owner: Owner) -> Group {
         if let Owner::Site(site) = owner {
             self.quarantined.remove(&site);
             self.quarantine.gone(site);
             keyring.remove(site);
+            book.remove(site);
         }
         Group::gone(owner)
     }

@@ -1,7 +1,7 @@
 //! A site's resources as one thing: what it is compared by, and how it is kept.
 
 use policy::desired::DesiredSite;
-use policy::id::SiteId;
+use policy::id::{SiteId, UpstreamId};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -13,23 +13,65 @@ use crate::translate;
 /// The digest of a group.
 pub(super) type Digest = [u8; 32];
 
-/// The digest of what Envoy takes in of a group. The filter's part carries the keys of issuers, which change by themselves, and is
-/// refused by nobody.
-pub(super) fn digest(group: &[Named]) -> Digest {
+/// The endpoints of a site as its owner wants them: what is made of them changes by itself, with the addresses of names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    digest: Digest,
+    /// The upstreams that have names.
+    named: BTreeSet<UpstreamId>,
+}
+
+impl Wanted {
+    /// Those of this site, in which nothing has been put in the place of names.
+    pub fn of(site: &DesiredSite) -> Self {
+        let mut hash = Sha256::new();
+        let mut named = BTreeSet::new();
+        for upstream in &site.upstreams {
+            hash.update(upstream.id.to_string());
+            for endpoint in &upstream.endpoints {
+                hash.update((endpoint.address.len() as u64).to_be_bytes());
+                hash.update(endpoint.address.as_bytes());
+                hash.update(endpoint.port.to_be_bytes());
+                hash.update(endpoint.weight.to_be_bytes());
+                if translate::is_name(&endpoint.address) {
+                    named.insert(upstream.id);
+                }
+            }
+        }
+        Self { digest: hash.finalize().into(), named }
+    }
+}
+
+/// The digest of what a site wants to have in Envoy. The filter's part carries the keys of issuers, which change by themselves, and
+/// is refused by nobody.
+pub(super) fn digest(group: &[Named], wanted: &Wanted) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(wanted.digest);
+    add(&mut hash, group, |kind| kind != ResourceType::Endpoints);
+    hash.finalize().into()
+}
+
+/// The digest of all that Envoy takes in of a group.
+pub(super) fn content(group: &[Named]) -> Digest {
+    let mut hash = Sha256::new();
+    add(&mut hash, group, |_| true);
+    hash.finalize().into()
+}
+
+fn add(hash: &mut Sha256, group: &[Named], counts: impl Fn(ResourceType) -> bool) {
+    let of_envoy = |kind: ResourceType| kind.is_sent_by_site() || kind == ResourceType::ScopedRoute;
     let mut parts: Vec<_> = group
         .iter()
-        .filter(|named| named.kind.is_sent_by_site() || named.kind == ResourceType::ScopedRoute)
+        .filter(|named| of_envoy(named.kind) && counts(named.kind))
         .map(|named| (named.kind, named.name.as_str(), named.resource.version.as_str()))
         .collect();
     parts.sort_unstable();
-    let mut hash = Sha256::new();
     for (kind, name, version) in parts {
         for part in [kind.label(), name, version] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
     }
-    hash.finalize().into()
 }
 
 /// The digest that stands for resources that could not be made.
@@ -62,10 +104,16 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Named>> {
 }
 
 /// The last good group of a site, as it is to be served now: its hostnames are those that it has now, as another site may have one
-/// that it gave up, and so are the keys of its issuers.
-pub(super) fn as_of_now(good: &[Named], site: &DesiredSite) -> Vec<Named> {
+/// that it gave up, and so are the keys of its issuers, and the addresses that names have.
+pub(super) fn as_of_now(good: &[Named], site: &DesiredSite, wanted: &Wanted) -> Vec<Named> {
     let mut group: Vec<_> = good.iter().filter(|named| named.kind != ResourceType::Host).cloned().collect();
     group.extend(translate::hosts(site));
+    for upstream in site.upstreams.iter().filter(|upstream| wanted.named.contains(&upstream.id)) {
+        let Ok(fresh) = translate::endpoints(site.site, upstream.id, &upstream.endpoints) else { continue };
+        for known in group.iter_mut().filter(|known| (known.kind, &known.name) == (fresh.kind, &fresh.name)) {
+            known.clone_from(&fresh);
+        }
+    }
     for issuer in &site.issuers {
         let Some(jwks) = &issuer.fetched_jwks else { continue };
         for named in group.iter_mut().filter(|named| named.kind == ResourceType::SitePolicy) {
@@ -99,9 +147,18 @@ mod tests {
     #[test]
     fn the_digest_is_of_what_envoy_takes_in_whatever_its_order() {
         let [route, cluster] = [named(ResourceType::Route, "r"), named(ResourceType::Cluster, "c")];
-        let group = digest(&[route.clone(), cluster.clone()]);
-        assert_eq!(digest(&[cluster.clone(), named(ResourceType::SitePolicy, "p"), route.clone()]), group);
-        assert_ne!(digest(&[route]), group);
-        assert_ne!(digest(&[named(ResourceType::Route, "r2"), cluster]), group);
+        let group = content(&[route.clone(), cluster.clone()]);
+        assert_eq!(content(&[cluster.clone(), named(ResourceType::SitePolicy, "p"), route.clone()]), group);
+        assert_ne!(content(&[route]), group);
+        assert_ne!(content(&[named(ResourceType::Route, "r2"), cluster]), group);
+    }
+
+    #[test]
+    fn addresses_that_names_have_make_no_difference_to_what_a_site_wants() {
+        let endpoints = |content| [named(ResourceType::Route, "r"), named(ResourceType::Endpoints, content)];
+        let wanted = Wanted::default();
+        assert_eq!(digest(&endpoints("yesterday"), &wanted), digest(&endpoints("today"), &wanted));
+        let other = Wanted { digest: [1; 32], ..Wanted::default() };
+        assert_ne!(digest(&endpoints("today"), &other), digest(&endpoints("today"), &wanted));
     }
 }

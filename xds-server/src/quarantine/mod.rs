@@ -16,9 +16,10 @@ use store::quarantine::{Quarantined, Refusal};
 use tracing::{error, info, warn};
 
 use self::group::Digest;
+pub use self::group::Wanted;
 use crate::receipts::Roster;
 use crate::resource::{Named, ResourceType, Version, site_of};
-use crate::snapshot::{Owner, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// How long the resources before are kept once an Envoy has accepted the newest: the others may still refuse them.
 const KEPT_AFTER_ACCEPTANCE: Duration = Duration::from_secs(60);
@@ -27,7 +28,14 @@ const KEPT_AFTER_ACCEPTANCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Quarantine {
     roster: Arc<Roster>,
-    trials: Mutex<HashMap<SiteId, Trial>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    trials: HashMap<SiteId, Trial>,
+    /// The digests of what is served of sites, where that is their newest resources.
+    served: HashMap<SiteId, Digest>,
 }
 
 /// New resources of a site.
@@ -70,7 +78,7 @@ pub struct Refused<'a> {
 impl Quarantine {
     /// A quarantine that has its decisions written down by way of this roster.
     pub fn new(roster: Arc<Roster>) -> Self {
-        Self { roster, trials: Mutex::default() }
+        Self { roster, state: Mutex::default() }
     }
 
     /// Which resources a site is to have, as of change `seq`, now that `newest` was made of it. `before` gives those that it has.
@@ -78,14 +86,19 @@ impl Quarantine {
         &self,
         site: &DesiredSite,
         newest: Vec<Named>,
+        wanted: &Wanted,
         held: Option<&Quarantined>,
         seq: i64,
         before: impl FnOnce() -> Vec<Named>,
     ) -> Admitted {
-        let digest = group::digest(&newest);
-        let mut trials = self.lock();
+        let digest = group::digest(&newest, wanted);
+        let mut state = self.lock();
+        let served = state.served.insert(site.site, digest);
+        let trials = &mut state.trials;
         let Some(held) = held else {
-            try_out(&mut trials, site.site, digest, before());
+            if served != Some(digest) {
+                try_out(trials, site.site, digest, before());
+            }
             return Admitted::Newest(newest);
         };
         let good = held.good.as_deref().and_then(group::decode);
@@ -93,13 +106,16 @@ impl Quarantine {
             trials.remove(&site.site);
             self.roster.still(site.site, digest, seq);
             return match good {
-                Some(good) => Admitted::LastGood(group::as_of_now(&good, site)),
+                Some(good) => {
+                    state.served.remove(&site.site);
+                    Admitted::LastGood(group::as_of_now(&good, site, wanted))
+                }
                 // Envoys that have nothing better are told that the site does not answer.
                 None => Admitted::LastGood(newest),
             };
         }
         match good {
-            Some(good) if group::digest(&good) != digest => {
+            Some(good) if group::content(&good) != group::content(&newest) => {
                 let trial = Trial { digest, good: Arc::new(good), refused: Some(held.digest), accepted_at: None };
                 trials.insert(site.site, trial);
             }
@@ -119,14 +135,18 @@ impl Quarantine {
     pub fn failed(
         &self,
         site: SiteId,
-        desired: Option<&DesiredSite>,
+        desired: Option<(&DesiredSite, &Wanted)>,
         reason: String,
         held: Option<&Quarantined>,
         seq: i64,
         before: impl FnOnce() -> Vec<Named>,
     ) -> Admitted {
         let digest = group::digest_of_failure(&reason);
-        let trial = self.lock().remove(&site).filter(|trial| trial.accepted_at.is_none());
+        let trial = {
+            let mut state = self.lock();
+            state.served.remove(&site);
+            state.trials.remove(&site).filter(|trial| trial.accepted_at.is_none())
+        };
         let good = held.and_then(|held| held.good.as_deref()).and_then(group::decode);
         if held.is_some_and(|held| held.digest == digest) {
             self.roster.still(site, digest, seq);
@@ -137,27 +157,30 @@ impl Quarantine {
             self.roster.refused(Refusal { site, digest, node_id: None, resource_type, resource, reason, good });
         }
         match (good, desired) {
-            (Some(good), Some(desired)) => Admitted::LastGood(group::as_of_now(&good, desired)),
+            (Some(good), Some((site, wanted))) => Admitted::LastGood(group::as_of_now(&good, site, wanted)),
             _ => Admitted::Kept,
         }
     }
 
     /// Takes in that a site is gone.
     pub fn gone(&self, site: SiteId) {
-        self.lock().remove(&site);
+        let mut state = self.lock();
+        state.trials.remove(&site);
+        state.served.remove(&site);
     }
 
     /// Whether an Envoy that accepts all resources of this site says something new.
     pub fn is_on_trial(&self, site: SiteId) -> bool {
-        self.lock().get(&site).is_some_and(|trial| trial.accepted_at.is_none())
+        self.lock().trials.get(&site).is_some_and(|trial| trial.accepted_at.is_none())
     }
 
     /// Takes in that an Envoy has accepted all that is served of this site.
-    pub fn accepted(&self, snapshot: &Snapshot, site: SiteId) {
+    pub fn accepted(&self, site: SiteId) {
         let now = Instant::now();
-        let mut trials = self.lock();
+        let mut state = self.lock();
+        let State { trials, served } = &mut *state;
         let Some(trial) = trials.get_mut(&site) else { return };
-        if trial.digest == group::digest(&snapshot.group(Owner::Site(site))) {
+        if served.get(&site) == Some(&trial.digest) {
             trial.accepted_at = Some(now);
             if let Some(refused) = trial.refused.take() {
                 info!(%site, "the site has recovered");
@@ -175,14 +198,17 @@ impl Quarantine {
             // What is served now is another.
             return;
         }
-        let group = snapshot.group(Owner::Site(site));
-        let digest = group::digest(&group);
-        let good = {
-            let trials = self.lock();
-            let trial = trials.get(&site).filter(|trial| trial.digest == digest);
-            trial.map(|trial| Arc::clone(&trial.good)).filter(|good| !good.is_empty())
-        };
         let Refused { node_id, kind, name, reason, .. } = refused;
+        let (digest, good) = {
+            let state = self.lock();
+            let Some(digest) = state.served.get(&site).copied() else {
+                // To try the newest ones again would only begin it all anew.
+                error!(%site, node = node_id, "the last resources that were good are refused as well");
+                return;
+            };
+            let trial = state.trials.get(&site).filter(|trial| trial.digest == digest);
+            (digest, trial.map(|trial| Arc::clone(&trial.good)).filter(|good| !good.is_empty()))
+        };
         match &good {
             Some(_) => warn!(%site, node = node_id, "the site goes back to the last resources that were good"),
             None => error!(%site, node = node_id, "no good resources of the site are known; who has some keeps them"),
@@ -198,14 +224,14 @@ impl Quarantine {
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SiteId, Trial>> {
-        self.trials.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Remembers what a site has before it is given something else.
 fn try_out(trials: &mut HashMap<SiteId, Trial>, site: SiteId, digest: Digest, before: Vec<Named>) {
-    if before.is_empty() || group::digest(&before) == digest {
+    if before.is_empty() {
         return;
     }
     // What nobody has accepted yet is not known to be good.

@@ -50,7 +50,7 @@ impl Replica {
         self.seq += 1;
         let site = desired("now.gw.localhost");
         let before = || self.snapshot.group(Owner::Site(site.site));
-        let admitted = self.quarantine.admit(&site, routes(content), held, self.seq, before);
+        let admitted = self.quarantine.admit(&site, routes(content), &Wanted::default(), held, self.seq, before);
         let (Admitted::Newest(resources) | Admitted::LastGood(resources)) = admitted else { panic!("{admitted:?}") };
         self.snapshot.apply(Owner::Site(site.site), resources);
         self.served()
@@ -63,7 +63,7 @@ impl Replica {
     }
 
     fn accept(&self) {
-        self.quarantine.accepted(&self.snapshot, desired("").site);
+        self.quarantine.accepted(desired("").site);
     }
 
     /// An Envoy refuses what is served; gives the row that the database has then.
@@ -189,12 +189,20 @@ fn a_site_that_cannot_be_translated_keeps_what_it_had_and_a_restart_finds_it() {
     replica.read("good", None);
     let site = desired("now.gw.localhost");
     let before = || replica.snapshot.group(Owner::Site(site.site));
-    let admitted = replica.quarantine.failed(site.site, Some(&site), "a reason".to_owned(), None, 2, before);
+    let admitted =
+        replica.quarantine.failed(site.site, Some((&site, &Wanted::default())), "a reason".to_owned(), None, 2, before);
     assert!(matches!(admitted, Admitted::Kept));
     let refusal = replica.roster.take(false).refusals.into_values().next().expect("a refusal");
     let held = Quarantined { site: site.site, digest: refusal.digest, good: refusal.good };
     let fresh = Replica::new();
-    let admitted = fresh.quarantine.failed(site.site, Some(&site), "a reason".to_owned(), Some(&held), 2, Vec::new);
+    let admitted = fresh.quarantine.failed(
+        site.site,
+        Some((&site, &Wanted::default())),
+        "a reason".to_owned(),
+        Some(&held),
+        2,
+        Vec::new,
+    );
     let Admitted::LastGood(group) = admitted else { panic!("{admitted:?}") };
     assert!(group.iter().any(|named| named.resource.body.value == b"good"));
     assert_eq!(fresh.roster.take(false).still.len(), 1);

@@ -103,7 +103,7 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, Arc::default()).run(stopped));
+        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, Arc::default(), Arc::default()).run(stopped));
         cells.loaded().await;
         Running { cells, stop }
     }

@@ -8,6 +8,7 @@ use store::quarantine::Quarantined;
 
 use super::*;
 use crate::resource::{Resource, route_name};
+use crate::snapshot::Owner;
 
 fn desired(hostname: &str) -> DesiredSite {
     DesiredSite {

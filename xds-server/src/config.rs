@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -58,6 +59,9 @@ pub struct Serve {
     /// Which addresses upstreams may have.
     #[command(flatten)]
     pub upstreams: Upstreams,
+    /// Envoy's own opinion of what is served.
+    #[command(flatten)]
+    pub validation: Validation,
     /// Mutual TLS with Envoys.
     #[command(flatten)]
     pub tls: Option<TlsFlags>,
@@ -95,6 +99,18 @@ pub struct Jwks {
     /// at the latest after it, and one that it takes away is good for no longer. Below 300 it is what issuers are asked every time.
     #[arg(long, env = "TENANTRY_JWKS_MAX_LIFETIME_S", default_value_t = MAX_LIFETIME.as_secs(), value_parser = value_parser!(u64).range(1..=MAX_LIFETIME.as_secs()))]
     pub jwks_max_lifetime_s: u64,
+}
+
+/// Envoys that look at each change of a site, beside the way that it takes to the gateways, so that its owner knows what is wrong with it
+/// before a gateway has loaded the site.
+#[derive(Clone, Debug, Args)]
+pub struct Validation {
+    /// An Envoy program to have look, of the version that the gateways have. Without it, none looks.
+    #[arg(long, env = "TENANTRY_VALIDATE_ENVOY")]
+    pub validate_envoy: Option<PathBuf>,
+    /// How many of them run at once: each takes a core for some hundred milliseconds, and some 100 MB.
+    #[arg(long, env = "TENANTRY_VALIDATE_WORKERS", default_value = "1")]
+    pub validate_workers: NonZeroUsize,
 }
 
 /// Which addresses upstreams may have: those of the public internet, unless this says otherwise. The admin service needs the same.

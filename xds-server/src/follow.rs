@@ -29,6 +29,7 @@ use crate::quarantine::Quarantine;
 use crate::report;
 use crate::snapshot::Owner;
 use crate::translate;
+use crate::validate::Pool;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
 const POLL: Duration = Duration::from_secs(1);
@@ -58,6 +59,7 @@ pub struct Follower {
     keyring: Arc<Keyring>,
     book: Arc<Book>,
     quarantine: Arc<Quarantine>,
+    validation: Option<Arc<Pool>>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
@@ -93,12 +95,18 @@ impl Follower {
             keyring,
             book,
             quarantine,
+            validation: None,
             reader: None,
             applied: None,
             placed: Placed::default(),
             quarantined: BTreeSet::new(),
             delay: FIRST_DELAY,
         }
+    }
+
+    /// Has Envoys look at every site that it serves.
+    pub fn validated_by(self, pool: Option<Arc<Pool>>) -> Self {
+        Self { validation: pool, ..self }
     }
 
     /// Follows the database until told to stop. Errors are logged, and it tries again.

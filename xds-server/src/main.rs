@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
-use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
+use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags, Validation};
 use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower};
 use xds_server::grpc::Told;
@@ -21,7 +21,8 @@ use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
 use xds_server::tls::{Files, Tls};
-use xds_server::{grpc, observe, usage};
+use xds_server::validate::{Envoy, Pool};
+use xds_server::{grpc, observe, report, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -79,7 +80,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
     let recorder = tokio::spawn(recorder.run(stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
+    let validation = validation(&config.validation, &cells, &stopped).await?;
     let follower = Follower::new(followed, Arc::clone(&cells), keyring, book, Arc::clone(&quarantine));
+    let follower = follower.validated_by(validation);
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
     let renewals = tls.clone().map(|tls| tokio::spawn(tls.watch(stopped.clone())));
@@ -112,6 +115,22 @@ fn secrets_key(file: Option<&Path>) -> anyhow::Result<Option<SecretsKey>> {
         tracing::warn!("no --secrets-key-file: shared secrets of issuers and signing keys are as good as absent");
     }
     file.map(SecretsKey::read).transpose().context("--secrets-key-file")
+}
+
+/// The Envoys that look at what is served, if the operator has given one.
+async fn validation(config: &Validation, cells: &Arc<Cells>, stop: &grpc::Stop) -> anyhow::Result<Option<Arc<Pool>>> {
+    let Some(program) = &config.validate_envoy else { return Ok(None) };
+    let envoy = Envoy::new(program);
+    envoy.check().await.with_context(|| format!("--validate-envoy {}", program.display()))?;
+    let pool = Arc::<Pool>::default();
+    let (mut verdicts, workers) = pool.start(&envoy, cells, config.validate_workers, stop);
+    tokio::spawn(async move {
+        while let Some(verdict) = verdicts.recv().await {
+            report::refused_by_validation(&verdict);
+        }
+        workers.join_all().await;
+    });
+    Ok(Some(pool))
 }
 
 /// Mutual TLS, if the operator has given its files.

@@ -16,6 +16,7 @@ use crate::connection::Peer;
 use crate::jwks::{FetchError, KeySet};
 use crate::node::Client;
 use crate::resource::ResourceType;
+use crate::validate::{ValidateError, Verdict};
 
 const STREAMS: &str = "tenantry_xds_streams";
 const PUSHES: &str = "tenantry_xds_pushes_total";
@@ -70,6 +71,10 @@ pub const DNS_SAVE_ERRORS: &str = "tenantry_xds_dns_save_errors_total";
 const DNS_RESOLUTIONS: &str = "tenantry_xds_dns_resolutions_total";
 const ENDPOINTS_REFUSED: &str = "tenantry_xds_endpoints_refused_total";
 
+/// How many sites wait for an Envoy to look at them.
+const VALIDATIONS_WAITING: &str = "tenantry_xds_validations_waiting";
+const VALIDATIONS: &str = "tenantry_xds_validations_total";
+
 /// Gives the metrics their help texts; once, after a recorder is installed.
 pub fn describe() {
     describe_gauge!(STREAMS, "Delta ADS streams that are open");
@@ -109,9 +114,12 @@ pub fn describe() {
         ENDPOINTS_REFUSED,
         "Addresses of upstreams that were left out because upstreams may not have them"
     );
+    describe_gauge!(VALIDATIONS_WAITING, "Sites that wait for a validating Envoy");
+    describe_counter!(VALIDATIONS, "Runs of validating Envoys, by outcome");
     // So that they can be read, and alerted on, before the first event.
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
+    gauge!(VALIDATIONS_WAITING).set(0.0);
     for errors in [UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS, RECORD_ERRORS] {
         counter!(errors).increment(0);
     }
@@ -269,4 +277,30 @@ pub(crate) fn omitted(omitted: &Omitted) {
 
 fn id(client: Option<&Client>) -> &str {
     client.map_or("", |client| client.id.as_str())
+}
+
+pub(crate) fn validations_waiting(sites: usize) {
+    gauge!(VALIDATIONS_WAITING).set(sites as f64);
+}
+
+/// What a validating Envoy said of so many sites.
+pub(crate) fn validated(outcome: &Result<(), ValidateError>, sites: usize) {
+    let label = match outcome {
+        Ok(()) => "taken",
+        Err(ValidateError::Run(error)) => {
+            warn!(%error, "no Envoy can be run for validation: see --validate-envoy");
+            "failed"
+        }
+        Err(ValidateError::Timeout) => {
+            warn!(sites, "a validating Envoy took too long, and was ended");
+            "timeout"
+        }
+        Err(_) => "refused",
+    };
+    counter!(VALIDATIONS, "outcome" => label).increment(1);
+}
+
+/// What a validating Envoy would not take.
+pub fn refused_by_validation(verdict: &Verdict) {
+    error!(site = %verdict.site, reason = verdict.reason, "a validating Envoy refuses what is served of the site");
 }

@@ -15,6 +15,7 @@ mod mutual_tls;
 mod neighbours;
 mod outages;
 mod paths;
+mod poison;
 mod published;
 mod quarantine;
 mod receipts;

@@ -89,6 +89,7 @@ impl Follower {
         let book = self.book.clone();
         let mut book = book.hold();
         let mut groups: Vec<Group> = Vec::new();
+        let read: Vec<_> = step.sites.iter().map(|site| (site.tenant, site.site)).collect();
         for mut site in step.sites {
             keyring.join(&mut site);
             let wanted = Wanted::of(&site);
@@ -105,7 +106,11 @@ impl Follower {
         groups.extend(step.buckets.into_iter().map(|bucket| credentials(&self.placed, bucket)));
         groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, &mut book, owner)));
         gauge!(report::QUARANTINED).set(self.quarantined.len() as f64);
-        self.cells.apply(groups)
+        let changed = self.cells.apply(groups);
+        for pool in &self.validation {
+            read.iter().for_each(|(tenant, site)| pool.want(*tenant, *site));
+        }
+        changed
     }
 
     fn translate(&mut self, site: &DesiredSite, wanted: &Wanted, held: Option<&Quarantined>, seq: i64) -> Group {

@@ -1,6 +1,7 @@
 //! One run of `envoy --mode validate`.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::resource::{Resource, ResourceType};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How much is kept of what Envoy says: reasons name a field and quote a value, which may be long.
 const MAX_REASON_CHARS: usize = 1_000;
+/// The signals with which a program ends that has met its own error: abort, bus error, illegal instruction, division, segmentation.
+const CRASHES: [i32; 5] = [4, 6, 7, 8, 11];
 /// What Envoy's own reason follows in its log.
 const BEFORE_REASON: &str = "error initializing configuration";
 
@@ -33,6 +36,12 @@ pub enum ValidateError {
         /// What Envoy says.
         reason: String,
     },
+    /// Envoy comes to grief over them.
+    #[error("Envoy crashes on it, with signal {signal}")]
+    Crashed {
+        /// The signal.
+        signal: i32,
+    },
     /// A resource is not what its type says.
     #[error("it is not of its type")]
     Decode(#[from] prost::DecodeError),
@@ -50,10 +59,18 @@ impl Envoy {
         Self { program: program.into() }
     }
 
+    /// Makes sure that there is an Envoy that takes what nothing is wrong with.
+    ///
+    /// # Errors
+    /// [`ValidateError`]; all of them are about the Envoy.
+    pub async fn check(&self) -> Result<(), ValidateError> {
+        self.validate([]).await
+    }
+
     /// Asks whether it takes these resources.
     ///
     /// # Errors
-    /// [`ValidateError`]; only `Refused` and `Decode` are about the resources.
+    /// [`ValidateError`]; `Run` and `Timeout` are not about the resources.
     pub async fn validate<'a>(
         &self,
         resources: impl IntoIterator<Item = (ResourceType, &'a Resource)>,
@@ -64,6 +81,9 @@ impl Envoy {
             .args(["--mode", "validate", "--concurrency", "1", "--disable-hot-restart", "--log-level", "critical"])
             .arg("--config-path")
             .arg(file.path())
+            // The secrets of this program are in its environment.
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();
@@ -72,16 +92,25 @@ impl Envoy {
             return Ok(());
         }
         let said = [output.stderr, output.stdout].concat();
-        Err(ValidateError::Refused { reason: reason(&String::from_utf8_lossy(&said)) })
+        let said = String::from_utf8_lossy(&said);
+        match (reason(&said), output.status.signal()) {
+            (Some(reason), _) => Err(ValidateError::Refused { reason }),
+            (None, Some(signal)) if CRASHES.contains(&signal) => Err(ValidateError::Crashed { signal }),
+            // Somebody has ended it, or it could not read its file.
+            (None, _) => Err(io::Error::other(format!("{}: {}", output.status, shortened(&said))).into()),
+        }
     }
 }
 
-/// Envoy's reason, out of all that it wrote.
-fn reason(said: &str) -> String {
-    let found = said.find(BEFORE_REASON).and_then(|at| said.get(at..));
+/// Envoy's reason, out of all that it wrote, if it came to look at the resources.
+fn reason(said: &str) -> Option<String> {
+    let found = said.find(BEFORE_REASON).and_then(|at| said.get(at..))?;
     // The path of the file, in quotation marks, says nothing to anybody.
-    let text = found.and_then(|text| Some(text.split_once("': ")?.1)).or(found).unwrap_or(said);
-    text.trim().chars().take(MAX_REASON_CHARS).collect()
+    Some(shortened(found.split_once("': ").map_or(found, |(_, reason)| reason)))
+}
+
+fn shortened(said: &str) -> String {
+    said.trim().chars().take(MAX_REASON_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -91,7 +120,7 @@ mod tests {
     #[test]
     fn the_reason_is_what_follows_the_name_of_the_file() {
         let said = "[x] noise\nerror initializing configuration '/tmp/x.pb': Protobuf message: no\nmore\n";
-        assert_eq!(reason(said), "Protobuf message: no\nmore");
-        assert_eq!(reason("killed"), "killed");
+        assert_eq!(reason(said).as_deref(), Some("Protobuf message: no\nmore"));
+        assert_eq!(reason("killed"), None, "that says nothing of the resources");
     }
 }

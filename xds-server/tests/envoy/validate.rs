@@ -1,17 +1,23 @@
 //! What translation lets through, Envoy takes: its own validation says so of the golden files, and of sites into which a search puts
 //! whatever a database can hold.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use policy::cell::CellName;
 use policy::desired::{DesiredEndpoint, DesiredSite, UpstreamProtocol};
 use policy::id::UpstreamId;
 use policy::settings::{KeySource, RateLimitHeaders};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
+use tokio::sync::watch;
+use xds_server::cells::{Cells, Group};
 use xds_server::resource::Named;
+use xds_server::snapshot::Owner;
 use xds_server::translate;
-use xds_server::validate::{Envoy, ValidateError};
+use xds_server::validate::{Envoy, Pool, ValidateError};
 
 use crate::fixture::{self, site_id};
 use crate::input::{self, Input};
@@ -86,6 +92,43 @@ fn cut(resources: &mut [Named], kind: &str) {
 }
 
 #[tokio::test]
+async fn of_many_sites_the_pool_finds_the_one_that_envoy_refuses() {
+    let (cells, pool) = (Arc::new(Cells::default()), Arc::<Pool>::default());
+    let placement = Arc::new(BTreeSet::from([CellName::default()]));
+    let (bad, sites) = (42, 100);
+    for number in 1..=sites {
+        let site = fixture::site(number, 80, [1]);
+        let mut resources = translate::site(&site).expect("a good site");
+        if number == bad {
+            cut(&mut resources, "cds");
+        }
+        cells.apply(vec![Group::same(Owner::Site(site.site), Arc::clone(&placement), resources)]);
+        pool.want(site.tenant, site.site);
+    }
+    let (_stop, stopped) = watch::channel(false);
+    let (mut verdicts, _workers) = pool.start(&envoy(), &cells, 2.try_into().expect("not zero"), &stopped);
+    let verdict = verdicts.recv().await.expect("a verdict");
+    assert_eq!((verdict.site, verdict.group), (site_id(bad), cells.group(Owner::Site(site_id(bad)))));
+    assert!(verdict.reason.starts_with("Envoy refuses it: "), "{}", verdict.reason);
+    // When it has looked at another bad one after all others, there was no other.
+    let last = fixture::site(sites + 1, 80, [1]);
+    let mut resources = translate::site(&last).expect("a good site");
+    cut(&mut resources, "rds");
+    cells.apply(vec![Group::same(Owner::Site(last.site), placement, resources)]);
+    pool.want(last.tenant, last.site);
+    assert_eq!(verdicts.recv().await.expect("a verdict").site, last.site);
+}
+
+#[tokio::test]
+async fn an_envoy_that_cannot_be_run_says_nothing_of_resources() {
+    assert!(envoy().check().await.is_ok());
+    for program in ["/nonexistent", "false"] {
+        let outcome = Envoy::new(program).check().await;
+        assert!(matches!(outcome, Err(ValidateError::Run(_))), "{program}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn whatever_translation_lets_through_envoy_takes() {
     let mut random = StdRng::seed_from_u64(1);
     let mut taken = Vec::new();
@@ -154,7 +197,9 @@ fn mutated(number: u128, random: &mut StdRng) -> DesiredSite {
 
 fn endpoint(random: &mut StdRng) -> DesiredEndpoint {
     let port = *[0, 1, 80, u16::MAX].choose(random).expect("one");
-    DesiredEndpoint { address: text(random), port, weight: number_of(random) }
+    const ADDRESSES: [&str; 6] = ["8.8.8.8", "0.0.0.0", "255.255.255.255", "2a00::1", "::", "ff02::1"];
+    let address = if random.random() { text(random) } else { (*ADDRESSES.choose(random).expect("one")).to_owned() };
+    DesiredEndpoint { address, port, weight: number_of(random) }
 }
 
 fn number_of(random: &mut StdRng) -> u32 {

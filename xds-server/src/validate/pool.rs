@@ -1,0 +1,164 @@
+//! The Envoys that look at what is served, beside the way that changes take: nothing waits for them.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use policy::id::{SiteId, TenantId};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+
+use super::queue::Queue;
+use super::run::{Envoy, ValidateError};
+use crate::cells::Cells;
+use crate::grpc::{Stop, stopped};
+use crate::report;
+use crate::resource::Named;
+use crate::snapshot::Owner;
+
+/// How many sites one Envoy looks at. A run takes some hundred milliseconds, whatever is in it.
+const AT_ONCE: usize = 64;
+/// How long after an Envoy could not be run the next try is.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How many verdicts may wait for who takes them.
+const VERDICTS: usize = 16;
+
+/// What Envoy would not take.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The site.
+    pub site: SiteId,
+    /// What was served of it.
+    pub group: Vec<Named>,
+    /// What Envoy says of it.
+    pub reason: String,
+}
+
+/// The sites that Envoys are to look at.
+#[derive(Debug, Default)]
+pub struct Pool {
+    queue: Mutex<Queue>,
+    wake: Notify,
+}
+
+impl Pool {
+    /// Has an Envoy look at a site, some time soon, as it is then.
+    pub fn want(&self, tenant: TenantId, site: SiteId) {
+        let mut queue = self.lock();
+        queue.push(tenant, site);
+        report::validations_waiting(queue.len());
+        drop(queue);
+        self.wake.notify_one();
+    }
+
+    /// Looks, with as many Envoys at once, until told to stop; what they find comes out of the receiver.
+    pub fn start(
+        self: &Arc<Self>,
+        envoy: &Envoy,
+        cells: &Arc<Cells>,
+        workers: NonZeroUsize,
+        stop: &Stop,
+    ) -> (mpsc::Receiver<Verdict>, JoinSet<()>) {
+        let (verdicts, found) = mpsc::channel(VERDICTS);
+        let mut tasks = JoinSet::new();
+        for _ in 0..workers.get() {
+            let worker = Worker {
+                pool: Arc::clone(self),
+                envoy: envoy.clone(),
+                cells: Arc::clone(cells),
+                verdicts: verdicts.clone(),
+            };
+            tasks.spawn(worker.run(stop.clone()));
+        }
+        (found, tasks)
+    }
+
+    async fn take(&self) -> Vec<(TenantId, SiteId)> {
+        loop {
+            {
+                let mut queue = self.lock();
+                let taken = queue.take(AT_ONCE);
+                report::validations_waiting(queue.len());
+                if queue.len() > 0 {
+                    // For another worker: a notification is for one of them.
+                    self.wake.notify_one();
+                }
+                if !taken.is_empty() {
+                    return taken;
+                }
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A site as it is served.
+struct Served {
+    tenant: TenantId,
+    site: SiteId,
+    group: Vec<Named>,
+}
+
+struct Worker {
+    pool: Arc<Pool>,
+    envoy: Envoy,
+    cells: Arc<Cells>,
+    verdicts: mpsc::Sender<Verdict>,
+}
+
+impl Worker {
+    async fn run(self, stop: Stop) {
+        tokio::select! {
+            // What runs then is killed.
+            () = stopped(stop) => {}
+            () = self.work() => {}
+        }
+    }
+
+    async fn work(&self) {
+        loop {
+            let sites = self.pool.take().await;
+            let served = sites.into_iter().map(|(tenant, site)| {
+                let group = self.cells.group(Owner::Site(site));
+                Served { tenant, site, group }
+            });
+            self.look(served.filter(|served| !served.group.is_empty()).collect()).await;
+        }
+    }
+
+    /// Looks at all of them together, and at halves of what is refused, until it is one site.
+    async fn look(&self, served: Vec<Served>) {
+        let mut parts = vec![served];
+        while let Some(mut part) = parts.pop() {
+            let resources = part.iter().flat_map(|served| &served.group);
+            let outcome = self.envoy.validate(resources.map(|named| (named.kind, &*named.resource))).await;
+            report::validated(&outcome, part.len());
+            match outcome {
+                Ok(()) => {}
+                Err(ValidateError::Run(_)) => {
+                    tokio::time::sleep(PAUSE).await;
+                    part.iter().for_each(|served| self.pool.want(served.tenant, served.site));
+                }
+                Err(_) if part.len() > 1 => {
+                    let half = part.split_off(part.len() / 2);
+                    parts.extend([half, part]);
+                }
+                // It is looked at when it changes again: another try now would keep others waiting.
+                Err(ValidateError::Timeout) => {}
+                Err(error) => self.tell(part, &error).await,
+            }
+        }
+    }
+
+    async fn tell(&self, part: Vec<Served>, error: &ValidateError) {
+        for Served { site, group, .. } in part {
+            let verdict = Verdict { site, group, reason: error.to_string() };
+            // Nobody takes it any more when the program ends.
+            let _ = self.verdicts.send(verdict).await;
+        }
+    }
+}

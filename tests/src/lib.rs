@@ -1,5 +1,5 @@
 //! The words in which the end-to-end tests are written: tenants with sites, keys and APIs ([`tenant`]), requests through the
-//! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), and published API descriptions ([`openapi`]).
+//! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), what Envoys have ([`recorder`]), and published API descriptions ([`openapi`]).
 
 pub mod certificates;
 pub mod gateway;
@@ -7,6 +7,7 @@ pub mod jwks;
 pub mod load;
 pub mod openapi;
 pub mod raw;
+pub mod recorder;
 pub mod tenant;
 
 use std::{

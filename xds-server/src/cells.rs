@@ -7,6 +7,7 @@ use metrics::gauge;
 use policy::cell::CellName;
 use tokio::sync::watch;
 
+use crate::freshness::Freshness;
 use crate::hub::Hub;
 use crate::report;
 use crate::resource::{Named, Resource, ResourceType};
@@ -52,6 +53,7 @@ pub struct Cells {
     /// For streams whose Node names no cell that there could be.
     nowhere: Arc<Hub>,
     loaded: watch::Sender<bool>,
+    freshness: Freshness,
 }
 
 #[derive(Debug, Default)]
@@ -77,7 +79,12 @@ pub struct Joined {
 
 impl Default for Cells {
     fn default() -> Self {
-        Self { state: Mutex::default(), nowhere: Arc::default(), loaded: watch::Sender::new(false) }
+        Self {
+            state: Mutex::default(),
+            nowhere: Arc::default(),
+            loaded: watch::Sender::new(false),
+            freshness: Freshness::default(),
+        }
     }
 }
 
@@ -173,6 +180,21 @@ impl Cells {
     /// The cells that have tenants, or streams, or are known, with their hubs.
     pub fn hubs(&self) -> Vec<(CellName, Arc<Hub>)> {
         self.lock().hubs.iter().map(|(name, hub)| (name.clone(), Arc::clone(hub))).collect()
+    }
+
+    /// The cells that the database knows.
+    pub fn existing(&self) -> BTreeSet<CellName> {
+        self.lock().existing.clone()
+    }
+
+    /// The last change of the log that is in all hubs; some of what follows may be in them as well.
+    pub fn seq(&self) -> i64 {
+        self.lock().seq
+    }
+
+    /// Whether this is as new as the database.
+    pub fn freshness(&self) -> &Freshness {
+        &self.freshness
     }
 
     /// Says that the first load is complete, so that what is not in a hub does not exist.

@@ -53,6 +53,11 @@ pub struct Serve {
     /// absent.
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
+    /// A directory in which what is served is kept, so that a start needs no PostgreSQL. It belongs to one xds-server alone, and is
+    /// made if it is not there. What is in it is sealed with the secrets key; without that key it holds no secret. Without this
+    /// flag, a start waits for PostgreSQL.
+    #[arg(long, env = "TENANTRY_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
     /// How the keys of token issuers are read.
     #[command(flatten)]
     pub jwks: Jwks,

@@ -1,9 +1,11 @@
 //! Keeps the snapshots of all cells equal to the database: everything once, then what the change log says.
 //!
-//! The log is read from the last sequence number that was applied, so nothing is missed, whatever happens to connections;
-//! notifications only say when to look. While PostgreSQL is away the snapshot stays as it is and goes on being served.
+//! The log is read from the last sequence number that was read, so nothing is missed, whatever happens to connections;
+//! notifications only say when to look. What was read is applied in steps that are fair to all tenants
+//! ([`pending`]). While PostgreSQL is away the snapshot stays as it is and goes on being served.
 
 mod load;
+mod pending;
 mod placed;
 mod publish;
 
@@ -13,16 +15,18 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
 use policy::id::{SiteId, TenantId};
-use store::change::{self, Change, Logged};
+use store::change::{self, Change};
 use store::seal::SecretsKey;
 use store::{Reader, SnapshotTx, StoreError, desired};
 use tracing::{info, warn};
 
+use self::pending::{Pending, Taken};
 use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
 use crate::cells::Cells;
 use crate::config::{BaseDomain, DatabaseUrl};
 use crate::dns::Book;
+use crate::freshness::Ticket;
 use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
 use crate::quarantine::Quarantine;
@@ -33,8 +37,8 @@ use crate::validate::Pool;
 
 /// How long the log goes unread without a notification. It is what a lost notification costs.
 const POLL: Duration = Duration::from_secs(1);
-/// The most entries of the log that one step takes in.
-const CHANGES_PER_STEP: u32 = 10_000;
+/// The most entries of the log that are read at once.
+const CHANGES_PER_READING: u32 = 10_000;
 /// How long to wait after an error, doubled with each that follows: an outage is over for us at most 5 s after it ended.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LAST_DELAY: Duration = Duration::from_secs(5);
@@ -61,8 +65,16 @@ pub struct Follower {
     quarantine: Arc<Quarantine>,
     validation: Option<Arc<Pool>>,
     reader: Option<Reader>,
-    /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
-    applied: Option<i64>,
+    /// The changes that were read and are not applied; `None` before the first load, and when the log has lost what follows.
+    pending: Option<Pending>,
+    /// What the streams were last told to be applied.
+    reached: i64,
+    /// A question of streams whether all is applied, and through which change that has to be.
+    asked: Option<(Ticket, i64)>,
+    /// Whether the JWK Sets and addresses of earlier runs were taken over.
+    restored: bool,
+    /// The time of what waits is counted from here.
+    epoch: Instant,
     placed: Placed,
     /// The sites that have something other than their newest resources.
     quarantined: BTreeSet<SiteId>,
@@ -97,7 +109,11 @@ impl Follower {
             quarantine,
             validation: None,
             reader: None,
-            applied: None,
+            pending: None,
+            reached: 0,
+            asked: None,
+            restored: false,
+            epoch: Instant::now(),
             placed: Placed::default(),
             quarantined: BTreeSet::new(),
             delay: FIRST_DELAY,
@@ -115,11 +131,13 @@ impl Follower {
     /// [`StoreError::UnsafeRole`]: no waiting makes that good.
     pub async fn run(mut self, stop: Stop) -> Result<(), StoreError> {
         self.cells.set_platform(translate::platform(self.followed.base_domain.as_str()));
+        self.cells.freshness().follow();
         loop {
             let error = tokio::select! {
                 () = stopped(stop.clone()) => return Ok(()),
                 error = self.follow() => error,
             };
+            self.cells.freshness().failed();
             if matches!(error, StoreError::UnsafeRole { .. }) {
                 return Err(error);
             }
@@ -140,7 +158,7 @@ impl Follower {
         match self.try_follow().await {
             Err(StoreError::ChangesLost { seq }) => {
                 warn!(seq, "the change log does not reach back far enough; everything is read again");
-                self.applied = None;
+                self.pending = None;
                 StoreError::ChangesLost { seq }
             }
             Err(error) => error,
@@ -153,9 +171,10 @@ impl Follower {
             Some(reader) => reader.clone(),
             None => self.reader.insert(self.followed.connect().await?).clone(),
         };
+        let cells = Arc::clone(&self.cells);
         // Before anything is read, so that no change falls between.
         let mut listener = change::listen(&reader).await?;
-        if self.applied.is_none() {
+        if self.pending.is_none() {
             self.load(&reader).await?;
         }
         loop {
@@ -170,37 +189,93 @@ impl Follower {
                         result?;
                         break;
                     }
-                    () = tokio::time::sleep(POLL) => self.catch_up(&reader).await?,
+                    () = cells.freshness().question() => self.catch_up(&reader).await?,
+                    () = tokio::time::sleep(self.idle()) => self.catch_up(&reader).await?,
                 }
             }
         }
     }
 
-    /// Applies what the log has after the last change that was applied. Many changes of one site are one.
+    /// Applies what the log has and what of it is due ([`pending`]).
     async fn catch_up(&mut self, reader: &Reader) -> Result<(), StoreError> {
         loop {
             let start = Instant::now();
-            let Some(applied) = self.applied else { return Ok(()) };
+            let begun = self.cells.freshness().begin();
+            let now_ms = self.now_ms();
+            let Some(pending) = &mut self.pending else { return Ok(()) };
             let mut snapshot = reader.snapshot().await?;
-            let logged = snapshot.changes_since(applied, CHANGES_PER_STEP).await?;
-            let Some(last) = logged.last().map(|logged| logged.seq) else { return Ok(()) };
-            let named = Changes::of(&logged);
-            let changed = self.apply(&mut snapshot, &named, last).await?;
-            self.applied = Some(last);
-            self.cells.reached(last);
-            gauge!(report::LAST_SEQ).set(last as f64);
-            histogram!(report::APPLY_DURATION).record(start.elapsed());
-            let oldest = logged.iter().map(|logged| logged.at).min();
-            // Clocks of two machines: a negative lag is none.
-            let lag = oldest.and_then(|oldest| oldest.elapsed().ok()).unwrap_or_default();
-            histogram!(report::CHANGE_LAG).record(lag);
-            let (sites, buckets, consumers) = (named.sites.len(), named.buckets.len(), named.consumers.len());
-            info!(seq = last, sites, buckets, consumers, changed, "applied changes");
+            let logged = snapshot.changes_since(pending.read(), CHANGES_PER_READING).await?;
+            let more = logged.len() == CHANGES_PER_READING as usize;
+            pending.add(&logged, now_ms);
+            if !more {
+                self.asked.get_or_insert((begun, pending.read()));
+            }
+            let seq = pending.read();
+            let taken = pending.take(now_ms);
+            if !taken.changes.is_empty() {
+                let named = Changes::of(&taken);
+                // Asked only for what may belong to such a site: they may be many.
+                let of_sites = !named.buckets.is_empty() || !named.consumers.is_empty();
+                let waiting = if of_sites { pending.sites_beside(&taken) } else { BTreeSet::new() };
+                let changed = self.apply(&mut snapshot, &named, &waiting, seq).await?;
+                self.applied(&taken, &named, changed, start);
+            }
+            self.tell();
+            if taken.changes.is_empty() && !more {
+                return Ok(());
+            }
         }
     }
 
+    /// Notes that a step was applied.
+    fn applied(&mut self, taken: &Taken, named: &Changes, changed: usize, start: Instant) {
+        let now_ms = self.now_ms();
+        let Some(pending) = &mut self.pending else { return };
+        pending.done(taken, now_ms);
+        histogram!(report::APPLY_DURATION).record(start.elapsed());
+        // Clocks of two machines: a negative lag is none.
+        let lag = taken.oldest.and_then(|oldest| oldest.elapsed().ok()).unwrap_or_default();
+        histogram!(report::CHANGE_LAG).record(lag);
+        let (sites, buckets, consumers) = (named.sites.len(), named.buckets.len(), named.consumers.len());
+        let (seq, waiting) = (pending.reached(), pending.len());
+        info!(seq, sites, buckets, consumers, changed, waiting, "applied changes");
+    }
+
+    /// Says how far this is, to whom it concerns.
+    fn tell(&mut self) {
+        let Some(pending) = &self.pending else { return };
+        let reached = pending.reached();
+        if reached != self.reached {
+            self.reached = reached;
+            self.cells.reached(reached);
+            gauge!(report::LAST_SEQ).set(reached as f64);
+        }
+        gauge!(report::WAITING).set(pending.len() as f64);
+        if let Some((begun, _)) = self.asked.take_if(|(_, seq)| *seq <= reached) {
+            self.cells.freshness().done(begun);
+        }
+    }
+
+    /// How long there is nothing to do, unless there is news.
+    fn idle(&self) -> Duration {
+        let due_ms = self.pending.as_ref().and_then(Pending::due_ms);
+        due_ms.map_or(POLL, |due_ms| Duration::from_millis(due_ms.saturating_sub(self.now_ms())).min(POLL))
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Reads again what has changed, and serves it. Returns how many resources are others now.
-    async fn apply(&mut self, snapshot: &mut SnapshotTx, named: &Changes, seq: i64) -> Result<usize, StoreError> {
+    /// Sites whose own changes wait may have been placed elsewhere, which counts for what belongs to them now. `seq` is the last
+    /// change that is in what is read.
+    async fn apply(
+        &mut self,
+        snapshot: &mut SnapshotTx,
+        named: &Changes,
+        waiting: &BTreeSet<SiteId>,
+        seq: i64,
+    ) -> Result<usize, StoreError> {
         if named.cells {
             self.cells.set_existing(desired::cells(snapshot).await?);
         }
@@ -226,11 +301,21 @@ impl Follower {
         if !named.buckets.is_empty() {
             step.buckets = desired::buckets(snapshot, &named.buckets).await?;
         }
+        let of_keys = step.buckets.iter().flat_map(|bucket| bucket.keys.iter().map(|record| record.site));
+        let of_consumers =
+            step.consumers.iter().flat_map(|bucket| bucket.consumers.iter().map(|consumer| consumer.site));
+        let moving: BTreeSet<_> = of_keys.chain(of_consumers).filter(|site| waiting.contains(site)).collect();
+        if !moving.is_empty() {
+            let moving: Vec<_> = moving.into_iter().collect();
+            for (site, (_, cells)) in desired::placements(snapshot, &moving).await? {
+                self.placed.put(site, cells);
+            }
+        }
         Ok(changed + self.publish(step))
     }
 }
 
-/// What a piece of the log names, each once.
+/// What a step consists of, each once.
 #[derive(Debug, Default)]
 struct Changes {
     sites: Vec<SiteId>,
@@ -242,8 +327,8 @@ struct Changes {
 }
 
 impl Changes {
-    fn of(logged: &[Logged]) -> Self {
-        let all: BTreeSet<_> = logged.iter().map(|logged| logged.change).collect();
+    fn of(taken: &Taken) -> Self {
+        let all: BTreeSet<_> = taken.changes.iter().map(|(_, change)| *change).collect();
         let mut named = Self::default();
         for change in all {
             match change {

@@ -1,5 +1,6 @@
 //! The gRPC service: tonic moves the messages, [`crate::ads`] says what they mean.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ use crate::ads::{Event, Stream, StreamError};
 use crate::cells::Cells;
 use crate::connection::{self, Peer};
 use crate::hub::{Hub, Notice};
+use crate::mirrors::Mirrors;
 use crate::quarantine::{Quarantine, Refused};
 use crate::receipts::{Roster, Seat};
-use crate::report;
+use crate::resource::ResourceType;
 use crate::tls::Tls;
 use crate::usage::UsageServer;
+use crate::{health, report};
 
 /// How many responses wait for a client that does not read. What else changes meanwhile is not queued: see [`crate::ads`].
 const QUEUED_RESPONSES: usize = 2;
@@ -51,7 +54,9 @@ pub async fn serve(
     tls: Option<Arc<Tls>>,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
-    let service = AggregatedDiscoveryServiceServer::new(Ads { cells, told, stop: stop.clone() })
+    let health = health::service(Arc::clone(&cells), stop.clone());
+    let ads = Ads { cells, told, mirrors: Arc::default(), stop: stop.clone() };
+    let service = AggregatedDiscoveryServiceServer::new(ads)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
     let (connections, accepting) = connection::incoming(listener, tls, stop.clone());
@@ -60,6 +65,7 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service)
         .add_service(usage)
+        .add_service(health)
         .serve_with_incoming_shutdown(connections, stopped(stop))
         .await?;
     // The port is free when this returns. An error says that the task has panicked, and the log says where.
@@ -85,6 +91,7 @@ pub struct Told {
 struct Ads {
     cells: Arc<Cells>,
     told: Told,
+    mirrors: Arc<Mirrors>,
     stop: Stop,
 }
 
@@ -110,7 +117,8 @@ impl AggregatedDiscoveryService for Ads {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(Peer::nobody);
         let pump = Pump { peer, told: self.told.clone(), seat: None, stream: Stream::new(), responses };
-        tokio::spawn(pump.run(Arc::clone(&self.cells), request.into_inner(), self.stop.clone()));
+        let (cells, mirrors) = (Arc::clone(&self.cells), Arc::clone(&self.mirrors));
+        tokio::spawn(pump.run(cells, mirrors, request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
 }
@@ -130,11 +138,17 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(mut self, cells: Arc<Cells>, inbound: Streaming<DeltaDiscoveryRequest>, stop: Stop) {
+    async fn run(
+        mut self,
+        cells: Arc<Cells>,
+        mirrors: Arc<Mirrors>,
+        inbound: Streaming<DeltaDiscoveryRequest>,
+        stop: Stop,
+    ) {
         let _open = report::StreamOpen::new();
         let ended = tokio::select! {
             () = stopped(stop) => Some(Status::unavailable("this server is stopping; connect again")),
-            ended = self.pump(&cells, inbound) => ended.err(),
+            ended = self.pump(&cells, &mirrors, inbound) => ended.err(),
         };
         let status = ended.as_ref().map_or("closed by the client", Status::message);
         report::stream_ended(self.stream.client(), status);
@@ -144,7 +158,12 @@ impl Pump {
         }
     }
 
-    async fn pump(&mut self, cells: &Cells, mut inbound: Streaming<DeltaDiscoveryRequest>) -> Result<(), Status> {
+    async fn pump(
+        &mut self,
+        cells: &Cells,
+        mirrors: &Arc<Mirrors>,
+        mut inbound: Streaming<DeltaDiscoveryRequest>,
+    ) -> Result<(), Status> {
         cells.loaded().await;
         // The first request says which cell the client is of, and so what there is for it.
         let Some(first) = inbound.message().await? else { return Ok(()) };
@@ -157,6 +176,18 @@ impl Pump {
         }
         let joined = cells.join(cell);
         let hub = joined.hub;
+        // The client may come from a replica that knew more.
+        let question = cells.freshness().ask();
+        let mut certain = cells.freshness().answered_soon(question).await;
+        if !certain {
+            self.stream.doubt();
+        }
+        self.stream.hold_listeners();
+        let node = first.node.as_ref().map_or("", |node| &node.id).to_owned();
+        let envoy = ResourceType::from_type_url(&first.type_url).is_some_and(|kind| !kind.is_for_the_filter());
+        let _envoy = envoy.then(|| mirrors.enter_envoy(&node));
+        let mut mirror = pin!(mirrors.in_sync(&node));
+        let (mut holds, mut in_sync) = (true, None);
         let mut notices = hub.follow();
         self.receive(&hub, &first).map_err(invalid)?;
         report::stream_started(self.stream.client());
@@ -166,6 +197,9 @@ impl Pump {
         }
         let responses = self.responses.clone();
         loop {
+            if in_sync.is_none() && self.stream.is_mirror_in_sync() {
+                in_sync = Some(mirrors.enter_mirror(&node));
+            }
             let blocked = !self.send_what_fits(&hub);
             if let Some(seat) = &mut self.seat {
                 seat.acked(self.stream.acked_seq());
@@ -181,6 +215,14 @@ impl Pump {
                     Err(RecvError::Lagged(_)) => self.stream.resync(&hub.snapshot()),
                     Err(RecvError::Closed) => return Ok(()),
                 },
+                () = &mut mirror, if holds => {
+                    holds = false;
+                    self.stream.release_listeners();
+                }
+                () = cells.freshness().answered(question), if !certain => {
+                    certain = true;
+                    self.stream.trust(&hub.snapshot());
+                }
                 room = responses.reserve(), if blocked => if room.is_err() {
                     return Ok(());
                 },

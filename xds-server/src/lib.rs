@@ -3,8 +3,8 @@
 //!
 //! [`follow`] keeps the [`cells`], a [`snapshot`] for each, equal to the database; [`jwks`] reads the keys of token issuers, and
 //! [`dns`] the addresses of upstreams; [`translate`] makes its resources; [`ads`] decides, for each
-//! stream, what to send next; [`grpc`] moves the messages. [`receipts`] writes down what Envoys have
-//! answered, and [`quarantine`] what becomes of what they refuse.
+//! stream, what to send next; [`grpc`] moves the messages; [`lkg`] keeps what is served on disk, for a start without PostgreSQL.
+//! [`receipts`] writes down what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
 pub mod cells;
@@ -12,9 +12,13 @@ pub mod config;
 pub mod connection;
 pub mod dns;
 pub mod follow;
+pub mod freshness;
 pub mod grpc;
+pub mod health;
 pub mod hub;
 pub mod jwks;
+pub mod lkg;
+mod mirrors;
 pub mod node;
 pub mod observe;
 pub mod quarantine;

@@ -18,11 +18,12 @@ use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower};
 use xds_server::grpc::Told;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
+use xds_server::lkg::{self, Sealing, StateDir};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
 use xds_server::tls::{Files, Tls};
 use xds_server::validate::{Envoy, Pool};
-use xds_server::{grpc, observe, report, usage};
+use xds_server::{grpc, observe, report, translate, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -64,6 +65,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let roster = Arc::new(Roster::default());
     let quarantine = Arc::new(Quarantine::new(Arc::clone(&roster)));
     let (stop, stopped) = watch::channel(false);
+    cells.set_platform(translate::platform(config.base_domain.as_str()));
+    let state =
+        config.state_dir.as_deref().map(|dir| keep_state(dir, secrets_key.clone(), &cells, &stopped)).transpose()?;
     let keyring = Arc::new(Keyring::default());
     let archive = Arc::new(Archive::default());
     let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
@@ -101,7 +105,13 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     if let Some(renewals) = renewals {
         renewals.abort();
     }
-    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses, recorder) };
+    let all = async {
+        let _ = tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses, recorder);
+        // After those who change what is served.
+        if let Some(state) = state {
+            let _ = state.await;
+        }
+    };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
@@ -115,6 +125,18 @@ fn secrets_key(file: Option<&Path>) -> anyhow::Result<Option<SecretsKey>> {
         tracing::warn!("no --secrets-key-file: shared secrets of issuers and signing keys are as good as absent");
     }
     file.map(SecretsKey::read).transpose().context("--secrets-key-file")
+}
+
+/// Serves what an earlier run has stored, if PostgreSQL is away, and stores what is served from now on.
+fn keep_state(
+    dir: &Path,
+    key: Option<SecretsKey>,
+    cells: &Arc<Cells>,
+    stop: &grpc::Stop,
+) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    let dir = StateDir::open(dir, key.map_or(Sealing::Clear, Sealing::Key)).context("--state-dir")?;
+    lkg::serve_stored(&dir, cells, stop.clone());
+    Ok(tokio::spawn(lkg::Writer::new(dir, Arc::clone(cells)).run(stop.clone())))
 }
 
 /// The Envoys that look at what is served, if the operator has given one.

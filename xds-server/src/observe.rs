@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
+use axum::{Json, Router};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::cells::Cells;
+use crate::freshness::Source;
 use crate::grpc::{Stop, stopped};
 use crate::{report, usage};
 
@@ -34,6 +36,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full(report::APPLY_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(report::CHANGE_LAG.to_owned()), &BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full(report::STATE_WRITE_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(usage::WRITE_DURATION.to_owned()), &BUCKETS)?
         .set_buckets_for_metric(Matcher::Full(report::JWKS_DURATION.to_owned()), &BUCKETS)?
         .install_recorder()?;
@@ -42,7 +45,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Serves `/healthz` (the process lives), `/readyz` (the first load is complete) and `/metrics` (Prometheus).
+/// Serves `/healthz` (the process lives), `/readyz` (there is a state to serve) and `/metrics` (Prometheus).
+///
+/// What was stored by an earlier run is a state to serve: `/readyz` answers 200, and its JSON says `"source":"disk"`. A replica that
+/// serves it is of more use than none.
 ///
 /// # Errors
 /// Those of the listening socket.
@@ -63,12 +69,23 @@ pub async fn serve(
     served
 }
 
-async fn ready(State(shared): State<Shared>) -> (StatusCode, &'static str) {
-    if shared.cells.is_loaded() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: nothing has been read from PostgreSQL yet\n")
+async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
+    let (ready, freshness) = (shared.cells.is_loaded(), shared.cells.freshness());
+    let mut body = json!({
+        "ready": ready,
+        "source": "nothing",
+        "postgresql": if freshness.is_connected() { "connected" } else { "away" },
+        "seq": shared.cells.seq(),
+    });
+    match freshness.source() {
+        _ if !ready => {}
+        Source::Disk { at_ms, .. } => {
+            body["source"] = "disk".into();
+            body["stored_at_ms"] = at_ms.into();
+        }
+        Source::Database | Source::Nothing => body["source"] = "postgresql".into(),
     }
+    (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }
 
 /// Folds collected samples into their buckets every few seconds; they would pile up between two scrapes.

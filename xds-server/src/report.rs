@@ -35,6 +35,20 @@ pub const LAST_SEQ: &str = "tenantry_xds_last_seq";
 pub const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
 /// Errors of the database while following it.
 pub const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
+/// How many changes were read from the log and wait for their turn.
+pub const WAITING: &str = "tenantry_xds_waiting_changes";
+/// Whether what is served was stored by an earlier run, and was not read from PostgreSQL yet.
+pub const FROM_DISK: &str = "tenantry_xds_from_disk";
+/// Whether PostgreSQL could be read when that was last tried.
+pub const CONNECTED: &str = "tenantry_xds_postgresql_connected";
+/// The sequence number of the last change that is stored on disk.
+pub const STATE_SEQ: &str = "tenantry_xds_state_seq";
+/// The size of what is stored on disk, in bytes.
+pub const STATE_BYTES: &str = "tenantry_xds_state_bytes";
+/// Failures to store what is served.
+pub const STATE_ERRORS: &str = "tenantry_xds_state_errors_total";
+/// How long it took to store what had changed, in seconds.
+pub const STATE_WRITE_DURATION: &str = "tenantry_xds_state_write_duration_seconds";
 /// How many sites keep what they had, as their newest resources cannot be made or were refused.
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
 /// How many cells there are.
@@ -89,6 +103,16 @@ pub fn describe() {
     describe_gauge!(LAST_SEQ, "Sequence number of the last change that was applied");
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
+    describe_gauge!(WAITING, "Changes that were read from the log and wait for their turn");
+    describe_gauge!(
+        FROM_DISK,
+        "1 while what is served was stored by an earlier run, and was not read from PostgreSQL yet"
+    );
+    describe_gauge!(CONNECTED, "1 while PostgreSQL can be read");
+    describe_gauge!(STATE_SEQ, "Sequence number of the last change that is stored on disk");
+    describe_gauge!(STATE_BYTES, "Size of what is stored on disk");
+    describe_counter!(STATE_ERRORS, "Failures to store what is served");
+    describe_histogram!(STATE_WRITE_DURATION, "Seconds that it took to store what had changed");
     describe_gauge!(QUARANTINED, "Sites whose newest resources were refused, and that keep the last good ones");
     describe_counter!(RECORD_ERRORS, "Errors of the database while what Envoys have answered is written");
     describe_gauge!(CELLS, "Cells that there are");
@@ -120,7 +144,12 @@ pub fn describe() {
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
     gauge!(VALIDATIONS_WAITING).set(0.0);
-    for errors in [UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS, RECORD_ERRORS] {
+    gauge!(WAITING).set(0.0);
+    gauge!(FROM_DISK).set(0.0);
+    gauge!(CONNECTED).set(0.0);
+    let errors =
+        [STATE_ERRORS, RECORD_ERRORS, UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS];
+    for errors in errors {
         counter!(errors).increment(0);
     }
     for kind in ResourceType::ALL {

@@ -91,10 +91,20 @@ impl ResourceType {
         }
     }
 
+    /// The type with this label.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.label() == label)
+    }
+
     /// Whether a first request without names means all resources of the type, as Envoy does for LDS, CDS and SRDS, and the
     /// filter for its own types. For the other types it means none.
     pub fn is_wildcard_by_default(self) -> bool {
         !matches!(self, Self::Endpoints | Self::Route | Self::ExtensionConfig)
+    }
+
+    /// Whether the filter's mirror takes it, not Envoy itself.
+    pub fn is_for_the_filter(self) -> bool {
+        self >= Self::SitePolicy
     }
 
     /// Whether a response holds the resources of one site alone: a client may refuse a response as a whole because of one
@@ -195,9 +205,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_type_url_leads_back_to_its_type() {
+    fn every_type_url_and_label_lead_back_to_their_type() {
         for kind in ResourceType::ALL {
             assert_eq!(ResourceType::from_type_url(kind.type_url()), Some(kind));
+            assert_eq!(ResourceType::from_label(kind.label()), Some(kind));
         }
     }
 

@@ -96,6 +96,20 @@ impl Snapshot {
         Some(&self.by_name.get(&kind)?.get(name)?.resource)
     }
 
+    /// A resource, and whose it is.
+    pub fn owned(&self, kind: ResourceType, name: &str) -> Option<(Owner, &Arc<Resource>)> {
+        let entry = self.by_name.get(&kind)?.get(name)?;
+        Some((entry.owner, &entry.resource))
+    }
+
+    /// All resources, and whose they are.
+    pub fn entries(&self) -> impl Iterator<Item = (Owner, Named)> {
+        let entries = self.by_name.iter().flat_map(|(kind, entries)| entries.iter().map(|entry| (*kind, entry)));
+        entries.map(|(kind, (name, entry))| {
+            (entry.owner, Named { kind, name: name.clone(), resource: Arc::clone(&entry.resource) })
+        })
+    }
+
     /// All names of a type, in order.
     pub fn names(&self, kind: ResourceType) -> impl Iterator<Item = &String> {
         self.by_name.get(&kind).into_iter().flat_map(BTreeMap::keys)

@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
+use nix::sys::signal::Signal;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::time::sleep;
@@ -122,6 +123,27 @@ impl Service {
             process.stop(self.stop_within).await?;
         }
         Ok(())
+    }
+
+    /// Starts another process beside the one that there is, which is handed out.
+    pub fn succeed(&mut self, launch: &Launch) -> Result<Option<Process>> {
+        let successor = launch.start()?;
+        Ok(self.process.replace(successor))
+    }
+
+    /// Takes all time from it, as a machine does that swaps or a network that drops what it is sent: its connections stay open.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let process = self.process.as_ref().ok_or_else(|| anyhow!("{} has not been started", self.name))?;
+        process.signal(signal)
     }
 
     /// `kill -9`.

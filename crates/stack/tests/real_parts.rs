@@ -70,6 +70,7 @@ async fn an_envoy_without_xds_server_runs_and_is_not_ready() -> Result<()> {
         gateway: ports::free(),
         admin: ports::free(),
         xds: ports::free(),
+        xds_replicas: Vec::new(),
         wasm: "/nonexistent.wasm".into(),
         concurrency: 1,
         mirror: true,

@@ -92,22 +92,34 @@ impl SecretsKey {
         Some(Self(bytes))
     }
 
-    /// Seals a secret for its place.
-    pub(crate) fn seal(&self, place: Place, secret: &Secret) -> Result<Vec<u8>, StoreError> {
+    /// Seals what lies outside the database. The context says what it is, and begins as no table's name does; it is
+    /// authenticated, so that the bytes open nowhere else.
+    ///
+    /// # Errors
+    /// Only for more bytes than the cipher takes: 256 GiB.
+    pub fn seal_bytes(&self, context: &[u8], bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
         let nonce = ChaCha20Poly1305::generate_nonce(&mut OsRng);
-        let aad = place.aad();
         let sealed = self
             .cipher()
-            .encrypt(&nonce, Payload { msg: &secret.0, aad: &aad })
+            .encrypt(&nonce, Payload { msg: bytes, aad: context })
             .map_err(|_| StoreError::Invalid { field: "secret", reason: "it cannot be sealed".to_owned() })?;
         Ok([&nonce[..], &sealed].concat())
     }
 
+    /// Opens what was sealed for this context. `None` if it was sealed with another key, or for another context, or was changed.
+    pub fn open_bytes(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        self.cipher().decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: context }).ok()
+    }
+
+    /// Seals a secret for its place.
+    pub(crate) fn seal(&self, place: Place, secret: &Secret) -> Result<Vec<u8>, StoreError> {
+        self.seal_bytes(&place.aad(), &secret.0)
+    }
+
     /// Opens a secret of a place. `None` if it was sealed with another key, or for another place, or was changed.
     pub(crate) fn open(&self, place: Place, sealed: &[u8]) -> Option<Secret> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        let aad = place.aad();
-        self.cipher().decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: &aad }).ok().map(Secret)
+        self.open_bytes(&place.aad(), sealed).map(Secret)
     }
 
     fn cipher(&self) -> ChaCha20Poly1305 {

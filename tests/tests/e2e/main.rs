@@ -3,6 +3,7 @@
 
 mod access_log;
 mod addresses;
+mod bursts;
 mod cells;
 mod containment;
 mod credentials;
@@ -20,8 +21,10 @@ mod published;
 mod quarantine;
 mod receipts;
 mod refusals;
+mod replicas;
 mod routes;
 mod signatures;
+mod stability;
 mod standalone;
 mod telemetry;
 mod tokens;

@@ -13,6 +13,7 @@ fn add_envoy(stack: &mut Stack, node_id: &str, tls: ClientTls) {
         gateway: ports::free(),
         admin: ports::free(),
         xds: stack.xds_addr,
+        xds_replicas: Vec::new(),
         wasm: Artifacts::from_env().expect("the module").wasm,
         concurrency: 1,
         mirror: true,

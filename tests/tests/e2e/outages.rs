@@ -49,12 +49,12 @@ async fn traffic_goes_on_without_the_database_and_what_changed_arrives() {
     finish(things.stack).await;
 }
 
-fn postgres(stack: &mut Stack) -> &mut Service {
+pub(crate) fn postgres(stack: &mut Stack) -> &mut Service {
     &mut stack.postgres.as_mut().expect("a server of its own").service
 }
 
 /// What Envoy says when its control plane is gone, for tests that take it away.
-fn allow_lost_streams(stack: &mut Stack) {
+pub(crate) fn allow_lost_streams(stack: &mut Stack) {
     stack.allow_in_envoy_log("gRPC config stream");
     stack.allow_in_envoy_log("the stream to cluster xds ended");
 }

@@ -18,6 +18,7 @@ async fn add_envoy(stack: &mut Stack, upstream: std::net::SocketAddr) {
         gateway: ports::free(),
         admin: ports::free(),
         xds: stack.xds_addr,
+        xds_replicas: Vec::new(),
         wasm: Artifacts::from_env().expect("the module").wasm,
         concurrency: 2,
         mirror: true,

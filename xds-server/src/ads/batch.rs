@@ -107,7 +107,7 @@ impl Stream {
         let subscription = self.subscription(kind);
         let forced = subscription.forced.contains(name);
         let held = subscription.held.get(name);
-        if !subscription.covers(name) {
+        if !subscription.covers(name) || (!forced && self.keeps(kind, held)) {
             return Verdict::Nothing;
         }
         let Some(resource) = self.desired(snapshot, kind, name) else {

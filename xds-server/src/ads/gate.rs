@@ -65,7 +65,7 @@ impl Stream {
                 let Some(wanted) = snapshot.get(kind, name) else { continue };
                 match held.get(name) {
                     Some(held) if held.has_refused(&wanted.version) => return Upstreams::Refused,
-                    Some(held) if held.has_accepted(&wanted.version) => {}
+                    Some(held) if held.has_accepted(&wanted.version) || self.keeps(kind, Some(held)) => {}
                     _ => under_way = true,
                 }
             }

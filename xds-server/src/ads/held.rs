@@ -14,6 +14,8 @@ pub(super) struct Held {
     pub(super) awaiting: Option<Nonce>,
     /// The version that it last accepted.
     pub(super) acked: Option<Version>,
+    /// Whether this is what the client reported when it connected, and nothing was sent since.
+    pub(super) reported: bool,
     /// The version that it last refused. It is not sent again by itself: it would be refused again.
     pub(super) nacked: Option<Version>,
 }
@@ -34,13 +36,14 @@ impl Held {
     /// What a client reports to have when it connects again.
     pub(super) fn reported(version: &str) -> Self {
         let version = Version::reported(version);
-        Self { told: Told::Version(version.clone()), acked: Some(version), ..Self::default() }
+        Self { told: Told::Version(version.clone()), acked: Some(version), reported: true, ..Self::default() }
     }
 
     /// Notes that this was sent; `None` is a removal.
     pub(super) fn sent(&mut self, version: Option<Version>, nonce: Nonce) {
         self.told = version.map_or(Told::Absent, Told::Version);
         self.awaiting = Some(nonce);
+        self.reported = false;
     }
 
     /// Notes that the client accepted what was in this response.

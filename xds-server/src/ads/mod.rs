@@ -6,9 +6,11 @@
 //! is room for a response, from the snapshot as it is then. So a slow client costs nothing, and skips what it missed.
 
 mod batch;
+mod doubt;
 mod event;
 mod gate;
 mod held;
+mod listeners;
 mod stream;
 mod subscription;
 mod watermark;
@@ -16,6 +18,8 @@ mod watermark;
 pub use event::{Event, StreamError};
 pub use stream::Stream;
 
+#[cfg(test)]
+mod doubt_tests;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]

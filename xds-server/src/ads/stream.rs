@@ -36,6 +36,10 @@ pub struct Stream {
     last_nonce: Nonce,
     /// The last change of the log that this stream was told of in full.
     pub(super) reached: i64,
+    /// Whether listeners wait for the mirror.
+    pub(super) holds_listeners: bool,
+    /// Whether what the client has may be newer than the snapshot.
+    pub(super) doubts: bool,
     /// Whether the client has answered a response: all its first requests were before that.
     pub(super) answered_once: bool,
 }
@@ -116,7 +120,11 @@ impl Stream {
     pub fn poll(&mut self, snapshot: &Snapshot) -> Option<DeltaDiscoveryResponse> {
         ResourceType::ALL.into_iter().find_map(|kind| {
             let subscription = self.subscription(kind);
-            if !subscription.requested || subscription.in_flight.len() >= MAX_IN_FLIGHT {
+            if !subscription.requested
+                || subscription.in_flight.len() >= MAX_IN_FLIGHT
+                || self.waits(kind)
+                || self.is_held_back(kind)
+            {
                 return None;
             }
             if kind == ResourceType::Sync && !self.is_synced() {

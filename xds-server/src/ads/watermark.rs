@@ -25,7 +25,7 @@ impl Stream {
     /// The last change through which the client has answered everything that it wants: it has accepted it, or refused it and
     /// keeps what it had. `None` as long as it may have something from before this stream.
     pub fn acked_seq(&self) -> Option<i64> {
-        if !self.answered_once {
+        if !self.answered_once || self.doubts {
             return None;
         }
         let mut through = Through::Seq(self.reached);

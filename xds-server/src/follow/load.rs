@@ -8,7 +8,9 @@ use store::{Reader, SnapshotTx, StoreError, desired, dns_cache, jwks_cache};
 use tracing::{info, warn};
 
 use super::Follower;
+use super::pending::Pending;
 use super::publish::{SITES_PER_STEP, Step};
+use crate::freshness::Source;
 use crate::jwks::{Known, Restored};
 use crate::report;
 use crate::snapshot::Owner;
@@ -17,9 +19,11 @@ impl Follower {
     /// Reads everything, in one state of the database, and removes what is not there any more.
     pub(super) async fn load(&mut self, reader: &Reader) -> Result<(), StoreError> {
         let start = Instant::now();
-        if !self.cells.is_loaded() {
+        let begun = self.cells.freshness().begin();
+        if !self.restored {
             self.restore_jwks(reader).await?;
             self.book.restore(dns_cache::all(reader).await?);
+            self.restored = true;
         }
         let mut snapshot = reader.snapshot().await?;
         let head = snapshot.head_seq().await?;
@@ -50,11 +54,22 @@ impl Follower {
             }
         }
         self.publish(Step { gone: gone.into_iter().collect(), ..Step::default() });
-        self.applied = Some(head);
+        self.pending = Some(Pending::new(head));
+        self.asked = None;
+        self.reached = head;
         self.cells.reached(head);
         self.keyring.forget_restored();
         self.book.forget_restored();
+        self.cells.freshness().set_source(Source::Database);
+        self.cells.freshness().done(begun);
         self.cells.set_loaded();
+        self.report_load(head, start);
+        drop(snapshot);
+        self.prune(reader).await;
+        Ok(())
+    }
+
+    fn report_load(&self, head: i64, start: Instant) {
         gauge!(report::LAST_SEQ).set(head as f64);
         gauge!(report::LOAD_DURATION).set(start.elapsed());
         let owners = self.cells.owners();
@@ -64,9 +79,6 @@ impl Follower {
         let consumers = count(|owner| matches!(owner, Owner::Consumers(_)));
         let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
         info!(seq = head, sites, buckets, consumers, duration_ms, "loaded everything");
-        drop(snapshot);
-        self.prune(reader).await;
-        Ok(())
     }
 
     /// Removes what nobody uses from what is kept for the next start.

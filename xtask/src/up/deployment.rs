@@ -97,6 +97,7 @@ impl<'a> Deployment<'a> {
             gateway: self.ports.gateway,
             admin: self.ports.envoy_admin,
             xds: self.ports.xds_grpc,
+            xds_replicas: Vec::new(),
             wasm: self.tools.artifacts.wasm.clone(),
             concurrency: 2,
             mirror: true,

@@ -15,6 +15,8 @@ pub struct EnvoySettings {
     pub admin: SocketAddr,
     /// The gRPC listener of xds-server.
     pub xds: SocketAddr,
+    /// Those of its other replicas, in the order in which this Envoy goes to them.
+    pub xds_replicas: Vec<SocketAddr>,
     /// Absolute path of `tenantry_filter.wasm`.
     pub wasm: PathBuf,
     /// Worker threads.
@@ -63,10 +65,7 @@ pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
         ("/node/metadata/tenantry/http", http),
         ("/node/metadata/tenantry/filter", filter),
         ("/admin/address/socket_address", address(settings.admin, "port_value")),
-        (
-            "/static_resources/clusters/0/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address",
-            address(settings.xds, "port_value"),
-        ),
+        ("/static_resources/clusters/0/load_assignment/endpoints", replicas(settings)),
         ("/bootstrap_extensions/0/typed_config/config/vm_config/code/local/filename", json!(wasm)),
     ];
     replace(&mut config, changes)?;
@@ -80,6 +79,14 @@ pub(super) fn adapt(yaml: &str, settings: &EnvoySettings) -> Result<Value> {
         config["bootstrap_extensions"] = json!([]);
     }
     Ok(config)
+}
+
+/// Each replica has a priority of its own.
+fn replicas(settings: &EnvoySettings) -> Value {
+    let all = std::iter::once(&settings.xds).chain(&settings.xds_replicas).enumerate();
+    let endpoint =
+        |addr: &SocketAddr| json!({ "endpoint": { "address": { "socket_address": address(*addr, "port_value") } } });
+    all.map(|(priority, addr)| json!({ "priority": priority, "lb_endpoints": [endpoint(addr)] })).collect()
 }
 
 /// What the bootstrap has as a comment, with these files.
@@ -125,6 +132,7 @@ mod tests {
             gateway: loopback(1),
             admin: loopback(2),
             xds: loopback(3),
+            xds_replicas: vec![loopback(4)],
             wasm: PathBuf::from("/somewhere/filter.wasm"),
             concurrency: 2,
             mirror: true,
@@ -140,6 +148,8 @@ mod tests {
             assert!(!text.contains(left_over), "{left_over} is still in the adapted bootstrap: set it in adapt()");
         }
         assert_eq!(text.matches("/somewhere/filter.wasm").count(), 2);
+        let priorities = |part: &str| text.matches(&format!("\"priority\":{part}")).count();
+        assert_eq!((priorities("0"), priorities("1")), (1, 1));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One Envoy, started from the operators' own bootstrap (`envoy/bootstrap.yaml`) with this machine's addresses in it.
 
 mod bootstrap;
+mod hot_restart;
 mod install;
 mod standalone;
 
@@ -51,8 +52,8 @@ impl Envoy {
         let launch = Launch::new(binary, dir.join(format!("{}.log", settings.node_id)))
             .args(["--config-path".into(), config_file.into_os_string()])
             .args(["--concurrency", &settings.concurrency.to_string()])
-            // Several Envoys share this machine and none hands over to a successor: no shared memory region.
-            .args(["--disable-hot-restart", "--log-level", "info"])
+            // Several Envoys share this machine: no shared memory region, unless an Envoy hands over to a successor.
+            .args([hot_restart::NO_SUCCESSOR, "--log-level", "info"])
             // Envoy keeps access logs back for 10 s otherwise: on this machine somebody reads along.
             .args(["--file-flush-interval-msec", "200"])
             // Old listeners and TLS contexts stay in memory until the drain time is over (default: 600 s).

@@ -1,7 +1,7 @@
 //! Putting a [`Stack`] together, part by part.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use anyhow::{Context, Result};
 
 use crate::admin_api::AdminApi;
 use crate::build::{self, Artifacts};
+use crate::control::Files;
 use crate::envoy::{self, Edge, Envoy, EnvoySettings};
 use crate::postgres::Group;
-use crate::testing::{Stack, database, new_cluster};
+use crate::testing::{Replica, Stack, database, new_cluster};
 use crate::{control, ports, secret, workspace_root};
 
 /// A request of a test through the gateway; longer than any timeout that a test sets on an upstream.
@@ -21,6 +22,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Builder {
     name: String,
     envoys: usize,
+    replicas: usize,
+    state_on_disk: bool,
+    hot_restart: bool,
     own_postgres: bool,
     start_xds: bool,
     launch_envoys: bool,
@@ -37,6 +41,9 @@ impl Builder {
         Builder {
             name: name.to_owned(),
             envoys: 1,
+            replicas: 1,
+            state_on_disk: false,
+            hot_restart: false,
             own_postgres: false,
             start_xds: true,
             launch_envoys: true,
@@ -52,6 +59,24 @@ impl Builder {
     /// How many Envoys; 1 unless told.
     pub fn envoys(mut self, count: usize) -> Builder {
         self.envoys = count;
+        self
+    }
+
+    /// How many xds-servers; 1 unless told. Each Envoy begins with another of them.
+    pub fn replicas(mut self, count: usize) -> Builder {
+        self.replicas = count;
+        self
+    }
+
+    /// xds-servers that keep their last good state on disk.
+    pub fn state_on_disk(mut self) -> Builder {
+        self.state_on_disk = true;
+        self
+    }
+
+    /// Envoys that can hand over to successors ([`Envoy::hot_restart`]).
+    pub fn hot_restart(mut self) -> Builder {
+        self.hot_restart = true;
         self
     }
 
@@ -121,7 +146,6 @@ impl Builder {
         if let Some(module) = &self.module {
             artifacts.wasm.clone_from(module);
         }
-        let envoy_binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
         let dir = self.fresh_dir()?;
         let postgres = match self.own_postgres {
             true => Some(new_cluster(&dir.file_name().unwrap_or_default().to_string_lossy()).await?),
@@ -141,27 +165,56 @@ impl Builder {
         let api = AdminApi::new(format!("http://{listen}"), token)?;
 
         let xds_login = database.login(Group::Xds, &secret::password()).await?;
-        let (grpc, http) = (ports::free(), ports::free());
-        let mut xds = control::xds_server(&artifacts, &xds_login, grpc, http, &files, dir.join("xds-server.log"));
-        for (name, value) in &self.xds_env {
-            xds.launch = xds.launch.clone().env(name, value);
+        let mut replicas = Vec::with_capacity(self.replicas);
+        for index in 0..self.replicas {
+            let mut replica = self.xds_server(index, &artifacts, &xds_login, &files, &dir);
+            if self.start_xds {
+                replica.service.start().await?;
+            }
+            replicas.push(replica);
         }
-        if self.start_xds {
-            xds.start().await?;
-        }
+        let envoys = self.start_envoys(&replicas, &artifacts, &dir).await?;
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
+        let Replica { service: xds, grpc: xds_addr, http: xds_http } = replicas.remove(0);
+        let (allowed, finished) = (Vec::new(), false);
+        Ok(Stack {
+            admin,
+            xds,
+            xds_addr,
+            xds_http,
+            replicas,
+            envoys,
+            api,
+            database,
+            postgres,
+            server,
+            http,
+            dir,
+            allowed,
+            finished,
+        })
+    }
+
+    /// Starts the Envoys; they are ready if there is an xds-server.
+    async fn start_envoys(&self, replicas: &[Replica], artifacts: &Artifacts, dir: &Path) -> Result<Vec<Envoy>> {
+        let binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
         let mut envoys = Vec::with_capacity(self.envoys);
         for index in 0..self.envoys {
             let settings = EnvoySettings {
                 node_id: format!("edge-{index}"),
                 gateway: ports::free(),
                 admin: ports::free(),
-                xds: grpc,
+                xds: replicas[index % replicas.len()].grpc,
+                xds_replicas: (1..replicas.len()).map(|next| replicas[(index + next) % replicas.len()].grpc).collect(),
                 wasm: artifacts.wasm.clone(),
                 concurrency: self.concurrency,
                 mirror: self.mirror,
                 edge: self.edges.get(index).cloned().unwrap_or_default(),
             };
-            let mut envoy = Envoy::new(&envoy_binary, &dir, settings)?;
+            let mut envoy = Envoy::new(&binary, dir, settings)?;
+            if self.hot_restart {
+                envoy.allow_hot_restart();
+            }
             if self.launch_envoys {
                 envoy.service.launch()?;
             }
@@ -172,9 +225,23 @@ impl Builder {
                 envoy.service.wait_ready().await?;
             }
         }
-        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
-        let (allowed, finished) = (Vec::new(), false);
-        Ok(Stack { admin, xds, xds_addr: grpc, envoys, api, database, postgres, server, http, dir, allowed, finished })
+        Ok(envoys)
+    }
+
+    fn xds_server(&self, index: usize, artifacts: &Artifacts, login: &str, files: &Files, dir: &Path) -> Replica {
+        let (grpc, http) = (ports::free(), ports::free());
+        let name = if index == 0 { "xds-server".to_owned() } else { format!("xds-server-{index}") };
+        let log = dir.join(format!("{name}.log"));
+        let mut service = control::xds_server(artifacts, login, grpc, http, files, log);
+        if self.state_on_disk {
+            let state = dir.join(format!("{name}-state"));
+            service.launch = service.launch.args([Path::new("--state-dir"), &state]);
+        }
+        service.name = name;
+        for (name, value) in &self.xds_env {
+            service.launch = service.launch.env(name, value);
+        }
+        Replica { service, grpc, http }
     }
 
     fn fresh_dir(&self) -> Result<PathBuf> {

@@ -46,6 +46,10 @@ pub struct Stack {
     pub xds: Service,
     /// Where xds-server serves gRPC, or will.
     pub xds_addr: SocketAddr,
+    /// Where it answers about its health, and its metrics.
+    pub xds_http: SocketAddr,
+    /// The xds-servers beside it: [`Builder::replicas`] less one.
+    pub replicas: Vec<Replica>,
     pub envoys: Vec<Envoy>,
     /// The admin HTTP API with the operator token.
     pub api: AdminApi,
@@ -57,6 +61,16 @@ pub struct Stack {
     dir: PathBuf,
     allowed: Vec<String>,
     finished: bool,
+}
+
+/// One more xds-server.
+#[derive(Debug)]
+pub struct Replica {
+    pub service: Service,
+    /// Where it serves gRPC, or will.
+    pub grpc: SocketAddr,
+    /// Where it answers about its health, and its metrics.
+    pub http: SocketAddr,
 }
 
 impl Stack {
@@ -141,6 +155,9 @@ impl Stack {
             complaints.join("\n")
         );
         self.xds.stop().await?;
+        for replica in &mut self.replicas {
+            replica.service.stop().await?;
+        }
         self.admin.stop().await?;
         match self.postgres.take() {
             Some(cluster) => cluster.destroy().await?,
@@ -159,7 +176,8 @@ impl Drop for Stack {
         }
         let envoys = self.envoys.iter().map(|envoy| &envoy.service);
         let own = self.postgres.iter().map(|cluster| &cluster.service);
-        for service in envoys.chain([&self.xds, &self.admin]).chain(own) {
+        let replicas = self.replicas.iter().map(|replica| &replica.service);
+        for service in envoys.chain([&self.xds]).chain(replicas).chain([&self.admin]).chain(own) {
             let state = if service.is_running() { "running" } else { "not running" };
             eprintln!("{} ({state})\n{}", service.name, process::tail(&service.launch.log));
         }

@@ -233,6 +233,7 @@ impl Place {
             gateway: ports::free(),
             admin: ports::free(),
             xds,
+            xds_replicas: Vec::new(),
             wasm: module.to_owned(),
             concurrency,
             mirror: true,

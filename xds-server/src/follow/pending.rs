@@ -1,0 +1,207 @@
+//! What was read of the log and is not applied yet: which of it is next, so that many changes of one thing are few steps, and no
+//! tenant waits for what another one does. Without I/O and clock.
+//!
+//! *Coalescing.* A change of a site is applied at once, and the next one of the same site not before a gap has passed. Changes
+//! that arrive in the gap are one, and double it; one that arrives after it begins with the smallest again.
+//!
+//! *Fairness.* Tenants take turns. A turn is a site, or a piece of the tenant's buckets, and a step has room for so much; what does
+//! not fit goes on in the next, which the log is read again for.
+//!
+//! So changes are not applied in the order of the log. [`Pending::reached`] says up to where all of them are.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::SystemTime;
+
+use policy::id::{SiteId, TenantId};
+use store::change::{Change, Logged};
+
+/// The shortest and the longest gap. An edit now and then never meets one; the longest is what somebody notices who waits for it.
+const FIRST_GAP_MS: u64 = 25;
+const LAST_GAP_MS: u64 = 200;
+
+/// What a step has room for, in buckets: some 50 ms of reading.
+const STEP_WEIGHT: usize = 1_000;
+/// A site is read by several queries, and translated.
+const SITE_WEIGHT: usize = 10;
+/// The most buckets of a turn. Those of one change of the database are together, unless it is larger than this.
+const BUCKETS_PER_TURN: usize = 256;
+
+/// A change that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiting {
+    /// The first entry of the log that asks for it, and is not applied.
+    seq: i64,
+    at: SystemTime,
+}
+
+/// What one step applies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Each change once, with the tenant in whose turn it was taken.
+    pub(super) changes: Vec<(TenantId, Change)>,
+    /// When the oldest of them was written.
+    pub(super) oldest: Option<SystemTime>,
+}
+
+/// The changes that wait, by tenant.
+#[derive(Debug)]
+pub(super) struct Pending {
+    read: i64,
+    tenants: BTreeMap<TenantId, BTreeMap<Change, Waiting>>,
+    /// The tenants that have something, each once; the first is next.
+    turns: VecDeque<TenantId>,
+    /// The sites that were applied a short time ago.
+    gaps: BTreeMap<SiteId, Gap>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    ends_ms: u64,
+    length_ms: u64,
+    /// Whether a change arrived in it.
+    used: bool,
+}
+
+impl Pending {
+    /// Nothing waits, and everything through this entry of the log is applied.
+    pub(super) fn new(seq: i64) -> Self {
+        Self { read: seq, tenants: BTreeMap::new(), turns: VecDeque::new(), gaps: BTreeMap::new() }
+    }
+
+    /// The last entry of the log that was read.
+    pub(super) fn read(&self) -> i64 {
+        self.read
+    }
+
+    /// The last entry of the log up to which all are applied.
+    pub(super) fn reached(&self) -> i64 {
+        let first = self.tenants.values().flat_map(BTreeMap::values).map(|waiting| waiting.seq).min();
+        first.map_or(self.read, |first| first - 1)
+    }
+
+    /// The sites whose changes wait, those apart that are in this step.
+    pub(super) fn sites_beside(&self, taken: &Taken) -> BTreeSet<SiteId> {
+        let site = |change: &Change| if let Change::Site(site) = change { Some(*site) } else { None };
+        let mut sites: BTreeSet<_> = self.tenants.values().flat_map(BTreeMap::keys).filter_map(site).collect();
+        for (_, change) in &taken.changes {
+            if let Change::Site(site) = change {
+                sites.remove(site);
+            }
+        }
+        sites
+    }
+
+    /// How many changes wait.
+    pub(super) fn len(&self) -> usize {
+        self.tenants.values().map(BTreeMap::len).sum()
+    }
+
+    /// Takes in what follows in the log.
+    pub(super) fn add(&mut self, logged: &[Logged], now_ms: u64) {
+        for entry in logged {
+            self.read = self.read.max(entry.seq);
+            let waiting = self.tenants.entry(entry.tenant).or_insert_with(|| {
+                self.turns.push_back(entry.tenant);
+                BTreeMap::new()
+            });
+            waiting.entry(entry.change).or_insert(Waiting { seq: entry.seq, at: entry.at });
+            if let Change::Site(site) = entry.change
+                && let Some(gap) = self.gaps.get_mut(&site).filter(|gap| now_ms < gap.ends_ms)
+            {
+                gap.used = true;
+            }
+        }
+    }
+
+    /// What to apply now. Say [`Self::done`] when it is applied; otherwise it is still there.
+    pub(super) fn take(&mut self, now_ms: u64) -> Taken {
+        self.gaps.retain(|_, gap| gap.used || now_ms < gap.ends_ms);
+        let mut taken = Taken::default();
+        let mut queues: Vec<_> = self.turns.iter().map(|tenant| (*tenant, self.turns_of(*tenant, now_ms))).collect();
+        let mut room = STEP_WEIGHT;
+        let mut served = 0;
+        // A round gives each tenant a turn; what is left of the room goes to those that have more.
+        while room > 0 && queues.iter().any(|(_, turns)| !turns.is_empty()) {
+            for (tenant, turns) in &mut queues {
+                let Some(turn) = (room > 0).then(|| turns.pop_front()).flatten() else { continue };
+                room = room.saturating_sub(turn.weight);
+                served += 1;
+                for (change, at) in turn.changes {
+                    taken.oldest = Some(taken.oldest.map_or(at, |oldest| oldest.min(at)));
+                    taken.changes.push((*tenant, change));
+                }
+            }
+        }
+        if !self.turns.is_empty() {
+            // Who had no turn in this step is among the first of the next.
+            let tenants = self.turns.len();
+            self.turns.rotate_left(served.min(tenants) % tenants);
+        }
+        taken
+    }
+
+    /// Notes that a step was applied.
+    pub(super) fn done(&mut self, taken: &Taken, now_ms: u64) {
+        for (tenant, change) in &taken.changes {
+            if let Some(waiting) = self.tenants.get_mut(tenant) {
+                waiting.remove(change);
+            }
+            if let Change::Site(site) = change {
+                let before = self.gaps.get(site).filter(|gap| gap.used);
+                let length_ms = before.map_or(FIRST_GAP_MS, |gap| (gap.length_ms * 2).min(LAST_GAP_MS));
+                self.gaps.insert(*site, Gap { ends_ms: now_ms + length_ms, length_ms, used: false });
+            }
+        }
+        let tenants = &mut self.tenants;
+        tenants.retain(|_, waiting| !waiting.is_empty());
+        self.turns.retain(|tenant| tenants.contains_key(tenant));
+    }
+
+    /// When something can be taken; `None` if nothing waits.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        let changes = self.tenants.values().flat_map(BTreeMap::keys);
+        changes.map(|change| self.gap_of(change).map_or(0, |gap| gap.ends_ms)).min()
+    }
+
+    fn gap_of(&self, change: &Change) -> Option<&Gap> {
+        let Change::Site(site) = change else { return None };
+        self.gaps.get(site)
+    }
+
+    /// What of a tenant can be applied now, cut in turns: its sites each for itself, its buckets in pieces, in the order of the log.
+    fn turns_of(&self, tenant: TenantId, now_ms: u64) -> VecDeque<Turn> {
+        let waiting = self.tenants.get(&tenant).into_iter().flatten();
+        let due = waiting.filter(|(change, _)| self.gap_of(change).is_none_or(|gap| gap.ends_ms <= now_ms));
+        let (mut buckets, mut sites): (Vec<_>, Vec<_>) =
+            due.partition(|(change, _)| !matches!(change, Change::Site(_)));
+        first_of(&mut buckets, STEP_WEIGHT);
+        first_of(&mut sites, STEP_WEIGHT / SITE_WEIGHT);
+        let change = |(change, waiting): &(&Change, &Waiting)| (**change, waiting.at);
+        // Revocations are among them: they come before sites that may be many.
+        let pieces = buckets
+            .chunks(BUCKETS_PER_TURN)
+            .map(|piece| Turn { weight: piece.len(), changes: piece.iter().map(change).collect() });
+        let mut turns: VecDeque<Turn> = pieces.collect();
+        turns.extend(sites.iter().map(|site| Turn { weight: SITE_WEIGHT, changes: vec![change(site)] }));
+        turns
+    }
+}
+
+/// Keeps so many that are first in the log, in its order.
+fn first_of(due: &mut Vec<(&Change, &Waiting)>, count: usize) {
+    if due.len() > count {
+        due.select_nth_unstable_by_key(count, |(_, waiting)| waiting.seq);
+        due.truncate(count);
+    }
+    due.sort_unstable_by_key(|(_, waiting)| waiting.seq);
+}
+
+#[derive(Debug)]
+struct Turn {
+    weight: usize,
+    changes: Vec<(Change, SystemTime)>,
+}
+
+#[cfg(test)]
+#[path = "pending_tests.rs"]
+mod tests;

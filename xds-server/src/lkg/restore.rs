@@ -1,0 +1,85 @@
+//! From what was stored to what is served.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy::cell::CellName;
+use policy::wire::SYNC_NAME;
+
+use tracing::{error, info, warn};
+
+use super::files::StateDir;
+use super::record::{Entry, State};
+use crate::cells::{Cells, Content, Group};
+use crate::freshness::Source;
+use crate::grpc::{Stop, stopped};
+use crate::resource::{Named, Resource, ResourceType};
+use crate::snapshot::Owner;
+
+/// How long PostgreSQL has the chance to be read before what was stored is served. If it says at once that it is away, no longer than that.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Puts what was stored into the cells. It is served when PostgreSQL turns out to be away, or takes its time; what can be read from it
+/// is newer. What cannot be used is reported, and the start is one without a stored state.
+pub fn serve_stored(dir: &StateDir, cells: &Arc<Cells>, stop: Stop) {
+    let loaded = match dir.load() {
+        Ok(Some(loaded)) => loaded,
+        Ok(None) => return info!("nothing is stored yet"),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            return error!(%error, cause, "there is no stored state to start from");
+        }
+    };
+    let Some(commit) = loaded.state.commit else { return };
+    let resources = loaded.state.restore(cells);
+    let torn_bytes = loaded.torn_bytes;
+    info!(seq = commit.seq, resources, torn_bytes, "read the stored state");
+    let cells = Arc::clone(cells);
+    tokio::spawn(async move {
+        let freshness = cells.freshness();
+        tokio::select! {
+            () = stopped(stop) => return,
+            () = freshness.from_database() => return,
+            () = freshness.lost() => {}
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
+        if freshness.source() == Source::Nothing {
+            freshness.set_source(Source::Disk { seq: commit.seq, at_ms: commit.at_ms });
+            cells.set_loaded();
+            warn!(seq = commit.seq, "PostgreSQL is away; what was stored is served");
+        }
+    });
+}
+
+/// What stands for a cell, whether or not there is something in it: nothing that is served has this owner and is stored.
+pub(super) fn mark(cell: &str) -> Entry<'_> {
+    Entry { cell, kind: ResourceType::Sync, name: SYNC_NAME, content: Some((Owner::Platform, &[])) }
+}
+
+impl State {
+    /// Puts everything into the cells. Returns how many resources that are.
+    pub fn restore(self, cells: &Cells) -> usize {
+        let mut existing: BTreeSet<CellName> = BTreeSet::new();
+        let mut groups: BTreeMap<Owner, BTreeMap<CellName, Vec<Named>>> = BTreeMap::new();
+        let mut count = 0;
+        for ((cell, kind, name), (owner, bytes)) in self.resources {
+            // Every name was one when it was stored.
+            let Ok(cell) = cell.parse::<CellName>() else { continue };
+            if owner == Owner::Platform {
+                existing.insert(cell);
+                continue;
+            }
+            count += 1;
+            let resource = Resource::new(kind, bytes);
+            groups.entry(owner).or_default().entry(cell).or_default().push(Named { kind, name, resource });
+        }
+        cells.set_existing(existing);
+        let groups = groups.into_iter().map(|(owner, content)| Group { owner, content: Content::PerCell(content) });
+        cells.apply(groups.collect());
+        if let Some(commit) = self.commit {
+            cells.reached(commit.seq);
+        }
+        count
+    }
+}

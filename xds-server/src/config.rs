@@ -11,6 +11,9 @@ use policy::address::AddressRules;
 use policy::host;
 use policy::ip::Cidr;
 
+use crate::commands::bootstrap::Bootstrap;
+use crate::commands::check::Check;
+use crate::commands::render::Render;
 use crate::jwks::MAX_LIFETIME;
 
 /// The xDS server of Tenantry: serves what is in PostgreSQL to Envoys, by delta ADS.
@@ -30,6 +33,12 @@ pub struct Cli {
 pub enum Command {
     /// Serve delta ADS.
     Serve(Serve),
+    /// Print the bootstrap of an Envoy, as YAML.
+    Bootstrap(Bootstrap),
+    /// Explain why Envoys do not have a change.
+    Check(Check),
+    /// Print what a site would get, as YAML, without its secrets.
+    Render(Render),
 }
 
 /// What `serve` needs.
@@ -206,7 +215,7 @@ mod tests {
         let parse = |flags: &[&str]| {
             let all = ["xds-server", "serve", "--database-url", "postgres://h/d"];
             Cli::try_parse_from(all.iter().chain(flags)).map(|cli| {
-                let Command::Serve(serve) = cli.command;
+                let Command::Serve(serve) = cli.command else { panic!("not serve") };
                 serve.tls
             })
         };

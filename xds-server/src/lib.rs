@@ -8,6 +8,7 @@
 
 pub mod ads;
 pub mod cells;
+pub mod commands;
 pub mod config;
 pub mod connection;
 pub mod dns;
@@ -22,6 +23,7 @@ mod mirrors;
 pub mod node;
 pub mod observe;
 pub mod quarantine;
+pub mod readable;
 pub mod receipts;
 pub mod report;
 pub mod resource;

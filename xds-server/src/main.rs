@@ -1,6 +1,7 @@
 //! The program: flags, log, and the tasks that make up the server.
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
+use xds_server::commands::check::{self, Check};
+use xds_server::commands::render::{self, Render};
+use xds_server::commands::{Database, bootstrap};
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags, Validation};
 use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower};
@@ -29,7 +33,7 @@ use xds_server::{grpc, observe, report, translate, usage};
 const GRACE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let filter = EnvFilter::try_new(&cli.log).with_context(|| format!("--log {}", cli.log))?;
     tracing_subscriber::fmt()
@@ -44,8 +48,33 @@ async fn main() -> anyhow::Result<()> {
         tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
     }));
     match cli.command {
-        Command::Serve(config) => serve(config).await,
+        Command::Serve(config) => serve(config).await.map(|()| ExitCode::SUCCESS),
+        Command::Bootstrap(flags) => {
+            print!("{}", bootstrap::run(&flags)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(config) => check(&config).await,
+        Command::Render(config) => render(&config).await,
     }
+}
+
+/// Prints; ends with 1 if something is wrong.
+async fn check(config: &Check) -> anyhow::Result<ExitCode> {
+    let key = secrets_key_of(&config.database)?;
+    let findings = check::run(config, key).await;
+    findings.iter().for_each(|finding| println!("{finding}"));
+    Ok(if findings.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn secrets_key_of(database: &Database) -> anyhow::Result<Option<SecretsKey>> {
+    database.secrets_key_file.as_deref().map(SecretsKey::read).transpose().context("--secrets-key-file")
+}
+
+/// Prints; ends with 2 if something of the site cannot be served as it is.
+async fn render(config: &Render) -> anyhow::Result<ExitCode> {
+    let rendered = render::run(config, secrets_key_of(&config.database)?).await?;
+    print!("{}", rendered.yaml);
+    Ok(if rendered.complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 async fn serve(config: Serve) -> anyhow::Result<()> {

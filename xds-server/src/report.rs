@@ -18,7 +18,8 @@ use crate::node::Client;
 use crate::resource::ResourceType;
 use crate::validate::{ValidateError, Verdict};
 
-const STREAMS: &str = "tenantry_xds_streams";
+/// How many delta ADS streams are open.
+pub const STREAMS: &str = "tenantry_xds_streams";
 const PUSHES: &str = "tenantry_xds_pushes_total";
 const PUSHED_RESOURCES: &str = "tenantry_xds_pushed_resources_total";
 const ACKS: &str = "tenantry_xds_acks_total";
@@ -151,6 +152,13 @@ pub fn describe() {
         [STATE_ERRORS, RECORD_ERRORS, UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS];
     for errors in errors {
         counter!(errors).increment(0);
+    }
+    counter!(FOLLOW_ERRORS).increment(0);
+    for urls in [JWKS_URLS, JWKS_FAILING, JWKS_MISSING] {
+        gauge!(urls).set(0.0);
+    }
+    for names in [DNS_NAMES, DNS_WITHOUT_ADDRESS] {
+        gauge!(names).set(0.0);
     }
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);

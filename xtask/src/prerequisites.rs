@@ -53,6 +53,28 @@ pub(crate) fn ensure_test_programs() -> Result<()> {
     Ok(())
 }
 
+/// `promtool`, which checks the alert rules: on the path, or else unpacked from Debian's package `prometheus` into the tools. To install
+/// that package would start a server.
+pub(crate) fn ensure_promtool() -> Result<PathBuf> {
+    if is_on_path("promtool") {
+        return Ok("promtool".into());
+    }
+    let folder = workspace_root().join(".tenantry/tools/prometheus");
+    let program = folder.join("usr/bin/promtool");
+    if program.is_file() {
+        return Ok(program);
+    }
+    eprintln!("Getting promtool: apt-get download prometheus");
+    fs::create_dir_all(&folder)?;
+    let script = "apt-get download prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb";
+    let status = Command::new("sh").args(["-c", script]).current_dir(&folder).status()?;
+    ensure!(
+        status.success() && program.is_file(),
+        "the tests need `promtool`. Install it (on Debian: sudo apt-get install prometheus)"
+    );
+    Ok(program)
+}
+
 fn is_on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything built first, one PostgreSQL server for the run, then `cargo test`.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -16,23 +16,32 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let envoy = prerequisites::ensure_wasm_target_and_envoy()?;
     prerequisites::ensure_postgres()?;
     prerequisites::ensure_test_programs()?;
+    let promtool = prerequisites::ensure_promtool()?;
     // First, because cargo may replace this program, whose age says whether a module has to be finished again.
     let faulty = build::build_faulty_module()?;
     let artifacts = build::build(Profile::DevWithTests)?;
     block_on(async {
         let cluster = testing::new_cluster("test").await?;
-        let outcome = cargo_test(args, &cluster.server().url(), &envoy, &artifacts, &faulty).await;
+        let programs = Programs { envoy, promtool, faulty };
+        let outcome = cargo_test(args, &cluster.server().url(), &programs, &artifacts).await;
         cluster.destroy().await?;
         outcome
     })
 }
 
+/// What tests start beside the programs of a deployment.
+struct Programs {
+    envoy: PathBuf,
+    promtool: PathBuf,
+    /// The module with faults on demand.
+    faulty: PathBuf,
+}
+
 async fn cargo_test(
     args: &[OsString],
     database_url: &str,
-    envoy: &Path,
+    programs: &Programs,
     artifacts: &Artifacts,
-    faulty: &Path,
 ) -> Result<ExitCode> {
     let mut cargo = Command::from(build::cargo());
     cargo.arg("test");
@@ -49,8 +58,9 @@ async fn cargo_test(
         .env("TENANTRY_TEST_DATABASE_URL", database_url)
         .env("TENANTRY_BIN_DIR", &artifacts.bin_dir)
         .env("TENANTRY_WASM", &artifacts.wasm)
-        .env(build::FAULTY_MODULE, faulty)
-        .env("ENVOY_BIN", envoy);
+        .env(build::FAULTY_MODULE, &programs.faulty)
+        .env("PROMTOOL", &programs.promtool)
+        .env("ENVOY_BIN", &programs.envoy);
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;
     let mut child = cargo.spawn().context("starting cargo")?;

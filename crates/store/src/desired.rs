@@ -11,11 +11,13 @@ use crate::seal::Place;
 
 mod buckets;
 mod consumers;
+mod of_site;
 mod placements;
 mod sites;
 
 pub use buckets::{Step, all_buckets, buckets};
 pub use consumers::{Consumers, ConsumersStep, all_consumers, consumers};
+pub use of_site::{BucketsOfSite, buckets_of_site, site_of_hostname};
 pub use placements::{CellSet, Listeners, cells, listeners, placements};
 pub use sites::{Sites, all_site_ids, sites};
 

@@ -107,7 +107,7 @@ impl Follower {
         groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, &mut book, owner)));
         gauge!(report::QUARANTINED).set(self.quarantined.len() as f64);
         let changed = self.cells.apply(groups);
-        for pool in &self.validation {
+        if let Some(pool) = &self.validation {
             read.iter().for_each(|(tenant, site)| pool.want(*tenant, *site));
         }
         changed

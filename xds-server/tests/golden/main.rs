@@ -81,3 +81,16 @@ fn shuffled_input_gives_identical_bytes() {
         }
     }
 }
+
+#[test]
+fn every_golden_output_can_be_shown_to_a_person() {
+    for case in cases() {
+        for named in translated(&input::read(&case.join("input.json"))).unwrap_or_default() {
+            let shown = xds_server::readable::resource(&named);
+            let text = shown.to_string();
+            let name = case.display();
+            assert!(!text.contains("unreadable_bytes"), "{name}: add its types to src/readable/message.rs: {text}");
+            assert!(!text.contains(": Some("), "{name}: src/readable/fields.rs does not understand it: {text}");
+        }
+    }
+}

@@ -35,7 +35,13 @@ impl Envoy {
     /// Its service counts as ready when `/ready` on the admin port says so, which is when xds-server has answered: an
     /// Envoy that starts first is launched with [`Service::launch`] and waits.
     pub fn new(binary: &Path, dir: &Path, settings: EnvoySettings) -> Result<Envoy> {
-        let config = adapted("envoy/bootstrap.yaml", |yaml| bootstrap::adapt(yaml, &settings))?;
+        let config = bootstrap::of(&settings)?;
+        Envoy::with(binary, dir, settings, &config)
+    }
+
+    /// Like [`Envoy::new`], but from this bootstrap, which has to say what the settings say.
+    pub fn from_bootstrap(binary: &Path, dir: &Path, settings: EnvoySettings, yaml: &str) -> Result<Envoy> {
+        let config = serde_saphyr::from_str(yaml).context("the bootstrap is not YAML")?;
         Envoy::with(binary, dir, settings, &config)
     }
 

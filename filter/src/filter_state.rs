@@ -4,7 +4,7 @@
 use prost::Message as _;
 use proxy_wasm::hostcalls;
 
-use crate::http::{COUNTED, RATE_LIMIT, RATE_LIMIT_POLICY, REFUSAL};
+use crate::http::{COUNTED, REFUSAL};
 
 /// Envoy's foreign function that says how long a property lives.
 const DECLARE: &str = "declare_property";
@@ -27,7 +27,7 @@ struct Declaration {
 /// Declares what the filter puts there. A host that knows no declarations lets it live as long as the filter chain: then a
 /// request that starts again is counted twice.
 pub(crate) fn declare() {
-    for name in [REFUSAL, RATE_LIMIT, RATE_LIMIT_POLICY, COUNTED] {
+    for name in [REFUSAL, COUNTED] {
         let declaration = Declaration { name: name.to_owned(), kind: STRING, span: REQUEST };
         if let Err(status) = hostcalls::call_foreign_function(DECLARE, Some(&declaration.encode_to_vec())) {
             log::warn!("tenantry: {name} cannot be declared: {status:?}");

@@ -6,8 +6,9 @@ use std::time::UNIX_EPOCH;
 
 use policy::decision::{Decision, Edit, Forward, State as _, Who, decide};
 use policy::headers;
-use policy::refusal::Refusal;
+use policy::refusal::{RateLimitFields, Refusal};
 use policy::request::Request;
+use policy::site::Site;
 use policy::usage;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -23,12 +24,10 @@ const SITE: &str = "x-tenantry-site";
 const ROUTE: &str = "x-tenantry-route";
 const CONSUMER: &str = "x-tenantry-consumer";
 
-/// What the filter puts into filter state, for access logs and for the headers of answers. In Envoy's own formats `wasm.` precedes the
+/// What the filter puts into filter state, for access logs and for itself. In Envoy's own formats `wasm.` precedes the
 /// names.
 pub(crate) const REFUSAL: &str = "tenantry_refusal";
-pub(crate) const RATE_LIMIT: &str = "tenantry_ratelimit";
-pub(crate) const RATE_LIMIT_POLICY: &str = "tenantry_ratelimit_policy";
-/// That the request was counted: it may come by again, when Envoy has loaded its routes.
+/// That the request was counted, which may come by again when Envoy has loaded its routes; and what its answer says of limits.
 pub(crate) const COUNTED: &str = "tenantry_counted";
 
 /// The context of one exchange.
@@ -42,6 +41,10 @@ pub(crate) struct Exchange {
     /// Whether it counts as under way.
     entered: bool,
     body: Option<Body>,
+    /// What the answer is to say of limits.
+    rate_limit: Option<RateLimitFields>,
+    /// The site that it was let go for.
+    site: Option<Rc<Site>>,
 }
 
 /// How many bytes of body a request has.
@@ -62,6 +65,8 @@ impl Exchange {
             is_head: false,
             entered: false,
             body: None,
+            rate_limit: None,
+            site: None,
         }
     }
 
@@ -88,13 +93,15 @@ impl Exchange {
         vm.now_ms = self.started_us / 1000;
         let mut mode = vm.mode();
         // Only what was let go before has such headers, or who made them up.
-        mode.counted = !request.reserved.is_empty() && property(COUNTED).is_some();
+        let before = if request.reserved.is_empty() { None } else { property(COUNTED) };
+        mode.counted = before.is_some();
         let Decision { who, outcome } = decide(&request, mode, &mut *vm, self.started_us / 1000);
         self.who = who;
         match outcome {
             Ok(forward) => {
                 self.entered = true;
                 vm.metrics.let_go();
+                self.rate_limit = before.and_then(|fields| RateLimitFields::from_text(&fields));
                 self.let_go(&vm, forward)
             }
             Err(refusal) => Ok(self.refuse(&mut vm, &refusal)),
@@ -119,13 +126,14 @@ impl Exchange {
         } else if let Some(route) = forward.route.and_then(|route| forward.site.route(route)) {
             hostcalls::set_map_value(MapType::HttpRequestHeaders, ROUTE, Some(&route.header))?;
         }
-        if let Some(fields) = &forward.rate_limit {
-            hostcalls::set_property(vec![RATE_LIMIT], Some(fields.limit.as_bytes()))?;
-            hostcalls::set_property(vec![RATE_LIMIT_POLICY], Some(fields.policy.as_bytes()))?;
+        if let Some(fields) = forward.rate_limit {
+            self.rate_limit = Some(fields);
         }
         if forward.counted {
-            hostcalls::set_property(vec![COUNTED], Some(b"1"))?;
+            let fields = self.rate_limit.as_ref().map(RateLimitFields::to_text).unwrap_or_default();
+            hostcalls::set_property(vec![COUNTED], Some(fields.as_bytes()))?;
         }
+        self.site = Some(forward.site);
         self.body = forward.body.map(|(expected, max_bytes)| Body::new(expected, max_bytes));
         Ok(if self.body.is_some() { Action::Pause } else { Action::Continue })
     }
@@ -155,6 +163,14 @@ impl Exchange {
         Action::Pause
     }
 
+    /// Says how the limits stand, whoever answers.
+    fn tell_limits(&mut self) {
+        let Some(RateLimitFields { limit, policy }) = self.rate_limit.take() else { return };
+        for (name, value) in [("ratelimit", limit), ("ratelimit-policy", policy)] {
+            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value.as_bytes()));
+        }
+    }
+
     /// What follows when a part of a body has come: `size` bytes are held.
     fn body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let Some(body) = &self.body else { return Action::Continue };
@@ -178,6 +194,10 @@ impl Exchange {
         let headers = headers::parse(&map).unwrap_or_default();
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+        // Other statuses may be Envoy's own, for want of routes.
+        if let Some(site) = self.site.as_ref().filter(|_| (200..400).contains(&status)) {
+            site.routed.set(true);
+        }
         let told = value("content-length").and_then(number);
         let response_bytes = usage::response_body_bytes(self.is_head, status, told);
         let response_bytes = response_bytes.unwrap_or_else(|| counter("response", "size"));
@@ -230,6 +250,11 @@ impl HttpContext for Exchange {
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         let size = self.body.as_ref().map_or(0, Body::held);
         self.body(size, true)
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        self.tell_limits();
+        Action::Continue
     }
 
     fn on_log(&mut self) {

@@ -68,6 +68,19 @@ pub struct RateLimitFields {
     pub policy: String,
 }
 
+impl RateLimitFields {
+    /// Both values in one text, for [`RateLimitFields::from_text`].
+    pub fn to_text(&self) -> String {
+        [self.limit.as_str(), &self.policy].join("\n")
+    }
+
+    /// Reads such a text. `None` for any other, and for an empty one.
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        let (limit, policy) = std::str::from_utf8(text).ok()?.split_once('\n')?;
+        Some(Self { limit: limit.to_owned(), policy: policy.to_owned() })
+    }
+}
+
 /// A refusal as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

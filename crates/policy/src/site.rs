@@ -1,5 +1,7 @@
 //! A site as the filter uses it: its pushed policy, decoded once and kept while it does not change.
 
+use std::cell::Cell;
+
 use crate::credential::KeySource;
 use crate::id::{ApiId, RouteId, SiteId, TenantId};
 use crate::ip::IpRules;
@@ -53,6 +55,10 @@ pub struct Site {
     pub max_concurrent: Option<u32>,
     /// The tenant's share of an overloaded Envoy.
     pub weight: u16,
+    /// Whether Envoy is known to have loaded the site's routes: since then no request comes by twice. Not part of the policy, but
+    /// as old as this reading of it: a site that goes and comes again is read anew. Should Envoy ever load them again all the
+    /// same, a request of that moment counts as two.
+    pub routed: Cell<bool>,
     routes: Vec<Route>,
     router: Router<usize>,
 }
@@ -134,6 +140,7 @@ impl Site {
             zone: zone(&policy.offsets),
             max_concurrent: (policy.max_concurrent_requests != 0).then_some(policy.max_concurrent_requests),
             weight: u16::try_from(policy.weight).ok().filter(|weight| *weight != 0).unwrap_or(100),
+            routed: Cell::new(false),
             routes,
             router,
         })

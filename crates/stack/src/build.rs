@@ -153,6 +153,13 @@ pub fn build_bench() -> Result<BenchTools> {
     })
 }
 
+/// Builds what does the filter's costliest honest work without Envoy; answers the path of what the compiler has left.
+pub fn build_honest_module() -> Result<PathBuf> {
+    let example = ["--package", "tenantry-filter", "--example", "honest"];
+    run_cargo(&[&["build", "--target", WASM_TARGET, "--profile", "wasm"], &example[..]].concat())?;
+    Ok(target_dir().join(WASM_TARGET).join("wasm/examples/honest.wasm"))
+}
+
 /// Builds `xtask` itself in release, for a bench in which it does part of the work; answers its path.
 pub fn build_release_xtask() -> Result<PathBuf> {
     run_cargo(&["build", "--bin", "xtask", "--release"])?;

@@ -25,8 +25,6 @@ pub(crate) struct VirtualHost {
     pub(crate) domains: Vec<String>,
     #[prost(message, repeated, tag = "7")]
     pub(crate) request_headers_to_add: Vec<HeaderValueOption>,
-    #[prost(message, repeated, tag = "10")]
-    pub(crate) response_headers_to_add: Vec<HeaderValueOption>,
     #[prost(string, repeated, tag = "13")]
     pub(crate) request_headers_to_remove: Vec<String>,
     #[prost(message, optional, tag = "21")]

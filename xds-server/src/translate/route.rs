@@ -6,8 +6,7 @@ use std::time::Duration;
 use policy::desired::{DesiredRoute, DesiredSite, DesiredUpstream};
 use policy::id::{RouteId, SiteId, UpstreamId};
 use policy::request::CREDENTIAL_HEADER;
-use policy::settings::{KeySource, RateLimitHeaders};
-use xds_api::pb::envoy::config::core::v3::HeaderValueOption;
+use policy::settings::KeySource;
 use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
 use xds_api::pb::envoy::r#type::matcher::v3::{HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher};
 
@@ -28,12 +27,6 @@ pub(super) const SEPARATOR: char = ',';
 /// The request headers in which the upstream, and the access log, find whose request it is.
 const TENANT_HEADER: &str = "x-tenantry-tenant";
 const SITE_HEADER: &str = "x-tenantry-site";
-
-/// The response headers of limits (draft-ietf-httpapi-ratelimit-headers), and where the filter leaves their values.
-const LIMIT_HEADERS: [(&str, &str); 2] = [
-    ("ratelimit", "%FILTER_STATE(wasm.tenantry_ratelimit:PLAIN)%"),
-    ("ratelimit-policy", "%FILTER_STATE(wasm.tenantry_ratelimit_policy:PLAIN)%"),
-];
 
 /// A routed stream on which nothing moves in either direction is ended; not before the timeout of its request is over.
 const STREAM_IDLE: Duration = Duration::from_secs(300);
@@ -71,7 +64,6 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
             overwrite(TENANT_HEADER, &desired.tenant.to_string()),
             overwrite(SITE_HEADER, &desired.site.to_string()),
         ];
-        host.response_headers_to_add = limit_headers(desired);
     }
     Ok(routes)
 }
@@ -79,15 +71,6 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
 /// What the filter says when it has chosen a route.
 fn chosen(site: SiteId, route: RouteId) -> String {
     format!("{site}{SEPARATOR}{route}")
-}
-
-/// The headers of limits. A refusal has them from the filter itself; an answer without limits has empty values, which Envoy
-/// leaves out.
-fn limit_headers(desired: &DesiredSite) -> Vec<HeaderValueOption> {
-    match desired.settings.rate_limit_headers {
-        RateLimitHeaders::All => LIMIT_HEADERS.iter().map(|(name, value)| overwrite(name, value)).collect(),
-        RateLimitHeaders::Refused => Vec::new(),
-    }
 }
 
 /// What does not reach the upstream.
@@ -130,7 +113,6 @@ fn one_virtual_host(name: String, matcher: Matcher) -> RouteConfiguration {
         name: name.clone(),
         domains: vec!["*".to_owned()],
         request_headers_to_add: Vec::new(),
-        response_headers_to_add: Vec::new(),
         request_headers_to_remove: Vec::new(),
         matcher: Some(matcher),
     };

@@ -1,6 +1,6 @@
 //! What Envoy itself adds to requests and answers, so that the filter does not have to.
 
-use policy::settings::{KeySource, RateLimitHeaders};
+use policy::settings::KeySource;
 use serde_json::{Value, json};
 
 use crate::fixture::{chosen, route_id, site, site_id};
@@ -52,27 +52,6 @@ async fn a_site_that_wants_its_callers_credentials_gets_them() {
     let seen = send(envoy.http, with_keys("/base/v1/x").as_bytes()).await.body;
     assert!(seen.contains("x-api-key: k") && seen.contains("x-shop-key: k"), "{seen}");
     envoy.refused_nothing().await;
-}
-
-#[tokio::test]
-async fn answers_carry_what_the_filter_says_of_limits() {
-    let upstream = upstream::start("one", Manner::Answer).await;
-    let mut quiet = site(2, upstream.port(), [1]);
-    quiet.settings.rate_limit_headers = RateLimitHeaders::Refused;
-    let server = Server::start(&[site(1, upstream.port(), [1]), quiet]).await;
-    let saying = Envoy::start_with(&server, SAYING_FILTER, json!({})).await;
-    let answer = saying.get(1, 1, "/base/v1/x").await;
-    assert_eq!(answer.header("ratelimit"), Some("\"all\";r=7;t=1"), "{answer:?}");
-    assert_eq!(answer.header("ratelimit-policy"), Some("\"all\";q=10;w=1"), "{answer:?}");
-    let answer = saying.get(2, 1, "/base/v1/x").await;
-    assert_eq!((answer.status, answer.header("ratelimit"), answer.header("ratelimit-policy")), (200, None, None));
-    saying.refused_nothing().await;
-    drop(saying);
-
-    let silent = Envoy::start(&server).await;
-    let answer = silent.get(1, 1, "/base/v1/x").await;
-    assert_eq!((answer.status, answer.header("ratelimit"), answer.header("ratelimit-policy")), (200, None, None));
-    silent.refused_nothing().await;
 }
 
 #[tokio::test]

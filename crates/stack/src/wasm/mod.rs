@@ -5,13 +5,14 @@
 //! module again (`FAIL_RELOAD`), so that the worst that a defect can do is to fail the requests of one VM for a moment.
 
 mod callbacks;
+mod copies;
 mod fuel;
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use walrus::{ExportItem, Module, ModuleConfig};
+use walrus::{ExportItem, GlobalId, Module, ModuleConfig};
 
 use callbacks::{NEEDED, UNNEEDED};
 
@@ -30,11 +31,13 @@ pub struct Steps {
     pub strip: bool,
     /// Bound the time of each callback.
     pub fuel: bool,
+    /// Make small copies without V8's runtime.
+    pub copies: bool,
 }
 
 impl Default for Steps {
     fn default() -> Self {
-        Self { strip: true, fuel: true }
+        Self { strip: true, fuel: true, copies: true }
     }
 }
 
@@ -43,6 +46,11 @@ impl Default for Steps {
 /// # Errors
 /// What is no WebAssembly module, and what exports a function that [`callbacks`] does not know.
 pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
+    Ok(finished(module, steps)?.0.emit_wasm())
+}
+
+/// The finished module, and where its fuel is, if it has some.
+fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     let mut config = ModuleConfig::new();
     let mut module = config.generate_producers_section(false).parse(module).context("it is no WebAssembly module")?;
     check_exports(&module)?;
@@ -51,15 +59,20 @@ pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
     }
     // What only those could reach goes too, so that it is neither loaded nor metered.
     walrus::passes::gc::run(&mut module);
+    let mut tank = None;
     if steps.fuel {
-        let entries: Vec<_> = NEEDED.iter().map(|callback| (callback.name, callback.fuel)).collect();
-        fuel::meter(&mut module, &entries)?;
+        let entries: Vec<_> = NEEDED.iter().map(|name| (*name, fuel::FULL)).collect();
+        tank = Some(fuel::meter(&mut module, &entries)?);
+    }
+    // Metered already: by their length.
+    if steps.copies {
+        copies::bring_in(&mut module);
     }
     for memory in module.memories.iter_mut() {
         ensure!(memory.initial * PAGE_BYTES < MAX_MEMORY_BYTES, "it begins with {} pages of memory", memory.initial);
         memory.maximum = Some(MAX_MEMORY_BYTES / PAGE_BYTES);
     }
-    Ok(module.emit_wasm())
+    Ok((module, tank))
 }
 
 /// Makes sure that no callback is removed which these sources implement.
@@ -85,7 +98,7 @@ pub fn check_sources(folder: &Path) -> Result<()> {
 fn check_exports(module: &Module) -> Result<()> {
     for export in module.exports.iter().filter(|export| matches!(export.item, ExportItem::Function(_))) {
         let name = export.name.as_str();
-        let listed = NEEDED.iter().any(|callback| callback.name == name)
+        let listed = NEEDED.contains(&name)
             || UNNEEDED.iter().any(|(unneeded, _)| *unneeded == name)
             || callbacks::is_plumbing(name);
         ensure!(listed, "it exports `{name}`: say in crates/stack/src/wasm/callbacks.rs whether Envoy is to call it");
@@ -105,3 +118,7 @@ fn remove_callbacks(module: &mut Module) -> Result<()> {
 #[cfg(test)]
 #[path = "wasm_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "honest_tests.rs"]
+mod honest_tests;

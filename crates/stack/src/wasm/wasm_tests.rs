@@ -7,7 +7,7 @@ const MODULE: &str = r#"(module (memory (export "memory") 2)
     (func (export "_initialize")) (func (export "proxy_abi_version_0_2_1"))
     (func (export "proxy_on_memory_allocate") (param i32) (result i32) (memory.grow (local.get 0)))
     (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))
-    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (call $only_there))
+    (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (call $only_there))
     (func $only_there (result i32) (i32.const 1)))"#;
 
 fn finished(steps: Steps) -> Vec<u8> {
@@ -23,11 +23,11 @@ fn exports(module: &[u8]) -> Vec<String> {
 fn callbacks_that_nothing_uses_go_with_all_that_only_they_call() {
     let kept =
         ["memory", "_initialize", "proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "proxy_on_request_headers"];
-    let stripped = finished(Steps { fuel: false, ..Steps::default() });
+    let stripped = finished(Steps { fuel: false, copies: false, ..Steps::default() });
     assert_eq!(exports(&stripped), kept);
     assert_eq!(Module::from_buffer(&stripped).expect("a module").funcs.iter().count(), 4);
-    let whole = finished(Steps { strip: false, fuel: false });
-    assert!(exports(&whole).contains(&"proxy_on_response_headers".to_owned()));
+    let whole = finished(Steps { strip: false, fuel: false, copies: false });
+    assert!(exports(&whole).contains(&"proxy_on_response_body".to_owned()));
 }
 
 #[test]

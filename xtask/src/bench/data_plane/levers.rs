@@ -26,7 +26,8 @@ struct Lever {
 }
 
 /// The proposals that the compiler uses by itself.
-const FEATURES: [&str; 6] = [
+const FEATURES: [&str; 7] = [
+    "--enable-simd",
     "--enable-bulk-memory",
     "--enable-sign-ext",
     "--enable-mutable-globals",
@@ -44,8 +45,12 @@ fn levers() -> Vec<Lever> {
     };
     vec![
         usual(OURS, "as it is built"),
-        Lever { steps: Steps { strip: false, fuel: true }, ..usual("unstripped", "with all callbacks of the SDK") },
-        Lever { steps: Steps { strip: true, fuel: false }, ..usual("unbounded", "without fuel") },
+        Lever {
+            steps: Steps { strip: false, ..Steps::default() },
+            ..usual("unstripped", "with all callbacks of the SDK")
+        },
+        Lever { steps: Steps { fuel: false, ..Steps::default() }, ..usual("unbounded", "without fuel") },
+        Lever { steps: Steps { copies: false, ..Steps::default() }, ..usual("copies", "with V8's copies of memory") },
         compiled("size", "opt-level = \"s\"", "opt-s", &["profile.wasm.opt-level=\"s\""], ""),
         compiled(
             "no_lto",
@@ -54,7 +59,7 @@ fn levers() -> Vec<Lever> {
             &["profile.wasm.lto=\"off\"", "profile.wasm.codegen-units=16"],
             "",
         ),
-        compiled("simd", "with simd128", "simd", &[], "-C target-feature=+simd128"),
+        compiled("no_simd", "without simd128", "no-simd", &[], "-C target-feature=-simd128"),
         Lever { wasm_opt: Some(&["-O3"]), ..usual("wasm_opt", "wasm-opt -O3") },
     ]
 }

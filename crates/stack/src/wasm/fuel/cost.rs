@@ -3,73 +3,155 @@
 use std::collections::{HashMap, HashSet};
 
 use walrus::ir::{Instr, InstrSeqId};
-use walrus::{FunctionId, LocalFunction, Module};
+use walrus::{FunctionId, FunctionKind, LocalFunction, Module};
 
 use super::calls::Graph;
 
-/// A function with no more instructions outside of loops pays nothing when it is entered, if it is not recursive: its callers
-/// count it as one of this size. It is the price of accessors, which are called in loops, not to be slowed down.
+/// A function whose entry costs no more than so many instructions pays nothing for it, if it is not recursive: its callers pay
+/// for it. It is the price of accessors, which are called in loops, not to be slowed down.
 const SMALL: i32 = 64;
+
+/// So many instructions in a row that are not always executed are paid for where they begin. Fewer are paid for before,
+/// whether or not they are executed.
+const ROW: i32 = 24;
 
 /// A call, beside what the function does.
 const CALL: i32 = 8;
 
-/// What a loop or a function costs beside its instructions: to pay takes as long as so many of them.
-const PAYING: i32 = 8;
+/// What a point costs beside its instructions: to pay takes as long as so many of them.
+const PAYING: i32 = 4;
 
-/// By function: the sequences at whose start is paid, and how much.
-pub(super) struct Costs(HashMap<FunctionId, Vec<(InstrSeqId, i32)>>);
-
-impl Costs {
-    pub(super) fn of(module: &Module, graph: &Graph, recursive: &HashSet<FunctionId>) -> Self {
-        let mut costs = HashMap::new();
-        for (id, function) in module.funcs.iter_local() {
-            let mut points = points(function, graph);
-            // The first is the entry.
-            let entry = points.first().map_or(0, |(_, instructions)| *instructions);
-            if entry <= SMALL && !recursive.contains(&id) {
-                points.remove(0);
-            }
-            costs.insert(id, points);
-        }
-        Self(costs)
-    }
-
-    pub(super) fn points(&self, id: FunctionId) -> &[(InstrSeqId, i32)] {
-        self.0.get(&id).map_or(&[], Vec::as_slice)
-    }
+/// A place where fuel is paid.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    pub(super) sequence: InstrSeqId,
+    /// Before this instruction of it.
+    pub(super) position: usize,
+    pub(super) instructions: i32,
 }
 
-/// The entry of a function and the heads of its loops, each with the instructions that belong to it and to no loop inside.
-fn points(function: &LocalFunction, graph: &Graph) -> Vec<(InstrSeqId, i32)> {
-    let entry = function.entry_block();
-    let mut points = vec![(entry, PAYING)];
-    let mut ahead = vec![(entry, 0)];
-    while let Some((sequence, point)) = ahead.pop() {
-        for (instruction, _) in &function.block(sequence).instrs {
-            let weight = match instruction {
-                Instr::Call(call) if graph.is_imported(call.func) => CALL,
-                Instr::Call(_) | Instr::CallIndirect(_) => CALL + SMALL,
-                _ => 1,
-            };
-            if let Some((_, instructions)) = points.get_mut(point) {
-                *instructions += weight;
-            }
-            for inner in nested(instruction) {
-                if matches!(instruction, Instr::Loop(_)) {
-                    points.push((inner, PAYING));
-                    ahead.push((inner, points.len() - 1));
-                } else {
-                    ahead.push((inner, point));
+/// By function: where is paid, and how much.
+pub(super) struct Costs<'a> {
+    module: &'a Module,
+    graph: &'a Graph,
+    recursive: &'a HashSet<FunctionId>,
+    points: HashMap<FunctionId, Vec<Point>>,
+    /// What callers pay for functions that do not pay for their entry.
+    entries: HashMap<FunctionId, i32>,
+}
+
+impl<'a> Costs<'a> {
+    pub(super) fn of(module: &'a Module, graph: &'a Graph, recursive: &'a HashSet<FunctionId>) -> Self {
+        let mut costs = Self { module, graph, recursive, points: HashMap::new(), entries: HashMap::new() };
+        for (id, _) in module.funcs.iter_local() {
+            costs.visit(id);
+        }
+        costs
+    }
+
+    /// Those of a function; those of one sequence in the order of their positions.
+    pub(super) fn into_points(self) -> HashMap<FunctionId, Vec<Point>> {
+        self.points
+    }
+
+    /// Computes the points of a function, after those of the functions that it calls. Recursive ones pay for themselves, so that
+    /// nothing waits for them.
+    fn visit(&mut self, id: FunctionId) {
+        let FunctionKind::Local(function) = &self.module.funcs.get(id).kind else { return };
+        if self.points.contains_key(&id) {
+            return;
+        }
+        self.points.insert(id, Vec::new());
+        for sequence in sequences(function) {
+            for (instruction, _) in &function.block(sequence).instrs {
+                if let Instr::Call(call) = instruction
+                    && !self.recursive.contains(&call.func)
+                {
+                    self.visit(call.func);
                 }
             }
         }
+        let mut points = Points { costs: &*self, function, found: Vec::new() };
+        points.begin(function.entry_block());
+        let mut found = points.found;
+        // The first is the entry.
+        let entry = found.first().map_or(0, |entry| entry.instructions);
+        if entry <= SMALL && !self.recursive.contains(&id) {
+            found.remove(0);
+            self.entries.insert(id, entry);
+        }
+        self.points.insert(id, found);
     }
-    points
+
+    fn weight(&self, instruction: &Instr) -> i32 {
+        match instruction {
+            Instr::Call(call) if self.graph.is_imported(call.func) => CALL,
+            Instr::Call(call) => CALL + self.entries.get(&call.func).copied().unwrap_or_default(),
+            Instr::CallIndirect(_) => CALL + SMALL,
+            _ => 1,
+        }
+    }
+}
+
+/// The points of one function as they are found.
+struct Points<'a> {
+    costs: &'a Costs<'a>,
+    function: &'a LocalFunction,
+    found: Vec<Point>,
+}
+
+impl Points<'_> {
+    /// Adds a point at the start of the function or of a loop, and what is in it.
+    fn begin(&mut self, sequence: InstrSeqId) {
+        self.found.push(Point { sequence, position: 0, instructions: PAYING });
+        self.walk(sequence, self.found.len() - 1, true);
+    }
+
+    /// Goes through a sequence, row by row. `point` is passed whenever the sequence is entered; `always` says that the
+    /// first row is executed whenever the point is passed.
+    fn walk(&mut self, sequence: InstrSeqId, mut point: usize, mut always: bool) {
+        let function = self.function;
+        let instructions = &function.block(sequence).instrs;
+        let mut position = 0;
+        while let Some(ahead) = instructions.get(position..).filter(|ahead| !ahead.is_empty()) {
+            let len = ahead.iter().position(|(instruction, _)| ends_row(instruction)).map_or(ahead.len(), |at| at + 1);
+            let row = ahead.get(..len).unwrap_or_default();
+            let weight: i32 = row.iter().map(|(instruction, _)| self.costs.weight(instruction)).sum();
+            if !always && weight >= ROW {
+                self.found.push(Point { sequence, position, instructions: PAYING });
+                (point, always) = (self.found.len() - 1, true);
+            }
+            if let Some(point) = self.found.get_mut(point) {
+                point.instructions += weight;
+            }
+            match row.last() {
+                Some((Instr::Block(block), _)) => self.walk(block.seq, point, always),
+                Some((Instr::Loop(block), _)) => self.begin(block.seq),
+                Some((Instr::IfElse(branch), _)) => {
+                    self.walk(branch.consequent, point, false);
+                    self.walk(branch.alternative, point, false);
+                }
+                // What follows is never executed.
+                Some((Instr::Br(_) | Instr::BrTable(_) | Instr::Return(_) | Instr::Unreachable(_), _)) => return,
+                _ => {}
+            }
+            always = false;
+            position += len;
+        }
+    }
+}
+
+/// Whether what follows an instruction may be skipped, or be reached from elsewhere.
+fn ends_row(instruction: &Instr) -> bool {
+    let leaves = matches!(
+        instruction,
+        Instr::Br(_) | Instr::BrIf(_) | Instr::BrTable(_) | Instr::Return(_) | Instr::Unreachable(_)
+    );
+    leaves || !nested(instruction).is_empty()
 }
 
 /// All sequences of a function, the entry first.
-pub(super) fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
+pub(in super::super) fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
     let mut found = vec![function.entry_block()];
     let mut next = 0;
     while let Some(sequence) = found.get(next).copied() {

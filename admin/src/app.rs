@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
 use crate::problem::Problem;
+use crate::receipt::{self, Acks};
 use crate::{auth, docs, limits, observe, openapi, routes};
 
 /// What handlers can use. Cheap to clone.
@@ -32,6 +33,8 @@ pub struct App {
     pub secrets: Option<Arc<SecretsKey>>,
     /// Bounds how many documents are parsed at the same time.
     pub imports: Arc<Semaphore>,
+    /// What Envoys have answered.
+    pub acks: Arc<Acks>,
 }
 
 /// What the operator decides of the service.
@@ -54,6 +57,7 @@ pub struct Options {
 pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
     let app = App {
+        acks: Acks::start(store.clone()),
         store,
         base_domain: options.base_domain,
         clock,
@@ -64,6 +68,7 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
     };
     Ok(router
+        .route_layer(from_fn_with_state(app.clone(), receipt::layer))
         .route_layer(from_fn_with_state(app.clone(), auth::authorize))
         .merge(docs::router())
         .fallback(no_such_path)

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use store::Actor;
+use store::{Actor, Logged};
 use uuid::Uuid;
 
 use crate::access::Access;
@@ -35,6 +35,8 @@ pub struct Caller {
     pub request_id: String,
     /// For the audit rows.
     pub source: Option<IpAddr>,
+    /// What was committed for this request.
+    pub logged: Logged,
 }
 
 impl Caller {
@@ -45,6 +47,7 @@ impl Caller {
             id: self.operator,
             request_id: self.request_id.clone(),
             source: self.source,
+            logged: self.logged.clone(),
         }
     }
 }
@@ -75,6 +78,7 @@ async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
         token,
         request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         source: extensions.get::<Peer>().map(|peer| peer.0),
+        logged: Logged::default(),
     })
 }
 

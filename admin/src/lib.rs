@@ -24,6 +24,7 @@ pub mod openapi;
 pub mod page;
 pub mod permissions;
 pub mod problem;
+pub mod receipt;
 pub mod request_id;
 pub mod routes;
 pub mod secret;

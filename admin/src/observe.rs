@@ -15,6 +15,7 @@ use crate::auth::RequestId;
 use crate::limits;
 use crate::metrics;
 use crate::problem::Problem;
+use crate::receipt;
 use crate::request_id;
 
 /// The route of requests that match none, in logs and metrics.
@@ -33,6 +34,7 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     let tenant = tenant_of(request.uri().path()).map(|tenant| tenant.to_string());
     let span = tracing::info_span!("request", request_id = %id, tenant = tenant.as_deref(), %method, route);
     let time = if route.ends_with(IMPORT_ROUTE) { limits::IMPORT_TIME } else { limits::REQUEST_TIME };
+    let time = time + receipt::asked_time(&method, request.uri());
 
     async {
         // A panic leaves no half-done work behind: a transaction that is dropped is rolled back.

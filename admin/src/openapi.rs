@@ -7,8 +7,8 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{
-    Components, Content, Info, License, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr, Required,
-    Response, ResponseBuilder, Server, Type,
+    Components, Content, Info, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
+    Required, Response, ResponseBuilder, Schema, Server, Type,
 };
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -18,11 +18,12 @@ use crate::app::App;
 use crate::limits;
 use crate::permissions::{self, Who};
 use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
+use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 
 const SCHEME: &str = "operator_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 17] = [
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
@@ -38,6 +39,7 @@ const TAGS: [(&str, &str); 16] = [
     ("Keys", "The API keys of a consumer. Only their hash is kept; a key is shown once."),
     ("Signing keys", "The keys with which a consumer signs its requests (RFC 9421)."),
     ("Usage", "What the requests of a tenant add up to, by the hour."),
+    ("Status", "How far changes have come, and on which Envoys."),
     ("Service", "Probes, metrics and this document."),
 ];
 
@@ -91,6 +93,9 @@ fn complete(document: &mut OpenApi) {
     components.security_schemes.insert(SCHEME.into(), SecurityScheme::Http(scheme));
     components.schemas.insert(ProblemBody::name().into(), ProblemBody::schema());
     components.schemas.insert(FieldError::name().into(), FieldError::schema());
+    components.schemas.insert(Receipt::name().into(), Receipt::schema());
+    components.schemas.insert(PendingEnvoy::name().into(), PendingEnvoy::schema());
+    components.schemas.insert(Refusal::name().into(), Refusal::schema());
     for (name, _, description) in PROBLEMS {
         components.responses.insert(name.into(), RefOr::T(problem(name, description)));
     }
@@ -157,6 +162,9 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
         let unchanged = ResponseBuilder::new().description("The object still is what `If-None-Match` names.").build();
         operation.responses.responses.insert("304".into(), RefOr::T(unchanged));
     }
+    if !method.is_safe() {
+        operation.responses.responses.insert("202".into(), RefOr::T(accepted()));
+    }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         response.headers.insert("x-request-id".into(), text("The id of the request, for the log."));
@@ -174,6 +182,38 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     }
     let parameters = operation.parameters.get_or_insert_with(Vec::new);
     parameters.extend(header_parameters(method, single));
+    if !method.is_safe() {
+        parameters.push(wait_parameter());
+    }
+}
+
+/// What a write answers that has not arrived everywhere in time.
+fn accepted() -> Response {
+    let mut field = Object::new();
+    field.properties.insert("receipt".into(), RefOr::Ref(Ref::from_schema_name(Receipt::name())));
+    ResponseBuilder::new()
+        .description(
+            "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says which; it is \
+             null if that is not known.",
+        )
+        .content("application/json", Content::new(Some(Schema::Object(field))))
+        .build()
+}
+
+fn wait_parameter() -> Parameter {
+    let schema =
+        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(receipt::MAX_WAIT as f64));
+    ParameterBuilder::new()
+        .name(receipt::PARAMETER)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(
+            "Answer when every connected Envoy of the tenant's cells has the change, with a `receipt` that says so; or with 202 when \
+             so many seconds are over. After the revocation of a key, `acked` of `envoys` refuse it. Without it, the answer does not \
+             wait.",
+        ))
+        .schema(Some(schema.build()))
+        .build()
 }
 
 fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {

@@ -86,6 +86,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("revokeSigningKey", Operator),
     ("getTenantUsage", Operator),
     ("getSiteUsage", Operator),
+    ("getSiteStatus", Operator),
+    ("listEnvoys", Operator),
 ];
 
 /// Who may use the operation with this id; `None` if nobody has decided.

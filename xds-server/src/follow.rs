@@ -29,6 +29,7 @@ use crate::dns::Book;
 use crate::freshness::Ticket;
 use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
+use crate::quarantine::Quarantine;
 use crate::report;
 use crate::snapshot::Owner;
 use crate::translate;
@@ -61,6 +62,7 @@ pub struct Follower {
     cells: Arc<Cells>,
     keyring: Arc<Keyring>,
     book: Arc<Book>,
+    quarantine: Arc<Quarantine>,
     validation: Option<Arc<Pool>>,
     reader: Option<Reader>,
     /// The changes that were read and are not applied; `None` before the first load, and when the log has lost what follows.
@@ -74,7 +76,7 @@ pub struct Follower {
     /// The time of what waits is counted from here.
     epoch: Instant,
     placed: Placed,
-    /// The sites that cannot be translated, and keep what they had.
+    /// The sites that have something other than their newest resources.
     quarantined: BTreeSet<SiteId>,
     delay: Duration,
 }
@@ -90,13 +92,21 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills these cells, tells the keyring which issuers there are, and the book which names upstreams have.
-    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>, book: Arc<Book>) -> Self {
+    /// A follower that fills these cells with what the quarantine lets through, tells the keyring which issuers there are, and the
+    /// book which names upstreams have.
+    pub fn new(
+        followed: Followed,
+        cells: Arc<Cells>,
+        keyring: Arc<Keyring>,
+        book: Arc<Book>,
+        quarantine: Arc<Quarantine>,
+    ) -> Self {
         Self {
             followed,
             cells,
             keyring,
             book,
+            quarantine,
             validation: None,
             reader: None,
             pending: None,
@@ -200,13 +210,14 @@ impl Follower {
             if !more {
                 self.asked.get_or_insert((begun, pending.read()));
             }
+            let seq = pending.read();
             let taken = pending.take(now_ms);
             if !taken.changes.is_empty() {
                 let named = Changes::of(&taken);
                 // Asked only for what may belong to such a site: they may be many.
                 let of_sites = !named.buckets.is_empty() || !named.consumers.is_empty();
                 let waiting = if of_sites { pending.sites_beside(&taken) } else { BTreeSet::new() };
-                let changed = self.apply(&mut snapshot, &named, &waiting).await?;
+                let changed = self.apply(&mut snapshot, &named, &waiting, seq).await?;
                 self.applied(&taken, &named, changed, start);
             }
             self.tell();
@@ -256,19 +267,21 @@ impl Follower {
     }
 
     /// Reads again what has changed, and serves it. Returns how many resources are others now.
-    /// Sites whose own changes wait may have been placed elsewhere, which counts for what belongs to them now.
+    /// Sites whose own changes wait may have been placed elsewhere, which counts for what belongs to them now. `seq` is the last
+    /// change that is in what is read.
     async fn apply(
         &mut self,
         snapshot: &mut SnapshotTx,
         named: &Changes,
         waiting: &BTreeSet<SiteId>,
+        seq: i64,
     ) -> Result<usize, StoreError> {
         if named.cells {
             self.cells.set_existing(desired::cells(snapshot).await?);
         }
         let mut changed = 0;
         for ids in named.sites.chunks(SITES_PER_STEP as usize) {
-            let step = self.read_sites(snapshot, ids).await?;
+            let step = self.read_sites(snapshot, ids, seq).await?;
             changed += self.publish(step);
         }
         if !named.listeners.is_empty() {

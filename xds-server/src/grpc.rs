@@ -14,11 +14,13 @@ use xds_api::pb::envoy::service::discovery::v3::{
     aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
 };
 
-use crate::ads::{Stream, StreamError};
+use crate::ads::{Event, Stream, StreamError};
 use crate::cells::Cells;
 use crate::connection::{self, Peer};
 use crate::hub::{Hub, Notice};
 use crate::mirrors::Mirrors;
+use crate::quarantine::{Quarantine, Refused};
+use crate::receipts::{Roster, Seat};
 use crate::resource::ResourceType;
 use crate::tls::Tls;
 use crate::usage::UsageServer;
@@ -47,12 +49,14 @@ pub type Stop = watch::Receiver<bool>;
 pub async fn serve(
     listener: TcpListener,
     cells: Arc<Cells>,
+    told: Told,
     usage: UsageServer,
     tls: Option<Arc<Tls>>,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
     let health = health::service(Arc::clone(&cells), stop.clone());
-    let service = AggregatedDiscoveryServiceServer::new(Ads { cells, mirrors: Arc::default(), stop: stop.clone() })
+    let ads = Ads { cells, told, mirrors: Arc::default(), stop: stop.clone() };
+    let service = AggregatedDiscoveryServiceServer::new(ads)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
     let (connections, accepting) = connection::incoming(listener, tls, stop.clone());
@@ -75,8 +79,18 @@ pub async fn stopped(mut stop: Stop) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// Who is told of what clients do. By default it is not written down.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// How far they are.
+    pub roster: Arc<Roster>,
+    /// What they accept and refuse.
+    pub quarantine: Arc<Quarantine>,
+}
+
 struct Ads {
     cells: Arc<Cells>,
+    told: Told,
     mirrors: Arc<Mirrors>,
     stop: Stop,
 }
@@ -102,7 +116,7 @@ impl AggregatedDiscoveryService for Ads {
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(Peer::nobody);
-        let pump = Pump { peer, stream: Stream::new(), responses };
+        let pump = Pump { peer, told: self.told.clone(), seat: None, stream: Stream::new(), responses };
         let (cells, mirrors) = (Arc::clone(&self.cells), Arc::clone(&self.mirrors));
         tokio::spawn(pump.run(cells, mirrors, request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
@@ -116,6 +130,9 @@ fn invalid(error: StreamError) -> Status {
 /// The task of one stream.
 struct Pump {
     peer: Peer,
+    told: Told,
+    /// Known from the first request on.
+    seat: Option<Seat>,
     stream: Stream,
     responses: mpsc::Sender<Result<DeltaDiscoveryResponse, Status>>,
 }
@@ -174,6 +191,7 @@ impl Pump {
         let mut notices = hub.follow();
         self.receive(&hub, &first).map_err(invalid)?;
         report::stream_started(self.stream.client());
+        self.seat = self.stream.client().map(|client| self.told.roster.enter(client));
         if !joined.known {
             report::unknown_cell(self.stream.client());
         }
@@ -183,6 +201,9 @@ impl Pump {
                 in_sync = Some(mirrors.enter_mirror(&node));
             }
             let blocked = !self.send_what_fits(&hub);
+            if let Some(seat) = &mut self.seat {
+                seat.acked(self.stream.acked_seq());
+            }
             tokio::select! {
                 request = inbound.message() => match request? {
                     Some(request) => self.receive(&hub, &request).map_err(invalid)?,
@@ -227,7 +248,31 @@ impl Pump {
         let events = self.stream.receive(&hub.snapshot(), request)?;
         for event in &events {
             report::event(self.stream.client(), event);
+            self.vet(hub, event);
         }
         Ok(())
+    }
+
+    /// Tells what the client has accepted or refused, before it is told how far it is.
+    fn vet(&self, hub: &Hub, event: &Event) {
+        match event {
+            Event::Ack { sites, .. } => {
+                for site in sites.iter().filter(|site| self.told.quarantine.is_on_trial(**site)) {
+                    let snapshot = hub.snapshot();
+                    if self.stream.has_site(&snapshot, *site) {
+                        self.told.quarantine.accepted(*site);
+                    }
+                }
+            }
+            Event::Nack { kind, resources, message } => {
+                // Of several that were refused together, each is tried by itself.
+                let ([(name, Some(version))], Some(client)) = (resources.as_slice(), self.stream.client()) else {
+                    return;
+                };
+                let refused = Refused { node_id: &client.id, kind: *kind, name, version, reason: message };
+                self.told.quarantine.refused(&hub.snapshot(), refused);
+            }
+            Event::StaleNonce { .. } | Event::UnknownType { .. } => {}
+        }
     }
 }

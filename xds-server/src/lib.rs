@@ -4,6 +4,7 @@
 //! [`follow`] keeps the [`cells`], a [`snapshot`] for each, equal to the database; [`jwks`] reads the keys of token issuers, and
 //! [`dns`] the addresses of upstreams; [`translate`] makes its resources; [`ads`] decides, for each
 //! stream, what to send next; [`grpc`] moves the messages; [`lkg`] keeps what is served on disk, for a start without PostgreSQL.
+//! [`receipts`] writes down what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
 pub mod cells;
@@ -22,7 +23,9 @@ pub mod lkg;
 mod mirrors;
 pub mod node;
 pub mod observe;
+pub mod quarantine;
 pub mod readable;
+pub mod receipts;
 pub mod report;
 pub mod resource;
 pub mod schedule;

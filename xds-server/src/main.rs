@@ -20,8 +20,11 @@ use xds_server::commands::{Database, bootstrap};
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags, Validation};
 use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower};
+use xds_server::grpc::Told;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::lkg::{self, Sealing, StateDir};
+use xds_server::quarantine::Quarantine;
+use xds_server::receipts::{Recorder, Roster};
 use xds_server::tls::{Files, Tls};
 use xds_server::validate::{Envoy, Pool};
 use xds_server::{grpc, idle, observe, report, translate, usage};
@@ -88,6 +91,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!(listen = %listener.local_addr()?, http_listen = %http.local_addr()?, "serving");
 
     let cells = Arc::new(Cells::default());
+    let roster = Arc::new(Roster::default());
+    let quarantine = Arc::new(Quarantine::new(Arc::clone(&roster)));
     let (stop, stopped) = watch::channel(false);
     cells.set_platform(translate::platform(config.base_domain.as_str()));
     let state =
@@ -109,15 +114,18 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     if !evict_after.is_zero() {
         tokio::spawn(idle::watch(Arc::clone(&cells), config.database_url.clone(), evict_after, stopped.clone()));
     }
+    let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
+    let recorder = tokio::spawn(recorder.run(stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
     let validation = validation(&config.validation, &cells, &stopped).await?;
-    let follower = Follower::new(followed, Arc::clone(&cells), keyring, book).validated_by(validation);
+    let follower = Follower::new(followed, Arc::clone(&cells), keyring, book, Arc::clone(&quarantine));
+    let follower = follower.validated_by(validation);
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.watch(stopped.clone()));
     }
-    let mut ads = tokio::spawn(grpc::serve(listener, cells, reports, tls, stopped));
+    let mut ads = tokio::spawn(grpc::serve(listener, cells, Told { roster, quarantine }, reports, tls, stopped));
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -130,7 +138,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
     let all = async {
-        let _ = tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses);
+        let _ = tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses, recorder);
         // After those who change what is served.
         if let Some(state) = state {
             let _ = state.await;

@@ -2,14 +2,18 @@
 
 use std::net::IpAddr;
 
+use store::envoy::StreamKind;
 use thiserror::Error;
-use xds_api::pb::envoy::config::core::v3::Node;
+use xds_api::pb::envoy::config::core::v3::{Node, node::UserAgentVersionType};
 use xds_api::pb::google::protobuf::{Struct, value::Kind};
 
 /// More proxies than any request passes; a larger number is a mistake, with which clients could choose their address.
 const MAX_TRUSTED_HOPS: u32 = 16;
 /// More requests than a worker has memory for; at 50 KB each they are 50 GB.
 const MAX_SHED_ABOVE: u32 = 1_000_000;
+
+/// The user agent of the filter, which has the Node of its Envoy otherwise.
+const FILTER: &str = "tenantry-filter";
 
 /// One client of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,10 @@ pub struct Client {
     pub id: String,
     /// `node.cluster`: the cell.
     pub cell: String,
+    /// Whether it is Envoy itself or the filter in it.
+    pub kind: StreamKind,
+    /// The version that it says it has; empty if it says none.
+    pub version: String,
     /// What its listener is like.
     pub edge: EdgeSettings,
 }
@@ -94,7 +102,20 @@ impl Client {
             let known = number_of(above).filter(|above| (1..=MAX_SHED_ABOVE).contains(above));
             edge.shed_above = Some(known.ok_or_else(|| error("filter.shed_above", "a number from 1 to 1000000"))?);
         }
-        Ok(Self { id: node.id.clone(), cell: node.cluster.clone(), edge })
+        let kind = if node.user_agent_name == FILTER { StreamKind::Mirror } else { StreamKind::Ads };
+        Ok(Self { id: node.id.clone(), cell: node.cluster.clone(), kind, version: version(node), edge })
+    }
+}
+
+/// The version of the program that a Node is of.
+fn version(node: &Node) -> String {
+    match &node.user_agent_version_type {
+        Some(UserAgentVersionType::UserAgentVersion(version)) => version.clone(),
+        Some(UserAgentVersionType::UserAgentBuildVersion(build)) => {
+            let number = build.version.as_ref();
+            number.map(|v| format!("{}.{}.{}", v.major_number, v.minor_number, v.patch)).unwrap_or_default()
+        }
+        None => String::new(),
     }
 }
 

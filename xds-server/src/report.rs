@@ -50,7 +50,7 @@ pub const STATE_BYTES: &str = "tenantry_xds_state_bytes";
 pub const STATE_ERRORS: &str = "tenantry_xds_state_errors_total";
 /// How long it took to store what had changed, in seconds.
 pub const STATE_WRITE_DURATION: &str = "tenantry_xds_state_write_duration_seconds";
-/// How many sites cannot be translated, and keep what they had.
+/// How many sites keep what they had, as their newest resources cannot be made or were refused.
 pub const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
 /// How many cells there are.
 pub const CELLS: &str = "tenantry_xds_cells";
@@ -62,6 +62,9 @@ const EVICTED: &str = "tenantry_xds_evicted_sites_total";
 const TLS_HANDSHAKE_ERRORS: &str = "tenantry_xds_tls_handshake_errors_total";
 const CELLS_REFUSED: &str = "tenantry_xds_refused_cells_total";
 const UNKNOWN_CELLS: &str = "tenantry_xds_unknown_cell_streams_total";
+
+/// Errors of the database while what Envoys have answered is written.
+pub const RECORD_ERRORS: &str = "tenantry_xds_record_errors_total";
 
 /// How many URLs of JWK Sets are in use, could not be read when last tried, and have no set at all.
 pub const JWKS_URLS: &str = "tenantry_xds_jwks_urls";
@@ -112,7 +115,8 @@ pub fn describe() {
     describe_gauge!(STATE_BYTES, "Size of what is stored on disk");
     describe_counter!(STATE_ERRORS, "Failures to store what is served");
     describe_histogram!(STATE_WRITE_DURATION, "Seconds that it took to store what had changed");
-    describe_gauge!(QUARANTINED, "Sites that cannot be translated and keep what they had");
+    describe_gauge!(QUARANTINED, "Sites whose newest resources were refused, and that keep the last good ones");
+    describe_counter!(RECORD_ERRORS, "Errors of the database while what Envoys have answered is written");
     describe_gauge!(CELLS, "Cells that there are");
     describe_counter!(UNKNOWN_CELLS, "Streams of Envoys whose cell does not exist, and that therefore get no tenant");
     describe_gauge!(TLS_EXPIRY, "When the first certificate of a file ends, in seconds since 1970, by file");
@@ -146,7 +150,15 @@ pub fn describe() {
     gauge!(WAITING).set(0.0);
     gauge!(FROM_DISK).set(0.0);
     gauge!(CONNECTED).set(0.0);
-    for events in [STATE_ERRORS, EVICTED, UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS] {
+    for events in [
+        STATE_ERRORS,
+        RECORD_ERRORS,
+        EVICTED,
+        UNKNOWN_CELLS,
+        CELLS_REFUSED,
+        TLS_RELOAD_ERRORS,
+        TLS_HANDSHAKE_ERRORS,
+    ] {
         counter!(events).increment(0);
     }
     counter!(FOLLOW_ERRORS).increment(0);
@@ -237,7 +249,7 @@ pub(crate) fn pushed(client: Option<&Client>, response: &DeltaDiscoveryResponse)
 pub(crate) fn event(client: Option<&Client>, event: &Event) {
     let node = id(client);
     match event {
-        Event::Ack { kind } => counter!(ACKS, "type" => kind.label()).increment(1),
+        Event::Ack { kind, .. } => counter!(ACKS, "type" => kind.label()).increment(1),
         Event::Nack { kind, resources, message } => {
             counter!(NACKS, "type" => kind.label()).increment(1);
             error!(node, kind = kind.label(), ?resources, message, "the client refused a response");

@@ -15,6 +15,7 @@ mod routes;
 mod service;
 mod signing_keys;
 mod sites;
+mod status;
 mod tenants;
 mod upstreams;
 mod usage;
@@ -42,5 +43,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(keys::router())
         .merge(signing_keys::router())
         .merge(usage::router())
+        .merge(status::router())
         .merge(service::router())
 }

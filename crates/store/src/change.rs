@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use policy::id::{SiteId, TenantId};
 use sqlx::PgConnection;
 use sqlx::postgres::PgListener;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::reader::{Reader, SnapshotTx};
-use crate::tx::PlatformTx;
+use crate::tx::{PlatformTx, TenantTx};
 
 /// The channel that is notified after each commit that changed something. The payload is only a hint.
 pub const CHANNEL: &str = "tenantry_changes";
@@ -139,7 +140,8 @@ pub(crate) async fn lock(conn: &mut PgConnection) -> Result<(), StoreError> {
 }
 
 /// Appends the changes of a tenant, and wakes the readers once the transaction has committed.
-pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[Change]) -> Result<(), StoreError> {
+/// Returns the number of the last of them.
+pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[Change]) -> Result<i64, StoreError> {
     let split = |change: &Change| match *change {
         Change::Site(site) => ("site".to_owned(), Some(Uuid::from(site)), None),
         Change::Keys(bucket) => ("keys".to_owned(), None, Some(i32::from(bucket))),
@@ -150,21 +152,59 @@ pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[
     let kinds: Vec<String> = changes.iter().map(|change| split(change).0).collect();
     let sites: Vec<Option<Uuid>> = changes.iter().map(|change| split(change).1).collect();
     let buckets: Vec<Option<i32>> = changes.iter().map(|change| split(change).2).collect();
-    sqlx::query!(
-        "WITH written AS (
+    let written = sqlx::query!(
+        r#"WITH written AS (
              INSERT INTO change_log (tenant_id, kind, site_id, bucket)
              SELECT $1, kind, site_id, bucket
              FROM unnest($2::text[], $3::uuid[], $4::int[]) AS change (kind, site_id, bucket)
              RETURNING seq
          )
-         SELECT pg_notify($5, max(seq)::text) FROM written",
+         SELECT coalesce(max(seq), 0) AS "seq!", pg_notify($5, max(seq)::text) FROM written"#,
         Uuid::from(tenant),
         &kinds,
         sites.as_slice() as &[Option<Uuid>],
         buckets.as_slice() as &[Option<i32>],
         CHANNEL
     )
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(())
+    Ok(written.seq)
+}
+
+/// The number of the last change of a site; `None` if the log has none any more.
+pub async fn last_of_site(tx: &mut TenantTx, site: SiteId) -> Result<Option<(i64, DateTime<Utc>)>, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    let last = sqlx::query!(
+        "SELECT seq, at FROM change_log WHERE tenant_id = $1 AND site_id = $2 ORDER BY seq DESC LIMIT 1",
+        tenant,
+        Uuid::from(site)
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(last.map(|last| (last.seq, last.at)))
+}
+
+/// The number of the last change of the tenant; 0 if the log has none any more.
+pub async fn last_of_tenant(tx: &mut TenantTx) -> Result<i64, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    let last = sqlx::query_scalar!("SELECT max(seq) FROM change_log WHERE tenant_id = $1", tenant);
+    Ok(last.fetch_one(tx.conn()).await?.unwrap_or_default())
+}
+
+/// The head of the log, and since when each of these numbers is behind it: when the first change after it was written. `None`
+/// for one that is not behind.
+pub async fn behind(tx: &mut PlatformTx, seqs: &[i64]) -> Result<(i64, Vec<Option<DateTime<Utc>>>), StoreError> {
+    let head = sqlx::query_scalar!(
+        r#"SELECT coalesce((SELECT max(seq) FROM change_log), (SELECT pruned_through FROM change_log_floor), 0) AS "head!""#
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    let since = sqlx::query_scalar!(
+        r#"SELECT (SELECT at FROM change_log WHERE change_log.seq > asked.seq ORDER BY change_log.seq LIMIT 1) AS since
+           FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (seq, place) ORDER BY place"#,
+        seqs
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok((head, since))
 }

@@ -300,3 +300,10 @@ pub async fn require(tx: &mut TenantTx) -> Result<(), StoreError> {
         .ok_or(NOT_FOUND)?;
     Ok(())
 }
+
+/// The cells that the tenant of the transaction is placed on; `None` if it is gone.
+pub async fn cells(tx: &mut TenantTx) -> Result<Option<BTreeSet<CellName>>, StoreError> {
+    let id = Uuid::from(tx.tenant());
+    let cells = sqlx::query_scalar!("SELECT cells FROM tenants WHERE id = $1", id).fetch_optional(tx.conn()).await?;
+    Ok(cells.map(cell::names))
+}

@@ -1,5 +1,7 @@
 //! The scoped transactions, and the order of what a commit writes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::{collections::BTreeSet, net::IpAddr};
 
 use policy::id::{ConsumerId, SiteId, TenantId};
@@ -21,12 +23,35 @@ pub struct Actor {
     pub request_id: String,
     /// Where the request came from.
     pub source: Option<IpAddr>,
+    /// Where commits leave the number of what they have logged.
+    pub logged: Logged,
+}
+
+/// The number of the last change that was committed for an actor. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Logged(Arc<AtomicI64>);
+
+impl Logged {
+    /// The number; `None` if nothing was committed that the data plane has to know.
+    pub fn seq(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|seq| *seq > 0)
+    }
+
+    fn raise(&self, seq: i64) {
+        self.0.fetch_max(seq, Ordering::AcqRel);
+    }
 }
 
 impl Actor {
     /// The program itself, as in its first start.
     pub fn system(request_id: impl Into<String>) -> Self {
-        Self { kind: ActorKind::System, id: Uuid::nil(), request_id: request_id.into(), source: None }
+        Self {
+            kind: ActorKind::System,
+            id: Uuid::nil(),
+            request_id: request_id.into(),
+            source: None,
+            logged: Logged::default(),
+        }
     }
 }
 
@@ -100,6 +125,7 @@ impl Core {
                 entries.iter().filter(|(owner, _)| *owner == tenant).map(|(_, entry)| entry).collect();
             audit::write(&mut self.tx, tenant, &self.actor, &of_tenant).await?;
         }
+        let mut last = 0;
         if !self.changes.is_empty() {
             change::lock(&mut self.tx).await?;
             let tenants: BTreeSet<TenantId> = self.changes.iter().map(|(tenant, _)| *tenant).collect();
@@ -107,10 +133,11 @@ impl Core {
                 self.see_tenant(tenant).await?;
                 let of_tenant: Vec<Change> =
                     self.changes.iter().filter(|(owner, _)| *owner == tenant).map(|(_, change)| *change).collect();
-                change::write(&mut self.tx, tenant, &of_tenant).await?;
+                last = change::write(&mut self.tx, tenant, &of_tenant).await?;
             }
         }
         self.tx.commit().await?;
+        self.actor.logged.raise(last);
         Ok(())
     }
 }

@@ -21,6 +21,8 @@ mod outages;
 mod paths;
 mod poison;
 mod published;
+mod quarantine;
+mod receipts;
 mod refusals;
 mod replicas;
 mod routes;

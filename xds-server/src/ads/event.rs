@@ -1,5 +1,6 @@
 //! What a stream reports to its pump, for logs and metrics.
 
+use policy::id::SiteId;
 use thiserror::Error;
 
 use crate::node::NodeError;
@@ -12,6 +13,8 @@ pub enum Event {
     Ack {
         /// The type of the response.
         kind: ResourceType,
+        /// The sites whose resources were in it.
+        sites: Vec<SiteId>,
     },
     /// The client refused a response. What it had before stays in use there.
     Nack {

@@ -108,6 +108,15 @@ impl Stream {
         }
     }
 
+    /// Whether the client has accepted everything of this site as it is in the snapshot.
+    pub fn has_site(&self, snapshot: &Snapshot, site: SiteId) -> bool {
+        let name = route_name(site);
+        let routes = self.subscription(ResourceType::Route).held.get(&name);
+        let wanted = snapshot.get(ResourceType::Route, &name);
+        let has_routes = routes.zip(wanted).is_some_and(|(held, wanted)| held.has_accepted(&wanted.version));
+        has_routes && matches!(self.upstreams(snapshot, site), Upstreams::Accepted)
+    }
+
     /// Whether all of the filter's types were sent and answered, so that its first sync is complete. A refused resource
     /// counts as answered: the filter lacks it, and refuses what would need it.
     pub(super) fn is_synced(&self) -> bool {

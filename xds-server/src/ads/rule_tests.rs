@@ -147,7 +147,7 @@ fn an_answer_with_a_stale_nonce_is_ignored_but_its_subscriptions_count() {
     });
     assert_eq!(events, [Event::StaleNonce { kind: Route }]);
     assert_eq!(said(&session.next()).1, [routes(9)]);
-    assert_eq!(session.ack(&response), [Event::Ack { kind: Route }]);
+    assert_eq!(session.ack(&response), [Event::Ack { kind: Route, sites: vec![id(1)] }]);
     assert_eq!(session.ack(&response), [Event::StaleNonce { kind: Route }]);
 }
 
@@ -171,6 +171,24 @@ fn what_was_refused_is_not_sent_again_until_it_changes() {
     session.stream.resync(&session.snapshot);
     assert_eq!(session.settle(), []);
 
+    session.apply(1, site(1, "c1", "e1", "good"));
+    assert_eq!(session.settle(), [(Route, vec![routes(1)], vec![])]);
+}
+
+#[test]
+fn a_client_that_has_refused_the_only_routes_that_it_was_sent_is_sent_some_that_answer() {
+    let mut session = Session::default();
+    session.apply(1, site(1, "c1", "e1", "bad"));
+    session.subscribe(Route, &[&routes(1)]);
+    let bad = session.next();
+    session.nack(&bad);
+    let instead = session.next();
+    let body = &instead.resources[0].resource.as_ref().unwrap().value;
+    assert!(String::from_utf8_lossy(body).contains(r#""status":404"#));
+    session.ack(&instead);
+    assert_eq!(session.settle(), []);
+    session.stream.resync(&session.snapshot);
+    assert_eq!(session.settle(), [], "what was refused is not tried again");
     session.apply(1, site(1, "c1", "e1", "good"));
     assert_eq!(session.settle(), [(Route, vec![routes(1)], vec![])]);
 }

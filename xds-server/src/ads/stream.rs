@@ -8,10 +8,10 @@ use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDis
 
 use super::event::{Event, StreamError};
 use super::held::Nonce;
-use super::subscription::{Applied, Subscription};
+use super::subscription::{Applied, Sent, Subscription};
 use super::watermark::Through;
 use crate::node::Client;
-use crate::resource::{Resource, ResourceType, route_name, site_of};
+use crate::resource::{Resource, ResourceType, Version, route_name, site_of};
 use crate::snapshot::{Changed, Snapshot};
 use crate::translate;
 
@@ -34,6 +34,9 @@ pub struct Stream {
     pub(super) loaded_before: BTreeSet<SiteId>,
     /// The idle sites that the client is about to let go of.
     pub(super) leaving: BTreeSet<SiteId>,
+    /// The routes that a client without any has refused, by their version. It is sent in their place what a site has that does
+    /// not exist, so that it answers instead of waiting for better ones.
+    refused_routes: BTreeMap<String, Version>,
     last_nonce: Nonce,
     /// The last change of the log that this stream was told of in full.
     pub(super) reached: i64,
@@ -77,6 +80,11 @@ impl Stream {
         }
         let now = self.now();
         let applied = self.subscription_mut(kind).apply(kind, request, now);
+        if kind == ResourceType::Route {
+            request.resource_names_unsubscribe.iter().for_each(|name| {
+                self.refused_routes.remove(name);
+            });
+        }
         self.subscribed(snapshot, kind, &applied);
         Ok(event.into_iter().collect())
     }
@@ -139,7 +147,7 @@ impl Stream {
         if kind == ResourceType::Cluster && site.is_some_and(|site| !self.wants(site)) {
             return None;
         }
-        let found = snapshot.get(kind, name).cloned();
+        let mut found = snapshot.get(kind, name).cloned();
         if kind == ResourceType::Listener {
             // What the snapshot has is what a tenant wants; what it is in this Envoy depends on the Envoy.
             let edge = &self.client.as_ref()?.edge;
@@ -149,8 +157,11 @@ impl Stream {
             let leaving = found.as_ref().and_then(|scope| self.while_leaving(name, scope));
             return leaving.or(found);
         }
-        if found.is_none() && kind == ResourceType::Route && site.is_some() {
-            return Some(translate::no_such_site(name).resource);
+        if kind == ResourceType::Route {
+            found = found.filter(|found| self.refused_routes.get(name) != Some(&found.version));
+            if found.is_none() && site.is_some() {
+                return Some(translate::no_such_site(name).resource);
+            }
         }
         found
     }
@@ -189,13 +200,26 @@ impl Stream {
             return Event::StaleNonce { kind };
         };
         let sites: BTreeSet<_> = sent.iter().filter_map(|(name, _)| site_of(name)).collect();
-        sites.into_iter().for_each(|site| self.wake(site));
+        sites.iter().for_each(|site| self.wake(*site));
         if kind == ResourceType::ScopedRoute {
             self.scopes_answered(&sent);
         }
         match error {
-            None => Event::Ack { kind },
-            Some(error) => Event::Nack { kind, resources: sent, message: error.message.clone() },
+            None => Event::Ack { kind, sites: sites.into_iter().collect() },
+            Some(error) => {
+                self.note_refused_routes(kind, &sent);
+                Event::Nack { kind, resources: sent, message: error.message.clone() }
+            }
+        }
+    }
+
+    fn note_refused_routes(&mut self, kind: ResourceType, sent: &Sent) {
+        let (ResourceType::Route, [(name, Some(version))]) = (kind, sent.as_slice()) else { return };
+        let held = self.subscription(kind).held.get(name);
+        if held.is_some_and(|held| held.acked.is_none() && held.has_refused(version)) {
+            self.refused_routes.insert(name.clone(), version.clone());
+            let now = self.now();
+            self.subscription_mut(kind).mark(name, now);
         }
     }
 

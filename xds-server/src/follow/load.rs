@@ -39,7 +39,7 @@ impl Follower {
             for id in &ids {
                 gone.remove(&Owner::Site(*id));
             }
-            let step = self.read_sites(&mut snapshot, &ids).await?;
+            let step = self.read_sites(&mut snapshot, &ids, head).await?;
             self.publish(step);
         }
         let listeners = desired::listeners(&mut snapshot, None).await?;

@@ -1,5 +1,6 @@
 //! From what was read to what is served.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use metrics::gauge;
@@ -7,12 +8,14 @@ use policy::cell::CellName;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};
 use policy::id::SiteId;
 use store::desired::{CellSet, Listeners, Object};
-use store::{SnapshotTx, StoreError, desired};
+use store::quarantine::Quarantined;
+use store::{SnapshotTx, StoreError, desired, quarantine};
 use tracing::error;
 
 use super::Follower;
 use super::placed::Placed;
 use crate::cells::{Content, Group};
+use crate::quarantine::{Admitted, Wanted};
 use crate::resource::Named;
 use crate::snapshot::Owner;
 use crate::{dns, jwks, report, translate};
@@ -20,10 +23,17 @@ use crate::{dns, jwks, report, translate};
 /// How many sites are read in one step: it bounds what lies in memory twice.
 pub(super) const SITES_PER_STEP: u32 = 200;
 
+/// What the owner of a site is told whose settings this program cannot read.
+const UNREADABLE: &str = "the settings of the site cannot be read by this version of xds-server";
+
 /// What was read, and is to be served from now on.
 #[derive(Debug, Default)]
 pub(super) struct Step {
     pub(super) sites: Vec<DesiredSite>,
+    /// The last change that is in what was read.
+    pub(super) seq: i64,
+    /// Those of them that are under quarantine.
+    pub(super) held: HashMap<SiteId, Quarantined>,
     /// The sites that cannot be read: they keep what they had, wherever they are placed now.
     pub(super) kept: Vec<SiteId>,
     pub(super) listeners: Vec<Listeners>,
@@ -38,15 +48,24 @@ pub(super) struct Step {
 impl Follower {
     /// Reads these sites, [`SITES_PER_STEP`] of them at the most, and where they are placed. One that is not there is gone; one that
     /// cannot be read keeps what it had.
-    pub(super) async fn read_sites(&mut self, snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Step, StoreError> {
+    pub(super) async fn read_sites(
+        &mut self,
+        snapshot: &mut SnapshotTx,
+        ids: &[SiteId],
+        seq: i64,
+    ) -> Result<Step, StoreError> {
         let mut placed = desired::placements(snapshot, ids).await?;
         let read = desired::sites(snapshot, ids).await?;
-        let mut step = Step { sites: read.sites, ..Step::default() };
+        let held = quarantine::of_sites(snapshot, ids).await?;
+        let held = held.into_iter().map(|held| (held.site, held)).collect();
+        let mut step = Step { sites: read.sites, seq, held, ..Step::default() };
         for omitted in &read.omitted {
             report::omitted(omitted);
             if let Object::Site(site) = omitted.object {
                 step.kept.push(site);
                 self.quarantined.insert(site);
+                let before = || self.cells.group(Owner::Site(site));
+                self.quarantine.failed(site, None, UNREADABLE.to_owned(), step.held.get(&site), seq, before);
             }
         }
         for id in ids {
@@ -73,8 +92,10 @@ impl Follower {
         let read: Vec<_> = step.sites.iter().map(|site| (site.tenant, site.site)).collect();
         for mut site in step.sites {
             keyring.join(&mut site);
+            let wanted = Wanted::of(&site);
             book.join(&mut site);
-            groups.push(self.translate(&site));
+            let held = step.held.get(&site.site);
+            groups.push(self.translate(&site, &wanted, held, step.seq));
         }
         groups.extend(step.kept.into_iter().map(|site| self.kept(site)));
         groups.extend(step.listeners.into_iter().map(|of| {
@@ -92,17 +113,26 @@ impl Follower {
         changed
     }
 
-    fn translate(&mut self, site: &DesiredSite) -> Group {
-        match translate::site(site) {
-            Ok(resources) => {
-                self.quarantined.remove(&site.site);
-                Group::same(Owner::Site(site.site), self.cells_of(site.site), resources)
-            }
+    fn translate(&mut self, site: &DesiredSite, wanted: &Wanted, held: Option<&Quarantined>, seq: i64) -> Group {
+        let id = site.site;
+        let before = || self.cells.group(Owner::Site(id));
+        let admitted = match translate::site(site) {
+            Ok(newest) => self.quarantine.admit(site, newest, wanted, held, seq, before),
             Err(error) => {
-                error!(tenant = %site.tenant, site = %site.site, %error, "the site keeps what it had");
-                self.quarantined.insert(site.site);
-                self.kept(site.site)
+                error!(tenant = %site.tenant, site = %id, %error, "the site keeps what it had");
+                self.quarantine.failed(id, Some((site, wanted)), error.to_string(), held, seq, before)
             }
+        };
+        if matches!(admitted, Admitted::Newest(_)) {
+            self.quarantined.remove(&id);
+        } else {
+            self.quarantined.insert(id);
+        }
+        match admitted {
+            Admitted::Newest(resources) | Admitted::LastGood(resources) => {
+                Group::same(Owner::Site(id), self.cells_of(id), resources)
+            }
+            Admitted::Kept => self.kept(id),
         }
     }
 
@@ -117,6 +147,7 @@ impl Follower {
     fn gone(&mut self, keyring: &mut jwks::Held<'_>, book: &mut dns::Held<'_>, owner: Owner) -> Group {
         if let Owner::Site(site) = owner {
             self.quarantined.remove(&site);
+            self.quarantine.gone(site);
             keyring.remove(site);
             book.remove(site);
         }

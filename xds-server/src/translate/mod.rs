@@ -54,11 +54,14 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     let offsets = time_zone::offsets(time_zone)
         .ok_or_else(|| TranslateError::TimeZone { tenant: desired.tenant, time_zone: time_zone.clone() })?;
     resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &SitePolicy::of(desired, offsets)));
-    for hostname in &desired.hostnames {
-        resources.push(Named::of(ResourceType::Host, hostname, &Host::of_site(site)));
-    }
+    resources.extend(hosts(desired));
     resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     Ok(resources)
+}
+
+/// The hostnames of a site.
+pub fn hosts(desired: &DesiredSite) -> impl Iterator<Item = Named> {
+    desired.hostnames.iter().map(|hostname| Named::of(ResourceType::Host, hostname, &Host::of_site(desired.site)))
 }
 
 /// The endpoints of one upstream: what [`site`] makes of them.

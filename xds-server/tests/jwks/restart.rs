@@ -38,7 +38,13 @@ struct Deployment {
 }
 
 fn actor() -> Actor {
-    Actor { kind: ActorKind::Operator, id: Uuid::from_u128(7), request_id: "test".to_owned(), source: None }
+    Actor {
+        kind: ActorKind::Operator,
+        id: Uuid::from_u128(7),
+        request_id: "test".to_owned(),
+        source: None,
+        logged: Default::default(),
+    }
 }
 
 impl Deployment {
@@ -97,7 +103,7 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, Arc::default()).run(stopped));
+        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, Arc::default(), Arc::default()).run(stopped));
         cells.loaded().await;
         Running { cells, stop }
     }

@@ -20,6 +20,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use xds_server::cells::Cells;
+use xds_server::grpc::Told;
 use xds_server::{grpc, usage};
 
 /// A database, and how to reach it.
@@ -125,7 +126,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let (reports, writer) = usage::channel();
         let writing = writer.run(database_url.parse().expect("a database URL"), stopped.clone());
-        let serving = grpc::serve(listener, Arc::new(Cells::default()), reports, None, stopped);
+        let serving = grpc::serve(listener, Arc::new(Cells::default()), Told::default(), reports, None, stopped);
         let tasks = [
             tokio::spawn(async move { writing.await.expect("the writer ends well") }),
             tokio::spawn(async move { serving.await.expect("the server ends well") }),

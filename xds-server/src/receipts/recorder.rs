@@ -1,0 +1,101 @@
+//! The one task that writes it down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use policy::id::Uuid;
+use store::{Reader, StoreError, envoy, quarantine};
+use tracing::warn;
+
+use super::roster::{News, Roster};
+use crate::config::DatabaseUrl;
+use crate::grpc::{Stop, stopped};
+use crate::report;
+
+/// How long news wait for more: the answers of all Envoys to one change come within it, and are one statement.
+const GATHER: Duration = Duration::from_millis(20);
+/// How often every stream gives a sign of life: three of them fit into the time after which it is taken for gone.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long to wait after an error of the database.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long the last writing may take, when the program stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// One, for one statement at a time.
+const CONNECTIONS: u32 = 1;
+
+/// Writes what the roster has.
+pub struct Recorder {
+    roster: Arc<Roster>,
+    database_url: DatabaseUrl,
+    /// This run of the program.
+    replica: Uuid,
+    reader: Option<Reader>,
+}
+
+impl Recorder {
+    /// A recorder of this roster, in the database at this URL.
+    pub fn new(roster: Arc<Roster>, database_url: DatabaseUrl) -> Self {
+        Self { roster, database_url, replica: Uuid::now_v7(), reader: None }
+    }
+
+    /// Writes until told to stop. Errors are logged, and it tries again.
+    pub async fn run(mut self, stop: Stop) {
+        tokio::select! {
+            () = stopped(stop) => {}
+            () = self.record() => {}
+        }
+        // Only this replica knows that its streams are ending; other streams of the same Envoys have rows of their own.
+        if let Some(reader) = &self.reader {
+            let _ = tokio::time::timeout(FAREWELL, envoy::leave(reader, self.replica)).await;
+        }
+    }
+
+    async fn record(&mut self) {
+        let roster = Arc::clone(&self.roster);
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        loop {
+            let all = tokio::select! {
+                () = roster.news() => false,
+                _ = heartbeat.tick() => true,
+            };
+            if !all {
+                tokio::time::sleep(GATHER).await;
+            }
+            let news = roster.take(all);
+            if let Err(error) = self.write(&news, all).await {
+                counter!(report::RECORD_ERRORS).increment(1);
+                warn!(%error, "what Envoys have answered cannot be written; it is tried again");
+                roster.put_back(news);
+                tokio::time::sleep(PAUSE).await;
+                // What was put back is news.
+                heartbeat.reset_immediately();
+            }
+        }
+    }
+
+    async fn write(&mut self, news: &News, all: bool) -> Result<(), StoreError> {
+        if news.is_empty() && !all {
+            return Ok(());
+        }
+        let reader = match &self.reader {
+            Some(reader) => reader,
+            None => self.reader.insert(Reader::connect(self.database_url.reveal(), CONNECTIONS).await?),
+        };
+        for refusal in news.refusals.values() {
+            quarantine::refuse(reader, refusal).await?;
+        }
+        for (site, digest) in &news.released {
+            quarantine::release(reader, *site, digest).await?;
+        }
+        for (site, (digest, seq)) in &news.still {
+            quarantine::still(reader, *site, digest, *seq).await?;
+        }
+        let ended: Vec<_> = news.ended.iter().copied().collect();
+        envoy::write(reader, self.replica, &news.streams, &ended).await?;
+        if all {
+            envoy::prune(reader).await?;
+        }
+        Ok(())
+    }
+}

@@ -8,7 +8,6 @@ mod cells;
 mod containment;
 mod credentials;
 mod faults;
-mod finished;
 mod identity;
 mod keys;
 mod limits;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use policy::desired::{DesiredEndpoint, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSite, DesiredUpstream};
 use policy::id::{ApiId, IssuerId, PlanId, RouteId, SiteId, TenantId, UpstreamId};
 use serde::de::DeserializeOwned;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Object, Omitted, Reason, parsed, parsed_or_default};
@@ -113,10 +112,10 @@ async fn add_upstreams(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Re
                   (SELECT coalesce(
                        jsonb_agg(
                            jsonb_build_object('address', e.address, 'port', e.port, 'weight', e.weight) ORDER BY e.position
-                       ), '[]')
+                       ), '[]')::text
                    FROM upstream_endpoints e
                    WHERE e.tenant_id = u.tenant_id AND e.site_id = u.site_id AND e.upstream_id = u.id
-                  ) AS "endpoints!: Json<Vec<Endpoint>>"
+                  ) AS "endpoints!"
            FROM sites s JOIN upstreams u ON u.tenant_id = s.tenant_id AND u.site_id = s.id
            WHERE s.id = ANY($1) ORDER BY u.id"#,
         ids
@@ -124,22 +123,21 @@ async fn add_upstreams(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Re
     .fetch_all(snapshot.conn())
     .await?;
     for row in rows {
-        let Some(site) = reading.sites.get_mut(&row.site_id) else { continue };
-        site.upstreams.push(DesiredUpstream {
-            id: UpstreamId(row.id),
-            endpoints: row
-                .endpoints
-                .0
-                .into_iter()
-                .map(|endpoint| DesiredEndpoint {
-                    address: endpoint.address,
-                    port: endpoint.port,
-                    weight: u32::from(endpoint.weight),
-                })
-                .collect(),
-            protocol: protocol_named(&row.protocol),
-            connect_timeout_ms: row.connect_timeout_ms.unsigned_abs(),
-            request_timeout_ms: row.request_timeout_ms.unsigned_abs(),
+        let endpoints = parsed::<Vec<Endpoint>>(&row.endpoints)
+            .map_err(|error| Reason::Unreadable(format!("endpoints of upstream {}: {error}", row.id)));
+        reading.add(row.site_id, endpoints, |site, endpoints| {
+            let endpoint = |endpoint: Endpoint| DesiredEndpoint {
+                address: endpoint.address,
+                port: endpoint.port,
+                weight: u32::from(endpoint.weight),
+            };
+            site.upstreams.push(DesiredUpstream {
+                id: UpstreamId(row.id),
+                endpoints: endpoints.into_iter().map(endpoint).collect(),
+                protocol: protocol_named(&row.protocol),
+                connect_timeout_ms: row.connect_timeout_ms.unsigned_abs(),
+                request_timeout_ms: row.request_timeout_ms.unsigned_abs(),
+            });
         });
     }
     Ok(())

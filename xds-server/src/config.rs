@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, value_parser};
 use policy::host;
 
 use crate::commands::bootstrap::Bootstrap;
+use crate::commands::check::Check;
 use crate::commands::render::Render;
 use crate::jwks::MAX_LIFETIME;
 
@@ -31,6 +32,8 @@ pub enum Command {
     Serve(Serve),
     /// Print the bootstrap of an Envoy, as YAML.
     Bootstrap(Bootstrap),
+    /// Explain why an Envoy does not have a change.
+    Check(Check),
     /// Print what a site would get, as YAML, without its secrets.
     Render(Render),
 }

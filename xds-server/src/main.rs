@@ -14,7 +14,8 @@ use tracing_subscriber::EnvFilter;
 
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
-use xds_server::commands::bootstrap;
+use xds_server::commands::{Database, bootstrap};
+use xds_server::commands::check::{self, Check};
 use xds_server::commands::render::{self, Render};
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
 use xds_server::follow::{Followed, Follower};
@@ -46,14 +47,26 @@ async fn main() -> anyhow::Result<ExitCode> {
             print!("{}", bootstrap::run(&flags)?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Check(config) => check(&config).await,
         Command::Render(config) => render(&config).await,
     }
 }
 
+/// Prints; ends with 1 if something is wrong.
+async fn check(config: &Check) -> anyhow::Result<ExitCode> {
+    let key = secrets_key_of(&config.database)?;
+    let findings = check::run(config, key).await;
+    findings.iter().for_each(|finding| println!("{finding}"));
+    Ok(if findings.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn secrets_key_of(database: &Database) -> anyhow::Result<Option<SecretsKey>> {
+    database.secrets_key_file.as_deref().map(SecretsKey::read).transpose().context("--secrets-key-file")
+}
+
 /// Prints; ends with 2 if something of the site cannot be served as it is.
 async fn render(config: &Render) -> anyhow::Result<ExitCode> {
-    let key = config.database.secrets_key_file.as_deref().map(SecretsKey::read).transpose();
-    let rendered = render::run(config, key.context("--secrets-key-file")?).await?;
+    let rendered = render::run(config, secrets_key_of(&config.database)?).await?;
     print!("{}", rendered.yaml);
     Ok(if rendered.complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

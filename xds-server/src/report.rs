@@ -15,7 +15,8 @@ use crate::jwks::{FetchError, KeySet};
 use crate::node::Client;
 use crate::resource::ResourceType;
 
-const STREAMS: &str = "tenantry_xds_streams";
+/// How many delta ADS streams are open.
+pub const STREAMS: &str = "tenantry_xds_streams";
 const PUSHES: &str = "tenantry_xds_pushes_total";
 const PUSHED_RESOURCES: &str = "tenantry_xds_pushed_resources_total";
 const ACKS: &str = "tenantry_xds_acks_total";

@@ -18,6 +18,10 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS: &str = "30000";
 /// How long a write waits for another that holds the row.
 const LOCK_TIMEOUT_MS: &str = "10000";
 
+/// PostgreSQL compiles queries whose estimated cost is high, for some 100 ms each. Those that read everything are such, come by the
+/// dozen, and gain nothing: an xds-server waited for the compiler for the most part of its start.
+const JIT: &str = "off";
+
 /// The migrations, embedded in the program.
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
@@ -66,6 +70,7 @@ pub(crate) async fn connect(url: &str, max_connections: u32) -> Result<PgPool, S
         ("statement_timeout", STATEMENT_TIMEOUT_MS),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT_MS),
         ("lock_timeout", LOCK_TIMEOUT_MS),
+        ("jit", JIT),
     ]);
     let pool = PgPoolOptions::new()
         .max_connections(max_connections)

@@ -1,6 +1,7 @@
 //! What the program does for operators besides serving.
 
 pub mod bootstrap;
+pub mod check;
 pub mod render;
 
 use std::path::PathBuf;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use chrono::{DateTime, Utc};
+use policy::address::AddressRules;
 use store::Store;
 use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
@@ -25,6 +26,8 @@ pub struct App {
     pub access: Arc<AccessTable>,
     /// Whether the keys of issuers may be read by http.
     pub allow_http_jwks: bool,
+    /// Which addresses upstreams may have.
+    pub upstream_addresses: Arc<AddressRules>,
     /// What seals secrets in the database, if the operator has given a key.
     pub secrets: Option<Arc<SecretsKey>>,
     /// Bounds how many documents are parsed at the same time.
@@ -38,6 +41,8 @@ pub struct Options {
     pub base_domain: BaseDomain,
     /// Whether the keys of issuers may be read by http.
     pub allow_http_jwks: bool,
+    /// Which addresses upstreams may have.
+    pub upstream_addresses: AddressRules,
     /// What seals secrets in the database. Without it no secret can be kept.
     pub secrets: Option<SecretsKey>,
 }
@@ -53,6 +58,7 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
         base_domain: options.base_domain,
         clock,
         allow_http_jwks: options.allow_http_jwks,
+        upstream_addresses: Arc::new(options.upstream_addresses),
         secrets: options.secrets.map(Arc::new),
         access: Arc::new(AccessTable::of(&document)?),
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
+use policy::address::AddressRules;
 
 use crate::limits;
 use crate::problem::{FieldError, Problem};
@@ -93,12 +94,20 @@ impl Check {
             );
         } else if path.len() > limits::BASE_PATH_CHARS {
             self.refuse(field, format!("must have {} characters at most", limits::BASE_PATH_CHARS));
+        } else if path.split('/').count() > limits::BASE_PATH_SEGMENTS + 1 {
+            self.refuse(field, format!("must have {} segments at most", limits::BASE_PATH_SEGMENTS));
         }
     }
 
-    /// An IP address, or a DNS name.
-    pub fn address(&mut self, field: &str, address: &str) {
-        if address.parse::<IpAddr>().is_ok() {
+    /// An IP address that upstreams may have, or a DNS name. What a name resolves to is looked at when it is resolved.
+    pub fn address(&mut self, field: &str, address: &str, rules: &AddressRules) {
+        if let Ok(address) = address.parse::<IpAddr>() {
+            if let Err(refusal) = rules.check(address) {
+                self.refuse(
+                    field,
+                    format!("{refusal}; use a public address, or ask the operator of the platform to allow it (--upstream-allow)"),
+                );
+            }
             return;
         }
         let name = address.strip_suffix('.').unwrap_or(address);
@@ -200,6 +209,8 @@ mod tests {
             ("/a%20b", false),
             (&*format!("/{}", "a".repeat(255)), true),
             (&*format!("/{}", "a".repeat(256)), false),
+            (&*"/a".repeat(20), true),
+            (&*"/a".repeat(21), false),
         ] {
             assert_eq!(passes(|check| check.base_path("base_path", path)), good, "{path:?}");
         }
@@ -222,9 +233,15 @@ mod tests {
 
     #[test]
     fn addresses() {
+        let rules = AddressRules::new(["10.9.0.0/16".parse().unwrap()], []);
         for (address, good) in [
-            ("127.0.0.1", true),
-            ("::1", true),
+            ("8.8.8.8", true),
+            ("2a00::1", true),
+            ("10.9.8.7", true),
+            ("127.0.0.1", false),
+            ("::1", false),
+            ("::ffff:127.0.0.1", false),
+            ("169.254.169.254", false),
             ("orders.internal", true),
             ("localhost", true),
             ("orders.internal.", true),
@@ -238,7 +255,7 @@ mod tests {
             ("a:80", false),
             ("", false),
         ] {
-            assert_eq!(passes(|check| check.address("address", address)), good, "{address:?}");
+            assert_eq!(passes(|check| check.address("address", address, &rules)), good, "{address:?}");
         }
     }
 }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
+use policy::address::AddressRules;
+use policy::ip::Cidr;
 
 use crate::check::is_label;
 
@@ -59,6 +61,9 @@ pub struct Serve {
     /// Take http URLs for the keys of issuers, too. For development: whoever is on the way can put keys of their own there.
     #[arg(long, env = "TENANTRY_ALLOW_HTTP_JWKS", value_parser = BoolishValueParser::new())]
     pub allow_http_jwks: bool,
+    /// Which addresses upstreams may have.
+    #[command(flatten)]
+    pub upstreams: Upstreams,
 }
 
 /// What `migrate` needs.
@@ -67,6 +72,26 @@ pub struct Migrate {
     /// PostgreSQL, with the role that owns the tables.
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
+}
+
+/// Which addresses upstreams may have: those of the public internet, unless this says otherwise. The xds-server needs the same.
+#[derive(Clone, Debug, Args)]
+pub struct Upstreams {
+    /// A range of addresses that upstreams may have beside the public internet, such as 10.20.0.0/16; repeat it, or use commas.
+    /// Whatever is in it can be reached by every tenant, through the gateway.
+    #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
+    pub upstream_allow: Vec<Cidr>,
+    /// A range of addresses that no upstream may have, whatever else is said: what the platform itself has in the public internet, or
+    /// in an allowed range; repeat it, or use commas.
+    #[arg(long, env = "TENANTRY_UPSTREAM_DENY", value_delimiter = ',')]
+    pub upstream_deny: Vec<Cidr>,
+}
+
+impl Upstreams {
+    /// The rules that this comes to.
+    pub fn rules(&self) -> AddressRules {
+        AddressRules::new(self.upstream_allow.iter().copied(), self.upstream_deny.iter().copied())
+    }
 }
 
 /// A connection string. It may carry a password, so its `Debug` shows nothing.

@@ -19,6 +19,8 @@ pub const SLUG_CHARS: usize = 63;
 pub const VERSION_CHARS: usize = 32;
 /// A base path. Prefix and template together stay well under the 8 KiB that proxies take as a request line.
 pub const BASE_PATH_CHARS: usize = 256;
+/// The segments of a base path: Envoy can take 24 off, of which one is the version.
+pub const BASE_PATH_SEGMENTS: usize = 20;
 /// The endpoints of an upstream: more belong behind a name or a balancer of their own.
 pub const ENDPOINTS: usize = 64;
 /// The weight of an endpoint: a share of one in a thousand is fine enough; Envoy adds them up in 32 bits.

@@ -60,7 +60,12 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         .context("the database cannot be used")?;
     admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
     admin::metrics::install()?;
-    let options = Options { base_domain: config.base_domain, allow_http_jwks: config.allow_http_jwks, secrets };
+    let options = Options {
+        base_domain: config.base_domain,
+        allow_http_jwks: config.allow_http_jwks,
+        upstream_addresses: config.upstreams.rules(),
+        secrets,
+    };
     let router = admin::app::service(store.clone(), options, chrono::Utc::now)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, value_parser};
+use policy::address::AddressRules;
 use policy::host;
+use policy::ip::Cidr;
 
 use crate::commands::bootstrap::Bootstrap;
 use crate::commands::check::Check;
@@ -62,6 +64,9 @@ pub struct Serve {
     /// How the keys of token issuers are read.
     #[command(flatten)]
     pub jwks: Jwks,
+    /// Which addresses upstreams may have.
+    #[command(flatten)]
+    pub upstreams: Upstreams,
     /// Mutual TLS with Envoys.
     #[command(flatten)]
     pub tls: Option<TlsFlags>,
@@ -99,6 +104,26 @@ pub struct Jwks {
     /// at the latest after it, and one that it takes away is good for no longer. Below 300 it is what issuers are asked every time.
     #[arg(long, env = "TENANTRY_JWKS_MAX_LIFETIME_S", default_value_t = MAX_LIFETIME.as_secs(), value_parser = value_parser!(u64).range(1..=MAX_LIFETIME.as_secs()))]
     pub jwks_max_lifetime_s: u64,
+}
+
+/// Which addresses upstreams may have: those of the public internet, unless this says otherwise. The admin service needs the same.
+#[derive(Clone, Debug, Args)]
+pub struct Upstreams {
+    /// A range of addresses that upstreams may have beside the public internet, such as 10.20.0.0/16; repeat it, or use commas.
+    /// Whatever is in it can be reached by every tenant, through the gateway.
+    #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
+    pub upstream_allow: Vec<Cidr>,
+    /// A range of addresses that no upstream may have, whatever else is said: what the platform itself has in the public internet, or
+    /// in an allowed range; repeat it, or use commas.
+    #[arg(long, env = "TENANTRY_UPSTREAM_DENY", value_delimiter = ',')]
+    pub upstream_deny: Vec<Cidr>,
+}
+
+impl Upstreams {
+    /// The rules that this comes to.
+    pub fn rules(&self) -> AddressRules {
+        AddressRules::new(self.upstream_allow.iter().copied(), self.upstream_deny.iter().copied())
+    }
 }
 
 /// A connection string. It may carry a password, so its `Debug` shows nothing.

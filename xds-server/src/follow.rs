@@ -22,6 +22,7 @@ use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
 use crate::cells::Cells;
 use crate::config::{BaseDomain, DatabaseUrl};
+use crate::dns::Book;
 use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
 use crate::report;
@@ -54,6 +55,7 @@ pub struct Follower {
     followed: Followed,
     cells: Arc<Cells>,
     keyring: Arc<Keyring>,
+    book: Arc<Book>,
     reader: Option<Reader>,
     /// The last change that is in the snapshot; `None` before the first load, and when the log has lost what follows.
     applied: Option<i64>,
@@ -74,12 +76,13 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills these cells, and tells the keyring which issuers there are.
-    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>) -> Self {
+    /// A follower that fills these cells, tells the keyring which issuers there are, and the book which names upstreams have.
+    pub fn new(followed: Followed, cells: Arc<Cells>, keyring: Arc<Keyring>, book: Arc<Book>) -> Self {
         Self {
             followed,
             cells,
             keyring,
+            book,
             reader: None,
             applied: None,
             placed: Placed::default(),

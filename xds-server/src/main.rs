@@ -18,6 +18,7 @@ use xds_server::commands::{Database, bootstrap};
 use xds_server::commands::check::{self, Check};
 use xds_server::commands::render::{self, Render};
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags};
+use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower};
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::tls::{Files, Tls};
@@ -91,10 +92,16 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
+    let book = Arc::new(Book::new(config.upstreams.rules()));
+    let addresses = Arc::new(dns::Archive::default());
+    let resolver =
+        dns::Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::new(SystemResolver), Arc::clone(&addresses));
+    let resolver = tokio::spawn(resolver.run(stopped.clone()));
+    let addresses = tokio::spawn(addresses.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring).run(stopped.clone()));
+    let mut follower = tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, book).run(stopped.clone()));
     let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
     let renewals = tls.clone().map(|tls| tokio::spawn(tls.watch(stopped.clone())));
     let mut ads = tokio::spawn(grpc::serve(listener, cells, reports, tls, stopped));
@@ -112,7 +119,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     if let Some(renewals) = renewals {
         renewals.abort();
     }
-    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive) };
+    let all = async { tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses) };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use policy::address::AddressRefusal;
+use policy::id::{SiteId, TenantId, UpstreamId};
 use store::desired::{Omitted, Reason};
 use tracing::{debug, error, info, warn};
 use xds_api::pb::envoy::config::core::v3::Node;
@@ -57,6 +59,15 @@ pub const JWKS_DURATION: &str = "tenantry_xds_jwks_read_duration_seconds";
 pub const JWKS_SAVE_ERRORS: &str = "tenantry_xds_jwks_save_errors_total";
 const JWKS_READS: &str = "tenantry_xds_jwks_reads_total";
 
+/// How many names of upstreams are in use, and how many of them have no address.
+pub const DNS_NAMES: &str = "tenantry_xds_dns_names";
+/// See [`DNS_NAMES`].
+pub const DNS_WITHOUT_ADDRESS: &str = "tenantry_xds_dns_names_without_address";
+/// Errors of the database while addresses of names are saved.
+pub const DNS_SAVE_ERRORS: &str = "tenantry_xds_dns_save_errors_total";
+const DNS_RESOLUTIONS: &str = "tenantry_xds_dns_resolutions_total";
+const ENDPOINTS_REFUSED: &str = "tenantry_xds_endpoints_refused_total";
+
 /// Gives the metrics their help texts; once, after a recorder is installed.
 pub fn describe() {
     describe_gauge!(STREAMS, "Delta ADS streams that are open");
@@ -87,6 +98,14 @@ pub fn describe() {
     describe_counter!(JWKS_READS, "Readings of JWK Sets, by outcome");
     describe_histogram!(JWKS_DURATION, "Seconds that a reading of a JWK Set took");
     describe_counter!(JWKS_SAVE_ERRORS, "Errors of the database while JWK Sets are saved");
+    describe_gauge!(DNS_NAMES, "Names of upstreams that are in use");
+    describe_gauge!(DNS_WITHOUT_ADDRESS, "Names of upstreams that have no address that upstreams may have");
+    describe_counter!(DNS_RESOLUTIONS, "Resolutions of names of upstreams, by outcome");
+    describe_counter!(DNS_SAVE_ERRORS, "Errors of the database while addresses of names are saved");
+    describe_counter!(
+        ENDPOINTS_REFUSED,
+        "Addresses of upstreams that were left out because upstreams may not have them"
+    );
     // So that they can be read, and alerted on, before the first event.
     gauge!(STREAMS).set(0.0);
     gauge!(QUARANTINED).set(0.0);
@@ -203,6 +222,29 @@ pub(crate) fn jwks_failed(url: &str, took: Duration, error: &FetchError, failure
     } else {
         debug!(url, %error, failures, "a JWK Set still cannot be read");
     }
+}
+
+pub(crate) fn dns_names((names, without): (usize, usize)) {
+    gauge!(DNS_NAMES).set(names as f64);
+    gauge!(DNS_WITHOUT_ADDRESS).set(without as f64);
+}
+
+pub(crate) fn dns_resolved(some_refused: bool) {
+    let outcome = if some_refused { "refused" } else { "ok" };
+    counter!(DNS_RESOLUTIONS, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn dns_failed() {
+    counter!(DNS_RESOLUTIONS, "outcome" => "failed").increment(1);
+}
+
+pub(crate) fn dns_complaint(name: &str, complaint: &str) {
+    warn!(name, complaint, "the name of an upstream is not good; addresses that are not permitted are left out");
+}
+
+pub(crate) fn endpoint_refused(tenant: TenantId, site: SiteId, upstream: UpstreamId, refusal: AddressRefusal) {
+    counter!(ENDPOINTS_REFUSED).increment(1);
+    warn!(%tenant, %site, %upstream, %refusal, "an endpoint is left out; --upstream-allow permits more");
 }
 
 /// A URL for the log: its query may hold what is nobody's business.

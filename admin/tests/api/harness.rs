@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, header};
 use futures::FutureExt as _;
+use policy::address::AddressRules;
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
@@ -75,7 +76,12 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 
 fn router(store: &Store, options: Options) -> Router {
     let Options { secrets, allow_http_jwks } = options;
-    let options = admin::app::Options { base_domain: BASE_DOMAIN.parse().unwrap(), allow_http_jwks, secrets };
+    let options = admin::app::Options {
+        base_domain: BASE_DOMAIN.parse().unwrap(),
+        allow_http_jwks,
+        upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
+        secrets,
+    };
     admin::app::service(store.clone(), options, chrono::Utc::now).unwrap()
 }
 

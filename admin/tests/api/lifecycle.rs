@@ -94,11 +94,11 @@ async fn an_upstream() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/upstreams", world.site);
-        let new = json!({"name": "second", "endpoints": [{"address": "::1", "port": 1}], "protocol": "http2"});
+        let new = json!({"name": "second", "endpoints": [{"address": "2a00::1", "port": 1}], "protocol": "http2"});
         let reply = api.post(&list, new.clone()).await.expect(201);
         is_new(&reply, &list);
         let made = reply.json();
-        assert_eq!(made["endpoints"], json!([{"address": "::1", "port": 1, "weight": 1}]));
+        assert_eq!(made["endpoints"], json!([{"address": "2a00::1", "port": 1, "weight": 1}]));
         assert_eq!((&made["connect_timeout_ms"], &made["request_timeout_ms"]), (&json!(5000), &json!(15000)));
         api.post(&list, new).await.problem(409, "taken").fields(&["name"]);
         let endpoints = json!([{"address": "orders.internal", "port": 65535, "weight": 1000}]);

@@ -34,7 +34,7 @@ impl World {
     pub(crate) async fn site(api: &Api, tenant: &str, slug: &str) -> Self {
         let site = api.make(&format!("{tenant}/sites"), json!({"name": slug, "slug": slug})).await;
         let hostname = api.make(&format!("{site}/hostnames"), json!({"name": format!("{slug}-alt")})).await;
-        let endpoints = json!([{"address": "127.0.0.1", "port": 8080}]);
+        let endpoints = json!([{"address": "10.9.0.1", "port": 8080}]);
         let upstream = api.make(&format!("{site}/upstreams"), json!({"name": "main", "endpoints": endpoints})).await;
         let published = api.make(&format!("{site}/apis"), json!({"name": "Orders", "base_path": "/orders"})).await;
         let new_version = json!({"name": "v1", "upstream_id": id_of(&upstream)});

@@ -62,6 +62,43 @@ async fn all_wrong_fields_are_named_at_once() {
 }
 
 #[tokio::test]
+async fn upstreams_may_not_be_near_the_platform_unless_the_operator_allows_it() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let upstreams = format!("{}/upstreams", world.site);
+        for address in [
+            "127.0.0.1",
+            "0.0.0.0",
+            "10.0.0.1",
+            "10.9.9.9",
+            "100.64.0.1",
+            "169.254.169.254",
+            "192.168.0.1",
+            "224.0.0.1",
+            "::1",
+            "::ffff:127.0.0.1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "64:ff9b::7f00:1",
+        ] {
+            let endpoints = json!([{"address": "8.8.8.8", "port": 1}, {"address": address, "port": 1}]);
+            let new = json!({"name": "near", "endpoints": endpoints});
+            let refused = api.post(&upstreams, new).await.problem(422, "invalid").fields(&["endpoints[1].address"]);
+            let message = refused.json()["errors"][0]["message"].to_string();
+            assert!(message.contains("--upstream-allow"), "{message}");
+            let changes = json!({"endpoints": endpoints});
+            let upstream = format!("{upstreams}/{}", id_of(&world.upstream));
+            api.patch(&upstream, changes).await.problem(422, "invalid").fields(&["endpoints[1].address"]);
+        }
+        for address in ["10.9.0.1", "::ffff:10.9.0.2", "8.8.8.8", "2a00::1", "localhost"] {
+            let new = json!({"name": address, "endpoints": [{"address": address, "port": 1}]});
+            api.post(&upstreams, new).await.expect(201);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn each_noun_checks_its_fields() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;

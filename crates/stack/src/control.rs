@@ -17,6 +17,9 @@ pub const BASE_DOMAIN: &str = "gw.localhost";
 /// machine can read the arguments of a process.
 const DATABASE_URL: &str = "TENANTRY_DATABASE_URL";
 
+/// Upstreams may be on this machine, as those of the tests and of `up` are.
+const UPSTREAM_ALLOW: (&str, &str) = ("TENANTRY_UPSTREAM_ALLOW", "127.0.0.0/8");
+
 /// A program of ours. Errors in its log are what failure messages show the end of: backtraces would push them out.
 fn program(path: PathBuf, log: impl Into<PathBuf>, database_url: &str) -> Launch {
     Launch::new(path, log).env("RUST_LIB_BACKTRACE", "0").env(DATABASE_URL, database_url)
@@ -51,6 +54,7 @@ impl Files {
 /// `admin serve`. Issuers may publish their keys over plain HTTP here, as on a developer's machine they do.
 pub fn admin(artifacts: &Artifacts, login_url: &str, listen: SocketAddr, files: &Files, log: PathBuf) -> Service {
     let launch = program(artifacts.admin(), log, login_url)
+        .env(UPSTREAM_ALLOW.0, UPSTREAM_ALLOW.1)
         .args(["serve", "--allow-http-jwks", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN])
         .args([Path::new("--operator-token-file"), &files.operator_token])
         .args([Path::new("--secrets-key-file"), &files.secrets_key]);
@@ -67,6 +71,7 @@ pub fn xds_server(
     log: PathBuf,
 ) -> Service {
     let launch = program(artifacts.xds_server(), log, login_url)
+        .env(UPSTREAM_ALLOW.0, UPSTREAM_ALLOW.1)
         .args(["serve", "--jwks-allow-private", "--listen", &grpc.to_string(), "--http-listen", &http.to_string()])
         .args(["--base-domain", BASE_DOMAIN])
         .args([Path::new("--secrets-key-file"), &files.secrets_key]);

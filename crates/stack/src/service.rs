@@ -46,7 +46,8 @@ pub struct Service {
     /// What a person calls it: `PostgreSQL`, `admin`, `xds-server`, `Envoy`.
     pub name: String,
     pub launch: Launch,
-    ready: Ready,
+    /// How it shows that it is ready.
+    pub ready: Ready,
     /// How long it may take from start to ready.
     start_within: Duration,
     /// How long it may take from the signal to its end, before it is killed.

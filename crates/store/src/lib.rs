@@ -15,6 +15,7 @@ pub mod change;
 pub mod consumer;
 mod credential;
 pub mod desired;
+pub mod dns_cache;
 mod error;
 pub mod hostname;
 pub mod idempotency;

@@ -4,6 +4,7 @@
 mod access_log;
 mod addresses;
 mod cells;
+mod containment;
 mod credentials;
 mod faults;
 mod identity;

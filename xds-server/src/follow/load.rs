@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use metrics::gauge;
-use store::jwks_cache;
-use store::{Reader, SnapshotTx, StoreError, desired};
+use store::{Reader, SnapshotTx, StoreError, desired, dns_cache, jwks_cache};
 use tracing::{info, warn};
 
 use super::Follower;
@@ -20,6 +19,7 @@ impl Follower {
         let start = Instant::now();
         if !self.cells.is_loaded() {
             self.restore_jwks(reader).await?;
+            self.book.restore(dns_cache::all(reader).await?);
         }
         let mut snapshot = reader.snapshot().await?;
         let head = snapshot.head_seq().await?;
@@ -53,6 +53,7 @@ impl Follower {
         self.applied = Some(head);
         self.cells.reached(head);
         self.keyring.forget_restored();
+        self.book.forget_restored();
         self.cells.set_loaded();
         gauge!(report::LAST_SEQ).set(head as f64);
         gauge!(report::LOAD_DURATION).set(start.elapsed());
@@ -64,10 +65,18 @@ impl Follower {
         let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
         info!(seq = head, sites, buckets, consumers, duration_ms, "loaded everything");
         drop(snapshot);
+        self.prune(reader).await;
+        Ok(())
+    }
+
+    /// Removes what nobody uses from what is kept for the next start.
+    async fn prune(&self, reader: &Reader) {
         if let Err(error) = jwks_cache::prune(reader, &self.keyring.digests()).await {
             warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
         }
-        Ok(())
+        if let Err(error) = dns_cache::prune(reader, &self.book.digests()).await {
+            warn!(%error, "addresses of names that nobody uses could not be removed; they are at the next start");
+        }
     }
 
     /// Reads the buckets of consumers and of keys, and takes them from what is gone.

@@ -13,11 +13,9 @@ use tracing::error;
 use super::Follower;
 use super::placed::Placed;
 use crate::cells::{Content, Group};
-use crate::jwks::Held;
-use crate::report;
 use crate::resource::Named;
 use crate::snapshot::Owner;
-use crate::translate;
+use crate::{dns, jwks, report, translate};
 
 /// How many sites are read in one step: it bounds what lies in memory twice.
 pub(super) const SITES_PER_STEP: u32 = 200;
@@ -68,9 +66,13 @@ impl Follower {
         let keyring = self.keyring.clone();
         // Until the cells have it, so that no set that is read meanwhile is overwritten by an older one.
         let mut keyring = keyring.hold();
+        // And no address of a name. Whoever holds both takes them in this order.
+        let book = self.book.clone();
+        let mut book = book.hold();
         let mut groups: Vec<Group> = Vec::new();
         for mut site in step.sites {
             keyring.join(&mut site);
+            book.join(&mut site);
             groups.push(self.translate(&site));
         }
         groups.extend(step.kept.into_iter().map(|site| self.kept(site)));
@@ -80,7 +82,7 @@ impl Follower {
         }));
         groups.extend(step.consumers.into_iter().map(|bucket| consumers(&self.placed, bucket)));
         groups.extend(step.buckets.into_iter().map(|bucket| credentials(&self.placed, bucket)));
-        groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, owner)));
+        groups.extend(step.gone.into_iter().map(|owner| self.gone(&mut keyring, &mut book, owner)));
         gauge!(report::QUARANTINED).set(self.quarantined.len() as f64);
         self.cells.apply(groups)
     }
@@ -107,10 +109,11 @@ impl Follower {
         self.placed.cells(site).map(Arc::clone).unwrap_or_default()
     }
 
-    fn gone(&mut self, keyring: &mut Held<'_>, owner: Owner) -> Group {
+    fn gone(&mut self, keyring: &mut jwks::Held<'_>, book: &mut dns::Held<'_>, owner: Owner) -> Group {
         if let Owner::Site(site) = owner {
             self.quarantined.remove(&site);
             keyring.remove(site);
+            book.remove(site);
         }
         Group::gone(owner)
     }

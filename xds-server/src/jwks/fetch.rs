@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use policy::address::is_public;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT, AGE, CACHE_CONTROL, HeaderMap, HeaderName};
 use reqwest::{Certificate, Client, Response, StatusCode, Url, redirect};
 use thiserror::Error;
 
-use super::address::is_public;
 use super::set::{KeySet, SetError};
 use super::{MAX_LIFETIME, lifetime};
 

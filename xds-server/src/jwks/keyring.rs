@@ -8,9 +8,9 @@ use policy::id::{IssuerId, SiteId, TenantId, Uuid};
 use tokio::sync::Notify;
 
 use super::archive::{UrlDigest, digest};
-use super::schedule::Known;
 use crate::cells::Cells;
 use crate::resource::{Named, ResourceType};
+use crate::schedule::Known;
 use crate::snapshot::Owner;
 use crate::translate;
 

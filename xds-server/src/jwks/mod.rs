@@ -11,18 +11,15 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | `schedule` | which URL is due when, for whom; without I/O and clock |
-//! | `fetch`, `address`, `lifetime`, `set` | one reading of a URL, and what is taken from the answer |
+//! | `fetch`, `lifetime`, `set` | one reading of a URL, and what is taken from the answer |
 //! | `keyring` | the sets, who uses them, and putting them into what is pushed |
 //! | `archive` | writing them to the database |
 //! | `worker` | the task that moves all of them |
 
-mod address;
 mod archive;
 mod fetch;
 mod keyring;
 mod lifetime;
-mod schedule;
 mod set;
 mod worker;
 
@@ -30,6 +27,7 @@ pub use archive::{Archive, UrlDigest};
 pub use fetch::{FetchError, FetchSettings, Fetched, Fetcher, FetcherError, TIMEOUT};
 pub use keyring::{Held, Keyring, Restored};
 pub use lifetime::{DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME, lifetime};
-pub use schedule::{Known, Scheduler};
 pub use set::{KeySet, SetError};
 pub use worker::Worker;
+
+pub use crate::schedule::Known;

@@ -10,10 +10,18 @@ use tokio::task::{Id, JoinSet};
 use super::archive::Archive;
 use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
-use super::schedule::Scheduler;
 use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
 use crate::report;
+use crate::schedule::{Bounds, Scheduler};
+
+/// 16 tenants whose URLs all take the whole of the timeout hold up no other.
+const BOUNDS: Bounds = Bounds {
+    in_flight: 64,
+    per_tenant: 4,
+    first_delay: Duration::from_secs(1),
+    last_delay: Duration::from_secs(5 * 60),
+};
 
 /// Reads the URLs that the keyring has users for.
 #[derive(Debug)]
@@ -45,7 +53,7 @@ impl Worker {
             cells,
             fetcher,
             archive,
-            scheduler: Scheduler::default(),
+            scheduler: Scheduler::new(BOUNDS),
             epoch: Instant::now(),
             under_way: JoinSet::new(),
             urls: HashMap::new(),

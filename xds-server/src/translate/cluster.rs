@@ -30,7 +30,7 @@ pub(super) fn name(site: SiteId, upstream: UpstreamId) -> String {
     format!("site/{site}/{upstream}")
 }
 
-/// The cluster of an upstream, and its endpoints if they come by EDS.
+/// The cluster of an upstream, and its endpoints. They always come by EDS: Envoy resolves no name of a tenant.
 pub(super) fn resources(site: SiteId, upstream: &DesiredUpstream) -> Result<Vec<Named>, TranslateError> {
     let timeouts =
         [("connect_timeout_ms", upstream.connect_timeout_ms), ("request_timeout_ms", upstream.request_timeout_ms)];
@@ -39,24 +39,15 @@ pub(super) fn resources(site: SiteId, upstream: &DesiredUpstream) -> Result<Vec<
     }
     let name = name(site, upstream.id);
     let mut cluster = common(&name, upstream);
-    let assignment = endpoints::assignment(&name, upstream)?;
-    if endpoints::need_dns(upstream) {
-        cluster.cluster_discovery_type = Some(discovery(cluster::DiscoveryType::StrictDns));
-        cluster.load_assignment = Some(assignment);
-        cluster.dns_lookup_family = cluster::DnsLookupFamily::V4Preferred.into();
-        return Ok(vec![Named::of(ResourceType::Cluster, name, &cluster)]);
-    }
-    cluster.cluster_discovery_type = Some(discovery(cluster::DiscoveryType::Eds));
+    let assignment = endpoints::assignment(&name, upstream.id, &upstream.endpoints)?;
+    let eds = cluster::ClusterDiscoveryType::Type(cluster::DiscoveryType::Eds.into());
+    cluster.cluster_discovery_type = Some(eds);
     cluster.eds_cluster_config =
         Some(cluster::EdsClusterConfig { eds_config: Some(ads()), service_name: String::new() });
     Ok(vec![
         Named::of(ResourceType::Cluster, name.clone(), &cluster),
         Named::of(ResourceType::Endpoints, name, &assignment),
     ])
-}
-
-fn discovery(kind: cluster::DiscoveryType) -> cluster::ClusterDiscoveryType {
-    cluster::ClusterDiscoveryType::Type(kind.into())
 }
 
 fn common(name: &str, upstream: &DesiredUpstream) -> Cluster {

@@ -1,8 +1,9 @@
-//! ClusterLoadAssignments, and whether an upstream's addresses need DNS.
+//! ClusterLoadAssignments.
 
 use std::net::IpAddr;
 
-use policy::desired::{DesiredEndpoint, DesiredUpstream};
+use policy::desired::DesiredEndpoint;
+use policy::id::UpstreamId;
 use xds_api::pb::envoy::config::core::v3::{Address, SocketAddress, address, socket_address};
 use xds_api::pb::envoy::config::endpoint::v3::{
     ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
@@ -15,43 +16,47 @@ use super::protobuf::uint;
 const MAX_NAME_LEN: usize = 253;
 const MAX_LABEL_LEN: usize = 63;
 
-/// Whether any endpoint is a DNS name, so that Envoy itself has to resolve the cluster.
-pub(super) fn need_dns(upstream: &DesiredUpstream) -> bool {
-    upstream.endpoints.iter().any(|endpoint| !is_ip(&endpoint.address))
-}
-
-/// The endpoints of an upstream under the name of its cluster, in a fixed order, each once.
-pub(super) fn assignment(cluster: &str, upstream: &DesiredUpstream) -> Result<ClusterLoadAssignment, TranslateError> {
-    let mut endpoints = upstream.endpoints.clone();
+/// The endpoints of an upstream under the name of its cluster, in a fixed order, each once. A DNS name has none: what it resolves to is
+/// put in its place before ([`crate::dns`]), as far as upstreams may have it.
+pub(super) fn assignment(
+    cluster: &str,
+    upstream: UpstreamId,
+    endpoints: &[DesiredEndpoint],
+) -> Result<ClusterLoadAssignment, TranslateError> {
+    let mut endpoints = endpoints.to_vec();
+    endpoints.iter_mut().for_each(canonicalize);
     endpoints.sort();
     endpoints.dedup_by(|a, b| (&a.address, a.port) == (&b.address, b.port));
-    let lb_endpoints: Vec<_> =
-        endpoints.iter().map(|endpoint| lb_endpoint(upstream, endpoint)).collect::<Result<_, _>>()?;
+    let checked = endpoints.iter().map(|endpoint| lb_endpoint(upstream, endpoint));
+    let lb_endpoints: Vec<_> = checked.filter_map(Result::transpose).collect::<Result<_, _>>()?;
     let group = LocalityLbEndpoints { lb_endpoints, ..Default::default() };
     let endpoints = if group.lb_endpoints.is_empty() { Vec::new() } else { vec![group] };
     Ok(ClusterLoadAssignment { cluster_name: cluster.to_owned(), endpoints, ..Default::default() })
 }
 
-fn lb_endpoint(upstream: &DesiredUpstream, endpoint: &DesiredEndpoint) -> Result<LbEndpoint, TranslateError> {
+fn lb_endpoint(upstream: UpstreamId, endpoint: &DesiredEndpoint) -> Result<Option<LbEndpoint>, TranslateError> {
     let address = endpoint.address.as_str();
-    if !is_ip(address) && !is_dns_name(address) {
-        return Err(TranslateError::EndpointAddress { upstream: upstream.id, address: address.to_owned() });
-    }
     for (field, value) in [("port", u32::from(endpoint.port)), ("weight", endpoint.weight)] {
         if value == 0 {
-            return Err(TranslateError::EndpointZero { upstream: upstream.id, field });
+            return Err(TranslateError::EndpointZero { upstream, field });
         }
     }
+    if is_name(address) {
+        return Ok(None);
+    }
+    if !is_ip(address) {
+        return Err(TranslateError::EndpointAddress { upstream, address: address.to_owned() });
+    }
     let host = Endpoint { address: Some(socket(address, endpoint.port)), ..Default::default() };
-    Ok(LbEndpoint {
+    Ok(Some(LbEndpoint {
         load_balancing_weight: uint(endpoint.weight),
         host_identifier: Some(lb_endpoint::HostIdentifier::Endpoint(host)),
         ..Default::default()
-    })
+    }))
 }
 
 /// A TCP address.
-pub(super) fn socket(address: &str, port: u16) -> Address {
+pub(crate) fn socket(address: &str, port: u16) -> Address {
     Address {
         address: Some(address::Address::SocketAddress(SocketAddress {
             address: address.to_owned(),
@@ -61,11 +66,23 @@ pub(super) fn socket(address: &str, port: u16) -> Address {
     }
 }
 
+/// Gives an IP address the one form that it has, an IPv4 address that is mapped into IPv6 its own: Envoy takes it for IPv6, of which
+/// its host may have none.
+fn canonicalize(endpoint: &mut DesiredEndpoint) {
+    if let Ok(address) = endpoint.address.parse::<IpAddr>() {
+        endpoint.address = address.to_canonical().to_string();
+    }
+}
+
 fn is_ip(address: &str) -> bool {
     address.parse::<IpAddr>().is_ok()
 }
 
-/// Letters, digits, hyphens and underscores in labels; a root's dot may end it.
+/// Whether this is a DNS name, and no address: letters, digits, hyphens and underscores in labels; a root's dot may end it.
+pub fn is_name(address: &str) -> bool {
+    !is_ip(address) && is_dns_name(address)
+}
+
 fn is_dns_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_label = |label: &str| {
@@ -78,6 +95,16 @@ fn is_dns_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_has_one_form_and_is_there_once() {
+        let endpoint = |address: &str| DesiredEndpoint { address: address.to_owned(), port: 80, weight: 1 };
+        let endpoints = ["::ffff:8.8.8.8", "8.8.8.8", "2A00:0::1", "2a00::1"].map(endpoint);
+        let made = assignment("c", UpstreamId(policy::id::Uuid::nil()), &endpoints).unwrap();
+        let text = format!("{made:?}");
+        assert_eq!(made.endpoints[0].lb_endpoints.len(), 2);
+        assert!(text.contains("\"8.8.8.8\"") && text.contains("\"2a00::1\""), "{text}");
+    }
 
     #[test]
     fn a_dns_name_has_labels_of_letters_digits_hyphens_and_underscores() {

@@ -1,7 +1,9 @@
 //! Why a site cannot be translated.
 
-use policy::id::{RouteId, TenantId, UpstreamId};
+use policy::id::{RouteId, SiteId, TenantId, UpstreamId};
 use thiserror::Error;
+
+use super::route::MAX_PREFIX_SEGMENTS;
 
 /// What is wrong with a desired site. Each names the object, so that its owner can be told.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,6 +39,20 @@ pub enum TranslateError {
         tenant: TenantId,
         /// What was given.
         time_zone: String,
+    },
+    /// A header in which the site takes keys cannot be removed from requests: Envoy refuses its name.
+    #[error("site {site} takes keys in the header {name:?}, which is no name of a header that can be removed")]
+    HeaderName {
+        /// The site.
+        site: SiteId,
+        /// What was given.
+        name: String,
+    },
+    /// The prefix of a route has more segments than Envoy can take off.
+    #[error("the prefix of route {route} has more than {MAX_PREFIX_SEGMENTS} segments, and is to be taken off")]
+    PrefixSegments {
+        /// The route.
+        route: RouteId,
     },
     /// A timeout is zero, which Envoy would take for none at all.
     #[error("upstream {upstream} has a {field} of 0")]

@@ -15,20 +15,22 @@ mod local_reply;
 mod log_filter;
 mod ordered;
 mod problem;
-mod protobuf;
+pub(crate) mod protobuf;
 mod route;
 mod time_zone;
 
 use std::collections::BTreeSet;
 
 use policy::consumer;
-use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};
-use policy::id::{IssuerId, SiteId};
+use policy::desired::{DesiredBucket, DesiredConsumers, DesiredEndpoint, DesiredSite};
+use policy::id::{IssuerId, SiteId, UpstreamId};
 use policy::key::bucket_name;
 use policy::wire::{ConsumerBucket, Host, KeyBucket, SYNC_NAME, SitePolicy, Sync};
 use prost::Message as _;
 use xds_api::pb::envoy::config::route::v3::{ScopedRouteConfiguration, scoped_route_configuration as scoped};
 
+pub use endpoints::is_name;
+pub(crate) use endpoints::socket;
 pub use error::TranslateError;
 pub use filter::{FILTER_NAME, extension_config};
 pub use listener::{LISTENER_NAME, listener, tenant_listener, wanted_listener};
@@ -56,6 +58,16 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     }
     resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     Ok(resources)
+}
+
+/// The endpoints of one upstream: what [`site`] makes of them.
+///
+/// # Errors
+/// What Envoy would refuse.
+pub fn endpoints(site: SiteId, upstream: UpstreamId, endpoints: &[DesiredEndpoint]) -> Result<Named, TranslateError> {
+    let name = cluster::name(site, upstream);
+    let assignment = endpoints::assignment(&name, upstream, endpoints)?;
+    Ok(Named::of(ResourceType::Endpoints, name, &assignment))
 }
 
 /// The policy of a site with another set of keys for some of its issuers: what [`site`] would make of it, if nothing else has

@@ -45,6 +45,10 @@ const RETRY_ON: &str = "reset-before-request,connect-failure,refused-stream";
 pub(super) const NOT_YET: Problem =
     Problem { status: 503, title: "Service Unavailable", detail: "The route is being updated; try again." };
 
+/// The most segments of a prefix that is taken off: each costs 4 instructions of RE2, and Envoy refuses regular expressions of more than
+/// 100 (`re2.max_program_size.error_level`).
+pub(super) const MAX_PREFIX_SEGMENTS: usize = 24;
+
 const NO_SITE: Problem = Problem { status: 404, title: "Not Found", detail: "There is no API at this host." };
 
 /// The routes of a site.
@@ -62,7 +66,7 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
     let on_no_match = Some(action(&NOT_YET.route(&[("retry-after", "1")])));
     let mut routes = one_virtual_host(route_name(desired.site), Matcher { matcher_tree, on_no_match });
     for host in &mut routes.virtual_hosts {
-        host.request_headers_to_remove = headers_to_remove(desired);
+        host.request_headers_to_remove = headers_to_remove(desired)?;
         host.request_headers_to_add = vec![
             overwrite(TENANT_HEADER, &desired.tenant.to_string()),
             overwrite(SITE_HEADER, &desired.site.to_string()),
@@ -87,7 +91,7 @@ fn limit_headers(desired: &DesiredSite) -> Vec<HeaderValueOption> {
 }
 
 /// What does not reach the upstream.
-fn headers_to_remove(desired: &DesiredSite) -> Vec<String> {
+fn headers_to_remove(desired: &DesiredSite) -> Result<Vec<String>, TranslateError> {
     // Envoy refuses an upgrade when it has the route, but not in the request for which it has to load the routes first: that
     // one would become a tunnel.
     let mut headers = vec!["upgrade".to_owned()];
@@ -100,9 +104,19 @@ fn headers_to_remove(desired: &DesiredSite) -> Vec<String> {
             KeySource::Header { name } => Some(name.to_ascii_lowercase()),
             KeySource::Bearer | KeySource::Basic | KeySource::Query { .. } => None,
         });
-        headers.extend(named.collect::<BTreeSet<_>>());
+        let named = named.collect::<BTreeSet<_>>();
+        if let Some(name) = named.iter().find(|name| !is_removable(name)) {
+            return Err(TranslateError::HeaderName { site: desired.site, name: name.clone() });
+        }
+        headers.extend(named);
     }
-    headers
+    Ok(headers)
+}
+
+/// Whether Envoy takes this name, in lower case, as that of a header to remove: a token (RFC 9110 section 5.1), and not `host`.
+fn is_removable(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name != "host" && name.bytes().all(token)
 }
 
 /// What answers for a site that does not exist.
@@ -141,7 +155,7 @@ fn envoy_route(
         timeout: duration(timeout),
         idle_timeout: duration(STREAM_IDLE.max(timeout)),
         retry_policy: Some(retry_policy),
-        regex_rewrite: if route.strip_prefix { strip(&route.prefix) } else { None },
+        regex_rewrite: if route.strip_prefix { strip(route)? } else { None },
         ..Default::default()
     };
     Ok(Route {
@@ -158,12 +172,15 @@ fn envoy_route(
 /// The filter has matched the prefix already, in canonical form, while Envoy may still see an encoded one (`/%62ase/v1/x`).
 /// So the prefix is taken off by its number of segments, which the encoding cannot change, and not by its text; what
 /// follows it is not looked at, and reaches the upstream byte for byte.
-fn strip(prefix: &str) -> Option<RegexMatchAndSubstitute> {
-    let segments = prefix.split('/').filter(|segment| !segment.is_empty()).count();
+fn strip(route: &DesiredRoute) -> Result<Option<RegexMatchAndSubstitute>, TranslateError> {
+    let segments = route.prefix.split('/').filter(|segment| !segment.is_empty()).count();
+    if segments > MAX_PREFIX_SEGMENTS {
+        return Err(TranslateError::PrefixSegments { route: route.id });
+    }
     let regex = RegexMatcher {
         regex: format!("^(?:/[^/]+){{{segments}}}/?"),
         // RE2 is the only engine, and naming it is deprecated.
         engine_type: None,
     };
-    (segments > 0).then(|| RegexMatchAndSubstitute { pattern: Some(regex), substitution: "/".to_owned() })
+    Ok((segments > 0).then(|| RegexMatchAndSubstitute { pattern: Some(regex), substitution: "/".to_owned() }))
 }

@@ -22,7 +22,7 @@ use xds_server::{grpc, translate, usage};
 use crate::http::{self, Answer};
 
 /// The smallest module that Envoy takes for a filter; it lets everything pass.
-const EMPTY_FILTER: &str = r#"(module
+pub(crate) const EMPTY_FILTER: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "proxy_abi_version_0_2_1"))
     (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024))"#;

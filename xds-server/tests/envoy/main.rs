@@ -15,3 +15,4 @@ mod http;
 mod input;
 mod loading;
 mod upstream;
+mod validate;

@@ -97,7 +97,7 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring).run(stopped));
+        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, Arc::default()).run(stopped));
         cells.loaded().await;
         Running { cells, stop }
     }

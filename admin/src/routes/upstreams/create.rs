@@ -20,7 +20,7 @@ pub(super) async fn create(
     At(at): At<SitePath>,
     post: Post<NewUpstream>,
 ) -> Result<Response, Problem> {
-    let new = post.body.checked()?;
+    let new = post.body.checked(&app.upstream_addresses)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {
         return Ok(answer);

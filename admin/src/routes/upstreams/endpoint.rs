@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use policy::address::AddressRules;
 use serde::{Deserialize, Serialize};
 use store::upstream;
 use utoipa::ToSchema;
@@ -13,7 +14,8 @@ use crate::limits;
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Endpoint {
-    /// An IP address (IPv6 without brackets), or a DNS name.
+    /// An IP address (IPv6 without brackets), or a DNS name. Only addresses of the public internet are good, and those that the
+    /// operator allows; what else a name resolves to is left out.
     #[schema(min_length = 1, max_length = 253, example = "orders.internal")]
     address: String,
     /// The TCP port.
@@ -36,14 +38,14 @@ impl From<upstream::Endpoint> for Endpoint {
 }
 
 /// Checks a list of endpoints; what is given back is only good if the check finds nothing.
-pub(super) fn checked(check: &mut Check, endpoints: Vec<Endpoint>) -> Vec<upstream::Endpoint> {
+pub(super) fn checked(check: &mut Check, endpoints: Vec<Endpoint>, rules: &AddressRules) -> Vec<upstream::Endpoint> {
     if endpoints.len() > limits::ENDPOINTS {
         check.refuse("endpoints", format!("must have {} items at most", limits::ENDPOINTS));
         return Vec::new();
     }
     let mut seen = HashSet::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
-        check.address(&format!("endpoints[{index}].address"), &endpoint.address);
+        check.address(&format!("endpoints[{index}].address"), &endpoint.address, rules);
         check.range(&format!("endpoints[{index}].port"), endpoint.port, &(1..=i64::from(u16::MAX)));
         check.range(&format!("endpoints[{index}].weight"), endpoint.weight, &limits::WEIGHT);
         if !seen.insert((endpoint.address.to_ascii_lowercase(), endpoint.port)) {

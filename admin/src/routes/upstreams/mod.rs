@@ -8,6 +8,7 @@ mod list;
 mod update;
 
 use chrono::{DateTime, Utc};
+use policy::address::AddressRules;
 use policy::desired::UpstreamProtocol;
 use serde::{Deserialize, Serialize};
 use store::upstream;
@@ -132,10 +133,10 @@ pub(super) struct NewUpstream {
 }
 
 impl NewUpstream {
-    fn checked(self) -> Result<upstream::NewUpstream, Problem> {
+    fn checked(self, rules: &AddressRules) -> Result<upstream::NewUpstream, Problem> {
         let mut check = Check::new();
         check.name("name", &self.name);
-        let endpoints = endpoint::checked(&mut check, self.endpoints);
+        let endpoints = endpoint::checked(&mut check, self.endpoints, rules);
         let connect = self.connect_timeout_ms.unwrap_or(CONNECT_TIMEOUT_MS);
         let request = self.request_timeout_ms.unwrap_or(REQUEST_TIMEOUT_MS);
         check.range("connect_timeout_ms", connect, &limits::CONNECT_TIMEOUT_MS);
@@ -178,12 +179,12 @@ pub(super) struct UpstreamChanges {
 }
 
 impl UpstreamChanges {
-    fn checked(self) -> Result<upstream::UpstreamPatch, Problem> {
+    fn checked(self, rules: &AddressRules) -> Result<upstream::UpstreamPatch, Problem> {
         let mut check = Check::new();
         if let Some(name) = &self.name {
             check.name("name", name);
         }
-        let endpoints = self.endpoints.map(|endpoints| endpoint::checked(&mut check, endpoints));
+        let endpoints = self.endpoints.map(|endpoints| endpoint::checked(&mut check, endpoints, rules));
         if let Some(connect) = self.connect_timeout_ms {
             check.range("connect_timeout_ms", connect, &limits::CONNECT_TIMEOUT_MS);
         }

@@ -22,7 +22,7 @@ pub(super) async fn update(
     At(at): At<UpstreamPath>,
     patch: Patch<UpstreamChanges>,
 ) -> Result<Answer, Problem> {
-    let changes = patch.body.checked()?;
+    let changes = patch.body.checked(&app.upstream_addresses)?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
     let upstream =
         Upstream::from(upstream::update(&mut tx, at.site_id, at.upstream_id, changes, patch.expected.0).await?);

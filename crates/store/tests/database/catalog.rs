@@ -5,10 +5,11 @@ use sqlx::Row as _;
 use crate::fixture::{Database, with_database};
 
 /// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote.
-const PLATFORM_TABLES: [&str; 7] = [
+const PLATFORM_TABLES: [&str; 8] = [
     "_sqlx_migrations",
     "cells",
     "change_log_floor",
+    "dns_cache",
     "idempotency_keys",
     "jwks_cache",
     "operator_tokens",
@@ -75,7 +76,7 @@ async fn every_unique_key_begins_with_the_tenant() {
              FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
              LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
              WHERE t.relnamespace = 'public'::regnamespace AND i.indisunique AND a.attname IS DISTINCT FROM 'tenant_id'
-               AND t.relname <> ALL (ARRAY['_sqlx_migrations', 'cells', 'change_log_floor', 'idempotency_keys', 'jwks_cache', 'operator_tokens',
+               AND t.relname <> ALL (ARRAY['_sqlx_migrations', 'cells', 'change_log_floor', 'dns_cache', 'idempotency_keys', 'jwks_cache', 'operator_tokens',
                                            'usage_reporters'])
              ORDER BY 1",
         )

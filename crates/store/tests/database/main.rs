@@ -6,6 +6,7 @@ mod changes;
 mod conflicts;
 mod credentials;
 mod desired;
+mod dns_cache;
 mod fixture;
 mod following;
 mod furniture;

@@ -1,9 +1,9 @@
-//! Which URL is to be read when. Without I/O, clock and randomness: times are arguments, in milliseconds of any clock that does
-//! not go back, and what is due is asked for.
+//! What is to be read when of what tenants point at: a URL with the keys of an issuer, a name of an upstream. Without I/O, clock
+//! and randomness: times are arguments, in milliseconds of any clock that does not go back, and what is due is asked for.
 //!
-//! Every URL is read once, however many sites use it. What one tenant's URLs can take is bounded, so that slow or hostile ones
-//! do not hold up another tenant's: of the [`MAX_IN_FLIGHT`] readings at a time, [`MAX_PER_TENANT`] are for one tenant. A URL
-//! that several tenants use is charged to the one that has the fewest under way.
+//! Every URL (a name is one here too) is read once, however many sites use it. What one tenant's URLs can take is bounded, so that
+//! slow or hostile ones do not hold up another tenant's: of the [`Bounds::in_flight`] readings at a time, [`Bounds::per_tenant`]
+//! are for one tenant. A URL that several tenants use is charged to the one that has the fewest under way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -11,16 +11,21 @@ use std::time::Duration;
 
 use policy::id::TenantId;
 
-/// The most readings at a time: 16 tenants whose URLs all take the whole of the timeout hold up no other.
-const MAX_IN_FLIGHT: usize = 64;
-/// The most readings at a time for one tenant.
-const MAX_PER_TENANT: usize = 4;
-/// How long to wait after a failure, doubled with each that follows, and the most that it comes to. An issuer that is back is
-/// heard at most this much later.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LAST_DELAY: Duration = Duration::from_secs(5 * 60);
 /// A set is read again up to this share of its lifetime before it ends, so that what began together spreads.
 const EARLY_SHARE: u64 = 10;
+
+/// What bounds the readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most readings at a time.
+    pub in_flight: usize,
+    /// The most readings at a time for one tenant.
+    pub per_tenant: usize,
+    /// How long to wait after a failure, doubled with each that follows.
+    pub first_delay: Duration,
+    /// The most that the wait after a failure comes to: what is back is heard at most this much later.
+    pub last_delay: Duration,
+}
 
 /// What is known of a URL from before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +37,9 @@ pub struct Known {
 }
 
 /// The URLs, and when each is due.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scheduler {
+    bounds: Bounds,
     urls: BTreeMap<Arc<str>, Entry>,
     /// Those that wait for their time, or for room.
     due: BTreeSet<(u64, Arc<str>)>,
@@ -66,6 +72,12 @@ enum State {
 }
 
 impl Scheduler {
+    /// Nothing to read yet, and these bounds.
+    pub fn new(bounds: Bounds) -> Self {
+        let (urls, due, parked, load) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Self { bounds, urls, due, parked, load, in_flight: 0 }
+    }
+
     /// Says which tenants use a URL. One that is new is due at once, or when the set that is known of it ends. Without tenants it
     /// is forgotten; what is under way for it ends, and counts until then.
     pub fn want(&mut self, url: &Arc<str>, tenants: BTreeSet<TenantId>, known: Option<Known>, now_ms: u64) {
@@ -107,7 +119,7 @@ impl Scheduler {
 
     /// A URL to read now, if there is one and there is room. Its end has to be reported by [`Self::done`] or [`Self::failed`].
     pub fn start(&mut self, now_ms: u64) -> Option<Arc<str>> {
-        while self.in_flight < MAX_IN_FLIGHT {
+        while self.in_flight < self.bounds.in_flight {
             let (at_ms, _) = self.due.first()?;
             if *at_ms > now_ms {
                 return None;
@@ -117,7 +129,7 @@ impl Scheduler {
             let load = |tenant: &TenantId| self.load.get(tenant).copied().unwrap_or(0);
             let Some(tenant) = entry.tenants.iter().copied().min_by_key(load) else { continue };
             let let_go_by = entry.let_go_by.take();
-            if load(&tenant) < MAX_PER_TENANT {
+            if load(&tenant) < self.bounds.per_tenant {
                 entry.state = State::InFlight(tenant, true);
                 *self.load.entry(tenant).or_default() += 1;
                 self.in_flight += 1;
@@ -135,7 +147,7 @@ impl Scheduler {
     /// When to ask [`Self::start`] again, if nothing happens before. `None`: not before something does.
     pub fn wake_ms(&self) -> Option<u64> {
         let (at_ms, _) = self.due.first()?;
-        (self.in_flight < MAX_IN_FLIGHT).then_some(*at_ms)
+        (self.in_flight < self.bounds.in_flight).then_some(*at_ms)
     }
 
     /// A URL was read, and its set is good for so long. `random` is any number, a new one each time. Whether the set is still wanted.
@@ -151,8 +163,9 @@ impl Scheduler {
     /// A URL could not be read. It is tried again after a while, between half and the whole of the delay that its failures come
     /// to. `random` is any number, a new one each time.
     pub fn failed(&mut self, url: &Arc<str>, now_ms: u64, random: u64) {
+        let bounds = self.bounds;
         self.ended(url, |entry| {
-            let delay = FIRST_DELAY.saturating_mul(1 << entry.failures.min(16)).min(LAST_DELAY);
+            let delay = bounds.first_delay.saturating_mul(1 << entry.failures.min(16)).min(bounds.last_delay);
             entry.failures = entry.failures.saturating_add(1);
             let delay_ms = millis(delay);
             now_ms.saturating_add(delay_ms - random % (delay_ms / 2 + 1))

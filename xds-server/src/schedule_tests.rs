@@ -4,6 +4,12 @@ use super::*;
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR: Duration = Duration::from_secs(3600);
+const BOUNDS: Bounds = Bounds {
+    in_flight: 64,
+    per_tenant: 4,
+    first_delay: Duration::from_secs(1),
+    last_delay: Duration::from_secs(5 * 60),
+};
 
 fn url(number: u32) -> Arc<str> {
     format!("https://issuer-{number}.example.com/keys").into()
@@ -23,7 +29,7 @@ fn started(scheduler: &mut Scheduler, now_ms: u64) -> Vec<Arc<str>> {
 
 #[test]
 fn a_new_url_is_due_at_once_and_read_once_for_all_its_tenants() {
-    let mut scheduler = Scheduler::default();
+    let mut scheduler = Scheduler::new(BOUNDS);
     scheduler.want(&url(1), of(&[1]), None, 5);
     scheduler.want(&url(1), of(&[1, 2]), None, 5);
     assert_eq!(scheduler.wake_ms(), Some(5));
@@ -33,7 +39,7 @@ fn a_new_url_is_due_at_once_and_read_once_for_all_its_tenants() {
 
 #[test]
 fn a_set_that_is_known_is_read_again_when_it_ends() {
-    let mut scheduler = Scheduler::default();
+    let mut scheduler = Scheduler::new(BOUNDS);
     let known = |minutes: u64| Known { age: Duration::from_secs(60 * minutes), lifetime: HOUR };
     scheduler.want(&url(1), of(&[1]), Some(known(20)), 0);
     scheduler.want(&url(2), of(&[1]), Some(known(90)), 0);
@@ -46,7 +52,7 @@ fn a_set_that_is_known_is_read_again_when_it_ends() {
 #[test]
 fn a_set_is_read_again_in_the_last_tenth_of_its_lifetime() {
     for (random, minutes) in [(0, 60), (u64::MAX, 54)] {
-        let mut scheduler = Scheduler::default();
+        let mut scheduler = Scheduler::new(BOUNDS);
         scheduler.want(&url(1), of(&[1]), None, 0);
         started(&mut scheduler, 0);
         assert!(scheduler.done(&url(1), HOUR, 0, random));
@@ -60,7 +66,7 @@ fn a_set_is_read_again_in_the_last_tenth_of_its_lifetime() {
 fn failures_wait_longer_each_time_up_to_five_minutes_and_a_success_ends_that() {
     let most_ms = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000];
     for share in [1, 2] {
-        let mut scheduler = Scheduler::default();
+        let mut scheduler = Scheduler::new(BOUNDS);
         scheduler.want(&url(1), of(&[1]), None, 0);
         let mut now_ms = 0;
         for most_ms in most_ms {
@@ -79,7 +85,7 @@ fn failures_wait_longer_each_time_up_to_five_minutes_and_a_success_ends_that() {
 
 #[test]
 fn slow_urls_of_one_tenant_hold_up_no_other() {
-    let mut scheduler = Scheduler::default();
+    let mut scheduler = Scheduler::new(BOUNDS);
     for number in 0..1000 {
         scheduler.want(&url(number), of(&[1]), None, 0);
     }
@@ -87,7 +93,7 @@ fn slow_urls_of_one_tenant_hold_up_no_other() {
     // One that both use is not held up either.
     scheduler.want(&url(5001), of(&[1, 2]), None, 0);
     let first = started(&mut scheduler, 0);
-    assert_eq!(first.len(), MAX_PER_TENANT + 2);
+    assert_eq!(first.len(), BOUNDS.per_tenant + 2);
     assert!(first.contains(&url(5000)) && first.contains(&url(5001)));
     assert_eq!(scheduler.wake_ms(), None);
     scheduler.failed(&first[0], 0, 0);
@@ -96,12 +102,12 @@ fn slow_urls_of_one_tenant_hold_up_no_other() {
 
 #[test]
 fn all_together_are_bounded() {
-    let mut scheduler = Scheduler::default();
+    let mut scheduler = Scheduler::new(BOUNDS);
     for number in 0..1000 {
         scheduler.want(&url(number), of(&[number.into()]), None, 0);
     }
     let first = started(&mut scheduler, 0);
-    assert_eq!((first.len(), scheduler.wake_ms()), (MAX_IN_FLIGHT, None));
+    assert_eq!((first.len(), scheduler.wake_ms()), (BOUNDS.in_flight, None));
     scheduler.done(&first[0], HOUR, 0, 0);
     assert_eq!(scheduler.wake_ms(), Some(0));
     assert_eq!(started(&mut scheduler, 0).len(), 1);
@@ -109,7 +115,7 @@ fn all_together_are_bounded() {
 
 #[test]
 fn what_nobody_uses_is_forgotten() {
-    let mut scheduler = Scheduler::default();
+    let mut scheduler = Scheduler::new(BOUNDS);
     for number in [1, 2] {
         scheduler.want(&url(number), of(&[1]), None, 0);
     }
@@ -124,7 +130,7 @@ fn what_nobody_uses_is_forgotten() {
 
 #[test]
 fn what_is_wanted_again_while_it_is_under_way_is_not_read_twice() {
-    let mut scheduler = Scheduler::default();
+    let mut scheduler = Scheduler::new(BOUNDS);
     scheduler.want(&url(1), of(&[1]), None, 0);
     assert_eq!(scheduler.start(0), Some(url(1)));
     scheduler.want(&url(1), BTreeSet::new(), None, 0);
@@ -137,7 +143,7 @@ proptest! {
     /// Whatever comes and goes: the bounds hold, and in the end every URL that is wanted is read again and again.
     #[test]
     fn nothing_that_is_wanted_is_ever_lost(steps in proptest::collection::vec((0_u32..40, 0_u8..6, any::<u64>()), 0..600)) {
-        let mut scheduler = Scheduler::default();
+        let mut scheduler = Scheduler::new(BOUNDS);
         let mut wanted: BTreeMap<Arc<str>, BTreeSet<TenantId>> = BTreeMap::new();
         let mut under_way: Vec<Arc<str>> = Vec::new();
         let mut now_ms = 0;
@@ -169,7 +175,7 @@ proptest! {
                 prop_assert!(!under_way.contains(&url));
                 under_way.push(url);
             }
-            prop_assert!(scheduler.load.values().all(|load| *load <= MAX_PER_TENANT));
+            prop_assert!(scheduler.load.values().all(|load| *load <= BOUNDS.per_tenant));
             prop_assert_eq!(scheduler.load.values().sum::<usize>(), under_way.len());
         }
         let mut read = BTreeSet::new();

@@ -1,0 +1,294 @@
+//! The names, what they resolve to, who uses them, and putting that into what is pushed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use policy::address::AddressRules;
+use policy::desired::{DesiredEndpoint, DesiredSite};
+use policy::id::{SiteId, TenantId, UpstreamId};
+use tokio::sync::Notify;
+
+use super::archive::{NameDigest, digest};
+use super::resolve::Answer;
+use crate::cells::Cells;
+use crate::snapshot::Owner;
+use crate::{report, translate};
+
+/// What one endpoint's weight is multiplied with in an upstream that has names, so that it can be shared out among the addresses of
+/// one: a name has the share of the traffic that its endpoint has, however many addresses it has.
+const SHARES: u32 = 64;
+
+/// How many sites get new endpoints in one step, during which no stream is served: some milliseconds.
+const SITES_PER_STEP: usize = 100;
+
+/// The names of all upstreams. The follower joins their addresses into sites, the worker brings new ones; neither sees the other
+/// half done.
+#[derive(Debug, Default)]
+pub struct Book {
+    rules: AddressRules,
+    state: Mutex<State>,
+    demand: Notify,
+}
+
+/// A name whose users are others than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Demand {
+    pub(super) name: Arc<str>,
+    /// Nobody: the name is to be forgotten.
+    pub(super) tenants: BTreeSet<TenantId>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The names that are in use.
+    names: BTreeMap<Arc<str>, Name>,
+    sites: BTreeMap<SiteId, SiteUse>,
+    /// What earlier runs have resolved.
+    restored: BTreeMap<NameDigest, Vec<IpAddr>>,
+    /// The names whose users have changed since the worker last asked.
+    changed: BTreeSet<Arc<str>>,
+}
+
+#[derive(Debug, Default)]
+struct Name {
+    /// Its last answer; none if there never was one.
+    addresses: Option<Vec<IpAddr>>,
+    /// Whether there was an answer, or none after a try.
+    tried: bool,
+    sites: BTreeSet<SiteId>,
+}
+
+#[derive(Debug)]
+struct SiteUse {
+    tenant: TenantId,
+    names: BTreeSet<Arc<str>>,
+    upstreams: BTreeMap<UpstreamId, UpstreamUse>,
+}
+
+#[derive(Debug, Default)]
+struct UpstreamUse {
+    /// What the tenant has set, if there is a name in it.
+    wanted: Vec<DesiredEndpoint>,
+    /// What is pushed: addresses alone.
+    served: Vec<DesiredEndpoint>,
+}
+
+/// The book, held: no address changes meanwhile.
+#[derive(Debug)]
+pub struct Held<'a> {
+    rules: &'a AddressRules,
+    state: MutexGuard<'a, State>,
+    demand: &'a Notify,
+}
+
+impl Book {
+    /// An empty book, for addresses that these rules permit.
+    pub fn new(rules: AddressRules) -> Self {
+        Self { rules, state: Mutex::default(), demand: Notify::new() }
+    }
+
+    /// Which addresses are good.
+    pub(super) fn rules(&self) -> &AddressRules {
+        &self.rules
+    }
+
+    /// Takes in what earlier runs have resolved; before the first site is joined.
+    pub fn restore(&self, restored: impl IntoIterator<Item = (NameDigest, Vec<IpAddr>)>) {
+        self.lock().restored.extend(restored);
+    }
+
+    /// Says that all sites were joined once, so that what was restored and not used is nobody's.
+    pub fn forget_restored(&self) {
+        self.lock().restored.clear();
+    }
+
+    /// Holds the book, until what is joined has been given to the cells.
+    pub fn hold(&self) -> Held<'_> {
+        Held { rules: &self.rules, state: self.lock(), demand: &self.demand }
+    }
+
+    /// The digests of the names that are in use.
+    pub fn digests(&self) -> Vec<NameDigest> {
+        self.lock().names.keys().map(|name| digest(name)).collect()
+    }
+
+    /// Waits until names have come or gone, or have other users.
+    pub(super) async fn demanded(&self) {
+        self.demand.notified().await;
+    }
+
+    /// The names whose users have changed since this was last asked.
+    pub(super) fn take_demands(&self) -> Vec<Demand> {
+        let mut state = self.lock();
+        let changed = std::mem::take(&mut state.changed);
+        let demand = |name: Arc<str>| {
+            let sites = state.names.get(&name).into_iter().flat_map(|name| &name.sites);
+            let tenants = sites.filter_map(|site| Some(state.sites.get(site)?.tenant)).collect();
+            Demand { tenants, name }
+        };
+        changed.into_iter().map(demand).collect()
+    }
+
+    /// Takes in the outcome of a resolution, and pushes it to every site that uses the name: its addresses, or nothing if there
+    /// was no answer, so that what was known stays. Returns whether the addresses are others than before.
+    pub(super) fn put(&self, cells: &Cells, name: &Arc<str>, addresses: Option<Vec<IpAddr>>) -> bool {
+        let mut state = self.lock();
+        let Some(known) = state.names.get_mut(name) else { return false };
+        let is_first = !std::mem::replace(&mut known.tried, true);
+        let is_other = addresses.is_some() && known.addresses != addresses;
+        if is_other {
+            known.addresses = addresses;
+        }
+        if is_first || is_other {
+            let sites: Vec<_> = known.sites.iter().copied().collect();
+            for sites in sites.chunks(SITES_PER_STEP) {
+                state.push(cells, name, sites, &self.rules);
+            }
+        }
+        is_other
+    }
+
+    /// How many names are in use, and how many of them have no address.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let state = self.lock();
+        let without = state.names.values().filter(|name| name.addresses.as_ref().is_none_or(Vec::is_empty));
+        (state.names.len(), without.count())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Pushes what a name resolves to now. Only endpoints change, so there is no need for the database, which may be away.
+    fn push(&mut self, cells: &Cells, name: &str, sites: &[SiteId], rules: &AddressRules) {
+        let mut pushed = Vec::new();
+        for site in sites {
+            let Some(used) = self.sites.get_mut(site) else { continue };
+            for (upstream, used) in &mut used.upstreams {
+                if !used.wanted.iter().any(|endpoint| name_of(endpoint).as_deref() == Some(name)) {
+                    continue;
+                }
+                let Some(served) = concrete(&self.names, &used.wanted, rules) else { continue };
+                if served != used.served {
+                    // An endpoint that translation refuses has kept the whole site from being served.
+                    let endpoints = translate::endpoints(*site, *upstream, &served);
+                    pushed.extend(endpoints.map(|endpoints| (Owner::Site(*site), endpoints)));
+                    used.served = served;
+                }
+            }
+        }
+        cells.replace(pushed);
+    }
+
+    /// Notes which names a site uses; none, and those that were its own alone are forgotten.
+    fn note(&mut self, site: SiteId, names: &BTreeSet<Arc<str>>) {
+        let before = self.sites.get(&site).map(|used| used.names.clone()).unwrap_or_default();
+        for name in names.difference(&before) {
+            if !self.names.contains_key(name) {
+                let addresses = self.restored.remove(&digest(name));
+                let tried = addresses.is_some();
+                self.names.insert(Arc::clone(name), Name { addresses, tried, sites: BTreeSet::new() });
+            }
+            if let Some(known) = self.names.get_mut(name) {
+                known.sites.insert(site);
+            }
+            self.changed.insert(Arc::clone(name));
+        }
+        for name in before.difference(names) {
+            if let Some(known) = self.names.get_mut(name) {
+                known.sites.remove(&site);
+                if known.sites.is_empty() {
+                    self.names.remove(name);
+                }
+            }
+            self.changed.insert(Arc::clone(name));
+        }
+    }
+}
+
+impl Held<'_> {
+    /// Gives the upstreams of a site the addresses that they may have, in the place of names and of addresses that they may not
+    /// have, and notes which names it uses.
+    pub fn join(&mut self, site: &mut DesiredSite) {
+        let endpoints = site.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
+        let names: BTreeSet<Arc<str>> = endpoints.filter_map(name_of).map(Arc::from).collect();
+        self.state.note(site.site, &names);
+        let mut before = self.state.sites.remove(&site.site).map(|used| used.upstreams).unwrap_or_default();
+        let mut upstreams = BTreeMap::new();
+        for upstream in &mut site.upstreams {
+            self.report_refused(site.tenant, site.site, upstream.id, &upstream.endpoints);
+            let has_names = upstream.endpoints.iter().any(|endpoint| name_of(endpoint).is_some());
+            let former = before.remove(&upstream.id).map(|used| used.served);
+            let served = concrete(&self.state.names, &upstream.endpoints, self.rules).or(former).unwrap_or_default();
+            let wanted = std::mem::replace(&mut upstream.endpoints, served.clone());
+            let wanted = if has_names { wanted } else { Vec::new() };
+            upstreams.insert(upstream.id, UpstreamUse { wanted, served });
+        }
+        self.state.sites.insert(site.site, SiteUse { tenant: site.tenant, names, upstreams });
+        self.tell();
+    }
+
+    /// Notes that a site is gone.
+    pub fn remove(&mut self, site: SiteId) {
+        self.state.note(site, &BTreeSet::new());
+        self.state.sites.remove(&site);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if !self.state.changed.is_empty() {
+            self.demand.notify_one();
+        }
+    }
+
+    fn report_refused(&self, tenant: TenantId, site: SiteId, upstream: UpstreamId, endpoints: &[DesiredEndpoint]) {
+        let literals = endpoints.iter().filter_map(|endpoint| endpoint.address.parse::<IpAddr>().ok());
+        for refusal in literals.filter_map(|address| self.rules.check(address).err()) {
+            report::endpoint_refused(tenant, site, upstream, refusal);
+        }
+    }
+}
+
+/// The name of an endpoint, if it has one and no address, in the form that it is known by here. What is neither is not touched, so
+/// that translation refuses it.
+fn name_of(endpoint: &DesiredEndpoint) -> Option<String> {
+    translate::is_name(&endpoint.address).then(|| endpoint.address.to_ascii_lowercase())
+}
+
+/// Endpoints with addresses for names, and without the addresses that are not permitted; `None` while a name was never tried.
+fn concrete(
+    names: &BTreeMap<Arc<str>, Name>,
+    wanted: &[DesiredEndpoint],
+    rules: &AddressRules,
+) -> Option<Vec<DesiredEndpoint>> {
+    let shares = if wanted.iter().any(|endpoint| name_of(endpoint).is_some()) { SHARES } else { 1 };
+    let mut concrete = Vec::with_capacity(wanted.len());
+    for endpoint in wanted {
+        let weight = endpoint.weight.saturating_mul(shares);
+        let Some(name) = name_of(endpoint) else {
+            let is_refused = endpoint.address.parse().is_ok_and(|address| !rules.permit(address));
+            if !is_refused {
+                concrete.push(DesiredEndpoint { weight, ..endpoint.clone() });
+            }
+            continue;
+        };
+        let known = names.get(name.as_str()).filter(|known| known.tried)?;
+        let found: Vec<IpAddr> = known.addresses.iter().flatten().copied().collect();
+        // Once more, as what was restored was permitted by the rules of an earlier run.
+        let taken = Answer::of(found, rules).addresses;
+        let of_each = weight / u32::try_from(taken.len()).unwrap_or(1).max(1);
+        concrete.extend(taken.into_iter().map(|address| DesiredEndpoint {
+            address: address.to_string(),
+            port: endpoint.port,
+            weight: of_each,
+        }));
+    }
+    Some(concrete)
+}
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

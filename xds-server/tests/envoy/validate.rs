@@ -1,0 +1,245 @@
+//! What translation lets through, Envoy takes: its own validation says so of the golden files, and of sites into which a search puts
+//! whatever a database can hold.
+
+use std::path::{Path, PathBuf};
+
+use policy::desired::{DesiredEndpoint, DesiredSite, UpstreamProtocol};
+use policy::id::UpstreamId;
+use policy::settings::{KeySource, RateLimitHeaders};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use rand::{Rng as _, SeedableRng as _};
+use xds_server::resource::Named;
+use xds_server::translate;
+use xds_server::validate::{Envoy, ValidateError};
+
+use crate::fixture::{self, site_id};
+use crate::input::{self, Input};
+
+/// How many sites the search makes, and how many Envoy is asked about at once: a run of Envoy costs some hundred milliseconds,
+/// whatever it is asked about.
+const SITES: u128 = 3_000;
+const AT_ONCE: usize = 150;
+
+fn envoy() -> Envoy {
+    Envoy::new(std::env::var_os("ENVOY_BIN").map_or("envoy".into(), PathBuf::from))
+}
+
+async fn validate(resources: &[Named]) -> Result<(), ValidateError> {
+    envoy().validate(resources.iter().map(|named| (named.kind, &*named.resource))).await
+}
+
+#[tokio::test]
+async fn every_golden_output_passes_envoys_own_validation() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let cases = std::fs::read_dir(folder).expect("the folder of the golden files");
+    let cases = cases.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
+    let dir = tempfile::tempdir().expect("a directory");
+    let module = dir.path().join("filter.wasm");
+    std::fs::write(&module, wat::parse_str(crate::gateway::EMPTY_FILTER).expect("a module")).expect("a file");
+    let mut passed = 0;
+    for case in cases {
+        let resources = match input::read(&case.join("input.json")) {
+            Input::Site(site) => translate::site(&site.desired()).unwrap_or_default(),
+            Input::NoSuchSite { name } => vec![translate::no_such_site(&name)],
+            Input::Edge(edge) => {
+                // The module has to be there.
+                let mut edge = edge.settings();
+                edge.filter_path = module.to_string_lossy().into_owned();
+                vec![translate::listener(&edge), translate::extension_config(&edge)]
+            }
+            Input::Bucket(_) | Input::Consumers(_) | Input::Platform { .. } => continue,
+        };
+        if let Err(error) = validate(&resources).await {
+            panic!("{}: {error}", case.display());
+        }
+        passed += usize::from(!resources.is_empty());
+    }
+    assert!(passed > 10, "only {passed} golden files were looked at");
+}
+
+/// A validation that takes everything would prove nothing.
+#[tokio::test]
+async fn envoys_own_validation_finds_what_it_would_refuse() {
+    for what in ["rds", "cds", "eds"] {
+        let mut resources = translate::site(&fixture::site(1, 80, [1])).expect("a good site");
+        cut(&mut resources, what);
+        match validate(&resources).await {
+            Err(ValidateError::Refused { reason }) => assert!(!reason.is_empty(), "{what}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+/// Puts a resource that Envoy refuses in the place of one: the bytes of a message without anything in it.
+fn cut(resources: &mut [Named], kind: &str) {
+    let named = resources.iter_mut().find(|named| named.kind.label() == kind).expect("a resource");
+    let bytes = match kind {
+        // A name for a virtual host, and no domains: PGV wants one.
+        "rds" => vec![0x12, 0x03, 0x0a, 0x01, b'v'],
+        // An empty name.
+        "cds" => Vec::new(),
+        // An endpoint without an address, in a locality.
+        _ => vec![0x12, 0x04, 0x12, 0x02, 0x0a, 0x00],
+    };
+    named.resource = xds_server::resource::Resource::new(named.kind, bytes);
+}
+
+#[tokio::test]
+async fn whatever_translation_lets_through_envoy_takes() {
+    let mut random = StdRng::seed_from_u64(1);
+    let mut taken = Vec::new();
+    let mut refused = 0;
+    for number in 1..=SITES {
+        let site = mutated(number, &mut random);
+        match translate::site(&site) {
+            Ok(resources) => taken.push((site, resources)),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(taken.len() > 500 && refused > 500, "{} were let through, {refused} refused", taken.len());
+    let mut failures = Vec::new();
+    for batch in taken.chunks(AT_ONCE) {
+        let all: Vec<_> = batch.iter().flat_map(|(_, resources)| resources.clone()).collect();
+        if validate(&all).await.is_ok() {
+            continue;
+        }
+        for (site, resources) in batch {
+            if let Err(error) = validate(resources).await {
+                failures.push(format!("{error}\n  of {site:?}"));
+            }
+        }
+        if failures.len() >= 10 {
+            break;
+        }
+    }
+    assert!(failures.is_empty(), "translation has to refuse these:\n{}", failures.join("\n"));
+}
+
+/// A site into which some of the hostile values are put, each where it fits.
+fn mutated(number: u128, random: &mut StdRng) -> DesiredSite {
+    let mut site = fixture::site(number, 80, [1, 2, 3]);
+    site.site = site_id(number);
+    for _ in 0..random.random_range(1..=2) {
+        match random.random_range(0..9) {
+            0 => site.settings.key_sources = vec![KeySource::Header { name: text(random) }],
+            1 => {
+                site.settings.key_sources =
+                    (0..random.random_range(0..4)).map(|_| KeySource::Header { name: text(random) }).collect();
+            }
+            2 => site.upstreams[0].endpoints = (0..random.random_range(0..4)).map(|_| endpoint(random)).collect(),
+            3 => site.upstreams[0].endpoints = vec![DesiredEndpoint { address: text(random), port: 80, weight: 1 }],
+            4 => site.upstreams[0].connect_timeout_ms = number_of(random),
+            5 => site.upstreams[0].request_timeout_ms = number_of(random),
+            6 => site.upstreams[0].protocol = UpstreamProtocol::Http2,
+            7 => {
+                site.routes[0].prefix = prefix(random);
+                site.routes[0].template = text(random);
+            }
+            _ => {
+                site.settings.rate_limit_headers =
+                    *[RateLimitHeaders::All, RateLimitHeaders::Refused].choose(random).expect("one");
+                site.forward_credentials = random.random();
+                site.hostnames.push(text(random));
+                // An upstream that no route leads to, with a name of its own.
+                let mut other = site.upstreams[0].clone();
+                other.id = UpstreamId(policy::id::Uuid::from_u128(random.random()));
+                site.upstreams.push(other);
+                site.routes.truncate(random.random_range(1..4));
+            }
+        }
+    }
+    site
+}
+
+fn endpoint(random: &mut StdRng) -> DesiredEndpoint {
+    let port = *[0, 1, 80, u16::MAX].choose(random).expect("one");
+    DesiredEndpoint { address: text(random), port, weight: number_of(random) }
+}
+
+fn number_of(random: &mut StdRng) -> u32 {
+    *[0, 1, 1000, 64_000, i32::MAX as u32, i32::MAX as u32 + 1, u32::MAX].choose(random).expect("one")
+}
+
+fn prefix(random: &mut StdRng) -> String {
+    match random.random_range(0..4) {
+        0 => "/a".repeat(*[1, 20, 23, 24, 25, 100, 1000, 1001].choose(random).expect("one")),
+        1 => format!("/{}", "a".repeat(256)),
+        2 => String::new(),
+        _ => text(random),
+    }
+}
+
+/// A text that something may take for what it is not.
+fn text(random: &mut StdRng) -> String {
+    const TEXTS: [&str; 62] = [
+        "",
+        " ",
+        "a",
+        "x-key",
+        "X-API-Key",
+        "host",
+        "Host",
+        ":path",
+        ":authority",
+        ":x",
+        "x:y",
+        "x y",
+        "x\ny",
+        "x\0y",
+        "x\ry",
+        "x\ty",
+        "é",
+        "\u{7f}",
+        "\u{feff}",
+        "x_y",
+        "x-y-",
+        "-",
+        "%",
+        "%x%",
+        "%REQ(x)%",
+        "%START_TIME",
+        "$",
+        "$x",
+        "!#$%&'*+-.^`|~",
+        "\"",
+        "(x)",
+        "x,y",
+        "x;y",
+        "x/y",
+        "../",
+        "/",
+        "//",
+        "[x]",
+        "{x}",
+        "{",
+        "*",
+        "1",
+        "0",
+        "1.2",
+        "1.2.3.4",
+        "8.8.8.8",
+        "256.1.1.1",
+        "8.8.8.8:80",
+        "::",
+        "::1",
+        "[::1]",
+        "fe80::1%eth0",
+        "::ffff:8.8.8.8",
+        "2a00::1",
+        "0x7f.1",
+        "127.1",
+        "localhost",
+        "a.b.",
+        ".",
+        "a..b",
+        "connection",
+        "x-envoy-original-path",
+    ];
+    match random.random_range(0..12) {
+        0 => "a".repeat(*[63, 64, 128, 253, 254, 1_000, 16_384, 70_000].choose(random).expect("one")),
+        1 => (0..random.random_range(1..6)).map(|_| char::from(random.random_range(0..=127_u8))).collect(),
+        2 => (0..random.random_range(1..4)).map(|_| random.random::<char>()).collect(),
+        _ => (*TEXTS.choose(random).expect("one")).to_owned(),
+    }
+}

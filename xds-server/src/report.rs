@@ -112,6 +112,13 @@ pub fn describe() {
     for errors in [UNKNOWN_CELLS, CELLS_REFUSED, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS] {
         counter!(errors).increment(0);
     }
+    counter!(FOLLOW_ERRORS).increment(0);
+    for urls in [JWKS_URLS, JWKS_FAILING, JWKS_MISSING] {
+        gauge!(urls).set(0.0);
+    }
+    for names in [DNS_NAMES, DNS_WITHOUT_ADDRESS] {
+        gauge!(names).set(0.0);
+    }
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);
     }

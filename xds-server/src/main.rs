@@ -25,6 +25,7 @@ use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::lkg::{self, Sealing, StateDir};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
+use xds_server::snapshot::Owner;
 use xds_server::tls::{Files, Tls};
 use xds_server::validate::{Envoy, Pool};
 use xds_server::{grpc, idle, observe, report, translate, usage};
@@ -117,7 +118,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
     let recorder = tokio::spawn(recorder.run(stopped.clone()));
     let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
-    let validation = validation(&config.validation, &cells, &stopped).await?;
+    let validation = validation(&config.validation, &cells, &quarantine, &stopped).await?;
     let follower = Follower::new(followed, Arc::clone(&cells), keyring, book, Arc::clone(&quarantine));
     let follower = follower.validated_by(validation);
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
@@ -172,15 +173,22 @@ fn keep_state(
 }
 
 /// The Envoys that look at what is served, if the operator has given one.
-async fn validation(config: &Validation, cells: &Arc<Cells>, stop: &grpc::Stop) -> anyhow::Result<Option<Arc<Pool>>> {
+async fn validation(
+    config: &Validation,
+    cells: &Arc<Cells>,
+    quarantine: &Arc<Quarantine>,
+    stop: &grpc::Stop,
+) -> anyhow::Result<Option<Arc<Pool>>> {
     let Some(program) = &config.validate_envoy else { return Ok(None) };
     let envoy = Envoy::new(program);
     envoy.check().await.with_context(|| format!("--validate-envoy {}", program.display()))?;
     let pool = Arc::<Pool>::default();
     let (mut verdicts, workers) = pool.start(&envoy, cells, config.validate_workers, stop);
+    let (cells, quarantine) = (Arc::clone(cells), Arc::clone(quarantine));
     tokio::spawn(async move {
         while let Some(verdict) = verdicts.recv().await {
             report::refused_by_validation(&verdict);
+            quarantine.refused_by_validation(&cells.group(Owner::Site(verdict.site)), &verdict);
         }
         workers.join_all().await;
     });

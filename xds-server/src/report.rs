@@ -143,30 +143,19 @@ pub fn describe() {
     );
     describe_gauge!(VALIDATIONS_WAITING, "Sites that wait for a validating Envoy");
     describe_counter!(VALIDATIONS, "Runs of validating Envoys, by outcome");
-    // So that they can be read, and alerted on, before the first event.
-    gauge!(STREAMS).set(0.0);
-    gauge!(QUARANTINED).set(0.0);
-    gauge!(VALIDATIONS_WAITING).set(0.0);
-    gauge!(WAITING).set(0.0);
-    gauge!(FROM_DISK).set(0.0);
-    gauge!(CONNECTED).set(0.0);
-    for events in [
-        STATE_ERRORS,
-        RECORD_ERRORS,
-        EVICTED,
-        UNKNOWN_CELLS,
-        CELLS_REFUSED,
-        TLS_RELOAD_ERRORS,
-        TLS_HANDSHAKE_ERRORS,
-    ] {
-        counter!(events).increment(0);
+    begin();
+}
+
+/// Gives metrics their first values, so that they can be read, and alerted on, before the first event.
+fn begin() {
+    let now = [STREAMS, QUARANTINED, VALIDATIONS_WAITING, WAITING, FROM_DISK, CONNECTED];
+    let names = [JWKS_URLS, JWKS_FAILING, JWKS_MISSING, DNS_NAMES, DNS_WITHOUT_ADDRESS];
+    for gauge in now.into_iter().chain(names) {
+        gauge!(gauge).set(0.0);
     }
-    counter!(FOLLOW_ERRORS).increment(0);
-    for urls in [JWKS_URLS, JWKS_FAILING, JWKS_MISSING] {
-        gauge!(urls).set(0.0);
-    }
-    for names in [DNS_NAMES, DNS_WITHOUT_ADDRESS] {
-        gauge!(names).set(0.0);
+    let errors = [STATE_ERRORS, RECORD_ERRORS, FOLLOW_ERRORS, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS];
+    for counter in errors.into_iter().chain([EVICTED, UNKNOWN_CELLS, CELLS_REFUSED]) {
+        counter!(counter).increment(0);
     }
     for kind in ResourceType::ALL {
         counter!(NACKS, "type" => kind.label()).increment(0);

@@ -23,6 +23,7 @@ pub mod idempotency;
 pub mod issuer;
 pub mod jwks_cache;
 pub mod key;
+pub mod lookup;
 pub mod operator_token;
 mod page;
 pub mod plan;

@@ -81,26 +81,29 @@ async fn an_envoy_started_from_what_bootstrap_prints_serves() {
     finish(things.stack).await;
 }
 
-/// What `check` says about the replica and the site, and whether all is well.
-async fn check(things: &Things, site: &str) -> (bool, String) {
+/// What `check` says about the first Envoy and the site, and whether all is well.
+async fn check(things: &Things, node: &str) -> (bool, String) {
     let http = format!("http://{}", things.stack.xds_http);
-    let output = xds_server(&things.stack, &["check", "--xds-http", &http, "--site", site]).await;
+    let args = ["check", "--xds-http", &http, "--node-id", node, "--site", &things.site.hostname];
+    let output = xds_server(&things.stack, &args).await;
     (output.status.success(), text(&output.stdout).to_owned())
 }
 
 #[tokio::test]
 async fn check_names_the_place_where_a_change_is_held_up() {
     let mut things = Things::start(Stack::builder("check")).await;
-    let hostname = things.site.hostname.clone();
-    let (_, said) = eventually("all is well", || check(&things, &hostname), |(well, _)| *well).await;
-    assert!(said.contains("ok    PostgreSQL answers") && said.contains("can be served as it is"), "{said}");
-    let (well, said) = check(&things, "absent.gw.localhost").await;
-    assert!(!well && said.contains("WRONG there is no site"), "{said}");
+    let (_, said) = eventually("all is well", || check(&things, "edge-0"), |(well, _)| *well).await;
+    assert!(
+        said.contains("ok    PostgreSQL answers") && said.contains("ok    Envoy edge-0 of cell \"default\""),
+        "{said}"
+    );
+    let (well, said) = check(&things, "edge-9").await;
+    assert!(!well && said.contains("WRONG Envoy edge-9 is connected to no replica (these are: edge-0)"), "{said}");
     things.stack.envoys[0].service.stop().await.expect("an end");
-    let gone = "WRONG no Envoy is connected";
-    eventually("the Envoy is missed", || check(&things, &hostname), |(_, said)| said.contains(gone)).await;
+    let gone = "WRONG Envoy edge-0 is connected to no replica";
+    eventually("the Envoy is missed", || check(&things, "edge-0"), |(_, said)| said.contains(gone)).await;
     things.stack.xds.stop().await.expect("an end");
-    let (well, said) = check(&things, &hostname).await;
+    let (well, said) = check(&things, "edge-0").await;
     assert!(!well && said.contains("does not answer"), "{said}");
     finish(things.stack).await;
 }

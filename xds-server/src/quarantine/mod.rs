@@ -20,6 +20,7 @@ pub use self::group::Wanted;
 use crate::receipts::Roster;
 use crate::resource::{Named, ResourceType, Version, site_of};
 use crate::snapshot::Snapshot;
+use crate::validate::Verdict;
 
 /// How long the resources before are kept once an Envoy has accepted the newest: the others may still refuse them.
 const KEPT_AFTER_ACCEPTANCE: Duration = Duration::from_secs(60);
@@ -224,6 +225,34 @@ impl Quarantine {
             resource_type: kind.label().to_owned(),
             resource: name.to_owned(),
             reason: reason.to_owned(),
+            good: good.map(|good| group::encode(&good)),
+        });
+    }
+
+    /// Takes in what a validating Envoy says of resources, where `now` are those that are served. What an Envoy that serves has
+    /// accepted is good, whatever another version says of it.
+    pub fn refused_by_validation(&self, now: &[Named], verdict: &Verdict) {
+        if group::content(now) != group::content(&verdict.group) {
+            // It looks at them as well.
+            return;
+        }
+        let site = verdict.site;
+        let (digest, good) = {
+            let state = self.lock();
+            let Some(digest) = state.served.get(&site).copied() else { return };
+            match state.trials.get(&site).filter(|trial| trial.digest == digest) {
+                Some(trial) if trial.accepted_at.is_some() => return,
+                Some(trial) => (digest, Some(Arc::clone(&trial.good)).filter(|good| !good.is_empty())),
+                None => (digest, None),
+            }
+        };
+        self.roster.refused(Refusal {
+            site,
+            digest,
+            node_id: None,
+            resource_type: String::new(),
+            resource: String::new(),
+            reason: format!("a validating Envoy refuses it: {}", verdict.reason),
             good: good.map(|good| group::encode(&good)),
         });
     }

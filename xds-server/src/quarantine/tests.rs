@@ -63,6 +63,17 @@ impl Replica {
         String::from_utf8(served.body.value.clone()).unwrap()
     }
 
+    /// A validating Envoy refuses this content; gives the row that the database has then, if it changes.
+    fn refuse_by_validation(&self, content: &str) -> Option<Quarantined> {
+        let site = desired("").site;
+        let now = self.snapshot.group(Owner::Site(site));
+        let verdict = Verdict { site, group: routes(content), reason: "no good".to_owned() };
+        self.quarantine.refused_by_validation(&now, &verdict);
+        let refusal = self.roster.take(false).refusals.into_values().next()?;
+        assert_eq!((refusal.node_id, refusal.reason.as_str()), (None, "a validating Envoy refuses it: no good"));
+        Some(Quarantined { site: refusal.site, digest: refusal.digest, good: refusal.good })
+    }
+
     fn accept(&self) {
         self.quarantine.accepted(desired("").site);
     }
@@ -207,4 +218,24 @@ fn a_site_that_cannot_be_translated_keeps_what_it_had_and_a_restart_finds_it() {
     let Admitted::LastGood(group) = admitted else { panic!("{admitted:?}") };
     assert!(group.iter().any(|named| named.resource.body.value == b"good"));
     assert_eq!(fresh.roster.take(false).still.len(), 1);
+}
+
+#[test]
+fn what_a_validating_envoy_refuses_gives_way_to_what_was_good() {
+    let mut replica = Replica::new();
+    replica.read("good", None);
+    replica.accept();
+    replica.read("bad", None);
+    let held = replica.refuse_by_validation("bad").expect("a row");
+    assert_eq!(replica.read("bad", Some(&held)), "good");
+}
+
+#[test]
+fn what_a_validating_envoy_says_does_not_count_against_who_serves_or_of_what_is_not_served() {
+    let mut replica = Replica::new();
+    replica.read("first", None);
+    replica.read("newest", None);
+    assert!(replica.refuse_by_validation("first").is_none(), "something else is served");
+    replica.accept();
+    assert!(replica.refuse_by_validation("newest").is_none(), "an Envoy has accepted it");
 }

@@ -11,6 +11,7 @@ use policy::key::{Digest, Environment};
 use policy::method::Methods;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use store::quarantine::Refusal;
 use store::route::{RouteSpec, VersionRef};
 use store::upstream::Endpoint;
 use store::usage::{self, Ledger};
@@ -188,6 +189,23 @@ pub(crate) async fn use_once(database: &Database, samples: &[Sample]) {
     let entries = samples.iter().map(|sample| (used(sample, 1), sums)).collect();
     let reporter = *Uuid::now_v7().as_bytes();
     ledger(database).await.record(&[usage::Report { reporter, seq: 1, entries }]).await.expect("usage is recorded");
+}
+
+/// Puts sites under quarantine, as if an Envoy had refused them.
+pub(crate) async fn hold_back(database: &Database, samples: &[Sample]) {
+    let reader = database.reader().await;
+    for sample in samples {
+        let refusal = Refusal {
+            site: sample.site,
+            digest: [1; 32],
+            node_id: Some("edge-1".to_owned()),
+            resource_type: "rds".to_owned(),
+            resource: "site".to_owned(),
+            reason: "no good".to_owned(),
+            good: None,
+        };
+        store::quarantine::refuse(&reader, &refusal).await.unwrap();
+    }
 }
 
 pub(crate) fn new_site(slug: &str) -> store::site::NewSite {

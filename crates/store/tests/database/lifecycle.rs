@@ -6,7 +6,7 @@ use store::change::{Change, Logged};
 use store::{Page, StoreError};
 
 use crate::catalog::tenant_tables;
-use crate::fixture::{Database, actor, new_key, sample, site_sample, until, use_once, with_database};
+use crate::fixture::{Database, actor, hold_back, new_key, sample, site_sample, until, use_once, with_database};
 use crate::furniture::furnish;
 
 /// The changes that follow `seq`.
@@ -32,6 +32,7 @@ async fn removing_a_tenant_takes_everything_but_its_audit_log() {
         let furniture = furnish(&store, gone).await;
         furnish(&store, stays).await;
         use_once(database, &[gone, stays]).await;
+        hold_back(database, &[gone, stays]).await;
         let from = head(database).await;
 
         let mut platform = store.platform(&actor()).await.unwrap();

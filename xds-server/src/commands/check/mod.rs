@@ -1,4 +1,4 @@
-//! `xds-server check`: why Envoys do not have a change, step by step from the database to the streams.
+//! `xds-server check`: why an Envoy does not have a change, step by step from the database to the Envoy.
 
 mod findings;
 mod replica;
@@ -7,6 +7,8 @@ use std::fmt;
 
 use clap::Args;
 use policy::id::SiteId;
+use store::envoy::StreamState;
+use store::lookup::{self, Held};
 use store::seal::SecretsKey;
 use store::{SnapshotTx, StoreError, desired};
 
@@ -18,6 +20,9 @@ use replica::Replica;
 /// What `check` needs.
 #[derive(Clone, Debug, Args)]
 pub struct Check {
+    /// The Envoy, by its `node.id`; all of them unless given.
+    #[arg(long, env = "TENANTRY_NODE_ID")]
+    pub node_id: Option<String>,
     /// The site whose change is missing: its id, or one of its hostnames.
     #[arg(long)]
     pub site: Option<String>,
@@ -49,6 +54,8 @@ impl fmt::Display for Finding {
 struct Facts {
     /// The last change of the log.
     head: i64,
+    /// The streams of all Envoys.
+    streams: Vec<StreamState>,
     /// The site that was asked about; `None` if it does not exist.
     site: Option<SiteFacts>,
 }
@@ -58,9 +65,10 @@ struct SiteFacts {
     cells: Vec<String>,
     /// Why xds-server cannot make its resources.
     untranslatable: Option<String>,
+    held: Option<Held>,
 }
 
-/// Looks at everything between the database and the streams of Envoys. The findings are in the order of the way that a change takes.
+/// Looks at everything between the database and the Envoys. The findings are in the order of the way that a change takes.
 pub async fn run(check: &Check, secrets_key: Option<SecretsKey>) -> Vec<Finding> {
     // Before the replicas are asked: what they have by then is at least this.
     let facts = read(check, secrets_key).await;
@@ -77,6 +85,7 @@ pub async fn run(check: &Check, secrets_key: Option<SecretsKey>) -> Vec<Finding>
     found.extend(replicas.iter().map(|replica| findings::replica(replica, head)));
     if let Ok(facts) = &facts {
         found.extend(check.site.as_deref().map(|name| findings::site(name, facts)));
+        found.extend(findings::envoys(check.node_id.as_deref(), facts));
     }
     found
 }
@@ -84,7 +93,8 @@ pub async fn run(check: &Check, secrets_key: Option<SecretsKey>) -> Vec<Finding>
 async fn read(check: &Check, secrets_key: Option<SecretsKey>) -> Result<Facts, StoreError> {
     let reader = check.database.connect(secrets_key).await?;
     let mut snapshot = reader.snapshot().await?;
-    let mut facts = Facts { head: snapshot.head_seq().await?, site: None };
+    let mut facts =
+        Facts { head: snapshot.head_seq().await?, streams: lookup::streams(&mut snapshot).await?, site: None };
     if let Some(name) = &check.site
         && let Some(id) = site_named(&mut snapshot, name).await?
     {
@@ -99,5 +109,5 @@ async fn site(snapshot: &mut SnapshotTx, id: SiteId) -> Result<Option<SiteFacts>
     let read = desired::sites(snapshot, &[id]).await?;
     let omitted = read.omitted.first().map(|omitted| format!("{:?}: {:?}", omitted.object, omitted.reason));
     let refused = read.sites.first().and_then(|site| translate::site(site).err()).map(|error| error.to_string());
-    Ok(Some(SiteFacts { cells, untranslatable: omitted.or(refused) }))
+    Ok(Some(SiteFacts { cells, untranslatable: omitted.or(refused), held: lookup::held(snapshot, id).await? }))
 }

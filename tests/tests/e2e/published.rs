@@ -20,7 +20,8 @@ async fn import(
     upstream_id: &str,
     published: Published,
 ) -> (Version, Vec<Operation>) {
-    let description = published.read();
+    // It may have to be fetched first. To wait for that in here would keep the clients' connections from noticing that they were closed.
+    let description = tokio::task::spawn_blocking(move || published.read()).await.expect("a description");
     let operations = operations(&description);
     let version = site.version(base_path, upstream_id).await;
     let import = format!("{}/import", version.path);

@@ -194,9 +194,8 @@ impl Exchange {
         let headers = headers::parse(&map).unwrap_or_default();
         let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
-        // Other statuses may be Envoy's own, for want of routes.
-        if let Some(site) = self.site.as_ref().filter(|_| (200..400).contains(&status)) {
-            site.routed.set(true);
+        if let Some(site) = &self.site {
+            site.answered(status, self.started_us / 1000);
         }
         let told = value("content-length").and_then(number);
         let response_bytes = usage::response_body_bytes(self.is_head, status, told);

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, value_parser};
 use policy::address::AddressRules;
 use policy::host;
 use policy::ip::Cidr;
+use policy::site::EVICTED_AFTER_S;
 
 use crate::commands::bootstrap::Bootstrap;
 use crate::commands::check::Check;
@@ -63,8 +64,8 @@ pub struct Serve {
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
     /// After how many seconds without a request an Envoy lets go of a site that it has loaded; it takes up to twice as long. The next
-    /// request loads the site again, unless xds-server is away. Eager sites stay; 0 keeps all.
-    #[arg(long, env = "TENANTRY_EVICT_AFTER_S", default_value_t = 24 * 60 * 60)]
+    /// request loads the site again, unless xds-server is away. Eager sites stay; 0 keeps all, and else it is 120 at least.
+    #[arg(long, env = "TENANTRY_EVICT_AFTER_S", default_value_t = 24 * 60 * 60, value_parser = eviction)]
     pub evict_after_s: u64,
     /// A directory in which what is served is kept, so that a start needs no PostgreSQL. It belongs to one xds-server alone, and is
     /// made if it is not there. What is in it is sealed with the secrets key; without that key it holds no secret. Without this
@@ -202,6 +203,15 @@ impl FromStr for BaseDomain {
             Err("a base domain is DNS labels in lower case, joined by dots, such as gw.example.com")
         }
     }
+}
+
+/// Reads `--evict-after-s`. The filter relies on the least of it.
+fn eviction(text: &str) -> Result<u64, String> {
+    let seconds = text.parse().map_err(|error| format!("{error}"))?;
+    if (1..EVICTED_AFTER_S).contains(&seconds) {
+        return Err(format!("must be 0, or {EVICTED_AFTER_S} at least"));
+    }
+    Ok(seconds)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! [`receipts`] writes down what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
+pub mod archive;
 pub mod cells;
 pub mod commands;
 pub mod config;

@@ -100,7 +100,7 @@ pub struct Forward<'a> {
     /// What the body has to be, and how many bytes it may have: the request waits until it was seen.
     pub body: Option<(Expected, usize)>,
     /// Whether the request may come by again and must not be counted twice: [`Mode::counted`] has to say so if it does. So it is
-    /// for limits until [`Site::routed`], and always for signatures, whose second coming would be a replay.
+    /// for limits until the site has answered of late, and always for signatures, whose second coming would be a replay.
     pub counted: bool,
 }
 
@@ -174,7 +174,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         let body = self.body(&site, &identity)?;
         let rate_limit = self.admit(&site, route.map(|(_, route)| route), &identity)?;
         let edits = self.edits(&site, &key, &identity);
-        let counted = self.request.signed || (rate_limit.is_some() && !site.routed.get());
+        let counted = self.request.signed || (rate_limit.is_some() && !site.is_routed(self.now_ms));
         let rate_limit = rate_limit.flatten();
         Ok(Forward { route: route.map(|(at, _)| at), edits, rate_limit, body, counted, site })
     }

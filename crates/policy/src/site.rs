@@ -18,6 +18,9 @@ use crate::wire::{self, SitePolicy};
 /// What a decoded route takes beside its texts, in bytes: for the bound of the caches that hold sites.
 const ROUTE_BYTES: usize = 400;
 
+/// An Envoy lets go of the routes of a site that nobody has used for so many seconds, at the soonest.
+pub const EVICTED_AFTER_S: u64 = 120;
+
 /// A decoded [`SitePolicy`].
 #[derive(Debug)]
 pub struct Site {
@@ -55,10 +58,9 @@ pub struct Site {
     pub max_concurrent: Option<u32>,
     /// The tenant's share of an overloaded Envoy.
     pub weight: u16,
-    /// Whether Envoy is known to have loaded the site's routes: since then no request comes by twice. Not part of the policy, but
-    /// as old as this reading of it: a site that goes and comes again is read anew. Should Envoy ever load them again all the
-    /// same, a request of that moment counts as two.
-    pub routed: Cell<bool>,
+    /// When the site last answered here, in milliseconds since the Unix epoch. Not part of the policy, but as old as this reading
+    /// of it: a site that goes and comes again is read anew.
+    answered_ms: Cell<u64>,
     routes: Vec<Route>,
     router: Router<usize>,
 }
@@ -107,6 +109,20 @@ pub struct Route {
 }
 
 impl Site {
+    /// Takes in how a request ended that was let go. Only what is no error cannot be Envoy's own answer for want of routes.
+    pub fn answered(&self, status: u16, now_ms: u64) {
+        if (200..400).contains(&status) {
+            self.answered_ms.set(now_ms);
+        }
+    }
+
+    /// Whether Envoy is known to have the site's routes, so that no request comes by twice. It may have been told to let go of them
+    /// when nobody has used the site for [`EVICTED_AFTER_S`] or longer; this is sure for half of that.
+    pub(crate) fn is_routed(&self, now_ms: u64) -> bool {
+        let answered_ms = self.answered_ms.get();
+        answered_ms != 0 && now_ms.saturating_sub(answered_ms) < EVICTED_AFTER_S * 1000 / 2
+    }
+
     /// Reads the bytes of a pushed [`SitePolicy`]. `None` if they are none, or if their tenant is no id: such a site does
     /// not exist. A route that cannot be read is left out, so that it is not found: the others go on. `version` is to be
     /// another one for each reading.
@@ -140,7 +156,7 @@ impl Site {
             zone: zone(&policy.offsets),
             max_concurrent: (policy.max_concurrent_requests != 0).then_some(policy.max_concurrent_requests),
             weight: u16::try_from(policy.weight).ok().filter(|weight| *weight != 0).unwrap_or(100),
-            routed: Cell::new(false),
+            answered_ms: Cell::new(0),
             routes,
             router,
         })
@@ -235,6 +251,22 @@ mod tests {
     use crate::desired::{DesiredRoute, DesiredSite};
     use crate::id::{UpstreamId, Uuid};
     use crate::settings::{RouteSettings, SiteSettings, TenantSettings};
+
+    #[test]
+    fn a_site_has_its_routes_for_a_minute_after_an_answer_that_is_no_error() {
+        let id = SiteId(Uuid::from_u128(1));
+        let policy = SitePolicy { tenant: id.0.as_bytes().to_vec(), ..SitePolicy::default() };
+        let site = Site::decode(id, &prost::Message::encode_to_vec(&policy), 1).expect("a policy");
+        let answered_at = 1_700_000_000_000;
+        assert!(!site.is_routed(answered_at));
+        for error in [0, 404, 503] {
+            site.answered(error, answered_at);
+            assert!(!site.is_routed(answered_at), "{error}");
+        }
+        site.answered(200, answered_at);
+        assert!(site.is_routed(answered_at + 59_999));
+        assert!(!site.is_routed(answered_at + 60_000), "it may have been evicted since");
+    }
 
     /// Whatever is accepted piece by piece is served as a whole: the longest base path and version, the longest template.
     #[test]

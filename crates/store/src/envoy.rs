@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgListener;
+use sqlx::postgres::{PgExecutor, PgListener};
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -128,6 +128,11 @@ pub async fn prune(reader: &Reader) -> Result<u64, StoreError> {
 
 /// The streams that are open: of each Envoy the newest of each kind, by node and kind.
 pub async fn connected(store: &Store) -> Result<Vec<ConnectedStream>, StoreError> {
+    connected_by(&store.pool).await
+}
+
+/// The same, as this connection sees it.
+pub(crate) async fn connected_by(connection: impl PgExecutor<'_>) -> Result<Vec<ConnectedStream>, StoreError> {
     let rows = sqlx::query!(
         "SELECT DISTINCT ON (node_id, stream) id, replica, node_id, stream, cell, version, connected_at, seen_at,
                 acked_seq, acked_at
@@ -135,7 +140,7 @@ pub async fn connected(store: &Store) -> Result<Vec<ConnectedStream>, StoreError
          ORDER BY node_id, stream, connected_at DESC, id",
         GONE_AFTER.as_secs_f64()
     )
-    .fetch_all(&store.pool)
+    .fetch_all(connection)
     .await?;
     let streams = rows.into_iter().map(|row| ConnectedStream {
         replica: row.replica,

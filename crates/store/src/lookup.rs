@@ -5,7 +5,7 @@ use policy::id::SiteId;
 use uuid::Uuid;
 
 use crate::StoreError;
-use crate::envoy::{GONE_AFTER, StreamKind, StreamState};
+use crate::envoy::{self, StreamState};
 use crate::reader::SnapshotTx;
 
 /// A site that is not served as its owner has set it.
@@ -27,24 +27,8 @@ pub struct Held {
 
 /// The streams that are open, of each Envoy the newest of each kind, by node and kind.
 pub async fn streams(snapshot: &mut SnapshotTx) -> Result<Vec<StreamState>, StoreError> {
-    let rows = sqlx::query!(
-        "SELECT DISTINCT ON (node_id, stream) id, node_id, stream, cell, version, acked_seq
-         FROM envoys WHERE seen_at > clock_timestamp() - make_interval(secs => $1)
-         ORDER BY node_id, stream, connected_at DESC, id",
-        GONE_AFTER.as_secs_f64()
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
-    let streams = rows.into_iter().map(|row| StreamState {
-        id: row.id,
-        node_id: row.node_id,
-        // A CHECK of the table rules out a third.
-        kind: if row.stream == "mirror" { StreamKind::Mirror } else { StreamKind::Ads },
-        cell: row.cell,
-        version: row.version,
-        acked_seq: row.acked_seq,
-    });
-    Ok(streams.collect())
+    let connected = envoy::connected_by(snapshot.conn()).await?;
+    Ok(connected.into_iter().map(|stream| stream.state).collect())
 }
 
 /// Why a site is under quarantine, if it is.

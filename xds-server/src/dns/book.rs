@@ -9,8 +9,8 @@ use policy::desired::{DesiredEndpoint, DesiredSite};
 use policy::id::{SiteId, TenantId, UpstreamId};
 use tokio::sync::Notify;
 
-use super::archive::{NameDigest, digest};
 use super::resolve::Answer;
+use crate::archive::{TextDigest, digest};
 use crate::cells::Cells;
 use crate::snapshot::Owner;
 use crate::{report, translate};
@@ -45,7 +45,7 @@ struct State {
     names: BTreeMap<Arc<str>, Name>,
     sites: BTreeMap<SiteId, SiteUse>,
     /// What earlier runs have resolved.
-    restored: BTreeMap<NameDigest, Vec<IpAddr>>,
+    restored: BTreeMap<TextDigest, Vec<IpAddr>>,
     /// The names whose users have changed since the worker last asked.
     changed: BTreeSet<Arc<str>>,
 }
@@ -94,7 +94,7 @@ impl Book {
     }
 
     /// Takes in what earlier runs have resolved; before the first site is joined.
-    pub fn restore(&self, restored: impl IntoIterator<Item = (NameDigest, Vec<IpAddr>)>) {
+    pub fn restore(&self, restored: impl IntoIterator<Item = (TextDigest, Vec<IpAddr>)>) {
         self.lock().restored.extend(restored);
     }
 
@@ -109,7 +109,7 @@ impl Book {
     }
 
     /// The digests of the names that are in use.
-    pub fn digests(&self) -> Vec<NameDigest> {
+    pub fn digests(&self) -> Vec<TextDigest> {
         self.lock().names.keys().map(|name| digest(name)).collect()
     }
 

@@ -20,7 +20,7 @@ mod book;
 mod resolve;
 mod worker;
 
-pub use archive::{Archive, NameDigest};
+pub use archive::Archive;
 pub use book::{Book, Held};
 pub use resolve::{Answer, MAX_ADDRESSES, Resolve, SystemResolver};
 pub use worker::{Worker, pace};

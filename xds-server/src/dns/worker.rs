@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinSet};
 
-use super::archive::Archive;
+use super::archive::{Archive, Entry};
 use super::book::Book;
 use super::resolve::{Answer, Resolve};
 use crate::cells::Cells;
@@ -99,7 +99,7 @@ impl Worker {
         let now_ms = self.now_ms();
         for demand in self.book.take_demands() {
             if demand.tenants.is_empty() {
-                self.archive.put(&demand.name, None);
+                self.archive.add(&demand.name, Entry(None));
                 self.complaints.remove(&demand.name);
             }
             self.scheduler.want(&demand.name, demand.tenants, None, now_ms);
@@ -127,7 +127,7 @@ impl Worker {
                 let Answer { addresses, refusal } = Answer::of(found, self.book.rules());
                 report::dns_resolved(refusal.is_some());
                 if self.book.put(&self.cells, name, Some(addresses.clone())) {
-                    self.archive.put(name, Some(addresses));
+                    self.archive.add(name, Entry(Some(addresses)));
                 }
                 refusal.map(|refusal| refusal.to_string())
             }

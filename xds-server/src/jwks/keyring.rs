@@ -7,7 +7,7 @@ use policy::desired::{DesiredIssuer, DesiredSite};
 use policy::id::{IssuerId, SiteId, TenantId, Uuid};
 use tokio::sync::Notify;
 
-use super::archive::{UrlDigest, digest};
+use crate::archive::{TextDigest, digest};
 use crate::cells::Cells;
 use crate::resource::{Named, ResourceType};
 use crate::schedule::Known;
@@ -45,7 +45,7 @@ struct State {
     /// The URLs that are in use.
     urls: BTreeMap<Arc<str>, Source>,
     of_site: BTreeMap<SiteId, SiteUse>,
-    restored: BTreeMap<UrlDigest, Restored>,
+    restored: BTreeMap<TextDigest, Restored>,
     /// The URLs whose users have changed since the worker last asked.
     changed: BTreeSet<Arc<str>>,
 }
@@ -72,7 +72,7 @@ pub struct Held<'a> {
 
 impl Keyring {
     /// Takes in what earlier runs have read; before the first site is joined.
-    pub fn restore(&self, restored: impl IntoIterator<Item = (UrlDigest, Restored)>) {
+    pub fn restore(&self, restored: impl IntoIterator<Item = (TextDigest, Restored)>) {
         self.lock().restored.extend(restored);
     }
 
@@ -87,7 +87,7 @@ impl Keyring {
     }
 
     /// The digests of the URLs that are in use.
-    pub fn digests(&self) -> Vec<UrlDigest> {
+    pub fn digests(&self) -> Vec<TextDigest> {
         self.lock().urls.keys().map(|url| digest(url)).collect()
     }
 

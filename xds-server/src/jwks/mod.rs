@@ -23,7 +23,7 @@ mod lifetime;
 mod set;
 mod worker;
 
-pub use archive::{Archive, UrlDigest};
+pub use archive::Archive;
 pub use fetch::{FetchError, FetchSettings, Fetched, Fetcher, FetcherError, TIMEOUT};
 pub use keyring::{Held, Keyring, Restored};
 pub use lifetime::{DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME, lifetime};

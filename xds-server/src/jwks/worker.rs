@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use metrics::gauge;
 use tokio::task::{Id, JoinSet};
 
-use super::archive::Archive;
+use super::archive::{Archive, Entry};
 use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
 use crate::cells::Cells;
@@ -93,7 +93,7 @@ impl Worker {
         let now_ms = self.now_ms();
         for demand in self.keyring.take_demands() {
             if demand.tenants.is_empty() {
-                self.archive.remove(&demand.url);
+                self.archive.add(&demand.url, Entry::Gone);
             }
             self.scheduler.want(&demand.url, demand.tenants, demand.known, now_ms);
         }
@@ -121,7 +121,7 @@ impl Worker {
                 if self.scheduler.done(&url, lifetime, now_ms, random) {
                     let sites = self.keyring.put(&self.cells, &url, &set.text);
                     report::jwks_read(&url, took, &set, lifetime, sites);
-                    self.archive.put(&url, set.text, Instant::now(), lifetime);
+                    self.archive.add(&url, Entry::Set { set: set.text, read_at: Instant::now(), lifetime });
                 }
             }
             Err(error) => {

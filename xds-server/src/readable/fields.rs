@@ -173,7 +173,7 @@ mod tests {
     use super::parse;
 
     #[derive(Debug)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "read by way of Debug")]
     struct Outer {
         id: Vec<u8>,
         text: &'static str,
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[derive(Debug)]
-    #[allow(dead_code)]
+    #[expect(dead_code, reason = "read by way of Debug")]
     enum Inner {
         Unit,
         Tuple(i32, bool),

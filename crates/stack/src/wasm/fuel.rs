@@ -16,8 +16,8 @@ use walrus::{
     ConstExpr, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, LocalFunction, LocalId, Module, ValType,
 };
 
-/// What a callback has. A loop without an end uses it up in 0.2 to 0.4 s of V8's compiled code, and the costliest honest
-/// work takes half of it at most (`honest_tests`).
+/// What a callback has. After a loop without an end a worker serves again within 0.4 s (`tests/tests/e2e/faults.rs` prints it),
+/// and the costliest honest work takes half of it at most (`honest_tests`).
 pub(super) const FULL: i32 = 2_000_000_000;
 
 /// A call of one of Envoy's functions, in instructions: they take 0.2 to 2 us.

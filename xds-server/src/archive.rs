@@ -1,0 +1,110 @@
+//! What was learnt from outside, on its way to the database, from which the next run of this program begins.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::counter;
+use sha2::{Digest as _, Sha256};
+use store::{Reader, StoreError};
+use tokio::sync::Notify;
+use tracing::warn;
+
+use crate::config::DatabaseUrl;
+use crate::grpc::{Stop, stopped};
+
+/// A SHA-256, by which the database knows a URL or a name: what a tenant wrote stays in the tenant's own tables.
+pub type TextDigest = [u8; 32];
+
+/// How long to wait after an error of the database, doubled with each that follows.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LAST_DELAY: Duration = Duration::from_secs(60);
+/// One, for one statement at a time.
+const CONNECTIONS: u32 = 1;
+
+/// What is to become of a row.
+pub trait Kept: fmt::Debug + Send + Sync {
+    /// What the rows are, in the plural, for the log.
+    const WHAT: &'static str;
+    /// The counter of what could not be saved.
+    const ERRORS: &'static str;
+
+    /// Makes it so.
+    fn save(&self, reader: &Reader, digest: &TextDigest) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What is to be written. While the database is away it waits: one entry for each text, so that it is bounded as they are.
+#[derive(Debug)]
+pub struct Archive<K> {
+    pending: Mutex<BTreeMap<TextDigest, K>>,
+    news: Notify,
+}
+
+impl<K> Default for Archive<K> {
+    fn default() -> Self {
+        Self { pending: Mutex::default(), news: Notify::default() }
+    }
+}
+
+/// The digest of a text.
+pub fn digest(text: &str) -> TextDigest {
+    Sha256::digest(text).into()
+}
+
+impl<K: Kept> Archive<K> {
+    /// Has it written. What was to become of the same row before is forgotten.
+    pub(crate) fn add(&self, text: &str, kept: K) {
+        self.lock().insert(digest(text), kept);
+        self.news.notify_one();
+    }
+
+    /// Writes to the database at this URL what comes, until told to stop. Errors are logged, and it tries again.
+    pub async fn run(self: Arc<Self>, database_url: DatabaseUrl, stop: Stop) {
+        tokio::select! {
+            () = stopped(stop) => {}
+            () = self.write(database_url.reveal()) => {}
+        }
+    }
+
+    async fn write(&self, database_url: &str) {
+        let mut reader = None;
+        let mut delay = FIRST_DELAY;
+        loop {
+            self.news.notified().await;
+            while let Some((digest, kept)) = self.next() {
+                let Err(error) = save(&mut reader, database_url, &digest, &kept).await else {
+                    delay = FIRST_DELAY;
+                    continue;
+                };
+                // What has come meanwhile is newer.
+                self.lock().entry(digest).or_insert(kept);
+                counter!(K::ERRORS).increment(1);
+                warn!(%error, "{} cannot be saved for the next start; it is tried again", K::WHAT);
+                tokio::time::sleep(delay).await;
+                delay = (delay * 2).min(LAST_DELAY);
+            }
+        }
+    }
+
+    fn next(&self) -> Option<(TextDigest, K)> {
+        self.lock().pop_first()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TextDigest, K>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn save<K: Kept>(
+    reader: &mut Option<Reader>,
+    database_url: &str,
+    digest: &TextDigest,
+    kept: &K,
+) -> Result<(), StoreError> {
+    let reader = match reader {
+        Some(reader) => reader,
+        None => reader.insert(Reader::connect(database_url, CONNECTIONS).await?),
+    };
+    kept.save(reader, digest).await
+}

@@ -198,7 +198,10 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
         }
         tally.written += 1;
         applied(&things.stack, &mut database).await;
-        tally.quarantined += quarantined(&things.stack).await;
+        if quarantined(&things.stack).await > 0 {
+            tally.quarantined += 1;
+            owner_is_told(&things.stack.api, &bad).await;
+        }
         if number > MUTATIONS / 2 && !things.stack.envoys[1].service.is_running() {
             // In the middle of it: the bad one is in the database now.
             things.stack.envoys[1].service.start().await.expect("a start");
@@ -238,6 +241,15 @@ async fn is_taken(api: &AdminApi, target: &Target, body: &Value) -> bool {
     let problem: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     assert!(problem["detail"].is_string() || problem["errors"].is_array(), "no reason: {problem}");
     false
+}
+
+/// The status of the site says what is wrong with it.
+async fn owner_is_told(api: &AdminApi, site: &Site) {
+    let path = format!("{}/status", site.path);
+    let status = || async { api.get(&path).await.expect("a status") };
+    let refused = eventually("the owner is told", status, |status| status["state"] == "refused").await;
+    let reason = refused["refusal"]["reason"].as_str().unwrap_or_default();
+    assert!(!reason.is_empty(), "{refused}");
 }
 
 /// Writes a body around the admin API, and tells xds-server. What the database refuses is not written.

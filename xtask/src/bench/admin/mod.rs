@@ -152,7 +152,8 @@ impl Figures {
         }
         for Line { operation, met, from_due_to_answered, .. } in &self.lines {
             let Some(met) = met else { continue };
-            let (verdict, title, p99) = (if *met { "met    " } else { "NOT MET" }, operation.title(), from_due_to_answered.p99_ms);
+            let (verdict, title, p99) =
+                (if *met { "met    " } else { "NOT MET" }, operation.title(), from_due_to_answered.p99_ms);
             println!("{verdict} p99 of `{title}` in ms, at most {MOST_P99_MS}: {p99:.2}");
         }
     }

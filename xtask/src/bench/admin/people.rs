@@ -1,6 +1,8 @@
 //! The people of the bench: an Admin for each tenant, all with the same password.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use argon2::password_hash::SaltString;
+use argon2::{Argon2, PasswordHasher as _};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use stack::admin_api::AdminApi;
@@ -15,8 +17,9 @@ const ACCOUNT: usize = 20;
 pub(super) struct People;
 
 impl People {
-    /// Writes them, as the database's superuser. `hash` is that of the password.
-    pub(super) async fn seed(database: &mut PgConnection, scale: Scale, hash: &str) -> Result<Self> {
+    /// Writes them, as the database's superuser.
+    pub(super) async fn seed(database: &mut PgConnection, scale: Scale) -> Result<Self> {
+        let hash = hash()?;
         let last = scale.sites - 1;
         let id = |kind: usize| {
             format!("('01900000-0000-7000-' || to_hex(32768 + {kind}) || '-' || lpad(to_hex(n), 12, '0'))::uuid")
@@ -36,6 +39,14 @@ impl People {
     pub(super) fn email(self, tenant: usize) -> String {
         format!("admin-{tenant}@bench.test")
     }
+}
+
+/// The hash of the password, with the cost that the admin service chooses: it reads the cost from the hash, so what is measured is what
+/// a login takes.
+fn hash() -> Result<String> {
+    let salt = SaltString::encode_b64(b"tenantry-bench-1").map_err(|error| anyhow!("{error}"))?;
+    let hash = Argon2::default().hash_password(PASSWORD.as_bytes(), &salt).map_err(|error| anyhow!("{error}"))?;
+    Ok(hash.to_string())
 }
 
 /// A login; the access token.

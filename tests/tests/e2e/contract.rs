@@ -12,6 +12,9 @@ struct Owned {
 /// At least so many requests of each role.
 const CASES: u64 = 5_000;
 
+/// For each operation, beside those that try each constraint of its parameters.
+const EXAMPLES: u32 = 5;
+
 /// Operations that would remove what the others are about, or what the whole run depends on.
 const WITHOUT: [&str; 10] = [
     "deleteTenant",
@@ -60,22 +63,50 @@ impl Owned {
         ];
         Self { parameters }
     }
+
+    /// A service token of the tenant.
+    async fn service_token(&self, stack: &Stack, role: &str) -> String {
+        let tenant = self.parameters.iter().find(|(name, _)| *name == "tenant_id").map_or("", |(_, id)| id);
+        let path = format!("/v1/tenants/{tenant}/service-tokens");
+        let made = stack.api.post(&path, json!({ "name": role, "role": role })).await;
+        let made = made.unwrap_or_else(|error| panic!("{error}"));
+        made["token"].as_str().unwrap_or_else(|| panic!("no token in an answer")).to_owned()
+    }
+}
+
+/// Asks as an operator, or with a service token of this role.
+async fn ask(role: Option<&str>) {
+    let name = role.unwrap_or("operator");
+    let stack = start(Stack::builder(&format!("contract-{name}")).envoys(0).without_xds()).await;
+    let owned = Owned::make(&stack).await;
+    let parameters: Vec<_> = owned.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let token = match role {
+        None => stack.api.token().to_owned(),
+        Some(role) => owned.service_token(&stack, role).await,
+    };
+    let (parameters, without) = (&parameters[..], &WITHOUT[..]);
+    let asked = Asker { base: stack.api.base(), token: &token, parameters, without, examples: EXAMPLES }.ask().await;
+    println!("{name}: {} requests", asked.cases);
+    assert!(asked.cases >= CASES, "{name}: {asked:?}");
+    finish(stack).await;
 }
 
 #[tokio::test]
 async fn an_operator_gets_what_the_document_says() {
-    let stack = start(Stack::builder("contract-operator").envoys(0).without_xds()).await;
-    let owned = Owned::make(&stack).await;
-    let parameters: Vec<_> = owned.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let asker = Asker {
-        base: stack.api.base(),
-        token: stack.api.token(),
-        parameters: &parameters,
-        without: &WITHOUT,
-        examples: 5,
-    };
-    let asked = asker.ask().await;
-    println!("an operator: {} requests", asked.cases);
-    assert!(asked.cases >= CASES, "{asked:?}");
-    finish(stack).await;
+    ask(None).await;
+}
+
+#[tokio::test]
+async fn an_admin_gets_what_the_document_says() {
+    ask(Some("admin")).await;
+}
+
+#[tokio::test]
+async fn a_developer_gets_what_the_document_says() {
+    ask(Some("developer")).await;
+}
+
+#[tokio::test]
+async fn a_viewer_gets_what_the_document_says() {
+    ask(Some("viewer")).await;
 }

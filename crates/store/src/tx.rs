@@ -17,7 +17,7 @@ use crate::change::{self, Change};
 pub struct Actor {
     /// What kind of actor it is.
     pub kind: ActorKind,
-    /// The operator token's id; nil for the system.
+    /// The id of the operator token, the account or the service token; nil for the system.
     pub id: Uuid,
     /// The request that asked, 200 characters at most: a longer one fails the commit.
     pub request_id: String,
@@ -60,6 +60,10 @@ impl Actor {
 pub enum ActorKind {
     /// Somebody with an operator token.
     Operator,
+    /// Somebody who has logged in.
+    Member,
+    /// A program with a service token of a tenant.
+    Service,
     /// The program itself.
     System,
 }
@@ -68,6 +72,8 @@ impl ActorKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
+            Self::Member => "member",
+            Self::Service => "service",
             Self::System => "system",
         }
     }

@@ -17,7 +17,7 @@ use crate::change::{self, Change};
 pub struct Actor {
     /// What kind of actor it is.
     pub kind: ActorKind,
-    /// The id of the operator token, the account or the service token; nil for the system.
+    /// The id of the operator token, of the person's account or of the service token; nil for the system.
     pub id: Uuid,
     /// The request that asked, 200 characters at most: a longer one fails the commit.
     pub request_id: String,
@@ -60,21 +60,21 @@ impl Actor {
 pub enum ActorKind {
     /// Somebody with an operator token.
     Operator,
-    /// Somebody who has logged in.
-    Member,
-    /// A program with a service token of a tenant.
-    Service,
     /// The program itself.
     System,
+    /// A person, by the account.
+    Member,
+    /// A machine of a tenant, by its service token.
+    Service,
 }
 
 impl ActorKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
+            Self::System => "system",
             Self::Member => "member",
             Self::Service => "service",
-            Self::System => "system",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::http::Method;
+use utoipa::openapi::extensions::{Extensions, ExtensionsBuilder};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -20,7 +21,15 @@ use crate::permissions::{self, Who};
 use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 
-const SCHEME: &str = "operator_token";
+/// How a caller proves who they are: name, form, description.
+const SCHEMES: [(&str, &str, &str); 3] = [
+    (OPERATOR, "opaque", "An operator token, `tno_` and 40 letters and digits."),
+    (SERVICE, "opaque", "A service token of a tenant, `tns_` and 40 letters and digits."),
+    (ACCESS, "JWT", "The access token of somebody who has logged in."),
+];
+const OPERATOR: &str = "operator_token";
+const SERVICE: &str = "service_token";
+const ACCESS: &str = "access_token";
 
 /// Nouns, in the order in which they are set up.
 const TAGS: [(&str, &str); 17] = [
@@ -44,9 +53,10 @@ const TAGS: [(&str, &str); 17] = [
 ];
 
 /// The answers that many operations have: name, status, description.
-const PROBLEMS: [(&str, &str, &str); 10] = [
+const PROBLEMS: [(&str, &str, &str); 11] = [
     ("BadRequest", "400", "The body cannot be parsed, or a header cannot be read."),
-    ("Unauthorized", "401", "There is no valid operator token."),
+    ("Unauthorized", "401", "There is no valid token."),
+    ("Forbidden", "403", "The caller has another role than the operation needs: see its `x-tenantry-role`."),
     ("NotFound", "404", "The object, or one of those in its path, does not exist."),
     ("Conflict", "409", "A value is taken, an object is in use, or a limit is reached."),
     ("PreconditionFailed", "412", "The object has changed since: `If-Match` names another revision."),
@@ -88,9 +98,12 @@ fn complete(document: &mut OpenApi) {
     document.tags =
         Some(TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect());
     let components = document.components.get_or_insert_with(Components::new);
-    let mut scheme = Http::new(HttpAuthScheme::Bearer);
-    scheme.description = Some("An operator token, `tno_` and 40 letters and digits.".into());
-    components.security_schemes.insert(SCHEME.into(), SecurityScheme::Http(scheme));
+    for (name, form, description) in SCHEMES {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.bearer_format = Some(form.into());
+        scheme.description = Some(description.into());
+        components.security_schemes.insert(name.into(), SecurityScheme::Http(scheme));
+    }
     components.schemas.insert(ProblemBody::name().into(), ProblemBody::schema());
     components.schemas.insert(FieldError::name().into(), FieldError::schema());
     components.schemas.insert(Receipt::name().into(), Receipt::schema());
@@ -145,12 +158,11 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     if operation.description.is_none() {
         operation.description.clone_from(&operation.summary);
     }
-    let who = operation.operation_id.as_deref().and_then(permissions::of);
-    if who != Some(Who::Operator) {
-        operation.security = Some(Vec::new());
+    let who = operation.operation_id.as_deref().and_then(permissions::of).unwrap_or(Who::Operator);
+    show_role(operation, who);
+    if who == Who::Anyone {
         return;
     }
-    operation.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
     let single = path.ends_with('}');
     for status in statuses(path, method, operation) {
         if let Some((name, ..)) = PROBLEMS.iter().find(|(_, known, _)| *known == status) {
@@ -190,6 +202,25 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     }
 }
 
+/// Says who may do it, and with which tokens.
+fn show_role(operation: &mut Operation, who: Who) {
+    let role = ExtensionsBuilder::new().add("x-tenantry-role", who.name()).build();
+    operation.extensions.get_or_insert_with(Extensions::default).merge(role);
+    if who != Who::Anyone {
+        let description = operation.description.take().unwrap_or_default();
+        operation.description = Some(format!("{description}\n\n{}", who.text()));
+    }
+    let schemes: &[&str] = match who {
+        Who::Anyone => &[],
+        Who::Account => &[ACCESS],
+        Who::Operator => &[OPERATOR],
+        Who::AdminInPerson => &[OPERATOR, ACCESS],
+        Who::Member | Who::Viewer | Who::Developer | Who::Admin => &[OPERATOR, ACCESS, SERVICE],
+    };
+    let requirement = |scheme: &&str| SecurityRequirement::new(*scheme, Vec::<String>::new());
+    operation.security = Some(schemes.iter().map(requirement).collect());
+}
+
 /// What `wait` makes of the answers of writes.
 const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says \
                               which; it is null if that is not known.";
@@ -222,7 +253,7 @@ fn wait_parameter() -> Parameter {
 }
 
 fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {
-    let mut statuses = vec!["401", "500", "503"];
+    let mut statuses = vec!["401", "403", "500", "503"];
     if path.contains('{') {
         statuses.push("404");
     }

@@ -11,6 +11,7 @@ use store::StoreError;
 use utoipa::ToSchema;
 
 use crate::answer::etag;
+use crate::permissions::Who;
 use crate::secret::NoRandomness;
 
 /// The media type of every error body.
@@ -48,6 +49,8 @@ pub enum Problem {
     InvalidToken,
     /// The caller may not do this.
     Forbidden,
+    /// The caller may see the object, and the operation is for others.
+    RoleNeeded(Who),
     /// The object does not exist, or belongs to somebody else.
     NotFound,
     /// No operation has this path.
@@ -123,7 +126,7 @@ impl Problem {
         match self {
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "Authentication is needed"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token", "The token is not valid"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
+            Self::Forbidden | Self::RoleNeeded(_) => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
             Self::MethodNotAllowed(_) => {
@@ -159,7 +162,8 @@ impl Problem {
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::MissingToken => "Send an operator token as `Authorization: Bearer <token>`.".into(),
+            Self::MissingToken => "Send a token as `Authorization: Bearer <token>`.".into(),
+            Self::RoleNeeded(who) => who.text().to_owned(),
             Self::Syntax(reason) => reason.clone(),
             Self::TooLarge { limit_bytes } => format!("It may have {limit_bytes} bytes at most."),
             Self::MediaType { expected } => format!("Send {expected}, and say so in Content-Type."),
@@ -192,7 +196,7 @@ impl Problem {
             Self::InvalidToken => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
             }
-            Self::Forbidden => {
+            Self::Forbidden | Self::RoleNeeded(_) => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\""))]
             }
             Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],

@@ -29,4 +29,5 @@ pub mod request_id;
 pub mod routes;
 pub mod secret;
 pub mod serve;
+pub mod session;
 pub mod settings;

@@ -8,8 +8,10 @@
 //! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row security stops a
 //! forgotten condition, not injected SQL; so there is no SQL that is put together at run time, here or elsewhere.
 
+pub mod access_token_key;
 pub mod account;
 pub mod api;
+pub mod attempt;
 pub mod audit;
 pub mod cell;
 pub mod change;
@@ -33,6 +35,7 @@ pub mod quarantine;
 mod reader;
 pub mod route;
 pub mod seal;
+pub mod session;
 mod settings;
 pub mod signing_key;
 pub mod site;

@@ -25,7 +25,7 @@ pub enum Who {
     Operator,
 }
 
-use Who::{Anyone, Developer, Member, Operator, Viewer};
+use Who::{Account, Anyone, Developer, Member, Operator, Viewer};
 
 /// One row per operation, in the order of the document.
 pub const TABLE: &[(&str, Who)] = &[
@@ -37,6 +37,14 @@ pub const TABLE: &[(&str, Who)] = &[
     ("refreshSession", Anyone),
     ("logout", Anyone),
     ("getAccessTokenKeys", Anyone),
+    ("getMe", Account),
+    ("updateMe", Account),
+    ("changePassword", Account),
+    ("listSessions", Account),
+    ("endSession", Account),
+    ("enrolTotp", Account),
+    ("confirmTotp", Account),
+    ("disableTotp", Account),
     ("createCell", Operator),
     ("listCells", Operator),
     ("getCell", Operator),

@@ -10,6 +10,7 @@ mod ids;
 mod imports;
 mod issuers;
 mod keys;
+mod me;
 mod plans;
 #[allow(clippy::module_inception, reason = "the noun is called that")]
 mod routes;
@@ -46,5 +47,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(usage::router())
         .merge(status::router())
         .merge(auth::router())
+        .merge(me::router())
         .merge(service::router())
 }

@@ -17,5 +17,6 @@ mod jwks_cache;
 mod lifecycle;
 mod roles;
 mod secrets;
+mod sessions;
 mod settings;
 mod usage;

@@ -37,6 +37,8 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// What Envoys have answered.
     pub acks: Arc<Acks>,
+    /// Whether there is somebody who empties the outbox.
+    pub sends_mail: bool,
     /// What hashes passwords.
     pub passwords: Passwords,
     /// What signs and verifies access tokens.
@@ -53,7 +55,9 @@ pub struct Options {
     /// Which addresses upstreams may have.
     pub upstream_addresses: AddressRules,
     /// What seals secrets in the database. Without it no secret can be kept.
-    pub secrets: Option<SecretsKey>,
+    pub secrets: Option<Arc<SecretsKey>>,
+    /// Whether letters are sent. Without it none are written.
+    pub sends_mail: bool,
 }
 
 /// The whole service.
@@ -62,9 +66,10 @@ pub struct Options {
 /// A fault of the program: an operation without an id or a permission.
 pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
-    let secrets = options.secrets.map(Arc::new);
+    let secrets = options.secrets;
     let app = App {
         acks: Acks::start(store.clone()),
+        sends_mail: options.sends_mail,
         passwords: Passwords::default(),
         access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
         store,

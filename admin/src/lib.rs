@@ -18,6 +18,7 @@ pub mod housekeeping;
 pub mod idempotency;
 pub mod import;
 pub mod limits;
+pub mod mail;
 pub mod metrics;
 pub mod observe;
 pub mod openapi;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
+use crate::last_used::LastUsed;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
 use crate::{auth, docs, limits, observe, openapi, routes};
@@ -35,6 +36,8 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// What Envoys have answered.
     pub acks: Arc<Acks>,
+    /// When service tokens were last used.
+    pub last_used: LastUsed,
 }
 
 /// What the operator decides of the service.
@@ -58,6 +61,7 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
     let (router, document) = openapi::assemble(routes::all());
     let app = App {
         acks: Acks::start(store.clone()),
+        last_used: LastUsed::start(store.clone()),
         store,
         base_domain: options.base_domain,
         clock,

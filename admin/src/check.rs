@@ -49,6 +49,15 @@ impl Check {
         }
     }
 
+    /// An e-mail address, as far as its form can tell: whether it is anybody's only a message to it can.
+    pub fn email(&mut self, field: &str, email: &str) {
+        let parts = email.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+        let chars = email.chars().all(|char| !char.is_control() && !char.is_whitespace());
+        if !parts || !chars || email.matches('@').count() != 1 || !(3..=254).contains(&email.chars().count()) {
+            self.refuse(field, "must be an e-mail address");
+        }
+    }
+
     /// One DNS label in lower case that the platform does not keep for itself.
     pub fn slug(&mut self, field: &str, slug: &str) {
         if !is_label(slug) {

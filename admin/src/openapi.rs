@@ -32,9 +32,12 @@ const SERVICE: &str = "service_token";
 const ACCESS: &str = "access_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 17] = [
+const TAGS: [(&str, &str); 20] = [
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
+    ("Members", "The people of a tenant, and what each may do there."),
+    ("Invitations", "How people become members."),
+    ("Service tokens", "What a tenant's programs have. Only their hash is kept; a token is shown once."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),
     ("Upstreams", "Where traffic goes."),
@@ -75,6 +78,16 @@ const PROBLEMS: [(&str, &str, &str); 11] = [
          operator has configured no key for secrets.",
     ),
 ];
+
+/// The noun of a tag, as scopes name it: in lower case and with hyphens.
+pub fn noun(tag: &str) -> String {
+    tag.to_ascii_lowercase().replace(' ', "-")
+}
+
+/// Whether there are operations with this noun.
+pub fn is_noun(text: &str) -> bool {
+    TAGS.iter().any(|(tag, _)| noun(tag) == text)
+}
 
 /// The router and the whole document.
 pub fn assemble(routes: OpenApiRouter<App>) -> (Router<App>, OpenApi) {

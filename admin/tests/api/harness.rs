@@ -27,7 +27,7 @@ pub(crate) struct Api {
     pub(crate) superuser: PgPool,
     /// The login role of the service.
     role: String,
-    store: Store,
+    pub(crate) store: Store,
 }
 
 /// What the tests vary of the service.
@@ -113,6 +113,11 @@ impl Api {
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let authorization = format!("Bearer {}", self.token.reveal());
         self.anonymous(method, path).header("authorization", &authorization)
+    }
+
+    /// A request with another token than the operator's.
+    pub(crate) fn call_as(&self, token: &str, method: Method, path: &str) -> Call {
+        self.anonymous(method, path).header("authorization", &format!("Bearer {token}"))
     }
 
     /// A request by nobody.

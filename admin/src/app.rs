@@ -16,6 +16,8 @@ use crate::config::BaseDomain;
 use crate::last_used::LastUsed;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
+use crate::session::access_token::AccessTokens;
+use crate::session::password::Passwords;
 use crate::{auth, docs, limits, observe, openapi, routes};
 
 /// What handlers can use. Cheap to clone.
@@ -38,6 +40,10 @@ pub struct App {
     pub acks: Arc<Acks>,
     /// When service tokens were last used.
     pub last_used: LastUsed,
+    /// What hashes passwords.
+    pub passwords: Passwords,
+    /// What signs and verifies access tokens.
+    pub access_tokens: AccessTokens,
 }
 
 /// What the operator decides of the service.
@@ -59,15 +65,18 @@ pub struct Options {
 /// A fault of the program: an operation without an id or a permission.
 pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
+    let secrets = options.secrets.map(Arc::new);
     let app = App {
         acks: Acks::start(store.clone()),
         last_used: LastUsed::start(store.clone()),
+        passwords: Passwords::default(),
+        access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
         store,
         base_domain: options.base_domain,
         clock,
         allow_http_jwks: options.allow_http_jwks,
         upstream_addresses: Arc::new(options.upstream_addresses),
-        secrets: options.secrets.map(Arc::new),
+        secrets,
         access: Arc::new(AccessTable::of(&document)?),
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
     };

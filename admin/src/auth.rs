@@ -247,8 +247,18 @@ async fn authenticate(app: &App, headers: &HeaderMap, tenant: Option<TenantId>) 
             Ok(Authenticated::new(Principal::Operator { token: found.id }, Root::of_token(token.reveal())))
         }
         Presented::Service(token) => service(app, &token, tenant).await,
-        Presented::Access(_) => Err(Problem::InvalidToken),
+        Presented::Access(token) => account(app, &token, tenant).await,
     }
+}
+
+async fn account(app: &App, token: &str, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+    let claims = app.access_tokens.verify(token, (app.clock)()).await?.ok_or(Problem::InvalidToken)?;
+    let found = app.store.authenticate_account(claims.account, claims.session, tenant).await?;
+    let found = found.ok_or(Problem::InvalidToken)?;
+    let principal = Principal::Account { account: claims.account, session: claims.session };
+    let root = Root::of_account(app.secrets.as_deref(), claims.account);
+    let lacks_mfa = found.require_mfa && !found.mfa;
+    Ok(Authenticated { standing: found.standing, status: found.status, lacks_mfa, ..Authenticated::new(principal, root) })
 }
 
 async fn service(app: &App, token: &ServiceToken, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {

@@ -49,12 +49,15 @@ impl Check {
         }
     }
 
-    /// An e-mail address, as far as its form can tell: whether it is anybody's only a message to it can.
+    /// An e-mail address, as far as its form says it: whether it is somebody's, only an e-mail shows.
     pub fn email(&mut self, field: &str, email: &str) {
-        let parts = email.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-        let chars = email.chars().all(|char| !char.is_control() && !char.is_whitespace());
-        if !parts || !chars || email.matches('@').count() != 1 || !(3..=254).contains(&email.chars().count()) {
-            self.refuse(field, "must be an e-mail address");
+        let email = email.trim();
+        let blank = |c: char| c.is_control() || c.is_whitespace();
+        let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !email.contains(blank)
+        });
+        if !well_formed || email.chars().count() > limits::EMAIL_CHARS {
+            self.refuse(field, format!("must be an address like ada@example.com, of {} characters at most", limits::EMAIL_CHARS));
         }
     }
 

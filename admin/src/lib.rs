@@ -31,4 +31,5 @@ pub mod routes;
 pub mod scopes;
 pub mod secret;
 pub mod serve;
+pub mod session;
 pub mod settings;

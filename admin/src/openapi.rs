@@ -32,7 +32,8 @@ const SERVICE: &str = "service_token";
 const ACCESS: &str = "access_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 20] = [
+const TAGS: &[(&str, &str)] = &[
+    ("Login", "How people prove who they are."),
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Members", "The people of a tenant, and what each may do there."),
@@ -56,7 +57,7 @@ const TAGS: [(&str, &str); 20] = [
 ];
 
 /// The answers that many operations have: name, status, description.
-const PROBLEMS: [(&str, &str, &str); 11] = [
+const PROBLEMS: [(&str, &str, &str); 13] = [
     ("BadRequest", "400", "The body cannot be parsed, or a header cannot be read."),
     ("Unauthorized", "401", "There is no valid token."),
     ("Forbidden", "403", "The caller has another role than the operation needs: see its `x-tenantry-role`."),
@@ -70,6 +71,8 @@ const PROBLEMS: [(&str, &str, &str); 11] = [
         "422",
         "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
     ),
+    ("LoginFailed", "", "What was given does not prove who somebody is, or a second factor is needed: `type` says which."),
+    ("TooOften", "429", "This was tried too often; `Retry-After` says when to try again."),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (
         "Unavailable",
@@ -88,6 +91,10 @@ pub fn noun(tag: &str) -> String {
 pub fn is_noun(text: &str) -> bool {
     TAGS.iter().any(|(tag, _)| noun(tag) == text)
 }
+
+/// The answers of operations that are open to everybody beside those that follow from what they take: operation, status, answer.
+const OPEN_PROBLEMS: [(&str, &str, &str); 3] =
+    [("login", "401", "LoginFailed"), ("login", "429", "TooOften"), ("refreshSession", "401", "LoginFailed")];
 
 /// The router and the whole document.
 pub fn assemble(routes: OpenApiRouter<App>) -> (Router<App>, OpenApi) {
@@ -141,9 +148,9 @@ fn problem(name: &str, description: &str) -> Response {
         .content(MEDIA_TYPE, body)
         .header("x-request-id", text("The id of the request, for the log."));
     match name {
-        "Unauthorized" => response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750).")),
+        "Unauthorized" | "LoginFailed" => response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750).")),
         "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
-        "Unavailable" => response.header("Retry-After", text("After how many seconds to try again.")),
+        "Unavailable" | "TooOften" => response.header("Retry-After", text("After how many seconds to try again.")),
         _ => response,
     }
     .build()
@@ -174,6 +181,7 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     let who = operation.operation_id.as_deref().and_then(permissions::of).unwrap_or(Who::Operator);
     show_role(operation, who);
     if who == Who::Anyone {
+        complete_open_operation(path, operation);
         return;
     }
     let single = path.ends_with('}');
@@ -212,6 +220,26 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     parameters.extend(header_parameters(method, single));
     if !method.is_safe() {
         parameters.push(wait_parameter());
+    }
+}
+
+/// Adds what follows for an operation that is open to everybody.
+fn complete_open_operation(path: &str, operation: &mut Operation) {
+    if !path.starts_with("/v1/") {
+        return;
+    }
+    let mut answers = vec![("500", "Internal"), ("503", "Unavailable")];
+    if operation.request_body.is_some() {
+        answers.extend([("400", "BadRequest"), ("413", "TooLarge"), ("415", "UnsupportedMediaType"), ("422", "Unprocessable")]);
+    }
+    let id = operation.operation_id.clone().unwrap_or_default();
+    answers.extend(OPEN_PROBLEMS.iter().filter(|(of, ..)| *of == id).map(|(_, status, name)| (*status, *name)));
+    for (status, name) in answers {
+        operation.responses.responses.insert(status.into(), RefOr::Ref(Ref::from_response_name(name)));
+    }
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        response.headers.insert("x-request-id".into(), text("The id of the request, for the log."));
     }
 }
 

@@ -102,6 +102,16 @@ pub enum Problem {
     Unavailable,
     /// A secret is to be kept, and the operator has given no key to seal it with.
     NoSecretsKey,
+    /// The address and the password are not those of an account.
+    InvalidCredentials,
+    /// The password is right, and nobody has proven yet that the address is the person's.
+    EmailUnverified,
+    /// The password is right, and the account asks for a second factor.
+    MfaRequired,
+    /// The password is right, and the second factor is not, or no longer.
+    InvalidCode,
+    /// Something was tried too often.
+    TooOften { retry_after_seconds: i64 },
     /// A fault of ours; its cause is in the log.
     Internal,
 }
@@ -175,6 +185,13 @@ impl Problem {
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
             Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
+            Self::InvalidCredentials => {
+                (StatusCode::UNAUTHORIZED, "invalid-credentials", "The address or the password is wrong")
+            }
+            Self::EmailUnverified => (StatusCode::FORBIDDEN, "email-unverified", "The e-mail address is not verified"),
+            Self::MfaRequired => (StatusCode::UNAUTHORIZED, "mfa-required", "A second factor is needed"),
+            Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid-code", "The code is not valid"),
+            Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-often", "This was tried too often"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
         }
     }
@@ -209,6 +226,10 @@ impl Problem {
             Self::NoSecretsKey => "The operator has to configure a key for secrets first: `admin serve` takes it by \
                                    --secrets-key-file, and xds-server has to have the same one."
                 .into(),
+            Self::EmailUnverified => "Follow the link in the e-mail that was sent to it; resetting the password sends another.".into(),
+            Self::MfaRequired => "Repeat the request with `code`, from the authenticator, or with `recovery_code`.".into(),
+            Self::InvalidCode => "Each code is good once, and only for a minute or so.".into(),
+            Self::TooOften { retry_after_seconds } => format!("Try again in {retry_after_seconds} seconds."),
             Self::KeyReused => "Use a new key for a new request; repeat a request with the same body.".into(),
             _ => return None,
         })
@@ -217,7 +238,7 @@ impl Problem {
     fn headers(&self) -> Vec<(HeaderName, String)> {
         match self {
             // RFC 6750 section 3: no error code when the request has no credentials at all.
-            Self::MissingToken => vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))],
+            Self::MissingToken | Self::InvalidCredentials | Self::MfaRequired | Self::InvalidCode => vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))],
             Self::InvalidToken => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
             }
@@ -226,6 +247,7 @@ impl Problem {
             }
             Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],
             Self::Precondition { current } => vec![(header::ETAG, etag(*current))],
+            Self::TooOften { retry_after_seconds } => vec![(header::RETRY_AFTER, retry_after_seconds.to_string())],
             Self::Timeout | Self::Unavailable => vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())],
             _ => Vec::new(),
         }

@@ -87,6 +87,10 @@ tokens! {
     ServiceToken = "tns_",
     /// What is in the link of an invitation.
     InvitationToken = "tni_",
+    /// What an access token is renewed with.
+    RefreshToken = "tnr_",
+    /// What is in the link of an e-mail that proves an address.
+    EmailToken = "tne_",
 }
 
 fn base62() -> Result<String, NoRandomness> {

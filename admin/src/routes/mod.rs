@@ -1,6 +1,7 @@
 //! The operations: `<noun>/<verb>.rs`.
 
 mod apis;
+mod auth;
 mod cells;
 mod collision;
 mod consumers;
@@ -51,5 +52,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(signing_keys::router())
         .merge(usage::router())
         .merge(status::router())
+        .merge(auth::router())
         .merge(service::router())
 }

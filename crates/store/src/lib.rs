@@ -8,8 +8,10 @@
 //! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row security stops a
 //! forgotten condition, not injected SQL; so there is no SQL that is put together at run time, here or elsewhere.
 
+pub mod access_token_key;
 pub mod account;
 pub mod api;
+pub mod attempt;
 pub mod audit;
 pub mod cell;
 pub mod change;
@@ -36,6 +38,7 @@ mod reader;
 pub mod route;
 pub mod seal;
 pub mod service_token;
+pub mod session;
 mod settings;
 pub mod signing_key;
 pub mod site;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
+use crate::last_used::LastUsed;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
 use crate::session::access_token::AccessTokens;
@@ -39,6 +40,8 @@ pub struct App {
     pub acks: Arc<Acks>,
     /// Whether there is somebody who empties the outbox.
     pub sends_mail: bool,
+    /// When service tokens were last used.
+    pub last_used: LastUsed,
     /// What hashes passwords.
     pub passwords: Passwords,
     /// What signs and verifies access tokens.
@@ -70,6 +73,7 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
     let app = App {
         acks: Acks::start(store.clone()),
         sends_mail: options.sends_mail,
+        last_used: LastUsed::start(store.clone()),
         passwords: Passwords::default(),
         access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
         store,

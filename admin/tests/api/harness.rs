@@ -137,6 +137,11 @@ impl Api {
         self.anonymous(method, path).header("authorization", &authorization)
     }
 
+    /// A request with another token than the operator's.
+    pub(crate) fn call_as(&self, token: &str, method: Method, path: &str) -> Call {
+        self.anonymous(method, path).header("authorization", &format!("Bearer {token}"))
+    }
+
     /// A request by nobody.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> Call {
         Call {

@@ -15,6 +15,7 @@ mod import;
 mod isolation;
 mod jwks_cache;
 mod lifecycle;
+mod people;
 mod roles;
 mod secrets;
 mod sessions;

@@ -41,7 +41,8 @@ impl Asker<'_> {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("a folder: {error}"));
         let (config, report) = (folder.path().join("schemathesis.toml"), folder.path().join("report.json"));
         fs::write(&config, self.config()).unwrap_or_else(|error| panic!("{}: {error}", config.display()));
-        let output = self.command(&config, &report).output().await;
+        // It keeps files of its own where it runs.
+        let output = self.command(&config, &report).current_dir(folder.path()).output().await;
         let output = output.unwrap_or_else(|error| panic!("starting schemathesis: {error}"));
         let printed = String::from_utf8_lossy(&output.stdout);
         let wrong = String::from_utf8_lossy(&output.stderr);

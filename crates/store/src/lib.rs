@@ -45,4 +45,4 @@ pub use error::StoreError;
 pub use page::Page;
 pub use pool::{Store, migrate};
 pub use reader::{Reader, SnapshotTx};
-pub use tx::{Actor, ActorKind, Logged, PlatformTx, ScopedTx, TenantTx};
+pub use tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, ScopedTx, TenantTx};

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::StoreError;
-use crate::tx::{Actor, PlatformTx, TenantTx};
+use crate::tx::{Actor, AuditTx, PlatformTx, TenantTx};
 
 /// How long a request waits for a connection: longer than any burst should last, shorter than a client's patience.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,6 +54,11 @@ impl Store {
     /// Begins a transaction that sees and writes what is the platform's: tenants, operator tokens, retention.
     pub async fn platform(&self, actor: &Actor) -> Result<PlatformTx, StoreError> {
         PlatformTx::begin(&self.pool, actor.clone()).await
+    }
+
+    /// Begins a transaction that reads the audit log of all tenants, and nothing else of theirs.
+    pub async fn audit(&self, actor: &Actor) -> Result<AuditTx, StoreError> {
+        AuditTx::begin(&self.pool, actor.clone()).await
     }
 }
 

@@ -206,7 +206,7 @@ pub struct PlatformTx {
 
 impl PlatformTx {
     /// The owner of the audit rows that concern no tenant.
-    pub(crate) const PLATFORM: TenantId = TenantId(Uuid::nil());
+    pub(crate) const PLATFORM: TenantId = audit::PLATFORM;
 
     pub(crate) async fn begin(pool: &PgPool, actor: Actor) -> Result<Self, StoreError> {
         let mut core = Core::begin(pool, actor).await?;
@@ -223,6 +223,29 @@ impl PlatformTx {
         self.core.conn()
     }
 }
+
+/// A transaction that reads the audit log of all tenants, and can write nothing.
+#[derive(Debug)]
+pub struct AuditTx {
+    core: Core,
+}
+
+impl AuditTx {
+    pub(crate) async fn begin(pool: &PgPool, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(pool, actor).await?;
+        set_local(core.conn(), "transaction_read_only", "on").await?;
+        set_local(core.conn(), "tenantry.scope", "audit").await?;
+        Ok(Self { core })
+    }
+}
+
+impl Sealed for AuditTx {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl ScopedTx for AuditTx {}
 
 impl Sealed for TenantTx {
     fn core(&mut self) -> &mut Core {

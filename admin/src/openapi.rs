@@ -163,7 +163,10 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
         operation.responses.responses.insert("304".into(), RefOr::T(unchanged));
     }
     if !method.is_safe() {
-        operation.responses.responses.insert("202".into(), RefOr::T(accepted()));
+        operation.responses.responses.insert("202".into(), RefOr::T(with_receipt(NOT_EVERYWHERE)));
+    }
+    if *method == Method::DELETE && operation.responses.responses.contains_key("204") {
+        operation.responses.responses.insert("200".into(), RefOr::T(with_receipt(EVERYWHERE)));
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
@@ -187,15 +190,17 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     }
 }
 
-/// What a write answers that has not arrived everywhere in time.
-fn accepted() -> Response {
+/// What `wait` makes of the answers of writes.
+const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says \
+                              which; it is null if that is not known.";
+const EVERYWHERE: &str = "Only with `wait`: it is done, and every Envoy has it, as `receipt` says.";
+
+/// An answer that a write has only for who waits.
+fn with_receipt(description: &str) -> Response {
     let mut field = Object::new();
     field.properties.insert("receipt".into(), RefOr::Ref(Ref::from_schema_name(Receipt::name())));
     ResponseBuilder::new()
-        .description(
-            "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says which; it is \
-             null if that is not known.",
-        )
+        .description(description)
         .content("application/json", Content::new(Some(Schema::Object(field))))
         .build()
 }
@@ -230,7 +235,8 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
     }
     match *method {
         Method::POST => statuses.extend(["400", "409", "422"]),
-        Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412"]),
+        // By `wait`, any write has a query.
+        Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412", "422"]),
         _ => {}
     }
     statuses

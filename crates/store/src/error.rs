@@ -76,13 +76,14 @@ pub enum StoreError {
 pub(crate) type UniqueKey<'a> = (&'static str, &'static str, &'a str);
 
 /// The fields whose CHECK constraints are named `<table>_<field>_check`.
-const CHECKED_FIELDS: [&str; 20] = [
+const CHECKED_FIELDS: [&str; 21] = [
     "action",
     "address",
     "algorithm",
     "base_path",
     "connect_timeout_ms",
     "digest",
+    "email",
     "environment",
     "expires_at",
     "hint",

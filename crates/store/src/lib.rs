@@ -8,6 +8,7 @@
 //! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row security stops a
 //! forgotten condition, not injected SQL; so there is no SQL that is put together at run time, here or elsewhere.
 
+pub mod account;
 pub mod api;
 pub mod audit;
 pub mod cell;

@@ -20,7 +20,7 @@ use crate::tx::Actor;
 pub const PLATFORM: TenantId = TenantId(Uuid::nil());
 
 /// One change, as the mutation that made it describes it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) action: &'static str,
     pub(crate) object: Uuid,

@@ -15,6 +15,7 @@ use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
+use crate::throttle::{self, Allowed, Throttle};
 use crate::{auth, docs, limits, observe, openapi, routes};
 
 /// What handlers can use. Cheap to clone.
@@ -35,6 +36,8 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// What Envoys have answered.
     pub acks: Arc<Acks>,
+    /// Who may make how many requests.
+    pub throttle: Arc<Throttle>,
 }
 
 /// What the operator decides of the service.
@@ -48,6 +51,8 @@ pub struct Options {
     pub upstream_addresses: AddressRules,
     /// What seals secrets in the database. Without it no secret can be kept.
     pub secrets: Option<SecretsKey>,
+    /// How many requests callers may make.
+    pub throttle: Allowed,
 }
 
 /// The whole service.
@@ -66,12 +71,15 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
         secrets: options.secrets.map(Arc::new),
         access: Arc::new(AccessTable::of(&document)?),
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
+        throttle: Arc::new(Throttle::new(options.throttle)),
     };
     Ok(router
         .route_layer(from_fn_with_state(app.clone(), receipt::layer))
+        .route_layer(from_fn_with_state(app.clone(), throttle::by_principal))
         .route_layer(from_fn_with_state(app.clone(), auth::authorize))
         .merge(docs::router())
         .fallback(no_such_path)
+        .layer(from_fn_with_state(app.clone(), throttle::by_address))
         .layer(from_fn(observe::observe))
         .layer(axum::Extension(docs::Document::of(&document)))
         .with_state(app))

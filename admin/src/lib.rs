@@ -7,6 +7,7 @@
 pub mod access;
 pub mod answer;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod bootstrap;
@@ -30,3 +31,4 @@ pub mod routes;
 pub mod secret;
 pub mod serve;
 pub mod settings;
+pub mod throttle;

@@ -23,7 +23,7 @@ use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 const SCHEME: &str = "operator_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 17] = [
+const TAGS: [(&str, &str); 18] = [
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
@@ -40,11 +40,12 @@ const TAGS: [(&str, &str); 17] = [
     ("Signing keys", "The keys with which a consumer signs its requests (RFC 9421)."),
     ("Usage", "What the requests of a tenant add up to, by the hour."),
     ("Status", "How far changes have come, and on which Envoys."),
+    ("Audit", "Who changed what, when and from where: a chain of hashes for each tenant, which can be verified."),
     ("Service", "Probes, metrics and this document."),
 ];
 
 /// The answers that many operations have: name, status, description.
-const PROBLEMS: [(&str, &str, &str); 10] = [
+const PROBLEMS: [(&str, &str, &str); 11] = [
     ("BadRequest", "400", "The body cannot be parsed, or a header cannot be read."),
     ("Unauthorized", "401", "There is no valid operator token."),
     ("NotFound", "404", "The object, or one of those in its path, does not exist."),
@@ -56,6 +57,11 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
         "Unprocessable",
         "422",
         "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
+    ),
+    (
+        "TooManyRequests",
+        "429",
+        "The caller, or the address, has made too many requests: `RateLimit-Policy` names the limit, `Retry-After` says when to try again.",
     ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (
@@ -117,6 +123,10 @@ fn problem(name: &str, description: &str) -> Response {
     match name {
         "Unauthorized" => response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750).")),
         "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
+        "TooManyRequests" => response
+            .header("Retry-After", text("After how many seconds to try again."))
+            .header("RateLimit-Policy", text("The limit: its name, `q` requests in `w` seconds."))
+            .header("RateLimit", text("`r` requests are left, and there is one again in `t` seconds.")),
         "Unavailable" => response.header("Retry-After", text("After how many seconds to try again.")),
         _ => response,
     }
@@ -222,7 +232,7 @@ fn wait_parameter() -> Parameter {
 }
 
 fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {
-    let mut statuses = vec!["401", "500", "503"];
+    let mut statuses = vec!["401", "429", "500", "503"];
     if path.contains('{') {
         statuses.push("404");
     }

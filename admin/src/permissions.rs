@@ -88,6 +88,10 @@ pub const TABLE: &[(&str, Who)] = &[
     ("getSiteUsage", Operator),
     ("getSiteStatus", Operator),
     ("listEnvoys", Operator),
+    ("listTenantAudit", Operator),
+    ("exportTenantAudit", Operator),
+    ("listAudit", Operator),
+    ("exportAudit", Operator),
 ];
 
 /// Who may use the operation with this id; `None` if nobody has decided.

@@ -1,6 +1,7 @@
 //! The operations: `<noun>/<verb>.rs`.
 
 mod apis;
+mod audit;
 mod cells;
 mod collision;
 mod consumers;
@@ -44,5 +45,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(signing_keys::router())
         .merge(usage::router())
         .merge(status::router())
+        .merge(audit::router())
         .merge(service::router())
 }

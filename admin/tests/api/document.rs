@@ -65,7 +65,7 @@ async fn every_operation_is_described() {
                 continue;
             }
             assert_eq!(value["security"], serde_json::json!([{"operator_token": []}]), "{id} is closed");
-            for status in ["401", "500", "503"] {
+            for status in ["401", "429", "500", "503"] {
                 has(status);
             }
             if operation.path.contains('{') {

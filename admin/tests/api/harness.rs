@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::str::FromStr as _;
 
 use admin::secret::OperatorToken;
+use admin::throttle::Allowed;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, header};
@@ -34,11 +35,12 @@ pub(crate) struct Api {
 pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
+    pub(crate) throttle: Allowed,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false }
+        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, throttle: Allowed::default() }
     }
 }
 
@@ -75,12 +77,13 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks } = options;
+    let Options { secrets, allow_http_jwks, throttle } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
         secrets,
+        throttle,
     };
     admin::app::service(store.clone(), options, chrono::Utc::now).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
+mod audit;
 mod cells;
 mod concurrency;
 mod document;
@@ -15,6 +16,7 @@ mod listener;
 mod pages;
 mod plans;
 mod publishing;
+mod rate_limits;
 mod refusals;
 mod service;
 mod settings;

@@ -1,6 +1,8 @@
 //! The audit log: one hash chain per tenant, which the database itself builds (see `migrations/0006_audit_log.sql`).
 
 pub mod chain;
+#[cfg(test)]
+mod chain_tests;
 mod jsonb;
 mod read;
 mod row;

@@ -44,6 +44,6 @@ pub mod version;
 
 pub use error::StoreError;
 pub use page::Page;
-pub use pool::{Store, migrate};
+pub use pool::{Pooling, Store, migrate};
 pub use reader::{Reader, SnapshotTx};
 pub use tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, ScopedTx, TenantTx};

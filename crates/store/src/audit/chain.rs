@@ -96,7 +96,9 @@ pub enum Fault {
         noted: String,
     },
     /// No row has the hash that was noted.
-    #[error("the rows end at {rows}, and none has the noted hash {noted}: rows after it were cut off, or the chain was made anew")]
+    #[error(
+        "the rows end at {rows}, and none has the noted hash {noted}: rows after it were cut off, or the chain was made anew"
+    )]
     HeadNotFound {
         /// How many rows there are.
         rows: i64,

@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::chain::{Checker, Fault, Intact, Noted};
 use super::AuditRow;
+use super::chain::{Checker, Fault, Intact, Noted};
 use crate::StoreError;
-use crate::tx::{AuditTx, ScopedTx};
+use crate::tx::{AuditTx, ScopedTx, Sealed as _};
 
 /// The rows that are read at a time to verify a chain: each can have settings of a megabyte, twice.
 const VERIFY_ROWS: NonZeroU32 = NonZeroU32::new(64).unwrap();
@@ -182,7 +182,11 @@ pub async fn chains(tx: &mut AuditTx) -> Result<Vec<TenantId>, StoreError> {
 }
 
 /// Reads a chain to its end, and computes every hash again.
-pub async fn verify(tx: &mut impl ScopedTx, tenant: TenantId, noted: Noted) -> Result<Result<Intact, Fault>, StoreError> {
+pub async fn verify(
+    tx: &mut impl ScopedTx,
+    tenant: TenantId,
+    noted: Noted,
+) -> Result<Result<Intact, Fault>, StoreError> {
     let mut checker = Checker::new(noted);
     let mut after = 0;
     loop {

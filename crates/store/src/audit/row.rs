@@ -56,7 +56,7 @@ impl AuditRow {
 
     /// What the function `audit_row_hash` of the database hashes: the text of a `jsonb` array of the fields.
     fn hashed_text(&self) -> Option<String> {
-        if self.at.timestamp_subsec_nanos() % 1_000 != 0 {
+        if !self.at.timestamp_subsec_nanos().is_multiple_of(1_000) {
             return None;
         }
         let mut text = String::with_capacity(512);
@@ -67,7 +67,9 @@ impl AuditRow {
         text.push_str(", ");
         match &self.source {
             // PostgreSQL's text of an address has the length of its prefix.
-            Some(source) => jsonb::string(&mut text, &format!("{source}/{}", if source.contains(':') { 128 } else { 32 })),
+            Some(source) => {
+                jsonb::string(&mut text, &format!("{source}/{}", if source.contains(':') { 128 } else { 32 }))
+            }
             None => text.push_str("null"),
         }
         text.push_str(", ");

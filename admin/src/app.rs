@@ -15,6 +15,8 @@ use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
+use crate::session::access_token::AccessTokens;
+use crate::session::password::Passwords;
 use crate::throttle::{self, Allowed, Throttle};
 use crate::{auth, docs, limits, observe, openapi, routes};
 
@@ -38,6 +40,10 @@ pub struct App {
     pub acks: Arc<Acks>,
     /// Who may make how many requests.
     pub throttle: Arc<Throttle>,
+    /// What hashes passwords.
+    pub passwords: Passwords,
+    /// What signs and verifies access tokens.
+    pub access_tokens: AccessTokens,
 }
 
 /// What the operator decides of the service.
@@ -61,14 +67,17 @@ pub struct Options {
 /// A fault of the program: an operation without an id or a permission.
 pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
+    let secrets = options.secrets.map(Arc::new);
     let app = App {
         acks: Acks::start(store.clone()),
+        passwords: Passwords::default(),
+        access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
         store,
         base_domain: options.base_domain,
         clock,
         allow_http_jwks: options.allow_http_jwks,
         upstream_addresses: Arc::new(options.upstream_addresses),
-        secrets: options.secrets.map(Arc::new),
+        secrets,
         access: Arc::new(AccessTable::of(&document)?),
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
         throttle: Arc::new(Throttle::new(options.throttle)),

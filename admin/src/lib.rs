@@ -30,5 +30,6 @@ pub mod request_id;
 pub mod routes;
 pub mod secret;
 pub mod serve;
+pub mod session;
 pub mod settings;
 pub mod throttle;

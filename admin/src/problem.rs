@@ -11,6 +11,7 @@ use store::StoreError;
 use utoipa::ToSchema;
 
 use crate::answer::etag;
+use crate::permissions::Who;
 use crate::secret::NoRandomness;
 use crate::throttle::Refused;
 
@@ -49,6 +50,8 @@ pub enum Problem {
     InvalidToken,
     /// The caller may not do this.
     Forbidden,
+    /// The caller may see the object, and the operation is for others.
+    RoleNeeded(Who),
     /// The object does not exist, or belongs to somebody else.
     NotFound,
     /// No operation has this path.
@@ -89,6 +92,18 @@ pub enum Problem {
     Unavailable,
     /// A secret is to be kept, and the operator has given no key to seal it with.
     NoSecretsKey,
+    /// The address and the password are not those of an account.
+    InvalidCredentials,
+    /// The password is right, and nobody has proven yet that the address is the person's.
+    EmailUnverified,
+    /// The password is right, and the account asks for a second factor.
+    MfaRequired,
+    /// The password is right, and the second factor is not, or no longer.
+    InvalidCode,
+    /// The account has a second factor already.
+    FactorExists,
+    /// Something was tried too often.
+    TooOften { retry_after_seconds: i64 },
     /// A fault of ours; its cause is in the log.
     Internal,
 }
@@ -126,7 +141,7 @@ impl Problem {
         match self {
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "Authentication is needed"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token", "The token is not valid"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
+            Self::Forbidden | Self::RoleNeeded(_) => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
             Self::MethodNotAllowed(_) => {
@@ -157,13 +172,22 @@ impl Problem {
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
             Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
+            Self::InvalidCredentials => {
+                (StatusCode::UNAUTHORIZED, "invalid-credentials", "The address or the password is wrong")
+            }
+            Self::EmailUnverified => (StatusCode::FORBIDDEN, "email-unverified", "The e-mail address is not verified"),
+            Self::MfaRequired => (StatusCode::UNAUTHORIZED, "mfa-required", "A second factor is needed"),
+            Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid-code", "The code is not valid"),
+            Self::FactorExists => (StatusCode::CONFLICT, "factor-exists", "There is a second factor already"),
+            Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-often", "This was tried too often"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
         }
     }
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::MissingToken => "Send an operator token as `Authorization: Bearer <token>`.".into(),
+            Self::MissingToken => "Send a token as `Authorization: Bearer <token>`.".into(),
+            Self::RoleNeeded(who) => who.text().to_owned(),
             Self::Syntax(reason) => reason.clone(),
             Self::TooLarge { limit_bytes } => format!("It may have {limit_bytes} bytes at most."),
             Self::MediaType { expected } => format!("Send {expected}, and say so in Content-Type."),
@@ -188,6 +212,15 @@ impl Problem {
                 "The limit `{}` allows {} requests in {} seconds; wait for {} s.",
                 refused.limit, refused.burst, refused.window_s, refused.retry_after_s
             ),
+            Self::EmailUnverified => {
+                "Follow the link in the e-mail that was sent to it; resetting the password sends another.".into()
+            }
+            Self::MfaRequired => {
+                "Repeat the request with `code`, from the authenticator, or with `recovery_code`.".into()
+            }
+            Self::InvalidCode => "Each code is good once, and only for a minute or so.".into(),
+            Self::FactorExists => "Take it away first; that needs the password and a code.".into(),
+            Self::TooOften { retry_after_seconds } => format!("Try again in {retry_after_seconds} seconds."),
             Self::KeyReused => "Use a new key for a new request; repeat a request with the same body.".into(),
             _ => return None,
         })
@@ -196,11 +229,13 @@ impl Problem {
     fn headers(&self) -> Vec<(HeaderName, String)> {
         match self {
             // RFC 6750 section 3: no error code when the request has no credentials at all.
-            Self::MissingToken => vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))],
+            Self::MissingToken | Self::InvalidCredentials | Self::MfaRequired | Self::InvalidCode => {
+                vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))]
+            }
             Self::InvalidToken => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
             }
-            Self::Forbidden => {
+            Self::Forbidden | Self::RoleNeeded(_) => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\""))]
             }
             Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],
@@ -211,6 +246,7 @@ impl Problem {
                 (HeaderName::from_static("ratelimit-policy"), format!("\"{limit}\";q={burst};w={window_s}")),
                 (HeaderName::from_static("ratelimit"), format!("\"{limit}\";r=0;t={retry_after_s}")),
             ],
+            Self::TooOften { retry_after_seconds } => vec![(header::RETRY_AFTER, retry_after_seconds.to_string())],
             Self::Timeout | Self::Unavailable => vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())],
             _ => Vec::new(),
         }
@@ -223,6 +259,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound { .. } => Self::NotFound,
             StoreError::Conflict { field: "key", value } => Self::KeyEnded { state: value },
+            StoreError::Conflict { field: "factor", .. } => Self::FactorExists,
             // Where the client said it.
             StoreError::Conflict { field: "subjects", value } => Self::Taken { field: "settings.subjects", value },
             StoreError::Conflict { field, value } => Self::Taken { field, value },

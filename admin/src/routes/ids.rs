@@ -9,6 +9,7 @@ use policy::id::{
 use serde::de::{Deserialize, Deserializer, Error};
 use store::route::VersionRef;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 /// Reads an id in its one text form, so that every object has one URL.
 pub(super) fn canonical<'de, D: Deserializer<'de>, T: FromStr + Display>(deserializer: D) -> Result<T, D::Error> {
@@ -106,6 +107,10 @@ paths! {
         site_id: SiteId = "The site.",
         consumer_id: ConsumerId = "The consumer.",
         signing_key_id: KeyId = "The signing key.",
+    }
+    /// A session of somebody who has logged in.
+    SessionPath {
+        session_id: Uuid = "The session.",
     }
 }
 

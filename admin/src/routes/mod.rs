@@ -2,6 +2,7 @@
 
 mod apis;
 mod audit;
+mod auth;
 mod cells;
 mod collision;
 mod consumers;
@@ -10,6 +11,7 @@ mod ids;
 mod imports;
 mod issuers;
 mod keys;
+mod me;
 mod plans;
 #[allow(clippy::module_inception, reason = "the noun is called that")]
 mod routes;
@@ -46,5 +48,7 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(usage::router())
         .merge(status::router())
         .merge(audit::router())
+        .merge(auth::router())
+        .merge(me::router())
         .merge(service::router())
 }

@@ -175,14 +175,30 @@ pub async fn get(tx: &mut PlatformTx, id: AccountId) -> Result<Account, StoreErr
     record.map(Account::from).ok_or(NOT_FOUND)
 }
 
-/// Finds the account of an address.
+/// Finds the account of an address, in one query whether there is one or not.
 pub async fn by_email(tx: &mut PlatformTx, email: &str) -> Result<Option<Credentials>, StoreError> {
-    let row = sqlx::query!("SELECT id, password_hash FROM accounts WHERE email = $1", canonical_email(email))
-        .fetch_optional(tx.conn())
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let account = get(tx, AccountId(row.id)).await?;
-    Ok(Some(Credentials { account, password: row.password_hash.map(PasswordHash) }))
+    let row = sqlx::query!(
+        r#"SELECT id, email, name, verified_at, password_changed_at, revision, created_at, updated_at, password_hash,
+                  EXISTS (SELECT FROM totp_factors t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) AS "mfa!"
+           FROM accounts a WHERE email = $1"#,
+        canonical_email(email)
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(row.map(|row| {
+        let record = Record {
+            id: row.id,
+            email: row.email,
+            name: row.name,
+            verified_at: row.verified_at,
+            password_changed_at: row.password_changed_at,
+            mfa: row.mfa,
+            revision: row.revision,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        };
+        Credentials { account: record.into(), password: row.password_hash.map(PasswordHash) }
+    }))
 }
 
 /// Reads an account with the hash of its password, and holds it until the end of the transaction.
@@ -269,4 +285,12 @@ pub(crate) async fn audit(tx: &mut PlatformTx, id: AccountId, entry: Entry) -> R
 /// The chains of audit rows that events of an account belong to.
 async fn chains(_tx: &mut impl ScopedTx, _id: AccountId) -> Result<Vec<TenantId>, StoreError> {
     Ok(vec![PlatformTx::PLATFORM])
+}
+
+/// Notes that a login was tried that failed, whoever tried it. For an address that has no account it is the same work.
+pub async fn login_failed(tx: &mut PlatformTx, id: Option<AccountId>, reason: &'static str) -> Result<(), StoreError> {
+    let id = id.unwrap_or(AccountId(Uuid::nil()));
+    let entry =
+        Entry { action: "account.login_failure", object: id.0, before: None, after: Some(json!({ "reason": reason })) };
+    audit(tx, id, entry).await
 }

@@ -8,8 +8,10 @@
 //! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row security stops a
 //! forgotten condition, not injected SQL; so there is no SQL that is put together at run time, here or elsewhere.
 
+pub mod access_token_key;
 pub mod account;
 pub mod api;
+pub mod attempt;
 pub mod audit;
 pub mod cell;
 pub mod change;
@@ -17,6 +19,7 @@ pub mod consumer;
 mod credential;
 pub mod desired;
 pub mod dns_cache;
+pub mod email_token;
 pub mod envoy;
 mod error;
 pub mod hostname;
@@ -26,6 +29,7 @@ pub mod jwks_cache;
 pub mod key;
 pub mod lookup;
 pub mod operator_token;
+pub mod outbox;
 mod page;
 pub mod plan;
 mod pool;
@@ -33,10 +37,13 @@ pub mod quarantine;
 mod reader;
 pub mod route;
 pub mod seal;
+pub mod session;
 mod settings;
 pub mod signing_key;
 pub mod site;
+mod standing;
 pub mod tenant;
+pub mod totp;
 mod tx;
 pub mod upstream;
 pub mod usage;
@@ -46,4 +53,5 @@ pub use error::StoreError;
 pub use page::Page;
 pub use pool::{Pooling, Store, migrate};
 pub use reader::{Reader, SnapshotTx};
+pub use standing::{NoRole, Role, Standing};
 pub use tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, ScopedTx, TenantTx};

@@ -21,5 +21,6 @@ mod pgtap;
 mod pool;
 mod roles;
 mod secrets;
+mod sessions;
 mod settings;
 mod usage;

@@ -25,7 +25,7 @@ pub enum Who {
     Operator,
 }
 
-use Who::{Account, Anyone, Developer, Member, Operator, Viewer};
+use Who::{Account, Admin, Anyone, Developer, Member, Operator, Viewer};
 
 /// One row per operation, in the order of the document.
 pub const TABLE: &[(&str, Who)] = &[

@@ -22,6 +22,12 @@ async fn all(api: &Api, path: &str, limit: usize) -> Vec<Value> {
     }
 }
 
+/// How many rows the chain of a world's tenant has.
+async fn rows(api: &Api, world: &World) -> usize {
+    let rows = api.count(&format!("SELECT count(*) FROM audit_log WHERE tenant_id = '{}'", id_of(&world.tenant))).await;
+    usize::try_from(rows).unwrap()
+}
+
 fn actions(entries: &[Value]) -> Vec<&str> {
     entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect()
 }
@@ -33,10 +39,12 @@ async fn a_tenant_reads_its_log_newest_first() {
         World::make(api, "globex").await;
         let path = format!("{}/audit?", world.tenant);
         let entries = all(api, &path, 5).await;
-        assert_eq!(entries.len(), 12);
-        assert_eq!(actions(&entries)[11], "tenant.create");
+        let rows = rows(api, &world).await;
+        assert!(rows > 10);
+        assert_eq!(entries.len(), rows);
+        assert_eq!(actions(&entries).last(), Some(&"tenant.create"));
         let seqs: Vec<_> = entries.iter().map(|entry| entry["seq"].as_i64().unwrap()).collect();
-        assert_eq!(seqs, (1..=12).rev().collect::<Vec<_>>());
+        assert_eq!(seqs, (1..=rows as i64).rev().collect::<Vec<_>>());
         assert!(entries.iter().all(|entry| entry["tenant_id"] == id_of(&world.tenant)));
         let key = &entries.iter().find(|entry| entry["action"] == "key.create").unwrap();
         assert_eq!((&key["object_id"], &key["before"]), (&json!(id_of(&world.key)), &Value::Null));
@@ -60,11 +68,11 @@ async fn the_log_is_filtered() {
         assert_eq!(actions(&get("action=plan.*").await), ["plan.update", "plan.create"]);
         assert_eq!(actions(&get("request_id=the-change").await), ["plan.update"]);
         let actor = plan[0]["actor_id"].as_str().unwrap();
-        assert_eq!(get(&format!("actor={actor}")).await.len(), 13);
+        assert_eq!(get(&format!("actor={actor}")).await.len(), rows(api, &world).await);
         assert_eq!(get(&format!("actor={}", uuid::Uuid::now_v7())).await.len(), 0);
         let at = plan[0]["at"].as_str().unwrap();
         assert_eq!(actions(&get(&format!("from={at}")).await), ["plan.update"]);
-        assert_eq!(get(&format!("to={at}")).await.len(), 12);
+        assert_eq!(get(&format!("to={at}")).await.len(), rows(api, &world).await - 1);
         for (query, field) in [
             ("actor=x", "actor"),
             ("object=1", "object"),
@@ -89,9 +97,10 @@ async fn operators_read_the_log_of_all() {
         api.delete(&globex.tenant).await.expect(204);
         let entries = all(api, "/v1/operator/audit?", 7).await;
         let of = |tenant: &str| entries.iter().filter(|entry| entry["tenant_id"] == tenant).count();
-        assert_eq!((of(id_of(&acme.tenant)), of(id_of(&globex.tenant))), (12, 13));
+        let (left, right) = (rows(api, &acme).await, rows(api, &globex).await);
+        assert_eq!((of(id_of(&acme.tenant)), of(id_of(&globex.tenant))), (left, right));
         let nil = uuid::Uuid::nil().to_string();
-        assert_eq!(of(&nil), entries.len() - 25);
+        assert_eq!(of(&nil), entries.len() - left - right);
         assert!(entries.is_sorted_by(|earlier, later| earlier["at"].as_str() >= later["at"].as_str()));
         let platform = all(api, &format!("/v1/operator/audit?tenant_id={nil}&action=cell.create&"), 7).await;
         assert_eq!(actions(&platform), ["cell.create"]);
@@ -120,26 +129,29 @@ async fn an_export_is_verified_without_the_database() {
         }
         let export = api.get(&format!("{}/audit/export", world.tenant)).await.expect(200);
         assert_eq!(export.header("content-type"), "application/jsonl");
-        assert_eq!(export.header("audit-rows"), "82");
+        let rows = rows(api, &world).await as i64;
+        assert_eq!(export.header("audit-rows"), rows.to_string());
         let text = export.text();
-        assert_eq!(verdict(&text, noted(&export)), Ok(82));
+        assert_eq!(verdict(&text, noted(&export)), Ok(rows));
         let lines: Vec<&str> = text.lines().collect();
         let with = |change: &dyn Fn(&mut Vec<String>)| {
             let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
             change(&mut lines);
             verdict(&lines.join("\n"), noted(&export))
         };
-        assert_eq!(with(&|lines| lines[19] = lines[19].replace("app 7", "app 8")), Err(Fault::Edited { seq: 20 }));
+        let place = lines.iter().position(|line| line.contains("\"app 7\"")).unwrap();
+        let edit = |lines: &mut Vec<String>| lines[place] = lines[place].replace("app 7", "app x");
+        assert_eq!(with(&edit), Err(Fault::Edited { seq: place as i64 + 1 }));
         assert_eq!(with(&|lines| drop(lines.remove(9))), Err(Fault::Missing { seq: 10, found: 11 }));
         assert_eq!(with(&|lines| lines.swap(9, 40)), Err(Fault::Reordered { seq: 10, found: 41 }));
         assert_eq!(with(&|lines| lines.insert(9, lines[8].clone())), Err(Fault::Inserted { seq: 9 }));
-        assert_eq!(with(&|lines| lines.truncate(80)), Err(Fault::Truncated { seq: 81, noted: 82 }));
-        let cut = with(&|lines| lines[81].truncate(60)).unwrap_err();
-        assert!(matches!(cut, Fault::Unreadable { seq: 82, .. }), "{cut}");
+        assert_eq!(with(&|lines| drop(lines.pop())), Err(Fault::Truncated { seq: rows, noted: rows }));
+        let cut = with(&|lines| lines.last_mut().unwrap().truncate(60)).unwrap_err();
+        assert!(matches!(cut, Fault::Unreadable { seq, .. } if seq == rows), "{cut}");
         // What the export of then had noted holds for the chain as it has grown since.
         api.patch(&world.consumer, json!({"name": "later"})).await.expect(200);
         let later = api.get(&format!("{}/audit/export?format=jsonl", world.tenant)).await.text();
-        assert_eq!(verdict(&later, noted(&export)), Ok(83));
+        assert_eq!(verdict(&later, noted(&export)), Ok(rows + 1));
         for tenant in [id_of(&world.tenant), &uuid::Uuid::nil().to_string()] {
             let export = api.get(&format!("/v1/operator/audit/export?tenant_id={tenant}")).await.expect(200);
             assert!(verdict(&export.text(), noted(&export)).is_ok());
@@ -160,10 +172,60 @@ async fn csv_has_all_fields_and_no_formulas() {
         let text = export.text();
         let lines: Vec<&str> = text.split("\r\n").collect();
         assert!(lines[0].starts_with("tenant_id,seq,at,") && lines[0].ends_with(",prev_hash,hash"));
-        assert_eq!(lines.len(), 1 + 13 + 1);
-        assert!(lines[13].contains(r#""'-2+3""#) && lines[13].contains(r#"""=cmd|"#), "{}", lines[13]);
+        let rows = rows(api, &world).await;
+        assert_eq!(lines.len(), 1 + rows + 1);
+        assert!(lines[rows].contains(r#""'-2+3""#) && lines[rows].contains(r#"""=cmd|"#), "{}", lines[rows]);
         assert!(!text.contains(",=") && !text.contains(",-") && !text.contains("\n="));
         api.get(&format!("{}/audit/export?format=xml", world.tenant)).await.problem(422, "invalid").fields(&["format"]);
+    })
+    .await;
+}
+
+/// Runs `admin audit verify`: its exit code, and what it says.
+fn verify(args: &[&str]) -> (Option<i32>, String) {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_admin"));
+    let output = program.env_remove("TENANTRY_DATABASE_URL").args(["audit", "verify"]).args(args).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+}
+
+#[tokio::test]
+async fn the_command_says_what_is_wrong_and_ends_accordingly() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let tenant = id_of(&world.tenant);
+        let export = api.get(&format!("{}/audit/export", world.tenant)).await.expect(200);
+        let head = export.header("audit-head").to_owned();
+        let rows = rows(api, &world).await;
+        let path = std::env::temp_dir().join(format!("tenantry-audit-{}.jsonl", uuid::Uuid::now_v7()));
+        let file = path.to_str().unwrap();
+        std::fs::write(&path, export.text()).unwrap();
+        assert_eq!(verify(&[file]), (Some(0), format!("INTACT rows {rows} head {head} tenant {tenant}")));
+        assert_eq!(verify(&[file, "--rows", &rows.to_string(), "--head", &head]).0, Some(0));
+        let more = rows + 1;
+        let (code, said) = verify(&[file, "--rows", &more.to_string()]);
+        assert_eq!(
+            (code, said),
+            (Some(1), format!("BROKEN at {more}: row {more} is missing at the end: there were {more} rows"))
+        );
+        std::fs::write(&path, export.text().replace("\"Gold\"", "\"Lead\"")).unwrap();
+        let (code, said) = verify(&[file]);
+        assert_eq!(code, Some(1));
+        assert!(said.starts_with("BROKEN at ") && said.contains("was edited"), "{said}");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(verify(&[file]).0, Some(2));
+        assert_eq!(verify(&[]).0, Some(2));
+        assert_eq!(verify(&[file, "--head", "x"]).0, Some(2));
+        let url = api.login_url();
+        let (code, said) = verify(&["--database-url", &url]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.lines().any(|line| line == format!("INTACT rows {rows} head {head} tenant {tenant}")), "{said}");
+        assert_eq!(said.lines().count(), 2, "the platform's chain and the tenant's: {said}");
+        sqlx::query("DELETE FROM audit_log WHERE seq = 5").execute(&api.superuser).await.unwrap();
+        let (code, said) = verify(&["--database-url", &url, "--tenant", tenant]);
+        assert_eq!(
+            (code, said),
+            (Some(1), format!("BROKEN at 5 tenant {tenant}: row 5 is missing: row 6 stands in its place"))
+        );
     })
     .await;
 }

@@ -186,6 +186,12 @@ impl Api {
         self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
     }
 
+    /// The login of the service, as a URL.
+    pub(crate) fn login_url(&self) -> String {
+        let login = self.superuser.connect_options().as_ref().clone().username(&self.role).password(&self.role);
+        login.to_url_lossy().to_string()
+    }
+
     /// What the superuser counts.
     pub(crate) async fn count(&self, query: &str) -> i64 {
         sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&self.superuser).await.expect("the query counts")

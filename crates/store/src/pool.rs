@@ -23,8 +23,9 @@ const LOCK_TIMEOUT_MS: &str = "10000";
 /// with 10,000 sites and a million keys an xds-server was ready after 11.1 s without the compiler, and after 12.9 s with it.
 const JIT: &str = "off";
 
-/// The same bounds where nothing can be set on a connection: they end with the transaction.
-const BEGIN_BOUNDED: &str = "BEGIN; SET LOCAL statement_timeout = 60000; SET LOCAL idle_in_transaction_session_timeout = 30000; \
+/// The same bounds where nothing can be set on a connection: they end with the transaction. Another client may have left prepared
+/// statements behind that have the names which ours are going to have: sqlx names them even if it does not keep them.
+const BEGIN_BOUNDED: &str = "BEGIN; DEALLOCATE ALL; SET LOCAL statement_timeout = 60000; SET LOCAL idle_in_transaction_session_timeout = 30000; \
     SET LOCAL lock_timeout = 10000; SET LOCAL jit = off";
 
 /// What a connection is.
@@ -81,10 +82,7 @@ impl Store {
 
     /// Begins a transaction that is in nobody's scope yet.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        match self.pooling {
-            Pooling::Session => self.pool.begin().await,
-            Pooling::Transaction => self.pool.begin_with(BEGIN_BOUNDED).await,
-        }
+        begin(&self.pool, self.pooling).await
     }
 
     /// A connection for one query that reads.
@@ -145,7 +143,7 @@ async fn connect_pool(url: &str, max_connections: u32, pooling: Pooling) -> Resu
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options)
         .await?;
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(&pool, pooling).await?;
     let role = sqlx::query!(
         r#"SELECT rolname AS "name!", rolsuper OR rolbypassrls AS "unsafe!" FROM pg_roles WHERE rolname = current_user"#
     )
@@ -156,6 +154,13 @@ async fn connect_pool(url: &str, max_connections: u32, pooling: Pooling) -> Resu
         return Err(StoreError::UnsafeRole { role: role.name });
     }
     Ok(pool)
+}
+
+async fn begin(pool: &PgPool, pooling: Pooling) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    match pooling {
+        Pooling::Session => pool.begin().await,
+        Pooling::Transaction => pool.begin_with(BEGIN_BOUNDED).await,
+    }
 }
 
 pub(crate) async fn ping(pool: &PgPool) -> Result<(), StoreError> {

@@ -8,9 +8,9 @@ use policy::id::{ConsumerId, SiteId, TenantId};
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
 use crate::audit::{self, Entry};
 use crate::change::{self, Change};
+use crate::{Store, StoreError};
 
 /// Who asks for a change, for the audit log.
 #[derive(Clone, Debug)]

@@ -23,11 +23,13 @@ impl PgBouncer {
     /// Starts one in front of the database of this URL, with so many connections to it.
     pub(crate) async fn start(database_url: &str, connections: u32) -> Self {
         let options: PgConnectOptions = database_url.parse().expect("it is a PostgreSQL URL");
-        let (user, database) = (options.get_username().to_owned(), options.get_database().unwrap_or_default().to_owned());
+        let (user, database) =
+            (options.get_username().to_owned(), options.get_database().unwrap_or_default().to_owned());
         let dir = std::env::temp_dir().join(format!("tenantry-pgbouncer-{}", Uuid::now_v7()));
         std::fs::create_dir(&dir).expect("a directory for the pooler");
         // Free a moment ago: nobody else on this machine takes ports of that range on purpose.
-        let addr: SocketAddr = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+        let addr: SocketAddr =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
         // The fixture gives each role the name of the database for a password.
         let config = format!(
             "[databases]\n{database} = host={host} port={port} dbname={database} user={user} password={database}\n\
@@ -49,7 +51,8 @@ impl PgBouncer {
             std::os::unix::fs::chown(&dir, Some(account), None).expect("the directory changes its owner");
             command.uid(account);
         }
-        let process = command.spawn().expect("pgbouncer starts: `cargo xtask test` gets it, and says where it is by PGBOUNCER");
+        let process =
+            command.spawn().expect("pgbouncer starts: `cargo xtask test` gets it, and says where it is by PGBOUNCER");
         let url = options.host("127.0.0.1").port(addr.port()).to_url_lossy().to_string();
         let mut pooler = Self { url, process, dir };
         pooler.wait().await;

@@ -47,7 +47,8 @@ async fn turn(store: &Store, sample: &Sample, number: u64, seen: &Seen) {
             // Work that is never committed.
             store::consumer::create(&mut tx, sample.site, new_consumer("never")).await.expect("a consumer is made");
         }
-        let rows = store::audit::newest(&mut tx, sample.tenant, &Default::default(), None, 50).await.expect("rows are read");
+        let rows =
+            store::audit::newest(&mut tx, sample.tenant, &Default::default(), None, 50).await.expect("rows are read");
         seen.count(sample.tenant, rows.into_iter().map(|row| row.tenant_id));
         let consumers = store::consumer::list(&mut tx, sample.site, Page::first(10)).await.expect("consumers are read");
         assert_eq!(consumers.len(), 1, "what was never committed is not there");

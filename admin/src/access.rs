@@ -7,6 +7,7 @@ use axum::http::Method;
 use thiserror::Error;
 use utoipa::openapi::{OpenApi, PathItem, path::Operation};
 
+use crate::openapi;
 use crate::permissions::{self, Who};
 
 /// A document and a permission table that do not fit together: a fault of the program, found when it starts.
@@ -77,10 +78,8 @@ impl AccessTable {
     }
 }
 
-/// The noun of an operation, as scopes name it.
 fn noun(operation: &Operation) -> String {
-    let tag = operation.tags.iter().flatten().next().map(String::as_str).unwrap_or_default();
-    tag.to_ascii_lowercase().replace(' ', "-")
+    operation.tags.iter().flatten().next().map(|tag| openapi::noun(tag)).unwrap_or_default()
 }
 
 /// The operations of a path, with their methods.

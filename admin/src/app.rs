@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
+use crate::last_used::LastUsed;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
 use crate::session::access_token::AccessTokens;
@@ -40,6 +41,10 @@ pub struct App {
     pub acks: Arc<Acks>,
     /// Who may make how many requests.
     pub throttle: Arc<Throttle>,
+    /// Whether there is somebody who empties the outbox.
+    pub sends_mail: bool,
+    /// When service tokens were last used.
+    pub last_used: LastUsed,
     /// What hashes passwords.
     pub passwords: Passwords,
     /// What signs and verifies access tokens.
@@ -56,7 +61,9 @@ pub struct Options {
     /// Which addresses upstreams may have.
     pub upstream_addresses: AddressRules,
     /// What seals secrets in the database. Without it no secret can be kept.
-    pub secrets: Option<SecretsKey>,
+    pub secrets: Option<Arc<SecretsKey>>,
+    /// Whether letters are sent. Without it none are written.
+    pub sends_mail: bool,
     /// How many requests callers may make.
     pub throttle: Allowed,
 }
@@ -67,9 +74,11 @@ pub struct Options {
 /// A fault of the program: an operation without an id or a permission.
 pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
-    let secrets = options.secrets.map(Arc::new);
+    let secrets = options.secrets;
     let app = App {
         acks: Acks::start(store.clone()),
+        sends_mail: options.sends_mail,
+        last_used: LastUsed::start(store.clone()),
         passwords: Passwords::default(),
         access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
         store,

@@ -1,6 +1,7 @@
 //! `admin audit verify`: is the log what was written? From an export, without a database or a network; or in a database.
 
 mod file;
+mod heads;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -13,6 +14,7 @@ use store::audit::chain::{Fault, Intact, Noted};
 use store::{Actor, Store};
 
 pub use file::verify_lines;
+pub use heads::note_heads;
 
 use crate::config::VerifyAudit;
 

@@ -10,8 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use chrono::{DateTime, Utc};
 use policy::id::{SiteId, TenantId};
-use store::{Actor, ActorKind, Logged, Standing};
+use store::{Actor, ActorKind, Logged, Standing, tenant};
 use uuid::Uuid;
 
 use crate::access::{Access, Rule};
@@ -19,6 +20,7 @@ use crate::app::App;
 use crate::idempotency::Root;
 use crate::permissions::{self, Kind, Place, Verdict, Who};
 use crate::problem::Problem;
+use crate::scopes::{self, Scope};
 use crate::secret::{OperatorToken, ServiceToken};
 
 /// The id of the request, put there by [`crate::observe`].
@@ -71,6 +73,10 @@ pub struct Caller {
     pub principal: Principal,
     /// What it is in the tenant of the path. An operator has none, and needs none.
     pub standing: Standing,
+    /// What a service token may do of what its role may; empty for all of it, and for others.
+    pub scopes: Vec<Scope>,
+    /// When a service token expires.
+    pub expires_at: Option<DateTime<Utc>>,
     /// What the keys of sealed answers are derived from.
     pub root: Root,
     /// For the audit rows.
@@ -108,10 +114,19 @@ impl Caller {
         }
     }
 
+    /// Whether it may make a token with this standing, these scopes and this end: nobody gives away more than they have.
+    pub fn may_give(&self, standing: &Standing, scopes: &[Scope], expires_at: Option<DateTime<Utc>>) -> bool {
+        if self.principal.kind() == Kind::Operator {
+            return true;
+        }
+        let outlives = self.expires_at.is_some_and(|own| expires_at.is_none_or(|given| given > own));
+        self.standing.covers(standing) && scopes::cover(&self.scopes, scopes) && !outlives
+    }
+
     /// The sites of the tenant that it may see; `None` for all.
     pub fn visible_sites(&self) -> Option<Vec<Uuid>> {
         let all = self.principal.kind() == Kind::Operator || self.standing.role.is_some();
-        (!all).then(|| self.standing.sites.keys().map(|site| Uuid::from(*site)).collect())
+        (!all).then(|| self.standing.sites.keys().copied().collect())
     }
 }
 
@@ -123,18 +138,49 @@ pub async fn authorize(State(app): State<App>, request: Request, next: Next) -> 
         Access::For(Rule { who: Who::Anyone, .. }) => {}
         Access::For(rule) => {
             let named = Named::of(&mut parts).await;
-            let caller = authenticate(&app, &parts).await?;
-            match permissions::decide(rule.who, caller.principal.kind(), &caller.standing, named.place()) {
-                Verdict::Allowed => {}
-                Verdict::Invisible => return Err(Problem::NotFound),
-                Verdict::Forbidden => return Err(Problem::RoleNeeded(rule.who)),
-            }
+            let found = authenticate(&app, &parts.headers, named.tenant.flatten()).await?;
+            permit(&rule, &found, named.place(), parts.method.is_safe())?;
+            let extensions = &parts.extensions;
+            let caller = Caller {
+                principal: found.principal,
+                standing: found.standing,
+                scopes: found.scopes,
+                expires_at: found.expires_at,
+                root: found.root,
+                request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+                source: extensions.get::<Peer>().map(|peer| peer.0),
+                logged: Logged::default(),
+            };
             parts.extensions.insert(caller);
         }
         Access::OtherMethods(allow) => return Err(Problem::MethodNotAllowed(allow)),
         Access::None => return Err(Problem::NoSuchPath),
     }
     Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// Asks the permission table, and then what else may stand in the way. What is invisible is so whatever else is wrong.
+fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Result<(), Problem> {
+    let verdict = permissions::decide(rule.who, found.principal.kind(), &found.standing, place);
+    if verdict == Verdict::Invisible {
+        return Err(Problem::NotFound);
+    }
+    let in_tenant = place != Place::Platform;
+    if in_tenant && found.lacks_mfa {
+        return Err(Problem::MfaNeeded);
+    }
+    if verdict == Verdict::Forbidden {
+        return Err(Problem::RoleNeeded(rule.who));
+    }
+    let scope = Scope::of(&rule.noun, !is_safe);
+    if !scopes::include(&found.scopes, &scope) {
+        return Err(Problem::ScopeNeeded(scope));
+    }
+    let suspended = found.status == tenant::Status::Suspended && found.principal.kind() != Kind::Operator;
+    if in_tenant && suspended && !is_safe {
+        return Err(Problem::TenantSuspended);
+    }
+    Ok(())
 }
 
 /// What a path names: whether it has a tenant and a site, and which. What is no id names nothing.
@@ -168,23 +214,69 @@ impl Named {
     }
 }
 
-async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
-    let (principal, standing, root) = match bearer(&parts.headers)? {
+/// Who a token is of, and what that is in the tenant of the path.
+struct Authenticated {
+    principal: Principal,
+    standing: Standing,
+    scopes: Vec<Scope>,
+    expires_at: Option<DateTime<Utc>>,
+    root: Root,
+    status: tenant::Status,
+    /// The tenant asks for a second factor, and the session has none.
+    lacks_mfa: bool,
+}
+
+impl Authenticated {
+    fn new(principal: Principal, root: Root) -> Self {
+        Self {
+            principal,
+            standing: Standing::default(),
+            scopes: Vec::new(),
+            expires_at: None,
+            root,
+            status: tenant::Status::Active,
+            lacks_mfa: false,
+        }
+    }
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+    match bearer(headers)? {
         Presented::Operator(token) => {
             let found = app.store.authenticate(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
-            (Principal::Operator { token: found.id }, Standing::default(), Root::of_token(token.reveal()))
+            Ok(Authenticated::new(Principal::Operator { token: found.id }, Root::of_token(token.reveal())))
         }
-        Presented::Service(_) | Presented::Access(_) => return Err(Problem::InvalidToken),
-    };
-    let extensions = &parts.extensions;
-    Ok(Caller {
-        principal,
-        standing,
-        root,
-        request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-        source: extensions.get::<Peer>().map(|peer| peer.0),
-        logged: Logged::default(),
-    })
+        Presented::Service(token) => service(app, &token, tenant).await,
+        Presented::Access(token) => account(app, &token, tenant).await,
+    }
+}
+
+async fn account(app: &App, token: &str, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+    let claims = app.access_tokens.verify(token, (app.clock)()).await?.ok_or(Problem::InvalidToken)?;
+    let found = app.store.authenticate_account(claims.account, claims.session, tenant).await?;
+    let found = found.ok_or(Problem::InvalidToken)?;
+    let principal = Principal::Account { account: claims.account, session: claims.session };
+    let root = Root::of_account(app.secrets.as_deref(), claims.account);
+    let lacks_mfa = found.require_mfa && !found.mfa;
+    Ok(Authenticated { standing: found.standing, status: found.status, lacks_mfa, ..Authenticated::new(principal, root) })
+}
+
+async fn service(app: &App, token: &ServiceToken, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+    let found = app.store.authenticate_service(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
+    if !found.is_noted {
+        app.last_used.note(found.tenant, found.id);
+    }
+    let mut caller = Authenticated::new(Principal::Service { token: found.id }, Root::of_token(token.reveal()));
+    // Elsewhere it is nothing.
+    if tenant == Some(found.tenant) {
+        caller.standing = found.standing;
+    }
+    // What was stored was checked; a scope that is none any more is left out, and never stands for all.
+    let scopes: Vec<Scope> = found.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+    if scopes.len() != found.scopes.len() && scopes.is_empty() {
+        return Err(Problem::InvalidToken);
+    }
+    Ok(Authenticated { scopes, expires_at: found.expires_at, status: found.status, ..caller })
 }
 
 /// A bearer token, by its form.

@@ -32,11 +32,14 @@ const SERVICE: &str = "service_token";
 const ACCESS: &str = "access_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 20] = [
+const TAGS: &[(&str, &str)] = &[
     ("Login", "How people prove who they are."),
     ("Account", "What somebody who has logged in sees and changes of their own."),
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
+    ("Members", "The people of a tenant, and what each may do there."),
+    ("Invitations", "How people become members."),
+    ("Service tokens", "What a tenant's programs have. Only their hash is kept; a token is shown once."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),
     ("Upstreams", "Where traffic goes."),
@@ -86,9 +89,19 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
         "Unavailable",
         "503",
         "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
-         operator has configured no key for secrets.",
+         operator has configured no key for secrets; or an e-mail is to be sent, and there is no mail server.",
     ),
 ];
+
+/// The noun of a tag, as scopes name it: in lower case and with hyphens.
+pub fn noun(tag: &str) -> String {
+    tag.to_ascii_lowercase().replace(' ', "-")
+}
+
+/// Whether there are operations with this noun.
+pub fn is_noun(text: &str) -> bool {
+    TAGS.iter().any(|(tag, _)| noun(tag) == text)
+}
 
 /// The answers of operations that are open to everybody beside those that follow from what they take: operation, status, answer.
 const OPEN_PROBLEMS: [(&str, &str, &str); 2] =

@@ -25,7 +25,7 @@ pub enum Who {
     Operator,
 }
 
-use Who::{Account, Admin, Anyone, Developer, Member, Operator, Viewer};
+use Who::{Account, Admin, AdminInPerson, Anyone, Developer, Member, Operator, Viewer};
 
 /// One row per operation, in the order of the document.
 pub const TABLE: &[(&str, Who)] = &[
@@ -37,6 +37,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("refreshSession", Anyone),
     ("logout", Anyone),
     ("getAccessTokenKeys", Anyone),
+    ("requestPasswordReset", Anyone),
+    ("confirmPasswordReset", Anyone),
     ("getMe", Account),
     ("updateMe", Account),
     ("changePassword", Account),
@@ -55,6 +57,22 @@ pub const TABLE: &[(&str, Who)] = &[
     ("getTenant", Member),
     ("updateTenant", Operator),
     ("deleteTenant", Operator),
+    ("updateTenantProfile", Admin),
+    ("listMembers", Admin),
+    ("getMember", Admin),
+    ("updateMember", AdminInPerson),
+    ("deleteMember", AdminInPerson),
+    ("listMyTenants", Account),
+    ("createInvitation", AdminInPerson),
+    ("listInvitations", Admin),
+    ("getInvitation", Admin),
+    ("deleteInvitation", AdminInPerson),
+    ("acceptInvitation", Account),
+    ("createServiceToken", Admin),
+    ("listServiceTokens", Admin),
+    ("getServiceToken", Admin),
+    ("updateServiceToken", Admin),
+    ("revokeServiceToken", Admin),
     ("createSite", Developer),
     ("listSites", Member),
     ("getSite", Viewer),
@@ -264,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_member_of_one_site_sees_no_other() {
-        let standing = Standing { role: None, sites: BTreeMap::from([(SITE, Role::Developer)]) };
+        let standing = Standing { role: None, sites: BTreeMap::from([(SITE.0, Role::Developer)]) };
         let decide = |who, place| decide(who, Kind::Account, &standing, place);
         assert_eq!(decide(Who::Developer, Place::Site(Some(SITE))), Verdict::Allowed);
         assert_eq!(decide(Who::Admin, Place::Site(Some(SITE))), Verdict::Forbidden);

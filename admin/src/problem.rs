@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::answer::etag;
 use crate::permissions::Who;
+use crate::scopes::Scope;
 use crate::secret::NoRandomness;
 use crate::throttle::Refused;
 
@@ -52,6 +53,18 @@ pub enum Problem {
     Forbidden,
     /// The caller may see the object, and the operation is for others.
     RoleNeeded(Who),
+    /// The service token does not have this scope.
+    ScopeNeeded(Scope),
+    /// Nobody gives away more than they have.
+    MoreThanOwn,
+    /// The tenant asks for a second factor, and the session has none.
+    MfaNeeded,
+    /// The tenant is suspended: its members may only read.
+    TenantSuspended,
+    /// The tenant would be left without an Admin.
+    LastAdmin,
+    /// The account is a member of the tenant.
+    AlreadyMember,
     /// The object does not exist, or belongs to somebody else.
     NotFound,
     /// No operation has this path.
@@ -92,6 +105,8 @@ pub enum Problem {
     Unavailable,
     /// A secret is to be kept, and the operator has given no key to seal it with.
     NoSecretsKey,
+    /// An e-mail is to be sent, and the operator has named no mail server.
+    NoMail,
     /// The address and the password are not those of an account.
     InvalidCredentials,
     /// The password is right, and nobody has proven yet that the address is the person's.
@@ -142,6 +157,12 @@ impl Problem {
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "Authentication is needed"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token", "The token is not valid"),
             Self::Forbidden | Self::RoleNeeded(_) => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
+            Self::ScopeNeeded(_) => (StatusCode::FORBIDDEN, "scope", "The token does not have the scope"),
+            Self::MoreThanOwn => (StatusCode::FORBIDDEN, "more-than-own", "It would have more than its maker"),
+            Self::MfaNeeded => (StatusCode::FORBIDDEN, "mfa-needed", "The tenant asks for a second factor"),
+            Self::TenantSuspended => (StatusCode::FORBIDDEN, "tenant-suspended", "The tenant is suspended"),
+            Self::LastAdmin => (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin"),
+            Self::AlreadyMember => (StatusCode::CONFLICT, "already-member", "The account is a member already"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
             Self::MethodNotAllowed(_) => {
@@ -172,6 +193,7 @@ impl Problem {
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
             Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
+            Self::NoMail => (StatusCode::SERVICE_UNAVAILABLE, "no-mail", "E-mail cannot be sent from here"),
             Self::InvalidCredentials => {
                 (StatusCode::UNAUTHORIZED, "invalid-credentials", "The address or the password is wrong")
             }
@@ -188,6 +210,12 @@ impl Problem {
         Some(match self {
             Self::MissingToken => "Send a token as `Authorization: Bearer <token>`.".into(),
             Self::RoleNeeded(who) => who.text().to_owned(),
+            Self::ScopeNeeded(scope) => format!("It needs the scope `{scope}`."),
+            Self::MoreThanOwn => "Its role, scopes and expiry must be within your own.".into(),
+            Self::MfaNeeded => "Set up a second factor for the account, and log in again with it.".into(),
+            Self::TenantSuspended => "It can be read, and not be changed; ask the operator of the platform.".into(),
+            Self::LastAdmin => "Make another member an admin first.".into(),
+            Self::AlreadyMember => "Ask an admin of the tenant to change the role.".into(),
             Self::Syntax(reason) => reason.clone(),
             Self::TooLarge { limit_bytes } => format!("It may have {limit_bytes} bytes at most."),
             Self::MediaType { expected } => format!("Send {expected}, and say so in Content-Type."),
@@ -235,7 +263,7 @@ impl Problem {
             Self::InvalidToken => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
             }
-            Self::Forbidden | Self::RoleNeeded(_) => {
+            Self::Forbidden | Self::RoleNeeded(_) | Self::ScopeNeeded(_) => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\""))]
             }
             Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],
@@ -266,6 +294,8 @@ impl From<StoreError> for Problem {
             StoreError::InUse { what, by } => Self::InUse { what, by: format!("a {by}") },
             StoreError::Revision { current } => Self::Precondition { current },
             StoreError::Invalid { field, reason } => Self::field(field, reason),
+            StoreError::LastAdmin => Self::LastAdmin,
+            StoreError::AlreadyMember => Self::AlreadyMember,
             StoreError::NoSecretsKey => Self::NoSecretsKey,
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },
             ref unavailable if transient || unavailable.is_unavailable() => {

@@ -59,6 +59,13 @@ macro_rules! tokens {
                 Sha256::digest(self.0.as_bytes()).into()
             }
 
+            /// The beginning and the end of its text, to tell tokens apart: 8 of the 40 characters.
+            pub fn hint(&self) -> String {
+                let start = self.0.get(..$prefix.len() + 4).unwrap_or_default();
+                let end = self.0.get(self.0.len() - 4..).unwrap_or_default();
+                format!("{start}...{end}")
+            }
+
             /// The text: for the one time that it is shown, and for deriving keys. Never log it.
             pub fn reveal(&self) -> &str {
                 &self.0

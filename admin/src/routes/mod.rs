@@ -6,16 +6,20 @@ mod auth;
 mod cells;
 mod collision;
 mod consumers;
+mod grant;
 mod hostnames;
 mod ids;
 mod imports;
+mod invitations;
 mod issuers;
 mod keys;
 mod me;
+mod members;
 mod plans;
 #[allow(clippy::module_inception, reason = "the noun is called that")]
 mod routes;
 mod service;
+mod service_tokens;
 mod signing_keys;
 mod sites;
 mod status;
@@ -33,6 +37,9 @@ pub fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(cells::router())
         .merge(tenants::router())
+        .merge(members::router())
+        .merge(invitations::router())
+        .merge(service_tokens::router())
         .merge(sites::router())
         .merge(hostnames::router())
         .merge(upstreams::router())

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use admin::auth::Peer;
 use admin::secret::OperatorToken;
@@ -55,11 +56,17 @@ pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
     pub(crate) throttle: Allowed,
+    pub(crate) sends_mail: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, throttle: Allowed::default() }
+        Self {
+            secrets: Some(SecretsKey::new([7; 32])),
+            allow_http_jwks: false,
+            throttle: Allowed::default(),
+            sends_mail: true,
+        }
     }
 }
 
@@ -96,13 +103,14 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks, throttle } = options;
+    let Options { secrets, allow_http_jwks, throttle, sends_mail } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
-        secrets,
+        secrets: secrets.map(Arc::new),
         throttle,
+        sends_mail,
     };
     admin::app::service(store.clone(), options, clock).unwrap()
 }
@@ -135,6 +143,11 @@ impl Api {
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let authorization = format!("Bearer {}", self.token.reveal());
         self.anonymous(method, path).header("authorization", &authorization)
+    }
+
+    /// A request with another token than the operator's.
+    pub(crate) fn call_as(&self, token: &str, method: Method, path: &str) -> Call {
+        self.anonymous(method, path).header("authorization", &format!("Bearer {token}"))
     }
 
     /// A request by nobody.

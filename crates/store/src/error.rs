@@ -49,6 +49,12 @@ pub enum StoreError {
         /// How many there may be.
         limit: u32,
     },
+    /// The tenant would be left without an Admin.
+    #[error("the last admin of a tenant")]
+    LastAdmin,
+    /// The account is a member of the tenant.
+    #[error("already a member")]
+    AlreadyMember,
     /// The change log no longer has what follows the given number, or the database is older than it: read everything again.
     #[error("the change log does not reach back to {seq}")]
     ChangesLost {

@@ -16,6 +16,7 @@ mod import;
 mod isolation;
 mod jwks_cache;
 mod lifecycle;
+mod people;
 mod pgbouncer;
 mod pgtap;
 mod pool;

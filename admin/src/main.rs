@@ -74,7 +74,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         (Some(url), Some(from)) => Some(Smtp::new(url, from).context("--smtp-url")?),
         _ => None,
     };
-    let post = smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
+    let post =
+        smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
     let options = Options {
         sends_mail: post.is_some(),
         base_domain: config.base_domain,

@@ -57,7 +57,10 @@ impl Check {
             !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !email.contains(blank)
         });
         if !well_formed || email.chars().count() > limits::EMAIL_CHARS {
-            self.refuse(field, format!("must be an address like ada@example.com, of {} characters at most", limits::EMAIL_CHARS));
+            self.refuse(
+                field,
+                format!("must be an address like ada@example.com, of {} characters at most", limits::EMAIL_CHARS),
+            );
         }
     }
 

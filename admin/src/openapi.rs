@@ -34,6 +34,7 @@ const ACCESS: &str = "access_token";
 /// Nouns, in the order in which they are set up.
 const TAGS: &[(&str, &str)] = &[
     ("Login", "How people prove who they are."),
+    ("Account", "What somebody who has logged in sees and changes of their own."),
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Members", "The people of a tenant, and what each may do there."),
@@ -71,7 +72,11 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
         "422",
         "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
     ),
-    ("LoginFailed", "", "What was given does not prove who somebody is, or a second factor is needed: `type` says which."),
+    (
+        "LoginFailed",
+        "",
+        "What was given does not prove who somebody is, or a second factor is needed: `type` says which.",
+    ),
     ("TooOften", "429", "This was tried too often; `Retry-After` says when to try again."),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (
@@ -148,7 +153,9 @@ fn problem(name: &str, description: &str) -> Response {
         .content(MEDIA_TYPE, body)
         .header("x-request-id", text("The id of the request, for the log."));
     match name {
-        "Unauthorized" | "LoginFailed" => response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750).")),
+        "Unauthorized" | "LoginFailed" => {
+            response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750)."))
+        }
         "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
         "Unavailable" | "TooOften" => response.header("Retry-After", text("After how many seconds to try again.")),
         _ => response,
@@ -230,7 +237,12 @@ fn complete_open_operation(path: &str, operation: &mut Operation) {
     }
     let mut answers = vec![("500", "Internal"), ("503", "Unavailable")];
     if operation.request_body.is_some() {
-        answers.extend([("400", "BadRequest"), ("413", "TooLarge"), ("415", "UnsupportedMediaType"), ("422", "Unprocessable")]);
+        answers.extend([
+            ("400", "BadRequest"),
+            ("413", "TooLarge"),
+            ("415", "UnsupportedMediaType"),
+            ("422", "Unprocessable"),
+        ]);
     }
     let id = operation.operation_id.clone().unwrap_or_default();
     answers.extend(OPEN_PROBLEMS.iter().filter(|(of, ..)| *of == id).map(|(_, status, name)| (*status, *name)));
@@ -304,6 +316,10 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
     }
     if operation.request_body.is_some() {
         statuses.extend(["400", "413", "415"]);
+        if path.starts_with("/v1/me/") {
+            // Passwords and codes are compared there.
+            statuses.push("429");
+        }
     }
     match *method {
         Method::POST => statuses.extend(["400", "409", "422"]),

@@ -110,6 +110,8 @@ pub enum Problem {
     MfaRequired,
     /// The password is right, and the second factor is not, or no longer.
     InvalidCode,
+    /// The account has a second factor already.
+    FactorExists,
     /// Something was tried too often.
     TooOften { retry_after_seconds: i64 },
     /// A fault of ours; its cause is in the log.
@@ -191,6 +193,7 @@ impl Problem {
             Self::EmailUnverified => (StatusCode::FORBIDDEN, "email-unverified", "The e-mail address is not verified"),
             Self::MfaRequired => (StatusCode::UNAUTHORIZED, "mfa-required", "A second factor is needed"),
             Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid-code", "The code is not valid"),
+            Self::FactorExists => (StatusCode::CONFLICT, "factor-exists", "There is a second factor already"),
             Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-often", "This was tried too often"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
         }
@@ -226,9 +229,14 @@ impl Problem {
             Self::NoSecretsKey => "The operator has to configure a key for secrets first: `admin serve` takes it by \
                                    --secrets-key-file, and xds-server has to have the same one."
                 .into(),
-            Self::EmailUnverified => "Follow the link in the e-mail that was sent to it; resetting the password sends another.".into(),
-            Self::MfaRequired => "Repeat the request with `code`, from the authenticator, or with `recovery_code`.".into(),
+            Self::EmailUnverified => {
+                "Follow the link in the e-mail that was sent to it; resetting the password sends another.".into()
+            }
+            Self::MfaRequired => {
+                "Repeat the request with `code`, from the authenticator, or with `recovery_code`.".into()
+            }
             Self::InvalidCode => "Each code is good once, and only for a minute or so.".into(),
+            Self::FactorExists => "Take it away first; that needs the password and a code.".into(),
             Self::TooOften { retry_after_seconds } => format!("Try again in {retry_after_seconds} seconds."),
             Self::KeyReused => "Use a new key for a new request; repeat a request with the same body.".into(),
             _ => return None,
@@ -238,7 +246,9 @@ impl Problem {
     fn headers(&self) -> Vec<(HeaderName, String)> {
         match self {
             // RFC 6750 section 3: no error code when the request has no credentials at all.
-            Self::MissingToken | Self::InvalidCredentials | Self::MfaRequired | Self::InvalidCode => vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))],
+            Self::MissingToken | Self::InvalidCredentials | Self::MfaRequired | Self::InvalidCode => {
+                vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))]
+            }
             Self::InvalidToken => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
             }
@@ -260,6 +270,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound { .. } => Self::NotFound,
             StoreError::Conflict { field: "key", value } => Self::KeyEnded { state: value },
+            StoreError::Conflict { field: "factor", .. } => Self::FactorExists,
             // Where the client said it.
             StoreError::Conflict { field: "subjects", value } => Self::Taken { field: "settings.subjects", value },
             StoreError::Conflict { field, value } => Self::Taken { field, value },

@@ -12,6 +12,7 @@ mod imports;
 mod invitations;
 mod issuers;
 mod keys;
+mod me;
 mod members;
 mod plans;
 #[allow(clippy::module_inception, reason = "the noun is called that")]
@@ -53,5 +54,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(usage::router())
         .merge(status::router())
         .merge(auth::router())
+        .merge(me::router())
         .merge(service::router())
 }

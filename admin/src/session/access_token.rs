@@ -10,9 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use jwt_simple::algorithms::{
-    Ed25519KeyPair, Ed25519PublicKey, EdDSAKeyPairLike as _, EdDSAPublicKeyLike as _,
-};
+use jwt_simple::algorithms::{Ed25519KeyPair, Ed25519PublicKey, EdDSAKeyPairLike as _, EdDSAPublicKeyLike as _};
 use jwt_simple::claims::{Audiences, JWTClaims};
 use jwt_simple::common::VerificationOptions;
 use jwt_simple::prelude::UnixTimeStamp;
@@ -106,7 +104,8 @@ impl AccessTokens {
                 self.signing(now).ok_or(Problem::Internal)?
             }
         };
-        let at = |time: DateTime<Utc>| Some(UnixTimeStamp::from_secs(u64::try_from(time.timestamp()).unwrap_or_default()));
+        let at =
+            |time: DateTime<Utc>| Some(UnixTimeStamp::from_secs(u64::try_from(time.timestamp()).unwrap_or_default()));
         let claims = JWTClaims {
             issued_at: at(now),
             expires_at: at(now + LIFETIME),

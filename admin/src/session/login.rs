@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 use policy::id::Uuid;
 use store::account::{self, Account, Credentials};
 use store::session::{self, NewSession};
-use store::attempt;
+use store::{PlatformTx, attempt};
 
+use super::factor::Proof;
 use super::password::Password;
 use super::throttle::{self, Try};
 use super::{SESSION_LIFETIME, Tokens, Visitor, refresh};
@@ -17,7 +18,13 @@ use crate::app::App;
 use crate::problem::Problem;
 
 /// Opens a session for who knows the password of an account.
-pub async fn login(app: &App, visitor: &Visitor, email: &str, password: Password) -> Result<Tokens, Problem> {
+pub async fn login(
+    app: &App,
+    visitor: &Visitor,
+    email: &str,
+    password: Password,
+    proof: &Proof,
+) -> Result<Tokens, Problem> {
     let now = (app.clock)();
     let (attempt, found) = begin(app, visitor, email, now).await?;
     let hash = found.as_ref().and_then(|found| found.password.clone());
@@ -29,7 +36,27 @@ pub async fn login(app: &App, visitor: &Visitor, email: &str, password: Password
         tx.commit().await?;
         return Err(Problem::InvalidCredentials);
     };
-    open(app, visitor, &attempt, found, now).await
+    let id = found.account.id;
+    let mut tx = app.store.platform(&visitor.somebody(id)).await?;
+    attempt.forgive(&mut tx).await?;
+    if !found.account.mfa {
+        return open(app, visitor, tx, found, now).await;
+    }
+    tx.commit().await?;
+    if proof.is_empty() {
+        return Err(Problem::MfaRequired);
+    }
+    let attempt = Proof::begin(app, id, now).await?;
+    let mut tx = app.store.platform(&visitor.somebody(id)).await?;
+    if !proof.take(app, &mut tx, id, now).await? {
+        drop(tx);
+        let mut tx = app.store.platform(&visitor.nobody()).await?;
+        account::login_failed(&mut tx, Some(id), "factor").await?;
+        tx.commit().await?;
+        return Err(Problem::InvalidCode);
+    }
+    attempt.forgive(&mut tx).await?;
+    open(app, visitor, tx, found, now).await
 }
 
 /// Counts the try, and finds the account.
@@ -56,16 +83,15 @@ async fn begin(
 async fn open(
     app: &App,
     visitor: &Visitor,
-    attempt: &Try,
+    mut tx: PlatformTx,
     found: &Credentials,
     now: DateTime<Utc>,
 ) -> Result<Tokens, Problem> {
-    let Account { id, verified_at, .. } = found.account;
-    let mut tx = app.store.platform(&visitor.somebody(id)).await?;
-    if account::lock(&mut tx, id).await?.password != found.password {
+    let Account { id, verified_at, mfa, .. } = found.account;
+    let locked = account::lock(&mut tx, id).await?;
+    if locked.password != found.password || locked.account.mfa != mfa {
         return Err(Problem::InvalidCredentials);
     }
-    attempt.forgive(&mut tx).await?;
     if verified_at.is_none() {
         tx.commit().await?;
         return Err(Problem::EmailUnverified);
@@ -76,7 +102,7 @@ async fn open(
     let session = NewSession {
         id: Uuid::now_v7(),
         account: id,
-        mfa: false,
+        mfa,
         source: visitor.source,
         user_agent: visitor.user_agent.clone(),
         expires_at: now + SESSION_LIFETIME,

@@ -1,10 +1,13 @@
 //! How people prove who they are: passwords, sessions with their tokens, and what keeps others from guessing.
 
 pub mod access_token;
+pub mod again;
+pub mod factor;
 pub mod login;
 pub mod password;
 pub mod refresh;
 pub mod throttle;
+pub mod totp;
 mod visitor;
 
 pub use visitor::{Posted, Visitor};

@@ -136,7 +136,9 @@ fn hash(password: &Password, salt: &[u8; 16]) -> Result<PasswordHash, password_h
 /// What somebody who guesses would try first: the address, its parts, and the words of the name.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![text.to_lowercase()];
-    words.extend(text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2).map(str::to_owned));
+    words.extend(
+        text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2).map(str::to_owned),
+    );
     words
 }
 

@@ -74,22 +74,20 @@ impl Try {
 
     /// Counts a try of a second factor, or refuses it.
     pub async fn of_factor(tx: &mut PlatformTx, account: AccountId, now: DateTime<Utc>) -> Result<Self, Problem> {
-        let subject = subject(&[&account.to_string()]);
-        let counts = vec![Count { kind: "factor", subject, limit: Some(PER_FACTOR) }];
-        taken(attempt::take(tx, &counts, WINDOW, now).await?, now)?;
-        Ok(Self { counts, slowed: false })
+        Self::of_kind(tx, "factor", &account.to_string(), PER_FACTOR, now).await
     }
 
-    /// Counts something else that anybody may ask for, such as an e-mail, and that never succeeds.
+    /// Counts a try of something else, by who tries it, or refuses it.
     pub async fn of_kind(
         tx: &mut PlatformTx,
         kind: &'static str,
         who: &str,
         limit: i32,
         now: DateTime<Utc>,
-    ) -> Result<(), Problem> {
-        let count = Count { kind, subject: subject(&[who]), limit: Some(limit) };
-        taken(attempt::take(tx, &[count], WINDOW, now).await?, now).map(|_| ())
+    ) -> Result<Self, Problem> {
+        let counts = vec![Count { kind, subject: subject(&[who]), limit: Some(limit) }];
+        taken(attempt::take(tx, &counts, WINDOW, now).await?, now)?;
+        Ok(Self { counts, slowed: false })
     }
 
     /// It was no failure.

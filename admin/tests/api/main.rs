@@ -1,6 +1,7 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
 mod cells;
+mod colleagues;
 mod concurrency;
 mod document;
 mod harness;
@@ -12,10 +13,11 @@ mod issuers;
 mod keys;
 mod lifecycle;
 mod listener;
+mod login;
 mod matrix;
 mod members;
-mod people;
 mod pages;
+mod people;
 mod plans;
 mod publishing;
 mod refusals;

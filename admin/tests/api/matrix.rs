@@ -369,9 +369,8 @@ async fn ids_of_others_in_bodies_queries_and_headers_are_like_absent_ones() {
                 .replace("{consumer}", &own.consumer)
                 .replace("{member}", &own.member);
             for token in [api.token.reveal(), &admin.token] {
-                let send = async |body: &Value| {
-                    api.call_as(token, method.parse().unwrap(), &path).json(body).send().await
-                };
+                let send =
+                    async |body: &Value| api.call_as(token, method.parse().unwrap(), &path).json(body).send().await;
                 let absent = send(&absent).await.problem(422, "invalid");
                 assert_eq!(visible(&send(&foreign).await), visible(&absent), "{method} {place}");
             }

@@ -288,11 +288,7 @@ async fn chains(_tx: &mut impl ScopedTx, _id: AccountId) -> Result<Vec<TenantId>
 }
 
 /// Notes that a login was tried that failed, whoever tried it. For an address that has no account it is the same work.
-pub async fn login_failed(
-    tx: &mut PlatformTx,
-    id: Option<AccountId>,
-    reason: &'static str,
-) -> Result<(), StoreError> {
+pub async fn login_failed(tx: &mut PlatformTx, id: Option<AccountId>, reason: &'static str) -> Result<(), StoreError> {
     let id = id.unwrap_or(AccountId(Uuid::nil()));
     let entry =
         Entry { action: "account.login_failure", object: id.0, before: None, after: Some(json!({ "reason": reason })) };

@@ -283,12 +283,7 @@ pub async fn prune(tx: &mut PlatformTx, kept: TimeDelta, now: DateTime<Utc>) -> 
     Ok(pruned.rows_affected())
 }
 
-async fn insert_token(
-    tx: &mut PlatformTx,
-    session: Uuid,
-    token: &Drawn,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+async fn insert_token(tx: &mut PlatformTx, session: Uuid, token: &Drawn, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO refresh_tokens (digest, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
         &token.digest[..],

@@ -27,8 +27,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(jwks::jwks))
 }
 
+/// A code, with what people type between its characters.
+const CODE_CHARS: usize = 64;
+
 /// Who somebody is.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
     /// The address of the account. Upper and lower case are the same.
@@ -37,6 +40,14 @@ struct Login {
     /// The password.
     #[schema(value_type = String, format = Password, min_length = 1, max_length = 1024)]
     password: Password,
+    /// The six digits that the authenticator shows, for an account that asks for a second factor.
+    #[serde(default)]
+    #[schema(max_length = 64, example = "287082")]
+    code: Option<String>,
+    /// One of the recovery codes, in place of `code`.
+    #[serde(default)]
+    #[schema(max_length = 64, example = "abcd-efgh-jkmn-pqrs")]
+    recovery_code: Option<String>,
 }
 
 impl Login {
@@ -46,6 +57,11 @@ impl Login {
         let chars = self.password.chars();
         if chars == 0 || chars > MAX_COMPARED_CHARS {
             check.refuse("password", format!("must have 1 to {MAX_COMPARED_CHARS} characters"));
+        }
+        for (field, code) in [("code", &self.code), ("recovery_code", &self.recovery_code)] {
+            if code.as_ref().is_some_and(|code| code.chars().count() > CODE_CHARS) {
+                check.refuse(field, format!("must have {CODE_CHARS} characters at most"));
+            }
         }
         check.finish()
     }

@@ -97,7 +97,10 @@ async fn every_unique_key_begins_with_the_tenant() {
              ORDER BY 1",
         )
         .await;
-        assert_eq!(keys, REGISTRY_KEYS, "begin the key with tenant_id, or say in migrations/README.md why it is of the registry");
+        assert_eq!(
+            keys, REGISTRY_KEYS,
+            "begin the key with tenant_id, or say in migrations/README.md why it is of the registry"
+        );
     })
     .await;
 }

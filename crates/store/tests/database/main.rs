@@ -18,5 +18,6 @@ mod lifecycle;
 mod people;
 mod roles;
 mod secrets;
+mod sessions;
 mod settings;
 mod usage;

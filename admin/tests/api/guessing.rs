@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use futures::future::join_all;
 
-use crate::accounts::{EMAIL, PASSWORD, log_in_from, person};
+use crate::people::{EMAIL, PASSWORD, log_in_from, person};
 use crate::harness::{Options, pass, with_api};
 
 const HOME: &str = "192.0.2.7";

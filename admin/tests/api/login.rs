@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, person, refresh};
+use crate::people::{EMAIL, PASSWORD, account, ask, audited, log_in, person, refresh};
 use crate::harness::{Api, Options, clock, pass, with_api};
 
 fn claims(token: &Value) -> Value {

@@ -1,7 +1,7 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
-mod accounts;
 mod cells;
+mod colleagues;
 mod concurrency;
 mod document;
 mod guessing;
@@ -17,7 +17,6 @@ mod listener;
 mod login;
 mod mail;
 mod matrix;
-
 mod members;
 mod mfa;
 mod pages;

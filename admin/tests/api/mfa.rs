@@ -7,7 +7,7 @@ use futures::future::join_all;
 use hmac_sha1_compact::HMAC;
 use serde_json::{Value, json};
 
-use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, person};
+use crate::people::{EMAIL, PASSWORD, ask, audited, log_in, person};
 use crate::harness::{Api, Reply, clock, pass, with_api};
 use crate::sessions::as_person;
 

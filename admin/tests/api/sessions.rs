@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, log_in_from, person, refresh};
+use crate::people::{EMAIL, PASSWORD, ask, audited, log_in, log_in_from, person, refresh};
 use crate::harness::{Api, Call, with_api};
 
 /// A request with an access token.

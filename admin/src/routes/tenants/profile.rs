@@ -82,12 +82,7 @@ impl ProfileChanges {
             serde_json::to_value(contacts).unwrap_or_default()
         });
         check.finish()?;
-        Ok(tenant::ProfilePatch {
-            name: self.name,
-            time_zone: self.time_zone,
-            contacts,
-            require_mfa: self.require_mfa,
-        })
+        Ok(tenant::ProfilePatch { name: self.name, time_zone: self.time_zone, contacts, require_mfa: self.require_mfa })
     }
 }
 

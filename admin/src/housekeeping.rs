@@ -40,6 +40,7 @@ async fn prune(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
     tx.commit().await?;
     let mut tx = store.platform(&Actor::system("housekeeping")).await?;
     let sessions = store::session::prune(&mut tx, SESSIONS_KEPT, now).await?;
+    store::signup::prune(&mut tx, now).await?;
     store::email_token::prune(&mut tx, SESSIONS_KEPT, now).await?;
     store::attempt::prune(&mut tx, throttle::WINDOW, now).await?;
     store::attempt::prune_sources(&mut tx, throttle::KNOWN_FOR, now).await?;

@@ -34,3 +34,4 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod settings;
+pub mod signup;

@@ -15,6 +15,7 @@ use admin::app::Options;
 use admin::config::{Cli, Command, Migrate, Serve};
 use admin::mail::Smtp;
 use admin::mail::post::Post;
+use admin::signup::Mode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -68,8 +69,14 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         (Some(url), Some(from)) => Some(Smtp::new(url, from).context("--smtp-url")?),
         _ => None,
     };
-    let post = smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
+    let post =
+        smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
+    anyhow::ensure!(
+        post.is_some() || config.signup == Mode::Closed,
+        "--signup needs --smtp-url: addresses are proven by e-mail"
+    );
     let options = Options {
+        signup: config.signup,
         sends_mail: post.is_some(),
         base_domain: config.base_domain,
         allow_http_jwks: config.allow_http_jwks,

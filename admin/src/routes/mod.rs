@@ -20,6 +20,7 @@ mod routes;
 mod service;
 mod service_tokens;
 mod signing_keys;
+mod signups;
 mod sites;
 mod status;
 mod tenants;
@@ -55,5 +56,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(status::router())
         .merge(auth::router())
         .merge(me::router())
+        .merge(signups::router())
         .merge(service::router())
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use admin::auth::Peer;
 use admin::secret::OperatorToken;
+use admin::signup::Mode;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, header};
@@ -55,11 +56,12 @@ pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
     pub(crate) sends_mail: bool,
+    pub(crate) signup: Mode,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, sends_mail: true }
+        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, sends_mail: true, signup: Mode::Closed }
     }
 }
 
@@ -96,13 +98,14 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks, sends_mail } = options;
+    let Options { secrets, allow_http_jwks, sends_mail, signup } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
         secrets: secrets.map(Arc::new),
         sends_mail,
+        signup,
     };
     admin::app::service(store.clone(), options, clock).unwrap()
 }

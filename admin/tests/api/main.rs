@@ -30,6 +30,7 @@ mod sessions;
 mod settings;
 mod settings_refusals;
 mod signing_keys;
+mod signup;
 mod subjects;
 mod unauthorized;
 mod usage;

@@ -135,6 +135,9 @@ fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixtur
         }),
         // A key is rotated once; after it there is none any more to rotate.
         "rotateKey" => Some(Fixture { body: json!({}), statuses: &[201, 409], query: "" }),
+        // None waits: an id of no sign-up.
+        "approveSignUp" => Some(Fixture { body: json!({}), statuses: &[404], query: "" }),
+        "rejectSignUp" => Some(Fixture { body: Value::Null, statuses: &[404], query: "" }),
         "acceptInvitation" => Some(Fixture { body: json!({"token": "x"}), statuses: &[404], query: "" }),
         // Each is sent for a revision that the object does not have: who gets so far may do it, and it stays.
         _ if matches!(operation.method.as_str(), "PATCH" | "DELETE") => kept,

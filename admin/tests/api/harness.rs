@@ -9,6 +9,7 @@ use std::sync::Arc;
 use admin::auth::Peer;
 use admin::secret::OperatorToken;
 use admin::signup::Mode;
+use admin::throttle::Allowed;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, header};
@@ -55,13 +56,20 @@ pub(crate) struct Api {
 pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
+    pub(crate) throttle: Allowed,
     pub(crate) sends_mail: bool,
     pub(crate) signup: Mode,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, sends_mail: true, signup: Mode::Closed }
+        Self {
+            secrets: Some(SecretsKey::new([7; 32])),
+            allow_http_jwks: false,
+            throttle: Allowed::default(),
+            sends_mail: true,
+            signup: Mode::Closed,
+        }
     }
 }
 
@@ -98,12 +106,13 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks, sends_mail, signup } = options;
+    let Options { secrets, allow_http_jwks, throttle, sends_mail, signup } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
         secrets: secrets.map(Arc::new),
+        throttle,
         sends_mail,
         signup,
     };
@@ -192,6 +201,12 @@ impl Api {
     pub(crate) async fn reconnect(&self) {
         let statement = format!("ALTER ROLE {} CONNECTION LIMIT -1", self.role);
         self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+    }
+
+    /// The login of the service, as a URL.
+    pub(crate) fn login_url(&self) -> String {
+        let login = self.superuser.connect_options().as_ref().clone().username(&self.role).password(&self.role);
+        login.to_url_lossy().to_string()
     }
 
     /// What the superuser counts.

@@ -67,6 +67,10 @@ async fn foreign_is_like_absent() {
         let before = api.count("SELECT count(*) FROM change_log").await;
         let mut tried = 0;
         for operation in operations(api).await.iter().filter(|operation| operation.path.contains('{')) {
+            // What is a person's own is not for operators: `sessions.rs` and `matrix.rs` try it.
+            if operation.path.starts_with("/v1/me/") {
+                continue;
+            }
             let method: Method = operation.method.parse().unwrap();
             let body = body_of(&operation.id, &own);
             let send = async |path: &str| api.call(method.clone(), path).json(&body).send().await;

@@ -1,5 +1,6 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
+mod audit;
 mod cells;
 mod colleagues;
 mod concurrency;
@@ -23,6 +24,7 @@ mod pages;
 mod people;
 mod plans;
 mod publishing;
+mod rate_limits;
 mod refusals;
 mod service;
 mod service_tokens;

@@ -18,6 +18,7 @@ mod filter_state;
 mod http;
 mod metrics;
 mod mirror;
+mod pool;
 mod pushed;
 mod report;
 mod shared;

@@ -31,6 +31,8 @@ pub(crate) struct Counts {
     pub(crate) calls: BTreeMap<&'static str, u32>,
     /// How often Envoy had to ask the module for memory in the middle of such a call.
     pub(crate) allocations: u32,
+    /// The names in shared data that the module has read.
+    pub(crate) read: Vec<String>,
     /// Each call of Envoy, with the instructions before it.
     pub(crate) course: Vec<(String, u64)>,
 }
@@ -305,6 +307,7 @@ fn define_values(linker: &mut Linker<World>) {
     let get = |caller: Caller<'_, World>, name: i32, name_len: i32, data: i32, len: i32, cas: i32| -> i32 {
         let mut call = Call::new(caller, "get_shared_data");
         let name = call.text(name, name_len);
+        call.caller.data_mut().counts.read.push(name.clone());
         let Some((value, version)) = call.caller.data().shared.get(&name).cloned() else { return NOT_FOUND };
         call.put(cas, &version.to_le_bytes());
         call.hand_over(&value, data, len)

@@ -98,3 +98,18 @@ fn a_revoked_key_is_refused_by_the_next_request() {
     vm.exchange(3, request(&keys[0]), response());
     assert_eq!(vm.store.data().answered, Some(403));
 }
+
+/// A change of anything else costs one look at a counter, and none of a bucket.
+#[test]
+fn a_known_key_is_not_read_again_for_a_change_elsewhere() {
+    let keys = site::keys(1);
+    let mut vm = vm(&keys);
+    vm.exchange(2, request(&keys[0]), response());
+    vm.exchange(3, request(&keys[0]), response());
+    vm.write(policy::mirror::GENERATION_KEY, Vec::new());
+    vm.counts();
+    assert_eq!(vm.exchange(4, request(&keys[0]), response()), Some(CONTINUE));
+    let counts = vm.counts();
+    assert!(!counts.read.iter().any(|name| name.starts_with("k/")), "{:?}", counts.read);
+    assert!(counts.read.iter().any(|name| name.starts_with("kg/")), "{:?}", counts.read);
+}

@@ -58,8 +58,14 @@ pub(crate) fn shared_data(keys: &[ApiKey]) -> Vec<(String, Vec<u8>)> {
 
 /// What the mirror writes when a key is revoked that was alone in its bucket.
 pub(crate) fn revoked(key: &ApiKey) -> Vec<(String, Vec<u8>)> {
-    let bucket = policy::mirror::bucket_key(key.digest().bucket());
-    vec![(bucket, Vec::new()), (policy::mirror::GENERATION_KEY.to_owned(), Vec::new())]
+    let (mut mirror, _) = Mirror::start("node".to_owned(), "default".to_owned(), None);
+    let removed = DeltaDiscoveryResponse {
+        type_url: type_url::KEY_BUCKET.to_owned(),
+        nonce: "n".to_owned(),
+        removed_resources: vec![bucket_name(key.digest().bucket())],
+        ..DeltaDiscoveryResponse::default()
+    };
+    writes(mirror.received(&removed.encode_to_vec()))
 }
 
 fn message(type_url: &str, name: String, value: Vec<u8>) -> Vec<u8> {

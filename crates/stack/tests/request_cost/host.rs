@@ -15,7 +15,6 @@ const CAS_MISMATCH: i32 = 8;
 /// The maps and buffers of the ABI.
 const REQUEST_HEADERS: i32 = 0;
 const VM_CONFIGURATION: i32 = 6;
-const PLUGIN_CONFIGURATION: i32 = 7;
 
 /// Header names and values.
 pub(crate) type Headers = Vec<(String, String)>;
@@ -119,7 +118,7 @@ impl Vm {
         vm.call("_initialize", &[]);
         vm.call("proxy_on_context_create", &[1, 0]);
         assert_ne!(vm.call("proxy_on_vm_start", &[1, size]), Some(0), "the VM starts");
-        assert_ne!(vm.call("proxy_on_configure", &[1, size]), Some(0), "the configuration is good");
+        assert_ne!(vm.call("proxy_on_configure", &[1, 0]), Some(0), "the configuration is good");
         vm.call("proxy_on_tick", &[1]);
         vm
     }
@@ -327,7 +326,7 @@ fn define_values(linker: &mut Linker<World>) {
     let buffer = |caller: Caller<'_, World>, buffer: i32, _start: i32, _max: i32, data: i32, len: i32| -> i32 {
         let mut call = Call::new(caller, "get_buffer_bytes");
         match buffer {
-            VM_CONFIGURATION | PLUGIN_CONFIGURATION => {
+            VM_CONFIGURATION => {
                 let configuration = call.caller.data().configuration.clone();
                 call.hand_over(&configuration, data, len)
             }

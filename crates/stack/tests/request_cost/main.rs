@@ -14,10 +14,10 @@ const CONFIGURATION: &str = r#"{"role":"filter","xds_cluster":"xds","client_addr
 const CONTINUE: i32 = 0;
 
 /// What a warm request may cost at the most. Who raises one of these says in the commit why it is worth that.
-const CALLBACKS_MAX: u32 = 5;
-const HOST_CALLS_MAX: u32 = 11;
-const ALLOCATIONS_MAX: u32 = 3;
-const INSTRUCTIONS_MAX: u64 = 135_000;
+const CALLBACKS_MAX: u32 = 3;
+const HOST_CALLS_MAX: u32 = 9;
+const ALLOCATIONS_MAX: u32 = 2;
+const INSTRUCTIONS_MAX: u64 = 75_000;
 
 fn vm(keys: &[policy::key::ApiKey]) -> Vm {
     let module = stack::build::build_module().expect("the module is built");

@@ -45,10 +45,6 @@ fn levers() -> Vec<Lever> {
     };
     vec![
         usual(OURS, "as it is built"),
-        Lever {
-            steps: Steps { strip: false, ..Steps::default() },
-            ..usual("unstripped", "with all callbacks of the SDK")
-        },
         Lever { steps: Steps { fuel: false, ..Steps::default() }, ..usual("unbounded", "without fuel") },
         Lever { steps: Steps { copies: false, ..Steps::default() }, ..usual("copies", "with V8's copies of memory") },
         compiled("size", "opt-level = \"s\"", "opt-s", &["profile.wasm.opt-level=\"s\""], ""),

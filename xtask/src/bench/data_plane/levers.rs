@@ -68,7 +68,7 @@ pub(super) async fn measure(
     pace: Pace,
 ) -> Result<Report> {
     let requests = place.folder.join("levers.requests");
-    traffic::write(&requests, deployment.keys.iter().map(Request::with_key))?;
+    let requests = traffic::write(&requests, deployment.keys.iter().map(Request::with_key))?;
     let mut bare = place.start_static(sent, BARE, &[], 1).await?;
     let mut targets = vec![Target {
         id: BARE,
@@ -77,6 +77,7 @@ pub(super) async fn measure(
         others: Vec::new(),
         direct: Some((bare.direct, requests.clone())),
         upstream: None,
+        remembers: false,
     }];
     let mut envoys = Vec::new();
     for lever in levers() {
@@ -94,6 +95,7 @@ pub(super) async fn measure(
             others: Vec::new(),
             direct: Some((ours.direct, requests.clone())),
             upstream: None,
+            remembers: true,
         });
         envoys.push(ours.envoy);
     }

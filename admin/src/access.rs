@@ -1,11 +1,13 @@
 //! The permission table, joined with the paths and methods of the OpenAPI document.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::http::Method;
 use thiserror::Error;
 use utoipa::openapi::{OpenApi, PathItem, path::Operation};
 
+use crate::openapi;
 use crate::permissions::{self, Who};
 
 /// A document and a permission table that do not fit together: a fault of the program, found when it starts.
@@ -19,11 +21,20 @@ pub enum AccessError {
     NoRow(String),
 }
 
+/// What an operation asks of its caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Who may do it.
+    pub who: Who,
+    /// The noun that it is about, as scopes name it: the tag of the document, in lower case and with hyphens.
+    pub noun: Arc<str>,
+}
+
 /// What the table says about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// These may do it.
-    For(Who),
+    /// What is asked of the caller.
+    For(Rule),
     /// The path has only these methods: an `Allow` header.
     OtherMethods(String),
     /// Not an operation.
@@ -33,7 +44,7 @@ pub enum Access {
 /// Who may do what, by path pattern and method.
 #[derive(Debug, Default)]
 pub struct AccessTable {
-    paths: HashMap<String, Vec<(Method, Who)>>,
+    paths: HashMap<String, Vec<(Method, Rule)>>,
 }
 
 impl AccessTable {
@@ -45,7 +56,8 @@ impl AccessTable {
             for (method, operation) in operations(item) {
                 let id = operation.operation_id.as_deref();
                 let id = id.ok_or_else(|| AccessError::NoId { method: method.clone(), path: path.clone() })?;
-                methods.push((method, permissions::of(id).ok_or_else(|| AccessError::NoRow(id.to_owned()))?));
+                let who = permissions::of(id).ok_or_else(|| AccessError::NoRow(id.to_owned()))?;
+                methods.push((method, Rule { who, noun: noun(operation).into() }));
             }
             paths.insert(path.clone(), methods);
         }
@@ -57,13 +69,17 @@ impl AccessTable {
         let Some(methods) = self.paths.get(pattern) else { return Access::None };
         let method = if method == Method::HEAD { &Method::GET } else { method };
         match methods.iter().find(|(known, _)| known == method) {
-            Some((_, who)) => Access::For(*who),
+            Some((_, rule)) => Access::For(rule.clone()),
             None => {
                 let names: Vec<_> = methods.iter().map(|(known, _)| known.as_str()).collect();
                 Access::OtherMethods(names.join(", "))
             }
         }
     }
+}
+
+fn noun(operation: &Operation) -> String {
+    operation.tags.iter().flatten().next().map(|tag| openapi::noun(tag)).unwrap_or_default()
 }
 
 /// The operations of a path, with their methods.

@@ -13,8 +13,11 @@ use tokio::sync::Semaphore;
 
 use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
+use crate::last_used::LastUsed;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
+use crate::session::access_token::AccessTokens;
+use crate::session::password::Passwords;
 use crate::{auth, docs, limits, observe, openapi, routes};
 
 /// What handlers can use. Cheap to clone.
@@ -35,6 +38,14 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// What Envoys have answered.
     pub acks: Arc<Acks>,
+    /// Whether there is somebody who empties the outbox.
+    pub sends_mail: bool,
+    /// When service tokens were last used.
+    pub last_used: LastUsed,
+    /// What hashes passwords.
+    pub passwords: Passwords,
+    /// What signs and verifies access tokens.
+    pub access_tokens: AccessTokens,
 }
 
 /// What the operator decides of the service.
@@ -47,7 +58,9 @@ pub struct Options {
     /// Which addresses upstreams may have.
     pub upstream_addresses: AddressRules,
     /// What seals secrets in the database. Without it no secret can be kept.
-    pub secrets: Option<SecretsKey>,
+    pub secrets: Option<Arc<SecretsKey>>,
+    /// Whether letters are sent. Without it none are written.
+    pub sends_mail: bool,
 }
 
 /// The whole service.
@@ -56,14 +69,19 @@ pub struct Options {
 /// A fault of the program: an operation without an id or a permission.
 pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
+    let secrets = options.secrets;
     let app = App {
         acks: Acks::start(store.clone()),
+        sends_mail: options.sends_mail,
+        last_used: LastUsed::start(store.clone()),
+        passwords: Passwords::default(),
+        access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
         store,
         base_domain: options.base_domain,
         clock,
         allow_http_jwks: options.allow_http_jwks,
         upstream_addresses: Arc::new(options.upstream_addresses),
-        secrets: options.secrets.map(Arc::new),
+        secrets,
         access: Arc::new(AccessTable::of(&document)?),
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
     };

@@ -1,20 +1,27 @@
-//! Who is calling: the operator token, checked before anything else of a request is looked at.
+//! Who is calling, and whether the permission table lets them: checked before anything else of a request is looked at.
+//!
+//! A bearer token tells its kind by its form: `tno_` is an operator's, `tns_` a program's, and three parts that dots join are
+//! the access token of somebody who has logged in.
 
 use std::net::IpAddr;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use store::{Actor, Logged};
+use chrono::{DateTime, Utc};
+use policy::id::{SiteId, TenantId};
+use store::{Actor, ActorKind, Logged, Standing, tenant};
 use uuid::Uuid;
 
-use crate::access::Access;
+use crate::access::{Access, Rule};
 use crate::app::App;
-use crate::permissions::Who;
+use crate::idempotency::Root;
+use crate::permissions::{self, Kind, Place, Verdict, Who};
 use crate::problem::Problem;
-use crate::secret::OperatorToken;
+use crate::scopes::{self, Scope};
+use crate::secret::{OperatorToken, ServiceToken};
 
 /// The id of the request, put there by [`crate::observe`].
 #[derive(Clone, Debug)]
@@ -24,13 +31,54 @@ pub struct RequestId(pub String);
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
+/// Who has sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// Somebody with this operator token.
+    Operator { token: Uuid },
+    /// Somebody who has logged in.
+    Account {
+        /// The account.
+        account: Uuid,
+        /// The session that the access token is of.
+        session: Uuid,
+    },
+    /// A program with this service token.
+    Service { token: Uuid },
+}
+
+impl Principal {
+    /// What kind of caller it is, for the permission table.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Operator { .. } => Kind::Operator,
+            Self::Account { .. } => Kind::Account,
+            Self::Service { .. } => Kind::Service,
+        }
+    }
+
+    /// What is the same for as long as the principal exists: not the session, which ends.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Operator { token } | Self::Service { token } => token,
+            Self::Account { account, .. } => account,
+        }
+    }
+}
+
 /// An authenticated caller.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Which operator token was used.
-    pub operator: Uuid,
-    /// The token itself, from which the keys of sealed answers are derived.
-    pub token: OperatorToken,
+    /// Who it is.
+    pub principal: Principal,
+    /// What it is in the tenant of the path. An operator has none, and needs none.
+    pub standing: Standing,
+    /// What a service token may do of what its role may; empty for all of it, and for others.
+    pub scopes: Vec<Scope>,
+    /// When a service token expires.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What the keys of sealed answers are derived from.
+    pub root: Root,
     /// For the audit rows.
     pub request_id: String,
     /// For the audit rows.
@@ -43,12 +91,42 @@ impl Caller {
     /// The caller as it stands in audit rows.
     pub fn actor(&self) -> Actor {
         Actor {
-            kind: store::ActorKind::Operator,
-            id: self.operator,
+            kind: match self.principal.kind() {
+                Kind::Operator => ActorKind::Operator,
+                Kind::Account => ActorKind::Member,
+                Kind::Service => ActorKind::Service,
+            },
+            id: self.principal.id(),
             request_id: self.request_id.clone(),
             source: self.source,
             logged: self.logged.clone(),
         }
+    }
+
+    /// The account that has logged in.
+    ///
+    /// # Errors
+    /// Fails closed for other callers, whom the permission table keeps away from what asks for it.
+    pub fn account(&self) -> Result<Uuid, Problem> {
+        match self.principal {
+            Principal::Account { account, .. } => Ok(account),
+            Principal::Operator { .. } | Principal::Service { .. } => Err(Problem::Forbidden),
+        }
+    }
+
+    /// Whether it may make a token with this standing, these scopes and this end: nobody gives away more than they have.
+    pub fn may_give(&self, standing: &Standing, scopes: &[Scope], expires_at: Option<DateTime<Utc>>) -> bool {
+        if self.principal.kind() == Kind::Operator {
+            return true;
+        }
+        let outlives = self.expires_at.is_some_and(|own| expires_at.is_none_or(|given| given > own));
+        self.standing.covers(standing) && scopes::cover(&self.scopes, scopes) && !outlives
+    }
+
+    /// The sites of the tenant that it may see; `None` for all.
+    pub fn visible_sites(&self) -> Option<Vec<Uuid>> {
+        let all = self.principal.kind() == Kind::Operator || self.standing.role.is_some();
+        (!all).then(|| self.standing.sites.keys().copied().collect())
     }
 }
 
@@ -57,9 +135,22 @@ pub async fn authorize(State(app): State<App>, request: Request, next: Next) -> 
     let (mut parts, body) = request.into_parts();
     let pattern = parts.extensions.get::<MatchedPath>().ok_or(Problem::NoSuchPath)?;
     match app.access.find(pattern.as_str(), &parts.method) {
-        Access::For(Who::Anyone) => {}
-        Access::For(Who::Operator) => {
-            let caller = authenticate(&app, &parts).await?;
+        Access::For(Rule { who: Who::Anyone, .. }) => {}
+        Access::For(rule) => {
+            let named = Named::of(&mut parts).await;
+            let found = authenticate(&app, &parts.headers, named.tenant.flatten()).await?;
+            permit(&rule, &found, named.place(), parts.method.is_safe())?;
+            let extensions = &parts.extensions;
+            let caller = Caller {
+                principal: found.principal,
+                standing: found.standing,
+                scopes: found.scopes,
+                expires_at: found.expires_at,
+                root: found.root,
+                request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+                source: extensions.get::<Peer>().map(|peer| peer.0),
+                logged: Logged::default(),
+            };
             parts.extensions.insert(caller);
         }
         Access::OtherMethods(allow) => return Err(Problem::MethodNotAllowed(allow)),
@@ -68,22 +159,144 @@ pub async fn authorize(State(app): State<App>, request: Request, next: Next) -> 
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
-    let token = bearer(&parts.headers)?;
-    let found = app.store.authenticate(&token.digest()).await?;
-    let operator = found.ok_or(Problem::InvalidToken)?;
-    let extensions = &parts.extensions;
-    Ok(Caller {
-        operator: operator.id,
-        token,
-        request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-        source: extensions.get::<Peer>().map(|peer| peer.0),
-        logged: Logged::default(),
-    })
+/// Asks the permission table, and then what else may stand in the way. What is invisible is so whatever else is wrong.
+fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Result<(), Problem> {
+    let verdict = permissions::decide(rule.who, found.principal.kind(), &found.standing, place);
+    if verdict == Verdict::Invisible {
+        return Err(Problem::NotFound);
+    }
+    let in_tenant = place != Place::Platform;
+    if in_tenant && found.lacks_mfa {
+        return Err(Problem::MfaNeeded);
+    }
+    if verdict == Verdict::Forbidden {
+        return Err(Problem::RoleNeeded(rule.who));
+    }
+    let scope = Scope::of(&rule.noun, !is_safe);
+    if !scopes::include(&found.scopes, &scope) {
+        return Err(Problem::ScopeNeeded(scope));
+    }
+    let suspended = found.status == tenant::Status::Suspended && found.principal.kind() != Kind::Operator;
+    if in_tenant && suspended && !is_safe {
+        return Err(Problem::TenantSuspended);
+    }
+    Ok(())
+}
+
+/// What a path names: whether it has a tenant and a site, and which. What is no id names nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Named {
+    tenant: Option<Option<TenantId>>,
+    site: Option<Option<SiteId>>,
+}
+
+impl Named {
+    /// Reads what the router has matched: the same that handlers get.
+    async fn of(parts: &mut Parts) -> Self {
+        let mut named = Self::default();
+        let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else { return named };
+        for (name, value) in &parameters {
+            match name {
+                "tenant_id" => named.tenant = Some(value.parse().ok()),
+                "site_id" => named.site = Some(value.parse().ok()),
+                _ => {}
+            }
+        }
+        named
+    }
+
+    fn place(self) -> Place {
+        match (self.tenant, self.site) {
+            (_, Some(site)) => Place::Site(site),
+            (Some(_), None) => Place::Tenant,
+            (None, None) => Place::Platform,
+        }
+    }
+}
+
+/// Who a token is of, and what that is in the tenant of the path.
+struct Authenticated {
+    principal: Principal,
+    standing: Standing,
+    scopes: Vec<Scope>,
+    expires_at: Option<DateTime<Utc>>,
+    root: Root,
+    status: tenant::Status,
+    /// The tenant asks for a second factor, and the session has none.
+    lacks_mfa: bool,
+}
+
+impl Authenticated {
+    fn new(principal: Principal, root: Root) -> Self {
+        Self {
+            principal,
+            standing: Standing::default(),
+            scopes: Vec::new(),
+            expires_at: None,
+            root,
+            status: tenant::Status::Active,
+            lacks_mfa: false,
+        }
+    }
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+    match bearer(headers)? {
+        Presented::Operator(token) => {
+            let found = app.store.authenticate(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
+            Ok(Authenticated::new(Principal::Operator { token: found.id }, Root::of_token(token.reveal())))
+        }
+        Presented::Service(token) => service(app, &token, tenant).await,
+        Presented::Access(token) => account(app, &token, tenant).await,
+    }
+}
+
+async fn account(app: &App, token: &str, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+    let claims = app.access_tokens.verify(token, (app.clock)()).await?.ok_or(Problem::InvalidToken)?;
+    let found = app.store.authenticate_account(claims.account, claims.session, tenant).await?;
+    let found = found.ok_or(Problem::InvalidToken)?;
+    let principal = Principal::Account { account: claims.account, session: claims.session };
+    let root = Root::of_account(app.secrets.as_deref(), claims.account);
+    let lacks_mfa = found.require_mfa && !found.mfa;
+    Ok(Authenticated { standing: found.standing, status: found.status, lacks_mfa, ..Authenticated::new(principal, root) })
+}
+
+async fn service(app: &App, token: &ServiceToken, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+    let found = app.store.authenticate_service(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
+    if !found.is_noted {
+        app.last_used.note(found.tenant, found.id);
+    }
+    let mut caller = Authenticated::new(Principal::Service { token: found.id }, Root::of_token(token.reveal()));
+    // Elsewhere it is nothing.
+    if tenant == Some(found.tenant) {
+        caller.standing = found.standing;
+    }
+    // What was stored was checked; a scope that is none any more is left out, and never stands for all.
+    let scopes: Vec<Scope> = found.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+    if scopes.len() != found.scopes.len() && scopes.is_empty() {
+        return Err(Problem::InvalidToken);
+    }
+    Ok(Authenticated { scopes, expires_at: found.expires_at, status: found.status, ..caller })
+}
+
+/// A bearer token, by its form.
+enum Presented {
+    Operator(OperatorToken),
+    Service(ServiceToken),
+    /// Three parts that dots join; nothing is known of its signature.
+    Access(String),
+}
+
+impl Presented {
+    fn parse(text: &str) -> Option<Self> {
+        let access = || (text.split('.').count() == 3).then(|| Self::Access(text.to_owned()));
+        let operator = || OperatorToken::parse(text).map(Self::Operator);
+        operator().or_else(|| ServiceToken::parse(text).map(Self::Service)).or_else(access)
+    }
 }
 
 /// The bearer token of a request (RFC 6750 section 2.1). The scheme is case-insensitive (RFC 9110 section 11.1).
-fn bearer(headers: &HeaderMap) -> Result<OperatorToken, Problem> {
+fn bearer(headers: &HeaderMap) -> Result<Presented, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Problem::MissingToken)?;
     if values.next().is_some() {
@@ -94,5 +307,5 @@ fn bearer(headers: &HeaderMap) -> Result<OperatorToken, Problem> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(Problem::MissingToken);
     }
-    OperatorToken::parse(token.trim()).ok_or(Problem::InvalidToken)
+    Presented::parse(token.trim()).ok_or(Problem::InvalidToken)
 }

@@ -49,6 +49,21 @@ impl Check {
         }
     }
 
+    /// An e-mail address, as far as its form says it: whether it is somebody's, only an e-mail shows.
+    pub fn email(&mut self, field: &str, email: &str) {
+        let email = email.trim();
+        let blank = |c: char| c.is_control() || c.is_whitespace();
+        let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !email.contains(blank)
+        });
+        if !well_formed || email.chars().count() > limits::EMAIL_CHARS {
+            self.refuse(
+                field,
+                format!("must be an address like ada@example.com, of {} characters at most", limits::EMAIL_CHARS),
+            );
+        }
+    }
+
     /// One DNS label in lower case that the platform does not keep for itself.
     pub fn slug(&mut self, field: &str, slug: &str) {
         if !is_label(slug) {

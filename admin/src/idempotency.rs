@@ -2,8 +2,9 @@
 //!
 //! The key is noted in the transaction that makes the change, so there is no moment in which one exists without the
 //! other; a parallel request with the same key waits for that transaction. Failed requests leave nothing behind and can
-//! simply be repeated. An answer may carry an API key: it is sealed under a key that is derived from the caller's token
-//! and the idempotency key, which the database has neither of.
+//! simply be repeated. An answer may carry an API key: it is sealed under a key that is derived from the idempotency key and
+//! from something of the caller's, which the database has neither of: the operator token or service token itself; for
+//! somebody who has logged in, whose tokens change every few minutes, a key that is made of the secrets key for the account.
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
@@ -14,7 +15,9 @@ use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
 use store::idempotency::{Begin, IdempotencyKey};
+use store::seal::SecretsKey;
 use store::{PlatformTx, ScopedTx, StoreError, TenantTx};
+use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::auth::Caller;
@@ -28,6 +31,31 @@ static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const PURPOSE: &[u8] = b"tenantry admin: idempotent answers, form 1";
 /// The nonce precedes the sealed text. It is random, as a key can be used again once its row has expired.
 const NONCE_LEN: usize = 12;
+
+/// The purpose of the keys that are made of the secrets key for accounts.
+const OF_ACCOUNT: &[u8] = b"tenantry admin: the answers of an account, form 1";
+
+/// What the keys of a caller's sealed answers are derived from. It is the same for as long as the caller may repeat a request.
+#[derive(Clone)]
+pub struct Root(Option<Vec<u8>>);
+
+impl Root {
+    /// A token that does not change while it is good.
+    pub fn of_token(token: &str) -> Self {
+        Self(Some(token.as_bytes().to_vec()))
+    }
+
+    /// A key of the account's own. Without a secrets key there is none, and the account's requests cannot be done once.
+    pub fn of_account(secrets: Option<&SecretsKey>, account: Uuid) -> Self {
+        Self(secrets.map(|key| key.derive(OF_ACCOUNT, account.as_bytes()).to_vec()))
+    }
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Root(redacted)")
+    }
+}
 
 /// Either kind of transaction, with its end.
 pub trait Scope: ScopedTx {
@@ -71,12 +99,13 @@ impl Once {
             request.update(part);
         }
         let row = IdempotencyKey {
-            principal_hash: Sha256::digest(caller.operator.as_bytes()).into(),
+            principal_hash: Sha256::digest(caller.principal.id().as_bytes()).into(),
             key_hash: Sha256::digest(key).into(),
             request_hash: request.finalize().into(),
         };
         let mut derived = [0; 32];
-        Hkdf::<Sha256>::new(Some(key.as_bytes()), caller.token.reveal().as_bytes())
+        let root = caller.root.0.as_ref().ok_or(Problem::NoSecretsKey)?;
+        Hkdf::<Sha256>::new(Some(key.as_bytes()), root)
             .expand(PURPOSE, &mut derived)
             .map_err(|_| Problem::Internal)?;
         Ok(Self(Some(Sealed { row, cipher: ChaCha20Poly1305::new(&derived.into()) })))

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// A JSON body: settings with two lists of 10,000 address ranges, all of them IPv6 and at their longest, are about 900 KiB.
 pub const BODY_BYTES: usize = 1024 * 1024;
+/// A body that anybody may send: an address, a password and a code, with room.
+pub const LOGIN_BODY_BYTES: usize = 16 * 1024;
 /// An API description: the largest public ones (GitHub, Microsoft Graph) have 12 to 30 MB.
 pub const DOCUMENT_BYTES: usize = 32 * 1024 * 1024;
 /// The routes of one import: four times GitHub's, and still one statement and one push.
@@ -13,6 +15,8 @@ pub const IMPORTS_AT_ONCE: usize = 2;
 
 /// A name for people, in characters: what fits in a line of a page.
 pub const NAME_CHARS: usize = 200;
+/// An e-mail address (RFC 5321 section 4.5.3.1.3, without the brackets).
+pub const EMAIL_CHARS: usize = 254;
 /// A slug: one DNS label (RFC 1035 section 2.3.4).
 pub const SLUG_CHARS: usize = 63;
 /// The name of a version, such as `v1` or `2024-10-01`: it stands in every path.

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::http::Method;
+use utoipa::openapi::extensions::{Extensions, ExtensionsBuilder};
 use utoipa::openapi::header::Header;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -20,12 +21,25 @@ use crate::permissions::{self, Who};
 use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 
-const SCHEME: &str = "operator_token";
+/// How a caller proves who they are: name, form, description.
+const SCHEMES: [(&str, &str, &str); 3] = [
+    (OPERATOR, "opaque", "An operator token, `tno_` and 40 letters and digits."),
+    (SERVICE, "opaque", "A service token of a tenant, `tns_` and 40 letters and digits."),
+    (ACCESS, "JWT", "The access token of somebody who has logged in."),
+];
+const OPERATOR: &str = "operator_token";
+const SERVICE: &str = "service_token";
+const ACCESS: &str = "access_token";
 
 /// Nouns, in the order in which they are set up.
-const TAGS: [(&str, &str); 17] = [
+const TAGS: &[(&str, &str)] = &[
+    ("Login", "How people prove who they are."),
+    ("Account", "What somebody who has logged in sees and changes of their own."),
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
+    ("Members", "The people of a tenant, and what each may do there."),
+    ("Invitations", "How people become members."),
+    ("Service tokens", "What a tenant's programs have. Only their hash is kept; a token is shown once."),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),
     ("Upstreams", "Where traffic goes."),
@@ -44,9 +58,10 @@ const TAGS: [(&str, &str); 17] = [
 ];
 
 /// The answers that many operations have: name, status, description.
-const PROBLEMS: [(&str, &str, &str); 10] = [
+const PROBLEMS: [(&str, &str, &str); 13] = [
     ("BadRequest", "400", "The body cannot be parsed, or a header cannot be read."),
-    ("Unauthorized", "401", "There is no valid operator token."),
+    ("Unauthorized", "401", "There is no valid token."),
+    ("Forbidden", "403", "The caller has another role than the operation needs: see its `x-tenantry-role`."),
     ("NotFound", "404", "The object, or one of those in its path, does not exist."),
     ("Conflict", "409", "A value is taken, an object is in use, or a limit is reached."),
     ("PreconditionFailed", "412", "The object has changed since: `If-Match` names another revision."),
@@ -57,13 +72,37 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
         "422",
         "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
     ),
+    (
+        "LoginFailed",
+        "",
+        "What was given does not prove who somebody is, or a second factor is needed: `type` says which.",
+    ),
+    ("TooOften", "429", "This was tried too often; `Retry-After` says when to try again."),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (
         "Unavailable",
         "503",
         "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
-         operator has configured no key for secrets.",
+         operator has configured no key for secrets; or an e-mail is to be sent, and there is no mail server.",
     ),
+];
+
+/// The noun of a tag, as scopes name it: in lower case and with hyphens.
+pub fn noun(tag: &str) -> String {
+    tag.to_ascii_lowercase().replace(' ', "-")
+}
+
+/// Whether there are operations with this noun.
+pub fn is_noun(text: &str) -> bool {
+    TAGS.iter().any(|(tag, _)| noun(tag) == text)
+}
+
+/// The answers of operations that are open to everybody beside those that follow from what they take: operation, status, answer.
+const OPEN_PROBLEMS: [(&str, &str, &str); 4] = [
+    ("login", "401", "LoginFailed"),
+    ("login", "429", "TooOften"),
+    ("refreshSession", "401", "LoginFailed"),
+    ("requestPasswordReset", "429", "TooOften"),
 ];
 
 /// The router and the whole document.
@@ -88,9 +127,12 @@ fn complete(document: &mut OpenApi) {
     document.tags =
         Some(TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect());
     let components = document.components.get_or_insert_with(Components::new);
-    let mut scheme = Http::new(HttpAuthScheme::Bearer);
-    scheme.description = Some("An operator token, `tno_` and 40 letters and digits.".into());
-    components.security_schemes.insert(SCHEME.into(), SecurityScheme::Http(scheme));
+    for (name, form, description) in SCHEMES {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.bearer_format = Some(form.into());
+        scheme.description = Some(description.into());
+        components.security_schemes.insert(name.into(), SecurityScheme::Http(scheme));
+    }
     components.schemas.insert(ProblemBody::name().into(), ProblemBody::schema());
     components.schemas.insert(FieldError::name().into(), FieldError::schema());
     components.schemas.insert(Receipt::name().into(), Receipt::schema());
@@ -115,9 +157,11 @@ fn problem(name: &str, description: &str) -> Response {
         .content(MEDIA_TYPE, body)
         .header("x-request-id", text("The id of the request, for the log."));
     match name {
-        "Unauthorized" => response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750).")),
+        "Unauthorized" | "LoginFailed" => {
+            response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750)."))
+        }
         "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
-        "Unavailable" => response.header("Retry-After", text("After how many seconds to try again.")),
+        "Unavailable" | "TooOften" => response.header("Retry-After", text("After how many seconds to try again.")),
         _ => response,
     }
     .build()
@@ -145,12 +189,12 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     if operation.description.is_none() {
         operation.description.clone_from(&operation.summary);
     }
-    let who = operation.operation_id.as_deref().and_then(permissions::of);
-    if who != Some(Who::Operator) {
-        operation.security = Some(Vec::new());
+    let who = operation.operation_id.as_deref().and_then(permissions::of).unwrap_or(Who::Operator);
+    show_role(operation, who);
+    if who == Who::Anyone {
+        complete_open_operation(path, operation);
         return;
     }
-    operation.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
     let single = path.ends_with('}');
     for status in statuses(path, method, operation) {
         if let Some((name, ..)) = PROBLEMS.iter().find(|(_, known, _)| *known == status) {
@@ -163,7 +207,10 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
         operation.responses.responses.insert("304".into(), RefOr::T(unchanged));
     }
     if !method.is_safe() {
-        operation.responses.responses.insert("202".into(), RefOr::T(accepted()));
+        operation.responses.responses.insert("202".into(), RefOr::T(with_receipt(NOT_EVERYWHERE)));
+    }
+    if *method == Method::DELETE && operation.responses.responses.contains_key("204") {
+        operation.responses.responses.insert("200".into(), RefOr::T(with_receipt(EVERYWHERE)));
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
@@ -187,15 +234,61 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     }
 }
 
-/// What a write answers that has not arrived everywhere in time.
-fn accepted() -> Response {
+/// Adds what follows for an operation that is open to everybody.
+fn complete_open_operation(path: &str, operation: &mut Operation) {
+    if !path.starts_with("/v1/") {
+        return;
+    }
+    let mut answers = vec![("500", "Internal"), ("503", "Unavailable")];
+    if operation.request_body.is_some() {
+        answers.extend([
+            ("400", "BadRequest"),
+            ("413", "TooLarge"),
+            ("415", "UnsupportedMediaType"),
+            ("422", "Unprocessable"),
+        ]);
+    }
+    let id = operation.operation_id.clone().unwrap_or_default();
+    answers.extend(OPEN_PROBLEMS.iter().filter(|(of, ..)| *of == id).map(|(_, status, name)| (*status, *name)));
+    for (status, name) in answers {
+        operation.responses.responses.insert(status.into(), RefOr::Ref(Ref::from_response_name(name)));
+    }
+    for response in operation.responses.responses.values_mut() {
+        let RefOr::T(response) = response else { continue };
+        response.headers.insert("x-request-id".into(), text("The id of the request, for the log."));
+    }
+}
+
+/// Says who may do it, and with which tokens.
+fn show_role(operation: &mut Operation, who: Who) {
+    let role = ExtensionsBuilder::new().add("x-tenantry-role", who.name()).build();
+    operation.extensions.get_or_insert_with(Extensions::default).merge(role);
+    if who != Who::Anyone {
+        let description = operation.description.take().unwrap_or_default();
+        operation.description = Some(format!("{description}\n\n{}", who.text()));
+    }
+    let schemes: &[&str] = match who {
+        Who::Anyone => &[],
+        Who::Account => &[ACCESS],
+        Who::Operator => &[OPERATOR],
+        Who::AdminInPerson => &[OPERATOR, ACCESS],
+        Who::Member | Who::Viewer | Who::Developer | Who::Admin => &[OPERATOR, ACCESS, SERVICE],
+    };
+    let requirement = |scheme: &&str| SecurityRequirement::new(*scheme, Vec::<String>::new());
+    operation.security = Some(schemes.iter().map(requirement).collect());
+}
+
+/// What `wait` makes of the answers of writes.
+const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says \
+                              which; it is null if that is not known.";
+const EVERYWHERE: &str = "Only with `wait`: it is done, and every Envoy has it, as `receipt` says.";
+
+/// An answer that a write has only for who waits.
+fn with_receipt(description: &str) -> Response {
     let mut field = Object::new();
     field.properties.insert("receipt".into(), RefOr::Ref(Ref::from_schema_name(Receipt::name())));
     ResponseBuilder::new()
-        .description(
-            "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says which; it is \
-             null if that is not known.",
-        )
+        .description(description)
         .content("application/json", Content::new(Some(Schema::Object(field))))
         .build()
 }
@@ -217,7 +310,7 @@ fn wait_parameter() -> Parameter {
 }
 
 fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {
-    let mut statuses = vec!["401", "500", "503"];
+    let mut statuses = vec!["401", "403", "500", "503"];
     if path.contains('{') {
         statuses.push("404");
     }
@@ -227,10 +320,15 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
     }
     if operation.request_body.is_some() {
         statuses.extend(["400", "413", "415"]);
+        if path.starts_with("/v1/me/") {
+            // Passwords and codes are compared there.
+            statuses.push("429");
+        }
     }
     match *method {
         Method::POST => statuses.extend(["400", "409", "422"]),
-        Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412"]),
+        // By `wait`, any write has a query.
+        Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412", "422"]),
         _ => {}
     }
     statuses

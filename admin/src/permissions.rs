@@ -1,16 +1,31 @@
-//! Who may do what: the one table. The router asks it before each request, the OpenAPI document shows it, and a test
-//! fails if an operation has no row or a row has no operation.
+//! Who may do what: the one table. The router asks it before each request, the OpenAPI document shows it, and tests
+//! fail if an operation has no row, if a row has no operation, or if any principal gets another answer than it says.
+
+use policy::id::SiteId;
+use store::{Role, Standing};
 
 /// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// Everybody who reaches the listener: probes, metrics and documentation.
+    /// Everybody who reaches the listener: probes, metrics, documentation, and what comes before a login.
     Anyone,
+    /// Somebody who has logged in, for what is their own; no operator token and no service token.
+    Account,
+    /// Whoever has any role in the tenant, and be it in a single site.
+    Member,
+    /// Whoever sees the tenant, or the site.
+    Viewer,
+    /// Whoever changes what is published there, and who may call it.
+    Developer,
+    /// Whoever changes what concerns tokens and the tenant itself.
+    Admin,
+    /// An Admin in person: no service token, so that a token that leaks cannot bring in people.
+    AdminInPerson,
     /// An operator, who runs the whole platform.
     Operator,
 }
 
-use Who::{Anyone, Operator};
+use Who::{Account, Admin, AdminInPerson, Anyone, Developer, Member, Operator, Viewer};
 
 /// One row per operation, in the order of the document.
 pub const TABLE: &[(&str, Who)] = &[
@@ -18,6 +33,20 @@ pub const TABLE: &[(&str, Who)] = &[
     ("ready", Anyone),
     ("metrics", Anyone),
     ("openapi", Anyone),
+    ("login", Anyone),
+    ("refreshSession", Anyone),
+    ("logout", Anyone),
+    ("getAccessTokenKeys", Anyone),
+    ("requestPasswordReset", Anyone),
+    ("confirmPasswordReset", Anyone),
+    ("getMe", Account),
+    ("updateMe", Account),
+    ("changePassword", Account),
+    ("listSessions", Account),
+    ("endSession", Account),
+    ("enrolTotp", Account),
+    ("confirmTotp", Account),
+    ("disableTotp", Account),
     ("createCell", Operator),
     ("listCells", Operator),
     ("getCell", Operator),
@@ -25,72 +54,248 @@ pub const TABLE: &[(&str, Who)] = &[
     ("deleteCell", Operator),
     ("createTenant", Operator),
     ("listTenants", Operator),
-    ("getTenant", Operator),
+    ("getTenant", Member),
     ("updateTenant", Operator),
     ("deleteTenant", Operator),
-    ("createSite", Operator),
-    ("listSites", Operator),
-    ("getSite", Operator),
-    ("updateSite", Operator),
-    ("deleteSite", Operator),
-    ("createHostname", Operator),
-    ("listHostnames", Operator),
-    ("getHostname", Operator),
-    ("deleteHostname", Operator),
-    ("createUpstream", Operator),
-    ("listUpstreams", Operator),
-    ("getUpstream", Operator),
-    ("updateUpstream", Operator),
-    ("deleteUpstream", Operator),
-    ("createApi", Operator),
-    ("listApis", Operator),
-    ("getApi", Operator),
-    ("updateApi", Operator),
-    ("deleteApi", Operator),
-    ("createVersion", Operator),
-    ("listVersions", Operator),
-    ("getVersion", Operator),
-    ("updateVersion", Operator),
-    ("deleteVersion", Operator),
-    ("importRoutes", Operator),
-    ("createRoute", Operator),
-    ("listRoutes", Operator),
-    ("getRoute", Operator),
-    ("updateRoute", Operator),
-    ("deleteRoute", Operator),
-    ("createPlan", Operator),
-    ("listPlans", Operator),
-    ("getPlan", Operator),
-    ("updatePlan", Operator),
-    ("deletePlan", Operator),
-    ("createIssuer", Operator),
-    ("listIssuers", Operator),
-    ("getIssuer", Operator),
-    ("updateIssuer", Operator),
-    ("deleteIssuer", Operator),
-    ("createConsumer", Operator),
-    ("listConsumers", Operator),
-    ("getConsumer", Operator),
-    ("updateConsumer", Operator),
-    ("deleteConsumer", Operator),
-    ("createKey", Operator),
-    ("listKeys", Operator),
-    ("getKey", Operator),
-    ("updateKey", Operator),
-    ("revokeKey", Operator),
-    ("rotateKey", Operator),
-    ("createSigningKey", Operator),
-    ("listSigningKeys", Operator),
-    ("getSigningKey", Operator),
-    ("updateSigningKey", Operator),
-    ("revokeSigningKey", Operator),
-    ("getTenantUsage", Operator),
-    ("getSiteUsage", Operator),
-    ("getSiteStatus", Operator),
+    ("updateTenantProfile", Admin),
+    ("listMembers", Admin),
+    ("getMember", Admin),
+    ("updateMember", AdminInPerson),
+    ("deleteMember", AdminInPerson),
+    ("listMyTenants", Account),
+    ("createInvitation", AdminInPerson),
+    ("listInvitations", Admin),
+    ("getInvitation", Admin),
+    ("deleteInvitation", AdminInPerson),
+    ("acceptInvitation", Account),
+    ("createServiceToken", Admin),
+    ("listServiceTokens", Admin),
+    ("getServiceToken", Admin),
+    ("updateServiceToken", Admin),
+    ("revokeServiceToken", Admin),
+    ("createSite", Developer),
+    ("listSites", Member),
+    ("getSite", Viewer),
+    ("updateSite", Developer),
+    ("deleteSite", Developer),
+    ("createHostname", Developer),
+    ("listHostnames", Viewer),
+    ("getHostname", Viewer),
+    ("deleteHostname", Developer),
+    ("createUpstream", Developer),
+    ("listUpstreams", Viewer),
+    ("getUpstream", Viewer),
+    ("updateUpstream", Developer),
+    ("deleteUpstream", Developer),
+    ("createApi", Developer),
+    ("listApis", Viewer),
+    ("getApi", Viewer),
+    ("updateApi", Developer),
+    ("deleteApi", Developer),
+    ("createVersion", Developer),
+    ("listVersions", Viewer),
+    ("getVersion", Viewer),
+    ("updateVersion", Developer),
+    ("deleteVersion", Developer),
+    ("importRoutes", Developer),
+    ("createRoute", Developer),
+    ("listRoutes", Viewer),
+    ("getRoute", Viewer),
+    ("updateRoute", Developer),
+    ("deleteRoute", Developer),
+    ("createPlan", Developer),
+    ("listPlans", Viewer),
+    ("getPlan", Viewer),
+    ("updatePlan", Developer),
+    ("deletePlan", Developer),
+    ("createIssuer", Developer),
+    ("listIssuers", Viewer),
+    ("getIssuer", Viewer),
+    ("updateIssuer", Developer),
+    ("deleteIssuer", Developer),
+    ("createConsumer", Developer),
+    ("listConsumers", Viewer),
+    ("getConsumer", Viewer),
+    ("updateConsumer", Developer),
+    ("deleteConsumer", Developer),
+    ("createKey", Developer),
+    ("listKeys", Viewer),
+    ("getKey", Viewer),
+    ("updateKey", Developer),
+    ("revokeKey", Developer),
+    ("rotateKey", Developer),
+    ("createSigningKey", Developer),
+    ("listSigningKeys", Viewer),
+    ("getSigningKey", Viewer),
+    ("updateSigningKey", Developer),
+    ("revokeSigningKey", Developer),
+    ("getTenantUsage", Viewer),
+    ("getSiteUsage", Viewer),
+    ("getSiteStatus", Viewer),
     ("listEnvoys", Operator),
 ];
 
 /// Who may use the operation with this id; `None` if nobody has decided.
 pub fn of(operation_id: &str) -> Option<Who> {
     TABLE.iter().find(|(known, _)| *known == operation_id).map(|(_, who)| *who)
+}
+
+impl Who {
+    /// As the OpenAPI document calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Account => "account",
+            Self::Member => "member",
+            Self::Viewer => "viewer",
+            Self::Developer => "developer",
+            Self::Admin => "admin",
+            Self::AdminInPerson => "admin-in-person",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// For whom it is, in words.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Anyone => "It is open to all.",
+            Self::Account => "It is for whoever has logged in, and needs an access token.",
+            Self::Member => "It needs any role in the tenant, or in one of its sites.",
+            Self::Viewer => "It needs the role viewer.",
+            Self::Developer => "It needs the role developer.",
+            Self::Admin => "It needs the role admin.",
+            Self::AdminInPerson => "It needs the role admin, and no service token can do it.",
+            Self::Operator => "It is for operators.",
+        }
+    }
+
+    /// The least role of a member; `None` if no role is enough, or none is needed.
+    fn least(self) -> Option<Role> {
+        match self {
+            Self::Viewer => Some(Role::Viewer),
+            Self::Developer => Some(Role::Developer),
+            Self::Admin | Self::AdminInPerson => Some(Role::Admin),
+            Self::Anyone | Self::Account | Self::Member | Self::Operator => None,
+        }
+    }
+}
+
+/// What a caller is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Somebody with an operator token.
+    Operator,
+    /// Somebody who has logged in.
+    Account,
+    /// A program with a service token.
+    Service,
+}
+
+/// What the path of a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// No tenant.
+    Platform,
+    /// A tenant.
+    Tenant,
+    /// A site of a tenant; `None` if what stands in its place is no id.
+    Site(Option<SiteId>),
+}
+
+/// What the table says of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be done.
+    Allowed,
+    /// What the path names is answered like what does not exist.
+    Invisible,
+    /// The caller may see it, and may not do this.
+    Forbidden,
+}
+
+/// Whether an operation for `who` may be done by a caller of this kind with this standing in the tenant of the path.
+///
+/// Architecture invariant: this is the only place that compares roles with operations.
+pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdict {
+    match (who, kind) {
+        (Who::Anyone, _) | (Who::Account, Kind::Account) => return Verdict::Allowed,
+        (Who::Account, _) => return Verdict::Forbidden,
+        (_, Kind::Operator) => return Verdict::Allowed,
+        _ => {}
+    }
+    // The role in what the path names; for a member of some sites alone, nothing else of the tenant is there.
+    let role = match place {
+        Place::Platform => return Verdict::Forbidden,
+        _ if !standing.is_member() => return Verdict::Invisible,
+        Place::Tenant => standing.role,
+        Place::Site(site) => match site.map_or(standing.role, |site| standing.in_site(site)) {
+            None => return Verdict::Invisible,
+            role => role,
+        },
+    };
+    let allowed = match who {
+        Who::Member => true,
+        Who::AdminInPerson if kind == Kind::Service => false,
+        _ => who.least().is_some_and(|least| role >= Some(least)),
+    };
+    if allowed { Verdict::Allowed } else { Verdict::Forbidden }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use policy::id::Uuid;
+
+    use super::*;
+
+    const SITE: SiteId = SiteId(Uuid::from_u128(1));
+    const OTHER: SiteId = SiteId(Uuid::from_u128(2));
+
+    #[test]
+    fn each_role_may_do_what_those_below_it_may() {
+        let whos = [Who::Member, Who::Viewer, Who::Developer, Who::Admin, Who::AdminInPerson, Who::Operator];
+        for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 3), (Role::Admin, 5)] {
+            for (index, who) in whos.into_iter().enumerate() {
+                let verdict = decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant);
+                let expected = if index < allowed { Verdict::Allowed } else { Verdict::Forbidden };
+                assert_eq!(verdict, expected, "{role:?} {who:?}");
+            }
+        }
+        let admin = Standing::everywhere(Role::Admin);
+        assert_eq!(decide(Who::AdminInPerson, Kind::Service, &admin, Place::Tenant), Verdict::Forbidden);
+    }
+
+    #[test]
+    fn what_is_not_a_member_s_is_invisible() {
+        for who in [Who::Member, Who::Viewer, Who::Admin, Who::Operator] {
+            for place in [Place::Tenant, Place::Site(Some(SITE)), Place::Site(None)] {
+                assert_eq!(decide(who, Kind::Account, &Standing::default(), place), Verdict::Invisible, "{who:?}");
+            }
+        }
+        assert_eq!(decide(Who::Operator, Kind::Account, &Standing::default(), Place::Platform), Verdict::Forbidden);
+    }
+
+    #[test]
+    fn a_member_of_one_site_sees_no_other() {
+        let standing = Standing { role: None, sites: BTreeMap::from([(SITE.0, Role::Developer)]) };
+        let decide = |who, place| decide(who, Kind::Account, &standing, place);
+        assert_eq!(decide(Who::Developer, Place::Site(Some(SITE))), Verdict::Allowed);
+        assert_eq!(decide(Who::Admin, Place::Site(Some(SITE))), Verdict::Forbidden);
+        assert_eq!(decide(Who::Viewer, Place::Site(Some(OTHER))), Verdict::Invisible);
+        assert_eq!(decide(Who::Viewer, Place::Site(None)), Verdict::Invisible);
+        assert_eq!(decide(Who::Viewer, Place::Tenant), Verdict::Forbidden);
+        assert_eq!(decide(Who::Member, Place::Tenant), Verdict::Allowed);
+    }
+
+    #[test]
+    fn operators_may_do_all_but_what_is_a_person_s_own() {
+        let nobody = Standing::default();
+        for who in [Who::Anyone, Who::Member, Who::AdminInPerson, Who::Operator] {
+            assert_eq!(decide(who, Kind::Operator, &nobody, Place::Tenant), Verdict::Allowed);
+        }
+        for kind in [Kind::Operator, Kind::Service] {
+            assert_eq!(decide(Who::Account, kind, &nobody, Place::Platform), Verdict::Forbidden);
+        }
+    }
 }

@@ -11,6 +11,8 @@ use store::StoreError;
 use utoipa::ToSchema;
 
 use crate::answer::etag;
+use crate::permissions::Who;
+use crate::scopes::Scope;
 use crate::secret::NoRandomness;
 
 /// The media type of every error body.
@@ -48,6 +50,20 @@ pub enum Problem {
     InvalidToken,
     /// The caller may not do this.
     Forbidden,
+    /// The caller may see the object, and the operation is for others.
+    RoleNeeded(Who),
+    /// The service token does not have this scope.
+    ScopeNeeded(Scope),
+    /// Nobody gives away more than they have.
+    MoreThanOwn,
+    /// The tenant asks for a second factor, and the session has none.
+    MfaNeeded,
+    /// The tenant is suspended: its members may only read.
+    TenantSuspended,
+    /// The tenant would be left without an Admin.
+    LastAdmin,
+    /// The account is a member of the tenant.
+    AlreadyMember,
     /// The object does not exist, or belongs to somebody else.
     NotFound,
     /// No operation has this path.
@@ -86,6 +102,20 @@ pub enum Problem {
     Unavailable,
     /// A secret is to be kept, and the operator has given no key to seal it with.
     NoSecretsKey,
+    /// An e-mail is to be sent, and the operator has named no mail server.
+    NoMail,
+    /// The address and the password are not those of an account.
+    InvalidCredentials,
+    /// The password is right, and nobody has proven yet that the address is the person's.
+    EmailUnverified,
+    /// The password is right, and the account asks for a second factor.
+    MfaRequired,
+    /// The password is right, and the second factor is not, or no longer.
+    InvalidCode,
+    /// The account has a second factor already.
+    FactorExists,
+    /// Something was tried too often.
+    TooOften { retry_after_seconds: i64 },
     /// A fault of ours; its cause is in the log.
     Internal,
 }
@@ -123,7 +153,13 @@ impl Problem {
         match self {
             Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "Authentication is needed"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token", "The token is not valid"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
+            Self::Forbidden | Self::RoleNeeded(_) => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
+            Self::ScopeNeeded(_) => (StatusCode::FORBIDDEN, "scope", "The token does not have the scope"),
+            Self::MoreThanOwn => (StatusCode::FORBIDDEN, "more-than-own", "It would have more than its maker"),
+            Self::MfaNeeded => (StatusCode::FORBIDDEN, "mfa-needed", "The tenant asks for a second factor"),
+            Self::TenantSuspended => (StatusCode::FORBIDDEN, "tenant-suspended", "The tenant is suspended"),
+            Self::LastAdmin => (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin"),
+            Self::AlreadyMember => (StatusCode::CONFLICT, "already-member", "The account is a member already"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
             Self::MethodNotAllowed(_) => {
@@ -153,13 +189,29 @@ impl Problem {
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
             Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
+            Self::NoMail => (StatusCode::SERVICE_UNAVAILABLE, "no-mail", "E-mail cannot be sent from here"),
+            Self::InvalidCredentials => {
+                (StatusCode::UNAUTHORIZED, "invalid-credentials", "The address or the password is wrong")
+            }
+            Self::EmailUnverified => (StatusCode::FORBIDDEN, "email-unverified", "The e-mail address is not verified"),
+            Self::MfaRequired => (StatusCode::UNAUTHORIZED, "mfa-required", "A second factor is needed"),
+            Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid-code", "The code is not valid"),
+            Self::FactorExists => (StatusCode::CONFLICT, "factor-exists", "There is a second factor already"),
+            Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-often", "This was tried too often"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
         }
     }
 
     fn detail(&self) -> Option<String> {
         Some(match self {
-            Self::MissingToken => "Send an operator token as `Authorization: Bearer <token>`.".into(),
+            Self::MissingToken => "Send a token as `Authorization: Bearer <token>`.".into(),
+            Self::RoleNeeded(who) => who.text().to_owned(),
+            Self::ScopeNeeded(scope) => format!("It needs the scope `{scope}`."),
+            Self::MoreThanOwn => "Its role, scopes and expiry must be within your own.".into(),
+            Self::MfaNeeded => "Set up a second factor for the account, and log in again with it.".into(),
+            Self::TenantSuspended => "It can be read, and not be changed; ask the operator of the platform.".into(),
+            Self::LastAdmin => "Make another member an admin first.".into(),
+            Self::AlreadyMember => "Ask an admin of the tenant to change the role.".into(),
             Self::Syntax(reason) => reason.clone(),
             Self::TooLarge { limit_bytes } => format!("It may have {limit_bytes} bytes at most."),
             Self::MediaType { expected } => format!("Send {expected}, and say so in Content-Type."),
@@ -180,6 +232,15 @@ impl Problem {
             Self::NoSecretsKey => "The operator has to configure a key for secrets first: `admin serve` takes it by \
                                    --secrets-key-file, and xds-server has to have the same one."
                 .into(),
+            Self::EmailUnverified => {
+                "Follow the link in the e-mail that was sent to it; resetting the password sends another.".into()
+            }
+            Self::MfaRequired => {
+                "Repeat the request with `code`, from the authenticator, or with `recovery_code`.".into()
+            }
+            Self::InvalidCode => "Each code is good once, and only for a minute or so.".into(),
+            Self::FactorExists => "Take it away first; that needs the password and a code.".into(),
+            Self::TooOften { retry_after_seconds } => format!("Try again in {retry_after_seconds} seconds."),
             Self::KeyReused => "Use a new key for a new request; repeat a request with the same body.".into(),
             _ => return None,
         })
@@ -188,15 +249,18 @@ impl Problem {
     fn headers(&self) -> Vec<(HeaderName, String)> {
         match self {
             // RFC 6750 section 3: no error code when the request has no credentials at all.
-            Self::MissingToken => vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))],
+            Self::MissingToken | Self::InvalidCredentials | Self::MfaRequired | Self::InvalidCode => {
+                vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))]
+            }
             Self::InvalidToken => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
             }
-            Self::Forbidden => {
+            Self::Forbidden | Self::RoleNeeded(_) | Self::ScopeNeeded(_) => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\""))]
             }
             Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],
             Self::Precondition { current } => vec![(header::ETAG, etag(*current))],
+            Self::TooOften { retry_after_seconds } => vec![(header::RETRY_AFTER, retry_after_seconds.to_string())],
             Self::Timeout | Self::Unavailable => vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())],
             _ => Vec::new(),
         }
@@ -209,12 +273,15 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound { .. } => Self::NotFound,
             StoreError::Conflict { field: "key", value } => Self::KeyEnded { state: value },
+            StoreError::Conflict { field: "factor", .. } => Self::FactorExists,
             // Where the client said it.
             StoreError::Conflict { field: "subjects", value } => Self::Taken { field: "settings.subjects", value },
             StoreError::Conflict { field, value } => Self::Taken { field, value },
             StoreError::InUse { what, by } => Self::InUse { what, by: format!("a {by}") },
             StoreError::Revision { current } => Self::Precondition { current },
             StoreError::Invalid { field, reason } => Self::field(field, reason),
+            StoreError::LastAdmin => Self::LastAdmin,
+            StoreError::AlreadyMember => Self::AlreadyMember,
             StoreError::NoSecretsKey => Self::NoSecretsKey,
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },
             ref unavailable if transient || unavailable.is_unavailable() => {

@@ -1,4 +1,4 @@
-//! Making and reading secrets: operator tokens and API keys. The one place that draws random bytes.
+//! Making and reading secrets: tokens and API keys. The one place that draws random bytes.
 
 use std::fmt;
 
@@ -8,7 +8,6 @@ use rand::rngs::OsRng;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-const PREFIX: &str = "tno_";
 /// 40 base62 characters are 238 bits.
 const RANDOM_CHARS: usize = 40;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -34,44 +33,73 @@ pub fn api_key(environment: Environment) -> Result<ApiKey, NoRandomness> {
 /// gains nothing (RFC 2104 section 3).
 pub const HMAC_KEY_BYTES: usize = 64;
 
-/// An operator token in clear: `tno_<40 base62 characters>`. Its `Debug` does not show it.
-#[derive(Clone)]
-pub struct OperatorToken(String);
+/// Declares kinds of bearer tokens: a prefix and 40 base62 characters. Their `Debug` does not show them.
+macro_rules! tokens {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal,)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(String);
 
-impl OperatorToken {
-    /// Draws a new token.
-    pub fn generate() -> Result<Self, NoRandomness> {
-        // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50 of those are as
-        // good as impossible.
-        let bytes = random::<96>()?;
-        let usable = bytes.iter().filter(|byte| **byte < 248).take(RANDOM_CHARS);
-        let text: String = usable.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect();
-        if text.len() == RANDOM_CHARS { Ok(Self(format!("{PREFIX}{text}"))) } else { Err(NoRandomness) }
-    }
+        impl $name {
+            /// Draws a new token.
+            pub fn generate() -> Result<Self, NoRandomness> {
+                Ok(Self(format!("{}{}", $prefix, base62()?)))
+            }
 
-    /// Reads a presented token; `None` if it does not have the form of one, so that it needs no lookup.
-    pub fn parse(text: &str) -> Option<Self> {
-        let random = text.strip_prefix(PREFIX)?;
-        let well_formed = random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        well_formed.then(|| Self(text.to_owned()))
-    }
+            /// Reads a presented token; `None` if it does not have the form of one, so that it needs no lookup.
+            pub fn parse(text: &str) -> Option<Self> {
+                let random = text.strip_prefix($prefix)?;
+                let well_formed = random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                well_formed.then(|| Self(text.to_owned()))
+            }
 
-    /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash is needed, and the time of
-    /// the lookup says nothing about a token that nobody could guess.
-    pub fn digest(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
-    }
+            /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash is needed, and the time of
+            /// the lookup says nothing about a token that nobody could guess.
+            pub fn digest(&self) -> [u8; 32] {
+                Sha256::digest(self.0.as_bytes()).into()
+            }
 
-    /// The text: for the one time that it is shown, and for deriving keys. Never log it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
+            /// The beginning and the end of its text, to tell tokens apart: 8 of the 40 characters.
+            pub fn hint(&self) -> String {
+                let start = self.0.get(..$prefix.len() + 4).unwrap_or_default();
+                let end = self.0.get(self.0.len() - 4..).unwrap_or_default();
+                format!("{start}...{end}")
+            }
+
+            /// The text: for the one time that it is shown, and for deriving keys. Never log it.
+            pub fn reveal(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
+    )*};
 }
 
-impl fmt::Debug for OperatorToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OperatorToken(redacted)")
-    }
+tokens! {
+    /// What an operator has.
+    OperatorToken = "tno_",
+    /// What a tenant's programs have.
+    ServiceToken = "tns_",
+    /// What is in the link of an invitation.
+    InvitationToken = "tni_",
+    /// What an access token is renewed with.
+    RefreshToken = "tnr_",
+    /// What is in the link of an e-mail that proves an address.
+    EmailToken = "tne_",
+}
+
+fn base62() -> Result<String, NoRandomness> {
+    // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50 of those are as
+    // good as impossible.
+    let bytes = random::<96>()?;
+    let usable = bytes.iter().filter(|byte| **byte < 248).take(RANDOM_CHARS);
+    let text: String = usable.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect();
+    if text.len() == RANDOM_CHARS { Ok(text) } else { Err(NoRandomness) }
 }
 
 #[cfg(test)]

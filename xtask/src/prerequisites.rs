@@ -75,6 +75,36 @@ pub(crate) fn ensure_promtool() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// The Python programs that judge ours, in a virtual environment of their own, as `tests/requirements.txt` says; answers the folder
+/// of its programs. A change of that file makes a new one.
+pub(crate) fn ensure_python_tools() -> Result<PathBuf> {
+    let requirements = workspace_root().join("tests/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
+    let folder = workspace_root().join(".tenantry/tools/python");
+    let installed = folder.join("installed.txt");
+    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(folder.join("bin"));
+    }
+    eprintln!("Getting the Python programs of {}: pip install", requirements.display());
+    let advice = "the tests need Python 3 with venv and pip (on Debian: sudo apt-get install python3-venv)";
+    let _ = fs::remove_dir_all(&folder);
+    let make = || Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
+    if !make().context(advice)?.success() {
+        ensure!(may_apt(), advice);
+        if apt(&["install", "--yes", "python3-venv"]).is_err() {
+            apt(&["update"])?;
+            apt(&["install", "--yes", "python3-venv"])?;
+        }
+        ensure!(make()?.success(), advice);
+    }
+    let pip = ["install", "--quiet", "--disable-pip-version-check", "--requirement"];
+    let status = Command::new(folder.join("bin/pip")).args(pip).arg(&requirements).status()?;
+    ensure!(status.success(), "pip could not install what {} names; it has said why", requirements.display());
+    // Last, so that what was interrupted is begun anew.
+    fs::write(&installed, wanted)?;
+    Ok(folder.join("bin"))
+}
+
 fn is_on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())

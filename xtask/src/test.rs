@@ -17,12 +17,13 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     prerequisites::ensure_postgres()?;
     prerequisites::ensure_test_programs()?;
     let promtool = prerequisites::ensure_promtool()?;
+    let python = prerequisites::ensure_python_tools()?;
     // First, because cargo may replace this program, whose age says whether a module has to be finished again.
     let faulty = build::build_faulty_module()?;
     let artifacts = build::build(Profile::DevWithTests)?;
     block_on(async {
         let cluster = testing::new_cluster("test").await?;
-        let programs = Programs { envoy, promtool, faulty };
+        let programs = Programs { envoy, promtool, python, faulty };
         let outcome = cargo_test(args, &cluster.server().url(), &programs, &artifacts).await;
         cluster.destroy().await?;
         outcome
@@ -33,6 +34,8 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
 struct Programs {
     envoy: PathBuf,
     promtool: PathBuf,
+    /// The folder of Python programs.
+    python: PathBuf,
     /// The module with faults on demand.
     faulty: PathBuf,
 }
@@ -60,6 +63,7 @@ async fn cargo_test(
         .env("TENANTRY_WASM", &artifacts.wasm)
         .env(build::FAULTY_MODULE, &programs.faulty)
         .env("PROMTOOL", &programs.promtool)
+        .env("TENANTRY_PYTHON_TOOLS", &programs.python)
         .env("ENVOY_BIN", &programs.envoy);
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;

@@ -7,8 +7,10 @@ use policy::id::{
     ApiId, ConsumerId, HostnameId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId, VersionId,
 };
 use serde::de::{Deserialize, Deserializer, Error};
+use store::account::AccountId;
 use store::route::VersionRef;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
 /// Reads an id in its one text form, so that every object has one URL.
 pub(super) fn canonical<'de, D: Deserializer<'de>, T: FromStr + Display>(deserializer: D) -> Result<T, D::Error> {
@@ -36,6 +38,21 @@ paths! {
     /// A tenant.
     TenantPath {
         tenant_id: TenantId = "The tenant.",
+    }
+    /// A member of a tenant.
+    MemberPath {
+        tenant_id: TenantId = "The tenant.",
+        account_id: Uuid = "The member's account.",
+    }
+    /// An invitation to a tenant.
+    InvitationPath {
+        tenant_id: TenantId = "The tenant.",
+        invitation_id: Uuid = "The invitation.",
+    }
+    /// A service token of a tenant.
+    ServiceTokenPath {
+        tenant_id: TenantId = "The tenant.",
+        service_token_id: Uuid = "The service token.",
     }
     /// A site.
     SitePath {
@@ -106,6 +123,17 @@ paths! {
         site_id: SiteId = "The site.",
         consumer_id: ConsumerId = "The consumer.",
         signing_key_id: KeyId = "The signing key.",
+    }
+    /// A session of somebody who has logged in.
+    SessionPath {
+        session_id: Uuid = "The session.",
+    }
+}
+
+impl MemberPath {
+    /// The account, as the store wants it.
+    pub(super) fn account(self) -> AccountId {
+        AccountId(self.account_id)
     }
 }
 

@@ -1,18 +1,24 @@
 //! The operations: `<noun>/<verb>.rs`.
 
 mod apis;
+mod auth;
 mod cells;
 mod collision;
 mod consumers;
+mod grant;
 mod hostnames;
 mod ids;
 mod imports;
+mod invitations;
 mod issuers;
 mod keys;
+mod me;
+mod members;
 mod plans;
 #[allow(clippy::module_inception, reason = "the noun is called that")]
 mod routes;
 mod service;
+mod service_tokens;
 mod signing_keys;
 mod sites;
 mod status;
@@ -30,6 +36,9 @@ pub fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(cells::router())
         .merge(tenants::router())
+        .merge(members::router())
+        .merge(invitations::router())
+        .merge(service_tokens::router())
         .merge(sites::router())
         .merge(hostnames::router())
         .merge(upstreams::router())
@@ -44,5 +53,7 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(signing_keys::router())
         .merge(usage::router())
         .merge(status::router())
+        .merge(auth::router())
+        .merge(me::router())
         .merge(service::router())
 }

@@ -36,11 +36,15 @@ impl Check {
     /// The settings of a tenant: their time zone has to be in the IANA database.
     pub fn tenant_settings(&mut self, given: Option<&Given<TenantSettings>>) -> Option<TenantSettings> {
         let settings = self.settings(given)?;
-        if settings.time_zone.parse::<chrono_tz::Tz>().is_err() {
-            let message = "has to be a name of the IANA time zone database, such as Europe/Berlin or UTC";
-            self.refuse(below(FIELD, "time_zone"), message);
-        }
+        self.time_zone(&below(FIELD, "time_zone"), &settings.time_zone);
         Some(settings)
+    }
+
+    /// A zone of the IANA database.
+    pub fn time_zone(&mut self, field: &str, zone: &str) {
+        if zone.parse::<chrono_tz::Tz>().is_err() {
+            self.refuse(field, "has to be a name of the IANA time zone database, such as Europe/Berlin or UTC");
+        }
     }
 
     /// All that is wrong with settings, below a field; the empty field is the body itself.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use admin::permissions;
+use admin::permissions::{self, Who};
 use serde_json::Value;
 
 use crate::harness::{Api, with_api};
@@ -60,12 +60,15 @@ async fn every_operation_is_described() {
             assert!(value["summary"].is_string(), "{id} has a summary");
             assert!(tags.contains(&value["tags"][0]), "{id} has a tag of the list");
             let has = |status: &str| assert!(responses.contains_key(status), "{id} has {status}");
-            if !operation.path.starts_with("/v1/") {
+            if permissions::of(id) == Some(Who::Anyone) {
                 assert_eq!(value["security"], serde_json::json!([]), "{id} is open");
                 continue;
             }
-            assert_eq!(value["security"], serde_json::json!([{"operator_token": []}]), "{id} is closed");
-            for status in ["401", "500", "503"] {
+            let who = permissions::of(id).unwrap();
+            assert_eq!(value["x-tenantry-role"], who.name(), "{id} shows its role");
+            assert!(value["description"].as_str().unwrap().ends_with(who.text()), "{id} says its role");
+            assert_ne!(value["security"], serde_json::json!([]), "{id} is closed");
+            for status in ["401", "403", "500", "503"] {
                 has(status);
             }
             if operation.path.contains('{') {

@@ -1,12 +1,17 @@
 //! The service on a fresh database, and short ways to call it.
 
+use std::cell::Cell;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::str::FromStr as _;
+use std::sync::Arc;
 
+use admin::auth::Peer;
 use admin::secret::OperatorToken;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, header};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt as _;
 use policy::address::AddressRules;
 use serde_json::Value;
@@ -19,6 +24,21 @@ use uuid::Uuid;
 
 pub(crate) const BASE_DOMAIN: &str = "gw.test";
 
+thread_local! {
+    /// By how much the clock of the service is ahead. Each test has a thread of its own, and so has its service.
+    static AHEAD: Cell<TimeDelta> = const { Cell::new(TimeDelta::zero()) };
+}
+
+/// The clock of the service.
+pub(crate) fn clock() -> DateTime<Utc> {
+    Utc::now() + AHEAD.get()
+}
+
+/// Puts the clock of the service forward.
+pub(crate) fn pass(time: TimeDelta) {
+    AHEAD.set(AHEAD.get() + time);
+}
+
 /// The service, and what a test needs beside it.
 pub(crate) struct Api {
     pub(crate) router: Router,
@@ -27,18 +47,19 @@ pub(crate) struct Api {
     pub(crate) superuser: PgPool,
     /// The login role of the service.
     role: String,
-    store: Store,
+    pub(crate) store: Store,
 }
 
 /// What the tests vary of the service.
 pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
+    pub(crate) sends_mail: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false }
+        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, sends_mail: true }
     }
 }
 
@@ -75,14 +96,15 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks } = options;
+    let Options { secrets, allow_http_jwks, sends_mail } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
-        secrets,
+        secrets: secrets.map(Arc::new),
+        sends_mail,
     };
-    admin::app::service(store.clone(), options, chrono::Utc::now).unwrap()
+    admin::app::service(store.clone(), options, clock).unwrap()
 }
 
 async fn run(connection: &mut PgConnection, statement: String) {
@@ -115,9 +137,21 @@ impl Api {
         self.anonymous(method, path).header("authorization", &authorization)
     }
 
+    /// A request with another token than the operator's.
+    pub(crate) fn call_as(&self, token: &str, method: Method, path: &str) -> Call {
+        self.anonymous(method, path).header("authorization", &format!("Bearer {token}"))
+    }
+
     /// A request by nobody.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> Call {
-        Call { router: self.router.clone(), method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
+        Call {
+            router: self.router.clone(),
+            method,
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            peer: None,
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -175,6 +209,7 @@ pub(crate) struct Call {
     path: String,
     headers: Vec<(String, String)>,
     body: Bytes,
+    peer: Option<IpAddr>,
 }
 
 impl Call {
@@ -188,6 +223,12 @@ impl Call {
         self.header("content-type", media_type)
     }
 
+    /// The address that the request comes from.
+    pub(crate) fn from(mut self, peer: &str) -> Self {
+        self.peer = Some(peer.parse().expect("an address"));
+        self
+    }
+
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
@@ -197,7 +238,10 @@ impl Call {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(self.body)).expect("the request is well formed");
+        let mut request = request.body(Body::from(self.body)).expect("the request is well formed");
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(Peer(peer));
+        }
         let Ok(response) = self.router.oneshot(request).await;
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.expect("the body arrives");

@@ -22,13 +22,15 @@ fn body_of(operation: &str, world: &World) -> Value {
         "createIssuer" => new_issuer("https://isolation.example/"),
         "createSigningKey" => new_signing_key(),
         "createConsumer" => json!({"name": "isolation"}),
+        "createServiceToken" => json!({"name": "isolation", "role": "viewer"}),
+        "createInvitation" => json!({"email": "isolation@example.test", "role": "viewer"}),
         "importRoutes" => json!({"openapi": "3.1.0", "paths": {"/isolation": {"get": {}}}}),
         _ => json!({}),
     }
 }
 
 /// What a client could tell two answers apart by.
-fn visible(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
+pub(crate) fn visible(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let mut headers: Vec<_> = reply
         .headers
         .iter()

@@ -1,8 +1,10 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
+mod accounts;
 mod cells;
 mod concurrency;
 mod document;
+mod guessing;
 mod harness;
 mod idempotency;
 mod imports;
@@ -12,11 +14,20 @@ mod issuers;
 mod keys;
 mod lifecycle;
 mod listener;
+mod login;
+mod mail;
+mod matrix;
+
+mod members;
+mod mfa;
 mod pages;
+mod people;
 mod plans;
 mod publishing;
 mod refusals;
 mod service;
+mod service_tokens;
+mod sessions;
 mod settings;
 mod settings_refusals;
 mod signing_keys;

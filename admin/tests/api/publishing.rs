@@ -22,6 +22,9 @@ pub(crate) struct World {
     pub(crate) plan: String,
     pub(crate) issuer: String,
     pub(crate) signing_key: String,
+    pub(crate) member: String,
+    pub(crate) invitation: String,
+    pub(crate) service_token: String,
 }
 
 impl World {
@@ -46,9 +49,29 @@ impl World {
         let plan = api.make(&format!("{site}/plans"), json!({"name": "Gold"})).await;
         let issuer = api.make(&format!("{site}/issuers"), new_issuer("https://login.example/")).await;
         let signing_key = api.make(&format!("{consumer}/signing-keys"), new_signing_key()).await;
-        let tenant = tenant.to_owned();
-        let api = published;
-        Self { tenant, site, hostname, upstream, api, version, route, consumer, key, plan, issuer, signing_key }
+        let member = api.member(id_of(tenant), json!({"role": "viewer"})).await;
+        let member = format!("{tenant}/members/{member}");
+        let new_invitation = json!({"email": "grace@example.test", "role": "viewer"});
+        let invitation = api.make(&format!("{tenant}/invitations"), new_invitation).await;
+        let new_token = json!({"name": "CI", "role": "viewer"});
+        let service_token = api.make(&format!("{tenant}/service-tokens"), new_token).await;
+        Self {
+            tenant: tenant.to_owned(),
+            site,
+            hostname,
+            upstream,
+            api: published,
+            version,
+            route,
+            consumer,
+            key,
+            plan,
+            issuer,
+            signing_key,
+            member,
+            invitation,
+            service_token,
+        }
     }
 
     /// The path of an operation, with the ids of this world in it.
@@ -67,6 +90,9 @@ impl World {
             ("{plan_id}", &self.plan),
             ("{issuer_id}", &self.issuer),
             ("{signing_key_id}", &self.signing_key),
+            ("{account_id}", &self.member),
+            ("{invitation_id}", &self.invitation),
+            ("{service_token_id}", &self.service_token),
         ]
         .into_iter()
         .fold(template.to_owned(), |path, (parameter, place)| path.replace(parameter, id_of(place)))

@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::tx::{Actor, TenantTx};
 
 /// One change, as the mutation that made it describes it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) action: &'static str,
     pub(crate) object: Uuid,
@@ -46,7 +46,7 @@ pub struct AuditRow {
     pub seq: i64,
     /// When it was written.
     pub at: DateTime<Utc>,
-    /// `operator` or `system`.
+    /// `operator`, `system`, `member` or `service`.
     pub actor_kind: String,
     /// The actor.
     pub actor_id: Uuid,

@@ -49,6 +49,12 @@ pub enum StoreError {
         /// How many there may be.
         limit: u32,
     },
+    /// The tenant would be left without an Admin.
+    #[error("the last admin of a tenant")]
+    LastAdmin,
+    /// The account is a member of the tenant.
+    #[error("already a member")]
+    AlreadyMember,
     /// The change log no longer has what follows the given number, or the database is older than it: read everything again.
     #[error("the change log does not reach back to {seq}")]
     ChangesLost {
@@ -76,13 +82,14 @@ pub enum StoreError {
 pub(crate) type UniqueKey<'a> = (&'static str, &'static str, &'a str);
 
 /// The fields whose CHECK constraints are named `<table>_<field>_check`.
-const CHECKED_FIELDS: [&str; 20] = [
+const CHECKED_FIELDS: [&str; 21] = [
     "action",
     "address",
     "algorithm",
     "base_path",
     "connect_timeout_ms",
     "digest",
+    "email",
     "environment",
     "expires_at",
     "hint",

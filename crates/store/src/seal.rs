@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead as _, AeadCore as _, KeyInit as _, OsRng, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use hkdf::Hkdf;
 use policy::desired::Secret;
 use policy::id::TenantId;
+use sha2::Sha256;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -110,6 +112,14 @@ impl SecretsKey {
     pub fn open_bytes(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         self.cipher().decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: context }).ok()
+    }
+
+    /// A key that is made of this one for a purpose and an owner (RFC 5869): who has it learns nothing of this one or of the others.
+    pub fn derive(&self, purpose: &[u8], owner: &[u8]) -> [u8; KEY_LEN] {
+        let mut derived = [0; KEY_LEN];
+        // The length fits: SHA-256 can be expanded to 255 times its own.
+        let _ = Hkdf::<Sha256>::new(Some(purpose), &self.0).expand(owner, &mut derived);
+        derived
     }
 
     /// Seals a secret for its place.

@@ -84,3 +84,13 @@ fn a_key_file_that_others_can_read_is_refused() {
     let error = SecretsKey::read(&path).unwrap_err();
     assert!(matches!(error, SecretsKeyError::Unreadable { .. }), "{error:?}");
 }
+
+#[test]
+fn keys_that_are_derived_differ_by_purpose_and_owner() {
+    let key = SecretsKey::new([7; 32]);
+    let one = key.derive(b"answers", b"a");
+    assert_eq!(one, key.derive(b"answers", b"a"));
+    for other in [key.derive(b"answers", b"b"), key.derive(b"others", b"a"), SecretsKey::new([8; 32]).derive(b"answers", b"a")] {
+        assert_ne!(one, other);
+    }
+}

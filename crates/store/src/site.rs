@@ -171,17 +171,18 @@ pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Site, StoreError> {
     .ok_or(NOT_FOUND)
 }
 
-/// Reads a page of the tenant's sites.
-pub async fn list(tx: &mut TenantTx, page: Page) -> Result<Vec<Site>, StoreError> {
+/// Reads a page of the tenant's sites: of all, or of these alone.
+pub async fn list(tx: &mut TenantTx, only: Option<&[Uuid]>, page: Page) -> Result<Vec<Site>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
         r#"SELECT id, name, slug, environment, forward_credentials, eager,
                 settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
-         FROM sites WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"#,
+         FROM sites WHERE tenant_id = $1 AND id > $2 AND ($4::uuid[] IS NULL OR id = ANY($4)) ORDER BY id LIMIT $3"#,
         tenant,
         page.after(),
-        page.limit()
+        page.limit(),
+        only
     )
     .fetch_all(tx.conn())
     .await?;

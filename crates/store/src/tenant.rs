@@ -7,6 +7,7 @@ use policy::cell::CellName;
 use policy::desired::TenantListener;
 use policy::id::{SiteId, TenantId};
 use policy::settings::TenantSettings;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -19,6 +20,39 @@ use crate::{Page, StoreError, cell, credential};
 
 /// How many listeners of its own a tenant may have: one for each scheme and audience, not one for each site.
 pub const MAX_LISTENERS: u32 = 8;
+
+/// Whether a tenant is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is.
+    #[default]
+    Active,
+    /// Its traffic is refused, and its members may only read.
+    Suspended,
+    /// It is served until a time that its members see, and erased after it.
+    Closing,
+}
+
+impl Status {
+    /// As it is written in the API and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closing => "closing",
+        }
+    }
+
+    /// Reads what a CHECK of the table has let in.
+    pub(crate) fn of_row(text: &str) -> Self {
+        match text {
+            "suspended" => Self::Suspended,
+            "closing" => Self::Closing,
+            _ => Self::Active,
+        }
+    }
+}
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +69,35 @@ pub struct Tenant {
     pub cells: BTreeSet<CellName>,
     /// Ports of its own in the Envoys of its cells, in the order of their numbers.
     pub listeners: Vec<TenantListener>,
+    /// Whether it is served.
+    pub status: Status,
+    /// What its members are told of its status.
+    pub status_reason: Option<String>,
+    /// When it will be erased, if it is closing.
+    pub closes_at: Option<DateTime<Utc>>,
+    /// Whether it turns away sessions without a second factor.
+    pub require_mfa: bool,
+    /// Whom to write to: an array of objects.
+    pub contacts: Value,
     /// Counts the changes, from 1.
     pub revision: i64,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// What a tenant may change of itself; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ProfilePatch {
+    /// See [`Tenant::name`].
+    pub name: Option<String>,
+    /// The zone of its calendar, of [`Tenant::settings`].
+    pub time_zone: Option<String>,
+    /// See [`Tenant::contacts`].
+    pub contacts: Option<Value>,
+    /// See [`Tenant::require_mfa`].
+    pub require_mfa: Option<bool>,
 }
 
 /// What a new tenant is made of.
@@ -76,6 +133,11 @@ struct Record {
     settings: Json<TenantSettings>,
     cells: Vec<String>,
     listeners: Json<Vec<TenantListener>>,
+    status: String,
+    status_reason: Option<String>,
+    closes_at: Option<DateTime<Utc>>,
+    require_mfa: bool,
+    contacts: Value,
     revision: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -90,6 +152,11 @@ impl From<Record> for Tenant {
             settings: record.settings.0,
             cells: cell::names(record.cells),
             listeners: record.listeners.0,
+            status: Status::of_row(&record.status),
+            status_reason: record.status_reason,
+            closes_at: record.closes_at,
+            require_mfa: record.require_mfa,
+            contacts: record.contacts,
             revision: record.revision,
             created_at: record.created_at,
             updated_at: record.updated_at,
@@ -105,6 +172,11 @@ impl Audited for Tenant {
             "settings": sparse(&self.settings),
             "cells": cell::texts(&self.cells),
             "listeners": self.listeners,
+            "status": self.status,
+            "status_reason": self.status_reason,
+            "closes_at": self.closes_at,
+            "require_mfa": self.require_mfa,
+            "contacts": self.contacts,
             "revision": self.revision,
         })
     }
@@ -122,7 +194,7 @@ pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, Store
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                revision, created_at, updated_at"#,
+                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
         Uuid::now_v7(),
         new.name,
         new.slug,
@@ -144,7 +216,7 @@ pub async fn get(tx: &mut PlatformTx, id: TenantId) -> Result<Tenant, StoreError
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                revision, created_at, updated_at FROM tenants WHERE id = $1"#,
+                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id = $1"#,
         Uuid::from(id)
     )
     .fetch_optional(tx.conn())
@@ -161,7 +233,7 @@ pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<Tenant>, StoreE
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
+                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
         page.after(),
         page.limit()
     )
@@ -193,7 +265,7 @@ pub async fn update(
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                revision, created_at, updated_at"#,
+                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
         slug,
@@ -205,14 +277,7 @@ pub async fn update(
     .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &sent)]))?
     .into();
     if after.settings != before.settings {
-        // They are part of what each site is made of. The tenant's row is locked, and a new site would hold it.
-        tx.core.see_tenant(id).await?;
-        let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id))
-            .fetch_all(tx.conn())
-            .await?;
-        for site in sites {
-            tx.core.mark(id, Change::Site(SiteId(site)));
-        }
+        mark_sites(tx, id).await?;
     }
     if after.cells != before.cells {
         cell::mark_all(tx, id).await?;
@@ -222,6 +287,49 @@ pub async fn update(
     }
     tx.core.record(id, Entry::updated("tenant.update", id, &before, &after));
     Ok(after)
+}
+
+/// Changes what a tenant says of itself, and what it asks of its members.
+pub async fn update_profile(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    patch: ProfilePatch,
+    expected_revision: Option<i64>,
+) -> Result<Tenant, StoreError> {
+    let before = lock(tx, id, expected_revision).await?;
+    let mut settings = before.settings.clone();
+    if let Some(time_zone) = patch.time_zone {
+        settings.time_zone = time_zone;
+    }
+    sqlx::query!(
+        "UPDATE tenants SET name = $2, settings = $3, contacts = $4, require_mfa = $5, revision = revision + 1, updated_at = now()
+         WHERE id = $1",
+        Uuid::from(id),
+        patch.name.unwrap_or_else(|| before.name.clone()),
+        sparse(&settings),
+        patch.contacts.unwrap_or_else(|| before.contacts.clone()),
+        patch.require_mfa.unwrap_or(before.require_mfa)
+    )
+    .execute(tx.conn())
+    .await?;
+    let after = get(tx, id).await?;
+    if after.settings != before.settings {
+        mark_sites(tx, id).await?;
+    }
+    tx.core.record(id, Entry::updated("tenant.update_profile", id, &before, &after));
+    Ok(after)
+}
+
+/// Has all sites of a tenant read again: what it has is part of what each of them is made of. The tenant's row is locked, and a new site
+/// would hold it.
+pub(crate) async fn mark_sites(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
+    tx.core.see_tenant(id).await?;
+    let sites =
+        sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id)).fetch_all(tx.conn()).await?;
+    for site in sites {
+        tx.core.mark(id, Change::Site(SiteId(site)));
+    }
+    Ok(())
 }
 
 async fn replace_listeners(tx: &mut PlatformTx, id: TenantId, listeners: &[TenantListener]) -> Result<(), StoreError> {

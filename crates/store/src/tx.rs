@@ -17,7 +17,7 @@ use crate::change::{self, Change};
 pub struct Actor {
     /// What kind of actor it is.
     pub kind: ActorKind,
-    /// The operator token's id; nil for the system.
+    /// The id of the operator token, of the person's account or of the service token; nil for the system.
     pub id: Uuid,
     /// The request that asked, 200 characters at most: a longer one fails the commit.
     pub request_id: String,
@@ -62,6 +62,10 @@ pub enum ActorKind {
     Operator,
     /// The program itself.
     System,
+    /// A person, by the account.
+    Member,
+    /// A machine of a tenant, by its service token.
+    Service,
 }
 
 impl ActorKind {
@@ -69,6 +73,8 @@ impl ActorKind {
         match self {
             Self::Operator => "operator",
             Self::System => "system",
+            Self::Member => "member",
+            Self::Service => "service",
         }
     }
 }
@@ -217,6 +223,13 @@ impl PlatformTx {
     /// Writes the audit rows and the change rows, and commits.
     pub async fn commit(self) -> Result<(), StoreError> {
         self.core.commit().await
+    }
+
+    /// Goes on in a tenant, in the same transaction: what is made of a tenant and in it is made at once, or not at all.
+    pub async fn into_tenant(mut self, tenant: TenantId) -> Result<TenantTx, StoreError> {
+        set_local(self.core.conn(), "tenantry.scope", "").await?;
+        self.core.see_tenant(tenant).await?;
+        Ok(TenantTx { core: self.core, tenant })
     }
 
     pub(crate) fn conn(&mut self) -> &mut PgConnection {

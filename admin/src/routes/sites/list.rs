@@ -13,7 +13,7 @@ use crate::page::{Page, PageQuery};
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 
-/// Lists the sites.
+/// Lists the sites that the caller may see.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites",
     operation_id = "listSites", tag = "Sites", params(TenantPath, PageQuery),
     responses((status = 200, description = "A page of sites.", body = Page<Site>)))]
@@ -25,7 +25,7 @@ pub(super) async fn list(
 ) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
-    let rows = site::list(&mut tx, wanted.rows()).await?;
+    let rows = site::list(&mut tx, caller.visible_sites().as_deref(), wanted.rows()).await?;
     let page: Page<Site> = wanted.page(rows, |row| row.id.into());
     Answer::json(StatusCode::OK, &page)
 }

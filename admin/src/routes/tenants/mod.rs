@@ -5,6 +5,7 @@ mod delete;
 mod get;
 mod list;
 mod placement;
+mod profile;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -23,13 +24,36 @@ use crate::problem::Problem;
 use crate::settings::Given;
 
 use self::placement::Listener;
+use self::profile::Contact;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
-        get::get,
-        update::update,
-        delete::delete
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get, update::update, delete::delete))
+        .routes(routes!(profile::update))
+}
+
+/// Whether a tenant is served.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = TenantStatus)]
+pub(super) enum StatusName {
+    /// It is.
+    Active,
+    /// Its traffic is refused, and its members may only read.
+    Suspended,
+    /// It is served until `closes_at`, and erased after it.
+    Closing,
+}
+
+impl From<tenant::Status> for StatusName {
+    fn from(status: tenant::Status) -> Self {
+        match status {
+            tenant::Status::Active => Self::Active,
+            tenant::Status::Suspended => Self::Suspended,
+            tenant::Status::Closing => Self::Closing,
+        }
+    }
 }
 
 /// A customer organisation: the unit of isolation.
@@ -48,6 +72,18 @@ pub(super) struct Tenant {
     cells: Vec<String>,
     /// Ports of its own in the gateways of its cells.
     listeners: Vec<Listener>,
+    /// Whether it is served.
+    status: StatusName,
+    /// Why it is not active; null if nobody said so.
+    #[schema(required = true)]
+    status_reason: Option<String>,
+    /// When it will be erased, if it is closing.
+    #[schema(required = true)]
+    closes_at: Option<DateTime<Utc>>,
+    /// Whether it turns away sessions without a second factor.
+    require_mfa: bool,
+    /// Whom to write to.
+    contacts: Vec<Contact>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -63,6 +99,11 @@ impl From<tenant::Tenant> for Tenant {
             settings: row.settings,
             cells: row.cells.iter().map(ToString::to_string).collect(),
             listeners: row.listeners.into_iter().map(Listener::from).collect(),
+            status: row.status.into(),
+            status_reason: row.status_reason,
+            closes_at: row.closes_at,
+            require_mfa: row.require_mfa,
+            contacts: serde_json::from_value(row.contacts).unwrap_or_default(),
             created_at: row.created_at,
             updated_at: row.updated_at,
             revision: row.revision,

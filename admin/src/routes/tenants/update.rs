@@ -10,7 +10,7 @@ use crate::extract::{At, Patch};
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 
-/// Changes a tenant.
+/// Changes what the platform says of a tenant: its names, its bounds and where it is served.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}",
     operation_id = "updateTenant", tag = "Tenants", params(TenantPath),
     request_body(content = TenantChanges, examples(

@@ -16,6 +16,7 @@ use store::seal::SecretsKey;
 use store::signing_key::{Material, NewSigningKey};
 
 use crate::fixture::{Sample, actor, new_consumer, new_key};
+use crate::people::populate;
 
 /// The bucket of the API key with settings.
 pub(crate) const LIMITED_KEY_BUCKET: u16 = 40_000;
@@ -86,6 +87,7 @@ pub(crate) fn issuer(name: &str, algorithm: Algorithm) -> Issuer {
 
 /// Furnishes the site of a sample.
 pub(crate) async fn furnish(store: &Store, sample: Sample) -> Furniture {
+    populate(store, sample.tenant).await;
     let key = secrets_key();
     let mut platform = store.platform(&actor()).await.unwrap();
     let listeners = vec![TenantListener { port: NEXT_PORT.fetch_add(1, Ordering::Relaxed), address: None }];

@@ -209,7 +209,7 @@ async fn nothing_is_made_in_an_absent_tenant() {
         let mut tx = store.tenant(TenantId(uuid::Uuid::now_v7()), &actor()).await.unwrap();
         let created = store::site::create(&mut tx, crate::fixture::new_site("ghost")).await;
         assert!(matches!(created, Err(StoreError::NotFound { what: "tenant" })), "{created:?}");
-        let listed = store::site::list(&mut tx, Page::first(10)).await;
+        let listed = store::site::list(&mut tx, None, Page::first(10)).await;
         assert!(matches!(listed, Err(StoreError::NotFound { what: "tenant" })), "{listed:?}");
     })
     .await;

@@ -209,7 +209,7 @@ async fn a_rolled_back_transaction_leaves_nothing() {
         drop(tx);
         assert_eq!(database.count(rows).await, before);
         let mut tx = sample.begin(&store).await;
-        assert_eq!(store::site::list(&mut tx, Page::first(10)).await.unwrap().len(), 1);
+        assert_eq!(store::site::list(&mut tx, None, Page::first(10)).await.unwrap().len(), 1);
     })
     .await;
 }

@@ -1,0 +1,38 @@
+//! `POST /v1/tenants/{tenant_id}/invitations`.
+
+use axum::extract::State;
+use axum::response::Response;
+use store::invitation;
+
+use super::{InvitationWithToken, NewInvitation};
+use crate::answer::Answer;
+use crate::app::App;
+use crate::extract::{At, Post};
+use crate::problem::Problem;
+use crate::routes::ids::TenantPath;
+use crate::secret::InvitationToken;
+
+/// Invites somebody to the tenant.
+///
+/// The token is in this answer and nowhere else. Whoever has logged in with the invited address accepts it by
+/// `POST /v1/me/invitations`.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/invitations",
+    operation_id = "createInvitation", tag = "Invitations", params(TenantPath),
+    request_body(content = NewInvitation, examples(
+        ("developer" = (summary = "A developer", value = json!({"email": "ada@example.com", "role": "developer"}))))),
+    responses((status = 201, description = "The invitation.", body = InvitationWithToken)))]
+pub(super) async fn create(
+    State(app): State<App>,
+    At(at): At<TenantPath>,
+    post: Post<NewInvitation>,
+) -> Result<Response, Problem> {
+    let new = post.body.checked((app.clock)())?;
+    let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
+    if let Some(answer) = post.once.replay(&mut tx).await? {
+        return Ok(answer);
+    }
+    let token = InvitationToken::generate()?;
+    let row = invitation::create(&mut tx, new(&token)).await?;
+    let place = format!("/v1/tenants/{}/invitations/{}", at.tenant_id, row.id);
+    post.once.finish(tx, Answer::created(place, &InvitationWithToken::new(&token, row))?).await
+}

@@ -258,7 +258,12 @@ async fn account(app: &App, token: &str, tenant: Option<TenantId>) -> Result<Aut
     let principal = Principal::Account { account: claims.account, session: claims.session };
     let root = Root::of_account(app.secrets.as_deref(), claims.account);
     let lacks_mfa = found.require_mfa && !found.mfa;
-    Ok(Authenticated { standing: found.standing, status: found.status, lacks_mfa, ..Authenticated::new(principal, root) })
+    Ok(Authenticated {
+        standing: found.standing,
+        status: found.status,
+        lacks_mfa,
+        ..Authenticated::new(principal, root)
+    })
 }
 
 async fn service(app: &App, token: &ServiceToken, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {

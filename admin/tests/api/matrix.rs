@@ -128,11 +128,9 @@ fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixtur
         "createSigningKey" => new(new_signing_key()),
         "createServiceToken" => new(json!({"name": name, "role": "viewer"})),
         "createInvitation" => new(json!({"email": format!("{name}@example.test"), "role": "viewer"})),
-        "importRoutes" => Some(Fixture {
-            body: json!({"openapi": "3.1.0", "paths": {}}),
-            statuses: &[200, 422],
-            query: "",
-        }),
+        "importRoutes" => {
+            Some(Fixture { body: json!({"openapi": "3.1.0", "paths": {}}), statuses: &[200, 422], query: "" })
+        }
         // A key is rotated once; after it there is none any more to rotate.
         "rotateKey" => Some(Fixture { body: json!({}), statuses: &[201, 409], query: "" }),
         "acceptInvitation" => Some(Fixture { body: json!({"token": "x"}), statuses: &[404], query: "" }),
@@ -369,9 +367,8 @@ async fn ids_of_others_in_bodies_queries_and_headers_are_like_absent_ones() {
                 .replace("{consumer}", &own.consumer)
                 .replace("{member}", &own.member);
             for token in [api.token.reveal(), &admin.token] {
-                let send = async |body: &Value| {
-                    api.call_as(token, method.parse().unwrap(), &path).json(body).send().await
-                };
+                let send =
+                    async |body: &Value| api.call_as(token, method.parse().unwrap(), &path).json(body).send().await;
                 let absent = send(&absent).await.problem(422, "invalid");
                 assert_eq!(visible(&send(&foreign).await), visible(&absent), "{method} {place}");
             }

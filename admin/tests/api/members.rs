@@ -70,7 +70,10 @@ async fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
         let dev = api.colleague(id_of(&world.tenant), json!({"role": "developer"})).await;
         let place = format!("{}/members/{}", world.tenant, dev.account);
         let plan = async |name: &str| {
-            api.call_as(&dev.token, Method::POST, &format!("{}/plans", world.site)).json(&json!({"name": name})).send().await
+            api.call_as(&dev.token, Method::POST, &format!("{}/plans", world.site))
+                .json(&json!({"name": name}))
+                .send()
+                .await
         };
         plan("a").await.expect(201);
         let change = async |body: Value| api.call_as(&admin.token, Method::PATCH, &place).json(&body).send().await;
@@ -99,7 +102,10 @@ async fn the_last_admin_stays() {
         let world = World::make(api, "acme").await;
         let admin = api.colleague(id_of(&world.tenant), json!({"role": "admin"})).await;
         let place = format!("{}/members/{}", world.tenant, admin.account);
-        for body in [json!({"role": "viewer"}), json!({"role": null, "sites": [{"site_id": id_of(&world.site), "role": "admin"}]})] {
+        for body in [
+            json!({"role": "viewer"}),
+            json!({"role": null, "sites": [{"site_id": id_of(&world.site), "role": "admin"}]}),
+        ] {
             api.patch(&place, body).await.problem(409, "last-admin");
         }
         api.delete(&place).await.problem(409, "last-admin");
@@ -163,7 +169,8 @@ async fn an_admin_changes_what_the_tenant_says_of_itself_and_not_its_bounds() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let admin = api.colleague(id_of(&world.tenant), json!({"role": "admin"})).await;
-        let patch = async |path: &str, body: Value| api.call_as(&admin.token, Method::PATCH, path).json(&body).send().await;
+        let patch =
+            async |path: &str, body: Value| api.call_as(&admin.token, Method::PATCH, path).json(&body).send().await;
         let profile = format!("{}/profile", world.tenant);
         let contacts = json!([{"about": "billing", "name": "Ada", "email": "ada@example.test"}]);
         let body = json!({"time_zone": "Europe/Berlin", "contacts": contacts});

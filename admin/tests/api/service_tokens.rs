@@ -26,12 +26,14 @@ async fn a_token_is_shown_once_and_works_until_it_is_revoked() {
         }
         let audited = api.count("SELECT count(*) FROM audit_log WHERE action = 'service_token.create'").await;
         assert_eq!(audited, 2);
-        let kept = "SELECT count(*) FROM audit_log WHERE coalesce(before::text, '') || coalesce(after::text, '') LIKE '%";
+        let kept =
+            "SELECT count(*) FROM audit_log WHERE coalesce(before::text, '') || coalesce(after::text, '') LIKE '%";
         assert_eq!(api.count(&format!("{kept}{token}%'")).await, 0);
         let plans = format!("{}/plans", world.site);
         let post = || api.call_as(&token, Method::POST, &plans);
         post().json(&json!({"name": "Silver"})).send().await.expect(201);
-        let by = "SELECT count(*) FROM audit_log WHERE actor_kind = 'service' AND action = 'plan.create' AND actor_id = '";
+        let by =
+            "SELECT count(*) FROM audit_log WHERE actor_kind = 'service' AND action = 'plan.create' AND actor_id = '";
         assert_eq!(api.count(&format!("{by}{}'", id_of(&place))).await, 1);
         api.delete(&place).await.expect(204);
         post().json(&json!({"name": "Bronze"})).send().await.problem(401, "invalid-token");
@@ -71,9 +73,8 @@ async fn a_token_has_the_scopes_and_the_sites_that_it_was_given() {
         let other = World::site(api, &world.tenant, "acme-two").await;
         let body = json!({"name": "CI", "role": "developer", "scopes": ["plans:write", "routes:read"]});
         let (token, _) = make(api, &world.tenant, body).await;
-        let send = async |method: Method, path: &str, body: Value| {
-            api.call_as(&token, method, path).json(&body).send().await
-        };
+        let send =
+            async |method: Method, path: &str, body: Value| api.call_as(&token, method, path).json(&body).send().await;
         send(Method::POST, &format!("{}/plans", world.site), json!({"name": "Silver"})).await.expect(201);
         send(Method::GET, &world.plan, json!({})).await.expect(200);
         send(Method::GET, &world.route, json!({})).await.expect(200);
@@ -108,8 +109,12 @@ async fn a_token_gives_away_no_more_than_it_has() {
         let give = async |body: Value| api.call_as(&maker, Method::POST, &path).json(&body).send().await;
         let good = json!({"name": "x", "role": "admin", "scopes": ["routes:read"], "expires_at": soon});
         give(good.clone()).await.expect(201);
-        for (field, value) in [("scopes", json!([])), ("scopes", json!(["keys:read"])), ("expires_at", json!(later)), ("expires_at", json!(null))]
-        {
+        for (field, value) in [
+            ("scopes", json!([])),
+            ("scopes", json!(["keys:read"])),
+            ("expires_at", json!(later)),
+            ("expires_at", json!(null)),
+        ] {
             let mut more = good.clone();
             more[field] = value;
             give(more).await.problem(403, "more-than-own");

@@ -143,12 +143,10 @@ pub async fn create(
         .fetch_optional(tx.conn())
         .await?
         .ok_or(StoreError::NotFound { what: "tenant" })?;
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM members WHERE tenant_id = $1"#,
-        Uuid::from(tenant)
-    )
-    .fetch_one(tx.conn())
-    .await?;
+    let count =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM members WHERE tenant_id = $1"#, Uuid::from(tenant))
+            .fetch_one(tx.conn())
+            .await?;
     StoreError::at_limit(count, "members of a tenant", MAX_PER_TENANT)?;
     let made = sqlx::query!(
         "INSERT INTO members (tenant_id, account_id, role, sites) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",

@@ -107,7 +107,11 @@ impl Standing {
         )
         .fetch_one(tx.core().conn())
         .await?;
-        if usize::try_from(found).is_ok_and(|found| found == ids.len()) { Ok(()) } else { invalid("the tenant has no such site") }
+        if usize::try_from(found).is_ok_and(|found| found == ids.len()) {
+            Ok(())
+        } else {
+            invalid("the tenant has no such site")
+        }
     }
 
     pub(crate) fn of_row(role: Option<&str>, sites: Json<BTreeMap<Uuid, Role>>) -> Self {

@@ -132,7 +132,10 @@ pub(super) struct NewInvitation {
 }
 
 impl NewInvitation {
-    fn checked(self, now: DateTime<Utc>) -> Result<impl FnOnce(&InvitationToken) -> invitation::NewInvitation, Problem> {
+    fn checked(
+        self,
+        now: DateTime<Utc>,
+    ) -> Result<impl FnOnce(&InvitationToken) -> invitation::NewInvitation, Problem> {
         let mut check = Check::new();
         let email = canonical_email(&self.email);
         check.email("email", &email);
@@ -141,6 +144,11 @@ impl NewInvitation {
         check.range("days", days, &(1..=MAX_DAYS));
         check.finish()?;
         let expires_at = now + TimeDelta::days(days);
-        Ok(move |token: &InvitationToken| invitation::NewInvitation { email, standing, digest: token.digest(), expires_at })
+        Ok(move |token: &InvitationToken| invitation::NewInvitation {
+            email,
+            standing,
+            digest: token.digest(),
+            expires_at,
+        })
     }
 }

@@ -20,7 +20,7 @@ const CONTACTS: usize = 20;
 /// What somebody is written to about.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::routes) enum Subject {
+pub(in crate::routes) enum ContactSubject {
     Technical,
     Billing,
     Security,
@@ -31,7 +31,7 @@ pub(in crate::routes) enum Subject {
 #[serde(deny_unknown_fields)]
 pub(in crate::routes) struct Contact {
     /// About what.
-    about: Subject,
+    about: ContactSubject,
     /// Who it is.
     #[schema(min_length = 1, max_length = 200, example = "Operations")]
     name: String,
@@ -82,12 +82,7 @@ impl ProfileChanges {
             serde_json::to_value(contacts).unwrap_or_default()
         });
         check.finish()?;
-        Ok(tenant::ProfilePatch {
-            name: self.name,
-            time_zone: self.time_zone,
-            contacts,
-            require_mfa: self.require_mfa,
-        })
+        Ok(tenant::ProfilePatch { name: self.name, time_zone: self.time_zone, contacts, require_mfa: self.require_mfa })
     }
 }
 

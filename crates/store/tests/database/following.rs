@@ -289,7 +289,8 @@ async fn turn(store: &Store, dice: &mut Dice, tenants: &[TenantId]) -> bool {
         return true;
     }
     let mut tx = store.tenant(owner, &actor()).await.unwrap();
-    let sites: Vec<_> = site::list(&mut tx, None, Page::first(100)).await.unwrap().into_iter().map(|site| site.id).collect();
+    let sites: Vec<_> =
+        site::list(&mut tx, None, Page::first(100)).await.unwrap().into_iter().map(|site| site.id).collect();
     let outcome = match (dice.roll(25), dice.pick(&sites)) {
         (0, Some(at)) => site::delete(&mut tx, at, None).await,
         (0 | 1, _) | (_, None) => {

@@ -89,7 +89,11 @@ async fn the_last_admin_stays_also_when_all_go_at_once() {
         let attempts = admins.iter().enumerate().map(|(index, account)| {
             let store = &store;
             async move {
-                if index % 2 == 0 { remove(store, tenant, *account).await } else { demote(store, tenant, *account).await.map(drop) }
+                if index % 2 == 0 {
+                    remove(store, tenant, *account).await
+                } else {
+                    demote(store, tenant, *account).await.map(drop)
+                }
             }
         });
         let outcomes = futures::future::join_all(attempts).await;

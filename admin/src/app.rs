@@ -38,6 +38,8 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// What Envoys have answered.
     pub acks: Arc<Acks>,
+    /// Whether there is somebody who empties the outbox.
+    pub sends_mail: bool,
     /// When service tokens were last used.
     pub last_used: LastUsed,
     /// What hashes passwords.
@@ -56,7 +58,9 @@ pub struct Options {
     /// Which addresses upstreams may have.
     pub upstream_addresses: AddressRules,
     /// What seals secrets in the database. Without it no secret can be kept.
-    pub secrets: Option<SecretsKey>,
+    pub secrets: Option<Arc<SecretsKey>>,
+    /// Whether letters are sent. Without it none are written.
+    pub sends_mail: bool,
 }
 
 /// The whole service.
@@ -65,9 +69,10 @@ pub struct Options {
 /// A fault of the program: an operation without an id or a permission.
 pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
-    let secrets = options.secrets.map(Arc::new);
+    let secrets = options.secrets;
     let app = App {
         acks: Acks::start(store.clone()),
+        sends_mail: options.sends_mail,
         last_used: LastUsed::start(store.clone()),
         passwords: Passwords::default(),
         access_tokens: AccessTokens::new(store.clone(), secrets.clone()),

@@ -12,6 +12,7 @@ use policy::address::AddressRules;
 use policy::ip::Cidr;
 
 use crate::check::is_label;
+use crate::mail::{MailFrom, SmtpUrl};
 
 /// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set up.
 #[derive(Debug, Parser)]
@@ -58,6 +59,13 @@ pub struct Serve {
     /// it no shared secret of an issuer and no HMAC signing key can be made. xds-server needs the same one.
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
+    /// The mail server: smtps://user:password@host for TLS, smtp://user:password@host?tls=required for STARTTLS. Without one no e-mail is
+    /// sent, so no password can be reset. It needs --mail-from and --secrets-key-file.
+    #[arg(long, env = "TENANTRY_SMTP_URL", hide_env_values = true, requires_all = ["mail_from", "secrets_key_file"])]
+    pub smtp_url: Option<SmtpUrl>,
+    /// Who e-mail is from, as in `no-reply@example.com`.
+    #[arg(long, env = "TENANTRY_MAIL_FROM")]
+    pub mail_from: Option<MailFrom>,
     /// Take http URLs for the keys of issuers, too. For development: whoever is on the way can put keys of their own there.
     #[arg(long, env = "TENANTRY_ALLOW_HTTP_JWKS", value_parser = BoolishValueParser::new())]
     pub allow_http_jwks: bool,
@@ -163,6 +171,18 @@ mod tests {
     fn a_connection_string_does_not_show_itself() {
         let line = ["admin", "serve", "--database-url", "postgres://u:hunter2@h/d"];
         let parsed = Cli::parse_from(line);
+        assert!(!format!("{parsed:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_mail_server_needs_a_sender_and_a_key_and_does_not_show_itself() {
+        let line = |more: &[&str]| {
+            let line = ["admin", "serve", "--database-url", "postgres://h/d", "--smtp-url", "smtps://u:hunter2@h"];
+            Cli::try_parse_from([&line, more].concat())
+        };
+        assert!(line(&[]).is_err());
+        assert!(line(&["--mail-from", "a@b.example"]).is_err());
+        let parsed = line(&["--mail-from", "a@b.example", "--secrets-key-file", "k"]).unwrap();
         assert!(!format!("{parsed:?}").contains("hunter2"));
     }
 

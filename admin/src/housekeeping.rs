@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use store::{Actor, Store, StoreError};
+
+use crate::session::{access_token, throttle};
 
 /// How often: a log of a week grows by less than one part in a hundred in an hour.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -14,24 +17,34 @@ const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
 /// so that nothing that comes again can count twice, the day by which an Envoy's clock may be ahead included.
 const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 
+/// How long it is known that a session has ended: for who asks why, a month later.
+const SESSIONS_KEPT: TimeDelta = TimeDelta::days(30);
+
 /// Keeps house until it is dropped.
-pub async fn run(store: Store) {
+pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = prune(&store).await {
+        if let Err(error) = prune(&store, clock()).await {
             tracing::warn!(%error, "what is old could not be removed");
         }
     }
 }
 
-async fn prune(store: &Store) -> Result<(), StoreError> {
+async fn prune(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
     let mut tx = store.platform(&Actor::system("housekeeping")).await?;
     let changes = store::change::prune(&mut tx, CHANGES_KEPT).await?;
     tx.commit().await?;
     let mut tx = store.platform(&Actor::system("housekeeping")).await?;
     let (usage_hours, usage_reporters) = store::usage::prune(&mut tx, USAGE_KEPT, REPORTERS_KEPT).await?;
     tx.commit().await?;
-    tracing::debug!(changes, usage_hours, usage_reporters, "what is old was removed");
+    let mut tx = store.platform(&Actor::system("housekeeping")).await?;
+    let sessions = store::session::prune(&mut tx, SESSIONS_KEPT, now).await?;
+    store::email_token::prune(&mut tx, SESSIONS_KEPT, now).await?;
+    store::attempt::prune(&mut tx, throttle::WINDOW, now).await?;
+    store::attempt::prune_sources(&mut tx, throttle::KNOWN_FOR, now).await?;
+    store::access_token_key::prune(&mut tx, access_token::KEY_PUBLISHED, now).await?;
+    tx.commit().await?;
+    tracing::debug!(sessions, changes, usage_hours, usage_reporters, "what is old was removed");
     Ok(())
 }

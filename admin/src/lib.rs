@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod import;
 pub mod last_used;
 pub mod limits;
+pub mod mail;
 pub mod metrics;
 pub mod observe;
 pub mod openapi;

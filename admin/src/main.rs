@@ -1,6 +1,7 @@
 //! The program: flags, log, and one of its two commands.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::error::ErrorKind;
@@ -12,6 +13,8 @@ use tracing_subscriber::EnvFilter;
 
 use admin::app::Options;
 use admin::config::{Cli, Command, Migrate, Serve};
+use admin::mail::Smtp;
+use admin::mail::post::Post;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -60,7 +63,14 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         .context("the database cannot be used")?;
     admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
     admin::metrics::install()?;
+    let secrets = secrets.map(Arc::new);
+    let smtp = match (&config.smtp_url, config.mail_from) {
+        (Some(url), Some(from)) => Some(Smtp::new(url, from).context("--smtp-url")?),
+        _ => None,
+    };
+    let post = smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
     let options = Options {
+        sends_mail: post.is_some(),
         base_domain: config.base_domain,
         allow_http_jwks: config.allow_http_jwks,
         upstream_addresses: config.upstreams.rules(),
@@ -69,8 +79,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let router = admin::app::service(store.clone(), options, chrono::Utc::now)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
+    let post = post.map(|post| tokio::spawn(post.run()));
     let metrics = tokio::spawn(admin::metrics::keep_up());
-    let housekeeping = tokio::spawn(admin::housekeeping::run(store));
+    let housekeeping = tokio::spawn(admin::housekeeping::run(store, chrono::Utc::now));
     admin::serve::serve(listener, router, async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -79,6 +90,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         tracing::info!("stopping: open requests may finish");
     })
     .await;
+    if let Some(post) = post {
+        post.abort();
+    }
     metrics.abort();
     housekeeping.abort();
     tracing::info!("stopped");

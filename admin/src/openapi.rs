@@ -83,7 +83,7 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
         "Unavailable",
         "503",
         "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
-         operator has configured no key for secrets.",
+         operator has configured no key for secrets; or an e-mail is to be sent, and there is no mail server.",
     ),
 ];
 
@@ -98,8 +98,12 @@ pub fn is_noun(text: &str) -> bool {
 }
 
 /// The answers of operations that are open to everybody beside those that follow from what they take: operation, status, answer.
-const OPEN_PROBLEMS: [(&str, &str, &str); 3] =
-    [("login", "401", "LoginFailed"), ("login", "429", "TooOften"), ("refreshSession", "401", "LoginFailed")];
+const OPEN_PROBLEMS: [(&str, &str, &str); 4] = [
+    ("login", "401", "LoginFailed"),
+    ("login", "429", "TooOften"),
+    ("refreshSession", "401", "LoginFailed"),
+    ("requestPasswordReset", "429", "TooOften"),
+];
 
 /// The router and the whole document.
 pub fn assemble(routes: OpenApiRouter<App>) -> (Router<App>, OpenApi) {

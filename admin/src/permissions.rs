@@ -37,6 +37,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("refreshSession", Anyone),
     ("logout", Anyone),
     ("getAccessTokenKeys", Anyone),
+    ("requestPasswordReset", Anyone),
+    ("confirmPasswordReset", Anyone),
     ("getMe", Account),
     ("updateMe", Account),
     ("changePassword", Account),

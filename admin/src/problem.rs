@@ -102,6 +102,8 @@ pub enum Problem {
     Unavailable,
     /// A secret is to be kept, and the operator has given no key to seal it with.
     NoSecretsKey,
+    /// An e-mail is to be sent, and the operator has named no mail server.
+    NoMail,
     /// The address and the password are not those of an account.
     InvalidCredentials,
     /// The password is right, and nobody has proven yet that the address is the person's.
@@ -187,6 +189,7 @@ impl Problem {
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
             Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
+            Self::NoMail => (StatusCode::SERVICE_UNAVAILABLE, "no-mail", "E-mail cannot be sent from here"),
             Self::InvalidCredentials => {
                 (StatusCode::UNAUTHORIZED, "invalid-credentials", "The address or the password is wrong")
             }

@@ -34,7 +34,7 @@ pub const SLOWED_BY: Duration = Duration::from_secs(1);
 /// The failures of a second factor, wherever they come from: a code has six digits. Only who has the password gets here.
 pub const PER_FACTOR: i32 = 5;
 /// How long a source stays known.
-const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
+pub const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 
 /// A try that was let through, and counts as a failure until it is forgiven.
 #[derive(Debug)]

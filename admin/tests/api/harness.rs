@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use admin::auth::Peer;
 use admin::secret::OperatorToken;
@@ -53,11 +54,12 @@ pub(crate) struct Api {
 pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
+    pub(crate) sends_mail: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false }
+        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, sends_mail: true }
     }
 }
 
@@ -94,12 +96,13 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks } = options;
+    let Options { secrets, allow_http_jwks, sends_mail } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
-        secrets,
+        secrets: secrets.map(Arc::new),
+        sends_mail,
     };
     admin::app::service(store.clone(), options, clock).unwrap()
 }

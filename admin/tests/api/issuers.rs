@@ -163,7 +163,7 @@ async fn a_shared_secret_is_never_seen_again() {
 async fn without_a_key_no_secret_is_taken() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let keyless = api.with(Options { secrets: None, allow_http_jwks: false });
+        let keyless = api.with(Options { secrets: None, ..Options::default() });
         let list = format!("{}/issuers", world.site);
         let reply = keyless.post(&list, symmetric("https://hs.example/")).await.problem(503, "no-secrets-key");
         assert!(reply.text().contains("--secrets-key-file"), "{}", reply.text());

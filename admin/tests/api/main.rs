@@ -1,9 +1,10 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
+mod accounts;
 mod cells;
-mod colleagues;
 mod concurrency;
 mod document;
+mod guessing;
 mod harness;
 mod idempotency;
 mod imports;
@@ -14,8 +15,10 @@ mod keys;
 mod lifecycle;
 mod listener;
 mod login;
+mod mail;
 mod matrix;
 mod members;
+mod mfa;
 mod pages;
 mod people;
 mod plans;
@@ -23,6 +26,7 @@ mod publishing;
 mod refusals;
 mod service;
 mod service_tokens;
+mod sessions;
 mod settings;
 mod settings_refusals;
 mod signing_keys;

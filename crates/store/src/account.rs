@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::audit::{Audited, Entry};
-use crate::tx::{PlatformTx, ScopedTx};
+use crate::tx::PlatformTx;
 use crate::{Actor, ActorKind, Logged, StoreError};
 
 /// The id of an account.
@@ -283,8 +283,11 @@ pub(crate) async fn audit(tx: &mut PlatformTx, id: AccountId, entry: Entry) -> R
 }
 
 /// The chains of audit rows that events of an account belong to.
-async fn chains(_tx: &mut impl ScopedTx, _id: AccountId) -> Result<Vec<TenantId>, StoreError> {
-    Ok(vec![PlatformTx::PLATFORM])
+async fn chains(tx: &mut PlatformTx, id: AccountId) -> Result<Vec<TenantId>, StoreError> {
+    let tenants = sqlx::query_scalar!("SELECT tenant_id FROM members WHERE account_id = $1 ORDER BY tenant_id", id.0)
+        .fetch_all(tx.conn())
+        .await?;
+    Ok(if tenants.is_empty() { vec![PlatformTx::PLATFORM] } else { tenants.into_iter().map(TenantId).collect() })
 }
 
 /// Notes that a login was tried that failed, whoever tried it. For an address that has no account it is the same work.

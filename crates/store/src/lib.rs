@@ -43,6 +43,7 @@ pub mod service_token;
 pub mod session;
 mod settings;
 pub mod signing_key;
+pub mod signup;
 pub mod site;
 mod standing;
 pub mod tenant;

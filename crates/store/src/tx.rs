@@ -225,6 +225,13 @@ impl PlatformTx {
         self.core.commit().await
     }
 
+    /// Goes on in a tenant, in the same transaction: what is made of a tenant and in it is made at once, or not at all.
+    pub async fn into_tenant(mut self, tenant: TenantId) -> Result<TenantTx, StoreError> {
+        set_local(self.core.conn(), "tenantry.scope", "").await?;
+        self.core.see_tenant(tenant).await?;
+        Ok(TenantTx { core: self.core, tenant })
+    }
+
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         self.core.conn()
     }

@@ -3,6 +3,8 @@
 mod jwks;
 mod login;
 mod logout;
+mod password_reset;
+mod password_reset_confirm;
 mod refresh;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
         .routes(routes!(jwks::jwks))
+        .routes(routes!(password_reset::request))
+        .routes(routes!(password_reset_confirm::confirm))
 }
 
 /// A code, with what people type between its characters.
@@ -81,6 +85,35 @@ impl Refresh {
     fn token(&self) -> Option<RefreshToken> {
         (self.refresh_token.len() <= limits::EMAIL_CHARS).then(|| RefreshToken::parse(&self.refresh_token)).flatten()
     }
+}
+
+/// Whose password is lost.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Address {
+    /// The address of the account.
+    #[schema(min_length = 3, max_length = 254, example = "ada@example.com")]
+    email: String,
+}
+
+impl Address {
+    fn check(&self) -> Result<(), Problem> {
+        let mut check = Check::new();
+        check.email("email", &self.email);
+        check.finish()
+    }
+}
+
+/// Another password, by whoever reads the mail of an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    /// The token of the e-mail.
+    #[schema(min_length = 1, max_length = 200, example = "tne_<40 letters and digits>")]
+    token: String,
+    /// The password: 12 to 128 characters that are not easily guessed.
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    new_password: Password,
 }
 
 /// The keys that verify access tokens (RFC 7517).

@@ -6,7 +6,7 @@ use crate::fixture::{Database, with_database};
 
 /// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote. Accounts are of people, who may be in
 /// several tenants.
-const PLATFORM_TABLES: [&str; 19] = [
+const PLATFORM_TABLES: [&str; 20] = [
     "_sqlx_migrations",
     "access_token_keys",
     "accounts",
@@ -24,6 +24,7 @@ const PLATFORM_TABLES: [&str; 19] = [
     "recovery_codes",
     "refresh_tokens",
     "sessions",
+    "signups",
     "totp_factors",
     "usage_reporters",
 ];

@@ -1,0 +1,60 @@
+//! What is written to people.
+
+use serde::{Deserialize, Serialize};
+
+/// A letter, as it lies in the outbox.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Letter {
+    /// Somebody has asked for another password of this address. Whether there is an account is looked up when the letter is sent, so that
+    /// the request does the same whether there is one or not.
+    ResetRequest {
+        /// The address, as it was given.
+        email: String,
+    },
+    /// A letter that only has to be sent.
+    Ready {
+        /// The address.
+        to: String,
+        /// One line.
+        subject: String,
+        /// Plain text.
+        text: String,
+    },
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Letter(redacted)")
+    }
+}
+
+impl Letter {
+    /// With what another password can be chosen.
+    pub fn reset(to: String, token: &str) -> Self {
+        Self::Ready {
+            to,
+            subject: "Choose another password".to_owned(),
+            text: format!(
+                "Somebody, probably you, has asked to choose another password for Tenantry.\n\n\
+                 The token for it is good for an hour, once:\n\n    {token}\n\n\
+                 Send it with the new password to POST /v1/auth/password-reset/confirm.\n\
+                 If it was not you, there is nothing to do: your password stays as it is.\n"
+            ),
+        }
+    }
+
+    /// With what an address is proven.
+    pub fn verify(to: String, token: &str) -> Self {
+        Self::Ready {
+            to,
+            subject: "Verify your e-mail address".to_owned(),
+            text: format!(
+                "Welcome to Tenantry.\n\n\
+                 The token that proves that this address is yours is good for a day, once:\n\n    {token}\n\n\
+                 Send it to POST /v1/auth/verify-email.\n\
+                 If you have not signed up, there is nothing to do: without the token nothing is made.\n"
+            ),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use store::{Actor, Store, StoreError};
 
 /// How often: a log of a week grows by less than one part in a hundred in an hour.
@@ -13,6 +14,36 @@ const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
 /// How long it is known what worker VMs have reported: longer than the 31 days after which xds-server takes no usage any more,
 /// so that nothing that comes again can count twice, the day by which an Envoy's clock may be ahead included.
 const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
+
+/// How often tenants whose time is over are looked for: they were told the minute.
+const ERASE_EVERY: Duration = Duration::from_secs(60);
+
+/// Erases tenants whose time is over, until it is dropped.
+pub async fn erase(store: Store, clock: fn() -> DateTime<Utc>) {
+    let mut ticks = tokio::time::interval(ERASE_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = erase_closed(&store, clock()).await {
+            tracing::warn!(%error, "a tenant whose time is over could not be erased");
+        }
+    }
+}
+
+/// Erases the tenants whose time is over at `now`, each in a transaction of its own.
+pub async fn erase_closed(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let actor = Actor::system("erase");
+    let mut tx = store.platform(&actor).await?;
+    let closed = store::tenant::closed(&mut tx, now).await?;
+    drop(tx);
+    for tenant in closed {
+        let mut tx = store.platform(&actor).await?;
+        if store::tenant::erase(&mut tx, tenant, now).await? {
+            tx.commit().await?;
+            tracing::info!(%tenant, "a tenant whose time is over was erased");
+        }
+    }
+    Ok(())
+}
 
 /// Keeps house until it is dropped.
 pub async fn run(store: Store) {

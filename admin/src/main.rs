@@ -70,6 +70,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
     let metrics = tokio::spawn(admin::metrics::keep_up());
+    let erasing = tokio::spawn(admin::housekeeping::erase(store.clone(), chrono::Utc::now));
     let housekeeping = tokio::spawn(admin::housekeeping::run(store));
     admin::serve::serve(listener, router, async {
         tokio::select! {
@@ -81,6 +82,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     .await;
     metrics.abort();
     housekeeping.abort();
+    erasing.abort();
     tracing::info!("stopped");
     Ok(())
 }

@@ -27,5 +27,6 @@ mod settings;
 mod settings_refusals;
 mod signing_keys;
 mod subjects;
+mod tenant_status;
 mod unauthorized;
 mod usage;

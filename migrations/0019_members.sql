@@ -110,29 +110,41 @@ CREATE POLICY platform_read ON service_tokens FOR SELECT TO tenantry_admin
 GRANT SELECT, INSERT, UPDATE, DELETE ON members, invitations, service_tokens TO tenantry_admin;
 
 -- The two questions that precede a request. Each is one statement, and so one round trip: the functions have the platform's scope for as
--- long as they run, under the caller's own role.
+-- long as they run, under the caller's own role. (A SET clause would say it shorter, and needs a superuser for settings like this one.)
 
 -- What an account is in a tenant, in a session that has not ended; no row if it has. Without a tenant, or in one where it is not a
 -- member, only `mfa` is there.
 CREATE FUNCTION account_standing(of_account uuid, in_session uuid, in_tenant uuid)
 RETURNS TABLE (mfa boolean, is_member boolean, role text, sites jsonb, status text, require_mfa boolean)
-LANGUAGE sql STABLE SET tenantry.scope = 'platform'
-BEGIN ATOMIC
-    SELECT s.mfa_at IS NOT NULL, m.account_id IS NOT NULL, m.role, m.sites, t.status, t.require_mfa
-    FROM sessions s
-    LEFT JOIN members m ON m.account_id = s.account_id AND m.tenant_id = in_tenant
-    LEFT JOIN tenants t ON t.id = m.tenant_id
-    WHERE s.id = in_session AND s.account_id = of_account AND s.revoked_at IS NULL AND s.expires_at > now();
-END;
+LANGUAGE plpgsql AS $$
+DECLARE
+    scope_before text := coalesce(current_setting('tenantry.scope', true), '');
+BEGIN
+    PERFORM set_config('tenantry.scope', 'platform', true);
+    RETURN QUERY
+        SELECT s.mfa_at IS NOT NULL, m.account_id IS NOT NULL, m.role, m.sites, t.status, t.require_mfa
+        FROM sessions s
+        LEFT JOIN members m ON m.account_id = s.account_id AND m.tenant_id = in_tenant
+        LEFT JOIN tenants t ON t.id = m.tenant_id
+        WHERE s.id = in_session AND s.account_id = of_account AND s.revoked_at IS NULL AND s.expires_at > now();
+    PERFORM set_config('tenantry.scope', scope_before, true);
+END
+$$;
 
 -- The service token with a digest, unless it has ended.
 CREATE FUNCTION service_standing(of_digest bytea)
 RETURNS TABLE (tenant_id uuid, id uuid, role text, sites jsonb, scopes text[], expires_at timestamptz, status text, is_noted boolean)
-LANGUAGE sql STABLE SET tenantry.scope = 'platform'
-BEGIN ATOMIC
-    SELECT k.tenant_id, k.id, k.role, k.sites, k.scopes, k.expires_at, t.status,
-           coalesce(k.last_used_at > now() - interval '1 minute', false)
-    FROM service_tokens k
-    JOIN tenants t ON t.id = k.tenant_id
-    WHERE k.digest = of_digest AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now());
-END;
+LANGUAGE plpgsql AS $$
+DECLARE
+    scope_before text := coalesce(current_setting('tenantry.scope', true), '');
+BEGIN
+    PERFORM set_config('tenantry.scope', 'platform', true);
+    RETURN QUERY
+        SELECT k.tenant_id, k.id, k.role, k.sites, k.scopes, k.expires_at, t.status,
+               coalesce(k.last_used_at > now() - interval '1 minute', false)
+        FROM service_tokens k
+        JOIN tenants t ON t.id = k.tenant_id
+        WHERE k.digest = of_digest AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now());
+    PERFORM set_config('tenantry.scope', scope_before, true);
+END
+$$;

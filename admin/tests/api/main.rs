@@ -31,5 +31,6 @@ mod settings;
 mod settings_refusals;
 mod signing_keys;
 mod subjects;
+mod tenant_status;
 mod unauthorized;
 mod usage;

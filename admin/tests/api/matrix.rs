@@ -135,6 +135,8 @@ fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixtur
         }),
         // A key is rotated once; after it there is none any more to rotate.
         "rotateKey" => Some(Fixture { body: json!({}), statuses: &[201, 409], query: "" }),
+        "closeTenant" => Some(Fixture { body: json!({}), statuses: &[200], query: "" }),
+        "updateTenantStatus" => Some(Fixture { body: json!({"status": "active"}), statuses: &[412], query: "" }),
         "acceptInvitation" => Some(Fixture { body: json!({"token": "x"}), statuses: &[404], query: "" }),
         // Each is sent for a revision that the object does not have: who gets so far may do it, and it stays.
         _ if matches!(operation.method.as_str(), "PATCH" | "DELETE") => kept,

@@ -25,6 +25,7 @@ fn body_of(operation: &str, world: &World) -> Value {
         "createConsumer" => json!({"name": "isolation"}),
         "createServiceToken" => json!({"name": "isolation", "role": "viewer"}),
         "createInvitation" => json!({"email": "isolation@example.test", "role": "viewer"}),
+        "updateTenantStatus" => json!({"status": "active"}),
         "importRoutes" => json!({"openapi": "3.1.0", "paths": {"/isolation": {"get": {}}}}),
         _ => json!({}),
     }

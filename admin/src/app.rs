@@ -18,6 +18,7 @@ use crate::problem::Problem;
 use crate::receipt::{self, Acks};
 use crate::session::access_token::AccessTokens;
 use crate::session::password::Passwords;
+use crate::throttle::{self, Allowed, Throttle};
 use crate::{auth, docs, limits, observe, openapi, routes};
 
 /// What handlers can use. Cheap to clone.
@@ -38,6 +39,8 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// What Envoys have answered.
     pub acks: Arc<Acks>,
+    /// Who may make how many requests.
+    pub throttle: Arc<Throttle>,
     /// Whether there is somebody who empties the outbox.
     pub sends_mail: bool,
     /// When service tokens were last used.
@@ -61,6 +64,8 @@ pub struct Options {
     pub secrets: Option<Arc<SecretsKey>>,
     /// Whether letters are sent. Without it none are written.
     pub sends_mail: bool,
+    /// How many requests callers may make.
+    pub throttle: Allowed,
 }
 
 /// The whole service.
@@ -84,12 +89,15 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
         secrets,
         access: Arc::new(AccessTable::of(&document)?),
         imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
+        throttle: Arc::new(Throttle::new(options.throttle)),
     };
     Ok(router
         .route_layer(from_fn_with_state(app.clone(), receipt::layer))
+        .route_layer(from_fn_with_state(app.clone(), throttle::by_principal))
         .route_layer(from_fn_with_state(app.clone(), auth::authorize))
         .merge(docs::router())
         .fallback(no_such_path)
+        .layer(from_fn_with_state(app.clone(), throttle::by_address))
         .layer(from_fn(observe::observe))
         .layer(axum::Extension(docs::Document::of(&document)))
         .with_state(app))

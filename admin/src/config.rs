@@ -9,10 +9,12 @@ use std::str::FromStr;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use policy::address::AddressRules;
+use policy::id::TenantId;
 use policy::ip::Cidr;
 
 use crate::check::is_label;
 use crate::mail::{MailFrom, SmtpUrl};
+use crate::throttle::Allowed;
 
 /// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set up.
 #[derive(Debug, Parser)]
@@ -33,6 +35,8 @@ pub enum Command {
     Serve(Serve),
     /// Bring the database up to date, and exit.
     Migrate(Migrate),
+    /// Work on the audit log.
+    Audit(Audit),
 }
 
 /// What `serve` needs.
@@ -45,6 +49,9 @@ pub struct Serve {
     #[arg(long, env = "TENANTRY_DATABASE_CONNECTIONS", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
+    /// PostgreSQL is behind a pooler in transaction mode, such as pgbouncer: keep nothing on a connection between two transactions.
+    #[arg(long, env = "TENANTRY_DATABASE_POOLER", value_parser = BoolishValueParser::new())]
+    pub database_pooler: bool,
     /// Where to listen. The API is for operators: put it behind TLS and off the public network.
     #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:9080")]
     pub listen: SocketAddr,
@@ -72,6 +79,39 @@ pub struct Serve {
     /// Which addresses upstreams may have.
     #[command(flatten)]
     pub upstreams: Upstreams,
+    /// How many requests callers may make.
+    #[command(flatten)]
+    pub throttle: ThrottleFlags,
+}
+
+/// How many requests callers may make. Each replica counts for itself.
+#[derive(Clone, Debug, Args)]
+pub struct ThrottleFlags {
+    /// How many requests a second one operator token, account or service token may make; five times as many at once. 0 is no limit.
+    #[arg(long, env = "TENANTRY_RATE_PER_PRINCIPAL", default_value_t = 100)]
+    pub rate_per_principal: u32,
+    /// How many requests a second may come from one address (of IPv6, one /64 network); five times as many at once. 0 is no limit.
+    #[arg(long, env = "TENANTRY_RATE_PER_ADDRESS", default_value_t = 200)]
+    pub rate_per_address: u32,
+    /// How many requests a minute to /v1/auth/ may come from one address; as many at once. 0 is no limit.
+    #[arg(long, env = "TENANTRY_AUTH_RATE_PER_ADDRESS", default_value_t = 60)]
+    pub auth_rate_per_address: u32,
+    /// The addresses of proxies in front of the API, such as 10.1.0.0/16; repeat it, or use commas. The client is the last address in
+    /// X-Forwarded-For that is not one of them, for the rate limits and for the audit log. From others the header is not looked at.
+    #[arg(long, env = "TENANTRY_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Cidr>,
+}
+
+impl ThrottleFlags {
+    /// The limits that this comes to.
+    pub fn allowed(self) -> Allowed {
+        Allowed {
+            per_principal: self.rate_per_principal,
+            per_address: self.rate_per_address,
+            auth_per_address: self.auth_rate_per_address,
+            trusted_proxies: self.trusted_proxies,
+        }
+    }
 }
 
 /// What `migrate` needs.
@@ -80,6 +120,58 @@ pub struct Migrate {
     /// PostgreSQL, with the role that owns the tables.
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
+}
+
+/// What `audit` needs.
+#[derive(Clone, Debug, Args)]
+pub struct Audit {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What can be done with the audit log.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Find out whether a chain is what was written: every hash is computed again. Ends with 0 if all is intact, 1 if a chain is
+    /// broken, 2 if that could not be found out.
+    Verify(VerifyAudit),
+}
+
+/// What `audit verify` needs.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyAudit {
+    /// An export in JSON Lines. It is verified without a database and without a network.
+    pub file: Option<PathBuf>,
+    /// Without a file: PostgreSQL, with a login role that is a member of `tenantry_admin`. All chains in it are verified.
+    #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
+    /// In a database, only the chain of this tenant; 00000000-0000-0000-0000-000000000000 is the platform's.
+    #[arg(long)]
+    pub tenant: Option<TenantId>,
+    /// The hash of a row that was once the last: it has to be there, and to be row `--rows` if that is given.
+    #[arg(long)]
+    pub head: Option<ChainHead>,
+    /// How many rows there were once: there have to be as many, or more.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(0..))]
+    pub rows: Option<i64>,
+}
+
+/// The hash of a row of the audit log: 64 hexadecimal digits in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainHead(pub String);
+
+impl FromStr for ChainHead {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.to_ascii_lowercase();
+        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text))
+        } else {
+            Err("a hash has 64 hexadecimal digits")
+        }
+    }
 }
 
 /// Which addresses upstreams may have: those of the public internet, unless this says otherwise. The xds-server needs the same.
@@ -191,7 +283,7 @@ mod tests {
         let line = ["admin", "serve", "--database-url", "postgres://h/d"];
         let serve = |more: &[&str]| match Cli::parse_from([&line, more].concat()).command {
             Command::Serve(serve) => (serve.allow_http_jwks, serve.secrets_key_file),
-            Command::Migrate(_) => panic!("another command"),
+            Command::Migrate(_) | Command::Audit(_) => panic!("another command"),
         };
         assert_eq!(serve(&[]), (false, None));
         assert_eq!(serve(&["--allow-http-jwks", "--secrets-key-file", "k"]), (true, Some(PathBuf::from("k"))));

@@ -105,9 +105,7 @@ impl Once {
         };
         let mut derived = [0; 32];
         let root = caller.root.0.as_ref().ok_or(Problem::NoSecretsKey)?;
-        Hkdf::<Sha256>::new(Some(key.as_bytes()), root)
-            .expand(PURPOSE, &mut derived)
-            .map_err(|_| Problem::Internal)?;
+        Hkdf::<Sha256>::new(Some(key.as_bytes()), root).expand(PURPOSE, &mut derived).map_err(|_| Problem::Internal)?;
         Ok(Self(Some(Sealed { row, cipher: ChaCha20Poly1305::new(&derived.into()) })))
     }
 

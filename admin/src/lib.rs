@@ -7,6 +7,7 @@
 pub mod access;
 pub mod answer;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod bootstrap;
@@ -34,3 +35,4 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod settings;
+pub mod throttle;

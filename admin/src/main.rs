@@ -1,4 +1,4 @@
-//! The program: flags, log, and one of its two commands.
+//! The program: flags, log, and one of its commands.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser as _};
+use store::Pooling;
 use store::seal::SecretsKey;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use admin::app::Options;
-use admin::config::{Cli, Command, Migrate, Serve};
+use admin::config::{AuditCommand, Cli, Command, Migrate, Serve};
 use admin::mail::Smtp;
 use admin::mail::post::Post;
 
@@ -37,6 +38,10 @@ async fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(config) => serve(config).await,
         Command::Migrate(config) => migrate(config).await,
+        // Its result is an exit code of its own.
+        Command::Audit(config) => match config.command {
+            AuditCommand::Verify(config) => return admin::audit::verify(&config).await,
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,7 +63,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let secrets = config.secrets_key_file.as_deref().map(SecretsKey::read).transpose().context("--secrets-key-file")?;
-    let store = store::Store::connect(config.database_url.reveal(), config.database_connections)
+    let pooling = if config.database_pooler { Pooling::Transaction } else { Pooling::Session };
+    let store = store::Store::connect_through(config.database_url.reveal(), config.database_connections, pooling)
         .await
         .context("the database cannot be used")?;
     admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
@@ -68,13 +74,15 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         (Some(url), Some(from)) => Some(Smtp::new(url, from).context("--smtp-url")?),
         _ => None,
     };
-    let post = smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
+    let post =
+        smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
     let options = Options {
         sends_mail: post.is_some(),
         base_domain: config.base_domain,
         allow_http_jwks: config.allow_http_jwks,
         upstream_addresses: config.upstreams.rules(),
         secrets,
+        throttle: config.throttle.allowed(),
     };
     let router = admin::app::service(store.clone(), options, chrono::Utc::now)?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
@@ -82,6 +90,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let post = post.map(|post| tokio::spawn(post.run()));
     let metrics = tokio::spawn(admin::metrics::keep_up());
     let erasing = tokio::spawn(admin::housekeeping::erase(store.clone(), chrono::Utc::now));
+    let heads = tokio::spawn(admin::audit::note_heads(store.clone(), chrono::Utc::now));
     let housekeeping = tokio::spawn(admin::housekeeping::run(store, chrono::Utc::now));
     admin::serve::serve(listener, router, async {
         tokio::select! {
@@ -97,6 +106,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     metrics.abort();
     housekeeping.abort();
     erasing.abort();
+    heads.abort();
     tracing::info!("stopped");
     Ok(())
 }

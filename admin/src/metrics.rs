@@ -8,6 +8,7 @@ use axum::http::{Method, StatusCode};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 const REQUESTS: &str = "tenantry_admin_requests_total";
+const RATE_LIMITED: &str = "tenantry_admin_rate_limited_total";
 const SECONDS: &str = "tenantry_admin_request_duration_seconds";
 /// From a primary-key read to an import of a large document.
 const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -26,6 +27,7 @@ pub fn install() -> Result<(), BuildError> {
         PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(SECONDS.into()), &BUCKETS)?.install_recorder()?;
     metrics::describe_counter!(REQUESTS, "Requests that were answered.");
     metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from the head of a request to its answer.");
+    metrics::describe_counter!(RATE_LIMITED, "Requests that were refused because a rate limit of the API was reached.");
     let _ = HANDLE.set(handle);
     Ok(())
 }
@@ -38,6 +40,11 @@ pub fn record(method: &Method, route: &str, status: StatusCode, elapsed: Duratio
     let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
     metrics::counter!(REQUESTS, &labels).increment(1);
     metrics::histogram!(SECONDS, &labels).record(elapsed);
+}
+
+/// Counts one request that was refused by a rate limit.
+pub fn rate_limited(limit: &'static str) {
+    metrics::counter!(RATE_LIMITED, "limit" => limit).increment(1);
 }
 
 /// The metrics in Prometheus' text format.

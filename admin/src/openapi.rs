@@ -54,6 +54,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Signing keys", "The keys with which a consumer signs its requests (RFC 9421)."),
     ("Usage", "What the requests of a tenant add up to, by the hour."),
     ("Status", "How far changes have come, and on which Envoys."),
+    ("Audit", "Who changed what, when and from where: a chain of hashes for each tenant, which can be verified."),
     ("Service", "Probes, metrics and this document."),
 ];
 
@@ -77,7 +78,12 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
         "",
         "What was given does not prove who somebody is, or a second factor is needed: `type` says which.",
     ),
-    ("TooOften", "429", "This was tried too often; `Retry-After` says when to try again."),
+    (
+        "TooOften",
+        "429",
+        "The caller, or the address, has made too many requests: `RateLimit-Policy` names the limit. Or something was tried too often. \
+         `Retry-After` says when to try again.",
+    ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (
         "Unavailable",
@@ -98,12 +104,8 @@ pub fn is_noun(text: &str) -> bool {
 }
 
 /// The answers of operations that are open to everybody beside those that follow from what they take: operation, status, answer.
-const OPEN_PROBLEMS: [(&str, &str, &str); 4] = [
-    ("login", "401", "LoginFailed"),
-    ("login", "429", "TooOften"),
-    ("refreshSession", "401", "LoginFailed"),
-    ("requestPasswordReset", "429", "TooOften"),
-];
+const OPEN_PROBLEMS: [(&str, &str, &str); 2] =
+    [("login", "401", "LoginFailed"), ("refreshSession", "401", "LoginFailed")];
 
 /// The router and the whole document.
 pub fn assemble(routes: OpenApiRouter<App>) -> (Router<App>, OpenApi) {
@@ -161,7 +163,11 @@ fn problem(name: &str, description: &str) -> Response {
             response.header("WWW-Authenticate", text("`Bearer` with the reason (RFC 6750)."))
         }
         "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
-        "Unavailable" | "TooOften" => response.header("Retry-After", text("After how many seconds to try again.")),
+        "TooOften" => response
+            .header("Retry-After", text("After how many seconds to try again."))
+            .header("RateLimit-Policy", text("If a rate limit was reached: its name, `q` requests in `w` seconds."))
+            .header("RateLimit", text("`r` requests are left, and there is one again in `t` seconds.")),
+        "Unavailable" => response.header("Retry-After", text("After how many seconds to try again.")),
         _ => response,
     }
     .build()
@@ -239,7 +245,7 @@ fn complete_open_operation(path: &str, operation: &mut Operation) {
     if !path.starts_with("/v1/") {
         return;
     }
-    let mut answers = vec![("500", "Internal"), ("503", "Unavailable")];
+    let mut answers = vec![("429", "TooOften"), ("500", "Internal"), ("503", "Unavailable")];
     if operation.request_body.is_some() {
         answers.extend([
             ("400", "BadRequest"),
@@ -310,7 +316,7 @@ fn wait_parameter() -> Parameter {
 }
 
 fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {
-    let mut statuses = vec!["401", "403", "500", "503"];
+    let mut statuses = vec!["401", "403", "429", "500", "503"];
     if path.contains('{') {
         statuses.push("404");
     }
@@ -320,10 +326,6 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
     }
     if operation.request_body.is_some() {
         statuses.extend(["400", "413", "415"]);
-        if path.starts_with("/v1/me/") {
-            // Passwords and codes are compared there.
-            statuses.push("429");
-        }
     }
     match *method {
         Method::POST => statuses.extend(["400", "409", "422"]),

@@ -136,6 +136,10 @@ pub const TABLE: &[(&str, Who)] = &[
     ("getSiteUsage", Viewer),
     ("getSiteStatus", Viewer),
     ("listEnvoys", Operator),
+    ("listTenantAudit", Admin),
+    ("exportTenantAudit", Admin),
+    ("listAudit", Operator),
+    ("exportAudit", Operator),
 ];
 
 /// Who may use the operation with this id; `None` if nobody has decided.

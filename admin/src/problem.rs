@@ -14,6 +14,7 @@ use crate::answer::etag;
 use crate::permissions::Who;
 use crate::scopes::Scope;
 use crate::secret::NoRandomness;
+use crate::throttle::Refused;
 
 /// The media type of every error body.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -96,6 +97,8 @@ pub enum Problem {
     Precondition { current: i64 },
     /// The `Idempotency-Key` was used for another request.
     KeyReused,
+    /// The caller, or the address, has made too many requests.
+    RateLimited(Refused),
     /// The request took too long.
     Timeout,
     /// The database cannot be reached.
@@ -186,6 +189,7 @@ impl Problem {
                 "idempotency-key-reused",
                 "The Idempotency-Key was used for another request",
             ),
+            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "There were too many requests"),
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
             Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
@@ -232,6 +236,10 @@ impl Problem {
             Self::NoSecretsKey => "The operator has to configure a key for secrets first: `admin serve` takes it by \
                                    --secrets-key-file, and xds-server has to have the same one."
                 .into(),
+            Self::RateLimited(refused) => format!(
+                "The limit `{}` allows {} requests in {} seconds; wait for {} s.",
+                refused.limit, refused.burst, refused.window_s, refused.retry_after_s
+            ),
             Self::EmailUnverified => {
                 "Follow the link in the e-mail that was sent to it; resetting the password sends another.".into()
             }
@@ -260,6 +268,12 @@ impl Problem {
             }
             Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],
             Self::Precondition { current } => vec![(header::ETAG, etag(*current))],
+            // The headers of draft-ietf-httpapi-ratelimit-headers-10, as on the data plane.
+            Self::RateLimited(Refused { limit, burst, window_s, retry_after_s }) => vec![
+                (header::RETRY_AFTER, retry_after_s.to_string()),
+                (HeaderName::from_static("ratelimit-policy"), format!("\"{limit}\";q={burst};w={window_s}")),
+                (HeaderName::from_static("ratelimit"), format!("\"{limit}\";r=0;t={retry_after_s}")),
+            ],
             Self::TooOften { retry_after_seconds } => vec![(header::RETRY_AFTER, retry_after_seconds.to_string())],
             Self::Timeout | Self::Unavailable => vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())],
             _ => Vec::new(),

@@ -32,6 +32,51 @@ pub(crate) fn ensure_postgres() -> Result<Binaries> {
     Binaries::find()?.context(advice)
 }
 
+/// pgTAP, beside the server that the tests start, and psql: with them the tests look at the database without our programs.
+pub(crate) fn ensure_pgtap(postgres: &Binaries) -> Result<()> {
+    if !is_on_path("psql") {
+        let advice = "the tests need `psql`. Install it (on Debian: sudo apt-get install postgresql-client)";
+        ensure!(may_apt(), advice);
+        apt_install("postgresql-client").context(advice)?;
+    }
+    if postgres.has_extension("pgtap") {
+        return Ok(());
+    }
+    let package = format!("postgresql-{}-pgtap", postgres.major);
+    let advice = format!(
+        "the tests need pgTAP for PostgreSQL {}. Install it (on Debian: sudo apt-get install {package})",
+        postgres.major
+    );
+    ensure!(may_apt(), advice);
+    eprintln!("Getting pgTAP: apt-get install {package}");
+    apt_install(&package).context(advice)
+}
+
+/// `pgbouncer`, through which tests go to the database: on the path, or else unpacked from Debian's packages into the tools, as to install
+/// it would start a server.
+pub(crate) fn ensure_pgbouncer() -> Result<PathBuf> {
+    if is_on_path("pgbouncer") {
+        return Ok("pgbouncer".into());
+    }
+    let folder = workspace_root().join(".tenantry/tools/pgbouncer");
+    let program = folder.join("pgbouncer");
+    if program.is_file() {
+        return Ok(program);
+    }
+    eprintln!("Getting pgbouncer: apt-get download pgbouncer");
+    fs::create_dir_all(&folder)?;
+    // The libraries that it needs beside those of every Debian; the wrapper becomes the program, and keeps its process id.
+    let script = "apt-get download pgbouncer libc-ares2 libevent-2.1-7 && for deb in *.deb; do dpkg-deb --extract $deb . || exit 1; done && rm *.deb \
+        && printf '#!/bin/sh\nhere=$(dirname \"$0\")\nLD_LIBRARY_PATH=$(echo \"$here\"/usr/lib/*/) exec \"$here\"/usr/sbin/pgbouncer \"$@\"\n' > pgbouncer.new \
+        && chmod 755 pgbouncer.new && mv pgbouncer.new pgbouncer";
+    let status = Command::new("sh").args(["-c", script]).current_dir(&folder).status()?;
+    ensure!(
+        status.success() && program.is_file(),
+        "the tests need `pgbouncer`. Install it (on Debian: sudo apt-get install pgbouncer)"
+    );
+    Ok(program)
+}
+
 /// What the tests run besides Tenantry's own parts, with the Debian packages that have it: the load generator, npm, which
 /// fetches published API descriptions, and curl, for the lines that `up` prints.
 const TEST_PROGRAMS: [(&str, &str); 3] = [("wrk", "wrk"), ("npm", "npm"), ("curl", "curl")];
@@ -103,6 +148,14 @@ pub(crate) fn ensure_python_tools() -> Result<PathBuf> {
     // Last, so that what was interrupted is begun anew.
     fs::write(&installed, wanted)?;
     Ok(folder.join("bin"))
+}
+
+fn apt_install(package: &str) -> Result<()> {
+    if apt(&["install", "--yes", package]).is_err() {
+        apt(&["update"])?;
+        apt(&["install", "--yes", package])?;
+    }
+    Ok(())
 }
 
 fn is_on_path(program: &str) -> bool {

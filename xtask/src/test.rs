@@ -14,7 +14,8 @@ use crate::{block_on, prerequisites};
 
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let envoy = prerequisites::ensure_wasm_target_and_envoy()?;
-    prerequisites::ensure_postgres()?;
+    prerequisites::ensure_pgtap(&prerequisites::ensure_postgres()?)?;
+    let pgbouncer = prerequisites::ensure_pgbouncer()?;
     prerequisites::ensure_test_programs()?;
     let promtool = prerequisites::ensure_promtool()?;
     let python = prerequisites::ensure_python_tools()?;
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     let artifacts = build::build(Profile::DevWithTests)?;
     block_on(async {
         let cluster = testing::new_cluster("test").await?;
-        let programs = Programs { envoy, promtool, python, faulty };
+        let programs = Programs { envoy, promtool, pgbouncer, python, faulty };
         let outcome = cargo_test(args, &cluster.server().url(), &programs, &artifacts).await;
         cluster.destroy().await?;
         outcome
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
 struct Programs {
     envoy: PathBuf,
     promtool: PathBuf,
+    pgbouncer: PathBuf,
     /// The folder of Python programs.
     python: PathBuf,
     /// The module with faults on demand.
@@ -63,6 +65,7 @@ async fn cargo_test(
         .env("TENANTRY_WASM", &artifacts.wasm)
         .env(build::FAULTY_MODULE, &programs.faulty)
         .env("PROMTOOL", &programs.promtool)
+        .env("PGBOUNCER", &programs.pgbouncer)
         .env("TENANTRY_PYTHON_TOOLS", &programs.python)
         .env("ENVOY_BIN", &programs.envoy);
     let mut interrupts = signal(SignalKind::interrupt())?;

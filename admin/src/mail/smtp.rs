@@ -22,7 +22,9 @@ impl FromStr for SmtpUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if AsyncSmtpTransport::<Tokio1Executor>::from_url(text).is_err() {
-            return Err("a mail server is smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear");
+            return Err(
+                "a mail server is smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear",
+            );
         }
         Ok(Self(text.to_owned()))
     }
@@ -136,7 +138,9 @@ mod tests {
 
     #[test]
     fn a_sender_is_an_address() {
-        for (text, good) in [("no-reply@example.com", true), ("Tenantry <no-reply@example.com>", true), ("nobody", false)] {
+        for (text, good) in
+            [("no-reply@example.com", true), ("Tenantry <no-reply@example.com>", true), ("nobody", false)]
+        {
             assert_eq!(text.parse::<MailFrom>().is_ok(), good, "{text}");
         }
     }

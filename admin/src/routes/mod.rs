@@ -1,6 +1,7 @@
 //! The operations: `<noun>/<verb>.rs`.
 
 mod apis;
+mod audit;
 mod auth;
 mod cells;
 mod collision;
@@ -53,6 +54,7 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(signing_keys::router())
         .merge(usage::router())
         .merge(status::router())
+        .merge(audit::router())
         .merge(auth::router())
         .merge(me::router())
         .merge(service::router())

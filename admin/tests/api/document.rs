@@ -68,7 +68,7 @@ async fn every_operation_is_described() {
             assert_eq!(value["x-tenantry-role"], who.name(), "{id} shows its role");
             assert!(value["description"].as_str().unwrap().ends_with(who.text()), "{id} says its role");
             assert_ne!(value["security"], serde_json::json!([]), "{id} is closed");
-            for status in ["401", "403", "500", "503"] {
+            for status in ["401", "403", "429", "500", "503"] {
                 has(status);
             }
             if operation.path.contains('{') {

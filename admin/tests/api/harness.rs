@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use admin::auth::Peer;
 use admin::secret::OperatorToken;
+use admin::throttle::Allowed;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, header};
@@ -54,12 +55,18 @@ pub(crate) struct Api {
 pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
+    pub(crate) throttle: Allowed,
     pub(crate) sends_mail: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { secrets: Some(SecretsKey::new([7; 32])), allow_http_jwks: false, sends_mail: true }
+        Self {
+            secrets: Some(SecretsKey::new([7; 32])),
+            allow_http_jwks: false,
+            throttle: Allowed::default(),
+            sends_mail: true,
+        }
     }
 }
 
@@ -96,12 +103,13 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks, sends_mail } = options;
+    let Options { secrets, allow_http_jwks, throttle, sends_mail } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
         secrets: secrets.map(Arc::new),
+        throttle,
         sends_mail,
     };
     admin::app::service(store.clone(), options, clock).unwrap()
@@ -189,6 +197,12 @@ impl Api {
     pub(crate) async fn reconnect(&self) {
         let statement = format!("ALTER ROLE {} CONNECTION LIMIT -1", self.role);
         self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+    }
+
+    /// The login of the service, as a URL.
+    pub(crate) fn login_url(&self) -> String {
+        let login = self.superuser.connect_options().as_ref().clone().username(&self.role).password(&self.role);
+        login.to_url_lossy().to_string()
     }
 
     /// What the superuser counts.

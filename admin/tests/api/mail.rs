@@ -96,7 +96,9 @@ async fn a_lost_password_is_replaced_with_the_token_of_the_e_mail() {
         assert_eq!(api.count("SELECT count(*) FROM mail_outbox").await, 0);
         let letters = server.letters();
         assert_eq!(letters.len(), 1);
-        assert!(letters[0].contains("To: ada@example.com") && letters[0].contains("From: Tenantry <no-reply@example.com>"));
+        assert!(
+            letters[0].contains("To: ada@example.com") && letters[0].contains("From: Tenantry <no-reply@example.com>")
+        );
 
         let token = token(&letters[0]);
         let new = "mild winters in northern valleys";
@@ -108,7 +110,8 @@ async fn a_lost_password_is_replaced_with_the_token_of_the_e_mail() {
         // Who has the token reads the mail of the address.
         log_in(api, EMAIL, new).await.expect(200);
         assert_eq!(audited(api, "account.password_reset").await, 1);
-        let kept = format!("SELECT count(*) FROM email_tokens t, audit_log a WHERE t::text || a::text LIKE '%{token}%'");
+        let kept =
+            format!("SELECT count(*) FROM email_tokens t, audit_log a WHERE t::text || a::text LIKE '%{token}%'");
         assert_eq!(api.count(&kept).await, 0);
     })
     .await;

@@ -1,6 +1,7 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
 mod accounts;
+mod audit;
 mod cells;
 mod concurrency;
 mod document;
@@ -23,6 +24,7 @@ mod pages;
 mod people;
 mod plans;
 mod publishing;
+mod rate_limits;
 mod refusals;
 mod service;
 mod service_tokens;

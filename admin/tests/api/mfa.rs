@@ -15,7 +15,8 @@ use crate::sessions::as_person;
 fn code(secret: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits: String = secret.chars().map(|c| format!("{:05b}", ALPHABET.find(c).expect("base32"))).collect();
-    let bytes: Vec<u8> = (0..bits.len() / 8).map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap()).collect();
+    let bytes: Vec<u8> =
+        (0..bits.len() / 8).map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap()).collect();
     assert_eq!(base32(&bytes), secret);
     let mac = HMAC::mac(&(clock().timestamp() / 30).to_be_bytes(), &bytes);
     let offset = usize::from(mac[19] & 15);
@@ -115,9 +116,8 @@ async fn a_recovery_code_is_good_once() {
 async fn taking_the_factor_away_needs_the_password_and_a_code() {
     with_api(async |api| {
         let (tokens, secret, _) = with_factor(api).await;
-        let post = async |body: Value| {
-            as_person(api, &tokens, Method::POST, "/v1/me/totp/disable").json(&body).send().await
-        };
+        let post =
+            async |body: Value| as_person(api, &tokens, Method::POST, "/v1/me/totp/disable").json(&body).send().await;
         pass(TimeDelta::seconds(30));
         post(json!({"password": PASSWORD})).await.problem(422, "invalid").fields(&["code"]);
         let good = code(&secret);

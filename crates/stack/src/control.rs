@@ -55,7 +55,9 @@ impl Files {
 pub fn admin(artifacts: &Artifacts, login_url: &str, listen: SocketAddr, files: &Files, log: PathBuf) -> Service {
     let launch = program(artifacts.admin(), log, login_url)
         .env(UPSTREAM_ALLOW.0, UPSTREAM_ALLOW.1)
-        .args(["serve", "--allow-http-jwks", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN])
+        // Tests and benches are one caller, at one address, that asks for as much as it can.
+        .args(["serve", "--rate-per-principal", "0", "--rate-per-address", "0", "--auth-rate-per-address", "0"])
+        .args(["--allow-http-jwks", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN])
         .args([Path::new("--operator-token-file"), &files.operator_token])
         .args([Path::new("--secrets-key-file"), &files.secrets_key]);
     Service::new("admin", launch, Ready::Http(format!("http://{listen}/readyz")))

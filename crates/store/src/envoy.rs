@@ -7,7 +7,7 @@ use sqlx::postgres::{PgExecutor, PgListener};
 use uuid::Uuid;
 
 use crate::StoreError;
-use crate::pool::Store;
+use crate::pool::{Pooling, Store};
 use crate::reader::Reader;
 
 /// The channel that is notified after each writing. It has no payload.
@@ -128,7 +128,7 @@ pub async fn prune(reader: &Reader) -> Result<u64, StoreError> {
 
 /// The streams that are open: of each Envoy the newest of each kind, by node and kind.
 pub async fn connected(store: &Store) -> Result<Vec<ConnectedStream>, StoreError> {
-    connected_by(&store.pool).await
+    connected_by(store.reading().await?.conn()).await
 }
 
 /// The same, as this connection sees it.
@@ -160,16 +160,20 @@ pub(crate) async fn connected_by(connection: impl PgExecutor<'_>) -> Result<Vec<
     Ok(streams.collect())
 }
 
-/// Waits for writings. It connects again by itself; what it missed meanwhile is in the table.
+/// Waits for writings. It connects again by itself; what it missed meanwhile is in the table. Behind a pooler it hears nothing: who
+/// waits has to look now and then anyway.
 #[derive(Debug)]
-pub struct Listener(PgListener);
+pub struct Listener(Option<PgListener>);
 
 impl Listener {
     /// Listens, on a connection of its own.
     pub async fn connect(store: &Store) -> Result<Self, StoreError> {
+        if store.pooling == Pooling::Transaction {
+            return Ok(Self(None));
+        }
         let mut listener = PgListener::connect_with(&store.pool).await?;
         listener.listen(CHANNEL).await?;
-        Ok(Self(listener))
+        Ok(Self(Some(listener)))
     }
 
     /// Waits until something may have been written.
@@ -177,8 +181,9 @@ impl Listener {
     /// # Errors
     /// When PostgreSQL cannot be reached. Wait a moment, and call it again.
     pub async fn wait(&mut self) -> Result<(), StoreError> {
-        self.0.try_recv().await?;
-        while self.0.next_buffered().is_some() {}
+        let Some(listener) = &mut self.0 else { return std::future::pending().await };
+        listener.try_recv().await?;
+        while listener.next_buffered().is_some() {}
         Ok(())
     }
 }

@@ -55,7 +55,7 @@ pub mod version;
 
 pub use error::StoreError;
 pub use page::Page;
-pub use pool::{Store, migrate};
+pub use pool::{Pooling, Store, migrate};
 pub use reader::{Reader, SnapshotTx};
 pub use standing::{NoRole, Role, Standing};
-pub use tx::{Actor, ActorKind, Logged, PlatformTx, ScopedTx, TenantTx};
+pub use tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, ScopedTx, TenantTx};

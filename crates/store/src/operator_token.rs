@@ -30,12 +30,13 @@ impl Audited for OperatorToken {
 impl Store {
     /// Finds the token with this SHA-256 digest, unless it was revoked. One query, for it precedes every request.
     pub async fn authenticate(&self, digest: &[u8; 32]) -> Result<Option<OperatorToken>, StoreError> {
+        let mut reading = self.reading().await?;
         Ok(sqlx::query_as!(
             OperatorToken,
             "SELECT id, name, created_at, revoked_at FROM operator_tokens WHERE digest = $1 AND revoked_at IS NULL",
             &digest[..]
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(reading.conn())
         .await?)
     }
 }

@@ -90,7 +90,9 @@ fn keys_that_are_derived_differ_by_purpose_and_owner() {
     let key = SecretsKey::new([7; 32]);
     let one = key.derive(b"answers", b"a");
     assert_eq!(one, key.derive(b"answers", b"a"));
-    for other in [key.derive(b"answers", b"b"), key.derive(b"others", b"a"), SecretsKey::new([8; 32]).derive(b"answers", b"a")] {
+    for other in
+        [key.derive(b"answers", b"b"), key.derive(b"others", b"a"), SecretsKey::new([8; 32]).derive(b"answers", b"a")]
+    {
         assert_ne!(one, other);
     }
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::{collections::BTreeSet, net::IpAddr};
 
 use policy::id::{ConsumerId, SiteId, TenantId};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
-use crate::StoreError;
 use crate::audit::{self, Entry};
 use crate::change::{self, Change};
+use crate::{Store, StoreError};
 
 /// Who asks for a change, for the audit log.
 #[derive(Clone, Debug)]
@@ -90,9 +90,9 @@ pub struct Core {
 }
 
 impl Core {
-    async fn begin(pool: &PgPool, actor: Actor) -> Result<Self, StoreError> {
+    async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
         Ok(Self {
-            tx: pool.begin().await?,
+            tx: store.begin().await?,
             actor,
             entries: Vec::new(),
             changes: BTreeSet::new(),
@@ -167,8 +167,8 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(crate) async fn begin(pool: &PgPool, tenant: TenantId, actor: Actor) -> Result<Self, StoreError> {
-        let mut core = Core::begin(pool, actor).await?;
+    pub(crate) async fn begin(store: &Store, tenant: TenantId, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(store, actor).await?;
         core.see_tenant(tenant).await?;
         Ok(Self { core, tenant })
     }
@@ -212,10 +212,10 @@ pub struct PlatformTx {
 
 impl PlatformTx {
     /// The owner of the audit rows that concern no tenant.
-    pub(crate) const PLATFORM: TenantId = TenantId(Uuid::nil());
+    pub(crate) const PLATFORM: TenantId = audit::PLATFORM;
 
-    pub(crate) async fn begin(pool: &PgPool, actor: Actor) -> Result<Self, StoreError> {
-        let mut core = Core::begin(pool, actor).await?;
+    pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(store, actor).await?;
         set_local(core.conn(), "tenantry.scope", "platform").await?;
         Ok(Self { core })
     }
@@ -236,6 +236,29 @@ impl PlatformTx {
         self.core.conn()
     }
 }
+
+/// A transaction that reads the audit log of all tenants, and can write nothing.
+#[derive(Debug)]
+pub struct AuditTx {
+    core: Core,
+}
+
+impl AuditTx {
+    pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(store, actor).await?;
+        set_local(core.conn(), "transaction_read_only", "on").await?;
+        set_local(core.conn(), "tenantry.scope", "audit").await?;
+        Ok(Self { core })
+    }
+}
+
+impl Sealed for AuditTx {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl ScopedTx for AuditTx {}
 
 impl Sealed for TenantTx {
     fn core(&mut self) -> &mut Core {

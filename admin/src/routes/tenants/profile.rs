@@ -20,7 +20,7 @@ const CONTACTS: usize = 20;
 /// What somebody is written to about.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::routes) enum Subject {
+pub(in crate::routes) enum ContactSubject {
     Technical,
     Billing,
     Security,
@@ -31,7 +31,7 @@ pub(in crate::routes) enum Subject {
 #[serde(deny_unknown_fields)]
 pub(in crate::routes) struct Contact {
     /// About what.
-    about: Subject,
+    about: ContactSubject,
     /// Who it is.
     #[schema(min_length = 1, max_length = 200, example = "Operations")]
     name: String,

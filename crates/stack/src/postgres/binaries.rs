@@ -32,6 +32,14 @@ impl Binaries {
             .max_by_key(|found| found.major))
     }
 
+    /// Whether the server can make this extension.
+    pub fn has_extension(&self, name: &str) -> bool {
+        let debian = PathBuf::from(format!("/usr/share/postgresql/{}", self.major));
+        let beside = ["../share", "../share/postgresql"].map(|share| self.dir.join(share));
+        let file = format!("extension/{name}.control");
+        beside.into_iter().chain([debian]).any(|share| share.join(&file).is_file())
+    }
+
     fn at(dir: &Path) -> Option<Binaries> {
         if !dir.join("initdb").is_file() {
             return None;

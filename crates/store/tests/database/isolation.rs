@@ -43,7 +43,7 @@ async fn attempt(connection: &mut PgConnection, whose: As, statement: &str) -> R
         .map_err(|error| error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned())
 }
 
-async fn two_tenants(database: &Database) -> (Sample, Sample) {
+pub(crate) async fn two_tenants(database: &Database) -> (Sample, Sample) {
     let store = database.store().await;
     let (left, right) = (sample(&store, "left", 1).await, sample(&store, "right", 2).await);
     furnish(&store, left).await;

@@ -1,0 +1,52 @@
+//! The rate limits of the API itself.
+
+use admin::auth::Peer;
+use admin::throttle::Allowed;
+use axum::body::Body;
+use axum::http::{Method, Request};
+use tower::ServiceExt as _;
+
+use crate::harness::{Options, with_api};
+
+#[tokio::test]
+async fn a_principal_gets_so_much_and_no_more() {
+    with_api(async |api| {
+        let throttle = Allowed { per_principal: 2, ..Allowed::default() };
+        let api = api.with(Options { throttle, ..Options::default() });
+        for _ in 0..10 {
+            api.get("/v1/tenants").await.expect(200);
+        }
+        let refused = api.get("/v1/tenants").await.problem(429, "rate-limited");
+        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!(refused.header("ratelimit-policy"), "\"principal\";q=10;w=5");
+        assert_eq!(refused.header("ratelimit"), "\"principal\";r=0;t=1");
+        // Who is nobody takes nothing of it.
+        api.anonymous(Method::GET, "/v1/tenants").send().await.problem(401, "missing-token");
+        api.anonymous(Method::GET, "/healthz").send().await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_gets_so_much_and_no_more() {
+    with_api(async |api| {
+        let throttle =
+            Allowed { per_address: 1, trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()], ..Allowed::default() };
+        let api = api.with(Options { throttle, ..Options::default() });
+        let call = async |peer: &str, forwarded: &str, path: &str| {
+            let mut request = Request::get(path).header("x-forwarded-for", forwarded).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+            let Ok(response) = api.router.clone().oneshot(request).await;
+            response.status().as_u16()
+        };
+        for _ in 0..5 {
+            assert_eq!(call("192.0.2.1", "", "/v1/tenants").await, 401);
+        }
+        assert_eq!(call("192.0.2.1", "", "/v1/tenants").await, 429);
+        assert_eq!(call("192.0.2.1", "198.51.100.1", "/v1/nothing").await, 429, "an untrusted peer says nothing");
+        assert_eq!(call("192.0.2.1", "", "/readyz").await, 200, "probes are not limited");
+        assert_eq!(call("10.0.0.1", "192.0.2.1", "/v1/tenants").await, 429, "the client of a trusted proxy");
+        assert_eq!(call("10.0.0.1", "192.0.2.2", "/v1/tenants").await, 401, "another of its clients");
+    })
+    .await;
+}

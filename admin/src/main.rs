@@ -95,6 +95,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!(listen = %listener.local_addr()?, "serving");
     let post = post.map(|post| tokio::spawn(post.run()));
     let metrics = tokio::spawn(admin::metrics::keep_up());
+    let erasing = tokio::spawn(admin::housekeeping::erase(store.clone(), chrono::Utc::now));
     let heads = tokio::spawn(admin::audit::note_heads(store.clone(), chrono::Utc::now));
     let housekeeping = tokio::spawn(admin::housekeeping::run(store, chrono::Utc::now));
     admin::serve::serve(listener, router, async {
@@ -110,6 +111,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     metrics.abort();
     housekeeping.abort();
+    erasing.abort();
     heads.abort();
     tracing::info!("stopped");
     Ok(())

@@ -62,6 +62,19 @@ impl Letter {
         }
     }
 
+    /// With what an invitation to a tenant is accepted. Line breaks cannot be in the name of a tenant.
+    pub fn invitation(to: String, tenant: &str, token: &str) -> Self {
+        Self::Ready {
+            to,
+            subject: "You are invited".to_owned(),
+            text: format!(
+                "You are invited to work in {tenant} on Tenantry.\n\n\
+                 Log in with this address, and send this token to POST /v1/me/invitations; it is good once:\n\n    {token}\n\n\
+                 If you do not know who invites you, there is nothing to do.\n"
+            ),
+        }
+    }
+
     /// With what an address is proven.
     pub fn verify(to: String, token: &str) -> Self {
         Self::Ready {

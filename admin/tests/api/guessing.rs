@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 
 use crate::harness::{Options, pass, with_api};
-use crate::people::{EMAIL, PASSWORD, log_in_from, person};
+use crate::accounts::{EMAIL, PASSWORD, log_in_from, person};
 
 const HOME: &str = "192.0.2.7";
 const ELSEWHERE: &str = "198.51.100.9";

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::harness::{Api, Options, clock, pass, with_api};
-use crate::people::{EMAIL, PASSWORD, account, ask, audited, log_in, person, refresh};
+use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, person, refresh};
 
 fn claims(token: &Value) -> Value {
     let part = token.as_str().unwrap().split('.').nth(1).unwrap();

@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 use crate::harness::{Api, Options, Reply, clock, pass, with_api};
-use crate::people::{EMAIL, PASSWORD, account, ask, audited, log_in, refresh};
+use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, refresh};
 
 /// A mail server that keeps what it gets.
 pub(crate) struct MailServer {

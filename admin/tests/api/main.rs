@@ -1,8 +1,8 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
+mod accounts;
 mod audit;
 mod cells;
-mod colleagues;
 mod concurrency;
 mod document;
 mod guessing;
@@ -34,5 +34,6 @@ mod settings_refusals;
 mod signing_keys;
 mod signup;
 mod subjects;
+mod tenant_status;
 mod unauthorized;
 mod usage;

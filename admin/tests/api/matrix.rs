@@ -135,6 +135,8 @@ fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixtur
         }),
         // A key is rotated once; after it there is none any more to rotate.
         "rotateKey" => Some(Fixture { body: json!({}), statuses: &[201, 409], query: "" }),
+        "closeTenant" => Some(Fixture { body: json!({}), statuses: &[200], query: "" }),
+        "updateTenantStatus" => Some(Fixture { body: json!({"status": "active"}), statuses: &[412], query: "" }),
         // None waits: an id of no sign-up.
         "approveSignUp" => Some(Fixture { body: json!({}), statuses: &[404], query: "" }),
         "rejectSignUp" => Some(Fixture { body: Value::Null, statuses: &[404], query: "" }),

@@ -4,8 +4,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::colleagues::Person;
 use crate::harness::{id_of, with_api};
+use crate::people::Person;
 use crate::publishing::World;
 
 #[tokio::test]

@@ -1,57 +1,81 @@
-//! Short ways to have people, and to be one.
+//! People who have logged in: their accounts and sessions, made without the detour by a login.
 
-use admin::session::password::{Password, Passwords};
-use axum::http::Method;
-use serde_json::{Value, json};
-use store::Actor;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use admin::session::access_token::AccessTokens;
+use chrono::Utc;
+use policy::id::TenantId;
+use serde_json::Value;
 use store::account::{self, AccountId, NewAccount};
+use store::seal::SecretsKey;
+use store::{Actor, Role, Standing, member};
+use uuid::Uuid;
 
-use crate::harness::{Api, Call, Reply, clock};
+use crate::harness::{Api, clock};
 
-pub(crate) const EMAIL: &str = "ada@example.com";
-pub(crate) const PASSWORD: &str = "correct horse battery staple";
-
-/// An account with a verified address and [`PASSWORD`].
-pub(crate) async fn person(api: &Api, email: &str) -> AccountId {
-    account(api, email, true).await
+/// Somebody who has logged in.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) account: Uuid,
+    pub(crate) session: Uuid,
+    pub(crate) email: String,
+    pub(crate) token: String,
 }
 
-pub(crate) async fn account(api: &Api, email: &str, verified: bool) -> AccountId {
-    let password = Passwords::default().hash(Password::new(PASSWORD)).await.expect("it is hashed");
-    let mut tx = api.store.platform(&Actor::system("test")).await.unwrap();
-    let new = NewAccount {
-        email: email.to_owned(),
-        name: "Ada".to_owned(),
-        password: Some(password),
-        verified_at: verified.then(clock),
-    };
-    let account = account::create(&mut tx, new, clock()).await.unwrap();
-    tx.commit().await.unwrap();
-    account.id
+/// A role, and roles in sites, as the API has them.
+fn standing(given: &Value) -> Standing {
+    let role = |value: &Value| value.as_str().map(|text| text.parse::<Role>().unwrap());
+    let sites = given["sites"].as_array().into_iter().flatten();
+    let sites: BTreeMap<Uuid, Role> =
+        sites.map(|site| (site["site_id"].as_str().unwrap().parse().unwrap(), role(&site["role"]).unwrap())).collect();
+    Standing { role: role(&given["role"]), sites }
 }
 
-/// A request by nobody.
-pub(crate) fn ask(api: &Api, path: &str, body: &Value) -> Call {
-    api.anonymous(Method::POST, path).json(body)
-}
+impl Api {
+    /// An account with a session, in no tenant.
+    pub(crate) async fn person(&self) -> Person {
+        let actor = Actor::system("test");
+        let email = format!("{}@example.test", Uuid::now_v7().simple());
+        let mut tx = self.store.platform(&actor).await.unwrap();
+        let new =
+            NewAccount { email: email.clone(), name: "Ada".into(), password: None, verified_at: Some(Utc::now()) };
+        let account = account::create(&mut tx, new, Utc::now()).await.unwrap().id;
+        tx.commit().await.unwrap();
+        let session = Uuid::now_v7();
+        sqlx::query(
+            "INSERT INTO sessions (id, account_id, created_at, last_used_at, expires_at)
+             VALUES ($1, $2, now(), now(), now() + interval '1 hour')",
+        )
+        .bind(session)
+        .bind(account.0)
+        .execute(&self.superuser)
+        .await
+        .unwrap();
+        let tokens = AccessTokens::new(self.store.clone(), Some(Arc::new(SecretsKey::new([7; 32]))));
+        let token = tokens.sign(account.0, session, clock()).await.unwrap();
+        Person { account: account.0, session, email, token }
+    }
 
-/// A login from an address.
-pub(crate) async fn log_in_from(api: &Api, source: &str, email: &str, password: &str) -> Reply {
-    let body = json!({"email": email, "password": password});
-    ask(api, "/v1/auth/login", &body).from(source).header("user-agent", "a test").send().await
-}
+    /// Makes somebody a member of a tenant.
+    pub(crate) async fn join(&self, tenant: &str, person: &Person, given: &Value) {
+        let tenant = TenantId(tenant.parse().unwrap());
+        let mut tx = self.store.platform(&Actor::system("test")).await.unwrap();
+        member::create(&mut tx, tenant, AccountId(person.account), &standing(given)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
 
-/// A login.
-pub(crate) async fn log_in(api: &Api, email: &str, password: &str) -> Reply {
-    log_in_from(api, "192.0.2.7", email, password).await
-}
+    /// Makes a new member, and gives the id of the account.
+    pub(crate) async fn member(&self, tenant: &str, given: Value) -> Uuid {
+        let person = self.person().await;
+        self.join(tenant, &person, &given).await;
+        person.account
+    }
 
-/// An exchange of a refresh token.
-pub(crate) async fn refresh(api: &Api, token: &Value) -> Reply {
-    ask(api, "/v1/auth/refresh", &json!({"refresh_token": token})).send().await
-}
-
-/// How many audit rows there are of an action.
-pub(crate) async fn audited(api: &Api, action: &str) -> i64 {
-    api.count(&format!("SELECT count(*) FROM audit_log WHERE action = '{action}'")).await
+    /// Makes somebody who has logged in and is a member.
+    pub(crate) async fn colleague(&self, tenant: &str, given: Value) -> Person {
+        let person = self.person().await;
+        self.join(tenant, &person, &given).await;
+        person
+    }
 }

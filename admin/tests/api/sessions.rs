@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Api, Call, with_api};
-use crate::people::{EMAIL, PASSWORD, ask, audited, log_in, log_in_from, person, refresh};
+use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, log_in_from, person, refresh};
 
 /// A request with an access token.
 pub(crate) fn as_person(api: &Api, tokens: &Value, method: Method, path: &str) -> Call {

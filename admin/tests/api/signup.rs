@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Api, Options, Reply, with_api};
 use crate::mail::{MailServer, post, token};
-use crate::people::{EMAIL, PASSWORD, ask, audited, log_in, person};
+use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, person};
 use crate::sessions::as_person;
 
 fn body(email: &str, slug: &str, template: &str) -> Value {

@@ -22,7 +22,7 @@ use crate::bench::tokens::Tokens;
 /// Where keys are used one after the other, every seventh is, a new one in each request of the file: seven shares no factor with the
 /// number of sites, to which the keys were dealt out in turn, so that all sites are among them.
 const EVERY: usize = 7;
-/// As many draws by Zipf's law are in a file of requests.
+/// As many draws by Zipf's law are in a file of requests, unless there are fewer keys.
 const DRAWS: usize = 200_000;
 /// YCSB's default.
 const ZIPF_EXPONENT: f64 = 0.99;
@@ -235,7 +235,7 @@ fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
     let (all, small, scale) = (&inputs.big.keys, &inputs.small.keys, inputs.big.scale);
     let of = Request::with_key;
     let few = all.iter().filter(|key| key.site < SMALL.sites).take(SMALL.keys);
-    let drawn = zipf::draws(all.len(), ZIPF_EXPONENT, DRAWS);
+    let drawn = zipf::draws(all.len(), ZIPF_EXPONENT, DRAWS.min(all.len()));
     let tokens = inputs.tokens.tokens.iter().enumerate();
     Ok(Requests {
         all: write("all", &mut all.iter().step_by(EVERY).map(of))?,
@@ -270,11 +270,12 @@ pub(super) fn notes(scale: Scale) -> Vec<String> {
             .to_owned(),
         format!(
             "Ours at full size is compared with the small one with as many keys and sites in use, {} and {}: what loading the {keys} \
-             costs. By Zipf's law they are {DRAWS} draws from all keys of all {sites} sites, of which the most popular are anywhere. The \
+             costs. By Zipf's law they are {} draws from all keys of all {sites} sites, of which the most popular are anywhere. The \
              worst case is every {EVERY}th key in turn, so that nothing is used again before {} others were. Everything ours may remember \
              was sent once before the rounds began.",
             SMALL.keys,
             SMALL.sites,
+            DRAWS.min(keys),
             keys / EVERY
         ),
         "Where an upstream answers, ours routes by SRDS to a cluster for each site, and bare by one route to one cluster.".to_owned(),

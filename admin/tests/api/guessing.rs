@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use futures::future::join_all;
 
-use crate::harness::{Options, pass, with_api};
 use crate::accounts::{EMAIL, PASSWORD, log_in_from, person};
+use crate::harness::{Options, pass, with_api};
 
 const HOME: &str = "192.0.2.7";
 const ELSEWHERE: &str = "198.51.100.9";

@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Options, clock, pass, with_api};
 use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, person, refresh};
+use crate::harness::{Api, Options, clock, pass, with_api};
 
 fn claims(token: &Value) -> Value {
     let part = token.as_str().unwrap().split('.').nth(1).unwrap();

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
-use crate::harness::{Api, Options, Reply, clock, pass, with_api};
 use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, refresh};
+use crate::harness::{Api, Options, Reply, clock, pass, with_api};
 
 /// A mail server that keeps what it gets.
 pub(crate) struct MailServer {

@@ -7,8 +7,8 @@ use futures::future::join_all;
 use hmac_sha1_compact::HMAC;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Reply, clock, pass, with_api};
 use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, person};
+use crate::harness::{Api, Reply, clock, pass, with_api};
 use crate::sessions::as_person;
 
 /// What an authenticator shows, by another way than the service goes: over the text of the secret.

@@ -3,8 +3,8 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Call, with_api};
 use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, log_in_from, person, refresh};
+use crate::harness::{Api, Call, with_api};
 
 /// A request with an access token.
 pub(crate) fn as_person(api: &Api, tokens: &Value, method: Method, path: &str) -> Call {

@@ -4,9 +4,9 @@ use admin::signup::Mode;
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, person};
 use crate::harness::{Api, Options, Reply, with_api};
 use crate::mail::{MailServer, post, token};
-use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, person};
 use crate::sessions::as_person;
 
 fn body(email: &str, slug: &str, template: &str) -> Value {

@@ -18,6 +18,7 @@ use crate::problem::Problem;
 use crate::receipt::{self, Acks};
 use crate::session::access_token::AccessTokens;
 use crate::session::password::Passwords;
+use crate::signup::Mode;
 use crate::throttle::{self, Allowed, Throttle};
 use crate::{auth, docs, limits, observe, openapi, routes};
 
@@ -39,6 +40,8 @@ pub struct App {
     pub imports: Arc<Semaphore>,
     /// What Envoys have answered.
     pub acks: Arc<Acks>,
+    /// Who may sign up.
+    pub signup: Mode,
     /// Who may make how many requests.
     pub throttle: Arc<Throttle>,
     /// Whether there is somebody who empties the outbox.
@@ -62,6 +65,8 @@ pub struct Options {
     pub upstream_addresses: AddressRules,
     /// What seals secrets in the database. Without it no secret can be kept.
     pub secrets: Option<Arc<SecretsKey>>,
+    /// Who may sign up.
+    pub signup: Mode,
     /// Whether letters are sent. Without it none are written.
     pub sends_mail: bool,
     /// How many requests callers may make.
@@ -77,6 +82,7 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
     let secrets = options.secrets;
     let app = App {
         acks: Acks::start(store.clone()),
+        signup: options.signup,
         sends_mail: options.sends_mail,
         last_used: LastUsed::start(store.clone()),
         passwords: Passwords::default(),

@@ -14,6 +14,7 @@ use policy::ip::Cidr;
 
 use crate::check::is_label;
 use crate::mail::{MailFrom, SmtpUrl};
+use crate::signup::Mode;
 use crate::throttle::Allowed;
 
 /// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set up.
@@ -66,6 +67,9 @@ pub struct Serve {
     /// it no shared secret of an issuer and no HMAC signing key can be made. xds-server needs the same one.
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
+    /// Who may sign up: `open` for everybody, `approval` if an operator has to approve, `closed` for nobody. It needs --smtp-url.
+    #[arg(long, env = "TENANTRY_SIGNUP", value_enum, default_value_t)]
+    pub signup: Mode,
     /// The mail server: smtps://user:password@host for TLS, smtp://user:password@host?tls=required for STARTTLS. Without one no e-mail is
     /// sent, so no password can be reset. It needs --mail-from and --secrets-key-file.
     #[arg(long, env = "TENANTRY_SMTP_URL", hide_env_values = true, requires_all = ["mail_from", "secrets_key_file"])]

@@ -20,6 +20,36 @@ const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 /// How long it is known that a session has ended: for who asks why, a month later.
 const SESSIONS_KEPT: TimeDelta = TimeDelta::days(30);
 
+/// How often tenants whose time is over are looked for: they were told the minute.
+const ERASE_EVERY: Duration = Duration::from_secs(60);
+
+/// Erases tenants whose time is over, until it is dropped.
+pub async fn erase(store: Store, clock: fn() -> DateTime<Utc>) {
+    let mut ticks = tokio::time::interval(ERASE_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = erase_closed(&store, clock()).await {
+            tracing::warn!(%error, "a tenant whose time is over could not be erased");
+        }
+    }
+}
+
+/// Erases the tenants whose time is over at `now`, each in a transaction of its own.
+pub async fn erase_closed(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let actor = Actor::system("erase");
+    let mut tx = store.platform(&actor).await?;
+    let closed = store::tenant::closed(&mut tx, now).await?;
+    drop(tx);
+    for tenant in closed {
+        let mut tx = store.platform(&actor).await?;
+        if store::tenant::erase(&mut tx, tenant, now).await? {
+            tx.commit().await?;
+            tracing::info!(%tenant, "a tenant whose time is over was erased");
+        }
+    }
+    Ok(())
+}
+
 /// Keeps house until it is dropped.
 pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
     let mut ticks = tokio::time::interval(EVERY);
@@ -40,6 +70,7 @@ async fn prune(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
     tx.commit().await?;
     let mut tx = store.platform(&Actor::system("housekeeping")).await?;
     let sessions = store::session::prune(&mut tx, SESSIONS_KEPT, now).await?;
+    store::signup::prune(&mut tx, now).await?;
     store::email_token::prune(&mut tx, SESSIONS_KEPT, now).await?;
     store::attempt::prune(&mut tx, throttle::WINDOW, now).await?;
     store::attempt::prune_sources(&mut tx, throttle::KNOWN_FOR, now).await?;

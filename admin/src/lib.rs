@@ -35,4 +35,5 @@ pub mod secret;
 pub mod serve;
 pub mod session;
 pub mod settings;
+pub mod signup;
 pub mod throttle;

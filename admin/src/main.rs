@@ -16,6 +16,7 @@ use admin::app::Options;
 use admin::config::{AuditCommand, Cli, Command, Migrate, Serve};
 use admin::mail::Smtp;
 use admin::mail::post::Post;
+use admin::signup::Mode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -76,7 +77,12 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     };
     let post =
         smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
+    anyhow::ensure!(
+        post.is_some() || config.signup == Mode::Closed,
+        "--signup needs --smtp-url: addresses are proven by e-mail"
+    );
     let options = Options {
+        signup: config.signup,
         sends_mail: post.is_some(),
         base_domain: config.base_domain,
         allow_http_jwks: config.allow_http_jwks,
@@ -89,6 +95,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!(listen = %listener.local_addr()?, "serving");
     let post = post.map(|post| tokio::spawn(post.run()));
     let metrics = tokio::spawn(admin::metrics::keep_up());
+    let erasing = tokio::spawn(admin::housekeeping::erase(store.clone(), chrono::Utc::now));
     let heads = tokio::spawn(admin::audit::note_heads(store.clone(), chrono::Utc::now));
     let housekeeping = tokio::spawn(admin::housekeeping::run(store, chrono::Utc::now));
     admin::serve::serve(listener, router, async {
@@ -104,6 +111,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     }
     metrics.abort();
     housekeeping.abort();
+    erasing.abort();
     heads.abort();
     tracing::info!("stopped");
     Ok(())

@@ -34,6 +34,7 @@ const ACCESS: &str = "access_token";
 /// Nouns, in the order in which they are set up.
 const TAGS: &[(&str, &str)] = &[
     ("Login", "How people prove who they are."),
+    ("Sign-up", "How organisations become tenants by themselves, if the operator lets them."),
     ("Account", "What somebody who has logged in sees and changes of their own."),
     ("Cells", "Groups of gateways that serve the same tenants."),
     ("Tenants", "Customer organisations: the unit of isolation."),
@@ -104,8 +105,13 @@ pub fn is_noun(text: &str) -> bool {
 }
 
 /// The answers of operations that are open to everybody beside those that follow from what they take: operation, status, answer.
-const OPEN_PROBLEMS: [(&str, &str, &str); 2] =
-    [("login", "401", "LoginFailed"), ("refreshSession", "401", "LoginFailed")];
+const OPEN_PROBLEMS: [(&str, &str, &str); 5] = [
+    ("login", "401", "LoginFailed"),
+    ("refreshSession", "401", "LoginFailed"),
+    ("signUp", "403", "Forbidden"),
+    ("verifySignUp", "403", "Forbidden"),
+    ("verifySignUp", "409", "Conflict"),
+];
 
 /// The router and the whole document.
 pub fn assemble(routes: OpenApiRouter<App>) -> (Router<App>, OpenApi) {

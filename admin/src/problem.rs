@@ -105,6 +105,8 @@ pub enum Problem {
     Unavailable,
     /// A secret is to be kept, and the operator has given no key to seal it with.
     NoSecretsKey,
+    /// The operator lets nobody sign up.
+    SignupClosed,
     /// An e-mail is to be sent, and the operator has named no mail server.
     NoMail,
     /// The address and the password are not those of an account.
@@ -193,6 +195,7 @@ impl Problem {
             Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
             Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
+            Self::SignupClosed => (StatusCode::FORBIDDEN, "signup-closed", "Nobody signs up here"),
             Self::NoMail => (StatusCode::SERVICE_UNAVAILABLE, "no-mail", "E-mail cannot be sent from here"),
             Self::InvalidCredentials => {
                 (StatusCode::UNAUTHORIZED, "invalid-credentials", "The address or the password is wrong")
@@ -240,9 +243,11 @@ impl Problem {
                 "The limit `{}` allows {} requests in {} seconds; wait for {} s.",
                 refused.limit, refused.burst, refused.window_s, refused.retry_after_s
             ),
-            Self::EmailUnverified => {
-                "Follow the link in the e-mail that was sent to it; resetting the password sends another.".into()
+            Self::SignupClosed => "Ask the operator of the platform for a tenant.".into(),
+            Self::NoMail => {
+                "The operator has to name a mail server first: `admin serve` takes it by --smtp-url.".into()
             }
+            Self::EmailUnverified => "Resetting the password proves it; that sends an e-mail.".into(),
             Self::MfaRequired => {
                 "Repeat the request with `code`, from the authenticator, or with `recovery_code`.".into()
             }

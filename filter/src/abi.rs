@@ -1,15 +1,42 @@
-//! Header maps straight from the ABI. The SDK copies every name and value into allocations of their own, which costs more
-//! than all else that the filter does with them; here a map is one allocation, which `policy::headers` reads in place.
+//! What goes past the SDK. Header maps: it copies every name and value into allocations of their own, which costs more
+//! than all else that the filter does with them; here a map is one allocation, which `policy::headers` reads in place. Calls by gRPC:
+//! it notes for its own dispatcher, which has nothing to do here, who made each of them, and keeps that for ever.
 
 #![allow(unsafe_code, reason = "the ABI hands over memory by pointer and length")]
 
 use std::ptr;
+use std::time::Duration;
 
 use proxy_wasm::types::{MapType, Status};
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize) -> u32;
+    fn proxy_grpc_call(
+        cluster: *const u8,
+        cluster_len: usize,
+        service: *const u8,
+        service_len: usize,
+        method: *const u8,
+        method_len: usize,
+        metadata: *const u8,
+        metadata_len: usize,
+        message: *const u8,
+        message_len: usize,
+        timeout_ms: u32,
+        token: *mut u32,
+    ) -> u32;
+    fn proxy_grpc_stream(
+        cluster: *const u8,
+        cluster_len: usize,
+        service: *const u8,
+        service_len: usize,
+        method: *const u8,
+        method_len: usize,
+        metadata: *const u8,
+        metadata_len: usize,
+        token: *mut u32,
+    ) -> u32;
 }
 
 /// The serialised header map (proxy-wasm ABI 0.2.1); empty if there is none.
@@ -27,4 +54,57 @@ pub(crate) fn header_map(map: MapType) -> Result<Vec<u8>, Status> {
     // SAFETY: the host got this memory from `proxy_on_memory_allocate`, by which the SDK gives out a leaked `Vec<u8>` whose
     // capacity is the length that was asked for, and it passes ownership on.
     Ok(unsafe { Vec::from_raw_parts(data, len, len) })
+}
+
+/// A serialised map without pairs.
+const NO_METADATA: [u8; 4] = [0; 4];
+
+/// A unary call, and the token by which its end is told of.
+pub(crate) fn grpc_call(
+    cluster: &str,
+    service: &str,
+    method: &str,
+    message: &[u8],
+    timeout: Duration,
+) -> Result<u32, Status> {
+    let mut token = 0;
+    let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: each pointer is to as many live bytes as the length beside it says, and the last to a live local.
+    let status = unsafe {
+        proxy_grpc_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            service.as_ptr(),
+            service.len(),
+            method.as_ptr(),
+            method.len(),
+            NO_METADATA.as_ptr(),
+            NO_METADATA.len(),
+            message.as_ptr(),
+            message.len(),
+            timeout_ms,
+            &raw mut token,
+        )
+    };
+    if status == Status::Ok as u32 { Ok(token) } else { Err(Status::InternalFailure) }
+}
+
+/// A stream, and the token by which its messages and its end are told of.
+pub(crate) fn grpc_stream(cluster: &str, service: &str, method: &str) -> Result<u32, Status> {
+    let mut token = 0;
+    // SAFETY: as in `grpc_call`.
+    let status = unsafe {
+        proxy_grpc_stream(
+            cluster.as_ptr(),
+            cluster.len(),
+            service.as_ptr(),
+            service.len(),
+            method.as_ptr(),
+            method.len(),
+            NO_METADATA.as_ptr(),
+            NO_METADATA.len(),
+            &raw mut token,
+        )
+    };
+    if status == Status::Ok as u32 { Ok(token) } else { Err(Status::InternalFailure) }
 }

@@ -1,4 +1,4 @@
-//! The plugin's configuration: JSON in a `google.protobuf.StringValue`.
+//! The VM's configuration: JSON in a `google.protobuf.StringValue`.
 
 use policy::decision::Mode;
 use serde::Deserialize;

@@ -1,6 +1,5 @@
 //! One HTTP exchange: reads the request's headers once, asks `policy`, carries out the answer, and counts it when it is over.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
@@ -11,7 +10,6 @@ use policy::request::Request;
 use policy::site::Site;
 use policy::usage;
 use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType, Status};
 
 use crate::abi;
@@ -30,9 +28,12 @@ pub(crate) const REFUSAL: &str = "tenantry_refusal";
 /// That the request was counted, which may come by again when Envoy has loaded its routes; and what its answer says of limits.
 pub(crate) const COUNTED: &str = "tenantry_counted";
 
-/// The context of one exchange.
+/// What Envoy says of a stream that it begins anew, when the routes of its site have come, at the end of the first attempt.
+const BEGUN_ANEW: &[u8] = b"internal_redirect";
+
+/// One exchange.
+#[derive(Default)]
 pub(crate) struct Exchange {
-    vm: Rc<RefCell<Vm>>,
     who: Who,
     started_us: u64,
     request_bytes: RequestBytes,
@@ -45,6 +46,15 @@ pub(crate) struct Exchange {
     rate_limit: Option<RateLimitFields>,
     /// The site that it was let go for.
     site: Option<Rc<Site>>,
+    /// The head of its answer.
+    answer: Option<Answer>,
+}
+
+/// What the head of an answer says.
+#[derive(Clone, Copy)]
+struct Answer {
+    status: u16,
+    content_length: Option<u64>,
 }
 
 /// How many bytes of body a request has.
@@ -55,22 +65,18 @@ enum RequestBytes {
     Unknown,
 }
 
+impl Default for RequestBytes {
+    fn default() -> Self {
+        Self::Known(0)
+    }
+}
+
 impl Exchange {
-    pub(crate) fn new(vm: Rc<RefCell<Vm>>) -> Self {
-        Self {
-            vm,
-            who: Who::default(),
-            started_us: 0,
-            request_bytes: RequestBytes::Known(0),
-            is_head: false,
-            entered: false,
-            body: None,
-            rate_limit: None,
-            site: None,
-        }
+    pub(crate) fn request_headers(&mut self, vm: &mut Vm, end_of_stream: bool) -> Action {
+        self.decide(vm, end_of_stream).unwrap_or_else(|_| fail_closed())
     }
 
-    fn decide(&mut self, end_of_stream: bool) -> Result<Action, Status> {
+    fn decide(&mut self, vm: &mut Vm, end_of_stream: bool) -> Result<Action, Status> {
         let map = abi::header_map(MapType::HttpRequestHeaders)?;
         let headers = headers::parse(&map).ok_or(Status::ParseFailure)?;
         let request = Request::read(&headers, !end_of_stream);
@@ -85,26 +91,24 @@ impl Exchange {
             (false, Some(bytes)) => RequestBytes::Known(bytes),
             (false, None) => RequestBytes::Unknown,
         };
-        let vm = Rc::clone(&self.vm);
-        let mut vm = vm.try_borrow_mut().map_err(|_| Status::InternalFailure)?;
         if !vm.pushed.refresh() {
-            return Ok(self.refuse(&mut vm, &Refusal::NotReady));
+            return Ok(self.refuse(vm, &Refusal::NotReady));
         }
         vm.now_ms = self.started_us / 1000;
         let mut mode = vm.mode();
         // Only what was let go before has such headers, or who made them up.
         let before = if request.reserved.is_empty() { None } else { property(COUNTED) };
         mode.counted = before.is_some();
-        let Decision { who, outcome } = decide(&request, mode, &mut *vm, self.started_us / 1000);
+        let Decision { who, outcome } = decide(&request, mode, vm, self.started_us / 1000);
         self.who = who;
         match outcome {
             Ok(forward) => {
                 self.entered = true;
                 vm.metrics.let_go();
                 self.rate_limit = before.and_then(|fields| RateLimitFields::from_text(&fields));
-                self.let_go(&vm, forward)
+                self.let_go(vm, forward)
             }
-            Err(refusal) => Ok(self.refuse(&mut vm, &refusal)),
+            Err(refusal) => Ok(self.refuse(vm, &refusal)),
         }
     }
 
@@ -171,34 +175,51 @@ impl Exchange {
         }
     }
 
-    /// What follows when a part of a body has come: `size` bytes are held.
-    fn body(&mut self, size: usize, end_of_stream: bool) -> Action {
+    /// What follows when a part of a body has come: `size` bytes are held, if Envoy says so.
+    pub(crate) fn request_body(&mut self, vm: &mut Vm, size: Option<usize>, end_of_stream: bool) -> Action {
         let Some(body) = &self.body else { return Action::Continue };
-        match body.check(size, end_of_stream) {
+        match body.check(size.unwrap_or_else(|| body.held()), end_of_stream) {
             Ok(action) => action,
-            Err(refusal) => {
-                let vm = Rc::clone(&self.vm);
-                match vm.try_borrow_mut() {
-                    Ok(mut vm) => self.refuse(&mut vm, &refusal),
-                    Err(_) => fail_closed(),
-                }
-            }
+            Err(refusal) => self.refuse(vm, &refusal),
         }
     }
 
-    /// Counts the exchange, once: Envoy 1.40 logs no stream that it begins anew when the routes of its site have come, only the one
-    /// that follows. So a stream without a status is one whose client went away before there was an answer.
-    fn count(&mut self) -> Option<()> {
+    /// Keeps what the head of the answer says for the end, and says how the limits stand, whoever answers.
+    pub(crate) fn response_headers(&mut self) {
+        if self.who.site.is_some() {
+            let map = abi::header_map(MapType::HttpResponseHeaders).unwrap_or_default();
+            let headers = headers::parse(&map).unwrap_or_default();
+            let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+            let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+            self.answer = Some(Answer { status, content_length: value("content-length").and_then(number) });
+        }
+        self.tell_limits();
+    }
+
+    /// However it ended, it is not under way any more.
+    pub(crate) fn over(&self, vm: &mut Vm) {
+        if self.entered
+            && let Some((tenant, _)) = self.who.site
+        {
+            // The time of the last request is near enough, and costs no host call.
+            let now_ms = vm.now_ms;
+            vm.leave(tenant, now_ms);
+        }
+        self.count(vm);
+    }
+
+    /// Counts the exchange, once: not the first attempt of one that Envoy began anew.
+    fn count(&self, vm: &mut Vm) -> Option<()> {
         let (tenant, site) = self.who.site?;
-        let map = abi::header_map(MapType::HttpResponseHeaders).unwrap_or_default();
-        let headers = headers::parse(&map).unwrap_or_default();
-        let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+        let answer = match self.answer {
+            Some(answer) => answer,
+            None => self.answer_around_the_filter()?,
+        };
+        let status = answer.status;
         if let Some(site) = &self.site {
             site.answered(status, self.started_us / 1000);
         }
-        let told = value("content-length").and_then(number);
-        let response_bytes = usage::response_body_bytes(self.is_head, status, told);
+        let response_bytes = usage::response_body_bytes(self.is_head, status, answer.content_length);
         let response_bytes = response_bytes.unwrap_or_else(|| counter("response", "size"));
         let request_bytes = match self.request_bytes {
             RequestBytes::Known(bytes) => bytes,
@@ -213,51 +234,18 @@ impl Exchange {
             response_bytes,
         };
         let who = usage::Who { tenant, site, consumer: self.who.consumer, key: self.who.key, route: self.who.route };
-        self.vm.try_borrow_mut().ok()?.usage.record(&who, &exchange);
+        vm.usage.record(&who, &exchange);
         Some(())
     }
-}
 
-impl Drop for Exchange {
-    /// However it ended, it is not under way any more.
-    fn drop(&mut self) {
-        if self.entered
-            && let Some((tenant, _)) = self.who.site
-            && let Ok(mut vm) = self.vm.try_borrow_mut()
-        {
-            // The time of the last request is near enough, and costs no host call.
-            let now_ms = vm.now_ms;
-            vm.leave(tenant, now_ms);
+    /// The answer of an exchange whose head the filter has not seen: none, if the client went away first, or one that Envoy gave past
+    /// its filters. `None` if it was begun anew, and the attempt that follows will tell.
+    fn answer_around_the_filter(&self) -> Option<Answer> {
+        let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten();
+        if details.is_some_and(|details| details == BEGUN_ANEW) {
+            return None;
         }
-    }
-}
-
-impl Context for Exchange {}
-
-impl HttpContext for Exchange {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        #[cfg(feature = "fault-injection")]
-        crate::fault::of_request();
-        self.decide(end_of_stream).unwrap_or_else(|_| fail_closed())
-    }
-
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        self.body(size, end_of_stream)
-    }
-
-    /// With trailers, they are the end of the stream.
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        let size = self.body.as_ref().map_or(0, Body::held);
-        self.body(size, true)
-    }
-
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.tell_limits();
-        Action::Continue
-    }
-
-    fn on_log(&mut self) {
-        self.count();
+        Some(Answer { status: u16::try_from(counter("response", "code")).unwrap_or(0), content_length: None })
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use policy::mirror::{Action, Mirror, SERVING_KEY, Serving};
 use proxy_wasm::{hostcalls, types::BufferType};
 
-use crate::shared;
+use crate::{abi, shared};
 
 const SERVICE: &str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 const METHOD: &str = "DeltaAggregatedResources";
@@ -118,7 +118,7 @@ impl Singleton {
     }
 
     fn connect(&mut self) {
-        match hostcalls::open_grpc_stream(&self.cluster, SERVICE, METHOD, Vec::new()) {
+        match abi::grpc_stream(&self.cluster, SERVICE, METHOD) {
             Ok(token) => {
                 self.stream = Some(token);
                 let _ = hostcalls::set_tick_period(TICK);

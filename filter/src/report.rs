@@ -5,6 +5,7 @@ use std::time::Duration;
 use policy::usage::{Delivery, End, METHOD, Report, SERVICE, Step};
 use proxy_wasm::hostcalls;
 
+use crate::abi;
 use crate::http::now_ms;
 use crate::vm::Vm;
 
@@ -26,7 +27,7 @@ impl Reporter {
             }
             Step::Send(Report { seq, message }) => {
                 let cluster = &vm.config.xds_cluster;
-                let call = hostcalls::dispatch_grpc_call(cluster, SERVICE, METHOD, Vec::new(), Some(message), TIMEOUT);
+                let call = abi::grpc_call(cluster, SERVICE, METHOD, message, TIMEOUT);
                 self.0.sent(&mut vm.usage, seq, call.ok(), now_ms);
             }
         }

@@ -12,6 +12,11 @@ pub enum Letter {
         /// The address, as it was given.
         email: String,
     },
+    /// Somebody has signed up. Whether the address has an account already is looked up when the letter is sent.
+    Signup {
+        /// The sign-up.
+        id: uuid::Uuid,
+    },
     /// A letter that only has to be sent.
     Ready {
         /// The address.
@@ -44,6 +49,32 @@ impl Letter {
         }
     }
 
+    /// What an address is told that has an account.
+    pub fn has_account(to: String) -> Self {
+        Self::Ready {
+            to,
+            subject: "You have an account".to_owned(),
+            text:
+                "Somebody, probably you, has signed up for Tenantry with this address. It has an account already.\n\n\
+                   Log in with it. If you have lost the password, ask for another with POST /v1/auth/password-reset.\n\
+                   If it was not you, there is nothing to do.\n"
+                    .to_owned(),
+        }
+    }
+
+    /// With what an invitation to a tenant is accepted. Line breaks cannot be in the name of a tenant.
+    pub fn invitation(to: String, tenant: &str, token: &str) -> Self {
+        Self::Ready {
+            to,
+            subject: "You are invited".to_owned(),
+            text: format!(
+                "You are invited to work in {tenant} on Tenantry.\n\n\
+                 Log in with this address, and send this token to POST /v1/me/invitations; it is good once:\n\n    {token}\n\n\
+                 If you do not know who invites you, there is nothing to do.\n"
+            ),
+        }
+    }
+
     /// With what an address is proven.
     pub fn verify(to: String, token: &str) -> Self {
         Self::Ready {
@@ -52,7 +83,7 @@ impl Letter {
             text: format!(
                 "Welcome to Tenantry.\n\n\
                  The token that proves that this address is yours is good for a day, once:\n\n    {token}\n\n\
-                 Send it to POST /v1/auth/verify-email.\n\
+                 Send it to POST /v1/signup/verify.\n\
                  If you have not signed up, there is nothing to do: without the token nothing is made.\n"
             ),
         }

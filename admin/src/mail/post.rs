@@ -7,9 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use policy::desired::Secret;
 use store::account;
 use store::email_token::{self, Purpose};
-use store::outbox;
 use store::seal::SecretsKey;
-use store::{Actor, Store, StoreError};
+use store::{Actor, PlatformTx, Store, StoreError, outbox, signup};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -90,6 +89,7 @@ impl Post {
     async fn deliver(&self, id: Uuid, letter: Letter, now: DateTime<Utc>) -> Result<bool, PostError> {
         let ready = match letter {
             Letter::ResetRequest { email } => self.reset(id, &email, now).await?,
+            Letter::Signup { id: signup } => self.welcome(id, signup).await?,
             ready => Some(ready),
         };
         let Some(Letter::Ready { to, subject, text }) = ready else { return Ok(true) };
@@ -114,7 +114,27 @@ impl Post {
         let token = EmailToken::generate()?;
         let account = found.account;
         email_token::create(&mut tx, account.id, Purpose::Reset, &token.digest(), RESET_GOOD, now).await?;
-        let letter = Letter::reset(account.email, token.reveal());
+        self.written(tx, id, Letter::reset(account.email, token.reveal())).await
+    }
+
+    /// Makes a token for who has signed up, unless the address has an account.
+    async fn welcome(&self, id: Uuid, signup: Uuid) -> Result<Option<Letter>, PostError> {
+        let mut tx = self.store.platform(&Actor::system("post")).await?;
+        let held = match signup::lock(&mut tx, signup).await {
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            held => held?,
+        };
+        if account::by_email(&mut tx, &held.email).await?.is_some() {
+            signup::delete(&mut tx, &held, "signup.refuse").await?;
+            return self.written(tx, id, Letter::has_account(held.email)).await;
+        }
+        let token = EmailToken::generate()?;
+        signup::note_token(&mut tx, signup, &token.digest()).await?;
+        self.written(tx, id, Letter::verify(held.email, token.reveal())).await
+    }
+
+    /// Writes what a letter says from now on.
+    async fn written(&self, mut tx: PlatformTx, id: Uuid, letter: Letter) -> Result<Option<Letter>, PostError> {
         if let Ok(content) = serde_json::to_vec(&letter) {
             outbox::rewrite(&mut tx, &self.secrets, id, &Secret(content)).await?;
         }

@@ -124,6 +124,10 @@ paths! {
         consumer_id: ConsumerId = "The consumer.",
         signing_key_id: KeyId = "The signing key.",
     }
+    /// A sign-up.
+    SignupPath {
+        signup_id: Uuid = "The sign-up.",
+    }
     /// A session of somebody who has logged in.
     SessionPath {
         session_id: Uuid = "The session.",

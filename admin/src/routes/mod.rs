@@ -21,6 +21,7 @@ mod routes;
 mod service;
 mod service_tokens;
 mod signing_keys;
+mod signups;
 mod sites;
 mod status;
 mod tenants;
@@ -57,5 +58,6 @@ pub fn all() -> OpenApiRouter<App> {
         .merge(audit::router())
         .merge(auth::router())
         .merge(me::router())
+        .merge(signups::router())
         .merge(service::router())
 }

@@ -68,7 +68,8 @@ async fn the_log_is_filtered() {
         assert_eq!(actions(&get("action=plan.*").await), ["plan.update", "plan.create"]);
         assert_eq!(actions(&get("request_id=the-change").await), ["plan.update"]);
         let actor = plan[0]["actor_id"].as_str().unwrap();
-        assert_eq!(get(&format!("actor={actor}")).await.len(), rows(api, &world).await);
+        let by_operator = get(&format!("actor={actor}")).await;
+        assert!(by_operator.len() > 10 && by_operator.iter().all(|entry| entry["actor_id"] == actor));
         assert_eq!(get(&format!("actor={}", uuid::Uuid::now_v7())).await.len(), 0);
         let at = plan[0]["at"].as_str().unwrap();
         assert_eq!(actions(&get(&format!("from={at}")).await), ["plan.update"]);

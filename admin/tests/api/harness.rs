@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use admin::auth::Peer;
 use admin::secret::OperatorToken;
+use admin::signup::Mode;
 use admin::throttle::Allowed;
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -57,6 +58,7 @@ pub(crate) struct Options {
     pub(crate) allow_http_jwks: bool,
     pub(crate) throttle: Allowed,
     pub(crate) sends_mail: bool,
+    pub(crate) signup: Mode,
 }
 
 impl Default for Options {
@@ -66,6 +68,7 @@ impl Default for Options {
             allow_http_jwks: false,
             throttle: Allowed::default(),
             sends_mail: true,
+            signup: Mode::Closed,
         }
     }
 }
@@ -103,7 +106,7 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks, throttle, sends_mail } = options;
+    let Options { secrets, allow_http_jwks, throttle, sends_mail, signup } = options;
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
@@ -111,6 +114,7 @@ fn router(store: &Store, options: Options) -> Router {
         secrets: secrets.map(Arc::new),
         throttle,
         sends_mail,
+        signup,
     };
     admin::app::service(store.clone(), options, clock).unwrap()
 }

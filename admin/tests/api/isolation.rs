@@ -1,5 +1,6 @@
 //! Another tenant's object is answered like one that does not exist, byte for byte: every operation with ids is tried.
 
+use admin::permissions::Who;
 use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,6 +25,7 @@ fn body_of(operation: &str, world: &World) -> Value {
         "createConsumer" => json!({"name": "isolation"}),
         "createServiceToken" => json!({"name": "isolation", "role": "viewer"}),
         "createInvitation" => json!({"email": "isolation@example.test", "role": "viewer"}),
+        "updateTenantStatus" => json!({"status": "active"}),
         "importRoutes" => json!({"openapi": "3.1.0", "paths": {"/isolation": {"get": {}}}}),
         _ => json!({}),
     }
@@ -67,6 +69,10 @@ async fn foreign_is_like_absent() {
         let before = api.count("SELECT count(*) FROM change_log").await;
         let mut tried = 0;
         for operation in operations(api).await.iter().filter(|operation| operation.path.contains('{')) {
+            if admin::permissions::of(&operation.id) == Some(Who::Account) {
+                // It is for nobody who has a tenant's ids in the path.
+                continue;
+            }
             let method: Method = operation.method.parse().unwrap();
             let body = body_of(&operation.id, &own);
             let send = async |path: &str| api.call(method.clone(), path).json(&body).send().await;

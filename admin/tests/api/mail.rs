@@ -1,8 +1,9 @@
 //! E-mail, through a real mail server.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use admin::mail::Smtp;
@@ -18,14 +19,15 @@ use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, refresh};
 use crate::harness::{Api, Options, Reply, clock, pass, with_api};
 
 /// A mail server that keeps what it gets.
-struct MailServer {
-    port: u16,
+pub(crate) struct MailServer {
+    pub(crate) port: u16,
     folder: PathBuf,
+    seen: Mutex<BTreeSet<String>>,
     _process: Child,
 }
 
 impl MailServer {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let tools = std::env::var("TENANTRY_PYTHON_TOOLS")
             .expect("TENANTRY_PYTHON_TOOLS is the folder of aiosmtpd: run `cargo xtask test`, which gets it");
         let port = free_port();
@@ -42,11 +44,21 @@ impl MailServer {
             }
         };
         tokio::time::timeout(Duration::from_secs(60), ready).await.expect("aiosmtpd listens");
-        Self { port, folder, _process: process }
+        Self { port, folder, seen: Mutex::default(), _process: process }
+    }
+
+    /// Whether a token was noted.
+    pub(crate) fn seen(&self, token: &str) -> bool {
+        self.seen.lock().unwrap().contains(token)
+    }
+
+    /// Notes tokens.
+    pub(crate) fn note(&self, tokens: &[String]) {
+        self.seen.lock().unwrap().extend(tokens.iter().cloned());
     }
 
     /// What has arrived.
-    fn letters(&self) -> Vec<String> {
+    pub(crate) fn letters(&self) -> Vec<String> {
         let files = std::fs::read_dir(self.folder.join("new")).into_iter().flatten();
         files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect()
     }
@@ -62,14 +74,14 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn post(api: &Api, port: u16) -> Post {
+pub(crate) fn post(api: &Api, port: u16) -> Post {
     let url = format!("smtp://127.0.0.1:{port}").parse().unwrap();
     let smtp = Smtp::new(&url, "Tenantry <no-reply@example.com>".parse().unwrap()).unwrap();
     Post::new(api.store.clone(), Arc::new(SecretsKey::new([7; 32])), smtp, clock)
 }
 
 /// The token in a letter.
-fn token(letter: &str) -> String {
+pub(crate) fn token(letter: &str) -> String {
     letter.split_whitespace().find(|word| word.starts_with("tne_")).expect("a token").to_owned()
 }
 

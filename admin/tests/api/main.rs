@@ -18,7 +18,6 @@ mod listener;
 mod login;
 mod mail;
 mod matrix;
-
 mod members;
 mod mfa;
 mod pages;
@@ -33,6 +32,8 @@ mod sessions;
 mod settings;
 mod settings_refusals;
 mod signing_keys;
+mod signup;
 mod subjects;
+mod tenant_status;
 mod unauthorized;
 mod usage;

@@ -128,11 +128,18 @@ fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixtur
         "createSigningKey" => new(new_signing_key()),
         "createServiceToken" => new(json!({"name": name, "role": "viewer"})),
         "createInvitation" => new(json!({"email": format!("{name}@example.test"), "role": "viewer"})),
-        "importRoutes" => {
-            Some(Fixture { body: json!({"openapi": "3.1.0", "paths": {}}), statuses: &[200, 422], query: "" })
-        }
+        "importRoutes" => Some(Fixture {
+            body: json!({"openapi": "3.1.0", "paths": {"/matrix": {"get": {}}}}),
+            statuses: &[200],
+            query: "?dry_run=true",
+        }),
         // A key is rotated once; after it there is none any more to rotate.
         "rotateKey" => Some(Fixture { body: json!({}), statuses: &[201, 409], query: "" }),
+        "closeTenant" => Some(Fixture { body: json!({}), statuses: &[200], query: "" }),
+        "updateTenantStatus" => Some(Fixture { body: json!({"status": "active"}), statuses: &[412], query: "" }),
+        // None waits: an id of no sign-up.
+        "approveSignUp" => Some(Fixture { body: json!({}), statuses: &[404], query: "" }),
+        "rejectSignUp" => Some(Fixture { body: Value::Null, statuses: &[404], query: "" }),
         "acceptInvitation" => Some(Fixture { body: json!({"token": "x"}), statuses: &[404], query: "" }),
         // Each is sent for a revision that the object does not have: who gets so far may do it, and it stays.
         _ if matches!(operation.method.as_str(), "PATCH" | "DELETE") => kept,

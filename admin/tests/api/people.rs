@@ -12,7 +12,7 @@ use store::seal::SecretsKey;
 use store::{Actor, Role, Standing, member};
 use uuid::Uuid;
 
-use crate::harness::Api;
+use crate::harness::{Api, clock};
 
 /// Somebody who has logged in.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ impl Api {
         .await
         .unwrap();
         let tokens = AccessTokens::new(self.store.clone(), Some(Arc::new(SecretsKey::new([7; 32]))));
-        let token = tokens.sign(account.0, session, Utc::now()).await.unwrap();
+        let token = tokens.sign(account.0, session, clock()).await.unwrap();
         Person { account: account.0, session, email, token }
     }
 

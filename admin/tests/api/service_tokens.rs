@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use chrono::SubsecRound as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -101,7 +102,7 @@ async fn a_token_gives_away_no_more_than_it_has() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let path = format!("{}/service-tokens", world.tenant);
-        let soon = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+        let soon = chrono::Utc::now().trunc_subsecs(0) + chrono::TimeDelta::hours(1);
         let later = soon + chrono::TimeDelta::hours(1);
         let scopes = json!(["service-tokens:write", "routes:write"]);
         let body = json!({"name": "Maker", "role": "admin", "scopes": scopes, "expires_at": soon});

@@ -10,8 +10,16 @@ use crate::publishing::World;
 /// Operations that are open to all. This list may only get shorter.
 const OPEN: [&str; 4] = ["live", "ready", "metrics", "openapi"];
 /// Operations with which somebody comes to have a token. They are open to all, and nothing else is.
-const BEFORE_LOGIN: [&str; 6] =
-    ["login", "refreshSession", "logout", "getAccessTokenKeys", "requestPasswordReset", "confirmPasswordReset"];
+const BEFORE_LOGIN: [&str; 8] = [
+    "login",
+    "refreshSession",
+    "logout",
+    "getAccessTokenKeys",
+    "requestPasswordReset",
+    "confirmPasswordReset",
+    "signUp",
+    "verifySignUp",
+];
 
 #[tokio::test]
 async fn every_operation_asks_for_a_token() {

@@ -151,6 +151,9 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
     fn decide(&mut self) -> Result<Forward<'a>, Refusal> {
         let (site, key) = self.site()?;
         self.who.site = Some((site.tenant, site.id));
+        if site.suspended {
+            return Err(Refusal::Suspended);
+        }
         let path = path::canonical(self.request.path);
         let method = std::str::from_utf8(self.request.method).ok().and_then(Methods::named).unwrap_or(Methods::NONE);
         let found = path.as_ref().map_or(RouteMatch::None, |path| site.find(method, path));

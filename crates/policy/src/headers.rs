@@ -20,14 +20,22 @@ pub fn parse(map: &[u8]) -> Option<Vec<Header<'_>>> {
     }
     let (lengths, mut content) = rest.split_at_checked(count.checked_mul(8)?)?;
     let (lengths, _) = lengths.as_chunks::<8>();
+    // All of it at once, as long as all of it is text, is several times as fast as name by name.
+    let whole = std::str::from_utf8(content).ok();
+    let whole_len = content.len();
     let mut headers = Vec::with_capacity(count);
     for pair in lengths {
         let (name_len, value_len) = number(pair)?;
         let (value_len, _) = number(value_len)?;
+        let at = whole_len - content.len();
         let (name, after) = terminated(content, name_len)?;
         let (value, after) = terminated(after, value_len)?;
         content = after;
-        if let Ok(name) = std::str::from_utf8(name) {
+        let name = match whole {
+            Some(whole) => whole.get(at..at + name_len),
+            None => std::str::from_utf8(name).ok(),
+        };
+        if let Some(name) = name {
             headers.push((name, value));
         }
     }

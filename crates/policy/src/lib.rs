@@ -18,6 +18,7 @@ pub mod decision;
 pub mod desired;
 pub mod digest_field;
 pub mod gauge;
+pub mod hash;
 pub mod headers;
 pub mod host;
 pub mod id;

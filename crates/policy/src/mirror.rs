@@ -20,6 +20,9 @@ pub const SERVING_KEY: &str = "serving";
 /// Reading an empty value costs a VM a tenth of reading another.
 pub const GENERATION_KEY: &str = "generation";
 
+/// How many groups the buckets of keys are in, by their first 8 bits.
+const KEY_GROUPS: usize = 256;
+
 /// The length of the epoch that precedes each value.
 const TAG_LEN: usize = 4;
 
@@ -34,6 +37,13 @@ pub fn host_key(name: &str) -> String {
 /// The shared-data name of a key bucket.
 pub fn bucket_key(bucket: u16) -> String {
     format!("k/{}", bucket_name(bucket))
+}
+
+/// The shared-data name of an empty value that is written after each change of a bucket in the same group of 256: while its version
+/// stays, what was read of a bucket still holds, whatever else has changed.
+pub fn key_group_key(bucket: u16) -> String {
+    let [group, _] = bucket.to_be_bytes();
+    format!("kg/{group:02x}")
 }
 
 /// The shared-data name of a bucket of consumers.
@@ -169,6 +179,7 @@ impl Mirror {
             return Err(format!("the resource {} has no content", empty.name));
         }
         let synced = prefix.is_none() && !response.resources.is_empty();
+        let groups = KeyGroups::of(&response);
         let mut writes = Vec::with_capacity(response.resources.len() + response.removed_resources.len() + 1);
         for resource in response.resources {
             if let (Some(prefix), Some(content)) = (prefix, resource.resource) {
@@ -185,6 +196,8 @@ impl Mirror {
                 writes.push(Action::Write(format!("{prefix}{name}"), Vec::new()));
             }
         }
+        // After the buckets: who has seen the counter as it was before has to find that it has changed.
+        writes.extend(groups.written());
         if synced {
             self.serving.epoch = self.epoch;
             writes.push(self.write_serving());
@@ -197,6 +210,31 @@ impl Mirror {
 
     fn write_serving(&self) -> Action {
         Action::Write(SERVING_KEY.to_owned(), self.serving.encode())
+    }
+}
+
+/// The groups of the buckets that a message changes.
+struct KeyGroups([bool; KEY_GROUPS]);
+
+impl KeyGroups {
+    fn of(response: &DeltaDiscoveryResponse) -> Self {
+        let mut groups = [false; KEY_GROUPS];
+        if response.type_url == type_url::KEY_BUCKET {
+            let names = response.resources.iter().map(|resource| &resource.name).chain(&response.removed_resources);
+            // A name that is none of a bucket's is no bucket that anybody reads.
+            for bucket in names.filter_map(|name| u16::from_str_radix(name, 16).ok()) {
+                let [group, _] = bucket.to_be_bytes();
+                if let Some(changed) = groups.get_mut(usize::from(group)) {
+                    *changed = true;
+                }
+            }
+        }
+        Self(groups)
+    }
+
+    fn written(self) -> impl Iterator<Item = Action> {
+        let changed = (0..=u8::MAX).zip(self.0).filter(|(_, changed)| *changed);
+        changed.map(|(group, _)| Action::Write(key_group_key(u16::from_be_bytes([group, 0])), Vec::new()))
     }
 }
 

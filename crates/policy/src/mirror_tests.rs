@@ -206,3 +206,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_counter_of_a_group_changes_with_its_buckets_and_after_them() {
+    let mut shared = SharedData::new();
+    let mut mirror = started(&mut shared);
+    let actions =
+        mirror.received(&response(type_url::KEY_BUCKET, &[("ab00", "1"), ("ab01", "2"), ("cd00", "3")], &["ef07"]));
+    let names: Vec<&str> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Write(name, _) => Some(name.as_str()),
+            Action::Send(_) | Action::Reconnect => None,
+        })
+        .collect();
+    assert_eq!(names, ["k/ab00", "k/ab01", "k/cd00", "k/ef07", "kg/ab", "kg/cd", "kg/ef", GENERATION_KEY]);
+    assert_eq!(key_group_key(0xab01), "kg/ab");
+    let others = mirror.received(&response(type_url::HOST, &[("ab00", "1")], &[]));
+    let counters = others.iter().filter(|action| matches!(action, Action::Write(name, _) if name.starts_with("kg/")));
+    assert_eq!(counters.count(), 0);
+}

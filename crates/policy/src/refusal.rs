@@ -18,6 +18,8 @@ pub enum Refusal {
     NotReady,
     /// No site owns the host.
     UnknownHost,
+    /// The tenant is suspended: nobody gets through.
+    Suspended,
     /// Authentication or authorisation failed, in whatever way.
     Forbidden,
     /// The same where the site tells its callers (RFC 6750 section 3): a credential is missing, or is wrong.
@@ -98,6 +100,7 @@ impl Refusal {
         match self {
             Self::NotReady => "not_ready",
             Self::UnknownHost => "unknown_host",
+            Self::Suspended => "suspended",
             Self::Forbidden => "forbidden",
             Self::Unauthenticated { .. } => "unauthenticated",
             Self::InsufficientScope(_) => "insufficient_scope",
@@ -116,7 +119,7 @@ impl Refusal {
         match self {
             Self::NotReady | Self::Overloaded => 503,
             Self::UnknownHost | Self::NoRoute => 404,
-            Self::Forbidden | Self::InsufficientScope(_) => 403,
+            Self::Suspended | Self::Forbidden | Self::InsufficientScope(_) => 403,
             Self::Unauthenticated { .. } => 401,
             Self::MalformedPath => 400,
             Self::MethodNotAllowed(_) => 405,
@@ -156,6 +159,7 @@ impl Refusal {
             Self::NotReady => ("Service Unavailable", "The gateway is not ready yet."),
             Self::Overloaded => ("Service Unavailable", "The gateway is overloaded; try again."),
             Self::UnknownHost => ("Not Found", "There is no API at this host."),
+            Self::Suspended => ("Forbidden", "This API is suspended; its owner has to ask the platform's operator."),
             Self::Forbidden => ("Forbidden", "The request has no valid credential for this API."),
             Self::Unauthenticated { presented: false } => ("Unauthorized", "This API needs a credential."),
             Self::Unauthenticated { presented: true } => ("Unauthorized", "The credential is not valid for this API."),

@@ -56,6 +56,8 @@ pub struct Site {
     pub zone: Zone,
     /// How many of the tenant's requests may be under way at once; `None` for any number.
     pub max_concurrent: Option<u32>,
+    /// Whether all its traffic is refused, because the tenant is suspended.
+    pub suspended: bool,
     /// The tenant's share of an overloaded Envoy.
     pub weight: u16,
     /// When the site last answered here, in milliseconds since the Unix epoch. Not part of the policy, but as old as this reading
@@ -156,6 +158,7 @@ impl Site {
             zone: zone(&policy.offsets),
             max_concurrent: (policy.max_concurrent_requests != 0).then_some(policy.max_concurrent_requests),
             weight: u16::try_from(policy.weight).ok().filter(|weight| *weight != 0).unwrap_or(100),
+            suspended: policy.suspended,
             answered_ms: Cell::new(0),
             routes,
             router,

@@ -92,12 +92,12 @@ impl Audited for Invitation {
 
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "invitation" };
 
-/// Invites somebody.
-pub async fn create(tx: &mut TenantTx, new: NewInvitation) -> Result<Invitation, StoreError> {
-    tenant::lock_for_children(tx).await?;
-    let tenant = tx.tenant();
-    new.standing.check(tx, tenant).await?;
-    let tenant = Uuid::from(tenant);
+/// Invites somebody. It is platform work because the letter that tells of it is.
+pub async fn create(tx: &mut PlatformTx, of: TenantId, new: NewInvitation) -> Result<Invitation, StoreError> {
+    tx.core.see_tenant(of).await?;
+    tenant::lock(tx, of, None).await?;
+    new.standing.check(tx, of).await?;
+    let tenant = Uuid::from(of);
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM invitations WHERE tenant_id = $1 AND accepted_at IS NULL AND expires_at > now()"#,
         tenant
@@ -121,7 +121,7 @@ pub async fn create(tx: &mut TenantTx, new: NewInvitation) -> Result<Invitation,
     .fetch_one(tx.conn())
     .await?
     .into();
-    tx.record(Entry::created("invitation.create", invitation.id, &invitation));
+    tx.core.record(of, Entry::created("invitation.create", invitation.id, &invitation));
     Ok(invitation)
 }
 

@@ -114,7 +114,7 @@ impl Store {
             session,
             tenant.map(Uuid::from)
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(self.reading().await?.conn())
         .await?;
         Ok(row.map(|row| AccountCaller {
             mfa: row.mfa,

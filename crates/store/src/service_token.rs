@@ -136,7 +136,7 @@ impl Store {
                FROM service_standing($1)"#,
             &digest[..]
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(self.reading().await?.conn())
         .await?;
         Ok(row.map(|row| ServiceCaller {
             tenant: TenantId(row.tenant_id),

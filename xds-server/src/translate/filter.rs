@@ -35,20 +35,21 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
         specifier: Some(data_source::Specifier::Filename(edge.filter_path.clone())),
         watched_directory: None,
     };
+    let configuration = StringValue { value: configuration(edge) };
     let vm = VmConfig {
         vm_id: VM_ID.to_owned(),
         runtime: "envoy.wasm.runtime.v8".to_owned(),
         code: Some(AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(code)) }),
-        ..Default::default()
-    };
-    let configuration = StringValue { value: configuration(edge) };
-    let plugin = PluginConfig {
-        name: FILTER_NAME.to_owned(),
-        root_id: "tenantry".to_owned(),
+        // The VM's, not the plugin's: another configuration is then another VM, and a request need not say whose it is.
         configuration: Some(Any {
             type_url: "type.googleapis.com/google.protobuf.StringValue".to_owned(),
             value: configuration.encode_to_vec(),
         }),
+        ..Default::default()
+    };
+    let plugin = PluginConfig {
+        name: FILTER_NAME.to_owned(),
+        root_id: "tenantry".to_owned(),
         failure_policy: FailurePolicy::FailReload.into(),
         reload_config: Some(ReloadConfig { backoff: Some(backoff()) }),
         vm: Some(plugin_config::Vm::VmConfig(vm)),

@@ -2,19 +2,20 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::invitation;
+use store::{invitation, tenant};
 
 use super::{InvitationWithToken, NewInvitation};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};
+use crate::mail::{self, Letter};
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 use crate::secret::InvitationToken;
 
 /// Invites somebody to the tenant.
 ///
-/// The token is in this answer and nowhere else. Whoever has logged in with the invited address accepts it by
+/// The token is in this answer and in the e-mail that is sent, if the platform sends any, and nowhere else. Whoever has logged in with the invited address accepts it by
 /// `POST /v1/me/invitations`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/invitations",
     operation_id = "createInvitation", tag = "Invitations", params(TenantPath),
@@ -26,13 +27,19 @@ pub(super) async fn create(
     At(at): At<TenantPath>,
     post: Post<NewInvitation>,
 ) -> Result<Response, Problem> {
-    let new = post.body.checked((app.clock)())?;
-    let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
+    let now = (app.clock)();
+    let new = post.body.checked(now)?;
+    let mut tx = app.store.platform(&post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {
         return Ok(answer);
     }
     let token = InvitationToken::generate()?;
-    let row = invitation::create(&mut tx, new(&token)).await?;
+    let row = invitation::create(&mut tx, at.tenant_id, new(&token)).await?;
+    if app.sends_mail {
+        let tenant = tenant::get(&mut tx, at.tenant_id).await?.name;
+        let letter = Letter::invitation(row.email.clone(), &tenant, token.reveal());
+        mail::write(&app, &mut tx, &letter, now).await?;
+    }
     let place = format!("/v1/tenants/{}/invitations/{}", at.tenant_id, row.id);
     post.once.finish(tx, Answer::created(place, &InvitationWithToken::new(&token, row))?).await
 }

@@ -1,11 +1,13 @@
 //! Tenants.
 
+mod closing;
 mod create;
 mod delete;
 mod get;
 mod list;
 mod placement;
 mod profile;
+mod status;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -31,6 +33,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(create::create, list::list))
         .routes(routes!(get::get, update::update, delete::delete))
         .routes(routes!(profile::update))
+        .routes(routes!(status::update))
+        .routes(routes!(closing::close, closing::keep))
 }
 
 /// Whether a tenant is served.

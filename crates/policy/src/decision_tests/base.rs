@@ -27,6 +27,22 @@ fn on_the_shared_host_the_key_tells_the_site() {
 }
 
 #[test]
+fn a_suspended_tenant_is_refused_whatever_the_credential_and_no_other_is() {
+    let (one, two) = (key(1), key(2));
+    let mut world = World::plain();
+    world.site_one().tenant_settings.suspended = true;
+    for headers in [&[][..], &[("x-api-key", one.reveal())], &[("x-api-key", "junk")]] {
+        let asked = world.ask(0, &[&[(":authority", "one.example"), (":path", "/v1/orders/7")], headers].concat());
+        assert_eq!((asked.status(), asked.refusal), (403, Some(Refusal::Suspended)));
+    }
+    let asked = world.ask(0, &[(":authority", "api.example"), ("x-api-key", two.reveal())]);
+    assert_eq!(asked.refusal, None);
+    world.site_one().tenant_settings.suspended = false;
+    let asked = world.ask(0, &[(":authority", "one.example"), (":path", "/v1/orders/7"), ("x-api-key", one.reveal())]);
+    assert_eq!(asked.refusal, None);
+}
+
+#[test]
 fn an_unknown_host_is_not_found_whatever_the_credential() {
     let one = key(1);
     for host in ["other.example", "gone.example", "", "one.example,two.example"] {
@@ -89,6 +105,7 @@ fn answers_are_problem_details_with_the_status_that_is_sent() {
     let refusals = [
         Refusal::NotReady,
         Refusal::UnknownHost,
+        Refusal::Suspended,
         Refusal::Forbidden,
         Refusal::Unauthenticated { presented: true },
         Refusal::InsufficientScope("a b".to_owned()),

@@ -6,10 +6,13 @@ use super::{Limit, Measure, Standing, Zone};
 /// The most that an integer of a structured field can say (RFC 9651, section 3.3.1).
 const INTEGER_MAX: u64 = 999_999_999_999_999;
 
+/// Room for what stands around a name, in bytes: quotes, and two parameters of up to 15 digits.
+const PARAMETERS_LEN: usize = 40;
+
 /// `RateLimit`: the limit's name, `r` what remains, `t` seconds until there is more (absent if that is never).
 /// For instance `"per key";r=17;t=1`.
 pub fn ratelimit(standing: &Standing<'_>) -> String {
-    let mut value = String::with_capacity(standing.limit.name.len() + 32);
+    let mut value = String::with_capacity(standing.limit.name.len() + PARAMETERS_LEN);
     push_string(&mut value, &standing.limit.name);
     push_parameter(&mut value, ";r=", standing.remaining);
     if standing.reset_ms < u64::MAX {
@@ -27,6 +30,7 @@ pub fn ratelimit_policy<'a>(limits: impl IntoIterator<Item = (&'a Limit, &'a Zon
         if !value.is_empty() {
             value.push_str(", ");
         }
+        value.reserve(limit.name.len() + PARAMETERS_LEN);
         let (quota, window_s) = quota_and_window(&limit.measure, zone, now_ms);
         push_string(&mut value, &limit.name);
         push_parameter(&mut value, ";q=", quota);
@@ -61,6 +65,12 @@ fn quota_and_window(measure: &Measure, zone: &Zone, now_ms: u64) -> (u64, u64) {
 /// name are written as `%` and two hexadecimal digits, in UTF-8.
 fn push_string(to: &mut String, name: &str) {
     to.push('"');
+    // Nearly all names, and in one piece.
+    if name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        to.push_str(name);
+        to.push('"');
+        return;
+    }
     for byte in name.bytes() {
         match byte {
             b'"' | b'\\' => to.extend(['\\', char::from(byte)]),
@@ -90,7 +100,8 @@ fn push_parameter(to: &mut String, name: &str, value: u64) {
             break;
         }
     }
-    to.extend(digits.iter().skip(15 - len).copied().map(char::from));
+    let digits = digits.get(digits.len() - len..).unwrap_or_default();
+    to.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }
 
 #[cfg(test)]

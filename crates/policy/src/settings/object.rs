@@ -29,6 +29,9 @@ pub struct TenantSettings {
     /// The tenant's share of an Envoy that is overloaded, relative to the others: 1 to 1000. Default: 100.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub weight: u16,
+    /// Whether the tenant's traffic is refused. It is no setting: whoever reads the tenant takes it from the tenant's status.
+    #[serde(skip)]
+    pub suspended: bool,
 }
 
 impl Default for TenantSettings {
@@ -39,6 +42,7 @@ impl Default for TenantSettings {
             quotas: Vec::new(),
             max_concurrent_requests: None,
             weight: 100,
+            suspended: false,
         }
     }
 }

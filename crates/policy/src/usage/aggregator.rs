@@ -5,9 +5,10 @@ use std::collections::hash_map::Entry;
 
 use prost::Message as _;
 
-use super::detail::{Detail, EntryKey, Mixer};
+use super::detail::{Detail, EntryKey};
 use super::histogram::{self, BUCKETS};
 use super::{Exchange, HOUR_MS, UsageEntry, UsageReport, Who, status_class};
+use crate::hash::Mixer;
 use crate::id::SiteId;
 
 /// How many sums a VM keeps apart. The map then has 16,384 places of 185 bytes, 3.0 MB in each VM; it may come to twice as

@@ -1,6 +1,6 @@
 //! What sums are kept by, and what is given up when there is no room for all of it.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use super::Who;
 
@@ -74,40 +74,4 @@ impl Hash for EntryKey {
 fn low(id: &[u8; 16]) -> u64 {
     let [.., a, b, c, d, e, f, g, h] = *id;
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// Mixes whole words. It withstands no one who chooses what is hashed, and nobody does: the control plane draws all ids.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mixer;
-
-impl BuildHasher for Mixer {
-    type Hasher = Mixed;
-
-    fn build_hasher(&self) -> Mixed {
-        Mixed(0)
-    }
-}
-
-/// A hash that is being made.
-#[derive(Debug)]
-pub(super) struct Mixed(u64);
-
-/// 2^64 divided by the golden ratio, and odd: the products of neighbours lie far apart (Knuth, volume 3, section 6.4).
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl Hasher for Mixed {
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(GOLDEN);
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        // The map takes its place from the low bits, and a product's low bits depend on few of its factors' bits.
-        self.0 ^ self.0 >> 32
-    }
 }

@@ -54,6 +54,9 @@ pub struct SitePolicy {
     /// The tenant's share of an overloaded Envoy; 0: the default, 100.
     #[prost(uint32, tag = "16")]
     pub weight: u32,
+    /// Whether all traffic is refused, because the tenant is suspended.
+    #[prost(bool, tag = "17")]
+    pub suspended: bool,
 }
 
 /// One route of a [`SitePolicy`].

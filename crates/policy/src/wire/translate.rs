@@ -38,6 +38,7 @@ impl SitePolicy {
             offsets,
             max_concurrent_requests: tenant.max_concurrent_requests.unwrap_or(0),
             weight: tenant.weight.into(),
+            suspended: tenant.suspended,
         }
     }
 }

@@ -1,14 +1,19 @@
-//! The callbacks of the proxy-wasm ABI (version 0.2.1) that the SDK exports, and which of them Envoy is to find.
+//! The callbacks of the proxy-wasm ABI (version 0.2.1), and which of them Envoy is to find.
 //!
-//! Envoy calls every callback that a module exports, for every request, whether it does anything or not. Those that nothing
-//! in `filter` uses cost 1.1 to 1.4 us a request together.
+//! Envoy calls every callback that a module exports, for every request, whether it does anything or not: each takes 1.1 to 1.4 us.
+//! The SDK exports all of them, for its own dispatcher. The filter has callbacks of its own instead, by the same names behind
+//! [`OWN`], because no two functions of a module can share a name.
 
-/// What the module needs to be called for.
-pub(super) const NEEDED: [&str; 12] = [
-    // The SDK enters a context in its maps with the first, and drops it with the second: without it each request leaks.
-    "proxy_on_context_create",
-    "proxy_on_delete",
-    // The plugin's configuration tells the filter from the mirror.
+use anyhow::{Context, Result, ensure};
+use walrus::Module;
+
+/// What the filter's own callbacks are called before the module is finished.
+const OWN: &str = "own_";
+
+/// What the module needs to be called for. Not for the beginning of a request (`proxy_on_context_create`): its headers are that. Not
+/// for its log (`proxy_on_log`): it is over when it is deleted, and its status is known since the answer's head.
+pub(super) const NEEDED: [&str; 10] = [
+    // The VM's configuration tells the filter from the mirror; each plugin of the VM gets its ticks.
     "proxy_on_vm_start",
     "proxy_on_configure",
     // The mirror connects again; usage is flushed, leases are given back.
@@ -19,37 +24,44 @@ pub(super) const NEEDED: [&str; 12] = [
     "proxy_on_request_body",
     // With trailers, they are the end of such a body. Requests without them do not pay for it.
     "proxy_on_request_trailers",
-    // What the answer says of limits: a third of what two values in filter state cost, with the formats that would read them.
+    // What the answer says of limits: a third of what two values in filter state cost, with the formats that would read them. And
+    // what the head of the answer says of itself, for usage.
     "proxy_on_response_headers",
-    // A request is over: its usage, and its place among the concurrent ones.
-    "proxy_on_log",
+    // A request is over, however it ended: its usage, and its place among the concurrent ones.
+    "proxy_on_delete",
     // The mirror's stream, and the answers to usage reports.
     "proxy_on_grpc_receive",
     "proxy_on_grpc_close",
 ];
 
-/// What the SDK exports all the same, each with the methods of the SDK's traits that it would call.
-pub(super) const UNNEEDED: [(&str, &[&str]); 13] = [
-    // Contexts have nothing to finish before they go; without the callback Envoy takes that for granted.
-    ("proxy_on_done", &["on_done"]),
-    ("proxy_on_response_body", &["on_http_response_body"]),
-    ("proxy_on_response_trailers", &["on_http_response_trailers"]),
-    // No call-outs.
-    ("proxy_on_http_call_response", &["on_http_call_response"]),
-    // The control plane says nothing in metadata.
-    ("proxy_on_grpc_receive_initial_metadata", &["on_grpc_stream_initial_metadata"]),
-    ("proxy_on_grpc_receive_trailing_metadata", &["on_grpc_stream_trailing_metadata"]),
-    // No queues between VMs: they share data.
-    ("proxy_on_queue_ready", &["on_queue_ready"]),
-    // Envoy's own functions answer at once, and never call back.
-    ("proxy_on_foreign_function", &["on_foreign_function"]),
-    // It is no network filter.
-    ("proxy_on_new_connection", &["on_new_connection"]),
-    ("proxy_on_downstream_data", &["on_downstream_data"]),
-    ("proxy_on_downstream_connection_close", &["on_downstream_close"]),
-    ("proxy_on_upstream_data", &["on_upstream_data"]),
-    ("proxy_on_upstream_connection_close", &["on_upstream_close"]),
-];
+/// What a module needs besides that leaves its requests to the SDK, as the empty one of a bench does: the SDK enters each into its maps.
+pub(super) const NEEDED_BY_THE_SDK: [&str; 1] = ["proxy_on_context_create"];
+
+/// Leaves the callbacks that are needed, and puts the module's own in the place of the SDK's.
+pub(super) fn choose(module: &mut Module) -> Result<()> {
+    let names: Vec<String> = module.exports.iter().map(|export| export.name.clone()).collect();
+    let own: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(OWN)).collect();
+    for name in &own {
+        ensure!(
+            NEEDED.contains(name),
+            "it exports `{OWN}{name}`: say in crates/stack/src/wasm/callbacks.rs what Envoy is to call it for"
+        );
+    }
+    for name in names.iter().filter(|name| name.starts_with("proxy_on_") && !is_plumbing(name)) {
+        let kept = own.is_empty() && (NEEDED.contains(&name.as_str()) || NEEDED_BY_THE_SDK.contains(&name.as_str()));
+        if !kept {
+            module.exports.remove(name)?;
+        }
+    }
+    if own.is_empty() {
+        return Ok(());
+    }
+    for name in NEEDED {
+        let own = module.exports.iter_mut().find(|export| export.name.strip_prefix(OWN) == Some(name));
+        own.with_context(|| format!("it does not export `{OWN}{name}`"))?.name = name.to_owned();
+    }
+    Ok(())
+}
 
 /// What Envoy wants of every module: a version, an initialiser, and memory for what it hands over.
 ///
@@ -57,10 +69,4 @@ pub(super) const UNNEEDED: [(&str, &[&str]); 13] = [
 /// Envoy for something would never run dry.
 pub(super) fn is_plumbing(name: &str) -> bool {
     matches!(name, "_initialize" | "malloc" | "proxy_on_memory_allocate") || name.starts_with("proxy_abi_version_")
-}
-
-/// The first callback that is taken away although this source implements it: then one of the two is wrong.
-pub(super) fn missed_by(source: &str) -> Option<&'static str> {
-    let implemented = |method: &&str| source.contains(&format!("fn {method}("));
-    UNNEEDED.iter().find(|(_, methods)| methods.iter().any(implemented)).map(|(name, _)| *name)
 }

@@ -8,13 +8,10 @@ mod callbacks;
 mod copies;
 mod fuel;
 
-use std::fs;
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use walrus::{ExportItem, GlobalId, Module, ModuleConfig};
 
-use callbacks::{NEEDED, UNNEEDED};
+use callbacks::{NEEDED, NEEDED_BY_THE_SDK};
 
 /// A page of WebAssembly's memory (core specification 2.0, section 4.2.8).
 const PAGE_BYTES: u64 = 64 << 10;
@@ -27,8 +24,6 @@ pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
 /// Which steps are taken: all of them, but in a comparison of what each costs or brings.
 #[derive(Debug, Clone, Copy)]
 pub struct Steps {
-    /// Remove the callbacks that nothing uses.
-    pub strip: bool,
     /// Bound the time of each callback.
     pub fuel: bool,
     /// Make small copies without V8's runtime.
@@ -37,7 +32,7 @@ pub struct Steps {
 
 impl Default for Steps {
     fn default() -> Self {
-        Self { strip: true, fuel: true, copies: true }
+        Self { fuel: true, copies: true }
     }
 }
 
@@ -53,15 +48,13 @@ pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
 fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     let mut config = ModuleConfig::new();
     let mut module = config.generate_producers_section(false).parse(module).context("it is no WebAssembly module")?;
+    callbacks::choose(&mut module)?;
     check_exports(&module)?;
-    if steps.strip {
-        remove_callbacks(&mut module)?;
-    }
     // What only those could reach goes too, so that it is neither loaded nor metered.
     walrus::passes::gc::run(&mut module);
     let mut tank = None;
     if steps.fuel {
-        let entries: Vec<_> = NEEDED.iter().map(|name| (*name, fuel::FULL)).collect();
+        let entries: Vec<_> = NEEDED.iter().chain(&NEEDED_BY_THE_SDK).map(|name| (*name, fuel::FULL)).collect();
         tank = Some(fuel::meter(&mut module, &entries)?);
     }
     // Metered already: by their length.
@@ -75,42 +68,12 @@ fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     Ok((module, tank))
 }
 
-/// Makes sure that no callback is removed which these sources implement.
-pub fn check_sources(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            check_sources(&path)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let missed = callbacks::missed_by(&fs::read_to_string(&path)?);
-            ensure!(
-                missed.is_none(),
-                "{} implements {}, which the finished module does not export: move it to NEEDED in \
-                 crates/stack/src/wasm/callbacks.rs",
-                path.display(),
-                missed.unwrap_or_default()
-            );
-        }
-    }
-    Ok(())
-}
-
+/// What is neither a callback nor plumbing is nothing that Envoy knows.
 fn check_exports(module: &Module) -> Result<()> {
     for export in module.exports.iter().filter(|export| matches!(export.item, ExportItem::Function(_))) {
         let name = export.name.as_str();
-        let listed = NEEDED.contains(&name)
-            || UNNEEDED.iter().any(|(unneeded, _)| *unneeded == name)
-            || callbacks::is_plumbing(name);
-        ensure!(listed, "it exports `{name}`: say in crates/stack/src/wasm/callbacks.rs whether Envoy is to call it");
-    }
-    Ok(())
-}
-
-fn remove_callbacks(module: &mut Module) -> Result<()> {
-    for (name, _) in UNNEEDED {
-        if module.exports.get_func(name).is_ok() {
-            module.exports.remove(name)?;
-        }
+        let known = name.starts_with("proxy_on_") || callbacks::is_plumbing(name);
+        ensure!(known, "it exports `{name}`, which Envoy does not know");
     }
     Ok(())
 }

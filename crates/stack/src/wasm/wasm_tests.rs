@@ -23,11 +23,40 @@ fn exports(module: &[u8]) -> Vec<String> {
 fn callbacks_that_nothing_uses_go_with_all_that_only_they_call() {
     let kept =
         ["memory", "_initialize", "proxy_abi_version_0_2_1", "proxy_on_memory_allocate", "proxy_on_request_headers"];
-    let stripped = finished(Steps { fuel: false, copies: false, ..Steps::default() });
+    let stripped = finished(Steps { fuel: false, copies: false });
     assert_eq!(exports(&stripped), kept);
     assert_eq!(Module::from_buffer(&stripped).expect("a module").funcs.iter().count(), 4);
-    let whole = finished(Steps { strip: false, fuel: false, copies: false });
-    assert!(exports(&whole).contains(&"proxy_on_response_body".to_owned()));
+}
+
+/// A module with these functions besides, each of which answers its place in the list.
+fn with_exports(names: &[&str]) -> Vec<u8> {
+    let function =
+        |(place, name): (usize, &&str)| format!(r#"(func (export "{name}") (result i32) (i32.const {place}))"#);
+    let functions: String = names.iter().enumerate().map(function).collect();
+    wat::parse_str(format!("(module {functions})")).expect("a module in text")
+}
+
+#[test]
+fn the_modules_own_callbacks_take_the_place_of_the_sdks() {
+    let own: Vec<String> = callbacks::NEEDED.iter().map(|name| format!("own_{name}")).collect();
+    let sdks = ["proxy_on_log", "proxy_on_context_create", "proxy_on_delete"];
+    let all: Vec<&str> = sdks.iter().copied().chain(own.iter().map(String::as_str)).collect();
+    let module = finish(&with_exports(&all), Steps { fuel: false, copies: false }).expect("a module");
+    assert_eq!(exports(&module), callbacks::NEEDED);
+    let engine = Engine::default();
+    let module = wasmi::Module::new(&engine, module).expect("it is still a module");
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate_and_start(&mut store, &module).expect("it starts");
+    let delete = instance.get_typed_func::<(), i32>(&store, "proxy_on_delete").expect("it is exported");
+    let place = all.iter().position(|name| *name == "own_proxy_on_delete").expect("it is in the list");
+    assert_eq!(usize::try_from(delete.call(&mut store, ()).expect("it answers")), Ok(place));
+}
+
+#[test]
+fn an_own_callback_that_is_missing_fails_the_build() {
+    let module = with_exports(&["own_proxy_on_request_headers"]);
+    let error = finish(&module, Steps::default()).expect_err("nine are missing");
+    assert!(error.to_string().contains("does not export `own_proxy_on_"), "{error}");
 }
 
 #[test]
@@ -46,13 +75,8 @@ fn a_vm_gets_no_more_memory_than_the_bound() {
 
 #[test]
 fn an_export_that_nobody_has_thought_of_fails_the_build() {
-    let module = wat::parse_str(r#"(module (func (export "proxy_on_request_metadata")))"#).expect("a module in text");
-    let error = finish(&module, Steps::default()).expect_err("an unknown callback");
-    assert!(error.to_string().contains("`proxy_on_request_metadata`"), "{error}");
-}
-
-#[test]
-fn a_source_that_implements_a_removed_callback_is_found_out() {
-    assert_eq!(callbacks::missed_by("fn on_http_response_body(&mut self) {}"), Some("proxy_on_response_body"));
-    assert_eq!(callbacks::missed_by("fn on_http_request_headers(&mut self) {}"), None);
+    for export in ["own_proxy_on_request_metadata", "main"] {
+        let error = finish(&with_exports(&[export]), Steps::default()).expect_err("an unknown export");
+        assert!(error.to_string().contains(export), "{error}");
+    }
 }

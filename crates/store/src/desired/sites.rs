@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use policy::desired::{DesiredEndpoint, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSite, DesiredUpstream};
 use policy::id::{ApiId, IssuerId, PlanId, RouteId, SiteId, TenantId, UpstreamId};
+use policy::settings::TenantSettings;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use super::{Object, Omitted, Reason, parsed, parsed_or_default};
 use crate::reader::SnapshotTx;
 use crate::seal::Place;
 use crate::upstream::{Endpoint, protocol_named};
-use crate::{StoreError, issuer, route};
+use crate::{StoreError, issuer, route, tenant};
 
 /// What was read of the sites that were asked for.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +69,7 @@ pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, S
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
         r#"SELECT s.tenant_id, s.id, s.forward_credentials, s.eager, s.settings::text AS "settings!",
-                  t.settings::text AS "tenant_settings!",
+                  t.settings::text AS "tenant_settings!", t.status,
                   ARRAY(SELECT h.name FROM hostnames h WHERE h.tenant_id = s.tenant_id AND h.site_id = s.id ORDER BY h.name)
                       AS "hostnames!"
            FROM sites s JOIN tenants t ON t.id = s.tenant_id WHERE s.id = ANY($1)"#,
@@ -93,8 +94,9 @@ pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, S
             routes: Vec::new(),
         };
         reading.sites.insert(row.id, site);
+        let suspended = tenant::Status::of_row(&row.status) == tenant::Status::Suspended;
         let settings = within("tenant", row.tenant_id, &row.tenant_settings);
-        reading.add(row.id, settings, |site, settings| site.tenant_settings = settings);
+        reading.add(row.id, settings, |site, settings| site.tenant_settings = TenantSettings { suspended, ..settings });
         let settings = within("site", row.id, &row.settings);
         reading.add(row.id, settings, |site, settings| site.settings = settings);
     }

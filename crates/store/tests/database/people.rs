@@ -55,9 +55,11 @@ fn token(digest: u8) -> NewServiceToken {
 /// One of each in a tenant.
 pub(crate) async fn populate(store: &Store, tenant: TenantId) {
     join(store, tenant, "ada", Role::Admin).await;
-    let mut tx = store.tenant(tenant, &actor()).await.unwrap();
     let random = *Uuid::now_v7().as_bytes().last().unwrap();
-    invitation::create(&mut tx, invitation_for("grace@example.test", random)).await.unwrap();
+    let mut tx = store.platform(&actor()).await.unwrap();
+    invitation::create(&mut tx, tenant, invitation_for("grace@example.test", random)).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.tenant(tenant, &actor()).await.unwrap();
     service_token::create(&mut tx, token(random)).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -113,8 +115,7 @@ async fn an_invitation_is_accepted_once_by_whom_it_is_for() {
         let (ada, eve) = (person(&store, "ada").await, person(&store, "eve").await);
         let mut tx = store.platform(&actor()).await.unwrap();
         let email = account::get(&mut tx, ada).await.unwrap().email;
-        let mut tx = store.tenant(tenant, &actor()).await.unwrap();
-        invitation::create(&mut tx, invitation_for(&email, 7)).await.unwrap();
+        invitation::create(&mut tx, tenant, invitation_for(&email, 7)).await.unwrap();
         tx.commit().await.unwrap();
         let accept = async |digest: u8, account| {
             let mut tx = store.platform(&actor()).await?;

@@ -182,6 +182,9 @@ async fn the_service_works_through_a_pooler() {
         .await;
         for sample in &made {
             assert!(store.authenticate(&[7; 32]).await.expect("it looks").is_none());
+            assert!(store.authenticate_service(&[7; 32]).await.expect("it looks").is_none());
+            let account = store.authenticate_account(Uuid::now_v7(), Uuid::now_v7(), Some(sample.tenant)).await;
+            assert!(account.expect("it looks").is_none());
             assert!(store::envoy::connected(&store).await.expect("it reads").is_empty());
             let mut tx = sample.begin(&store).await;
             let verdict = store::audit::verify(&mut tx, sample.tenant, Default::default()).await.expect("it reads");

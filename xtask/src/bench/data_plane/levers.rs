@@ -45,10 +45,6 @@ fn levers() -> Vec<Lever> {
     };
     vec![
         usual(OURS, "as it is built"),
-        Lever {
-            steps: Steps { strip: false, ..Steps::default() },
-            ..usual("unstripped", "with all callbacks of the SDK")
-        },
         Lever { steps: Steps { fuel: false, ..Steps::default() }, ..usual("unbounded", "without fuel") },
         Lever { steps: Steps { copies: false, ..Steps::default() }, ..usual("copies", "with V8's copies of memory") },
         compiled("size", "opt-level = \"s\"", "opt-s", &["profile.wasm.opt-level=\"s\""], ""),
@@ -72,7 +68,7 @@ pub(super) async fn measure(
     pace: Pace,
 ) -> Result<Report> {
     let requests = place.folder.join("levers.requests");
-    traffic::write(&requests, deployment.keys.iter().map(Request::with_key))?;
+    let requests = traffic::write(&requests, deployment.keys.iter().map(Request::with_key))?;
     let mut bare = place.start_static(sent, BARE, &[], 1).await?;
     let mut targets = vec![Target {
         id: BARE,
@@ -81,6 +77,7 @@ pub(super) async fn measure(
         others: Vec::new(),
         direct: Some((bare.direct, requests.clone())),
         upstream: None,
+        remembers: false,
     }];
     let mut envoys = Vec::new();
     for lever in levers() {
@@ -98,6 +95,7 @@ pub(super) async fn measure(
             others: Vec::new(),
             direct: Some((ours.direct, requests.clone())),
             upstream: None,
+            remembers: true,
         });
         envoys.push(ours.envoy);
     }

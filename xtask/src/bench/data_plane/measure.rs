@@ -2,14 +2,13 @@
 //! all alike.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::cpu;
-use super::traffic::{Run, Wrk};
+use super::traffic::{Load, Run, Wrk};
 
 /// How an Envoy answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -31,13 +30,15 @@ pub(super) struct Target {
     pub(super) envoy: i32,
     /// The processes that work for it besides Envoy, with all of theirs.
     pub(super) others: Vec<i32>,
-    /// By mode: where, and the file of requests. Absent: it cannot be, or means nothing.
-    pub(super) direct: Option<(SocketAddr, PathBuf)>,
-    pub(super) upstream: Option<(SocketAddr, PathBuf)>,
+    /// By mode: where, and the requests. Absent: it cannot be, or means nothing.
+    pub(super) direct: Option<(SocketAddr, Load)>,
+    pub(super) upstream: Option<(SocketAddr, Load)>,
+    /// Whether it remembers what it has seen: then every request is sent once before the rounds begin.
+    pub(super) remembers: bool,
 }
 
 impl Target {
-    fn load(&self, mode: Mode) -> Option<&(SocketAddr, PathBuf)> {
+    fn load(&self, mode: Mode) -> Option<&(SocketAddr, Load)> {
         match mode {
             Mode::Direct => self.direct.as_ref(),
             Mode::Upstream => self.upstream.as_ref(),
@@ -96,7 +97,7 @@ impl Bench<'_> {
         for mode in MODES {
             let there = || targets.iter().filter(move |target| target.load(mode).is_some());
             for target in there() {
-                self.sample(target, mode, pace.warm_up).await?;
+                self.warm_up(target, mode, pace.warm_up).await?;
             }
             let mut series: Vec<Series> = there()
                 .map(|target| Series {
@@ -118,14 +119,25 @@ impl Bench<'_> {
         Ok(all)
     }
 
+    async fn warm_up(&self, target: &Target, mode: Mode, duration: Duration) -> Result<()> {
+        let (at, load) = target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
+        let warm_up = async {
+            match target.remembers {
+                true => self.wrk.run_whole(*at, load, duration).await,
+                false => self.wrk.run(*at, load, duration).await.map(drop),
+            }
+        };
+        warm_up.await.with_context(|| target.title.clone())
+    }
+
     async fn sample(&self, target: &Target, mode: Mode, duration: Duration) -> Result<Sample> {
-        let (at, requests) = target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
+        let (at, load) = target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
         let now = || -> Result<[f64; 3]> {
             let others: Result<Vec<f64>> = target.others.iter().map(|pid| cpu::used_with_children_us(*pid)).collect();
             Ok([cpu::used_us(target.envoy)?, others?.iter().sum(), cpu::used_us(self.upstream)?])
         };
         let before = now()?;
-        let run = self.wrk.run(*at, requests, duration).await.with_context(|| target.title.clone())?;
+        let run = self.wrk.run(*at, load, duration).await.with_context(|| target.title.clone())?;
         let after = now()?;
         let Run { requests, per_second, p50_ms, p99_ms } = run;
         let [envoy_us, others_us, upstream_us] =

@@ -14,6 +14,7 @@ pub(crate) mod parts;
 mod report;
 mod traffic;
 mod variants;
+mod zipf;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,18 +40,25 @@ use traffic::Wrk;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataPlane {
-    /// Fewer and shorter rounds: for a look, not for the record
+    /// Fewer and shorter rounds with one worker, and a tenth of the sites and keys: for a look, not for the record
     #[arg(long)]
     quick: bool,
     /// Compares ways to build the module, instead of ways to do the work
     #[arg(long)]
     levers: bool,
-    /// How many sites the larger deployment has
-    #[arg(long, default_value_t = 10_000)]
-    sites: usize,
-    /// How many keys they have together
-    #[arg(long, default_value_t = 1_000_000)]
-    keys: usize,
+    /// How many sites the larger deployment has [default: 10000; 1000 with --quick]
+    #[arg(long)]
+    sites: Option<usize>,
+    /// How many keys they have together [default: 1000000; 100000 with --quick]
+    #[arg(long)]
+    keys: Option<usize>,
+}
+
+impl DataPlane {
+    fn scale(&self) -> Scale {
+        let (sites, keys) = if self.quick { (1_000, 100_000) } else { (10_000, 1_000_000) };
+        Scale { sites: self.sites.unwrap_or(sites), keys: self.keys.unwrap_or(keys) }
+    }
 }
 
 /// What the program that measures is told by the one that has built everything.
@@ -70,7 +78,8 @@ pub(super) fn build_and_measure(what: &DataPlane, artifacts: &Artifacts) -> Resu
     let mut measure = Command::new(&tools.xtask);
     measure.arg("bench-measure").arg("--empty-module").arg(&tools.empty_module);
     measure.args(what.quick.then_some("--quick")).args(what.levers.then_some("--levers"));
-    measure.args(["--sites", &what.sites.to_string(), "--keys", &what.keys.to_string()]);
+    let Scale { sites, keys } = what.scale();
+    measure.args(["--sites", &sites.to_string(), "--keys", &keys.to_string()]);
     measure.env("TENANTRY_BIN_DIR", &artifacts.bin_dir).env("TENANTRY_WASM", &artifacts.wasm);
     let status = measure.status().with_context(|| format!("starting {}", tools.xtask.display()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -101,7 +110,7 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
         report.print();
         return write_json("data-plane-levers", &report);
     }
-    let scale = Scale { sites: measure.what.sites, keys: measure.what.keys };
+    let scale = measure.what.scale();
     let big = Deployment::start("bench-big", &artifacts, scale, place.upstream, &tokens).await?;
     let inputs = variants::Inputs {
         place: &place,
@@ -114,7 +123,8 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
         callouts: callouts.pid().as_raw(),
     };
     let mut series = Vec::new();
-    for concurrency in [1, 2] {
+    let concurrencies: &[u32] = if measure.what.quick { &[1] } else { &[1, 2] };
+    for &concurrency in concurrencies {
         let variants = variants::start(&inputs, concurrency).await?;
         series.extend(bench.rounds(&variants.targets, concurrency, pace(&measure.what, concurrency)).await?);
         variants.stop().await?;
@@ -129,8 +139,7 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
 /// Whole seconds: `wrk` counts in them. One worker is what the bars are about.
 fn pace(what: &DataPlane, concurrency: u32) -> Pace {
     let (rounds, each, warm_up) = match (what.quick, concurrency) {
-        (true, 1) => (3, 1, 1),
-        (true, _) => (1, 1, 1),
+        (true, _) => (2, 1, 1),
         (false, 1) => (7, 2, 2),
         (false, _) => (3, 2, 2),
     };

@@ -24,6 +24,7 @@ fn what_is_added_is_compared_round_by_round() {
     let report = Report::of(Vec::new(), vec![series(BARE, &[20.0, 30.0, 20.0]), series(OURS, &[29.0, 39.0, 30.0])]);
     let ours = &report.lines[1];
     assert_eq!((ours.total_us, ours.added_us, ours.added_us_spread), (30.0, 9.0, 1.0));
+    assert_eq!((ours.total_us_min, ours.added_us_min), (29.0, 9.0));
     assert_eq!(report.verdicts.len(), 1);
     assert!(report.verdicts[0].met);
 }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -44,14 +46,33 @@ impl Request {
     }
 }
 
-/// Writes requests into a file for `load.lua`.
-pub(super) fn write(file: &Path, requests: impl IntoIterator<Item = Request>) -> Result<()> {
+/// A file of requests, and how they are taken out of it.
+#[derive(Debug, Clone)]
+pub(super) struct Load {
+    file: PathBuf,
+    count: u64,
+    /// Where the next run goes on, if they are sent in turn; otherwise each is drawn at random.
+    turn: Option<Arc<AtomicU64>>,
+}
+
+impl Load {
+    /// The same requests in turn: each comes again when all others have come.
+    pub(super) fn in_turn(&self) -> Self {
+        Self { turn: Some(Arc::default()), ..self.clone() }
+    }
+}
+
+/// Writes requests into a file for `load.lua`, which draws them at random.
+pub(super) fn write(file: &Path, requests: impl IntoIterator<Item = Request>) -> Result<Load> {
+    let mut count = 0;
     let mut out = BufWriter::new(File::create(file).with_context(|| format!("writing {}", file.display()))?);
     for Request { host, header, value } in requests {
         write!(out, "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\naccept: application/json\r\n")?;
         write!(out, "{header}: {value}\r\n\r\n\0")?;
+        count += 1;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    Ok(Load { file: file.to_owned(), count, turn: None })
 }
 
 /// A path that the routes of every site match: by [`chosen_route`].
@@ -83,7 +104,23 @@ impl Wrk {
     ///
     /// # Errors
     /// When one of them was not answered 2xx: then not what is meant was measured.
-    pub(super) async fn run(&self, to: SocketAddr, requests: &Path, duration: Duration) -> Result<Run> {
+    pub(super) async fn run(&self, to: SocketAddr, load: &Load, duration: Duration) -> Result<Run> {
+        let Some(turn) = &load.turn else { return self.run_from(to, load, None, duration).await };
+        let run = self.run_from(to, load, Some(turn.load(Relaxed)), duration).await?;
+        turn.fetch_add(run.requests, Relaxed);
+        Ok(run)
+    }
+
+    /// Sends every request of a file, and goes on for this time at least.
+    pub(super) async fn run_whole(&self, to: SocketAddr, load: &Load, duration: Duration) -> Result<()> {
+        let mut sent = 0;
+        while sent < load.count {
+            sent += self.run_from(to, load, Some(sent), duration).await?.requests;
+        }
+        Ok(())
+    }
+
+    async fn run_from(&self, to: SocketAddr, load: &Load, from: Option<u64>, duration: Duration) -> Result<Run> {
         // wrk counts in whole seconds.
         let seconds = format!("{}s", duration.as_secs().max(1));
         let output = Command::new("wrk")
@@ -92,7 +129,8 @@ impl Wrk {
             .arg(&self.script)
             .arg(format!("http://{to}"))
             .arg("--")
-            .arg(requests)
+            .arg(&load.file)
+            .args(from.map(|from| (from % load.count.max(1)).to_string()))
             .kill_on_drop(true)
             .output()
             .await

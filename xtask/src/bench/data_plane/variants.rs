@@ -9,18 +9,23 @@ use serde_json::Value;
 use stack::envoy::Envoy;
 use stack::wasm;
 
-use super::deployment::Deployment;
+use super::deployment::{Deployment, SMALL};
 use super::envoys::{Measured, Place, Sent};
 use super::filters;
 use super::measure::Target;
 use super::report::{BARE, CALLOUTS, OURS, OURS_SMALL};
-use super::traffic::{self, Request};
+use super::traffic::{self, Load, Request};
+use super::zipf;
 use crate::bench::seed::{self, Scale};
 use crate::bench::tokens::Tokens;
 
-/// Every seventh key is used, a new one in each request of the file: seven shares no factor with the number of sites, to which the
-/// keys were dealt out in turn, so that all sites are among them.
+/// Where keys are used one after the other, every seventh is, a new one in each request of the file: seven shares no factor with the
+/// number of sites, to which the keys were dealt out in turn, so that all sites are among them.
 const EVERY: usize = 7;
+/// As many draws by Zipf's law are in a file of requests, unless there are fewer keys.
+const DRAWS: usize = 200_000;
+/// YCSB's default.
+const ZIPF_EXPONENT: f64 = 0.99;
 /// The sites that get requests where Envoy routes them: each costs it clusters, connections and, the first time, some
 /// milliseconds, which bare has not. Where Envoy answers itself, all sites get some.
 const BUSY_SITES: usize = 200;
@@ -71,6 +76,7 @@ impl Variants {
             others: variant.others,
             direct: variant.direct.then(|| (measured.direct, variant.requests.clone())),
             upstream: Some((measured.routed, variant.requests)),
+            remembers: false,
         });
         self.measured.push(measured);
         Ok(())
@@ -82,7 +88,7 @@ struct Variant<'a> {
     id: &'static str,
     title: &'a str,
     filters: Vec<Value>,
-    requests: PathBuf,
+    requests: Load,
     others: Vec<i32>,
     direct: bool,
     /// Another listener than the usual one.
@@ -90,20 +96,23 @@ struct Variant<'a> {
 }
 
 impl Variant<'_> {
-    fn new<'a>(id: &'static str, title: &'a str, filters: Vec<Value>, requests: &Path) -> Variant<'a> {
-        Variant { id, title, filters, requests: requests.to_owned(), others: Vec::new(), direct: true, sent: None }
+    fn new<'a>(id: &'static str, title: &'a str, filters: Vec<Value>, requests: &Load) -> Variant<'a> {
+        Variant { id, title, filters, requests: requests.clone(), others: Vec::new(), direct: true, sent: None }
     }
 }
 
 /// The files of requests.
 struct Requests {
-    all: PathBuf,
-    busy: PathBuf,
-    small: PathBuf,
-    native: PathBuf,
-    lua: PathBuf,
-    tokens: PathBuf,
-    decided: PathBuf,
+    all: Load,
+    /// As many keys and sites as the smaller deployment has.
+    few: Load,
+    zipf: Load,
+    busy: Load,
+    small: Load,
+    native: Load,
+    lua: Load,
+    tokens: Load,
+    decided: Load,
 }
 
 /// Starts all variants with so many workers each.
@@ -119,22 +128,13 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
         let filters = vec![inputs.sent.wasm(id, &module)];
         variants.add(inputs, concurrency, Variant::new(id, title, filters, &requests.all)).await?;
     }
-    let title = |deployment: &Deployment| {
-        let Scale { sites, keys } = deployment.scale;
-        format!("ours, {sites} sites, {keys} keys")
-    };
-    let big = title(inputs.big);
+    let big = ours(&inputs.big.scale);
     let token = inputs.tokens.tokens.first().map(String::as_str).unwrap_or_default();
-    let extra = Extra {
-        token: Request::with_token(seed::site_of_subject(0, inputs.big.scale), token),
-        tokens: &requests.tokens,
-        decided: &requests.decided,
-    };
-    let files = [requests.all.as_path(), &requests.busy];
-    add_ours(&mut variants, inputs, (OURS, &big, inputs.big), files, Some(extra), concurrency).await?;
-    let small = title(inputs.small);
-    add_ours(&mut variants, inputs, (OURS_SMALL, &small, inputs.small), [&requests.small; 2], None, concurrency)
-        .await?;
+    let extra = Extra { token: Request::with_token(seed::site_of_subject(0, inputs.big.scale), token), requests: &requests };
+    let title = format!("{big}; {} of them in use", SMALL.keys);
+    add_ours(&mut variants, inputs, (OURS, &title, inputs.big), &requests.few, Some(extra), concurrency).await?;
+    let small = ours(&inputs.small.scale);
+    add_ours(&mut variants, inputs, (OURS_SMALL, &small, inputs.small), &requests.small, None, concurrency).await?;
     let native = filters::native_keys(inputs.big.keys.iter().take(NATIVE_KEYS));
     let title = "native api_key_auth, local_ratelimit; 1,000 keys";
     variants.add(inputs, concurrency, Variant::new("native_keys", title, native, &requests.native)).await?;
@@ -154,13 +154,17 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
     Ok(variants)
 }
 
+fn ours(scale: &Scale) -> String {
+    format!("ours, {} sites, {} keys", scale.sites, scale.keys)
+}
+
 /// Ours as operators run it: routes, clusters and keys from xds-server. Where Envoy answers itself, the same filter is in a
 /// listener of the bench's.
 async fn add_ours(
     variants: &mut Variants,
     inputs: &Inputs<'_>,
     (id, title, deployment): (&'static str, &str, &Deployment),
-    requests: [&Path; 2],
+    requests: &Load,
     extra: Option<Extra<'_>>,
     concurrency: u32,
 ) -> Result<()> {
@@ -169,29 +173,36 @@ async fn add_ours(
     let gateway = ours.envoy.settings.gateway;
     let pid = ours.envoy.service.pid().context("it runs")?;
     Deployment::wait_until_served(gateway, &deployment.one_for_each_site(BUSY_SITES)).await?;
-    let target = |id, title, direct: Option<&Path>, (at, routed): (SocketAddr, &Path)| Target {
-        id,
-        title,
-        envoy: pid,
-        others: deployment.pids(),
-        direct: direct.map(|requests| (ours.direct, requests.to_owned())),
-        upstream: Some((at, routed.to_owned())),
+    let mut target = |id, title: &str, direct: Option<&Load>, routed: Option<(SocketAddr, &Load)>| {
+        variants.targets.push(Target {
+            id,
+            title: title.to_owned(),
+            envoy: pid,
+            others: deployment.pids(),
+            direct: direct.map(|load| (ours.direct, load.clone())),
+            upstream: routed.map(|(at, load)| (at, load.clone())),
+            remembers: true,
+        });
     };
-    variants.targets.push(target(id, title.to_owned(), Some(requests[0]), (gateway, requests[1])));
+    target(id, title, Some(requests), Some((gateway, requests)));
     // What follows is measured in the same Envoy, one after the other.
-    if let Some(extra) = extra {
+    if let Some(Extra { token, requests }) = extra {
+        target("ours_zipf", "    the same, all in use by Zipf's law (0.99)", Some(&requests.zipf), None);
+        target("ours_each", "    the same, worst case: another key each time", Some(&requests.all.in_turn()), None);
+        let title = format!("    the same, all keys of {BUSY_SITES} sites in use");
+        target("ours_busy", &title, None, Some((gateway, &requests.busy)));
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let status = extra.token.status(&client, gateway).await?;
+        let status = token.status(&client, gateway).await?;
         if status.is_success() {
-            let title = format!("{title}; tokens cached");
-            variants.targets.push(target("ours_jwt", title, Some(extra.tokens), (gateway, extra.tokens)));
+            let tokens = &requests.tokens;
+            target("ours_jwt", "    the same, tokens cached", Some(tokens), Some((gateway, tokens)));
         } else {
             eprintln!("ours with tokens is left out: a token is answered {status}");
         }
         let decided: Vec<Request> = (0..BUSY_SITES.min(deployment.scale.sites)).map(Request::decided).collect();
         Deployment::wait_until_served(ours.decided, &decided).await.context("routes without the filter")?;
-        let title = "ours without the filter: its routes alone".to_owned();
-        variants.targets.push(target("ours_routes", title, None, (ours.decided, extra.decided)));
+        let title = "    without the filter: its routes alone";
+        target("ours_routes", title, None, Some((ours.decided, &requests.decided)));
     }
     variants.ours.push(ours.envoy);
     Ok(())
@@ -200,8 +211,7 @@ async fn add_ours(
 /// What else is asked of the Envoy with the larger deployment.
 struct Extra<'a> {
     token: Request,
-    tokens: &'a Path,
-    decided: &'a Path,
+    requests: &'a Requests,
 }
 
 /// A filter that does nothing: written by hand, and with the SDK.
@@ -219,28 +229,28 @@ fn empty_modules(inputs: &Inputs<'_>) -> Result<[(&'static str, &'static str, Pa
 }
 
 fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
-    let path = |name: &str| inputs.place.folder.join(name);
-    let requests = Requests {
-        all: path("all.requests"),
-        busy: path("busy.requests"),
-        small: path("small.requests"),
-        native: path("native.requests"),
-        lua: path("lua.requests"),
-        tokens: path("tokens.requests"),
-        decided: path("decided.requests"),
+    let write = |name: &str, requests: &mut dyn Iterator<Item = Request>| {
+        traffic::write(&inputs.place.folder.join(format!("{name}.requests")), requests)
     };
     let (all, small, scale) = (&inputs.big.keys, &inputs.small.keys, inputs.big.scale);
     let of = Request::with_key;
-    traffic::write(&requests.all, all.iter().step_by(EVERY).map(of))?;
-    traffic::write(&requests.busy, all.iter().filter(|key| key.site < BUSY_SITES).map(of))?;
-    traffic::write(&requests.small, small.iter().map(of))?;
-    traffic::write(&requests.native, all.iter().take(NATIVE_KEYS).map(of))?;
-    traffic::write(&requests.lua, all.iter().take(LUA_KEYS).map(of))?;
-    traffic::write(&requests.decided, (0..BUSY_SITES.min(scale.sites)).map(Request::decided))?;
+    let few = all.iter().filter(|key| key.site < SMALL.sites).take(SMALL.keys);
+    let drawn = zipf::draws(all.len(), ZIPF_EXPONENT, DRAWS.min(all.len()));
     let tokens = inputs.tokens.tokens.iter().enumerate();
-    let with_token = tokens.map(|(number, token)| Request::with_token(seed::site_of_subject(number, scale), token));
-    traffic::write(&requests.tokens, with_token)?;
-    Ok(requests)
+    Ok(Requests {
+        all: write("all", &mut all.iter().step_by(EVERY).map(of))?,
+        few: write("few", &mut few.map(of))?,
+        zipf: write("zipf", &mut drawn.into_iter().filter_map(|key| all.get(key)).map(of))?,
+        busy: write("busy", &mut all.iter().filter(|key| key.site < BUSY_SITES).map(of))?,
+        small: write("small", &mut small.iter().map(of))?,
+        native: write("native", &mut all.iter().take(NATIVE_KEYS).map(of))?,
+        lua: write("lua", &mut all.iter().take(LUA_KEYS).map(of))?,
+        decided: write("decided", &mut (0..BUSY_SITES.min(scale.sites)).map(Request::decided))?,
+        tokens: write(
+            "tokens",
+            &mut tokens.map(|(number, token)| Request::with_token(seed::site_of_subject(number, scale), token)),
+        )?,
+    })
 }
 
 fn lua_table(inputs: &Inputs<'_>) -> Result<PathBuf> {
@@ -259,10 +269,16 @@ pub(super) fn notes(scale: Scale) -> Vec<String> {
          `others`; the upstream's and wrk's are in no sum. Medians over the rounds, and half of the spread."
             .to_owned(),
         format!(
-            "Where Envoy answers itself, requests go to all {sites} sites at random, with every {EVERY}th of the {keys} keys. Where an \
-             upstream answers, they go to {BUSY_SITES} sites, with all of their keys; ours then routes by SRDS to a \
-             cluster for each site, and bare by one route to one cluster."
+            "Ours at full size is compared with the small one with as many keys and sites in use, {} and {}: what loading the {keys} \
+             costs. By Zipf's law they are {} draws from all keys of all {sites} sites, of which the most popular are anywhere. The \
+             worst case is every {EVERY}th key in turn, so that nothing is used again before {} others were. Everything ours may remember \
+             was sent once before the rounds began.",
+            SMALL.keys,
+            SMALL.sites,
+            DRAWS.min(keys),
+            keys / EVERY
         ),
+        "Where an upstream answers, ours routes by SRDS to a cluster for each site, and bare by one route to one cluster.".to_owned(),
         "Tokens go to 200 sites, and are longer than keys by some hundred bytes, of which the bare variant knows nothing.".to_owned(),
         "All listeners have the settings and the access log that xds-server sends.".to_owned(),
     ]

@@ -2,6 +2,7 @@
 //! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), what Envoys have ([`recorder`]), and published API descriptions ([`openapi`]).
 
 pub mod certificates;
+pub mod contract;
 pub mod gateway;
 pub mod jwks;
 pub mod load;

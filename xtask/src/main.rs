@@ -47,6 +47,9 @@ enum Command {
     /// Measures, prints a table, and writes JSON under target/bench
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// The part of `bench admin` that measures
+    #[command(hide = true)]
+    BenchAdmin(bench::admin::Admin),
     /// The part of `bench control-plane` that measures
     #[command(hide = true)]
     BenchControlPlane(bench::control_plane::ControlPlane),
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Sqlx { check } => sqlx_data::run(check),
         Command::Wasm => build_module(),
         Command::Bench(bench) => bench::run(&bench),
+        Command::BenchAdmin(what) => block_on(bench::admin::measure(&what)).map(|()| ExitCode::SUCCESS),
         Command::BenchControlPlane(what) => block_on(bench::control_plane::measure(&what)).map(|()| ExitCode::SUCCESS),
         Command::BenchMeasure(measure) => block_on(bench::data_plane::measure(&measure)).map(|()| ExitCode::SUCCESS),
         Command::BenchPart(part) => bench::data_plane::parts::run_forever(&part).map(|never| match never {}),

@@ -106,6 +106,16 @@ impl AdminApi {
         }
     }
 
+    /// The token. Never log it.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The same service, for another caller.
+    pub fn with_token(&self, token: impl Into<String>) -> Self {
+        Self { token: token.into(), ..self.clone() }
+    }
+
     /// A request with the token, to be sent by the caller, for tests that look at the bare response.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)

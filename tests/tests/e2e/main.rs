@@ -6,6 +6,7 @@ mod addresses;
 mod bursts;
 mod cells;
 mod containment;
+mod contract;
 mod credentials;
 mod faults;
 mod identity;

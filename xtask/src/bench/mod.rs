@@ -1,5 +1,6 @@
 //! `cargo xtask bench <name>`: programs that measure, print a table and write JSON under `target/bench`.
 
+pub(crate) mod admin;
 pub(crate) mod control_plane;
 pub(crate) mod data_plane;
 mod revocation;
@@ -19,6 +20,8 @@ use crate::{block_on, prerequisites};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
+    /// How long people wait for the admin API: lists, new keys and logins, with very many tenants
+    Admin(admin::Admin),
     /// What a change costs, from its commit to its effect, by the number of tenants; and a cold start with all of them
     ControlPlane(control_plane::ControlPlane),
     /// What a request costs in Envoy: ours beside an empty filter, Envoy's own filters, Lua and call-outs
@@ -37,6 +40,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
     prerequisites::ensure_postgres()?;
     let artifacts = build::build(Profile::Release)?;
     match bench {
+        Bench::Admin(what) => return admin::build_and_measure(what, &artifacts),
         Bench::ControlPlane(what) => return control_plane::build_and_measure(what, &artifacts),
         Bench::DataPlane(what) => return data_plane::build_and_measure(what, &artifacts),
         Bench::Revocation { count } => block_on(revocation::run(&artifacts, *count))?,
@@ -52,6 +56,19 @@ fn write_json(name: &str, figures: &impl Serialize) -> Result<()> {
     fs::write(&file, serde_json::to_vec_pretty(figures)?).with_context(|| format!("writing {}", file.display()))?;
     println!("written to {}", file.display());
     Ok(())
+}
+
+/// What the figures were measured on.
+fn machine() -> Result<String> {
+    let cpus = fs::read_to_string("/proc/cpuinfo").context("reading /proc/cpuinfo")?;
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("an unknown CPU", |(_, name)| name.trim());
+    let count = std::thread::available_parallelism()?;
+    let memory = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
+    let kilobytes = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.split_ascii_whitespace().next()?.parse::<f64>().ok());
+    Ok(format!("{count} x {model}, {:.0} GB", kilobytes.unwrap_or_default() * 1024.0 / 1e9))
 }
 
 /// Percentiles of a sample, in milliseconds.

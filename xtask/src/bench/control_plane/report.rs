@@ -1,7 +1,6 @@
 //! The figures: a table for people, JSON for programs, and whether the bars are met.
 
 use std::fmt;
-use std::fs;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -10,8 +9,8 @@ use super::cold_start::ColdStart;
 use super::edit::{Kind, Measured};
 use super::meter::Cost;
 use super::world::Memory;
-use crate::bench::Percentiles;
 use crate::bench::seed::Scale;
+use crate::bench::{Percentiles, machine};
 
 /// The bars, and the sizes that they are about.
 const LARGE_SITES: usize = 10_000;
@@ -182,19 +181,6 @@ fn verdicts(runs: &[Run]) -> Vec<Verdict> {
         ));
     }
     verdicts
-}
-
-/// What the figures were measured on.
-fn machine() -> Result<String> {
-    let cpus = fs::read_to_string("/proc/cpuinfo").context("reading /proc/cpuinfo")?;
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("an unknown CPU", |(_, name)| name.trim());
-    let count = std::thread::available_parallelism()?;
-    let memory = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
-    let kilobytes = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.split_ascii_whitespace().next()?.parse::<f64>().ok());
-    Ok(format!("{count} x {model}, {:.0} GB", kilobytes.unwrap_or_default() * 1024.0 / 1e9))
 }
 
 #[cfg(test)]

@@ -1,0 +1,81 @@
+//! What an API does with requests that its OpenAPI document lets one make, and with such as it forbids: by Schemathesis.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// What is looked at in every answer: that it is no fault of the service, and that the document knows its status, its media type, its
+/// body and its headers; that other methods are refused as they should be, that nothing can be done without a token, and
+/// nothing with what was removed.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
+                      response_headers_conformance,unsupported_method,allow_header_conformance,ignored_auth,use_after_free";
+
+/// Who asks, and of what.
+pub struct Asker<'a> {
+    /// The service.
+    pub base: &'a str,
+    /// The bearer token.
+    pub token: &'a str,
+    /// Parameters of paths that name something, so that not every request is answered 404.
+    pub parameters: &'a [(&'a str, &'a str)],
+    /// Operations that are left out: those that would remove what the parameters name.
+    pub without: &'a [&'a str],
+    /// How many requests are made up for each operation, beside those that try each constraint of its parameters.
+    pub examples: u32,
+}
+
+/// How often it asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub cases: u64,
+}
+
+impl Asker<'_> {
+    /// Asks, one request after the other; answers how often, if no answer was wrong.
+    ///
+    /// # Panics
+    /// With what Schemathesis has found, or why it could not run.
+    pub async fn ask(&self) -> Asked {
+        let folder = TempDir::new().unwrap_or_else(|error| panic!("a folder: {error}"));
+        let (config, report) = (folder.path().join("schemathesis.toml"), folder.path().join("report.json"));
+        fs::write(&config, self.config()).unwrap_or_else(|error| panic!("{}: {error}", config.display()));
+        // It keeps files of its own where it runs.
+        let output = self.command(&config, &report).current_dir(folder.path()).output().await;
+        let output = output.unwrap_or_else(|error| panic!("starting schemathesis: {error}"));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let wrong = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{printed}\n{wrong}");
+        let report = fs::read(&report).unwrap_or_else(|error| panic!("{}: {error}\n{printed}", report.display()));
+        let report: Value = serde_json::from_slice(&report).unwrap_or_else(|error| panic!("{error}"));
+        Asked { cases: cases(&printed).unwrap_or_else(|| panic!("no count of test cases in\n{printed}\n{report}")) }
+    }
+
+    fn command(&self, config: &Path, report: &Path) -> Command {
+        let tools = std::env::var_os("TENANTRY_PYTHON_TOOLS")
+            .unwrap_or_else(|| panic!("TENANTRY_PYTHON_TOOLS is not set: run `cargo xtask test`"));
+        let mut command = Command::new(Path::new(&tools).join("schemathesis"));
+        command.arg("--config-file").arg(config).arg("run").arg(format!("{}/openapi.json", self.base));
+        command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]);
+        command.args(["--max-examples", &self.examples.to_string(), "--continue-on-failure", "--seed", "1"]);
+        command.args(["--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off"]);
+        command.args(["--report", "json", "--report-json-path"]).arg(report);
+        command.args(self.without.iter().flat_map(|id| ["--exclude-operation-id", id]));
+        // Not an argument: those can be read by all users of the machine.
+        command.env("TENANTRY_TOKEN", self.token).kill_on_drop(true);
+        command
+    }
+
+    fn config(&self) -> String {
+        let parameters = self.parameters.iter().map(|(name, value)| format!("\"path.{name}\" = \"{value}\"\n"));
+        let parameters: String = parameters.collect();
+        format!("headers = {{ Authorization = \"Bearer ${{TENANTRY_TOKEN}}\" }}\n\n[parameters]\n{parameters}")
+    }
+}
+
+/// The count in what Schemathesis prints at the end.
+fn cases(printed: &str) -> Option<u64> {
+    let line = printed.lines().map(str::trim).find_map(|line| line.split_once(" generated"))?;
+    line.0.parse().ok()
+}

@@ -130,7 +130,8 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
     }
     let big = ours(&inputs.big.scale);
     let token = inputs.tokens.tokens.first().map(String::as_str).unwrap_or_default();
-    let extra = Extra { token: Request::with_token(seed::site_of_subject(0, inputs.big.scale), token), requests: &requests };
+    let extra =
+        Extra { token: Request::with_token(seed::site_of_subject(0, inputs.big.scale), token), requests: &requests };
     let title = format!("{big}; {} of them in use", SMALL.keys);
     add_ours(&mut variants, inputs, (OURS, &title, inputs.big), &requests.few, Some(extra), concurrency).await?;
     let small = ours(&inputs.small.scale);

@@ -145,10 +145,8 @@ fn words(text: &str) -> Vec<String> {
 /// What is wrong with a password, and what to do about it. Nothing of the password is in it.
 fn advice(entropy: &zxcvbn::Entropy) -> String {
     let mut text = "is too easily guessed; use more, and less common, words".to_owned();
-    if let Some(feedback) = entropy.feedback() {
-        if let Some(warning) = feedback.warning() {
-            text = format!("{text} ({})", warning.to_string().trim_end_matches('.'));
-        }
+    if let Some(warning) = entropy.feedback().and_then(|feedback| feedback.warning()) {
+        text = format!("{text} ({})", warning.to_string().trim_end_matches('.'));
     }
     text
 }

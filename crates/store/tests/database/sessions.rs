@@ -118,7 +118,7 @@ async fn no_more_is_tried_at_once_than_in_turn() {
         let attempts = join_all((0..50).map(|_| take(start()))).await;
         assert_eq!(attempts.iter().filter(|one| matches!(one, Attempt::Taken(_))).count(), 5);
         let until = start() + window;
-        assert!(attempts.iter().any(|one| *one == Attempt::Refused { until }));
+        assert!(attempts.contains(&Attempt::Refused { until }));
         assert_eq!(take(until).await, Attempt::Taken(vec![1]), "a new window begins");
     })
     .await;

@@ -29,6 +29,7 @@ mod routes;
 mod signatures;
 mod stability;
 mod standalone;
+mod suspension;
 mod telemetry;
 mod tokens;
 mod upstreams;

@@ -245,6 +245,16 @@ pub async fn delete(tx: &mut TenantTx, id: SiteId, expected_revision: Option<i64
     Ok(())
 }
 
+/// Proves that the site exists, whatever is in it.
+pub async fn require(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1 AND id = $2", tenant, Uuid::from(id))
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)?;
+    Ok(())
+}
+
 /// Proves that the site exists, and makes every other change of its routes wait until this transaction ends: for checks
 /// that span the whole site. Call it before the change.
 pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {

@@ -89,7 +89,8 @@ struct EnvoyStatus {
     responses((status = 200, description = "The status.", body = SiteStatus)))]
 pub(super) async fn of_site(State(app): State<App>, At(at): At<SitePath>, caller: Caller) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
-    site::get(&mut tx, at.site_id).await?;
+    // Not read whole: when what is in it cannot be read, this is where its owner learns so.
+    site::require(&mut tx, at.site_id).await?;
     // Answers before refusals: an Envoy's refusal is written before it counts as an answer.
     let streams = envoy::connected(&app.store).await?;
     let cells = tenant::cells(&mut tx).await?;

@@ -111,6 +111,7 @@ pub(crate) async fn measure(what: &Admin) -> Result<()> {
     }
     // Whoever starts before xds-server complains that it is not there.
     stack.allow_in_envoy_log("DeltaAggregatedResources gRPC config stream");
+    stack.allow_in_envoy_log("no stream to cluster xds");
     stack.finish().await?;
     let figures = Figures { machine: machine()?, tenants: scale.sites, keys: scale.keys, lines };
     figures.print();

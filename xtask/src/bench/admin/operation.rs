@@ -50,7 +50,7 @@ impl Operation {
         callers: &Callers,
     ) -> impl Future<Output = Result<()>> + Send + 'static + use<> {
         let (api, tenant) = callers.of(number);
-        let seen = callers.people.email(tenant);
+        let email = callers.people.email(tenant);
         async move {
             let site = format!("/v1/tenants/{}/sites", id(TENANT, tenant));
             let in_site = format!("{site}/{}", id(SITE, tenant));
@@ -61,7 +61,7 @@ impl Operation {
                 (Self::ListConsumers, _) => full(api.get(&format!("{in_site}/consumers")).await?),
                 (Self::ListKeys, _) | (Self::Mixed, 0) => full(api.get(&keys).await?),
                 (Self::CreateKey | Self::Mixed, _) => api.post(&keys, json!({})).await?["key"].as_str().map(|_| ()),
-                (Self::Login, _) => people::log_in(&api, &seen).await.map(|_| Some(()))?,
+                (Self::Login, _) => people::log_in(&api, &email).await.map(|_| Some(()))?,
             };
             answered.with_context(|| format!("{} of tenant {tenant} has answered nothing", self.title()))
         }

@@ -323,7 +323,8 @@ fn wait_parameter() -> Parameter {
 
 fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {
     let mut statuses = vec!["401", "403", "429", "500", "503"];
-    if path.contains('{') {
+    // What a body names may be absent, too: then the handler says so.
+    if path.contains('{') || operation.responses.responses.contains_key("404") {
         statuses.push("404");
     }
     let has_query = operation.parameters.iter().flatten().any(|parameter| parameter.parameter_in == ParameterIn::Query);

@@ -39,18 +39,24 @@ impl PageQuery {
     /// Reads the limit and the cursor.
     pub fn wanted(&self) -> Result<Wanted, Problem> {
         let mut check = Check::new();
-        let mut limit = limits::PAGE_DEFAULT;
-        if let Some(text) = &self.limit {
-            limit = check.take("limit", text.parse::<i64>().map_err(|_| "must be a number")).unwrap_or(limit);
-            check.range("limit", limit, &limits::PAGE);
-        }
+        let limit = limit(&mut check, self.limit.as_deref());
         let mut after = None;
         if let Some(text) = &self.cursor {
             after = check.take("cursor", read(text).ok_or("is not a cursor that a list gave"));
         }
         check.finish()?;
-        Ok(Wanted { limit: u32::try_from(limit).unwrap_or_default(), after })
+        Ok(Wanted { limit, after })
     }
+}
+
+/// Reads how many items a page is to have at most.
+pub fn limit(check: &mut Check, given: Option<&str>) -> u32 {
+    let mut limit = limits::PAGE_DEFAULT;
+    if let Some(text) = given {
+        limit = check.take("limit", text.parse::<i64>().map_err(|_| "must be a number")).unwrap_or(limit);
+        check.range("limit", limit, &limits::PAGE);
+    }
+    u32::try_from(limit).unwrap_or_default()
 }
 
 impl Wanted {

@@ -21,6 +21,8 @@ pub struct Asker<'a> {
     pub parameters: &'a [(&'a str, &'a str)],
     /// Operations that are left out: those that would remove what the parameters name.
     pub without: &'a [&'a str],
+    /// Which paths are asked for, by a regular expression; all without one.
+    pub only: Option<&'a str>,
     /// How many requests are made up for each operation, beside those that try each constraint of its parameters.
     pub examples: u32,
 }
@@ -57,6 +59,7 @@ impl Asker<'_> {
         command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]);
         command.args(["--max-examples", &self.examples.to_string(), "--continue-on-failure", "--seed", "1"]);
         command.args(["--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off"]);
+        command.args(self.only.iter().flat_map(|paths| ["--include-path-regex", paths]));
         command.args(self.without.iter().flat_map(|id| ["--exclude-operation-id", id]));
         // Not an argument: those can be read by all users of the machine.
         command.env("TENANTRY_TOKEN", self.token).kill_on_drop(true);

@@ -56,6 +56,9 @@ enum Command {
     /// The part of `bench data-plane` that measures
     #[command(hide = true)]
     BenchMeasure(bench::data_plane::Measure),
+    /// The part of `bench timing` that measures
+    #[command(hide = true)]
+    BenchTiming(bench::timing::Timing),
     /// The servers of `bench data-plane`
     #[command(hide = true, subcommand)]
     BenchPart(bench::data_plane::parts::Part),
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::BenchAdmin(what) => block_on(bench::admin::measure(&what)).map(|()| ExitCode::SUCCESS),
         Command::BenchControlPlane(what) => block_on(bench::control_plane::measure(&what)).map(|()| ExitCode::SUCCESS),
         Command::BenchMeasure(measure) => block_on(bench::data_plane::measure(&measure)).map(|()| ExitCode::SUCCESS),
+        Command::BenchTiming(what) => block_on(bench::timing::measure(&what)).map(|()| ExitCode::SUCCESS),
         Command::BenchPart(part) => bench::data_plane::parts::run_forever(&part).map(|never| match never {}),
         Command::Golden => golden::run(),
         Command::Echo { listen } => stack::echo::run_forever(&listen).map(|never| match never {}),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
-use store::PlatformTx;
+use store::{Actor, PlatformTx};
 use store::account::AccountId;
 use store::totp;
 
@@ -41,8 +41,8 @@ impl Proof {
     }
 
     /// Counts the try, in a transaction of its own: what is tried at the same time is counted before any of it is compared.
-    pub async fn begin(app: &App, account: AccountId, now: DateTime<Utc>) -> Result<Try, Problem> {
-        let mut tx = app.store.platform(&store::Actor::system("factor")).await?;
+    pub async fn begin(app: &App, actor: &Actor, account: AccountId, now: DateTime<Utc>) -> Result<Try, Problem> {
+        let mut tx = app.store.platform(actor).await?;
         let attempt = Try::of_factor(&mut tx, account, now).await?;
         tx.commit().await?;
         Ok(attempt)

@@ -46,7 +46,7 @@ pub async fn login(
     if proof.is_empty() {
         return Err(Problem::MfaRequired);
     }
-    let attempt = Proof::begin(app, id, now).await?;
+    let attempt = Proof::begin(app, &visitor.nobody(), id, now).await?;
     let mut tx = app.store.platform(&visitor.somebody(id)).await?;
     if !proof.take(app, &mut tx, id, now).await? {
         drop(tx);

@@ -1,4 +1,7 @@
 //! Token buckets in a table of bounded size.
+//!
+//! The crate `governor` has the same algorithm. It was left out because its table of keys has no bound: a flood of addresses would grow it
+//! until somebody sweeps, and who comes while it is full would have to be dealt with around it, which is most of what is here.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -12,7 +12,7 @@ use admin::signup::Mode;
 use admin::throttle::Allowed;
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, Method, Request, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt as _;
 use policy::address::AddressRules;
@@ -225,20 +225,31 @@ pub(crate) struct Call {
     router: Router,
     method: Method,
     path: String,
-    headers: Vec<(String, String)>,
+    headers: Vec<(String, HeaderValue)>,
     body: Bytes,
     peer: Option<IpAddr>,
 }
 
 impl Call {
-    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        self.header_bytes(name, value.parse().expect("a header's value"))
+    }
+
+    /// A header with a value that need not be ASCII.
+    pub(crate) fn header_bytes(mut self, name: &str, value: HeaderValue) -> Self {
+        self.headers.push((name.to_owned(), value));
         self
     }
 
     pub(crate) fn body(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.header("content-type", media_type)
+    }
+
+    /// A body whose media type is given, or is not.
+    pub(crate) fn bytes(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
     }
 
     /// The address that the request comes from.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use stack::Stack;
+use stack::testing::person;
 use tenantry_tests::{contract::Asker, finish, start};
 
 /// What a tenant has.
@@ -65,10 +66,13 @@ impl Owned {
         Self { parameters }
     }
 
+    fn tenant(&self) -> &str {
+        self.parameters.iter().find(|(name, _)| *name == "tenant_id").map_or("", |(_, id)| id)
+    }
+
     /// A service token of the tenant.
     async fn service_token(&self, stack: &Stack, role: &str) -> String {
-        let tenant = self.parameters.iter().find(|(name, _)| *name == "tenant_id").map_or("", |(_, id)| id);
-        let path = format!("/v1/tenants/{tenant}/service-tokens");
+        let path = format!("/v1/tenants/{}/service-tokens", self.tenant());
         let made = stack.api.post(&path, json!({ "name": role, "role": role })).await;
         let made = made.unwrap_or_else(|error| panic!("{error}"));
         made["token"].as_str().unwrap_or_else(|| panic!("no token in an answer")).to_owned()
@@ -85,8 +89,8 @@ async fn ask(role: Option<&str>) {
         None => stack.api.token().to_owned(),
         Some(role) => owned.service_token(&stack, role).await,
     };
-    let (parameters, without) = (&parameters[..], &WITHOUT[..]);
-    let asked = Asker { base: stack.api.base(), token: &token, parameters, without, examples: EXAMPLES }.ask().await;
+    let (base, parameters, without) = (stack.api.base(), &parameters[..], &WITHOUT[..]);
+    let asked = Asker { base, token: &token, parameters, without, only: None, examples: EXAMPLES }.ask().await;
     println!("{name}: {} requests", asked.cases);
     assert!(asked.cases >= CASES, "{name}: {asked:?}");
     finish(stack).await;
@@ -110,4 +114,31 @@ async fn a_developer_gets_what_the_document_says() {
 #[tokio::test]
 async fn a_viewer_gets_what_the_document_says() {
     ask(Some("viewer")).await;
+}
+
+/// What only somebody who has logged in can do: what is their own, and who comes into the tenant.
+const IN_PERSON: &str = "^/v1/me|/invitations|/members";
+/// At least so many requests of them.
+const IN_PERSON_CASES: u64 = 500;
+
+#[tokio::test]
+async fn somebody_who_has_logged_in_gets_what_the_document_says() {
+    let stack = start(Stack::builder("contract-person").envoys(0).without_xds()).await;
+    let owned = Owned::make(&stack).await;
+    let log_in = async |email: &str| stack.admin_in_person(owned.tenant(), email).await;
+    let token = log_in("ada@example.test").await.unwrap_or_else(|error| panic!("{error:?}"));
+    // The session that is ended is another one than that of the token.
+    let mine = stack.api.with_token(&token).get("/v1/me/sessions").await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(mine["items"].as_array().map(Vec::len), Some(1), "{mine}");
+    person::log_in(&stack.api, "ada@example.test").await.unwrap_or_else(|error| panic!("{error:?}"));
+    let both = stack.api.with_token(&token).get("/v1/me/sessions").await.unwrap_or_else(|error| panic!("{error}"));
+    let other = both["items"].as_array().into_iter().flatten().find(|session| session["id"] != mine["items"][0]["id"]);
+    let other = other.and_then(|session| session["id"].as_str()).unwrap_or_else(|| panic!("no other session in {both}"));
+    let mut parameters: Vec<_> = owned.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    parameters.push(("session_id", other));
+    let (base, parameters, without) = (stack.api.base(), &parameters[..], &WITHOUT[..]);
+    let asked = Asker { base, token: &token, parameters, without, only: Some(IN_PERSON), examples: 20 }.ask().await;
+    println!("in person: {} requests", asked.cases);
+    assert!(asked.cases >= IN_PERSON_CASES, "{asked:?}");
+    finish(stack).await;
 }

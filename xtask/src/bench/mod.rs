@@ -3,8 +3,10 @@
 pub(crate) mod admin;
 pub(crate) mod control_plane;
 pub(crate) mod data_plane;
+mod people;
 mod revocation;
 mod seed;
+pub(crate) mod timing;
 mod tokens;
 
 use std::fs;
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde::Serialize;
+use stack::Stack;
 use stack::build::{self, Profile};
 use stack::workspace_root;
 
@@ -32,6 +35,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 200)]
         count: usize,
     },
+    /// Whether the time of a refusal tells what was wrong: accounts, keys, tokens and ids that exist beside such that do not
+    Timing(timing::Timing),
 }
 
 /// Builds in release, so that what is measured is what would run.
@@ -43,9 +48,23 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
         Bench::Admin(what) => return admin::build_and_measure(what, &artifacts),
         Bench::ControlPlane(what) => return control_plane::build_and_measure(what, &artifacts),
         Bench::DataPlane(what) => return data_plane::build_and_measure(what, &artifacts),
+        Bench::Timing(what) => return timing::build_and_measure(what, &artifacts),
         Bench::Revocation { count } => block_on(revocation::run(&artifacts, *count))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// xds-server and the Envoys, until they serve.
+async fn everything_else(stack: &mut Stack) -> Result<()> {
+    stack.xds.launch()?;
+    for envoy in &mut stack.envoys {
+        envoy.service.launch()?;
+    }
+    stack.xds.wait_ready().await?;
+    for envoy in &stack.envoys {
+        envoy.service.wait_ready().await?;
+    }
+    Ok(())
 }
 
 /// Writes the figures for programs.

@@ -1,6 +1,7 @@
 //! The audit log: who changed what, when, and from where.
 
 mod csv;
+mod cursor;
 mod export;
 mod export_platform;
 mod export_tenant;

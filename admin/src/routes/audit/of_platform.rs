@@ -6,7 +6,8 @@ use policy::id::TenantId;
 use store::audit::{self, AuditRow, Position};
 
 use super::AuditPage;
-use super::query::{OperatorAuditQuery, place_in_chain, place_of, read_place, read_place_in_chain};
+use super::cursor::{place_in_chain, place_of, read_place, read_place_in_chain};
+use super::query::OperatorAuditQuery;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::auth::Caller;

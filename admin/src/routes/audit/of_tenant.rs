@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use store::{audit, tenant};
 
 use super::AuditPage;
-use super::query::{AuditQuery, place_in_chain, read_place_in_chain};
+use super::cursor::{place_in_chain, read_place_in_chain};
+use super::query::AuditQuery;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::auth::Caller;

@@ -17,12 +17,14 @@ use crate::session::totp::step_of;
 ///
 /// From now on each login asks for a code. The recovery codes are in this answer and nowhere else; keep them.
 #[utoipa::path(post, path = "/v1/me/totp/confirm", operation_id = "confirmTotp", tag = "Account",
-    request_body = Confirmation, responses((status = 200, description = "The recovery codes.", body = RecoveryCodes)))]
+    request_body = Confirmation, responses(
+        (status = 200, description = "The recovery codes.", body = RecoveryCodes),
+        (status = 404, description = "None was set up.")))]
 pub(super) async fn confirm(State(app): State<App>, post: Post<Confirmation>) -> Result<Response, Problem> {
     let Post { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let now = (app.clock)();
-    let attempt = Proof::begin(&app, id, now).await?;
+    let attempt = Proof::begin(&app, &caller.actor(), id, now).await?;
     let mut tx = app.store.platform(&caller.actor()).await?;
     if let Some(answer) = once.replay(&mut tx).await? {
         return Ok(answer);

@@ -22,7 +22,7 @@ pub(super) async fn disable(State(app): State<App>, post: Post<FactorRemoval>) -
     let (id, _) = person(&caller)?;
     let now = (app.clock)();
     again::authenticate(&app, &caller, id, "password", body.password).await?;
-    let attempt = Proof::begin(&app, id, now).await?;
+    let attempt = Proof::begin(&app, &caller.actor(), id, now).await?;
     let mut tx = app.store.platform(&caller.actor()).await?;
     if let Some(answer) = once.replay(&mut tx).await? {
         return Ok(answer);

@@ -33,6 +33,7 @@ pub struct Builder {
     edges: Vec<Edge>,
     artifacts: Option<Artifacts>,
     module: Option<PathBuf>,
+    admin_env: Vec<(String, String)>,
     xds_env: Vec<(String, String)>,
 }
 
@@ -52,6 +53,7 @@ impl Builder {
             edges: Vec::new(),
             artifacts: None,
             module: None,
+            admin_env: Vec::new(),
             xds_env: Vec::new(),
         }
     }
@@ -111,6 +113,12 @@ impl Builder {
         self
     }
 
+    /// A setting of the admin service, by its environment variable.
+    pub fn admin_env(mut self, name: &str, value: &str) -> Builder {
+        self.admin_env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// A setting of xds-server, by its environment variable.
     pub fn xds_env(mut self, name: &str, value: &str) -> Builder {
         self.xds_env.push((name.to_owned(), value.to_owned()));
@@ -160,6 +168,9 @@ impl Builder {
         let admin_login = database.login(Group::Admin, &secret::password()).await?;
         let (listen, files) = (ports::free(), control::Files::in_folder(&dir)?);
         let mut admin = control::admin(&artifacts, &admin_login, listen, &files, dir.join("admin.log"));
+        for (name, value) in &self.admin_env {
+            admin.launch = admin.launch.env(name, value);
+        }
         admin.start().await?;
         let token = fs::read_to_string(&files.operator_token).context("admin has written no operator token")?;
         let api = AdminApi::new(format!("http://{listen}"), token)?;

@@ -16,6 +16,7 @@
 mod builder;
 mod database;
 mod envoy_log;
+pub mod person;
 mod throwaway;
 
 pub use builder::Builder;

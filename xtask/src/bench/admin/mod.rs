@@ -5,7 +5,6 @@
 
 mod load;
 mod operation;
-mod people;
 
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ use stack::echo::Echo;
 
 use self::load::Rate;
 use self::operation::{Callers, Operation};
-use self::people::People;
+use super::people::People;
 use super::seed::{self, Scale};
 use super::{Percentiles, machine, tokens, write_json};
 
@@ -95,7 +94,7 @@ pub(crate) async fn measure(what: &Admin) -> Result<()> {
     let mut stack = builder.start().await?;
     let upstream = Echo::start("shop", stack::ports::loopback(0))?;
     let people = fill(&stack, scale, &upstream).await?;
-    everything_else(&mut stack).await?;
+    super::everything_else(&mut stack).await?;
     let callers = Callers::log_in(&stack.api, people, scale, CALLERS).await?;
     eprintln!("{CALLERS} Admins have logged in");
     let mut lines = Vec::new();
@@ -127,19 +126,6 @@ async fn fill(stack: &Stack, scale: Scale, upstream: &Echo) -> Result<People> {
     let Scale { sites, keys } = scale;
     eprintln!("{sites} tenants, {keys} keys: in PostgreSQL after {:.1} s", begun.elapsed().as_secs_f64());
     Ok(people)
-}
-
-/// xds-server and the Envoys, until they serve.
-async fn everything_else(stack: &mut Stack) -> Result<()> {
-    stack.xds.launch()?;
-    for envoy in &mut stack.envoys {
-        envoy.service.launch()?;
-    }
-    stack.xds.wait_ready().await?;
-    for envoy in &stack.envoys {
-        envoy.service.wait_ready().await?;
-    }
-    Ok(())
 }
 
 impl Figures {

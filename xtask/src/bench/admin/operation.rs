@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
 use stack::admin_api::AdminApi;
+use stack::testing::person::log_in;
 
-use super::people::{self, People};
+use crate::bench::people::People;
 use crate::bench::seed::{CONSUMER, CONSUMERS, SITE, Scale, TENANT, id};
 
 /// Neighbouring requests are about tenants that are this far apart: a prime, so that all come in turn.
@@ -61,7 +62,7 @@ impl Operation {
                 (Self::ListConsumers, _) => full(api.get(&format!("{in_site}/consumers")).await?),
                 (Self::ListKeys, _) | (Self::Mixed, 0) => full(api.get(&keys).await?),
                 (Self::CreateKey | Self::Mixed, _) => api.post(&keys, json!({})).await?["key"].as_str().map(|_| ()),
-                (Self::Login, _) => people::log_in(&api, &email).await.map(|_| Some(()))?,
+                (Self::Login, _) => log_in(&api, &email).await.map(|_| Some(()))?,
             };
             answered.with_context(|| format!("{} of tenant {tenant} has answered nothing", self.title()))
         }
@@ -81,7 +82,7 @@ impl Callers {
         let tenants: Vec<usize> = (0..count.min(scale.sites)).map(|number| number * STRIDE % scale.sites).collect();
         let mut apis = Vec::with_capacity(tenants.len());
         for tenant in &tenants {
-            apis.push(api.with_token(people::log_in(api, &people.email(*tenant)).await?));
+            apis.push(api.with_token(log_in(api, &people.email(*tenant)).await?));
         }
         Ok(Self { people, apis, tenants })
     }

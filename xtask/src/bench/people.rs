@@ -1,15 +1,11 @@
-//! The people of the bench: an Admin for each tenant, all with the same password.
+//! The people of benches: an Admin for each tenant, all with the same password.
 
-use anyhow::{Context, Result, anyhow};
-use argon2::password_hash::SaltString;
-use argon2::{Argon2, PasswordHasher as _};
-use serde_json::json;
+use anyhow::Result;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
-use stack::admin_api::AdminApi;
+use stack::testing::person::password_hash;
 
-use crate::bench::seed::{Scale, TENANT};
+use super::seed::{Scale, TENANT};
 
-const PASSWORD: &str = "correct-horse-7-battery-staple";
 /// The kind of an account's id, as the kinds of `seed`.
 const ACCOUNT: usize = 20;
 
@@ -19,7 +15,7 @@ pub(super) struct People;
 impl People {
     /// Writes them, as the database's superuser.
     pub(super) async fn seed(database: &mut PgConnection, scale: Scale) -> Result<Self> {
-        let hash = hash()?;
+        let hash = password_hash()?;
         let last = scale.sites - 1;
         let id = |kind: usize| {
             format!("('01900000-0000-7000-' || to_hex(32768 + {kind}) || '-' || lpad(to_hex(n), 12, '0'))::uuid")
@@ -39,18 +35,4 @@ impl People {
     pub(super) fn email(self, tenant: usize) -> String {
         format!("admin-{tenant}@bench.test")
     }
-}
-
-/// The hash of the password, with the cost that the admin service chooses: it reads the cost from the hash, so what is measured is what
-/// a login takes.
-fn hash() -> Result<String> {
-    let salt = SaltString::encode_b64(b"tenantry-bench-1").map_err(|error| anyhow!("{error}"))?;
-    let hash = Argon2::default().hash_password(PASSWORD.as_bytes(), &salt).map_err(|error| anyhow!("{error}"))?;
-    Ok(hash.to_string())
-}
-
-/// A login; the access token.
-pub(super) async fn log_in(api: &AdminApi, email: &str) -> Result<String> {
-    let answer = api.post("/v1/auth/login", json!({ "email": email, "password": PASSWORD })).await?;
-    answer["access_token"].as_str().map(str::to_owned).context("a login has answered no access token")
 }

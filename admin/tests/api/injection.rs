@@ -1,0 +1,265 @@
+//! Hostile values in every parameter of every operation: paths, queries, headers and each field of each body, as the document has them.
+//!
+//! They are sent by an ordinary Admin of a tenant (by an operator where nobody else may), with whatever else the operation wants in
+//! order, so that they get past the checks wherever they can. No answer may be a fault, say anything of the inside, or be other than
+//! the document says; nothing of a neighbour may be seen or changed; what was taken has to read back as it was sent; and no session of
+//! the database may ever be found asleep, which is what a payload that became SQL would do to it.
+
+mod judge;
+mod payloads;
+mod places;
+mod requests;
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use admin::permissions::{self, Who};
+use admin::signup::Mode;
+use admin::throttle::Allowed;
+use axum::http::Method;
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+
+use self::judge::Judge;
+use self::payloads::{Payload, Scope, corpus};
+use self::places::{Place, Schemas, Step, Target};
+use self::requests::{Sender, Sent};
+use crate::accounts::{self, EMAIL};
+use crate::document::{Operation, operations};
+use crate::harness::{Api, Options, Reply, id_of, with_api};
+use crate::publishing::World;
+use crate::state::state;
+
+/// What stands in every name of the neighbour's.
+const MARKER: &str = "zebra-of-the-neighbour";
+/// How many operations are tried at the same time: while one waits for the database another can be answered.
+const AT_ONCE: usize = 4;
+
+/// What came of the payloads of one operation.
+#[derive(Debug, Default)]
+struct Tally {
+    requests: usize,
+    taken: usize,
+    read_back: usize,
+}
+
+/// All that a test of one operation needs.
+struct Trial<'a> {
+    api: &'a Api,
+    sender: &'a Sender<'a>,
+    judge: &'a Judge<'a>,
+    corpus: &'a [Payload],
+}
+
+impl Trial<'_> {
+    /// Puts the payloads into one place. `is_new`: nothing of its kind was tried yet.
+    async fn run(&self, operation: &Operation, target: &Target, is_new: bool, tally: &mut Tally) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for payload in self.corpus.iter().filter(|payload| is_tried(payload.scope, target, is_new)) {
+            let Some(sent) = self.sender.request(operation, &target.place, payload) else { continue };
+            let reply = sent.send(self.api).await;
+            tally.requests += 1;
+            let shown = String::from_utf8_lossy(&payload.json).chars().take(120).collect::<String>();
+            let context = format!("{} {} with {shown}", operation.id, target.place);
+            if let Some(reason) = self.judge.look(operation, &sent.shown(), &reply, sent.by_operator) {
+                wrong.push(format!("{context}: {reason}: {} {}", reply.status, reply.text()));
+            }
+            if (200..300).contains(&reply.status) {
+                tally.taken += 1;
+                wrong.extend(self.read_back(operation, target, payload, &sent, &reply, tally).await.map(|why| format!("{context}: {why}")));
+            }
+        }
+        wrong
+    }
+
+    /// Whether what was taken is what is there, in the answer and in the object as it is got. What was made is taken away again.
+    async fn read_back(
+        &self,
+        operation: &Operation,
+        target: &Target,
+        payload: &Payload,
+        sent: &Sent,
+        reply: &Reply,
+        tally: &mut Tally,
+    ) -> Option<String> {
+        let place = match operation.method.as_str() {
+            "POST" => reply.headers.get("location")?.to_str().ok()?.to_owned(),
+            "PATCH" => sent.path.clone(),
+            _ => return None,
+        };
+        let mut wrong = None;
+        if let (Place::Body(steps), Some(meant)) = (&target.place, payload.meant()) {
+            let mut found = vec![reply.json()];
+            let got = self.sender.call(self.api, sent.by_operator, Method::GET, &place).send().await;
+            tally.requests += 1;
+            if got.status == 200 {
+                found.push(got.json());
+            }
+            for object in &found {
+                let Some(stored) = at(object, steps).and_then(Value::as_str) else { continue };
+                tally.read_back += 1;
+                if stored != meant {
+                    wrong = Some(format!("it reads back as {stored:?}"));
+                }
+            }
+        }
+        if operation.method == "POST" {
+            self.sender.call(self.api, sent.by_operator, Method::DELETE, &place).send().await;
+            tally.requests += 1;
+        }
+        wrong
+    }
+}
+
+/// `is_new`: nothing of the place's kind was tried yet.
+fn is_tried(scope: Scope, target: &Target, is_new: bool) -> bool {
+    match scope {
+        Scope::Core => true,
+        Scope::Kinds => is_new,
+        Scope::Texts => is_new && target.is_text,
+    }
+}
+
+/// What stands where the steps lead in an answer.
+fn at<'v>(value: &'v Value, steps: &[(Step, Value)]) -> Option<&'v Value> {
+    steps.iter().try_fold(value, |value, (step, _)| match step {
+        Step::Field(name) => value.get(name),
+        Step::Item => value.get(0),
+        Step::Name => None,
+    })
+}
+
+/// A neighbour whose every name can be told in an answer, and all that only it may see.
+async fn neighbour(api: &Api) -> (World, Vec<String>) {
+    let victim = World::make(api, "globex").await;
+    for place in [
+        &victim.tenant,
+        &victim.site,
+        &victim.upstream,
+        &victim.api,
+        &victim.route,
+        &victim.consumer,
+        &victim.key,
+        &victim.signing_key,
+        &victim.plan,
+        &victim.service_token,
+    ] {
+        api.patch(place, json!({"name": MARKER})).await.expect(200);
+    }
+    let template = "{tenant_id} {site_id} {hostname_id} {upstream_id} {api_id} {version_id} {route_id} {consumer_id} {key_id} {plan_id} \
+                    {issuer_id} {signing_key_id} {account_id} {invitation_id} {service_token_id}";
+    let ids = victim.path(template);
+    let secrets = ids.split(' ').chain([MARKER]).map(str::to_owned).collect();
+    (victim, secrets)
+}
+
+/// Fails when a session of this database sleeps, which nothing of ours ever lets one do.
+async fn watch(api: &Api) -> ! {
+    loop {
+        let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        assert_eq!(api.count(asleep).await, 0, "a payload has become SQL: a session of the database sleeps");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// All tables, columns, functions and roles' rights of the database, as a number.
+async fn catalog(api: &Api) -> i64 {
+    api.count(
+        "SELECT ('x' || left(md5(string_agg(line, ';' ORDER BY line)), 15))::bit(60)::bigint FROM (
+             SELECT c.relname || '.' || a.attname || coalesce(c.relacl::text, '') AS line
+             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace
+             UNION ALL SELECT proname || proargtypes::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace) AS lines",
+    )
+    .await
+}
+
+/// The kinds of places that were tried with everything.
+type Seen = HashSet<String>;
+
+/// What is to be tried of each operation, with whether all is tried there.
+fn plan(schemas: &Schemas<'_>, sender: &Sender<'_>, list: Vec<Operation>) -> Vec<(Operation, Vec<(Target, bool)>)> {
+    let mut seen = Seen::new();
+    let mut planned = Vec::new();
+    for operation in list {
+        let mut targets = schemas.targets(&operation);
+        if let Some(example) = sender.example(&operation) {
+            Schemas::leaves(&example, &mut Vec::new(), &mut targets);
+        }
+        let targets = targets.into_iter().map(|target| {
+            let is_new = seen.insert(target.kind.clone());
+            (target, is_new)
+        });
+        let targets = targets.collect();
+        planned.push((operation, targets));
+    }
+    // When the tenant closes, nothing else can be tried any more.
+    planned.sort_by_key(|(operation, _)| operation.id == "closeTenant");
+    planned
+}
+
+#[tokio::test]
+async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
+    with_api(async |api| {
+        let trusted = vec!["192.0.2.0/24".parse().unwrap()];
+        let throttle = Allowed { trusted_proxies: trusted, ..Allowed::default() };
+        let api = &api.with(Options { signup: Mode::Open, throttle, ..Options::default() });
+        let own = World::make(api, "acme").await;
+        let (victim, secrets) = neighbour(api).await;
+        let admin = api.colleague(id_of(&own.tenant), json!({"role": "admin"})).await;
+        accounts::person(api, EMAIL).await;
+        let document = api.get("/openapi.json").await.json();
+        let schemas = Schemas(&document);
+        let imports = json!({"name": "imports", "upstream_id": id_of(&own.upstream)});
+        let imports = api.make(&format!("{}/versions", own.api), imports).await;
+        let sender = Sender::new(&schemas, &own, &imports, api.token.reveal(), &admin.token);
+        let corpus = corpus(&victim);
+        // An id that the caller itself has sent may come back.
+        let is_sent = |secret: &String| corpus.iter().any(|payload| String::from_utf8_lossy(&payload.json).contains(secret.as_str()));
+        let judge = Judge::new(&schemas, secrets.into_iter().filter(|secret| !is_sent(secret)).collect());
+        let list = operations(api).await;
+        let uncovered: Vec<String> = stream::iter(&list).filter_map(|operation| sender.uncovered(api, operation)).collect().await;
+        assert_eq!(uncovered, Vec::<String>::new(), "say in injection/requests.rs what these take");
+        let (untouched, tables) = (state(api, id_of(&victim.tenant)).await, catalog(api).await);
+        let trial = Trial { api, sender: &sender, judge: &judge, corpus: &corpus };
+        let trial = &trial;
+        let victim = &victim;
+        let untouched = &untouched;
+        let run = stream::iter(plan(&schemas, &sender, list)).map(async |(operation, targets)| {
+            let (mut tally, mut wrong) = (Tally::default(), Vec::new());
+            for (target, is_new) in &targets {
+                wrong.extend(trial.run(&operation, target, *is_new, &mut tally).await);
+            }
+            if state(api, id_of(&victim.tenant)).await != *untouched {
+                wrong.push(format!("the neighbour was changed while {} was tried", operation.id));
+            }
+            (operation.id, targets.len(), tally, wrong)
+        });
+        let outcomes = tokio::select! {
+            outcomes = run.buffer_unordered(AT_ONCE).collect::<Vec<_>>() => outcomes,
+            never = watch(api) => never,
+        };
+        assert_eq!(catalog(api).await, tables, "what is in the database has changed");
+        let places: usize = outcomes.iter().map(|(_, places, _, _)| places).sum();
+        let sum = |of: fn(&Tally) -> usize| outcomes.iter().map(|(_, _, tally, _)| of(tally)).sum::<usize>();
+        let (requests, taken, read_back) = (sum(|tally| tally.requests), sum(|tally| tally.taken), sum(|tally| tally.read_back));
+        println!(
+            "{} operations, {places} places, {} payloads: {requests} requests, of which {taken} were taken, {read_back} values read back",
+            outcomes.len(),
+            corpus.len()
+        );
+        let wrong: BTreeMap<String, Vec<String>> =
+            outcomes.into_iter().filter(|(.., wrong)| !wrong.is_empty()).map(|(id, _, _, wrong)| (id, wrong)).collect();
+        for (id, wrong) in &wrong {
+            eprintln!("{id}: {} wrong", wrong.len());
+            wrong.iter().take(6).for_each(|wrong| eprintln!("    {}", wrong.chars().take(700).collect::<String>()));
+        }
+        assert!(wrong.is_empty(), "see above");
+        assert!(taken > 1_000 && read_back > 1_000, "{taken} {read_back}");
+    })
+    .await;
+}
+
+/// Who may ask what at all: an operator only what nobody else may.
+fn is_operators(operation: &Operation) -> bool {
+    permissions::of(&operation.id) == Some(Who::Operator)
+}

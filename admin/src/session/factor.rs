@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
-use store::{Actor, PlatformTx};
 use store::account::AccountId;
 use store::totp;
+use store::{Actor, PlatformTx};
 
 use super::throttle::Try;
 use super::totp::step_of;

@@ -133,7 +133,8 @@ async fn somebody_who_has_logged_in_gets_what_the_document_says() {
     person::log_in(&stack.api, "ada@example.test").await.unwrap_or_else(|error| panic!("{error:?}"));
     let both = stack.api.with_token(&token).get("/v1/me/sessions").await.unwrap_or_else(|error| panic!("{error}"));
     let other = both["items"].as_array().into_iter().flatten().find(|session| session["id"] != mine["items"][0]["id"]);
-    let other = other.and_then(|session| session["id"].as_str()).unwrap_or_else(|| panic!("no other session in {both}"));
+    let other =
+        other.and_then(|session| session["id"].as_str()).unwrap_or_else(|| panic!("no other session in {both}"));
     let mut parameters: Vec<_> = owned.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     parameters.push(("session_id", other));
     let (base, parameters, without) = (stack.api.base(), &parameters[..], &WITHOUT[..]);

@@ -27,6 +27,8 @@ pub(crate) struct Payload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Everywhere.
+    Everywhere,
+    /// Wherever texts are taken.
     Core,
     /// In one place of each kind.
     Kinds,
@@ -124,23 +126,38 @@ const CHARACTERS: [&str; 13] = [
 
 /// Bytes that are no text, and what only looks like JSON.
 fn malformed() -> Vec<Payload> {
-    let bytes: [&[u8]; 6] = [b"\xff\xfe", b"\xc0\xa7 OR 1=1", b"\xe0\x80\xa7", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\xc3"];
+    let bytes: [&[u8]; 6] =
+        [b"\xff\xfe", b"\xc0\xa7 OR 1=1", b"\xe0\x80\xa7", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\xc3"];
     let no_text = bytes.into_iter().map(|bytes| {
         let json = [b"\"".as_slice(), bytes, b"\""].concat();
         Payload { bytes: bytes.to_vec(), json, scope: Scope::Texts, is_foreign: false }
     });
-    let no_json = [r#""\ud800""#, r#""\udc00\ud800""#, "1e400", "-0", "NaN", "18446744073709551616", "1e308", "0.1", "'a'", "\"a"];
+    let no_json = [
+        r#""\ud800""#,
+        r#""\udc00\ud800""#,
+        "1e400",
+        "-0",
+        "NaN",
+        "18446744073709551616",
+        "1e308",
+        "0.1",
+        "'a'",
+        "\"a",
+    ];
     no_text.chain(no_json.map(Payload::raw)).collect()
 }
 
 /// Of every type, and of every size.
 fn values() -> Vec<Payload> {
     let deep = |open: &str, close: &str, times: usize| Payload::raw(open.repeat(times) + "1" + &close.repeat(times));
-    let mut all: Vec<_> = ["null", "-1", "9223372036854775807", "[]", "{}", "[[\"'\"]]", r#"{"'; --": {"__proto__": 1}}"#]
-        .map(Payload::raw)
-        .into();
+    let mut all: Vec<_> =
+        ["null", "-1", "9223372036854775807", "[]", "{}", "[[\"'\"]]", r#"{"'; --": {"__proto__": 1}}"#]
+            .map(Payload::raw)
+            .into();
     all.extend([deep("[", "]", 100), deep("{\"a\":", "}", 100), deep("[", "]", 5_000)]);
-    all.extend(["", " ", "0", "-1", "99999999999999999999", "1e99", "9223372036854775808", "true", "null"].map(Payload::text));
+    all.extend(
+        ["", " ", "0", "-1", "99999999999999999999", "1e99", "9223372036854775808", "true", "null"].map(Payload::text),
+    );
     all.extend(["a".repeat(201), "é".repeat(130), "'".repeat(3_000)].iter().map(|text| Payload::text(text)));
     all
 }
@@ -174,7 +191,10 @@ fn smuggled(victim: &World) -> Vec<Payload> {
 /// All that is tried, when this is the neighbour.
 pub(crate) fn corpus(victim: &World) -> Vec<Payload> {
     let mut all = vec![
-        Payload::core(&format!("1'||(SELECT 1 FROM pg_sleep({SLEEP_S}))||'\"`)]}}\\")),
+        Payload {
+            scope: Scope::Everywhere,
+            ..Payload::core(&format!("1'||(SELECT 1 FROM pg_sleep({SLEEP_S}))||'\"`)]}}\\"))
+        },
         Payload::text(&format!("1'||(SELECT 1 FROM pg_sleep({SLEEP_S}))||'")),
         Payload::text(&format!("1; SELECT pg_sleep({SLEEP_S})")),
         Payload::text(&format!("(SELECT pg_sleep({SLEEP_S}))")),

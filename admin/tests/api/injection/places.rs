@@ -7,15 +7,8 @@ use crate::document::Operation;
 /// Headers of which the document does not say that an operation reads them, and that decide whether it is reached.
 const DECIDING: [&str; 2] = ["Authorization", "Content-Type"];
 /// Those that all operations read, or something before or behind them may. None of them is refused, so they go together.
-pub(crate) const OTHERS: [&str; 7] = [
-    "X-Request-Id",
-    "X-Forwarded-For",
-    "Traceparent",
-    "Cookie",
-    "User-Agent",
-    "Accept",
-    "X-Tenantry-Tenant",
-];
+pub(crate) const OTHERS: [&str; 7] =
+    ["X-Request-Id", "X-Forwarded-For", "Traceparent", "Cookie", "User-Agent", "Accept", "X-Tenantry-Tenant"];
 
 /// A step into a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +117,9 @@ impl Schemas<'_> {
         };
         let mut into = |step: Step, name: &str, inner: &Value| {
             let inner_schema = self.resolve(inner);
-            let is_text = step == Step::Name || inner.is_null() || type_of(&inner_schema) == Some("string") && inner_schema.get("enum").is_none();
+            let is_text = step == Step::Name
+                || inner.is_null()
+                || type_of(&inner_schema) == Some("string") && inner_schema.get("enum").is_none();
             let kind = format!("body {name} {}", bare(&inner_schema));
             steps.push((step, schema.clone()));
             all.push(Target { place: Place::Body(steps.clone()), kind, is_text });
@@ -162,7 +157,9 @@ impl Schemas<'_> {
         match type_of(&schema) {
             Some("object") => {
                 let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                required.map(|field| (field.to_owned(), self.sample(field, &schema["properties"][field], known))).collect()
+                required
+                    .map(|field| (field.to_owned(), self.sample(field, &schema["properties"][field], known)))
+                    .collect()
             }
             Some("array") => json!([]),
             Some("boolean") => json!(false),

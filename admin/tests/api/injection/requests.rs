@@ -75,7 +75,13 @@ impl Sent {
 }
 
 impl<'a> Sender<'a> {
-    pub(crate) fn new(schemas: &'a Schemas<'a>, own: &'a World, imports: &'a str, operator: &'a str, admin: &'a str) -> Self {
+    pub(crate) fn new(
+        schemas: &'a Schemas<'a>,
+        own: &'a World,
+        imports: &'a str,
+        operator: &'a str,
+        admin: &'a str,
+    ) -> Self {
         Self { schemas, own, imports, operator, admin, number: Cell::new(0) }
     }
 
@@ -209,7 +215,9 @@ impl<'a> Sender<'a> {
             return None;
         }
         let reply = sent.send(api).await;
-        if operation.method == "POST" && let Some(place) = reply.headers.get("location") {
+        if operation.method == "POST"
+            && let Some(place) = reply.headers.get("location")
+        {
             self.call(api, sent.by_operator, Method::DELETE, place.to_str().unwrap()).send().await;
         }
         let expected: &[u16] = match operation.id.as_str() {

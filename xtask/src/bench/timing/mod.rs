@@ -79,7 +79,8 @@ pub(crate) async fn measure(what: &Timing) -> Result<()> {
     let builder = builder.envoys(1).concurrency(1).without_xds_and_envoys();
     // Requests say themselves where they come from; letters have somewhere to go, and nobody takes them.
     let builder = builder.admin_env("TENANTRY_TRUSTED_PROXIES", "127.0.0.0/8");
-    let builder = builder.admin_env("TENANTRY_SMTP_URL", "smtp://127.0.0.1:9").admin_env("TENANTRY_MAIL_FROM", "a@bench.test");
+    let builder =
+        builder.admin_env("TENANTRY_SMTP_URL", "smtp://127.0.0.1:9").admin_env("TENANTRY_MAIL_FROM", "a@bench.test");
     let mut stack = builder.start().await?;
     let upstream = Echo::start("shop", stack::ports::loopback(0))?;
     let world = world::fill(&stack, upstream.addr).await?;

@@ -95,7 +95,10 @@ fn controls(to: &To, world: &World) -> Vec<Pair> {
     vec![
         alike("control: the same request twice", ASKED, get(), get()),
         Pair { expected: Expected::Different, ..alike("control: found and not found", ASKED, get(), absent) },
-        Pair { expected: Expected::Different, ..alike("control: with and without a hash", HASHED / 10, login, refresh) },
+        Pair {
+            expected: Expected::Different,
+            ..alike("control: with and without a hash", HASHED / 10, login, refresh)
+        },
     ]
 }
 

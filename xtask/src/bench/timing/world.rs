@@ -93,7 +93,8 @@ async fn operator_tokens(database: &mut PgConnection, random: &mut StdRng) -> Re
 async fn service_tokens(stack: &Stack, database: &mut PgConnection, tenant: &str) -> Result<Twins> {
     let (mut real, mut invented) = (Vec::new(), Vec::new());
     for number in 0..2 * EACH {
-        let made = stack.api.post(&format!("{tenant}/service-tokens"), json!({"name": "bench", "role": "viewer"})).await?;
+        let made =
+            stack.api.post(&format!("{tenant}/service-tokens"), json!({"name": "bench", "role": "viewer"})).await?;
         let token = made["token"].as_str().context("a service token")?.to_owned();
         let id = made["id"].as_str().context("its id")?;
         if number % 2 == 0 {

@@ -17,6 +17,7 @@ mod lifecycle;
 mod listener;
 mod login;
 mod mail;
+mod mail_tls;
 mod matrix;
 mod members;
 mod mfa;

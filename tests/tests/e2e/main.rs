@@ -27,6 +27,7 @@ mod refusals;
 mod replicas;
 mod routes;
 mod signatures;
+mod signup;
 mod stability;
 mod standalone;
 mod suspension;

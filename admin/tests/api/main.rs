@@ -2,11 +2,14 @@
 
 mod accounts;
 mod audit;
+mod bulk;
 mod cells;
+mod cloning;
 mod concurrency;
 mod document;
 mod guessing;
 mod harness;
+mod housekeeping;
 mod idempotency;
 mod imports;
 mod isolation;

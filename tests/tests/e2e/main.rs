@@ -5,6 +5,7 @@ mod access_log;
 mod addresses;
 mod bursts;
 mod cells;
+mod cloning;
 mod containment;
 mod contract;
 mod credentials;

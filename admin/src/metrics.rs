@@ -29,7 +29,10 @@ pub fn install() -> Result<(), BuildError> {
     metrics::describe_counter!(REQUESTS, "Requests that were answered.");
     metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from the head of a request to its answer.");
     metrics::describe_counter!(RATE_LIMITED, "Requests that were refused because a rate limit of the API was reached.");
-    metrics::describe_counter!(DISPOSED, "Rows that were removed because nobody came back to them, or they were over, by their kind.");
+    metrics::describe_counter!(
+        DISPOSED,
+        "Rows that were removed because nobody came back to them, or they were over, by their kind."
+    );
     let _ = HANDLE.set(handle);
     Ok(())
 }

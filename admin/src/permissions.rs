@@ -273,8 +273,15 @@ mod tests {
 
     #[test]
     fn each_role_may_do_what_those_below_it_may() {
-        let whos =
-            [Who::Member, Who::Viewer, Who::Developer, Who::TenantDeveloper, Who::Admin, Who::AdminInPerson, Who::Operator];
+        let whos = [
+            Who::Member,
+            Who::Viewer,
+            Who::Developer,
+            Who::TenantDeveloper,
+            Who::Admin,
+            Who::AdminInPerson,
+            Who::Operator,
+        ];
         for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 4), (Role::Admin, 6)] {
             for (index, who) in whos.into_iter().enumerate() {
                 let verdict = decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant);

@@ -87,7 +87,7 @@ impl Disposable {
             Self::RefreshTokens | Self::UnconfirmedFactors => TimeDelta::days(1),
             Self::Attempts => throttle::WINDOW,
             Self::LoginSources => throttle::KNOWN_FOR,
-            Self::IdempotentAnswers => TimeDelta::hours(idempotency::KEPT_HOURS as i64),
+            Self::IdempotentAnswers => TimeDelta::hours(idempotency::KEPT_HOURS.into()),
             Self::AccessTokenKeys => access_token::KEY_PUBLISHED,
         }
     }

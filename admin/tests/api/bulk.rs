@@ -166,7 +166,8 @@ async fn requests_at_the_same_time_wait_for_each_other_and_none_is_lost() {
             .map(|number| {
                 let (first, last) = if number % 2 == 0 { (&world, &second) } else { (&second, &world) };
                 let name = format!("name {number}");
-                let items = json!([rename(&first.site, &name), create(&format!("new-{number}")), rename(&last.site, &name)]);
+                let items =
+                    json!([rename(&first.site, &name), create(&format!("new-{number}")), rename(&last.site, &name)]);
                 let body = json!({"items": items, "atomic": number % 3 == 0});
                 tokio::spawn(api.call(Method::POST, &place).json(&body).send())
             })

@@ -31,16 +31,24 @@ async fn a_copy_has_what_the_original_publishes_and_nobody_who_calls_it() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         shared_secret(api, &world.site).await;
-        let body = json!({"name": "Staging", "slug": "acme-staging", "environment": "test", "hostnames": ["acme-preview"]});
+        let body =
+            json!({"name": "Staging", "slug": "acme-staging", "environment": "test", "hostnames": ["acme-preview"]});
         let reply = api.post(&format!("{}/clone", world.site), body).await.expect(201);
         let copy = reply.location();
         assert_eq!(copy, format!("{}/sites/{}", world.tenant, reply.json()["id"].as_str().unwrap()));
         let (made, original) = (reply.json(), api.get(&world.site).await.json());
-        assert_eq!((&made["name"], &made["slug"], &made["environment"]), (&json!("Staging"), &json!("acme-staging"), &json!("test")));
+        assert_eq!(
+            (&made["name"], &made["slug"], &made["environment"]),
+            (&json!("Staging"), &json!("acme-staging"), &json!("test"))
+        );
         assert_eq!((&made["settings"], &made["eager"]), (&original["settings"], &original["eager"]));
         assert_eq!(api.get(&copy).await.expect(200).etag(), reply.etag());
         for list in ["upstreams", "apis", "plans", "issuers"] {
-            assert_eq!(items(api, &format!("{copy}/{list}")).await, items(api, &format!("{}/{list}", world.site)).await, "{list}");
+            assert_eq!(
+                items(api, &format!("{copy}/{list}")).await,
+                items(api, &format!("{}/{list}", world.site)).await,
+                "{list}"
+            );
         }
         assert_eq!(items(api, &format!("{copy}/consumers")).await, Vec::<Value>::new());
         let names: Vec<Value> =

@@ -29,11 +29,19 @@ const KEPT: [Kept; 12] = [
     Kept { kind: Disposable::UnconfirmedFactors, rows: "totp_factors", time: TimeDelta::days(1) },
     Kept { kind: Disposable::AccessTokenKeys, rows: "access_token_keys", time: TimeDelta::minutes(24 * 60 + 11) },
     Kept { kind: Disposable::EmailTokens, rows: "email_tokens", time: TimeDelta::minutes(60 + 30 * 24 * 60) },
-    Kept { kind: Disposable::ServiceTokens, rows: "service_tokens WHERE revoked_at IS NOT NULL", time: TimeDelta::days(30) },
+    Kept {
+        kind: Disposable::ServiceTokens,
+        rows: "service_tokens WHERE revoked_at IS NOT NULL",
+        time: TimeDelta::days(30),
+    },
     Kept { kind: Disposable::LoginSources, rows: "login_sources", time: TimeDelta::days(30) },
     Kept { kind: Disposable::RefreshTokens, rows: "refresh_tokens", time: TimeDelta::days(15) },
     Kept { kind: Disposable::Invitations, rows: "invitations", time: TimeDelta::days(37) },
-    Kept { kind: Disposable::Sessions, rows: "sessions WHERE expires_at > now() + interval '1 day'", time: TimeDelta::days(120) },
+    Kept {
+        kind: Disposable::Sessions,
+        rows: "sessions WHERE expires_at > now() + interval '1 day'",
+        time: TimeDelta::days(120),
+    },
 ];
 
 async fn furnish(api: &Api) -> World {
@@ -52,7 +60,8 @@ async fn furnish(api: &Api) -> World {
                  SELECT sha256('x'), id, 'reset', now(), now() + interval '1 hour' FROM accounts WHERE email = 'ada@example.com'";
     sqlx::query(token).execute(&api.superuser).await.unwrap();
     let list = format!("{}/service-tokens", world.tenant);
-    let made = api.call(Method::POST, &list).header("idempotency-key", "k").json(&json!({"name": "old", "role": "viewer"}));
+    let made =
+        api.call(Method::POST, &list).header("idempotency-key", "k").json(&json!({"name": "old", "role": "viewer"}));
     api.delete(&made.send().await.expect(201).location()).await.expect(204);
     world
 }

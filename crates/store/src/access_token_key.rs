@@ -1,6 +1,6 @@
 //! The keys that sign access tokens. All replicas of the service have the same, through the database; the secret halves are sealed.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use policy::desired::Secret;
 use uuid::Uuid;
 

@@ -24,7 +24,12 @@ pub(super) struct SiteCopy {
     #[schema(min_length = 1, max_length = 200, example = "Shop, staging")]
     name: String,
     /// The label of its own hostname. Unique on the platform, and for good; some are reserved.
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme-shop-staging")]
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        example = "acme-shop-staging"
+    )]
     slug: String,
     /// What its keys are meant for; that of the original if it is absent. For good.
     #[serde(default, deserialize_with = "present")]

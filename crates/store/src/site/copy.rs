@@ -148,12 +148,7 @@ async fn versions(
     Ok(())
 }
 
-async fn issuers(
-    tx: &mut TenantTx,
-    from: SiteId,
-    to: SiteId,
-    secrets: Option<&SecretsKey>,
-) -> Result<(), StoreError> {
+async fn issuers(tx: &mut TenantTx, from: SiteId, to: SiteId, secrets: Option<&SecretsKey>) -> Result<(), StoreError> {
     for original in issuer::list(tx, from, Page::first(issuer::MAX_PER_SITE)).await? {
         let shared_secret = match original.has_secret {
             true => Some(opened(tx, from, original.id, secrets.ok_or(StoreError::NoSecretsKey)?).await?),

@@ -112,7 +112,8 @@ async fn a_copy_serves_what_the_original_serves() {
         assert_eq!(database.count(&names).await, 2);
         // No row of the one refers to a row of the other: ids are new, and every reference is within its site.
         for table in ["upstreams", "apis", "api_versions", "routes", "plans", "issuers", "hostnames"] {
-            let shared = format!("SELECT count(*) FROM {table} a JOIN {table} b USING (id) WHERE a.site_id <> b.site_id");
+            let shared =
+                format!("SELECT count(*) FROM {table} a JOIN {table} b USING (id) WHERE a.site_id <> b.site_id");
             assert_eq!(database.count(&shared).await, 0, "{table}");
         }
     })

@@ -28,27 +28,32 @@ pub(super) enum BulkItem {
     Clone(CloneItem),
 }
 
-/// Declares what `op` is, by which items are told apart.
-macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Deserialize, ToSchema)]
-        enum $name {
-            #[serde(rename = $text)]
-            Only,
-        }
-    )*};
+/// Makes a site.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum CreateOp {
+    Create,
 }
 
-operations! {
-    /// Makes a site.
-    CreateOp = "create",
-    /// Changes a site.
-    UpdateOp = "update",
-    /// Removes a site with everything in it.
-    DeleteOp = "delete",
-    /// Copies a site.
-    CloneOp = "clone",
+/// Changes a site.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum UpdateOp {
+    Update,
+}
+
+/// Removes a site with everything in it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum DeleteOp {
+    Delete,
+}
+
+/// Copies a site.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum CloneOp {
+    Clone,
 }
 
 /// Makes a site.
@@ -149,12 +154,7 @@ impl ItemResult {
     }
 
     fn of(status: StatusCode, site: &site::Site) -> Self {
-        Self {
-            status: status.as_u16(),
-            site_id: Some(site.id.into()),
-            etag: Some(etag(site.revision)),
-            problem: None,
-        }
+        Self { status: status.as_u16(), site_id: Some(site.id.into()), etag: Some(etag(site.revision)), problem: None }
     }
 }
 
@@ -182,12 +182,7 @@ pub(super) fn parse(item: &RawValue) -> Result<BulkItem, Problem> {
 }
 
 /// Does what an item asks for, if its caller may.
-pub(super) async fn run(
-    app: &App,
-    caller: &Caller,
-    tx: &mut TenantTx,
-    item: BulkItem,
-) -> Result<ItemResult, Problem> {
+pub(super) async fn run(app: &App, caller: &Caller, tx: &mut TenantTx, item: BulkItem) -> Result<ItemResult, Problem> {
     let named = item.site();
     let operation = match &item {
         BulkItem::Create(_) => "createSite",
@@ -229,7 +224,10 @@ fn revision(if_match: Option<&str>) -> Result<Option<i64>, Problem> {
 fn within(place: &str, problem: Problem) -> Problem {
     match problem {
         Problem::Invalid(errors) => Problem::Invalid(
-            errors.into_iter().map(|error| FieldError::new(format!("{place}.{}", error.field), error.message)).collect(),
+            errors
+                .into_iter()
+                .map(|error| FieldError::new(format!("{place}.{}", error.field), error.message))
+                .collect(),
         ),
         other => other,
     }

@@ -84,10 +84,10 @@ impl MailServer {
         Ok(MailServer { port, folder, _process: process })
     }
 
-    /// The letters that have arrived, as they came.
+    /// The letters that have arrived, heads included, as a mail program shows them.
     pub fn letters(&self) -> Vec<String> {
         let files = fs::read_dir(self.mailbox()).into_iter().flatten();
-        files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok()).collect()
+        files.filter_map(|file| fs::read_to_string(file.ok()?.path()).ok()).map(shown).collect()
     }
 
     /// The commands of note that it was sent, such as `AUTH tls` or `MAIL clear`.
@@ -99,6 +99,29 @@ impl MailServer {
     fn mailbox(&self) -> PathBuf {
         self.folder.path().join("mail/new")
     }
+}
+
+/// Undoes the quoted-printable encoding (RFC 2045 section 6.7) that letters with long lines have.
+fn shown(letter: String) -> String {
+    if !letter.contains("Content-Transfer-Encoding: quoted-printable") {
+        return letter;
+    }
+    let letter = letter.replace("=\r\n", "").replace("=\n", "");
+    let mut parts = letter.split('=');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'=');
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The word of a letter that begins so: a token, say.

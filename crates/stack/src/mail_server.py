@@ -25,7 +25,7 @@ if args.cert:
 
 def authenticate(server, session, envelope, mechanism, data):
     given = f"{data.login.decode()}:{data.password.decode()}"
-    return AuthResult(success=given == args.login)
+    return AuthResult(success=given == args.login, handled=False)
 
 
 def note(connection, command):

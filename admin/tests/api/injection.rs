@@ -179,7 +179,8 @@ async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
         let schemas = Schemas(&document);
         let imports = json!({"name": "imports", "upstream_id": id_of(&own.upstream)});
         let imports = api.make(&format!("{}/versions", own.api), imports).await;
-        let sender = Sender::new(&schemas, &own, &imports, api.token.reveal(), &admin.token);
+        let spare = api.make(&format!("{}/sites", own.tenant), json!({"name": "spare", "slug": "spare"})).await;
+        let sender = Sender::new(&schemas, &own, (&imports, &spare), api.token.reveal(), &admin.token);
         let corpus = corpus(&victim);
         // An id that the caller itself has sent may come back.
         let is_sent = |secret: &String| corpus.iter().any(|payload| String::from_utf8_lossy(&payload.json).contains(secret.as_str()));

@@ -2,11 +2,14 @@
 
 mod accounts;
 mod audit;
+mod bulk;
 mod cells;
+mod cloning;
 mod concurrency;
 mod document;
 mod guessing;
 mod harness;
+mod housekeeping;
 mod idempotency;
 mod imports;
 mod injection;
@@ -18,6 +21,7 @@ mod lifecycle;
 mod listener;
 mod login;
 mod mail;
+mod mail_tls;
 mod matrix;
 mod members;
 mod mfa;

@@ -41,6 +41,13 @@ pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Op
         "createCell" => new(json!({"name": name})),
         "createTenant" => new(json!({"name": name})),
         "createSite" => new(json!({"name": name, "slug": name})),
+        "cloneSite" => new(json!({"name": name, "slug": name})),
+        // For a revision that the site does not have; whether the caller may do that is the item's to say.
+        "bulkSites" => Some(Fixture {
+            body: json!({"items": [{"op": "delete", "site_id": id_of(&world.site), "if_match": "\"999999999\""}]}),
+            statuses: &[200],
+            query: "",
+        }),
         "createHostname" => new(json!({"name": name})),
         "createUpstream" => new(json!({"name": name, "endpoints": []})),
         "createApi" => new(json!({"name": name, "base_path": format!("/{name}")})),

@@ -161,6 +161,9 @@ impl Schemas<'_> {
                     .map(|field| (field.to_owned(), self.sample(field, &schema["properties"][field], known)))
                     .collect()
             }
+            Some("array") if schema["minItems"].as_u64().is_some_and(|least| least > 0) => {
+                json!([self.sample("", &schema["items"], known)])
+            }
             Some("array") => json!([]),
             Some("boolean") => json!(false),
             Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
@@ -174,7 +177,10 @@ impl Schemas<'_> {
     pub(crate) fn put(&self, body: &mut Value, steps: &[(Step, Value)], value: &str, known: &Map<String, Value>) {
         let mut at = body;
         for (step, schema) in steps {
-            if (is_object(schema) && !at.is_object()) || (schema["items"].is_object() && !at.is_array()) {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            // Another variant of what stands there has other fields.
+            let is_other = !at.is_object() || required.into_iter().any(|field| at.get(field).is_none());
+            if (is_object(schema) && is_other) || (schema["items"].is_object() && !at.is_array()) {
                 *at = self.sample("", schema, known);
             }
             at = match step {

@@ -27,8 +27,8 @@ const PROXY: &str = "192.0.2.1";
 pub(crate) struct Sender<'a> {
     schemas: &'a Schemas<'a>,
     own: &'a World,
-    /// The version whose routes are imported.
-    imports: &'a str,
+    /// The version whose routes are imported, and the site that may be taken away.
+    spare: (&'a str, &'a str),
     operator: &'a str,
     admin: &'a str,
     /// Makes names new.
@@ -78,11 +78,11 @@ impl<'a> Sender<'a> {
     pub(crate) fn new(
         schemas: &'a Schemas<'a>,
         own: &'a World,
-        imports: &'a str,
+        spare: (&'a str, &'a str),
         operator: &'a str,
         admin: &'a str,
     ) -> Self {
-        Self { schemas, own, imports, operator, admin, number: Cell::new(0) }
+        Self { schemas, own, spare, operator, admin, number: Cell::new(0) }
     }
 
     /// A request with nothing in it but who asks.
@@ -91,15 +91,16 @@ impl<'a> Sender<'a> {
     }
 
     /// What fields have whose value only the world knows.
-    fn known(&self) -> Map<String, Value> {
+    fn known(&self, operation: &Operation) -> Map<String, Value> {
         let number = self.number.get();
         self.number.set(number + 1);
         let own = self.own;
+        let site = if operation.id == "bulkSites" { self.spare.1 } else { &own.site };
         let name = format!("injection-{number}");
         let known = json!({
             "name": name, "slug": name, "site_slug": name, "organisation": name, "description": name,
             "email": format!("{name}@example.test"), "password": PASSWORD, "new_password": PASSWORD, "template": "empty",
-            "site_id": id_of(&own.site), "upstream_id": id_of(&own.upstream), "plan_id": id_of(&own.plan),
+            "site_id": id_of(site), "upstream_id": id_of(&own.upstream), "plan_id": id_of(&own.plan),
             "base_path": format!("/{name}"), "path": format!("/{name}"), "issuer": format!("https://{name}.example/"),
             "address": "10.9.0.1", "port": 8080, "public_key": PUBLIC_KEY, "jwks_uri": "https://login.example/jwks",
         });
@@ -139,7 +140,7 @@ impl<'a> Sender<'a> {
     /// The path of an operation, all of it the caller's own.
     fn path(&self, operation: &Operation) -> String {
         let template = match operation.id.as_str() {
-            "importRoutes" => operation.path.replace("{version_id}", id_of(self.imports)),
+            "importRoutes" => operation.path.replace("{version_id}", id_of(self.spare.0)),
             _ => operation.path.clone(),
         };
         let nobodys = Uuid::now_v7().to_string();
@@ -161,7 +162,7 @@ impl<'a> Sender<'a> {
         // Each from another place, so that none is refused for those before.
         let number = self.number.get();
         add("x-forwarded-for", &format!("198.{}.{}.{}", 18 + number / 65_536, number / 256 % 256, number % 256));
-        let body = match self.body(operation, &self.known()) {
+        let body = match self.body(operation, &self.known(operation)) {
             Value::Null => Vec::new(),
             body => body.to_string().into_bytes(),
         };
@@ -195,7 +196,7 @@ impl<'a> Sender<'a> {
             Place::Header(name) => sent.set(name, payload)?,
             Place::Headers => OTHERS.iter().try_for_each(|name| sent.set(name, payload))?,
             Place::Body(steps) => {
-                let known = self.known();
+                let known = self.known(operation);
                 let mut body = self.body(operation, &known);
                 self.schemas.put(&mut body, steps, HERE, &known);
                 sent.body = replaced(body.to_string().as_bytes(), &payload.json);

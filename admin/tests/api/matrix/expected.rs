@@ -58,6 +58,7 @@ pub(crate) fn expected(who: Who, caller: Caller, object: Object, path: &str) -> 
         Who::Member => true,
         Who::Viewer => rank >= Rank::Viewer,
         Who::Developer => rank >= Rank::Developer,
+        Who::TenantDeveloper => rank >= Rank::Developer && caller != Caller::SiteDeveloper,
         Who::Admin => rank >= Rank::Admin,
         Who::AdminInPerson => rank >= Rank::Admin && in_person,
         Who::Operator | Who::Account | Who::Anyone => false,

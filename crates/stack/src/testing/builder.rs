@@ -33,8 +33,8 @@ pub struct Builder {
     edges: Vec<Edge>,
     artifacts: Option<Artifacts>,
     module: Option<PathBuf>,
-    admin_env: Vec<(String, String)>,
     xds_env: Vec<(String, String)>,
+    admin_env: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -53,8 +53,8 @@ impl Builder {
             edges: Vec::new(),
             artifacts: None,
             module: None,
-            admin_env: Vec::new(),
             xds_env: Vec::new(),
+            admin_env: Vec::new(),
         }
     }
 
@@ -113,15 +113,15 @@ impl Builder {
         self
     }
 
-    /// A setting of the admin service, by its environment variable.
-    pub fn admin_env(mut self, name: &str, value: &str) -> Builder {
-        self.admin_env.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
     /// A setting of xds-server, by its environment variable.
     pub fn xds_env(mut self, name: &str, value: &str) -> Builder {
         self.xds_env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A setting of the admin service, by its environment variable.
+    pub fn admin_env(mut self, name: &str, value: &str) -> Builder {
+        self.admin_env.push((name.to_owned(), value.to_owned()));
         self
     }
 

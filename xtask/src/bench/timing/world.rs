@@ -27,7 +27,6 @@ pub(super) struct Twins {
 
 #[derive(Debug)]
 pub(super) struct World {
-    pub(super) people: People,
     /// Revoked, and unknown.
     pub(super) keys: Twins,
     /// Those of another tenant, which work there.
@@ -55,7 +54,6 @@ pub(super) async fn fill(stack: &Stack, upstream: std::net::SocketAddr) -> Resul
     let own = stack.api.post(&format!("{tenant}/service-tokens"), json!({"name": "own", "role": "admin"})).await?;
     let ids = |kind: usize, from: usize| (from..from + EACH).map(|number| id(kind, number)).collect();
     Ok(World {
-        people,
         keys: Twins { real: of_site(0).take(EACH).collect(), invented: unknown },
         foreign_keys: of_site(1).take(EACH).collect(),
         operator_tokens: operator_tokens(&mut database, &mut random).await?,

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use store::StoreError;
+use store::platform_plan::PlanLimit;
 use utoipa::ToSchema;
 
 use crate::answer::etag;
@@ -93,6 +94,8 @@ pub enum Problem {
     InUse { what: &'static str, by: String },
     /// The site has as many of these as it may have.
     Limit { what: &'static str, limit: u32 },
+    /// The tenant has as much of this as its platform plan allows.
+    PlanLimit { limit: PlanLimit, allowed: i64, used: i64 },
     /// `If-Match` names another revision than the current one.
     Precondition { current: i64 },
     /// The `Idempotency-Key` was used for another request.
@@ -145,6 +148,22 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
+    /// The limit of the platform plan that is reached, if it is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    limit: Option<ReachedLimit>,
+}
+
+/// A limit of the tenant's platform plan that is reached.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReachedLimit {
+    /// Its name, as in the tenant's limits.
+    #[schema(example = "keys")]
+    name: &'static str,
+    /// How much there may be.
+    allowed: i64,
+    /// How much there is.
+    used: i64,
 }
 
 impl Problem {
@@ -183,6 +202,9 @@ impl Problem {
             Self::KeyEnded { .. } => (StatusCode::CONFLICT, "key-ended", "The key does not work any more"),
             Self::InUse { .. } => (StatusCode::CONFLICT, "in-use", "The object is in use"),
             Self::Limit { .. } => (StatusCode::CONFLICT, "limit", "A limit is reached"),
+            Self::PlanLimit { .. } => {
+                (StatusCode::CONFLICT, "limit-reached", "A limit of the tenant's platform plan is reached")
+            }
             Self::Precondition { .. } => {
                 (StatusCode::PRECONDITION_FAILED, "changed", "The object has changed in the meantime")
             }
@@ -233,6 +255,17 @@ impl Problem {
             Self::KeyEnded { state } => format!("It is {state}; make a new key instead."),
             Self::InUse { what, by } => format!("The {what} is used by {by}; change that first."),
             Self::Limit { what, limit } => format!("There can be {limit} {what} at most."),
+            Self::PlanLimit { limit, allowed, used } => format!(
+                "The plan allows {allowed} {}, and {used} are used; remove what is not needed, or ask the operator of the platform \
+                 for another plan.",
+                match limit {
+                    PlanLimit::Sites => "sites",
+                    PlanLimit::Routes => "routes",
+                    PlanLimit::Keys => "keys that work",
+                    PlanLimit::Members => "members",
+                    PlanLimit::ConfigBytes => "bytes of configuration",
+                }
+            ),
             Self::Precondition { current } => {
                 format!("The current entity tag is {}; get the object again and repeat the change.", etag(*current))
             }
@@ -303,6 +336,7 @@ impl From<StoreError> for Problem {
             StoreError::AlreadyMember => Self::AlreadyMember,
             StoreError::NoSecretsKey => Self::NoSecretsKey,
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },
+            StoreError::PlanLimit { limit, allowed, used } => Self::PlanLimit { limit, allowed, used },
             ref unavailable if transient || unavailable.is_unavailable() => {
                 tracing::warn!(error = %Causes(unavailable), "the database could not be used");
                 Self::Unavailable
@@ -341,13 +375,17 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, name, title) = self.kind();
         let (detail, headers) = (self.detail(), self.headers());
+        let limit = match self {
+            Self::PlanLimit { limit, allowed, used } => Some(ReachedLimit { name: limit.as_str(), allowed, used }),
+            _ => None,
+        };
         let errors = match self {
             Self::Invalid(errors) | Self::RouteTaken(errors) => errors,
             Self::Taken { field, value } => vec![FieldError::new(field, format!("`{value}` is already used"))],
             _ => Vec::new(),
         };
         let r#type = format!("urn:tenantry:problem:{name}");
-        let body = ProblemBody { r#type, title, status: status.as_u16(), detail, errors };
+        let body = ProblemBody { r#type, title, status: status.as_u16(), detail, errors, limit };
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         for (name, value) in headers {

@@ -23,6 +23,7 @@ mod mfa;
 mod pages;
 mod people;
 mod plans;
+mod platform_plans;
 mod publishing;
 mod rate_limits;
 mod refusals;

@@ -114,6 +114,7 @@ fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixtur
     let name = format!("matrix-{number}");
     match operation.id.as_str() {
         "createCell" => new(json!({"name": name})),
+        "createPlatformPlan" => new(json!({"name": name})),
         "createTenant" => new(json!({"name": name})),
         "createSite" => new(json!({"name": name, "slug": name})),
         "createHostname" => new(json!({"name": name})),

@@ -135,7 +135,7 @@ impl Sample {
 pub(crate) async fn sample(store: &Store, slug: &str, bucket: u16) -> Sample {
     let mut platform = store.platform(&actor()).await.unwrap();
     let new =
-        store::tenant::NewTenant { name: slug.to_owned(), slug: Some(slug.to_owned()), settings: Default::default() };
+        store::tenant::NewTenant { name: slug.to_owned(), slug: Some(slug.to_owned()), settings: Default::default(), platform_plan: None };
     let tenant = store::tenant::create(&mut platform, new).await.unwrap().id;
     platform.commit().await.unwrap();
     let mut tx = store.tenant(tenant, &actor()).await.unwrap();

@@ -66,7 +66,11 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
     ("Unauthorized", "401", "There is no valid token."),
     ("Forbidden", "403", "The caller has another role than the operation needs: see its `x-tenantry-role`."),
     ("NotFound", "404", "The object, or one of those in its path, does not exist."),
-    ("Conflict", "409", "A value is taken, an object is in use, or a limit is reached: a general bound, or one of the tenant's platform plan (`limit-reached`)."),
+    (
+        "Conflict",
+        "409",
+        "A value is taken, an object is in use, or a limit is reached: a general bound, or one of the tenant's platform plan (`limit-reached`).",
+    ),
     ("PreconditionFailed", "412", "The object has changed since: `If-Match` names another revision."),
     ("TooLarge", "413", "The body is too large."),
     ("UnsupportedMediaType", "415", "The body has another media type than the operation takes."),

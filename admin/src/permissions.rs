@@ -52,6 +52,7 @@ pub const TABLE: &[(&str, Who)] = &[
     ("enrolTotp", Account),
     ("confirmTotp", Account),
     ("disableTotp", Account),
+    ("eraseMe", Account),
     ("createCell", Operator),
     ("listCells", Operator),
     ("getCell", Operator),

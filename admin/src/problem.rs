@@ -64,6 +64,8 @@ pub enum Problem {
     TenantSuspended,
     /// The tenant would be left without an Admin.
     LastAdmin,
+    /// These tenants of the caller would be left without an Admin.
+    LastAdminOf { tenants: Vec<String> },
     /// The account is a member of the tenant.
     AlreadyMember,
     /// The object does not exist, or belongs to somebody else.
@@ -182,7 +184,7 @@ impl Problem {
             Self::MoreThanOwn => (StatusCode::FORBIDDEN, "more-than-own", "It would have more than its maker"),
             Self::MfaNeeded => (StatusCode::FORBIDDEN, "mfa-needed", "The tenant asks for a second factor"),
             Self::TenantSuspended => (StatusCode::FORBIDDEN, "tenant-suspended", "The tenant is suspended"),
-            Self::LastAdmin => (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin"),
+            Self::LastAdmin | Self::LastAdminOf { .. } => (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin"),
             Self::AlreadyMember => (StatusCode::CONFLICT, "already-member", "The account is a member already"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
@@ -240,6 +242,10 @@ impl Problem {
             Self::MfaNeeded => "Set up a second factor for the account, and log in again with it.".into(),
             Self::TenantSuspended => "It can be read, and not be changed; ask the operator of the platform.".into(),
             Self::LastAdmin => "Make another member an admin first.".into(),
+            Self::LastAdminOf { tenants } => format!(
+                "You are the last admin of {}: make another member an admin first, or close the tenant and wait until it is erased.",
+                tenants.join(", ")
+            ),
             Self::AlreadyMember => "Ask an admin of the tenant to change the role.".into(),
             Self::Syntax(reason) => reason.clone(),
             Self::TooLarge { limit_bytes } => format!("It may have {limit_bytes} bytes at most."),
@@ -333,6 +339,7 @@ impl From<StoreError> for Problem {
             StoreError::Revision { current } => Self::Precondition { current },
             StoreError::Invalid { field, reason } => Self::field(field, reason),
             StoreError::LastAdmin => Self::LastAdmin,
+            StoreError::LastAdminOf { tenants } => Self::LastAdminOf { tenants },
             StoreError::AlreadyMember => Self::AlreadyMember,
             StoreError::NoSecretsKey => Self::NoSecretsKey,
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },

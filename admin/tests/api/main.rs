@@ -5,6 +5,7 @@ mod audit;
 mod cells;
 mod concurrency;
 mod document;
+mod erasure;
 mod guessing;
 mod harness;
 mod idempotency;

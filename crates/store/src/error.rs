@@ -64,6 +64,12 @@ pub enum StoreError {
     /// The tenant would be left without an Admin.
     #[error("the last admin of a tenant")]
     LastAdmin,
+    /// These tenants would be left without an Admin.
+    #[error("the last admin of {}", tenants.join(", "))]
+    LastAdminOf {
+        /// Their names, of which the caller is an Admin.
+        tenants: Vec<String>,
+    },
     /// The account is a member of the tenant.
     #[error("already a member")]
     AlreadyMember,

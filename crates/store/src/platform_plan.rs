@@ -46,10 +46,7 @@ impl Limits {
 
 /// What Envoys have to know, from the columns.
 pub(crate) fn requests(per_second: Option<i32>, per_month: Option<i64>) -> PlatformRequests {
-    PlatformRequests {
-        per_second: per_second.map(i32::unsigned_abs),
-        per_month: per_month.map(i64::unsigned_abs),
-    }
+    PlatformRequests { per_second: per_second.map(i32::unsigned_abs), per_month: per_month.map(i64::unsigned_abs) }
 }
 
 /// A platform plan.
@@ -229,12 +226,9 @@ pub async fn update(
 /// [`StoreError::InUse`] while there are tenants with it; the default plan is always in use, by the tenants to come.
 pub async fn delete(tx: &mut PlatformTx, id: Uuid, expected_revision: Option<i64>) -> Result<(), StoreError> {
     let plan = lock(tx, id, expected_revision).await?;
-    let used = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM tenants WHERE platform_plan_id = $1) AS "used!""#,
-        id
-    )
-    .fetch_one(tx.conn())
-    .await?;
+    let used = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM tenants WHERE platform_plan_id = $1) AS "used!""#, id)
+        .fetch_one(tx.conn())
+        .await?;
     if used || plan.is_default {
         return Err(StoreError::InUse { what: "platform plan", by: "tenant" });
     }
@@ -252,9 +246,9 @@ pub(crate) async fn hold(tx: &mut PlatformTx, id: Uuid) -> Result<PlatformPlan, 
         .fetch_optional(tx.conn())
         .await?
         .ok_or_else(|| StoreError::Invalid {
-            field: "platform_plan_id",
-            reason: "there is no such platform plan; make it first".to_owned(),
-        })?;
+        field: "platform_plan_id",
+        reason: "there is no such platform plan; make it first".to_owned(),
+    })?;
     get(tx, id).await
 }
 

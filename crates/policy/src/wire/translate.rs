@@ -178,7 +178,8 @@ fn platform_rules(tenant: &[u8; 16], requests: PlatformRequests) -> Vec<LimitRul
         by: Vec::new(),
         in_utc: true,
     };
-    let per_second = requests.per_second.map(|rate| rule("platform-plan/second", Measure::PerSecond, rate.into(), rate));
+    let per_second =
+        requests.per_second.map(|rate| rule("platform-plan/second", Measure::PerSecond, rate.into(), rate));
     let per_month = requests.per_month.map(|quota| rule("platform-plan/month", Measure::Month, quota, 0));
     per_second.into_iter().chain(per_month).collect()
 }

@@ -91,12 +91,10 @@ pub async fn of_tenant(tx: &mut TenantTx, month: DateTime<Utc>) -> Result<Tenant
     )
     .fetch_one(tx.conn())
     .await?;
-    let total = sqlx::query!(
-        "SELECT sites, routes, keys, members, config_bytes FROM tenant_totals WHERE tenant_id = $1",
-        id
-    )
-    .fetch_optional(tx.conn())
-    .await?;
+    let total =
+        sqlx::query!("SELECT sites, routes, keys, members, config_bytes FROM tenant_totals WHERE tenant_id = $1", id)
+            .fetch_optional(tx.conn())
+            .await?;
     let mut used = total.map_or_else(Used::default, |total| Used {
         sites: total.sites,
         routes: total.routes,

@@ -77,7 +77,8 @@ struct Next {
 fn next(before: &Tenant, course: Course) -> Option<Next> {
     let suspended = before.status == Status::Suspended;
     // While it is suspended, what is said of the closing changes nothing else.
-    let kept = |otherwise| if suspended { (Status::Suspended, before.status_reason.clone()) } else { (otherwise, None) };
+    let kept =
+        |otherwise| if suspended { (Status::Suspended, before.status_reason.clone()) } else { (otherwise, None) };
     let (action, (status, reason), closes_at) = match course {
         Course::Keep if before.closes_at.is_none() => return None,
         Course::Serve { .. } if before.status == Status::Closing => return None,
@@ -120,9 +121,12 @@ pub async fn set_course(
 
 /// The tenants whose time is over at `now`, some of them. What is suspended is not erased.
 pub async fn closed(tx: &mut PlatformTx, now: DateTime<Utc>) -> Result<Vec<TenantId>, StoreError> {
-    let ids = sqlx::query_scalar!("SELECT id FROM tenants WHERE closes_at <= $1 AND status = 'closing' ORDER BY closes_at LIMIT 100", now)
-        .fetch_all(tx.conn())
-        .await?;
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM tenants WHERE closes_at <= $1 AND status = 'closing' ORDER BY closes_at LIMIT 100",
+        now
+    )
+    .fetch_all(tx.conn())
+    .await?;
     Ok(ids.into_iter().map(TenantId).collect())
 }
 

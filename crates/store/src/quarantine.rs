@@ -105,16 +105,25 @@ pub async fn release(reader: &Reader, site: SiteId, digest: &[u8; 32]) -> Result
     Ok(())
 }
 
-/// Notes that the site was changed, and that its resources still are those that were refused.
+/// Notes that the site was changed, and that its resources still are those that were refused. Where its quarantine has ended meanwhile,
+/// for something good between the two, every replica reads the site again, and finds them refused anew.
 pub async fn still(reader: &Reader, site: SiteId, digest: &[u8; 32], seq: i64) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE quarantine SET seq = $3 WHERE site_id = $1 AND digest = $2 AND seq < $3",
-        Uuid::from(site),
-        digest,
-        seq
+    let mut tx = reader.pool.begin().await?;
+    let id = Uuid::from(site);
+    sqlx::query!("UPDATE quarantine SET seq = $3 WHERE site_id = $1 AND digest = $2 AND seq < $3", id, digest, seq)
+        .execute(&mut *tx)
+        .await?;
+    let released = sqlx::query_scalar!(
+        "SELECT tenant_id FROM sites WHERE id = $1 AND NOT EXISTS (SELECT FROM quarantine WHERE site_id = $1)",
+        id
     )
-    .execute(&reader.pool)
+    .fetch_optional(&mut *tx)
     .await?;
+    if let Some(tenant) = released {
+        change::lock(&mut tx).await?;
+        change::write(&mut tx, TenantId(tenant), &[Change::Site(site)]).await?;
+    }
+    tx.commit().await?;
     Ok(())
 }
 

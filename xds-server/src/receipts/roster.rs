@@ -79,6 +79,7 @@ impl Roster {
     /// Has the end of a quarantine written down.
     pub fn released(&self, site: SiteId, digest: [u8; 32]) {
         self.change(|state| {
+            state.news.still.remove(&site);
             state.news.released.insert(site, digest);
         });
     }
@@ -86,6 +87,8 @@ impl Roster {
     /// Has it written down that a site still is what was refused, as of this change.
     pub fn still(&self, site: SiteId, digest: [u8; 32], seq: i64) {
         self.change(|state| {
+            // What was good between the two was never written down, and need not be.
+            state.news.released.remove(&site);
             state.news.still.insert(site, (digest, seq));
         });
     }
@@ -106,9 +109,12 @@ impl Roster {
     }
 
     /// Puts back what could not be written. What has come meanwhile is newer.
-    pub(super) fn put_back(&self, news: News) {
+    pub(super) fn put_back(&self, mut news: News) {
         let mut state = self.lock();
         let now = std::mem::take(&mut state.news);
+        let refused: BTreeSet<_> = now.refusals.keys().map(|(site, _)| site).chain(now.still.keys()).collect();
+        news.released.retain(|site, _| !refused.contains(site));
+        news.still.retain(|site, _| !now.released.contains_key(site));
         state.changed.extend(news.streams.iter().map(|stream| stream.id));
         state.news = News {
             refusals: merged(news.refusals, now.refusals),
@@ -197,6 +203,23 @@ mod tests {
         let news = roster.take(true);
         assert_eq!((news.streams.len(), news.ended.len()), (1, 1));
         assert_eq!(Stream::new().acked_seq(), None);
+    }
+
+    #[test]
+    fn what_is_refused_again_was_not_released() {
+        let (roster, site) = (Roster::default(), SiteId(Uuid::nil()));
+        roster.released(site, [1; 32]);
+        roster.still(site, [1; 32], 7);
+        let news = roster.take(false);
+        assert!(news.released.is_empty() && news.still.contains_key(&site), "{news:?}");
+        roster.still(site, [1; 32], 8);
+        roster.released(site, [1; 32]);
+        let news = roster.take(false);
+        assert!(news.still.is_empty() && news.released.contains_key(&site), "{news:?}");
+        roster.still(site, [1; 32], 9);
+        roster.put_back(news);
+        let news = roster.take(false);
+        assert!(news.released.is_empty() && news.still.contains_key(&site), "what was put back is older: {news:?}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod people;
 mod pgbouncer;
 mod pgtap;
 mod pool;
+mod quarantine;
 mod roles;
 mod secrets;
 mod sessions;

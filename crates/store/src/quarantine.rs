@@ -121,7 +121,7 @@ pub async fn still(reader: &Reader, site: SiteId, digest: &[u8; 32], seq: i64) -
     .await?;
     if let Some(tenant) = released {
         change::lock(&mut tx).await?;
-        change::write(&mut tx, TenantId(tenant), &[Change::Site(site)]).await?;
+        change::write(&mut tx, &[(TenantId(tenant), Change::Site(site))]).await?;
     }
     tx.commit().await?;
     Ok(())

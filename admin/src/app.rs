@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::access::{AccessError, AccessTable};
 use crate::config::BaseDomain;
 use crate::last_used::LastUsed;
+use crate::mail::Links;
 use crate::problem::Problem;
 use crate::receipt::{self, Acks};
 use crate::session::access_token::AccessTokens;
@@ -46,6 +47,8 @@ pub struct App {
     pub throttle: Arc<Throttle>,
     /// Whether there is somebody who empties the outbox.
     pub sends_mail: bool,
+    /// Where links in letters lead.
+    pub links: Links,
     /// When service tokens were last used.
     pub last_used: LastUsed,
     /// What hashes passwords.
@@ -69,6 +72,8 @@ pub struct Options {
     pub signup: Mode,
     /// Whether letters are sent. Without it none are written.
     pub sends_mail: bool,
+    /// Where links in letters lead.
+    pub links: Links,
     /// How many requests callers may make.
     pub throttle: Allowed,
 }
@@ -84,6 +89,7 @@ pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> 
         acks: Acks::start(store.clone()),
         signup: options.signup,
         sends_mail: options.sends_mail,
+        links: options.links,
         last_used: LastUsed::start(store.clone()),
         passwords: Passwords::default(),
         access_tokens: AccessTokens::new(store.clone(), secrets.clone()),

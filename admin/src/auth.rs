@@ -123,6 +123,20 @@ impl Caller {
         self.standing.covers(standing) && scopes::cover(&self.scopes, scopes) && !outlives
     }
 
+    /// Whether it may use another operation than that of its request, on a site of the tenant or on the tenant: for requests that do several.
+    ///
+    /// # Errors
+    /// What that operation would answer.
+    pub fn may(&self, operation: &str, site: Option<SiteId>) -> Result<(), Problem> {
+        let who = permissions::of(operation).unwrap_or(Who::Operator);
+        let place = site.map_or(Place::Tenant, |site| Place::Site(Some(site)));
+        match permissions::decide(who, self.principal.kind(), &self.standing, place) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Invisible => Err(Problem::NotFound),
+            Verdict::Forbidden => Err(Problem::RoleNeeded(who)),
+        }
+    }
+
     /// The sites of the tenant that it may see; `None` for all.
     pub fn visible_sites(&self) -> Option<Vec<Uuid>> {
         let all = self.principal.kind() == Kind::Operator || self.standing.role.is_some();

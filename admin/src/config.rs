@@ -13,7 +13,7 @@ use policy::id::TenantId;
 use policy::ip::Cidr;
 
 use crate::check::is_label;
-use crate::mail::{MailFrom, SmtpUrl};
+use crate::mail::{LinkBase, MailFrom, SmtpUrl};
 use crate::signup::Mode;
 use crate::throttle::Allowed;
 
@@ -33,7 +33,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the admin API.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Bring the database up to date, and exit.
     Migrate(Migrate),
     /// Work on the audit log.
@@ -74,6 +74,13 @@ pub struct Serve {
     /// sent, so no password can be reset. It needs --mail-from and --secrets-key-file.
     #[arg(long, env = "TENANTRY_SMTP_URL", hide_env_values = true, requires_all = ["mail_from", "secrets_key_file"])]
     pub smtp_url: Option<SmtpUrl>,
+    /// Authorities that the mail server's certificate may be of, beside those that the system trusts: a file of certificates in PEM.
+    #[arg(long, env = "TENANTRY_SMTP_CA_FILE", requires = "smtp_url")]
+    pub smtp_ca_file: Option<PathBuf>,
+    /// What links in letters begin with, as in https://console.example.com. They lead to pages of yours under it, /verify, /reset-password and
+    /// /invitation, with the token in the fragment (#token=...). Without it letters name the call of the API that takes the token.
+    #[arg(long, env = "TENANTRY_MAIL_LINK_BASE")]
+    pub mail_link_base: Option<LinkBase>,
     /// Who e-mail is from, as in `no-reply@example.com`.
     #[arg(long, env = "TENANTRY_MAIL_FROM")]
     pub mail_from: Option<MailFrom>,

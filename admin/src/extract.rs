@@ -102,16 +102,27 @@ impl Expected {
         let mut values = headers.get_all(header::IF_MATCH).iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
         let value = value.to_str().map_err(|_| wrong("is not ASCII"))?.trim();
+        if value != "*" && values.next().is_some() {
+            return Err(wrong("give one entity tag"));
+        }
+        Self::parse(value).map_err(wrong)
+    }
+
+    /// Reads an entity tag, or `*`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(value: &str) -> Result<Self, &'static str> {
         if value == "*" {
             return Ok(Self(None));
         }
-        if values.next().is_some() || value.contains(',') {
-            return Err(wrong("give one entity tag"));
+        if value.contains(',') {
+            return Err("give one entity tag");
         }
         // Weak tags never match here (RFC 9110 section 13.1.1).
         let opaque = value.strip_prefix("W/").unwrap_or(value);
         let revision = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let revision = revision.ok_or_else(|| wrong("an entity tag stands in double quotes"))?;
+        let revision = revision.ok_or("an entity tag stands in double quotes")?;
         let revision = if opaque == value { revision.parse().unwrap_or(NO_REVISION) } else { NO_REVISION };
         Ok(Self(Some(revision)))
     }

@@ -1,11 +1,15 @@
 //! What has to be done now and then.
 
+mod disposable;
+
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use store::{Actor, Store, StoreError};
 
-use crate::session::{access_token, throttle};
+use crate::metrics;
+
+pub use disposable::{Disposable, dispose};
 
 /// How often: a log of a week grows by less than one part in a hundred in an hour.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -16,9 +20,6 @@ const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
 /// How long it is known what worker VMs have reported: longer than the 31 days after which xds-server takes no usage any more,
 /// so that nothing that comes again can count twice, the day by which an Envoy's clock may be ahead included.
 const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
-
-/// How long it is known that a session has ended: for who asks why, a month later.
-const SESSIONS_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// How often tenants whose time is over are looked for: they were told the minute.
 const ERASE_EVERY: Duration = Duration::from_secs(60);
@@ -68,14 +69,13 @@ async fn prune(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
     let mut tx = store.platform(&Actor::system("housekeeping")).await?;
     let (usage_hours, usage_reporters) = store::usage::prune(&mut tx, USAGE_KEPT, REPORTERS_KEPT).await?;
     tx.commit().await?;
-    let mut tx = store.platform(&Actor::system("housekeeping")).await?;
-    let sessions = store::session::prune(&mut tx, SESSIONS_KEPT, now).await?;
-    store::signup::prune(&mut tx, now).await?;
-    store::email_token::prune(&mut tx, SESSIONS_KEPT, now).await?;
-    store::attempt::prune(&mut tx, throttle::WINDOW, now).await?;
-    store::attempt::prune_sources(&mut tx, throttle::KNOWN_FOR, now).await?;
-    store::access_token_key::prune(&mut tx, access_token::KEY_PUBLISHED, now).await?;
-    tx.commit().await?;
-    tracing::debug!(sessions, changes, usage_hours, usage_reporters, "what is old was removed");
+    tracing::debug!(changes, usage_hours, usage_reporters, "what is old was removed");
+    for kind in Disposable::ALL {
+        // One that cannot be removed is no reason to keep the others.
+        match dispose(store, kind, now).await {
+            Ok(removed) => metrics::disposed(kind.name(), removed),
+            Err(error) => tracing::warn!(%error, kind = kind.name(), "what is old could not be removed"),
+        }
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The program: flags, log, and one of its commands.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use tracing_subscriber::EnvFilter;
 
 use admin::app::Options;
 use admin::config::{AuditCommand, Cli, Command, Migrate, Serve};
-use admin::mail::Smtp;
 use admin::mail::post::Post;
+use admin::mail::{Links, Smtp, SmtpAuthorities};
 use admin::signup::Mode;
 
 #[tokio::main]
@@ -37,7 +38,7 @@ async fn main() -> ExitCode {
         tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
     }));
     let outcome = match cli.command {
-        Command::Serve(config) => serve(config).await,
+        Command::Serve(config) => serve(*config).await,
         Command::Migrate(config) => migrate(config).await,
         // Its result is an exit code of its own.
         Command::Audit(config) => match config.command {
@@ -51,6 +52,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads the authorities of the mail server, if there is a file of them.
+fn smtp_authorities(file: Option<&Path>) -> anyhow::Result<SmtpAuthorities> {
+    let Some(file) = file else { return Ok(SmtpAuthorities::default()) };
+    let pem = std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    SmtpAuthorities::from_pem(&pem).map_err(anyhow::Error::msg)
 }
 
 async fn migrate(config: Migrate) -> anyhow::Result<()> {
@@ -72,11 +80,16 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     admin::metrics::install()?;
     let secrets = secrets.map(Arc::new);
     let smtp = match (&config.smtp_url, config.mail_from) {
-        (Some(url), Some(from)) => Some(Smtp::new(url, from).context("--smtp-url")?),
+        (Some(url), Some(from)) => {
+            let authorities = smtp_authorities(config.smtp_ca_file.as_deref()).context("--smtp-ca-file")?;
+            Some(Smtp::new(url, from, authorities).context("--smtp-url")?)
+        }
         _ => None,
     };
-    let post =
-        smtp.zip(secrets.clone()).map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, chrono::Utc::now));
+    let links = Links(config.mail_link_base);
+    let post = smtp
+        .zip(secrets.clone())
+        .map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, links.clone(), chrono::Utc::now));
     anyhow::ensure!(
         post.is_some() || config.signup == Mode::Closed,
         "--signup needs --smtp-url: addresses are proven by e-mail"
@@ -84,6 +97,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let options = Options {
         signup: config.signup,
         sends_mail: post.is_some(),
+        links,
         base_domain: config.base_domain,
         allow_http_jwks: config.allow_http_jwks,
         upstream_addresses: config.upstreams.rules(),

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 const REQUESTS: &str = "tenantry_admin_requests_total";
 const RATE_LIMITED: &str = "tenantry_admin_rate_limited_total";
+const DISPOSED: &str = "tenantry_admin_disposed_total";
 const SECONDS: &str = "tenantry_admin_request_duration_seconds";
 /// From a primary-key read to an import of a large document.
 const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -28,6 +29,10 @@ pub fn install() -> Result<(), BuildError> {
     metrics::describe_counter!(REQUESTS, "Requests that were answered.");
     metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from the head of a request to its answer.");
     metrics::describe_counter!(RATE_LIMITED, "Requests that were refused because a rate limit of the API was reached.");
+    metrics::describe_counter!(
+        DISPOSED,
+        "Rows that were removed because nobody came back to them, or they were over, by their kind."
+    );
     let _ = HANDLE.set(handle);
     Ok(())
 }
@@ -45,6 +50,11 @@ pub fn record(method: &Method, route: &str, status: StatusCode, elapsed: Duratio
 /// Counts one request that was refused by a rate limit.
 pub fn rate_limited(limit: &'static str) {
     metrics::counter!(RATE_LIMITED, "limit" => limit).increment(1);
+}
+
+/// Counts what housekeeping has removed of a kind.
+pub fn disposed(kind: &'static str, number: u64) {
+    metrics::counter!(DISPOSED, "kind" => kind).increment(number);
 }
 
 /// The metrics in Prometheus' text format.

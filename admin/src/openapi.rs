@@ -290,7 +290,7 @@ fn show_role(operation: &mut Operation, who: Who) {
         Who::Account => &[ACCESS],
         Who::Operator => &[OPERATOR],
         Who::AdminInPerson => &[OPERATOR, ACCESS],
-        Who::Member | Who::Viewer | Who::Developer | Who::Admin => &[OPERATOR, ACCESS, SERVICE],
+        Who::Member | Who::Viewer | Who::Developer | Who::TenantDeveloper | Who::Admin => &[OPERATOR, ACCESS, SERVICE],
     };
     let requirement = |scheme: &&str| SecurityRequirement::new(*scheme, Vec::<String>::new());
     operation.security = Some(schemes.iter().map(requirement).collect());

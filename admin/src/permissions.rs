@@ -17,6 +17,8 @@ pub enum Who {
     Viewer,
     /// Whoever changes what is published there, and who may call it.
     Developer,
+    /// Whoever does so in the whole tenant: what makes new sites is for no member of a single one, whatever the path names.
+    TenantDeveloper,
     /// Whoever changes what concerns tokens and the tenant itself.
     Admin,
     /// An Admin in person: no service token, so that a token that leaks cannot bring in people.
@@ -25,7 +27,7 @@ pub enum Who {
     Operator,
 }
 
-use Who::{Account, Admin, AdminInPerson, Anyone, Developer, Member, Operator, Viewer};
+use Who::{Account, Admin, AdminInPerson, Anyone, Developer, Member, Operator, TenantDeveloper, Viewer};
 
 /// One row per operation, in the order of the document.
 pub const TABLE: &[(&str, Who)] = &[
@@ -93,6 +95,8 @@ pub const TABLE: &[(&str, Who)] = &[
     ("getSite", Viewer),
     ("updateSite", Developer),
     ("deleteSite", Developer),
+    ("cloneSite", TenantDeveloper),
+    ("bulkSites", Member),
     ("createHostname", Developer),
     ("listHostnames", Viewer),
     ("getHostname", Viewer),
@@ -168,6 +172,7 @@ impl Who {
             Self::Member => "member",
             Self::Viewer => "viewer",
             Self::Developer => "developer",
+            Self::TenantDeveloper => "tenant-developer",
             Self::Admin => "admin",
             Self::AdminInPerson => "admin-in-person",
             Self::Operator => "operator",
@@ -182,6 +187,7 @@ impl Who {
             Self::Member => "It needs any role in the tenant, or in one of its sites.",
             Self::Viewer => "It needs the role viewer.",
             Self::Developer => "It needs the role developer.",
+            Self::TenantDeveloper => "It needs the role developer in the whole tenant.",
             Self::Admin => "It needs the role admin.",
             Self::AdminInPerson => "It needs the role admin, and no service token can do it.",
             Self::Operator => "It is for operators.",
@@ -192,7 +198,7 @@ impl Who {
     fn least(self) -> Option<Role> {
         match self {
             Self::Viewer => Some(Role::Viewer),
-            Self::Developer => Some(Role::Developer),
+            Self::Developer | Self::TenantDeveloper => Some(Role::Developer),
             Self::Admin | Self::AdminInPerson => Some(Role::Admin),
             Self::Anyone | Self::Account | Self::Member | Self::Operator => None,
         }
@@ -255,6 +261,7 @@ pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdic
     let allowed = match who {
         Who::Member => true,
         Who::AdminInPerson if kind == Kind::Service => false,
+        Who::TenantDeveloper => standing.role >= Some(Role::Developer),
         _ => who.least().is_some_and(|least| role >= Some(least)),
     };
     if allowed { Verdict::Allowed } else { Verdict::Forbidden }
@@ -273,8 +280,16 @@ mod tests {
 
     #[test]
     fn each_role_may_do_what_those_below_it_may() {
-        let whos = [Who::Member, Who::Viewer, Who::Developer, Who::Admin, Who::AdminInPerson, Who::Operator];
-        for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 3), (Role::Admin, 5)] {
+        let whos = [
+            Who::Member,
+            Who::Viewer,
+            Who::Developer,
+            Who::TenantDeveloper,
+            Who::Admin,
+            Who::AdminInPerson,
+            Who::Operator,
+        ];
+        for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 4), (Role::Admin, 6)] {
             for (index, who) in whos.into_iter().enumerate() {
                 let verdict = decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant);
                 let expected = if index < allowed { Verdict::Allowed } else { Verdict::Forbidden };
@@ -301,6 +316,8 @@ mod tests {
         let decide = |who, place| decide(who, Kind::Account, &standing, place);
         assert_eq!(decide(Who::Developer, Place::Site(Some(SITE))), Verdict::Allowed);
         assert_eq!(decide(Who::Admin, Place::Site(Some(SITE))), Verdict::Forbidden);
+        assert_eq!(decide(Who::TenantDeveloper, Place::Site(Some(SITE))), Verdict::Forbidden);
+        assert_eq!(decide(Who::TenantDeveloper, Place::Site(Some(OTHER))), Verdict::Invisible);
         assert_eq!(decide(Who::Viewer, Place::Site(Some(OTHER))), Verdict::Invisible);
         assert_eq!(decide(Who::Viewer, Place::Site(None)), Verdict::Invisible);
         assert_eq!(decide(Who::Viewer, Place::Tenant), Verdict::Forbidden);

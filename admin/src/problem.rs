@@ -126,6 +126,8 @@ pub enum Problem {
     FactorExists,
     /// Something was tried too often.
     TooOften { retry_after_seconds: i64 },
+    /// One item of many is refused, and with it all of them.
+    InItem { index: usize, problem: Box<Problem> },
     /// A fault of ours; its cause is in the log.
     Internal,
 }
@@ -166,6 +168,13 @@ pub struct ReachedLimit {
     allowed: i64,
     /// How much there is.
     used: i64,
+}
+
+impl ProblemBody {
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
 }
 
 impl Problem {
@@ -229,6 +238,7 @@ impl Problem {
             Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid-code", "The code is not valid"),
             Self::FactorExists => (StatusCode::CONFLICT, "factor-exists", "There is a second factor already"),
             Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-often", "This was tried too often"),
+            Self::InItem { problem, .. } => problem.kind(),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
         }
     }
@@ -293,9 +303,46 @@ impl Problem {
             Self::InvalidCode => "Each code is good once, and only for a minute or so.".into(),
             Self::FactorExists => "Take it away first; that needs the password and a code.".into(),
             Self::TooOften { retry_after_seconds } => format!("Try again in {retry_after_seconds} seconds."),
+            Self::InItem { index, problem } => {
+                let why = problem.detail().unwrap_or_else(|| format!("{}.", problem.kind().2));
+                format!("Nothing was done, because of item {index}: {why}")
+            }
             Self::KeyReused => "Use a new key for a new request; repeat a request with the same body.".into(),
             _ => return None,
         })
+    }
+
+    /// The fields that are wrong.
+    fn errors(self) -> Vec<FieldError> {
+        match self {
+            Self::Invalid(errors) | Self::RouteTaken(errors) => errors,
+            Self::Taken { field, value } => vec![FieldError::new(field, format!("`{value}` is already used"))],
+            Self::InItem { index, problem } => {
+                let place = |error: FieldError| match error.field.as_str() {
+                    "" => FieldError::new(format!("items[{index}]"), error.message),
+                    field => FieldError::new(format!("items[{index}].{field}"), error.message),
+                };
+                problem.errors().into_iter().map(place).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is answered.
+    pub fn into_body(self) -> ProblemBody {
+        let (status, name, title) = self.kind();
+        let r#type = format!("urn:tenantry:problem:{name}");
+        let (detail, errors, limit) = (self.detail(), self.errors(), self.limit());
+        ProblemBody { r#type, title, status: status.as_u16(), detail, errors, limit }
+    }
+
+    /// The limit that is reached, if it is one of a platform plan.
+    fn limit(&self) -> Option<ReachedLimit> {
+        match *self {
+            Self::PlanLimit { limit, allowed, used } => Some(ReachedLimit { name: limit.as_str(), allowed, used }),
+            Self::InItem { ref problem, .. } => problem.limit(),
+            _ => None,
+        }
     }
 
     fn headers(&self) -> Vec<(HeaderName, String)> {
@@ -319,6 +366,7 @@ impl Problem {
                 (HeaderName::from_static("ratelimit"), format!("\"{limit}\";r=0;t={retry_after_s}")),
             ],
             Self::TooOften { retry_after_seconds } => vec![(header::RETRY_AFTER, retry_after_seconds.to_string())],
+            Self::InItem { problem, .. } => problem.headers(),
             Self::Timeout | Self::Unavailable => vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())],
             _ => Vec::new(),
         }
@@ -380,19 +428,8 @@ impl std::fmt::Display for Causes<'_> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, name, title) = self.kind();
-        let (detail, headers) = (self.detail(), self.headers());
-        let limit = match self {
-            Self::PlanLimit { limit, allowed, used } => Some(ReachedLimit { name: limit.as_str(), allowed, used }),
-            _ => None,
-        };
-        let errors = match self {
-            Self::Invalid(errors) | Self::RouteTaken(errors) => errors,
-            Self::Taken { field, value } => vec![FieldError::new(field, format!("`{value}` is already used"))],
-            _ => Vec::new(),
-        };
-        let r#type = format!("urn:tenantry:problem:{name}");
-        let body = ProblemBody { r#type, title, status: status.as_u16(), detail, errors, limit };
+        let (status, headers) = (self.kind().0, self.headers());
+        let body = self.into_body();
         let mut response = (status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         for (name, value) in headers {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::links::{Links, Page};
+
 /// A letter, as it lies in the outbox.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -36,15 +38,15 @@ impl std::fmt::Debug for Letter {
 
 impl Letter {
     /// With what another password can be chosen.
-    pub fn reset(to: String, token: &str) -> Self {
+    pub fn reset(to: String, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,
             subject: "Choose another password".to_owned(),
             text: format!(
                 "Somebody, probably you, has asked to choose another password for Tenantry.\n\n\
-                 The token for it is good for an hour, once:\n\n    {token}\n\n\
-                 Send it with the new password to POST /v1/auth/password-reset/confirm.\n\
-                 If it was not you, there is nothing to do: your password stays as it is.\n"
+                 {}\n\
+                 It is good for an hour, once. If it was not you, there is nothing to do: your password stays as it is.\n",
+                links.to(Page::Reset, token)
             ),
         }
     }
@@ -63,28 +65,29 @@ impl Letter {
     }
 
     /// With what an invitation to a tenant is accepted. Line breaks cannot be in the name of a tenant.
-    pub fn invitation(to: String, tenant: &str, token: &str) -> Self {
+    pub fn invitation(to: String, tenant: &str, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,
             subject: "You are invited".to_owned(),
             text: format!(
                 "You are invited to work in {tenant} on Tenantry.\n\n\
-                 Log in with this address, and send this token to POST /v1/me/invitations; it is good once:\n\n    {token}\n\n\
-                 If you do not know who invites you, there is nothing to do.\n"
+                 {}\n\
+                 It is good once, for who has logged in with this address. If you do not know who invites you, there is nothing to do.\n",
+                links.to(Page::Invitation, token)
             ),
         }
     }
 
     /// With what an address is proven.
-    pub fn verify(to: String, token: &str) -> Self {
+    pub fn verify(to: String, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,
             subject: "Verify your e-mail address".to_owned(),
             text: format!(
-                "Welcome to Tenantry.\n\n\
-                 The token that proves that this address is yours is good for a day, once:\n\n    {token}\n\n\
-                 Send it to POST /v1/signup/verify.\n\
-                 If you have not signed up, there is nothing to do: without the token nothing is made.\n"
+                "Welcome to Tenantry. Please prove that this address is yours.\n\n\
+                 {}\n\
+                 It is good for a day, once. If you have not signed up, there is nothing to do: without it nothing is made.\n",
+                links.to(Page::Verify, token)
             ),
         }
     }

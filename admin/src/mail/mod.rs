@@ -4,11 +4,13 @@
 //! with as many tries as it takes. What is in the outbox is sealed: letters carry tokens.
 
 pub mod letter;
+mod links;
 pub mod post;
 mod smtp;
 
 pub use letter::Letter;
-pub use smtp::{MailFrom, Smtp, SmtpError, SmtpUrl};
+pub use links::{LinkBase, Links};
+pub use smtp::{MailFrom, Smtp, SmtpAuthorities, SmtpError, SmtpUrl};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use policy::desired::Secret;

@@ -13,6 +13,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::letter::Letter;
+use super::links::Links;
 use super::smtp::{Smtp, SmtpError};
 use crate::secret::{EmailToken, NoRandomness};
 
@@ -38,13 +39,14 @@ pub struct Post {
     store: Store,
     secrets: Arc<SecretsKey>,
     smtp: Smtp,
+    links: Links,
     clock: fn() -> DateTime<Utc>,
 }
 
 impl Post {
     /// Nothing happens before [`Post::run`].
-    pub fn new(store: Store, secrets: Arc<SecretsKey>, smtp: Smtp, clock: fn() -> DateTime<Utc>) -> Self {
-        Self { store, secrets, smtp, clock }
+    pub fn new(store: Store, secrets: Arc<SecretsKey>, smtp: Smtp, links: Links, clock: fn() -> DateTime<Utc>) -> Self {
+        Self { store, secrets, smtp, links, clock }
     }
 
     /// Sends letters until it is dropped.
@@ -114,7 +116,7 @@ impl Post {
         let token = EmailToken::generate()?;
         let account = found.account;
         email_token::create(&mut tx, account.id, Purpose::Reset, &token.digest(), RESET_GOOD, now).await?;
-        self.written(tx, id, Letter::reset(account.email, token.reveal())).await
+        self.written(tx, id, Letter::reset(account.email, &self.links, token.reveal())).await
     }
 
     /// Makes a token for who has signed up, unless the address has an account.
@@ -130,7 +132,7 @@ impl Post {
         }
         let token = EmailToken::generate()?;
         signup::note_token(&mut tx, signup, &token.digest()).await?;
-        self.written(tx, id, Letter::verify(held.email, token.reveal())).await
+        self.written(tx, id, Letter::verify(held.email, &self.links, token.reveal())).await
     }
 
     /// Writes what a letter says from now on.

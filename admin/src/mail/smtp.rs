@@ -4,8 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use axum::http::Uri;
 use chrono::{DateTime, Utc};
 use lettre::message::Mailbox;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use thiserror::Error;
 use uuid::Uuid;
@@ -13,26 +15,71 @@ use uuid::Uuid;
 /// How long a mail server may take for a command: RFC 5321 section 4.5.3.2 asks for minutes, of servers that nobody waits for.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What a mail server answers to a login that it does not take, or that it wants first (RFC 4954 section 6): the operator can mend that, so
+/// letters wait for it.
+const LOGIN_REFUSED: [u16; 4] = [530, 534, 535, 538];
+
 /// Where e-mail is handed over. It may carry a password, so its `Debug` shows nothing.
 #[derive(Clone)]
-pub struct SmtpUrl(String);
+pub struct SmtpUrl {
+    text: String,
+    host: String,
+    security: Security,
+}
+
+/// How the connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Security {
+    Clear,
+    StartTls,
+    Tls,
+}
 
 impl FromStr for SmtpUrl {
     type Err = &'static str;
 
+    /// STARTTLS if the server offers it (`tls=opportunistic`) is not taken: whoever is on the way can take the offer away.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if AsyncSmtpTransport::<Tokio1Executor>::from_url(text).is_err() {
-            return Err(
-                "a mail server is smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear",
-            );
+        let form = "a mail server is smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear";
+        let uri: Uri = text.parse().map_err(|_| form)?;
+        let security = match (uri.scheme_str(), uri.query()) {
+            (Some("smtps"), None) => Security::Tls,
+            (Some("smtp"), Some("tls=required")) => Security::StartTls,
+            (Some("smtp"), None) => Security::Clear,
+            _ => return Err(form),
+        };
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or(form)?.to_owned();
+        let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+        if has_user && security == Security::Clear {
+            return Err("a password is not sent in clear: use smtps://, or add ?tls=required");
         }
-        Ok(Self(text.to_owned()))
+        AsyncSmtpTransport::<Tokio1Executor>::from_url(text).map_err(|_| form)?;
+        Ok(Self { text: text.to_owned(), host, security })
     }
 }
 
 impl fmt::Debug for SmtpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SmtpUrl(redacted)")
+    }
+}
+
+/// Authorities that the mail server's certificate may be of, beside those that the system trusts.
+#[derive(Clone, Debug, Default)]
+pub struct SmtpAuthorities(Vec<Certificate>);
+
+impl SmtpAuthorities {
+    /// Reads certificates in PEM.
+    ///
+    /// # Errors
+    /// If there is none, or one that cannot be read.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, &'static str> {
+        const WRONG: &str = "the file has to hold certificates in PEM";
+        let begins = b"-----BEGIN CERTIFICATE-----";
+        if !pem.windows(begins.len()).any(|window| window == begins) {
+            return Err(WRONG);
+        }
+        Certificate::from_pem(pem).map(|certificate| Self(vec![certificate])).map_err(|_| WRONG)
     }
 }
 
@@ -58,7 +105,7 @@ pub enum SmtpError {
     #[error("the mail server has refused the letter: {code}")]
     Refused {
         /// What the server said.
-        code: String,
+        code: u16,
     },
     /// The server could not be reached, or wants to be asked later.
     #[error("the mail server could not take the letter")]
@@ -79,13 +126,27 @@ impl fmt::Debug for Smtp {
 }
 
 impl Smtp {
-    /// A server that is connected to when there is something to send.
+    /// A server that is connected to when there is something to send. Its certificate has to be for the host of the URL, and of an
+    /// authority that the system trusts, or of one of these.
     ///
     /// # Errors
-    /// For an URL that names none; [`SmtpUrl`] has seen to it.
-    pub fn new(url: &SmtpUrl, from: MailFrom) -> Result<Self, lettre::transport::smtp::Error> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url.0)?.timeout(Some(TIMEOUT)).build();
-        Ok(Self { transport, from })
+    /// For an URL that names none, which [`SmtpUrl`] has seen to, and for authorities that are none.
+    pub fn new(
+        url: &SmtpUrl,
+        from: MailFrom,
+        authorities: SmtpAuthorities,
+    ) -> Result<Self, lettre::transport::smtp::Error> {
+        let mut trusted = TlsParameters::builder(url.host.clone());
+        for authority in authorities.0 {
+            trusted = trusted.add_root_certificate(authority);
+        }
+        let tls = match url.security {
+            Security::Clear => Tls::None,
+            Security::StartTls => Tls::Required(trusted.build()?),
+            Security::Tls => Tls::Wrapper(trusted.build()?),
+        };
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&url.text)?.tls(tls);
+        Ok(Self { transport: transport.timeout(Some(TIMEOUT)).build(), from })
     }
 
     /// Sends a letter. Its id is the same whenever it is tried, so that one that comes twice is seen to be the same.
@@ -108,11 +169,10 @@ impl Smtp {
             .map_err(|_| SmtpError::Unsendable)?;
         match self.transport.send(message).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => {
-                let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-                Err(SmtpError::Refused { code })
-            }
-            Err(error) => Err(SmtpError::Later(error)),
+            Err(error) => match error.status().filter(|_| error.is_permanent()).map(u16::from) {
+                Some(code) if !LOGIN_REFUSED.contains(&code) => Err(SmtpError::Refused { code }),
+                _ => Err(SmtpError::Later(error)),
+            },
         }
     }
 }
@@ -122,17 +182,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mail_server_does_not_show_its_password() {
+    fn a_mail_server_does_not_show_its_password_and_is_not_told_it_in_clear() {
         for (text, good) in [
             ("smtps://ada:hunter2@mail.example.com", true),
             ("smtp://ada:hunter2@mail.example.com:587?tls=required", true),
             ("smtp://127.0.0.1:2525", true),
+            ("smtp://ada:hunter2@mail.example.com", false),
+            ("smtp://ada@mail.example.com", false),
+            ("smtp://ada:hunter2@mail.example.com?tls=opportunistic", false),
+            ("smtp://ada:hunter2@mail.example.com?tls=none", false),
+            ("smtps://", false),
             ("http://mail.example.com", false),
             ("mail.example.com", false),
         ] {
             let parsed = text.parse::<SmtpUrl>();
             assert_eq!(parsed.is_ok(), good, "{text}");
             assert!(!format!("{parsed:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn authorities_are_certificates() {
+        for wrong in [&b""[..], b"no certificate", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            assert!(SmtpAuthorities::from_pem(wrong).is_err());
         }
     }
 

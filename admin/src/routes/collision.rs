@@ -20,8 +20,8 @@ pub(super) struct Candidate<'a> {
     pub id: Option<RouteId>,
     /// Base path of the API.
     pub base_path: &'a str,
-    /// Name of the version.
-    pub version: &'a str,
+    /// The version's segment of the path, if it has one.
+    pub version: Option<&'a str>,
     pub methods: Methods,
     pub path: &'a str,
 }
@@ -33,7 +33,7 @@ pub(super) async fn refuse(tx: &mut TenantTx, site: SiteId, candidate: &Candidat
     let other = routes.iter().find(|other| {
         Some(other.id) != candidate.id
             && other.methods.intersects(candidate.methods)
-            && shape(&other.base_path, &other.version_name, &other.path) == wanted
+            && shape(&other.base_path, other.segment(), &other.path) == wanted
     });
     match other {
         Some(other) => Err(taken("path", "it", other)),
@@ -54,7 +54,7 @@ pub(super) async fn refuse_any(tx: &mut TenantTx, site: SiteId, field: &'static 
 fn first_collision(routes: &[SiteRoute]) -> Option<(&SiteRoute, &SiteRoute)> {
     let mut seen: HashMap<String, Vec<&SiteRoute>> = HashMap::with_capacity(routes.len());
     for route in routes {
-        let same = seen.entry(shape(&route.base_path, &route.version_name, &route.path)).or_default();
+        let same = seen.entry(shape(&route.base_path, route.segment(), &route.path)).or_default();
         if let Some(other) = same.iter().find(|other| other.methods.intersects(route.methods)) {
             return Some((route, other));
         }
@@ -69,15 +69,19 @@ fn taken(field: &'static str, what: &str, other: &SiteRoute) -> Problem {
 }
 
 fn described(route: &SiteRoute) -> String {
-    format!("{} {}", route.methods, full_path(&route.base_path, &route.version_name, &route.path))
+    format!("{} {}", route.methods, full_path(&route.base_path, route.segment(), &route.path))
 }
 
 /// The path as clients send it.
-fn full_path(base_path: &str, version: &str, path: &str) -> String {
-    format!("{}/{version}{path}", base_path.trim_end_matches('/'))
+fn full_path(base_path: &str, version: Option<&str>, path: &str) -> String {
+    let base_path = base_path.trim_end_matches('/');
+    match version {
+        Some(version) => format!("{base_path}/{version}{path}"),
+        None => format!("{base_path}{path}"),
+    }
 }
 
-fn shape(base_path: &str, version: &str, path: &str) -> String {
+fn shape(base_path: &str, version: Option<&str>, path: &str) -> String {
     // Prefix and path were checked one by one; together they may exceed the bounds of a template, never its grammar.
     let prefix = full_path(base_path, version, "");
     Template::parse(path).map_or_else(|_| format!("{prefix}{path}"), |template| format!("{prefix}{}", template.shape()))
@@ -95,6 +99,7 @@ mod tests {
             base_path: base_path.into(),
             version_id: id.into(),
             version_name: version.into(),
+            version_in_path: version != "hidden",
             methods: Methods::named(method).unwrap(),
             path: path.into(),
         }
@@ -107,6 +112,9 @@ mod tests {
             (route(2, "/", "a", "GET", "/b/c/{name}"), true),
             (route(2, "/a", "b", "GET", "/c/{name}"), true),
             (route(2, "/a/b", "c", "GET", "/{name}"), true),
+            (route(2, "/a/b", "hidden", "GET", "/c/{name}"), true),
+            (route(2, "/", "hidden", "GET", "/a/b/c/{name}"), true),
+            (route(2, "/a", "hidden", "GET", "/c/{id}"), false),
             (route(2, "/a", "b", "POST", "/c/{id}"), false),
             (route(2, "/a", "b", "GET", "/c/d"), false),
             (route(2, "/a", "b", "GET", "/c/{id}/"), false),

@@ -23,7 +23,7 @@ pub enum Template {
     RestApi,
     /// All methods on all paths for everybody, 20 requests a second for each address.
     Storefront,
-    /// Only reading, for everybody, 50 requests a second for each address.
+    /// Only GET and HEAD, for everybody, 50 requests a second for each address.
     PublicContent,
     /// Nothing but the site.
     Empty,
@@ -56,7 +56,9 @@ impl Template {
 
     fn methods(self) -> Methods {
         match self {
-            Self::PublicContent => Methods::named("GET").unwrap_or(Methods::ALL),
+            Self::PublicContent => {
+                ["GET", "HEAD"].into_iter().filter_map(Methods::named).fold(Methods::NONE, Methods::union)
+            }
             _ => Methods::ALL,
         }
     }
@@ -80,7 +82,8 @@ impl Template {
             settings: Default::default(),
         };
         let api = api::create(tx, site.id, new).await?.id;
-        let new = NewVersion { name: "v1".to_owned(), upstream_id: upstream };
+        // The origin gets every path as the client has sent it; who publishes a second version puts both into the paths.
+        let new = NewVersion { name: "v1".to_owned(), in_path: false, upstream_id: upstream };
         let version = version::create(tx, site.id, api, new).await?.id;
         let route = RouteSpec {
             name: None,

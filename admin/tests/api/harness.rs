@@ -7,6 +7,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use admin::auth::Peer;
+use admin::mail::Links;
 use admin::secret::OperatorToken;
 use admin::signup::Mode;
 use admin::throttle::Allowed;
@@ -114,6 +115,7 @@ fn router(store: &Store, options: Options) -> Router {
         secrets: secrets.map(Arc::new),
         throttle,
         sends_mail,
+        links: Links::default(),
         signup,
     };
     admin::app::service(store.clone(), options, clock).unwrap()

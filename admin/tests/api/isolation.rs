@@ -13,7 +13,8 @@ use crate::publishing::{World, new_issuer, new_signing_key};
 fn body_of(operation: &str, world: &World) -> Value {
     let upstream = id_of(&world.upstream);
     match operation {
-        "createSite" => json!({"name": "x", "slug": "isolation"}),
+        "createSite" | "cloneSite" => json!({"name": "x", "slug": "isolation"}),
+        "bulkSites" => json!({"items": [{"op": "delete", "site_id": id_of(&world.site)}]}),
         "createHostname" => json!({"name": "isolation"}),
         "createUpstream" => json!({"name": "x", "endpoints": []}),
         "createApi" => json!({"name": "x", "base_path": "/isolation"}),

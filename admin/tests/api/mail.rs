@@ -1,91 +1,41 @@
 //! E-mail, through a real mail server.
 
-use std::collections::BTreeSet;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use admin::mail::Smtp;
 use admin::mail::post::Post;
+use admin::mail::{Links, Smtp, SmtpAuthorities};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use stack::mail_server::{MailServer, word};
+use stack::ports;
 use store::seal::SecretsKey;
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
-use uuid::Uuid;
 
 use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, refresh};
 use crate::harness::{Api, Options, Reply, clock, pass, with_api};
 
-/// A mail server that keeps what it gets.
-pub(crate) struct MailServer {
-    pub(crate) port: u16,
-    folder: PathBuf,
-    seen: Mutex<BTreeSet<String>>,
-    _process: Child,
+/// A mail server that takes everything.
+pub(crate) async fn mail_server() -> MailServer {
+    MailServer::start().await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-impl MailServer {
-    pub(crate) async fn start() -> Self {
-        let tools = std::env::var("TENANTRY_PYTHON_TOOLS")
-            .expect("TENANTRY_PYTHON_TOOLS is the folder of aiosmtpd: run `cargo xtask test`, which gets it");
-        let port = free_port();
-        let folder = std::env::temp_dir().join(format!("tenantry-mail-{}", Uuid::now_v7()));
-        let process = Command::new(Path::new(&tools).join("aiosmtpd"))
-            .args(["--nosetuid", "--listen", &format!("127.0.0.1:{port}"), "--class", "aiosmtpd.handlers.Mailbox"])
-            .arg(&folder)
-            .kill_on_drop(true)
-            .spawn()
-            .expect("aiosmtpd starts");
-        let ready = async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), ready).await.expect("aiosmtpd listens");
-        Self { port, folder, seen: Mutex::default(), _process: process }
-    }
-
-    /// Whether a token was noted.
-    pub(crate) fn seen(&self, token: &str) -> bool {
-        self.seen.lock().unwrap().contains(token)
-    }
-
-    /// Notes tokens.
-    pub(crate) fn note(&self, tokens: &[String]) {
-        self.seen.lock().unwrap().extend(tokens.iter().cloned());
-    }
-
-    /// What has arrived.
-    pub(crate) fn letters(&self) -> Vec<String> {
-        let files = std::fs::read_dir(self.folder.join("new")).into_iter().flatten();
-        files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect()
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
+/// What sends the letters of the service to a server without TLS.
 pub(crate) fn post(api: &Api, port: u16) -> Post {
-    let url = format!("smtp://127.0.0.1:{port}").parse().unwrap();
-    let smtp = Smtp::new(&url, "Tenantry <no-reply@example.com>".parse().unwrap()).unwrap();
-    Post::new(api.store.clone(), Arc::new(SecretsKey::new([7; 32])), smtp, clock)
+    post_to(api, &format!("smtp://127.0.0.1:{port}"), SmtpAuthorities::default(), Links::default())
+}
+
+/// What sends the letters of the service.
+pub(crate) fn post_to(api: &Api, url: &str, authorities: SmtpAuthorities, links: Links) -> Post {
+    let from = "Tenantry <no-reply@example.com>".parse().unwrap();
+    let smtp = Smtp::new(&url.parse().unwrap(), from, authorities).unwrap();
+    Post::new(api.store.clone(), Arc::new(SecretsKey::new([7; 32])), smtp, links, clock)
 }
 
 /// The token in a letter.
 pub(crate) fn token(letter: &str) -> String {
-    letter.split_whitespace().find(|word| word.starts_with("tne_")).expect("a token").to_owned()
+    word(letter, "tne_").expect("a token").to_owned()
 }
 
-async fn ask_for_reset(api: &Api, email: &str) -> Reply {
+pub(crate) async fn ask_for_reset(api: &Api, email: &str) -> Reply {
     ask(api, "/v1/auth/password-reset", &json!({"email": email})).from("192.0.2.7").send().await
 }
 
@@ -97,7 +47,7 @@ async fn confirm(api: &Api, token: &str, password: &str) -> Reply {
 #[tokio::test]
 async fn a_lost_password_is_replaced_with_the_token_of_the_e_mail() {
     with_api(async |api| {
-        let server = MailServer::start().await;
+        let server = mail_server().await;
         account(api, EMAIL, false).await;
         let known = ask_for_reset(api, EMAIL).await.expect(202);
         let unknown = ask_for_reset(api, "nobody@example.com").await.expect(202);
@@ -132,7 +82,7 @@ async fn a_lost_password_is_replaced_with_the_token_of_the_e_mail() {
 #[tokio::test]
 async fn a_reset_ends_all_sessions_and_all_other_tokens() {
     with_api(async |api| {
-        let server = MailServer::start().await;
+        let server = mail_server().await;
         account(api, EMAIL, true).await;
         let tokens = log_in(api, EMAIL, PASSWORD).await.expect(200).json();
         for _ in 0..2 {
@@ -153,9 +103,9 @@ async fn a_letter_waits_for_a_mail_server_that_is_down() {
     with_api(async |api| {
         account(api, EMAIL, true).await;
         ask_for_reset(api, EMAIL).await.expect(202);
-        let nobody = post(api, free_port());
+        let nobody = post(api, ports::free().port());
         assert_eq!(nobody.empty().await.unwrap(), 0);
-        let server = MailServer::start().await;
+        let server = mail_server().await;
         let post = post(api, server.port);
         assert_eq!(post.empty().await.unwrap(), 0, "not before its time");
         pass(TimeDelta::seconds(11));
@@ -165,6 +115,24 @@ async fn a_letter_waits_for_a_mail_server_that_is_down() {
         assert_eq!(api.count("SELECT count(*) FROM email_tokens").await, 1);
         pass(TimeDelta::hours(1));
         confirm(api, &token(&server.letters()[0]), "mild winters in northern valleys").await.problem(422, "invalid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_carries_the_token_in_its_fragment() {
+    with_api(async |api| {
+        let server = mail_server().await;
+        account(api, EMAIL, true).await;
+        ask_for_reset(api, EMAIL).await.expect(202);
+        let links = Links(Some("https://console.example.com".parse().unwrap()));
+        let url = format!("smtp://127.0.0.1:{}", server.port);
+        post_to(api, &url, SmtpAuthorities::default(), links).empty().await.unwrap();
+        let letters = server.letters();
+        let beginning = "https://console.example.com/reset-password#token=";
+        let link = word(&letters[0], beginning).unwrap_or_else(|| panic!("no link in {}", letters[0]));
+        let token = link.strip_prefix(beginning).unwrap();
+        confirm(api, token, "mild winters in northern valleys").await.expect(204);
     })
     .await;
 }

@@ -2,12 +2,15 @@
 
 mod accounts;
 mod audit;
+mod bulk;
 mod cells;
+mod cloning;
 mod concurrency;
 mod document;
 mod erasure;
 mod guessing;
 mod harness;
+mod housekeeping;
 mod idempotency;
 mod imports;
 mod isolation;
@@ -18,6 +21,7 @@ mod lifecycle;
 mod listener;
 mod login;
 mod mail;
+mod mail_tls;
 mod matrix;
 mod members;
 mod mfa;

@@ -91,6 +91,7 @@ fn expected(who: Who, caller: Caller, object: Object, path: &str) -> Expected {
         Who::Member => true,
         Who::Viewer => rank >= Rank::Viewer,
         Who::Developer => rank >= Rank::Developer,
+        Who::TenantDeveloper => rank >= Rank::Developer && caller != Caller::SiteDeveloper,
         Who::Admin => rank >= Rank::Admin,
         Who::AdminInPerson => rank >= Rank::Admin && in_person,
         Who::Operator | Who::Account | Who::Anyone => false,
@@ -117,6 +118,13 @@ fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixtur
         "createPlatformPlan" => new(json!({"name": name})),
         "createTenant" => new(json!({"name": name})),
         "createSite" => new(json!({"name": name, "slug": name})),
+        "cloneSite" => new(json!({"name": name, "slug": name})),
+        // For a revision that the site does not have; whether the caller may do that is the item's to say.
+        "bulkSites" => Some(Fixture {
+            body: json!({"items": [{"op": "delete", "site_id": id_of(&world.site), "if_match": "\"999999999\""}]}),
+            statuses: &[200],
+            query: "",
+        }),
         "createHostname" => new(json!({"name": name})),
         "createUpstream" => new(json!({"name": name, "endpoints": []})),
         "createApi" => new(json!({"name": name, "base_path": format!("/{name}")})),

@@ -14,6 +14,7 @@ pub mod build;
 pub mod control;
 pub mod echo;
 pub mod envoy;
+pub mod mail_server;
 pub mod ports;
 pub mod postgres;
 pub mod process;

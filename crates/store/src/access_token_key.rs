@@ -1,6 +1,6 @@
 //! The keys that sign access tokens. All replicas of the service have the same, through the database; the secret halves are sealed.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use policy::desired::Secret;
 use uuid::Uuid;
 
@@ -86,9 +86,15 @@ pub async fn create_unless_newer(
     Ok(())
 }
 
-/// Removes the keys that are older than this. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, kept: TimeDelta, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let pruned =
-        sqlx::query!("DELETE FROM access_token_keys WHERE created_at < $1", now - kept).execute(tx.conn()).await?;
+/// Removes the keys that were made before a time, so many at most. Returns how many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM access_token_keys WHERE id IN (
+             SELECT id FROM access_token_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(pruned.rows_affected())
 }

@@ -79,10 +79,16 @@ pub async fn forgive(tx: &mut PlatformTx, counts: &[Count]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Removes the counts whose window began so long ago. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, kept: TimeDelta, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let pruned =
-        sqlx::query!("DELETE FROM login_failures WHERE window_start < $1", now - kept).execute(tx.conn()).await?;
+/// Removes the counts whose window began before a time, so many at most. Returns how many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM login_failures WHERE (kind, subject) IN (
+             SELECT kind, subject FROM login_failures WHERE window_start < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(pruned.rows_affected())
 }
 
@@ -133,9 +139,15 @@ pub async fn note_good(
     Ok(())
 }
 
-/// Forgets the sources of logins that are older than this. Returns how many.
-pub async fn prune_sources(tx: &mut PlatformTx, kept: TimeDelta, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let pruned =
-        sqlx::query!("DELETE FROM login_sources WHERE last_good_at < $1", now - kept).execute(tx.conn()).await?;
+/// Forgets the sources of logins before a time, so many at most. Returns how many.
+pub async fn prune_sources(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM login_sources WHERE (account_id, source) IN (
+             SELECT account_id, source FROM login_sources WHERE last_good_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(pruned.rows_affected())
 }

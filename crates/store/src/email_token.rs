@@ -87,8 +87,15 @@ pub async fn spend(
     Ok(())
 }
 
-/// Removes the tokens that expired so long ago. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, kept: TimeDelta, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!("DELETE FROM email_tokens WHERE expires_at < $1", now - kept).execute(tx.conn()).await?;
+/// Removes the tokens that expired before a time, so many at most. Returns how many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM email_tokens WHERE digest IN (
+             SELECT digest FROM email_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(pruned.rows_affected())
 }

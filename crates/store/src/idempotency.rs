@@ -1,10 +1,12 @@
 //! Answers kept for `Idempotency-Key`, written in the transaction of the mutation that they answer.
 
+use chrono::{DateTime, Utc};
+
 use crate::StoreError;
-use crate::tx::ScopedTx;
+use crate::tx::{PlatformTx, ScopedTx};
 
 /// How long an answer is kept.
-const KEPT_HOURS: i32 = 24;
+pub const KEPT_HOURS: i32 = 24;
 /// How many answers that are too old one request removes: more than it adds, so that they get fewer.
 const PURGED_AT_ONCE: i64 = 20;
 
@@ -99,4 +101,17 @@ pub async fn finish<T: ScopedTx>(
     .await?;
     core.unfinished_idempotency = false;
     Ok(())
+}
+
+/// Removes the answers of requests before a time, so many at most: [`begin`] does so only while there are requests. Returns how many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM idempotency_keys WHERE (principal_hash, key_hash) IN (
+             SELECT principal_hash, key_hash FROM idempotency_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(pruned.rows_affected())
 }

@@ -226,3 +226,35 @@ pub async fn accept(
     tx.core.record(tenant, Entry::updated("invitation.accept", before.id, &before, &after));
     Ok((tenant, member))
 }
+
+/// The tenants that have something for [`prune`], so many at most.
+pub async fn prunable(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<Vec<TenantId>, StoreError> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT DISTINCT tenant_id FROM invitations WHERE coalesce(accepted_at, expires_at) < $1 LIMIT $2",
+        before,
+        most
+    );
+    Ok(tenants.fetch_all(tx.conn()).await?.into_iter().map(TenantId).collect())
+}
+
+/// Removes the tenant's invitations that were accepted, or void, before a time: so many at most. Returns how many.
+pub async fn prune(tx: &mut TenantTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    let gone = sqlx::query_as!(
+        Record,
+        r#"DELETE FROM invitations WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM invitations WHERE tenant_id = $1 AND coalesce(accepted_at, expires_at) < $2 LIMIT $3 FOR UPDATE SKIP LOCKED)
+         RETURNING id, email, role, sites AS "sites: Json<BTreeMap<Uuid, Role>>", expires_at, accepted_at,
+                revision, created_at, updated_at"#,
+        tenant,
+        before,
+        most
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let count = gone.len() as u64;
+    for gone in gone.into_iter().map(Invitation::from) {
+        tx.record(Entry::deleted("invitation.expire", gone.id, &gone));
+    }
+    Ok(count)
+}

@@ -59,4 +59,4 @@ pub use page::Page;
 pub use pool::{Pooling, Store, migrate};
 pub use reader::{Reader, SnapshotTx};
 pub use standing::{NoRole, Role, Standing};
-pub use tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, ScopedTx, TenantTx};
+pub use tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, Savepoint, ScopedTx, TenantTx};

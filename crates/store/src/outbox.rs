@@ -92,3 +92,17 @@ pub async fn remove(tx: &mut PlatformTx, id: Uuid) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM mail_outbox WHERE id = $1", id).execute(tx.conn()).await?;
     Ok(())
 }
+
+/// Removes the letters that nobody wants any more since before a time, so many at most: there may be nobody who sends any. Returns how
+/// many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM mail_outbox WHERE id IN (
+             SELECT id FROM mail_outbox WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(pruned.rows_affected())
+}

@@ -9,7 +9,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::audit::{Audited, Entry};
-use crate::tx::TenantTx;
+use crate::tx::{PlatformTx, TenantTx};
 use crate::{Actor, Page, Role, Standing, Store, StoreError, tenant};
 
 /// How many tokens that work a tenant may have: one for each program and stage, not one for each run.
@@ -288,4 +288,36 @@ async fn lock(tx: &mut TenantTx, id: Uuid, expected_revision: Option<i64>) -> Re
     let token = get(tx, id).await?;
     StoreError::unless_expected(token.revision, expected_revision)?;
     Ok(token)
+}
+
+/// The tenants that have something for [`prune`], so many at most.
+pub async fn prunable(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<Vec<TenantId>, StoreError> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT DISTINCT tenant_id FROM service_tokens WHERE least(revoked_at, expires_at) < $1 LIMIT $2",
+        before,
+        most
+    );
+    Ok(tenants.fetch_all(tx.conn()).await?.into_iter().map(TenantId).collect())
+}
+
+/// Removes the tenant's tokens that were revoked, or expired, before a time: so many at most. Returns how many.
+pub async fn prune(tx: &mut TenantTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    let gone = sqlx::query_as!(
+        Record,
+        r#"DELETE FROM service_tokens WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM service_tokens WHERE tenant_id = $1 AND least(revoked_at, expires_at) < $2 LIMIT $3 FOR UPDATE SKIP LOCKED)
+         RETURNING id, name, hint, role, sites AS "sites: Json<BTreeMap<Uuid, Role>>", scopes, expires_at, revoked_at, last_used_at,
+                revision, created_at, updated_at"#,
+        tenant,
+        before,
+        most
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    let count = gone.len() as u64;
+    for gone in gone.into_iter().map(ServiceToken::from) {
+        tx.record(Entry::deleted("service_token.expire", gone.id, &gone));
+    }
+    Ok(count)
 }

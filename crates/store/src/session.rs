@@ -275,11 +275,30 @@ pub async fn end(tx: &mut PlatformTx, presented: &[u8; 32], now: DateTime<Utc>) 
     Ok(true)
 }
 
-/// Removes sessions that ended so long ago, with their tokens. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, kept: TimeDelta, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!("DELETE FROM sessions WHERE least(expires_at, revoked_at) < $1", now - kept)
-        .execute(tx.conn())
-        .await?;
+/// Removes sessions that ended before a time, with their tokens: so many at most. Returns how many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM sessions WHERE id IN (
+             SELECT id FROM sessions WHERE least(revoked_at, expires_at) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(pruned.rows_affected())
+}
+
+/// Removes refresh tokens that expired before a time, so many at most; their sessions may go on. An expired token is answered like one
+/// that is unknown. Returns how many.
+pub async fn prune_tokens(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM refresh_tokens WHERE digest IN (
+             SELECT digest FROM refresh_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(pruned.rows_affected())
 }
 

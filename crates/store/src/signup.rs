@@ -171,8 +171,14 @@ pub async fn delete(tx: &mut PlatformTx, before: &Signup, action: &'static str) 
     Ok(())
 }
 
-/// Removes those that nobody has come for in time. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!("DELETE FROM signups WHERE expires_at <= $1", now).execute(tx.conn()).await?;
+/// Removes those that nobody has come for until a time, so many at most. Returns how many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM signups WHERE id IN (SELECT id FROM signups WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
     Ok(pruned.rows_affected())
 }

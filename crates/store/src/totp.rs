@@ -162,3 +162,16 @@ pub async fn use_recovery_code(
     }
     Ok(used)
 }
+
+/// Removes the factors that somebody began to set up before a time and did not finish, so many at most. Returns how many.
+pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM totp_factors WHERE account_id IN (
+             SELECT account_id FROM totp_factors WHERE confirmed_at IS NULL AND created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        before,
+        most
+    )
+    .execute(tx.conn())
+    .await?;
+    Ok(pruned.rows_affected())
+}

@@ -166,6 +166,13 @@ pub(crate) use sealed::Sealed;
 /// Either kind of transaction, for what belongs to both.
 pub trait ScopedTx: Sealed + Send {}
 
+/// A point of a transaction to go back to: the database has one of its own, of one name.
+#[derive(Debug)]
+pub struct Savepoint {
+    entries: usize,
+    changes: BTreeSet<(TenantId, Change)>,
+}
+
 /// A transaction in which one tenant's rows exist, and no others. Dropped without [`TenantTx::commit`] it leaves nothing.
 /// After an error there is nothing to do with it but to drop it: PostgreSQL refuses every further statement.
 #[derive(Debug)]
@@ -189,6 +196,28 @@ impl TenantTx {
     /// Writes the audit rows and the change rows, and commits.
     pub async fn commit(self) -> Result<(), StoreError> {
         self.core.commit().await
+    }
+
+    /// Marks this point: what follows can be undone by itself, even after an error. Ends with [`TenantTx::keep`] or
+    /// [`TenantTx::undo`], before another one begins.
+    pub async fn savepoint(&mut self) -> Result<Savepoint, StoreError> {
+        sqlx::query!("SAVEPOINT item").execute(self.conn()).await?;
+        Ok(Savepoint { entries: self.core.entries.len(), changes: self.core.changes.clone() })
+    }
+
+    /// Keeps what was done since.
+    pub async fn keep(&mut self, _since: Savepoint) -> Result<(), StoreError> {
+        sqlx::query!("RELEASE SAVEPOINT item").execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Undoes what was done since, with its audit rows and what the data plane would be told.
+    pub async fn undo(&mut self, since: Savepoint) -> Result<(), StoreError> {
+        sqlx::query!("ROLLBACK TO SAVEPOINT item").execute(self.conn()).await?;
+        sqlx::query!("RELEASE SAVEPOINT item").execute(self.conn()).await?;
+        self.core.entries.truncate(since.entries);
+        self.core.changes = since.changes;
+        Ok(())
     }
 
     pub(crate) fn conn(&mut self) -> &mut PgConnection {

@@ -19,6 +19,8 @@ pub struct Version {
     pub id: VersionId,
     /// One path segment, such as `v1`, unique in the API, 1 to 64 unreserved characters.
     pub name: String,
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path of the API at once.
+    pub in_path: bool,
     /// Where its routes send their traffic, those apart that name an upstream of their own.
     pub upstream_id: UpstreamId,
     /// Counts the changes, from 1; its routes do not count.
@@ -34,6 +36,8 @@ pub struct Version {
 pub struct NewVersion {
     /// See [`Version::name`].
     pub name: String,
+    /// See [`Version::in_path`].
+    pub in_path: bool,
     /// See [`Version::upstream_id`]: an upstream of the same site.
     pub upstream_id: UpstreamId,
 }
@@ -43,13 +47,27 @@ pub struct NewVersion {
 pub struct VersionPatch {
     /// See [`Version::name`].
     pub name: Option<String>,
+    /// See [`Version::in_path`].
+    pub in_path: Option<bool>,
     /// See [`Version::upstream_id`].
     pub upstream_id: Option<UpstreamId>,
 }
 
+impl Version {
+    /// The segment between the base path of the API and the paths of its routes, if there is one.
+    pub fn segment(&self) -> Option<&str> {
+        self.in_path.then_some(&self.name)
+    }
+}
+
 impl Audited for Version {
     fn form(&self) -> Value {
-        json!({ "name": self.name, "upstream_id": self.upstream_id.to_string(), "revision": self.revision })
+        json!({
+            "name": self.name,
+            "in_path": self.in_path,
+            "upstream_id": self.upstream_id.to_string(),
+            "revision": self.revision,
+        })
     }
 }
 
@@ -73,13 +91,15 @@ pub async fn create(tx: &mut TenantTx, site: SiteId, api: ApiId, new: NewVersion
     StoreError::at_limit(count, "versions of an API", MAX_PER_API)?;
     let version = sqlx::query_as!(
         Version,
-        "INSERT INTO api_versions (tenant_id, site_id, api_id, id, name, upstream_id) VALUES ($1, $2, $3, $4, $5, $6)
-         RETURNING id, name, upstream_id, revision, created_at, updated_at",
+        "INSERT INTO api_versions (tenant_id, site_id, api_id, id, name, in_path, upstream_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         RETURNING id, name, in_path, upstream_id, revision, created_at, updated_at",
         tenant,
         Uuid::from(site),
         Uuid::from(api),
         Uuid::now_v7(),
         new.name,
+        new.in_path,
         Uuid::from(new.upstream_id)
     )
     .fetch_one(tx.conn())
@@ -95,7 +115,7 @@ pub async fn get(tx: &mut TenantTx, site: SiteId, api: ApiId, id: VersionId) -> 
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Version,
-        "SELECT id, name, upstream_id, revision, created_at, updated_at
+        "SELECT id, name, in_path, upstream_id, revision, created_at, updated_at
          FROM api_versions WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3 AND id = $4",
         tenant,
         Uuid::from(site),
@@ -112,7 +132,7 @@ pub async fn list(tx: &mut TenantTx, site: SiteId, api: ApiId, page: Page) -> Re
     let tenant = Uuid::from(tx.tenant());
     let versions = sqlx::query_as!(
         Version,
-        "SELECT id, name, upstream_id, revision, created_at, updated_at
+        "SELECT id, name, in_path, upstream_id, revision, created_at, updated_at
          FROM api_versions WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3 AND id > $4 ORDER BY id LIMIT $5",
         tenant,
         Uuid::from(site),
@@ -145,14 +165,15 @@ pub async fn update(
     let name = patch.name.unwrap_or_else(|| before.name.clone());
     let after = sqlx::query_as!(
         Version,
-        "UPDATE api_versions SET name = $4, upstream_id = $5, revision = revision + 1, updated_at = now()
+        "UPDATE api_versions SET name = $4, upstream_id = $5, in_path = $6, revision = revision + 1, updated_at = now()
          WHERE tenant_id = $1 AND site_id = $2 AND id = $3
-         RETURNING id, name, upstream_id, revision, created_at, updated_at",
+         RETURNING id, name, in_path, upstream_id, revision, created_at, updated_at",
         tenant,
         Uuid::from(site),
         Uuid::from(id),
         name,
-        Uuid::from(patch.upstream_id.unwrap_or(before.upstream_id))
+        Uuid::from(patch.upstream_id.unwrap_or(before.upstream_id)),
+        patch.in_path.unwrap_or(before.in_path)
     )
     .fetch_one(tx.conn())
     .await

@@ -37,7 +37,7 @@ pub(super) async fn create(
     let row = invitation::create(&mut tx, at.tenant_id, new(&token)).await?;
     if app.sends_mail {
         let tenant = tenant::get(&mut tx, at.tenant_id).await?.name;
-        let letter = Letter::invitation(row.email.clone(), &tenant, token.reveal());
+        let letter = Letter::invitation(row.email.clone(), &tenant, &app.links, token.reveal());
         mail::write(&app, &mut tx, &letter, now).await?;
     }
     let place = format!("/v1/tenants/{}/invitations/{}", at.tenant_id, row.id);

@@ -33,7 +33,7 @@ pub(super) async fn update(
     let candidate = Candidate {
         id: Some(at.route_id),
         base_path: &api.base_path,
-        version: &version.name,
+        version: version.segment(),
         methods: changes.methods.unwrap_or(before.methods),
         path: changes.path.as_ref().unwrap_or(&before.path),
     };

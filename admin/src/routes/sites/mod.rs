@@ -1,5 +1,7 @@
 //! Sites.
 
+mod bulk;
+mod clone;
 mod create;
 mod delete;
 mod get;
@@ -24,11 +26,11 @@ use crate::problem::Problem;
 use crate::settings::Given;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(
-        get::get,
-        update::update,
-        delete::delete
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(bulk::bulk))
+        .routes(routes!(get::get, update::update, delete::delete))
+        .routes(routes!(clone::clone))
 }
 
 /// What the keys of a site are meant for; it is part of their text.

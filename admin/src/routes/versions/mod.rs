@@ -31,9 +31,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Version {
     pub id: Uuid,
-    /// The segment of the path that follows the base path.
+    /// What it is called: the segment of the path that follows the base path, if `in_path` is set.
     #[schema(example = "v1")]
     name: String,
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at once.
+    in_path: bool,
     /// Where its routes go, unless they say otherwise.
     upstream_id: Uuid,
     created_at: DateTime<Utc>,
@@ -47,6 +49,7 @@ impl From<version::Version> for Version {
         Self {
             id: row.id.into(),
             name: row.name,
+            in_path: row.in_path,
             upstream_id: row.upstream_id.into(),
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -65,11 +68,20 @@ impl Object for Version {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewVersion {
-    /// The segment of the path that follows the base path; unique in the API.
+    /// What it is called: the segment of the path that follows the base path, if `in_path` is set. Unique in the API.
     #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9][a-z0-9._-]*$", example = "v1")]
     name: String,
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at once.
+    #[serde(default = "in_path")]
+    #[schema(default = true)]
+    in_path: bool,
     /// Where its routes go, unless they say otherwise: an upstream of the site.
     upstream_id: Uuid,
+}
+
+/// What `in_path` is unless it is given.
+fn in_path() -> bool {
+    true
 }
 
 impl NewVersion {
@@ -77,7 +89,7 @@ impl NewVersion {
         let mut check = Check::new();
         check.version_name("name", &self.name);
         check.finish()?;
-        Ok(version::NewVersion { name: self.name, upstream_id: self.upstream_id.into() })
+        Ok(version::NewVersion { name: self.name, in_path: self.in_path, upstream_id: self.upstream_id.into() })
     }
 }
 
@@ -85,10 +97,14 @@ impl NewVersion {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VersionChanges {
-    /// The segment of the path that follows the base path; unique in the API.
+    /// What it is called: the segment of the path that follows the base path, if `in_path` is set. Unique in the API.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9][a-z0-9._-]*$", nullable = false)]
     name: Option<String>,
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at once.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    in_path: Option<bool>,
     /// Where its routes go, unless they say otherwise: an upstream of the site.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -102,6 +118,10 @@ impl VersionChanges {
             check.version_name("name", name);
         }
         check.finish()?;
-        Ok(version::VersionPatch { name: self.name, upstream_id: self.upstream_id.map(Into::into) })
+        Ok(version::VersionPatch {
+            name: self.name,
+            in_path: self.in_path,
+            upstream_id: self.upstream_id.map(Into::into),
+        })
     }
 }

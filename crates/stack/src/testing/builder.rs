@@ -34,6 +34,7 @@ pub struct Builder {
     artifacts: Option<Artifacts>,
     module: Option<PathBuf>,
     xds_env: Vec<(String, String)>,
+    admin_env: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -53,6 +54,7 @@ impl Builder {
             artifacts: None,
             module: None,
             xds_env: Vec::new(),
+            admin_env: Vec::new(),
         }
     }
 
@@ -117,6 +119,12 @@ impl Builder {
         self
     }
 
+    /// A setting of the admin service, by its environment variable.
+    pub fn admin_env(mut self, name: &str, value: &str) -> Builder {
+        self.admin_env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Worker threads of each Envoy; 2 unless told.
     pub fn concurrency(mut self, workers: u32) -> Builder {
         self.concurrency = workers;
@@ -160,6 +168,9 @@ impl Builder {
         let admin_login = database.login(Group::Admin, &secret::password()).await?;
         let (listen, files) = (ports::free(), control::Files::in_folder(&dir)?);
         let mut admin = control::admin(&artifacts, &admin_login, listen, &files, dir.join("admin.log"));
+        for (name, value) in &self.admin_env {
+            admin.launch = admin.launch.env(name, value);
+        }
         admin.start().await?;
         let token = fs::read_to_string(&files.operator_token).context("admin has written no operator token")?;
         let api = AdminApi::new(format!("http://{listen}"), token)?;

@@ -169,7 +169,8 @@ async fn add_apis(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading
 async fn add_routes(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT r.site_id, r.id, r.methods, r.path, r.settings::text AS "settings!", a.id AS api_id, a.strip_base_path,
-                  CASE a.base_path WHEN '/' THEN '' ELSE a.base_path END || '/' || v.name AS "prefix!",
+                  CASE a.base_path WHEN '/' THEN '' ELSE a.base_path END || CASE WHEN v.in_path THEN '/' || v.name ELSE '' END
+                      AS "prefix!",
                   coalesce(r.upstream_id, v.upstream_id) AS "upstream_id!"
            FROM sites s
            JOIN routes r ON r.tenant_id = s.tenant_id AND r.site_id = s.id

@@ -19,19 +19,29 @@ pub struct SiteRoute {
     pub base_path: String,
     /// The version that it belongs to.
     pub version_id: VersionId,
-    /// The version's name, a segment of the path.
+    /// The version's name.
     pub version_name: String,
+    /// Whether that is a segment of the path.
+    pub version_in_path: bool,
     /// The methods that it serves.
     pub methods: Methods,
     /// The canonical template inside the version.
     pub path: String,
 }
 
+impl SiteRoute {
+    /// The segment between the base path and the template, if there is one.
+    pub fn segment(&self) -> Option<&str> {
+        self.version_in_path.then_some(&self.version_name)
+    }
+}
+
 /// Reads all routes of a site, [`super::MAX_PER_SITE`] at most, oldest first.
 pub async fn of_site(tx: &mut TenantTx, site: SiteId) -> Result<Vec<SiteRoute>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let rows = sqlx::query!(
-        "SELECT r.id, a.id AS api_id, a.base_path, v.id AS version_id, v.name AS version_name, r.methods, r.path
+        "SELECT r.id, a.id AS api_id, a.base_path, v.id AS version_id, v.name AS version_name,
+                v.in_path AS version_in_path, r.methods, r.path
          FROM routes r
          JOIN api_versions v ON (v.tenant_id, v.site_id, v.id) = (r.tenant_id, r.site_id, r.version_id)
          JOIN apis a ON (a.tenant_id, a.site_id, a.id) = (v.tenant_id, v.site_id, v.api_id)
@@ -47,6 +57,7 @@ pub async fn of_site(tx: &mut TenantTx, site: SiteId) -> Result<Vec<SiteRoute>, 
         base_path: row.base_path,
         version_id: VersionId(row.version_id),
         version_name: row.version_name,
+        version_in_path: row.version_in_path,
         methods: methods(row.methods),
         path: row.path,
     });

@@ -68,6 +68,13 @@ async fn a_base_path_of_a_slash_is_none() {
         tx.commit().await.unwrap();
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
         assert_eq!(desired::sites(&mut snapshot, &[one.site]).await.unwrap().sites[0].routes[0].prefix, "/v1");
+        drop(snapshot);
+        let mut tx = one.begin(&store).await;
+        let patch = store::version::VersionPatch { in_path: Some(false), ..Default::default() };
+        store::version::update(&mut tx, one.site, one.api, one.version, patch, None).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut snapshot = database.reader().await.snapshot().await.unwrap();
+        assert_eq!(desired::sites(&mut snapshot, &[one.site]).await.unwrap().sites[0].routes[0].prefix, "");
     })
     .await;
 }

@@ -159,7 +159,7 @@ pub(crate) async fn site_sample(tx: &mut TenantTx, slug: &str, bucket: u16) -> S
         settings: Default::default(),
     };
     let api = store::api::create(tx, site, api).await.unwrap().id;
-    let version = store::version::NewVersion { name: "v1".to_owned(), upstream_id: upstream };
+    let version = store::version::NewVersion { name: "v1".to_owned(), in_path: true, upstream_id: upstream };
     let version = store::version::create(tx, site, api, version).await.unwrap().id;
     let route = route("GET", "/orders/{id}");
     let route = store::route::create(tx, VersionRef { site, api, version }, route).await.unwrap().id;

@@ -4,6 +4,7 @@ mod audit;
 mod catalog;
 mod changes;
 mod conflicts;
+mod copying;
 mod credentials;
 mod desired;
 mod dns_cache;

@@ -193,7 +193,9 @@ impl Problem {
             Self::MoreThanOwn => (StatusCode::FORBIDDEN, "more-than-own", "It would have more than its maker"),
             Self::MfaNeeded => (StatusCode::FORBIDDEN, "mfa-needed", "The tenant asks for a second factor"),
             Self::TenantSuspended => (StatusCode::FORBIDDEN, "tenant-suspended", "The tenant is suspended"),
-            Self::LastAdmin | Self::LastAdminOf { .. } => (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin"),
+            Self::LastAdmin | Self::LastAdminOf { .. } => {
+                (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin")
+            }
             Self::AlreadyMember => (StatusCode::CONFLICT, "already-member", "The account is a member already"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),

@@ -26,7 +26,9 @@ async fn an_account_erases_itself_with_its_password_and_nothing_of_it_is_left() 
         erase(api, &tokens, PASSWORD).await.expect(200);
         as_person(api, &tokens, Method::GET, "/v1/me").send().await.problem(401, "invalid-token");
         log_in(api, EMAIL, PASSWORD).await.problem(401, "invalid-credentials");
-        for table in ["members", "sessions", "refresh_tokens", "totp_factors", "recovery_codes", "email_tokens", "login_sources"] {
+        for table in
+            ["members", "sessions", "refresh_tokens", "totp_factors", "recovery_codes", "email_tokens", "login_sources"]
+        {
             let rows = format!("SELECT count(*) FROM {table} t WHERE to_jsonb(t) ->> 'account_id' = '{account}'");
             assert_eq!(api.count(&rows).await, 0, "{table}");
         }

@@ -36,7 +36,10 @@ async fn a_tenant_gets_the_requests_of_its_platform_plan_and_its_neighbour_all_i
     let refused = things.get(THING).await;
     refused.assert_problem(429);
     assert_eq!(refused.json()["violated-policies"], json!(["platform-plan"]));
-    assert!(refused.header("ratelimit").is_some_and(|field| field.starts_with(r#""platform-plan";r=0;t="#)), "{refused:?}");
+    assert!(
+        refused.header("ratelimit").is_some_and(|field| field.starts_with(r#""platform-plan";r=0;t="#)),
+        "{refused:?}"
+    );
     for _ in 0..2 * MONTHLY {
         assert_eq!(gateway.get(&site.hostname, THING, &neighbours_key.text).await.status, 200, "the neighbour");
     }

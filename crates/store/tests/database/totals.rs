@@ -170,7 +170,8 @@ async fn a_tenant_reads_its_own_platform_plan_and_changes_none() {
             let mut tx = admin.begin().await.unwrap();
             let set = sqlx::query("SELECT set_config('tenantry.tenant_id', $1, true)");
             set.bind(&setting).execute(&mut *tx).await.unwrap();
-            let names: Vec<String> = sqlx::query_scalar("SELECT name FROM platform_plans").fetch_all(&mut *tx).await.unwrap();
+            let names: Vec<String> =
+                sqlx::query_scalar("SELECT name FROM platform_plans").fetch_all(&mut *tx).await.unwrap();
             assert_eq!(names, vec![setting; seen]);
             for statement in ["UPDATE platform_plans SET sites = 1", "DELETE FROM platform_plans"] {
                 assert_eq!(tx.execute(statement).await.unwrap().rows_affected(), 0, "{statement}");
@@ -203,7 +204,10 @@ async fn a_plan_s_requests_are_among_what_gateways_get() {
         assert_eq!((first.per_second, first.per_month), (Some(7), Some(100)));
         let mut tx = store.platform(&actor()).await.unwrap();
         let id = store::tenant::get(&mut tx, left.tenant).await.unwrap().platform_plan;
-        let patch = |_: &platform_plan::PlatformPlan| PlatformPlanPatch { limits: Some(Limits::default()), ..Default::default() };
+        let patch = |_: &platform_plan::PlatformPlan| PlatformPlanPatch {
+            limits: Some(Limits::default()),
+            ..Default::default()
+        };
         platform_plan::update(&mut tx, id, patch, None).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(platform().await, Default::default());

@@ -128,7 +128,7 @@ async fn a_key_counts_while_it_works() {
         let rotated = api.post(&format!("{}/rotate", world.key), json!({"grace_seconds": 600})).await.expect(201);
         reached(api.post(&keys, json!({})).await, "keys", 2, 2);
         let new = format!("{keys}/{}", rotated.json()["id"].as_str().unwrap());
-        api.delete(&new).await.expect(200);
+        api.delete(&new).await.expect(204);
         let soon = json!({"expires_at": "2099-01-01T00:00:00Z"});
         let expiring = api.make(&keys, soon).await;
         reached(api.post(&keys, json!({})).await, "keys", 2, 2);
@@ -209,10 +209,12 @@ async fn the_bytes_of_the_configuration_are_bounded_whatever_holds_them() {
             (&world.route, json!({"name": long})),
             (&world.consumer, settings.clone()),
             (&world.key, settings),
-            (&world.upstream, json!({"endpoints": [{"address": format!("{}.example", "x".repeat(60)), "port": 1}]})),
         ] {
             reached(api.patch(place, changes).await, "config_bytes", used + 10, used);
         }
+        // Its endpoints are replaced as a whole: those that it had, `10.9.0.1`, are gone before the others come.
+        let endpoints = json!({"endpoints": [{"address": format!("{}.example", "x".repeat(60)), "port": 1}]});
+        reached(api.patch(&world.upstream, endpoints).await, "config_bytes", used + 10, used - 8);
         api.patch(&world.plan, json!({"name": "Silver"})).await.expect(200);
         assert_eq!(limits(api, &world.tenant).await["config_bytes"]["used"], used + 2);
         api.patch(&world.plan, json!({"name": "Gold"})).await.expect(200);

@@ -33,6 +33,13 @@ pub enum By {
     Claim(Box<str>),
 }
 
+impl By {
+    /// Whether clients choose its values.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::ClientIp | Self::Header(_) | Self::Claim(_))
+    }
+}
+
 impl Rule {
     /// Reads pushed rules.
     pub fn decode_all(rules: &[LimitRule]) -> Box<[Self]> {
@@ -68,10 +75,7 @@ impl Rule {
             DimensionKind::Header => Some(By::Header(dimension.name.as_str().into())),
             DimensionKind::Claim => Some(By::Claim(dimension.name.as_str().into())),
         });
-        Self {
-            limit: Limit { id: rule.id, name: rule.name.as_str().into(), measure },
-            by: by.collect(),
-            zone: rule.in_utc.then(Zone::default),
-        }
+        let zone = rule.in_utc.then(Zone::default);
+        Self { limit: Limit::new(rule.id, &rule.name, measure), by: by.collect(), zone }
     }
 }

@@ -334,7 +334,7 @@ impl Problem {
     pub fn into_body(self) -> ProblemBody {
         let (status, name, title) = self.kind();
         let r#type = format!("urn:tenantry:problem:{name}");
-        let (detail, errors, limit) = (self.detail(), self.errors(), self.limit());
+        let (detail, limit, errors) = (self.detail(), self.limit(), self.errors());
         ProblemBody { r#type, title, status: status.as_u16(), detail, errors, limit }
     }
 

@@ -161,15 +161,16 @@ async fn a_version_may_be_left_out_of_the_paths() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let web = api.make(&format!("{}/apis", world.site), json!({"name": "Web", "base_path": "/"})).await;
-        let new = |name: &str, in_path: bool| {
-            let upstream = id_of(&world.upstream);
-            api.post(&format!("{web}/versions"), json!({"name": name, "in_path": in_path, "upstream_id": upstream}))
+        let new = async |name: &str, in_path: bool| {
+            let body = json!({"name": name, "in_path": in_path, "upstream_id": id_of(&world.upstream)});
+            api.post(&format!("{web}/versions"), body).await
         };
         let bare = new("v1", false).await.expect(201);
         assert_eq!(bare.json()["in_path"], false);
         let bare = bare.location();
         let other = new("v2", true).await.expect(201).location();
-        let route = |version: &str, path: &str| api.post(&format!("{version}/routes"), json!({"path": path}));
+        let route =
+            async |version: &str, path: &str| api.post(&format!("{version}/routes"), json!({"path": path})).await;
         // The paths of both meet where the one begins with the name of the other.
         route(&bare, "/v2/{id}").await.expect(201);
         route(&other, "/{name}").await.problem(409, "route-taken").fields(&["path"]);

@@ -1,6 +1,6 @@
 //! What goes past the SDK. Header maps: it copies every name and value into allocations of their own, which costs more
-//! than all else that the filter does with them; here a map is one allocation, which `policy::headers` reads in place. Calls by gRPC:
-//! it notes for its own dispatcher, which has nothing to do here, who made each of them, and keeps that for ever.
+//! than all else that the filter does with them; here a map is one allocation, which `policy::headers` reads in place. Single headers
+//! and the time: it panics at a status that it does not expect. Calls by gRPC: it notes for its own dispatcher, which has nothing to do here, who made each of them, and keeps that for ever.
 
 #![allow(unsafe_code, reason = "the ABI hands over memory by pointer and length")]
 
@@ -12,6 +12,10 @@ use proxy_wasm::types::{MapType, Status};
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize) -> u32;
+    fn proxy_replace_header_map_value(map: u32, name: *const u8, name_len: usize, value: *const u8, len: usize) -> u32;
+    fn proxy_add_header_map_value(map: u32, name: *const u8, name_len: usize, value: *const u8, len: usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_len: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_grpc_call(
         cluster: *const u8,
         cluster_len: usize,
@@ -54,6 +58,38 @@ pub(crate) fn header_map(map: MapType) -> Result<Vec<u8>, Status> {
     // SAFETY: the host got this memory from `proxy_on_memory_allocate`, by which the SDK gives out a leaked `Vec<u8>` whose
     // capacity is the length that was asked for, and it passes ownership on.
     Ok(unsafe { Vec::from_raw_parts(data, len, len) })
+}
+
+/// Gives a header this one value.
+pub(crate) fn set_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Status> {
+    // SAFETY: each pointer is to as many live bytes as the length beside it says.
+    checked(unsafe {
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Gives a header one more value.
+pub(crate) fn add_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Status> {
+    // SAFETY: as in `set_header`.
+    checked(unsafe { proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+}
+
+/// Takes a header away.
+pub(crate) fn remove_header(map: MapType, name: &[u8]) -> Result<(), Status> {
+    // SAFETY: as in `set_header`.
+    checked(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+/// Nanoseconds since the Unix epoch.
+pub(crate) fn now_ns() -> Result<u64, Status> {
+    let mut now_ns = 0;
+    // SAFETY: the pointer is to a live local, which the host writes before it returns.
+    checked(unsafe { proxy_get_current_time_nanoseconds(&raw mut now_ns) })?;
+    Ok(now_ns)
+}
+
+fn checked(status: u32) -> Result<(), Status> {
+    if status == Status::Ok as u32 { Ok(()) } else { Err(Status::InternalFailure) }
 }
 
 /// A serialised map without pairs.

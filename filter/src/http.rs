@@ -1,12 +1,11 @@
 //! One HTTP exchange: reads the request's headers once, asks `policy`, carries out the answer, and counts it when it is over.
 
 use std::rc::Rc;
-use std::time::UNIX_EPOCH;
 
 use policy::decision::{Decision, Edit, Forward, State as _, Who, decide};
 use policy::headers;
 use policy::refusal::{RateLimitFields, Refusal};
-use policy::request::Request;
+use policy::request::{Request, decimal};
 use policy::site::Site;
 use policy::usage;
 use proxy_wasm::hostcalls;
@@ -82,7 +81,7 @@ impl Exchange {
         let request = Request::read(&headers, !end_of_stream);
         // First of all, so that not even the access log of a refused request shows what a client made up.
         for name in &request.reserved {
-            hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None)?;
+            abi::remove_header(MapType::HttpRequestHeaders, name)?;
         }
         self.started_us = now_us()?;
         self.is_head = request.method == b"HEAD";
@@ -114,13 +113,7 @@ impl Exchange {
 
     fn let_go(&mut self, vm: &Vm, forward: Forward<'_>) -> Result<Action, Status> {
         for edit in &forward.edits {
-            match edit {
-                Edit::Set(name, value) => {
-                    hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value))?;
-                }
-                Edit::Add(name, value) => hostcalls::add_map_value_bytes(MapType::HttpRequestHeaders, name, value)?,
-                Edit::Remove(name) => hostcalls::set_map_value(MapType::HttpRequestHeaders, name, None)?,
-            }
+            carry_out(edit)?;
         }
         if let Some(consumer) = self.who.consumer {
             set_id(CONSUMER, &consumer.0)?;
@@ -128,21 +121,28 @@ impl Exchange {
         if vm.mode().remove_credentials {
             self.set_context()?;
         } else if let Some(route) = forward.route.and_then(|route| forward.site.route(route)) {
-            hostcalls::set_map_value(MapType::HttpRequestHeaders, ROUTE, Some(&route.header))?;
+            abi::set_header(MapType::HttpRequestHeaders, ROUTE.as_bytes(), route.header.as_bytes())?;
         }
         if let Some(fields) = forward.rate_limit {
             self.rate_limit = Some(fields);
         }
         if forward.counted {
-            let fields = self.rate_limit.as_ref().map(RateLimitFields::to_text).unwrap_or_default();
-            hostcalls::set_property(vec![COUNTED], Some(fields.as_bytes()))?;
+            self.note_counted()?;
         }
         self.site = Some(forward.site);
         self.body = forward.body.map(|(expected, max_bytes)| Body::new(expected, max_bytes));
         Ok(if self.body.is_some() { Action::Pause } else { Action::Continue })
     }
 
+    /// The request may come by again; it is counted now.
+    #[cold]
+    fn note_counted(&self) -> Result<(), Status> {
+        let fields = self.rate_limit.as_ref().map(RateLimitFields::to_text).unwrap_or_default();
+        hostcalls::set_property(vec![COUNTED], Some(&fields))
+    }
+
     /// The context as headers of the request, all of it that is known.
+    #[inline(never)]
     fn set_context(&self) -> Result<(), Status> {
         if let Some((tenant, site)) = self.who.site {
             set_id(TENANT, &tenant.0)?;
@@ -158,6 +158,7 @@ impl Exchange {
     }
 
     /// Answers the request. Whether that works or not, it is not let go.
+    #[cold]
     fn refuse(&mut self, vm: &mut Vm, refusal: &Refusal) -> Action {
         // For the access log; the request goes nowhere.
         let _ = self.set_context();
@@ -170,8 +171,8 @@ impl Exchange {
     /// Says how the limits stand, whoever answers.
     fn tell_limits(&mut self) {
         let Some(RateLimitFields { limit, policy }) = self.rate_limit.take() else { return };
-        for (name, value) in [("ratelimit", limit), ("ratelimit-policy", policy)] {
-            let _ = hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value.as_bytes()));
+        for (name, value) in [(&b"ratelimit"[..], limit), (b"ratelimit-policy", policy)] {
+            let _ = abi::set_header(MapType::HttpResponseHeaders, name, &value);
         }
     }
 
@@ -189,9 +190,9 @@ impl Exchange {
         if self.who.site.is_some() {
             let map = abi::header_map(MapType::HttpResponseHeaders).unwrap_or_default();
             let headers = headers::parse(&map).unwrap_or_default();
-            let value = |wanted: &str| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-            let status = value(":status").and_then(number).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
-            self.answer = Some(Answer { status, content_length: value("content-length").and_then(number) });
+            let number = |wanted: &[u8]| decimal(headers.iter().find(|(name, _)| *name == wanted)?.1);
+            let status = number(b":status").and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+            self.answer = Some(Answer { status, content_length: number(b"content-length") });
         }
         self.tell_limits();
     }
@@ -240,6 +241,7 @@ impl Exchange {
 
     /// The answer of an exchange whose head the filter has not seen: none, if the client went away first, or one that Envoy gave past
     /// its filters. `None` if it was begun anew, and the attempt that follows will tell.
+    #[cold]
     fn answer_around_the_filter(&self) -> Option<Answer> {
         let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten();
         if details.is_some_and(|details| details == BEGUN_ANEW) {
@@ -263,27 +265,35 @@ fn send(refusal: &Refusal) -> Result<(), Status> {
 
 fn set_id(name: &str, id: &policy::id::Uuid) -> Result<(), Status> {
     let mut text = [0; 36];
-    hostcalls::set_map_value(MapType::HttpRequestHeaders, name, Some(id.hyphenated().encode_lower(&mut text)))
+    let text = id.hyphenated().encode_lower(&mut text);
+    abi::set_header(MapType::HttpRequestHeaders, name.as_bytes(), text.as_bytes())
 }
 
+#[inline(never)]
+fn carry_out(edit: &Edit<'_>) -> Result<(), Status> {
+    let map = MapType::HttpRequestHeaders;
+    match edit {
+        Edit::Set(name, value) => abi::set_header(map, name.as_bytes(), value),
+        Edit::Add(name, value) => abi::add_header(map, name.as_bytes(), value),
+        Edit::Remove(name) => abi::remove_header(map, name),
+    }
+}
+
+#[inline(never)]
 fn property(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_property(vec![name]).ok().flatten()
 }
 
 /// One of Envoy's counters of bytes: 64 bits, little endian.
+#[inline(never)]
 fn counter(of: &str, name: &str) -> u64 {
     let value = hostcalls::get_property(vec![of, name]).ok().flatten();
     value.and_then(|value| value.try_into().ok()).map_or(0, u64::from_le_bytes)
 }
 
-fn number(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
 /// Microseconds since the Unix epoch.
 fn now_us() -> Result<u64, Status> {
-    let since = hostcalls::get_current_time()?.duration_since(UNIX_EPOCH).map_err(|_| Status::InternalFailure)?;
-    u64::try_from(since.as_micros()).map_err(|_| Status::InternalFailure)
+    abi::now_ns().map(|now_ns| now_ns / 1_000)
 }
 
 /// Milliseconds since the Unix epoch; 0 if the host does not tell.

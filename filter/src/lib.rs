@@ -13,6 +13,7 @@ mod abi;
 mod body;
 mod callbacks;
 mod config;
+mod exchanges;
 #[cfg(feature = "fault-injection")]
 mod fault;
 mod filter_state;
@@ -24,4 +25,5 @@ mod pushed;
 mod report;
 mod root;
 mod shared;
+mod shortcuts;
 mod vm;

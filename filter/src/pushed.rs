@@ -6,15 +6,17 @@ use std::rc::Rc;
 
 use policy::cache::Cache;
 use policy::consumer::Consumer;
-use policy::decision::HostEntry;
+use policy::decision::{HostEntry, Reached};
 use policy::hash::Mixer;
 use policy::id::{ConsumerId, SiteId};
 use policy::key::{self, Digest, KeyRecord};
+use policy::key_tag::{Tag, Tags};
 use policy::mirror::{self, Serving};
 use policy::site::Site;
 use policy::{host, wire};
 
 use crate::shared;
+use crate::shortcuts::{Age, Shortcuts};
 
 /// What the decoded sites of a VM may take, in bytes: 10,000 sites of a few routes each, or 1,500 of a hundred.
 const SITES_MAX_BYTES: usize = 96 * 1024 * 1024;
@@ -24,10 +26,10 @@ const CONSUMERS_MAX_BYTES: usize = 32 * 1024 * 1024;
 const HOSTS_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What a known host takes beside its name, in bytes.
 const HOST_BYTES: usize = 112;
-/// What a known key takes, in bytes: its digest, its record, when it was read, and a byte of the map's own.
-const KEY_BYTES: usize = size_of::<(Digest, KnownKey, usize)>() + 1;
+/// What a known key takes, in bytes: its name, its record, when it was read, and a byte of the map's own.
+const KEY_BYTES: usize = size_of::<(Tag, KnownKey, usize)>() + 1;
 /// How many keys a VM knows at the most: twice what fits into 65,536 places of a map of which 7 in 8 are used. Both maps together
-/// take 21 MB.
+/// take 19 MB.
 const KEYS_MAX: usize = 2 * (65_536 / 8 * 7);
 
 /// The pushed state.
@@ -38,7 +40,9 @@ pub(crate) struct Pushed {
     hosts: Decoded<Box<[u8]>, HostEntry>,
     sites: Decoded<SiteId, Rc<Site>, Mixer>,
     consumers: Decoded<ConsumerId, Rc<Consumer>, Mixer>,
-    keys: Cache<Digest, KnownKey, Mixer>,
+    keys: Cache<Tag, KnownKey, Mixer>,
+    tags: Tags,
+    shortcuts: Shortcuts,
 }
 
 /// A key that was found. What is not there is not remembered: guesses must not fill the cache.
@@ -118,14 +122,17 @@ impl Seen {
 }
 
 impl Pushed {
-    pub(crate) fn new() -> Self {
+    /// A VM that has seen nothing yet. What its tables are keyed with is its own.
+    pub(crate) fn new(tags: Tags, place_key: u64) -> Self {
         Self {
+            tags,
             seen: Seen::default(),
             site_version: 0,
             hosts: Decoded::new(HOSTS_MAX_BYTES),
             sites: Decoded::new(SITES_MAX_BYTES),
             consumers: Decoded::new(CONSUMERS_MAX_BYTES),
             keys: Cache::new(KEYS_MAX * KEY_BYTES),
+            shortcuts: Shortcuts::new(place_key),
         }
     }
 
@@ -145,7 +152,32 @@ impl Pushed {
         (self.sites.cache.len(), self.consumers.cache.len())
     }
 
-    pub(crate) fn host(&mut self, authority: &[u8]) -> Option<HostEntry> {
+    /// What a host leads to. Where nothing has changed since the last request for it, that is one look.
+    pub(crate) fn host(&mut self, authority: &[u8]) -> Option<Reached> {
+        let age = self.age();
+        if let Some(known) = self.shortcuts.get(authority, age) {
+            return Some(known);
+        }
+        let reached = self.host_anew(authority)?;
+        // What was looked up may have made room for itself.
+        let age = self.age();
+        self.shortcuts.put(authority, age, &reached);
+        Some(reached)
+    }
+
+    fn age(&self) -> Age {
+        Age { generation: self.seen.generation, turns: (self.hosts.cache.turns(), self.sites.cache.turns()) }
+    }
+
+    #[inline(never)]
+    fn host_anew(&mut self, authority: &[u8]) -> Option<Reached> {
+        match self.host_entry(authority)? {
+            HostEntry::Site(id) => self.site(id).map(Reached::Site),
+            HostEntry::SharedApi => Some(Reached::SharedApi),
+        }
+    }
+
+    fn host_entry(&mut self, authority: &[u8]) -> Option<HostEntry> {
         if let Some(known) = self.hosts.known(self.seen, authority) {
             return Some(known);
         }
@@ -154,32 +186,53 @@ impl Pushed {
         self.hosts.read(self.seen, authority.into(), &name, |host| Some((HostEntry::decode(host)?, bytes)))
     }
 
-    /// A key. One that is known costs no host call while nothing has changed, one that touches no memory of the VM when anything has,
-    /// and the bucket is read again when a bucket of its group has changed: one in 256.
+    /// A key, by its text. One that is known costs neither a digest nor a host call while nothing has changed.
+    pub(crate) fn api_key(&mut self, text: &[u8]) -> Option<KeyRecord> {
+        let tag = self.tags.of(text);
+        self.known_key(&tag).or_else(|| {
+            let known = self.keys.get(&tag).map(|known| known.record.digest);
+            self.key_anew(tag, known.or_else(|| Digest::of_presented(text))?)
+        })
+    }
+
+    /// Another credential, by its digest.
     pub(crate) fn key(&mut self, digest: &Digest) -> Option<KeyRecord> {
-        let generation = self.seen.generation;
+        let tag = self.tags.of(&digest.0);
+        self.known_key(&tag).or_else(|| self.key_anew(tag, *digest))
+    }
+
+    /// A key that is known to hold as long as nothing changes, and nothing has changed.
+    fn known_key(&mut self, tag: &Tag) -> Option<KeyRecord> {
         let epoch = self.seen.serving?.epoch;
-        let known = self.keys.get(digest).filter(|known| known.epoch == epoch);
-        if let Some(known) = &known
-            && known.generation == generation
-        {
+        let generation = self.seen.generation;
+        let holds = |known: &&KnownKey| known.epoch == epoch && known.generation == generation;
+        if let Some(known) = self.keys.recent(tag).filter(holds) {
             return Some(known.record);
         }
+        self.keys.get(tag).map(|known| &*known).filter(holds).map(|known| known.record)
+    }
+
+    /// When something has changed, a key that is known costs a host call that touches no memory of the VM. The bucket is read again when
+    /// a bucket of its group has changed: one in 256.
+    #[inline(never)]
+    fn key_anew(&mut self, tag: Tag, digest: Digest) -> Option<KeyRecord> {
+        let generation = self.seen.generation;
+        let epoch = self.seen.serving?.epoch;
         // Before the bucket, so that what is read of it is never older than this says.
         let group = shared::version(&mirror::key_group_key(digest.bucket()));
-        if let Some(known) = known
+        if let Some(known) = self.keys.get(&tag).filter(|known| known.epoch == epoch)
             && group.is_some()
             && known.group == group
         {
             known.generation = generation;
             return Some(known.record);
         }
-        let found = self.read_key(digest);
+        let found = self.read_key(&digest);
         match found {
             Some(record) => {
-                self.keys.insert(*digest, KnownKey { record, generation, epoch, group }, KEY_BYTES);
+                self.keys.insert(tag, KnownKey { record, generation, epoch, group }, KEY_BYTES);
             }
-            None => drop(self.keys.remove(digest)),
+            None => drop(self.keys.remove(&tag)),
         }
         found
     }

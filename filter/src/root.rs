@@ -1,14 +1,12 @@
 //! All that is in one VM, and who of it is concerned by a callback.
 
-use std::collections::HashMap;
-
-use policy::hash::Mixer;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, LogLevel};
 
 use crate::config::{Config, Role};
+use crate::exchanges::Exchanges;
 use crate::filter_state;
-use crate::http::{Exchange, fail_closed, now_ms};
+use crate::http::{fail_closed, now_ms};
 use crate::mirror::{Singleton, TICK, Watch};
 use crate::report::Reporter;
 use crate::vm::Vm;
@@ -22,7 +20,7 @@ pub(crate) struct Root {
     /// In a worker: what it decides by.
     vm: Option<Vm>,
     /// The requests under way, by the numbers of their contexts.
-    exchanges: HashMap<u32, Box<Exchange>, Mixer>,
+    exchanges: Exchanges,
     /// Present in the VM that is the mirror.
     singleton: Option<Singleton>,
     watch: Watch,
@@ -55,7 +53,7 @@ impl Root {
             config,
             plugins: Vec::new(),
             vm,
-            exchanges: HashMap::default(),
+            exchanges: Exchanges::default(),
             singleton: None,
             watch: Watch::default(),
             reporter: Reporter::default(),
@@ -109,12 +107,12 @@ impl Root {
 
     pub(crate) fn request_headers(&mut self, context: u32, end_of_stream: bool) -> Action {
         let Some(vm) = &mut self.vm else { return fail_closed() };
-        self.exchanges.entry(context).or_default().request_headers(vm, end_of_stream)
+        self.exchanges.begin(context).request_headers(vm, end_of_stream)
     }
 
     /// A part of a body has come, `size` bytes are held; `None` if Envoy does not say.
     pub(crate) fn request_body(&mut self, context: u32, size: Option<usize>, end_of_stream: bool) -> Action {
-        match (&mut self.vm, self.exchanges.get_mut(&context)) {
+        match (&mut self.vm, self.exchanges.get_mut(context)) {
             (Some(vm), Some(exchange)) => exchange.request_body(vm, size, end_of_stream),
             // It was not let go, or it has come around the filter's own beginning.
             _ => fail_closed(),
@@ -122,14 +120,14 @@ impl Root {
     }
 
     pub(crate) fn response_headers(&mut self, context: u32) {
-        if let Some(exchange) = self.exchanges.get_mut(&context) {
+        if let Some(exchange) = self.exchanges.get_mut(context) {
             exchange.response_headers();
         }
     }
 
     /// A request is over, or a plugin is gone.
     pub(crate) fn delete(&mut self, context: u32) {
-        match (self.exchanges.remove(&context), &mut self.vm) {
+        match (self.exchanges.remove(context), &mut self.vm) {
             (Some(exchange), Some(vm)) => exchange.over(vm),
             _ => self.plugins.retain(|plugin| *plugin != context),
         }

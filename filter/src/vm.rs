@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use policy::concurrency::{Entrance, Gate};
 use policy::consumer::Consumer;
-use policy::decision::{HostEntry, Mode, State};
+use policy::decision::{Mode, Reached, State};
 use policy::id::{ConsumerId, SiteId, TenantId};
 use policy::ip::parse_client;
 use policy::jwt::{self, ENVOY_FUNCTION, Operation, TokenCache, Verified, check_here, envoy_agrees};
 use policy::key::{Digest, KeyRecord};
+use policy::key_tag::Tags;
 use policy::limit::{Check, Limiter, Seed, Verdict};
 use policy::nonce::{self, Outcome};
 use policy::site::Site;
@@ -42,7 +43,7 @@ impl Vm {
         let seed = Seed::new(shared::seed()?);
         let reporter = shared::random()?;
         Some(Self {
-            pushed: Pushed::new(),
+            pushed: Pushed::new(Tags::new(shared::random()?), u64::from_le_bytes(shared::random()?)),
             usage: Aggregator::new(reporter, crate::mirror::node_property("id")),
             metrics: Metrics::new(u64::from_le_bytes(shared::random()?)),
             limiter: Limiter::new(seed),
@@ -68,12 +69,16 @@ impl Vm {
 }
 
 impl State for Vm {
-    fn host(&mut self, authority: &[u8]) -> Option<HostEntry> {
+    fn host(&mut self, authority: &[u8]) -> Option<Reached> {
         self.pushed.host(authority)
     }
 
     fn key(&mut self, digest: &Digest) -> Option<KeyRecord> {
         self.pushed.key(digest)
+    }
+
+    fn api_key(&mut self, text: &[u8]) -> Option<KeyRecord> {
+        self.pushed.api_key(text)
     }
 
     fn site(&mut self, id: SiteId) -> Option<Rc<Site>> {
@@ -94,6 +99,7 @@ impl State for Vm {
         }
     }
 
+    #[inline(never)]
     fn token(&mut self, site: &Site, token: &[u8], now_ms: u64) -> Option<Rc<Verified>> {
         if let Some(known) = self.tokens.get(site.id, site.version, token, now_ms) {
             return Some(known);

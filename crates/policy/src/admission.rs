@@ -10,6 +10,9 @@ use crate::request::Request;
 use crate::rule::{By, Rule};
 use crate::site::{Route, Site};
 
+/// Room for this many checks is made at once: few requests have more.
+const CHECKS_AS_A_RULE: usize = 8;
+
 /// What a request is counted by.
 pub(crate) struct Counted<'r, 'a> {
     pub(crate) request: &'r Request<'a>,
@@ -35,12 +38,14 @@ impl Counted<'_, '_> {
         };
         let api = self.route.and_then(|route| site.api(route)).map_or(&[][..], |api| &api.rules);
         let route = self.route.map_or(&[][..], |route| &route.rules);
-        let granted = self.identity.grants().flat_map(|grant| grant.rules.iter());
-        let rules = [&*site.rules, api, route, plan].into_iter().flatten().chain(granted);
-        let mut checks = Vec::new();
-        for rule in rules {
-            let subject = self.subject(rule, state, address);
-            checks.push(Check { limit: &rule.limit, subject, zone: &site.zone });
+        let mut checks = Vec::with_capacity(CHECKS_AS_A_RULE);
+        for rules in [&*site.rules, api, route, plan] {
+            self.add_checks(rules, &mut checks, state, address);
+        }
+        if self.identity.details.is_some() {
+            for grant in self.identity.grants() {
+                self.add_checks(&grant.rules, &mut checks, state, address);
+            }
         }
         if checks.is_empty() {
             return Ok(None);
@@ -49,20 +54,45 @@ impl Counted<'_, '_> {
             Verdict::Admitted(standing) => {
                 Ok(Some(standing.filter(|_| site.rate_limit_headers).map(|standing| self.fields(&standing))))
             }
-            Verdict::Refused(standing) => Err(Refusal::RateLimited(Box::new(RateLimited {
-                policy: standing.limit.name.to_string(),
-                // A limit that never has more is one that nobody should wait for: a day is long enough.
-                retry_after_s: headers::retry_after(&standing).unwrap_or_else(|| "86400".to_owned()),
-                reset_at_ms: self.now_ms.saturating_add(standing.reset_ms),
-                fields: self.fields(&standing),
-            }))),
+            Verdict::Refused(standing) => Err(self.refused(&standing)),
         }
+    }
+
+    /// Adds what these rules ask for.
+    fn add_checks<'c, S: State>(
+        &'c self,
+        rules: &'c [Rule],
+        checks: &mut Vec<Check<'c>>,
+        state: &mut S,
+        address: &mut impl FnMut(&mut S) -> Option<IpAddr>,
+    ) {
+        let mut last: Option<(&[By], u64)> = None;
+        for rule in rules {
+            // Most rules count by the same as the one before.
+            let subject = match last {
+                Some((by, subject)) if *by == *rule.by => subject,
+                _ => self.subject(rule, state, address),
+            };
+            last = if rule.by.iter().any(By::is_open) { None } else { Some((&rule.by, subject)) };
+            checks.push(Check { limit: &rule.limit, subject, zone: &self.site.zone });
+        }
+    }
+
+    #[cold]
+    fn refused(&self, standing: &Standing<'_>) -> Refusal {
+        Refusal::RateLimited(Box::new(RateLimited {
+            policy: standing.limit.name.to_string(),
+            // A limit that never has more is one that nobody should wait for: a day is long enough.
+            retry_after_s: headers::retry_after(standing).unwrap_or_else(|| "86400".to_owned()),
+            reset_at_ms: self.now_ms.saturating_add(standing.reset_ms),
+            fields: self.fields(standing),
+        }))
     }
 
     fn fields(&self, standing: &Standing<'_>) -> RateLimitFields {
         RateLimitFields {
             limit: headers::ratelimit(standing),
-            policy: headers::ratelimit_policy([(standing.limit, &self.site.zone)], self.now_ms),
+            policy: headers::ratelimit_policy(standing.limit, &self.site.zone, self.now_ms),
         }
     }
 
@@ -71,17 +101,18 @@ impl Counted<'_, '_> {
         if rule.by.is_empty() {
             return 0;
         }
-        let mut open = false;
         let mut values = Vec::with_capacity(64);
         for by in &rule.by {
-            open |= matches!(by, By::ClientIp | By::Header(_) | By::Claim(_));
             let before = values.len();
             self.push(by, state, address, &mut values);
             // With the lengths, ("ab", "c") is not ("a", "bc").
             let len = u64::try_from(values.len() - before).unwrap_or(u64::MAX);
             values.extend_from_slice(&len.to_le_bytes());
         }
-        if open { state.seed().open_subject(rule.limit.id, &values) } else { state.seed().subject(&[&values]) }
+        match rule.by.iter().any(By::is_open) {
+            true => state.seed().open_subject(rule.limit.id, &values),
+            false => state.seed().subject(&values),
+        }
     }
 
     fn push<S: State>(
@@ -92,13 +123,13 @@ impl Counted<'_, '_> {
         values: &mut Vec<u8>,
     ) {
         match by {
-            By::Consumer => values.extend(self.identity.consumer.iter().flat_map(|id| id.as_bytes())),
-            By::Key => values.extend(self.identity.key.iter().flat_map(|id| id.as_bytes())),
+            By::Consumer => push_id(values, self.identity.consumer.as_ref().map(|id| id.as_bytes())),
+            By::Key => push_id(values, self.identity.key.as_ref().map(|id| id.as_bytes())),
             By::Api => {
-                values
-                    .extend(self.route.and_then(|route| self.site.api(route)).iter().flat_map(|api| api.id.as_bytes()));
+                let api = self.route.and_then(|route| self.site.api(route));
+                push_id(values, api.map(|api| api.id.as_bytes()));
             }
-            By::Route => values.extend(self.route.iter().flat_map(|route| route.id.as_bytes())),
+            By::Route => push_id(values, self.route.map(|route| route.id.as_bytes())),
             By::ClientIp => match address(state) {
                 Some(IpAddr::V4(address)) => values.extend_from_slice(&address.octets()),
                 // One customer usually has a /64 of IPv6 (RFC 6177), and could change within it at will.
@@ -116,5 +147,11 @@ impl Counted<'_, '_> {
                 values.extend(claim.iter().flat_map(|claim| claim.as_bytes()));
             }
         }
+    }
+}
+
+fn push_id(values: &mut Vec<u8>, id: Option<&[u8; 16]>) {
+    if let Some(id) = id {
+        values.extend_from_slice(id);
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::consumer::{Consumer, Grant};
-use crate::credential::{FoundKey, PresentedKey, bearer_token};
+use crate::credential::{PresentedKey, bearer_token};
 use crate::decision::State;
 use crate::digest_field::Expected;
 use crate::id::{ConsumerId, KeyId};
@@ -69,12 +69,15 @@ impl Identity {
         self.consumer = Some(record.consumer);
         self.plan = record.plan;
         self.key.get_or_insert(record.key);
-        if record.has_details {
-            self.keys.push(record.key);
-            if self.details.is_none() {
-                // What is said to be there has not come yet, or cannot be read: it may restrict.
-                self.details = Some(state.consumer(record.consumer).ok_or(WRONG)?);
-            }
+        if record.has_details { self.join_details(record, state) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn join_details(&mut self, record: &KeyRecord, state: &mut impl State) -> Result<(), Denied> {
+        self.keys.push(record.key);
+        if self.details.is_none() {
+            // What is said to be there has not come yet, or cannot be read: it may restrict.
+            self.details = Some(state.consumer(record.consumer).ok_or(WRONG)?);
         }
         Ok(())
     }
@@ -128,13 +131,15 @@ impl<S: State> Authenticate<'_, '_, S> {
         match self.key {
             PresentedKey::None => Err(MISSING),
             PresentedKey::Unusable => Err(WRONG),
-            PresentedKey::Key(FoundKey { digest, .. }) => {
-                let record = self.record(digest, CredentialKind::ApiKey).ok_or(WRONG)?;
+            PresentedKey::Key(text) => {
+                let record = self.state.api_key(&text.0);
+                let record = record.filter(|record| self.holds(record, CredentialKind::ApiKey)).ok_or(WRONG)?;
                 identity.join(&record, self.state)
             }
         }
     }
 
+    #[inline(never)]
     fn token(&mut self, identity: &mut Identity) -> Result<(), Denied> {
         let bearers = self.request.authorization.iter().filter_map(|value| bearer_token(value));
         let mut tokens = bearers.filter(|token| !looks_like_key(token));
@@ -152,8 +157,10 @@ impl<S: State> Authenticate<'_, '_, S> {
         Ok(())
     }
 
+    #[inline(never)]
     fn signature(&mut self, identity: &mut Identity) -> Result<(), Denied> {
-        let presented = Presented::parse(self.request.headers).map_err(|_| WRONG)?.ok_or(MISSING)?;
+        let headers = self.request.named_headers();
+        let presented = Presented::parse(&headers).map_err(|_| WRONG)?.ok_or(MISSING)?;
         let id: KeyId = presented.keyid().parse().map_err(|_| WRONG)?;
         let record = self.record(&Digest::of_signing_key(id), CredentialKind::SigningKey).ok_or(WRONG)?;
         identity.join(&record, self.state)?;
@@ -171,7 +178,11 @@ impl<S: State> Authenticate<'_, '_, S> {
     }
 
     fn record(&mut self, digest: &Digest, kind: CredentialKind) -> Option<KeyRecord> {
-        let record = self.state.key(digest)?;
-        (record.kind == kind && record.site == self.site.id && !record.expired(self.now_ms)).then_some(record)
+        self.state.key(digest).filter(|record| self.holds(record, kind))
+    }
+
+    /// Whether a record is of this kind, of this site, and has not expired.
+    fn holds(&self, record: &KeyRecord, kind: CredentialKind) -> bool {
+        record.kind == kind && record.site == self.site.id && !record.expired(self.now_ms)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::key::{Digest, looks_like_key};
+use crate::key::{looks_like_key, may_be_key};
 use crate::request::{CREDENTIAL_HEADER, Request};
 use crate::wire;
 
@@ -52,17 +52,9 @@ pub enum PresentedKey<'a> {
     None,
     /// Something that is no key of ours, or several that differ.
     Unusable,
-    /// One well-formed key.
-    Key(FoundKey<'a>),
-}
-
-/// A well-formed key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundKey<'a> {
-    /// Its text.
-    pub text: KeyText<'a>,
-    /// The digest under which it is looked up.
-    pub digest: Digest,
+    /// One text that may be a key of ours: by its beginning and its length. Whoever looks it up looks at the rest of it first, unless
+    /// it is known already ([`crate::key::Digest::of_presented`]).
+    Key(KeyText<'a>),
 }
 
 /// The text of a presented key. Its `Debug` does not show it.
@@ -87,23 +79,28 @@ impl<'a> PresentedKey<'a> {
                 KeySource::Header(name) => {
                     request.values(name).for_each(|value| found.add(Cow::Borrowed(value.trim_ascii())));
                 }
-                KeySource::Query(name) => {
-                    let values = request.parameters().filter(|(known, _)| *known == name.as_bytes());
-                    values.for_each(|(_, value)| found.add(Cow::Borrowed(value)));
-                    // Where the filter itself put it when the request came by for the first time.
-                    request.values(CREDENTIAL_HEADER).for_each(|value| found.add_bearer(value));
-                }
+                KeySource::Query(name) => found.add_parameters(request, name),
             }
         }
         found
     }
 
+    #[inline(never)]
+    fn add_parameters(&mut self, request: &Request<'a>, name: &str) {
+        let values = request.parameters().filter(|(known, _)| *known == name.as_bytes());
+        values.for_each(|(_, value)| self.add(Cow::Borrowed(value)));
+        // Where the filter itself put it when the request came by for the first time.
+        request.values(CREDENTIAL_HEADER).for_each(|value| self.add_bearer(value));
+    }
+
+    #[inline(never)]
     fn add_bearer(&mut self, authorization: &'a [u8]) {
         if let Some(token) = bearer_token(authorization).filter(|token| looks_like_key(token)) {
             self.add(Cow::Borrowed(token));
         }
     }
 
+    #[inline(never)]
     fn add_basic(&mut self, authorization: &[u8]) {
         if let Some(password) = basic_password(authorization).filter(|password| looks_like_key(password)) {
             self.add(Cow::Owned(password));
@@ -112,11 +109,11 @@ impl<'a> PresentedKey<'a> {
 
     /// The same key in two places is one key; two keys are none.
     fn add(&mut self, text: Cow<'a, [u8]>) {
-        if matches!(self, Self::Key(known) if known.text.0 == text) {
+        if matches!(self, Self::Key(known) if known.0 == text) {
             return;
         }
-        *self = match (&self, Digest::of_presented(&text)) {
-            (Self::None, Some(digest)) => Self::Key(FoundKey { text: KeyText(text), digest }),
+        *self = match self {
+            Self::None if may_be_key(&text) => Self::Key(KeyText(text)),
             _ => Self::Unusable,
         };
     }
@@ -147,10 +144,13 @@ fn after_scheme<'v>(value: &'v [u8], scheme: &[u8]) -> Option<&'v [u8]> {
 
 /// The request's target without the parameters that hold keys; `None` if there are none of them.
 pub fn target_without_keys(request: &Request<'_>, sources: &[KeySource]) -> Option<Vec<u8>> {
+    let query = request.query?;
+    if !sources.iter().any(|source| matches!(source, KeySource::Query(_))) {
+        return None;
+    }
     let is_key = |name: &[u8]| {
         sources.iter().any(|source| matches!(source, KeySource::Query(known) if known.as_bytes() == name))
     };
-    let query = request.query?;
     if !request.parameters().any(|(name, _)| is_key(name)) {
         return None;
     }

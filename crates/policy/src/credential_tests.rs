@@ -1,6 +1,6 @@
 use super::*;
 use crate::headers::Header;
-use crate::key::{ApiKey, Environment};
+use crate::key::{ApiKey, Digest, Environment};
 
 fn key(seed: u8) -> String {
     ApiKey::from_random(Environment::Live, &[seed; 64]).expect("a key").reveal().to_owned()
@@ -16,11 +16,12 @@ fn query(name: &str) -> KeySource {
 
 /// The key that is found, or why there is none.
 fn found(sources: &[KeySource], headers: &[(&str, &str)]) -> Result<String, &'static str> {
-    let headers: Vec<Header<'_>> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let headers: Vec<Header<'_>> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     match PresentedKey::find(&Request::read(&headers, false), sources) {
         PresentedKey::None => Err("none"),
         PresentedKey::Unusable => Err("unusable"),
-        PresentedKey::Key(found) => Ok(String::from_utf8(found.text.0.into_owned()).expect("text")),
+        PresentedKey::Key(found) if Digest::of_presented(&found.0).is_none() => Err("unusable"),
+        PresentedKey::Key(found) => Ok(String::from_utf8(found.0.into_owned()).expect("text")),
     }
 }
 
@@ -75,7 +76,7 @@ fn authorization_that_is_not_ours_is_passed_over_and_a_header_for_keys_is_not() 
 #[test]
 fn a_presented_key_does_not_print_itself() {
     let one = key(1);
-    let headers: [Header<'_>; 1] = [("x-api-key", one.as_bytes())];
+    let headers: [Header<'_>; 1] = [(b"x-api-key", one.as_bytes())];
     let shown = format!("{:?}", PresentedKey::find(&Request::read(&headers, false), &KeySource::defaults()));
     assert!(shown.contains("KeyText(redacted)") && !shown.contains("tnt_"), "{shown}");
 }
@@ -90,7 +91,7 @@ fn keys_are_taken_out_of_the_query_and_the_rest_stays_as_it_was() {
         ("/a?x=k=1", None),
         ("/k=1", None),
     ] {
-        let headers: [Header<'_>; 1] = [(":path", path.as_bytes())];
+        let headers: [Header<'_>; 1] = [(b":path", path.as_bytes())];
         let request = Request::read(&headers, false);
         assert_eq!(target_without_keys(&request, &sources).as_deref(), without.map(str::as_bytes), "{path}");
     }

@@ -24,9 +24,13 @@ use crate::site::{Route, Site};
 /// What a decision reads, and what it counts on. Absent and unreadable are the same: both refuse.
 pub trait State {
     /// What the host of a request leads to, by its `:authority` as it was sent ([`crate::host::canonical`]).
-    fn host(&mut self, authority: &[u8]) -> Option<HostEntry>;
+    fn host(&mut self, authority: &[u8]) -> Option<Reached>;
     /// The record of a credential.
     fn key(&mut self, digest: &Digest) -> Option<KeyRecord>;
+    /// The record of an API key, by its text as it was presented: of [`Digest::of_presented`], unless it is known already.
+    fn api_key(&mut self, text: &[u8]) -> Option<KeyRecord> {
+        self.key(&Digest::of_presented(text)?)
+    }
     /// A site.
     fn site(&mut self, id: SiteId) -> Option<Rc<Site>>;
     /// What there is to know of a consumer beyond its record.
@@ -47,7 +51,16 @@ pub trait State {
     fn leave(&mut self, tenant: TenantId, now_ms: u64);
 }
 
-/// What a hostname leads to.
+/// What the host of a request leads to.
+#[derive(Debug)]
+pub enum Reached {
+    /// One site.
+    Site(Rc<Site>),
+    /// Whichever site the key belongs to.
+    SharedApi,
+}
+
+/// What a hostname leads to, as it is pushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostEntry {
     /// One site.
@@ -112,7 +125,7 @@ pub enum Edit<'a> {
     /// The header has this value too.
     Add(&'static str, Cow<'a, [u8]>),
     /// The header is not there.
-    Remove(&'a str),
+    Remove(&'a [u8]),
 }
 
 /// How a filter is used.
@@ -155,7 +168,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             return Err(Refusal::Suspended);
         }
         let path = path::canonical(self.request.path);
-        let method = std::str::from_utf8(self.request.method).ok().and_then(Methods::named).unwrap_or(Methods::NONE);
+        let method = Methods::of_request(self.request.method).unwrap_or(Methods::NONE);
         let found = path.as_ref().map_or(RouteMatch::None, |path| site.find(method, path));
         let route = match found {
             RouteMatch::Route(at) => site.route(at).map(|route| (at, route)),
@@ -174,7 +187,10 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             RouteMatch::OtherMethods(allowed) => return Err(Refusal::MethodNotAllowed(allowed)),
             RouteMatch::None => return Err(Refusal::NoRoute),
         }
-        let body = self.body(&site, &identity)?;
+        let body = match &identity.body {
+            Some(expected) => self.body(&site, expected)?,
+            None => None,
+        };
         let rate_limit = self.admit(&site, route.map(|(_, route)| route), &identity)?;
         let edits = self.edits(&site, &key, &identity);
         let counted = self.request.signed || (rate_limit.is_some() && !site.is_routed(self.now_ms));
@@ -182,30 +198,28 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         Ok(Forward { route: route.map(|(at, _)| at), edits, rate_limit, body, counted, site })
     }
 
-    /// The site, by the host or by the key, and the key.
+    /// The site, by the host or by the key, and the key. At another tenant's listener a site is as absent as one that nobody has.
     fn site(&mut self) -> Result<(Rc<Site>, PresentedKey<'a>), Refusal> {
         match self.state.host(self.request.authority).ok_or(Refusal::UnknownHost)? {
-            HostEntry::Site(id) => {
-                let site = self.reachable(id).ok_or(Refusal::UnknownHost)?;
+            Reached::Site(site) => {
+                if !self.request.may_reach(site.tenant) {
+                    return Err(Refusal::UnknownHost);
+                }
                 let key = PresentedKey::find(self.request, &site.key_sources);
                 Ok((site, key))
             }
-            HostEntry::SharedApi => {
-                let key = PresentedKey::find(self.request, &KeySource::defaults());
-                let PresentedKey::Key(found) = &key else { return Err(Refusal::Forbidden) };
-                let record = self.state.key(&found.digest).ok_or(Refusal::Forbidden)?;
-                let site = self.reachable(record.site).ok_or(Refusal::Forbidden)?;
-                if record.expired(self.now_ms) {
-                    return Err(Refusal::Forbidden);
-                }
-                Ok((site, key))
-            }
+            Reached::SharedApi => self.site_by_key().ok_or(Refusal::Forbidden),
         }
     }
 
-    /// A site, if the listener may lead to it. At another tenant's listener it is as absent as one that nobody has.
-    fn reachable(&mut self, id: SiteId) -> Option<Rc<Site>> {
-        self.state.site(id).filter(|site| self.request.may_reach(site.tenant))
+    /// The site that the key belongs to.
+    #[inline(never)]
+    fn site_by_key(&mut self) -> Option<(Rc<Site>, PresentedKey<'a>)> {
+        let key = PresentedKey::find(self.request, &KeySource::defaults());
+        let PresentedKey::Key(found) = &key else { return None };
+        let record = self.state.api_key(&found.0)?;
+        let site = self.state.site(record.site).filter(|site| self.request.may_reach(site.tenant))?;
+        (!record.expired(self.now_ms)).then_some((site, key))
     }
 
     fn authenticate(
@@ -231,15 +245,30 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             true => Refusal::Unauthenticated { presented },
             false => Refusal::Forbidden,
         })?;
-        let restricted = identity.grants().any(|grant| grant.ip.is_some());
-        let address = if restricted { self.address() } else { None };
-        if !identity.grants().filter_map(|grant| grant.ip.as_ref()).all(|addresses| addresses.permit(address)) {
+        if identity.details.is_some() && !self.comes_from_where_it_may(&identity) {
             return Err(Refusal::Forbidden);
         }
-        let scopes = route.map_or(&[][..], |route| &route.scopes);
-        match scopes.iter().all(|scope| identity.has_scope(scope)) {
-            true => Ok(identity),
-            false if site.challenges => Err(Refusal::InsufficientScope(scopes.join(" "))),
+        match route {
+            Some(route) if !route.scopes.is_empty() => self.check_scopes(site, route, &identity)?,
+            _ => {}
+        }
+        Ok(identity)
+    }
+
+    /// Whether the client's address is one that consumer and credentials may be used from.
+    #[inline(never)]
+    fn comes_from_where_it_may(&mut self, identity: &Identity) -> bool {
+        let restricted = identity.grants().any(|grant| grant.ip.is_some());
+        let address = if restricted { self.address() } else { None };
+        identity.grants().filter_map(|grant| grant.ip.as_ref()).all(|addresses| addresses.permit(address))
+    }
+
+    /// Whether the caller has all scopes that a route asks for.
+    #[inline(never)]
+    fn check_scopes(&self, site: &Site, route: &Route, identity: &Identity) -> Result<(), Refusal> {
+        match route.scopes.iter().all(|scope| identity.has_scope(scope)) {
+            true => Ok(()),
+            false if site.challenges => Err(Refusal::InsufficientScope(route.scopes.join(" "))),
             false => Err(Refusal::Forbidden),
         }
     }
@@ -249,8 +278,8 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
     }
 
     /// What the body has to be. Where there is none, that is seen at once.
-    fn body(&self, site: &Site, identity: &Identity) -> Result<Option<(Expected, usize)>, Refusal> {
-        let Some(expected) = &identity.body else { return Ok(None) };
+    #[inline(never)]
+    fn body(&self, site: &Site, expected: &Expected) -> Result<Option<(Expected, usize)>, Refusal> {
         if !self.request.has_body {
             return if expected.start().finish() { Ok(None) } else { Err(Refusal::Forbidden) };
         }
@@ -290,27 +319,38 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         let keep = !self.mode.remove_credentials;
         if let Some(target) = target_without_keys(self.request, &site.key_sources) {
             edits.push(Edit::Set(":path".into(), target.into()));
-            if let (PresentedKey::Key(found), true) = (key, keep) {
-                edits.push(Edit::Add(CREDENTIAL_HEADER, [b"Bearer ", &*found.text.0].concat().into()));
+            if let (PresentedKey::Key(found), true) = (key, keep)
+                && Digest::of_presented(&found.0).is_some()
+            {
+                edits.push(Edit::Add(CREDENTIAL_HEADER, [b"Bearer ", &*found.0].concat().into()));
             }
         }
-        if !site.forward_credentials {
+        if !site.forward_credentials && !self.request.authorization.is_empty() {
             self.take_authorization(site, identity, keep, &mut edits);
         }
         if self.mode.remove_credentials {
             self.remove_keys(site, &mut edits);
         }
+        if !site.issuers.upstream_headers().is_empty() {
+            self.set_claims(site, identity, &mut edits);
+        }
+        edits
+    }
+
+    /// Puts claims of the token into the headers that the site's issuers have for that, in the place of what the client sent there.
+    #[inline(never)]
+    fn set_claims(&self, site: &Site, identity: &Identity, edits: &mut Vec<Edit<'a>>) {
         let claims = identity.token.as_ref().map_or(&[][..], |token| token.upstream_headers());
-        let removed = |name: &str| site.issuers.upstream_headers().iter().any(|header| **header == *name);
+        let removed = |name: &[u8]| site.issuers.upstream_headers().iter().any(|header| header.as_bytes() == name);
         let sent = self.request.headers.iter().map(|(name, _)| *name).filter(|name| removed(name));
         edits.extend(sent.map(Edit::Remove));
         edits.extend(
             claims.iter().map(|(name, value)| Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into())),
         );
-        edits
     }
 
     /// Takes `Authorization` away if it held a credential for the gateway. What it holds for the upstream stays.
+    #[inline(never)]
     fn take_authorization(&self, site: &Site, identity: &Identity, keep: bool, edits: &mut Vec<Edit<'a>>) {
         let ours = |value: &[u8]| match bearer_token(value) {
             Some(token) => looks_like_key(token) || identity.token.is_some(),
@@ -324,17 +364,18 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             }
         }
         if taken {
-            edits.push(Edit::Remove("authorization"));
+            edits.push(Edit::Remove(b"authorization"));
         }
     }
 
     /// Removes what Envoy's routes remove elsewhere.
+    #[inline(never)]
     fn remove_keys(&self, site: &Site, edits: &mut Vec<Edit<'a>>) {
-        let is_key = |name: &str| {
-            site.key_sources.iter().any(|source| matches!(source, KeySource::Header(known) if **known == *name))
+        let is_key = |name: &[u8]| {
+            site.key_sources.iter().any(|source| matches!(source, KeySource::Header(known) if known.as_bytes() == name))
         };
         for (name, _) in self.request.headers {
-            if *name == CREDENTIAL_HEADER || (!site.forward_credentials && is_key(name)) {
+            if *name == CREDENTIAL_HEADER.as_bytes() || (!site.forward_credentials && is_key(name)) {
                 edits.push(Edit::Remove(name));
             }
         }
@@ -346,7 +387,7 @@ impl std::fmt::Debug for Edit<'_> {
         match self {
             Self::Set(name, _) => f.debug_tuple("Set").field(name).finish_non_exhaustive(),
             Self::Add(name, _) => f.debug_tuple("Add").field(name).finish_non_exhaustive(),
-            Self::Remove(name) => f.debug_tuple("Remove").field(name).finish(),
+            Self::Remove(name) => f.debug_tuple("Remove").field(&String::from_utf8_lossy(name)).finish(),
         }
     }
 }

@@ -16,6 +16,8 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// How many random characters a key has: 62^30 is 178 bits.
 pub const RANDOM_LEN: usize = 30;
 const CHECK_LEN: usize = 6;
+/// `live_` or `test_`.
+const ENVIRONMENT_LEN: usize = 5;
 /// The CRC-32 of Ethernet and ZIP, with the small table of 1 KiB: bit by bit it takes eight times as many instructions.
 static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
@@ -155,6 +157,11 @@ impl fmt::Debug for Digest {
 /// Whether a bearer token is meant to be a key of ours, valid or not: it has the prefix.
 pub fn looks_like_key(token: &[u8]) -> bool {
     token.starts_with(PREFIX.as_bytes())
+}
+
+/// Whether a text can be a key of ours by its beginning and its length. The rest is looked at by [`Digest::of_presented`].
+pub fn may_be_key(text: &[u8]) -> bool {
+    text.len() == PREFIX.len() + ENVIRONMENT_LEN + RANDOM_LEN + CHECK_LEN && looks_like_key(text)
 }
 
 /// The resource name of a bucket: four hexadecimal digits.

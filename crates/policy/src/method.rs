@@ -20,6 +20,19 @@ impl Methods {
         NAMES.iter().position(|known| *known == name).map(|bit| Self(1 << bit))
     }
 
+    /// The same for the bytes of a request's method.
+    pub fn of_request(name: &[u8]) -> Option<Self> {
+        // By their lengths first, for it is asked of each request.
+        let bit = match (name.len(), name) {
+            (3, b"GET") => 0,
+            (3, b"PUT") => 3,
+            (4, b"HEAD") => 1,
+            (4, b"POST") => 2,
+            _ => NAMES.iter().position(|known| known.as_bytes() == name)?,
+        };
+        Some(Self(1 << bit))
+    }
+
     /// Reads the bits of a pushed policy; bits that name no method are dropped.
     pub fn from_bits(bits: u32) -> Self {
         Self((bits & 0xff) as u8)
@@ -79,6 +92,13 @@ mod tests {
         let set = Methods::named("POST").unwrap_or_default().union(Methods::named("GET").unwrap_or_default());
         assert_eq!(set.to_string(), "GET, POST");
         assert_eq!(Methods::NONE.to_string(), "");
+    }
+
+    #[test]
+    fn a_request_names_methods_as_routes_do() {
+        for name in NAMES.into_iter().chain(["get", "", "CONNECT", "GE", "PUTT", "Post"]) {
+            assert_eq!(Methods::of_request(name.as_bytes()), Methods::named(name), "{name}");
+        }
     }
 
     #[test]

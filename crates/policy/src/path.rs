@@ -4,6 +4,8 @@ use std::{borrow::Cow, fmt};
 
 use thiserror::Error;
 
+use crate::scan::PathBytes;
+
 /// The longest template, in bytes: well over what real API descriptions have (GitHub's longest is 116).
 pub const MAX_TEMPLATE_LEN: usize = 1024;
 /// The most segments of a template.
@@ -272,12 +274,15 @@ pub struct Malformed;
 /// # Errors
 /// A `%` without two hexadecimal digits; an encoded slash, backslash or NUL; a backslash, a `#` or a control character.
 pub fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
-    if path.iter().any(|byte| matches!(byte, b'\\' | b'#' | 0..=0x20 | 0x7f)) {
-        return Err(Malformed);
+    match PathBytes::of(path) {
+        PathBytes { forbidden: true, .. } => Err(Malformed),
+        PathBytes { percent: false, .. } => Ok(Cow::Borrowed(path)),
+        PathBytes { percent: true, .. } => decoded(path).map(Cow::Owned),
     }
-    if !path.contains(&b'%') {
-        return Ok(Cow::Borrowed(path));
-    }
+}
+
+#[cold]
+fn decoded(path: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut canonical = Vec::with_capacity(path.len());
     let mut bytes = path.iter();
     while let Some(byte) = bytes.next() {
@@ -293,7 +298,7 @@ pub fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
             decoded => canonical.extend_from_slice(format!("%{decoded:02X}").as_bytes()),
         }
     }
-    Ok(Cow::Owned(canonical))
+    Ok(canonical)
 }
 
 fn hex_value(byte: &u8) -> Option<u8> {

@@ -64,21 +64,22 @@ pub struct RateLimited {
 /// How the tightest limit stands (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimitFields {
-    /// The value of `RateLimit`.
-    pub limit: String,
-    /// The value of `RateLimit-Policy`.
-    pub policy: String,
+    /// The value of `RateLimit`, in ASCII.
+    pub limit: Vec<u8>,
+    /// The value of `RateLimit-Policy`, in ASCII.
+    pub policy: Vec<u8>,
 }
 
 impl RateLimitFields {
     /// Both values in one text, for [`RateLimitFields::from_text`].
-    pub fn to_text(&self) -> String {
-        [self.limit.as_str(), &self.policy].join("\n")
+    pub fn to_text(&self) -> Vec<u8> {
+        [self.limit.as_slice(), &self.policy].join(&b'\n')
     }
 
     /// Reads such a text. `None` for any other, and for an empty one.
     pub fn from_text(text: &[u8]) -> Option<Self> {
-        let (limit, policy) = std::str::from_utf8(text).ok()?.split_once('\n')?;
+        let at = text.iter().position(|byte| *byte == b'\n')?;
+        let (limit, policy) = (text.get(..at)?, text.get(at + 1..)?);
         Some(Self { limit: limit.to_owned(), policy: policy.to_owned() })
     }
 }
@@ -146,8 +147,9 @@ impl Refusal {
             )),
             Self::RateLimited(limited) => {
                 headers.push(("retry-after", limited.retry_after_s.clone()));
-                headers.push(("ratelimit", limited.fields.limit.clone()));
-                headers.push(("ratelimit-policy", limited.fields.policy.clone()));
+                let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+                headers.push(("ratelimit", text(&limited.fields.limit)));
+                headers.push(("ratelimit-policy", text(&limited.fields.policy)));
             }
             _ => {}
         }

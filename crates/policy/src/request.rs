@@ -2,6 +2,7 @@
 
 use crate::headers::Header;
 use crate::id::TenantId;
+use crate::scan;
 
 /// The headers that only Tenantry may set. What a client sends under this prefix is removed before anything else.
 pub const RESERVED_PREFIX: &str = "x-tenantry-";
@@ -45,7 +46,7 @@ pub struct Request<'a> {
     /// `content-length`, in bytes.
     pub content_length: Option<u64>,
     /// The names of the client's headers that have to be removed, each once or more.
-    pub reserved: Vec<&'a str>,
+    pub reserved: Vec<&'a [u8]>,
 }
 
 impl<'a> Request<'a> {
@@ -53,29 +54,58 @@ impl<'a> Request<'a> {
     pub fn read(headers: &'a [Header<'a>], has_body: bool) -> Self {
         let mut request = Self { headers, has_body, ..Self::default() };
         for (name, value) in headers {
-            match *name {
-                ":authority" => request.authority = value,
-                ":method" => request.method = value,
-                ":path" => match value.iter().position(|byte| *byte == b'?') {
-                    Some(at) => {
-                        request.path = value.get(..at).unwrap_or_default();
-                        request.query = value.get(at + 1..);
-                    }
-                    None => request.path = value,
-                },
-                "authorization" | CREDENTIAL_HEADER => request.authorization.push(value),
-                "content-length" => request.content_length = decimal(value),
-                "signature-input" | "signature" => request.signed = true,
-                CLIENT_ADDRESS_HEADER => request.client_address = Some(value),
-                LISTENER_HEADER => {
-                    request.listener = Some(value);
-                    request.reserved.push(name);
-                }
-                name if name.starts_with(RESERVED_PREFIX) => request.reserved.push(name),
+            // By the length first: most headers have one that no name here has.
+            match name.len() {
+                5 | 7 | 10 => request.read_pseudo(name, value),
+                9 | 13 | 14 | 15 | 24 => request.read_known(name, value),
                 _ => {}
+            }
+            if name.first() == Some(&b'x') && name.starts_with(RESERVED_PREFIX.as_bytes()) {
+                request.read_reserved(name, value);
             }
         }
         request
+    }
+
+    /// Takes in a pseudo-header.
+    #[inline(never)]
+    fn read_pseudo(&mut self, name: &[u8], value: &'a [u8]) {
+        match name {
+            b":path" => match scan::position(value, b'?') {
+                Some(at) => {
+                    self.path = value.get(..at).unwrap_or_default();
+                    self.query = value.get(at + 1..);
+                }
+                None => self.path = value,
+            },
+            b":method" => self.method = value,
+            b":authority" => self.authority = value,
+            _ => {}
+        }
+    }
+
+    /// Takes in one of the other headers that matter here.
+    #[inline(never)]
+    fn read_known(&mut self, name: &[u8], value: &'a [u8]) {
+        match name {
+            b"authorization" => self.authorization.push(value),
+            b"content-length" => self.content_length = decimal(value),
+            b"signature" | b"signature-input" => self.signed = true,
+            _ if name == CLIENT_ADDRESS_HEADER.as_bytes() => self.client_address = Some(value),
+            _ => {}
+        }
+    }
+
+    /// Takes in what only Tenantry may set. A credential is no more than it would be in `Authorization`, and stays.
+    #[cold]
+    fn read_reserved(&mut self, name: &'a [u8], value: &'a [u8]) {
+        if name == CREDENTIAL_HEADER.as_bytes() {
+            return self.authorization.push(value);
+        }
+        if name == LISTENER_HEADER.as_bytes() {
+            self.listener = Some(value);
+        }
+        self.reserved.push(name);
     }
 
     /// Whether the listener that the request came in by may lead to what is this tenant's. What names no tenant leads to none.
@@ -86,21 +116,44 @@ impl<'a> Request<'a> {
 
     /// The values of a header, by its name in lower case.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.headers.iter().filter(move |(known, _)| *known == name).map(|(_, value)| *value)
+        self.headers.iter().filter(move |(known, _)| *known == name.as_bytes()).map(|(_, value)| *value)
+    }
+
+    /// The headers whose names are text, as all are that matter.
+    pub fn named_headers(&self) -> Vec<(&'a str, &'a [u8])> {
+        self.headers.iter().filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, *value))).collect()
     }
 
     /// The parameters of the query: name and value, as they were sent.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let pairs = self.query.into_iter().flat_map(|query| query.split(|byte| *byte == b'&'));
-        pairs.map(|pair| match pair.iter().position(|byte| *byte == b'=') {
+        pairs.map(|pair| match scan::position(pair, b'=') {
             Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
             None => (pair, &[][..]),
         })
     }
 }
 
-fn decimal(value: &[u8]) -> Option<u64> {
-    std::str::from_utf8(value).ok()?.trim().parse().ok()
+/// A number as headers have it: digits, and blanks around them.
+pub fn decimal(value: &[u8]) -> Option<u64> {
+    let digits = match value {
+        [b'0'..=b'9', .., b'0'..=b'9'] => value,
+        _ => value.trim_ascii(),
+    };
+    let add = |number: u64, digit: &u8| match digit {
+        b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+        _ => None,
+    };
+    let add_small = |number: u32, digit: &u8| match digit {
+        b'0'..=b'9' => Some(number * 10 + u32::from(digit - b'0')),
+        _ => None,
+    };
+    match digits.len() {
+        0 => None,
+        // As most are: a status, a length below 100 MB.
+        1..=8 => digits.iter().try_fold(0, add_small).map(u64::from),
+        _ => digits.iter().try_fold(0, add),
+    }
 }
 
 #[cfg(test)]

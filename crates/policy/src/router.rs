@@ -4,8 +4,11 @@
 //! the more specific branch leads nowhere, the next one is tried. A node lies at one depth, so that a match visits each at
 //! most once, whatever the path.
 
+use std::cmp::Ordering;
+
 use crate::method::Methods;
 use crate::path::{Pattern, Segment, Template};
+use crate::scan;
 
 /// What a method and path lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +32,41 @@ type Targets<T> = Vec<(Methods, T)>;
 #[derive(Debug)]
 struct Node<T> {
     /// Sorted by text.
-    literals: Vec<(String, Self)>,
+    literals: Vec<(Literal, Self)>,
     /// Sorted by literal length, the longest first, then by text.
     patterns: Vec<(Pattern, Self)>,
     parameter: Option<Box<Self>>,
     rest: Targets<T>,
     /// The routes whose template ends here.
     ends: Targets<T>,
+}
+
+/// The text of a segment, with its first eight bytes as a number: nearly all that differ do so in these, and comparing them is one
+/// instruction.
+#[derive(Debug)]
+struct Literal {
+    start: u64,
+    text: Box<[u8]>,
+}
+
+impl Literal {
+    fn of(text: &str) -> Self {
+        Self { start: start_of(text.as_bytes()), text: text.as_bytes().into() }
+    }
+
+    /// How it compares with a segment that begins like this.
+    fn cmp(&self, start: u64, segment: &[u8]) -> Ordering {
+        match self.start.cmp(&start) {
+            Ordering::Equal if self.text.len() == segment.len() && segment.len() <= 8 => Ordering::Equal,
+            Ordering::Equal => (*self.text).cmp(segment),
+            other => other,
+        }
+    }
+}
+
+/// The first eight bytes, the first one highest: so numbers are in the order of texts.
+fn start_of(text: &[u8]) -> u64 {
+    text.first_chunk::<8>().map_or_else(|| scan::short(text).swap_bytes(), |start| u64::from_be_bytes(*start))
 }
 
 impl<T> Default for Router<T> {
@@ -80,8 +111,10 @@ impl<T: Copy> Router<T> {
 impl<T: Copy> Node<T> {
     #[allow(clippy::indexing_slicing, reason = "the index was found or inserted on the line before")]
     fn literal(&mut self, text: &str) -> &mut Self {
-        let at = self.literals.binary_search_by(|(known, _)| known.as_str().cmp(text)).unwrap_or_else(|at| {
-            self.literals.insert(at, (text.to_owned(), Self::default()));
+        let literal = Literal::of(text);
+        let at = self.literals.binary_search_by(|(known, _)| known.cmp(literal.start, &literal.text));
+        let at = at.unwrap_or_else(|at| {
+            self.literals.insert(at, (literal, Self::default()));
             at
         });
         &mut self.literals[at].1
@@ -101,34 +134,56 @@ impl<T: Copy> Node<T> {
     /// The depth of the recursion is that of the deepest template, which [`Template::parse_whole`] bounds.
     fn find(&self, method: Methods, path: Option<&[u8]>, others: &mut Methods) -> Option<T> {
         let Some(path) = path else { return target(&self.ends, method, others) };
-        let slash = path.iter().position(|byte| *byte == b'/');
+        let slash = scan::position(path, b'/');
         let (segment, rest) = match slash.and_then(|at| path.split_at_checked(at)) {
-            Some((segment, rest)) => (segment, rest.strip_prefix(b"/")),
+            Some((segment, rest)) => (segment, rest.get(1..)),
             None => (path, None),
         };
-        let literal = self.literals.binary_search_by(|(known, _)| known.as_bytes().cmp(segment));
-        if let Some((_, node)) = literal.ok().and_then(|at| self.literals.get(at))
+        if let Some(node) = self.literal_of(segment)
             && let Some(route) = node.find(method, rest, others)
         {
             return Some(route);
         }
         if !segment.is_empty() {
-            let patterns = self.patterns.iter().filter(|(pattern, _)| pattern.matches(segment)).map(|(_, node)| node);
-            let found = patterns.chain(self.parameter.as_deref()).find_map(|node| node.find(method, rest, others));
-            if found.is_some() {
-                return found;
+            if !self.patterns.is_empty()
+                && let Some(route) = self.find_by_pattern(method, segment, rest, others)
+            {
+                return Some(route);
+            }
+            if let Some(node) = &self.parameter
+                && let Some(route) = node.find(method, rest, others)
+            {
+                return Some(route);
             }
         }
         target(&self.rest, method, others)
     }
+
+    /// The branch of a segment's own text.
+    fn literal_of(&self, segment: &[u8]) -> Option<&Self> {
+        if self.literals.is_empty() {
+            return None;
+        }
+        let start = start_of(segment);
+        let at = self.literals.binary_search_by(|(known, _)| known.cmp(start, segment)).ok()?;
+        self.literals.get(at).map(|(_, node)| node)
+    }
+
+    #[inline(never)]
+    fn find_by_pattern(&self, method: Methods, segment: &[u8], rest: Option<&[u8]>, others: &mut Methods) -> Option<T> {
+        let patterns = self.patterns.iter().filter(|(pattern, _)| pattern.matches(segment));
+        patterns.map(|(_, node)| node).find_map(|node| node.find(method, rest, others))
+    }
 }
 
 fn target<T: Copy>(targets: &Targets<T>, method: Methods, others: &mut Methods) -> Option<T> {
-    let found = targets.iter().find(|(methods, _)| methods.intersects(method));
-    if found.is_none() {
-        *others = targets.iter().fold(*others, |all, (methods, _)| all.union(*methods));
+    for (methods, route) in targets {
+        if methods.intersects(method) {
+            return Some(*route);
+        }
+        *others = others.union(*methods);
     }
-    found.map(|(_, route)| *route)
+    None
 }
 
 #[cfg(test)]

@@ -31,6 +31,13 @@ pub enum By {
     Claim(Box<str>),
 }
 
+impl By {
+    /// Whether clients choose its values.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::ClientIp | Self::Header(_) | Self::Claim(_))
+    }
+}
+
 impl Rule {
     /// Reads pushed rules.
     pub fn decode_all(rules: &[LimitRule]) -> Box<[Self]> {
@@ -66,6 +73,6 @@ impl Rule {
             DimensionKind::Header => Some(By::Header(dimension.name.as_str().into())),
             DimensionKind::Claim => Some(By::Claim(dimension.name.as_str().into())),
         });
-        Self { limit: Limit { id: rule.id, name: rule.name.as_str().into(), measure }, by: by.collect() }
+        Self { limit: Limit::new(rule.id, &rule.name, measure), by: by.collect() }
     }
 }

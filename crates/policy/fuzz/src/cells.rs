@@ -57,7 +57,7 @@ pub fn limit_cell(data: &[u8]) {
     let rate = Measure::Rate { requests: 1, per_ms: 60_000, burst: ALLOWED };
     let quota = Measure::Quota { requests: u64::from(ALLOWED), window: Window::Day };
     for measure in [rate, quota] {
-        let limit = Limit { id: 1, name: "l".into(), measure };
+        let limit = Limit::new(1, "l", measure);
         let zone = Zone::default();
         let checks = [Check { limit: &limit, subject: 0, zone: &zone }];
         let mut cells = Planted { value: Some(data.to_vec()), cas: 1 };

@@ -17,12 +17,11 @@
 
 mod cell;
 
-use std::{collections::HashMap, hash::BuildHasher};
-
-use siphasher::sip::SipHasher13;
+use std::collections::HashMap;
 
 use self::cell::Slots;
 use crate::{
+    hash::Mixer,
     id::TenantId,
     limit::{Cells, Seed},
 };
@@ -65,7 +64,7 @@ pub struct Gate {
     seed: Seed,
     vm: u64,
     shed_at: u32,
-    tenants: HashMap<TenantId, Tenant, Keyed>,
+    tenants: HashMap<TenantId, Tenant, Mixer>,
     in_flight: u32,
     /// The sum of the weights of tenants with requests in flight.
     weight: u64,
@@ -100,7 +99,7 @@ impl Gate {
     /// The gate of a VM that has just started. `vm` is a random number that no other VM of this Envoy has or had; `seed` is the
     /// same for all of them. From `shed_at` requests in flight in this VM on, tenants beyond their share are shed.
     pub fn new(seed: Seed, vm: u64, shed_at: u32) -> Self {
-        Self { seed, vm, shed_at, tenants: HashMap::with_hasher(Keyed(seed)), in_flight: 0, weight: 0 }
+        Self { seed, vm, shed_at, tenants: HashMap::default(), in_flight: 0, weight: 0 }
     }
 
     /// The requests in flight in this VM.
@@ -184,6 +183,7 @@ impl Gate {
 }
 
 /// Gets a slot for one more request, and spares if there are plenty. False if there is none.
+#[inline(never)]
 fn take(tenant: &mut Tenant, limit: u32, slots: &Slots<'_>, cells: &mut impl Cells) -> bool {
     let needed = tenant.in_flight.saturating_add(1);
     let taken = slots.update(cells, |others| {
@@ -196,21 +196,11 @@ fn take(tenant: &mut Tenant, limit: u32, slots: &Slots<'_>, cells: &mut impl Cel
 }
 
 /// Holds so many slots, no more than before. If the cell cannot be written, the next flush tries again.
+#[inline(never)]
 fn keep(tenant: &mut Tenant, held: u32, slots: &Slots<'_>, cells: &mut impl Cells) {
     if slots.update(cells, |_| Some((held, 0))).is_some() {
         tenant.free = tenant.free.saturating_add(tenant.held.saturating_sub(held));
         (tenant.held, tenant.beat_ms) = (held, slots.now_ms);
-    }
-}
-
-/// Hashes tenants with the seed.
-struct Keyed(Seed);
-
-impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        self.0.hasher()
     }
 }
 

@@ -95,7 +95,7 @@ fn only_who_is_authenticated_learns_of_paths_and_methods() {
 
 #[test]
 fn answers_are_problem_details_with_the_status_that_is_sent() {
-    let fields = RateLimitFields { limit: String::new(), policy: String::new() };
+    let fields = RateLimitFields { limit: Vec::new(), policy: Vec::new() };
     let limited = crate::refusal::RateLimited {
         policy: "burst".to_owned(),
         retry_after_s: "1".to_owned(),

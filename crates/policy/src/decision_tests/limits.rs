@@ -96,8 +96,8 @@ fn the_headers_name_the_tightest_limit_and_the_refusal_says_when() {
     let one = key(1);
     let mut ask = || world.ask(10, &[("x-api-key", one.reveal())]);
     let fields = ask().rate_limit.expect("the fields");
-    assert_eq!(fields.limit, r#""daily";r=1;t=86390"#);
-    assert_eq!(fields.policy, r#""daily";q=2;w=86400"#);
+    assert_eq!(fields.limit, br#""daily";r=1;t=86390"#);
+    assert_eq!(fields.policy, br#""daily";q=2;w=86400"#);
     ask();
     let Some(Refusal::RateLimited(limited)) = ask().refusal else { panic!("not refused") };
     assert_eq!((limited.policy.as_str(), limited.retry_after_s.as_str()), ("daily", "86390"));

@@ -187,7 +187,7 @@ impl World {
                 None => all.push((name, value)),
             }
         }
-        let headers: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let headers: Vec<_> = all.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let decision = decide(&Request::read(&headers, false), Mode::default(), self, now_s * 1000);
         Asked {
             who: decision.who,
@@ -218,7 +218,7 @@ fn shown(edits: &[Edit<'_>]) -> Vec<String> {
     let edit = |edit: &Edit<'_>| match edit {
         Edit::Set(name, value) => format!("{name}={}", text(value)),
         Edit::Add(name, value) => format!("{name}+={}", text(value)),
-        Edit::Remove(name) => format!("-{name}"),
+        Edit::Remove(name) => format!("-{}", text(name)),
     };
     edits.iter().map(edit).collect()
 }
@@ -234,14 +234,15 @@ fn token(claims: Value) -> String {
 }
 
 impl State for World {
-    fn host(&mut self, authority: &[u8]) -> Option<HostEntry> {
-        match crate::host::canonical(authority)?.as_str() {
-            "one.example" => Some(HostEntry::Site(SiteId(uuid(1)))),
-            "two.example" => Some(HostEntry::Site(SiteId(uuid(2)))),
-            "gone.example" => Some(HostEntry::Site(SiteId(uuid(9)))),
-            "api.example" => Some(HostEntry::SharedApi),
-            _ => None,
-        }
+    fn host(&mut self, authority: &[u8]) -> Option<Reached> {
+        let site = match crate::host::canonical(authority)?.as_str() {
+            "one.example" => 1,
+            "two.example" => 2,
+            "gone.example" => 9,
+            "api.example" => return Some(Reached::SharedApi),
+            _ => return None,
+        };
+        self.site(SiteId(uuid(site))).map(Reached::Site)
     }
 
     fn key(&mut self, digest: &Digest) -> Option<KeyRecord> {

@@ -29,7 +29,7 @@ fn a_conflict_is_tried_again_with_what_the_other_wrote() {
 
 #[test]
 fn a_new_counter_in_a_full_cell_is_refused() {
-    let limit = Limit { id: 1, name: "n".into(), measure: Measure::Rate { requests: 1, per_ms: 1_000, burst: 9 } };
+    let limit = Limit::new(1, "n", Measure::Rate { requests: 1, per_ms: 1_000, burst: 9 });
     let place = seed().place(limit.id, 0);
     let full: Vec<u8> = (0..CELL_ENTRIES_MAX).flat_map(|_| [0xff; entry::ENTRY_LEN]).collect();
     let mut map = Map::default();

@@ -70,7 +70,7 @@ impl Limiter {
         if let Some(check) = checks.get(CHECKS_MAX) {
             return Verdict::Refused(Standing { limit: check.limit, remaining: 0, reset_ms: RETRY_MS });
         }
-        let mut taken = [None; CHECKS_MAX];
+        let mut taken = vec![None; checks.len()];
         let mut refused: Option<Standing<'a>> = None;
         let mut all_local = true;
         for (check, taken) in checks.iter().zip(&mut taken) {
@@ -91,9 +91,7 @@ impl Limiter {
         }
         match refused {
             Some(standing) => {
-                for index in taken.into_iter().flatten() {
-                    self.undo(index, now_ms, cells);
-                }
+                self.undo_all(&taken, now_ms, cells);
                 Verdict::Refused(standing)
             }
             None => Verdict::Admitted(self.tightest(checks, &taken, now_ms)),
@@ -150,6 +148,7 @@ impl Limiter {
     }
 
     /// Takes one token of a counter from its cell, and some more for later requests.
+    #[inline(never)]
     fn take_leasing(&mut self, check: &Check<'_>, now_ms: u64, cells: &mut impl Cells) -> Result<usize, Blocked> {
         let Check { limit, subject, .. } = *check;
         let index = match self.table.find(limit.id, subject) {
@@ -248,6 +247,13 @@ impl Limiter {
         }))
     }
 
+    #[cold]
+    fn undo_all(&mut self, taken: &[Option<usize>], now_ms: u64, cells: &mut impl Cells) {
+        for index in taken.iter().flatten() {
+            self.undo(*index, now_ms, cells);
+        }
+    }
+
     /// Takes back the token that this request has taken.
     fn undo(&mut self, index: usize, now_ms: u64, cells: &mut impl Cells) {
         let Some(slot) = self.table.get(index) else { return };
@@ -297,12 +303,7 @@ impl Limiter {
     }
 
     /// How the limit stands of which the smallest share is left.
-    fn tightest<'a>(
-        &mut self,
-        checks: &[Check<'a>],
-        taken: &[Option<usize>; CHECKS_MAX],
-        now_ms: u64,
-    ) -> Option<Standing<'a>> {
+    fn tightest<'a>(&mut self, checks: &[Check<'a>], taken: &[Option<usize>], now_ms: u64) -> Option<Standing<'a>> {
         let mut tightest: Option<(&Slot, &'a Limit, u64)> = None;
         for (check, index) in checks.iter().zip(taken) {
             let Some(slot) = index.and_then(|index| self.table.peek(index)) else { continue };

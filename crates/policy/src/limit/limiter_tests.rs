@@ -259,7 +259,7 @@ fn a_dead_vm_loses_no_more_than_its_lease_and_of_a_rate_only_for_a_while() {
 
 #[test]
 fn the_tightest_limit_is_named_and_the_longest_refusal() {
-    let (per_key, per_day) = (rate(1, 1_000, 10), Limit { name: "day".into(), ..quota(5, Window::Day) });
+    let (per_key, per_day) = (rate(1, 1_000, 10), Limit::new(8, "day", quota(5, Window::Day).measure));
     let checks = [check(&per_key), check(&per_day)];
     let (mut limiter, mut map) = (Limiter::new(seed()), Map::default());
     let until_midnight = 86_400_000 - NOW_MS % 86_400_000;

@@ -83,6 +83,15 @@ pub struct Limit {
     pub name: Box<str>,
     /// What it allows.
     pub measure: Measure,
+    /// What is told of it whatever its standing.
+    told: headers::Told,
+}
+
+impl Limit {
+    /// A limit.
+    pub fn new(id: u64, name: &str, measure: Measure) -> Self {
+        Self { id, name: name.into(), measure, told: headers::Told::of(name, &measure) }
+    }
 }
 
 /// What a limit allows for each of its subjects.

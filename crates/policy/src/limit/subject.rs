@@ -1,8 +1,8 @@
 //! Whose counter it is: keyed hashes, so that nobody can choose values that meet.
 
-use std::{fmt, hash::Hasher};
+use std::fmt;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 
 use super::cells::Place;
 
@@ -22,7 +22,10 @@ pub const OPEN_SUBJECTS: u64 = 4_096;
 /// is drawn at random when the first of them starts.
 #[derive(Clone, Copy)]
 pub struct Seed {
-    key: [u8; 16],
+    /// A hash for each kind of thing, with a key of its own: they need not be told apart by what is hashed.
+    subjects: SipHasher13,
+    places: SipHasher13,
+    slots: SipHasher13,
     /// For the places in a VM's own tables.
     mix: (u64, u64),
 }
@@ -36,52 +39,38 @@ impl fmt::Debug for Seed {
 impl Seed {
     /// A seed of 16 random bytes.
     pub fn new(key: [u8; 16]) -> Self {
-        let mut hasher = SipHasher13::new_with_key(&key);
-        hasher.write(b"table");
-        let mix = hasher.finish128();
-        Self { key, mix: (mix.h1 | 1, mix.h2 | 1) }
+        let keys = SipHasher13::new_with_key(&key);
+        let derived = |name: &[u8]| SipHasher13::new_with_key(&keys.hash(name).as_bytes());
+        let mix = keys.hash(b"table");
+        Self {
+            subjects: derived(b"subject"),
+            places: derived(b"place"),
+            slots: derived(b"slots"),
+            mix: (mix.h1 | 1, mix.h2 | 1),
+        }
     }
 
-    /// The subject of values from a closed set, such as the ids of a consumer or a key. Never 0, which stands for "one
+    /// The subject of a value from a closed set, such as the id of a consumer or a key. Never 0, which stands for "one
     /// counter for all".
-    pub fn subject(&self, values: &[&[u8]]) -> u64 {
-        let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(b"subject");
-        for value in values {
-            // With the lengths, ("ab", "c") is not ("a", "bc").
-            hasher.write_u64(u64::try_from(value.len()).unwrap_or(u64::MAX).to_le());
-            hasher.write(value);
-        }
-        hasher.finish128().h1.max(1)
+    pub fn subject(&self, value: &[u8]) -> u64 {
+        self.subjects.hash(value).h1.max(1)
     }
 
     /// The subject of a value that a client may choose: one of [`OPEN_SUBJECTS`] for each limit, never 0.
     pub fn open_subject(&self, limit: u64, value: &[u8]) -> u64 {
-        self.subject(&[&limit.to_le_bytes(), value]) % OPEN_SUBJECTS + 1
+        self.subject(&[&limit.to_le_bytes(), value].concat()) % OPEN_SUBJECTS + 1
     }
 
     /// Where the counter of a limit and subject lies.
     pub(super) fn place(&self, limit: u64, subject: u64) -> Place {
-        let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(b"place");
-        hasher.write_u64(limit.to_le());
-        hasher.write_u64(subject.to_le());
-        let hash = hasher.finish128();
+        let hash = self.places.hash(&(u128::from(limit) << 64 | u128::from(subject)).to_le_bytes());
         Place { name: cell_name("l/", CELL_DIGITS, hash.h1 ^ hash.h2), tag: hash.as_bytes() }
     }
 
     /// The name and the tag of the slots of a tenant.
     pub(crate) fn slots_place(&self, tenant: &[u8; 16]) -> (String, [u8; 16]) {
-        let mut hasher = SipHasher13::new_with_key(&self.key);
-        hasher.write(b"slots");
-        hasher.write(tenant);
-        let hash = hasher.finish128();
+        let hash = self.slots.hash(tenant);
         (cell_name("g/", SLOTS_CELL_DIGITS, hash.h1 ^ hash.h2), hash.as_bytes())
-    }
-
-    /// A hasher for a VM's own maps.
-    pub(crate) fn hasher(&self) -> siphasher::sip::SipHasher13 {
-        siphasher::sip::SipHasher13::new_with_keys(self.mix.0, self.mix.1)
     }
 
     /// A quick keyed hash of two words for a VM's own tables. Words come from hashes, and cannot be chosen one by one.

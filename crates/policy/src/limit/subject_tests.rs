@@ -6,14 +6,9 @@ use super::{
 };
 
 #[test]
-fn subjects_are_told_apart_by_value_and_boundary() {
-    let subjects = [
-        seed().subject(&[b"ab", b"c"]),
-        seed().subject(&[b"a", b"bc"]),
-        seed().subject(&[b"abc"]),
-        Seed::new([0; 16]).subject(&[b"abc"]),
-        0,
-    ];
+fn subjects_are_told_apart_by_value_and_seed() {
+    let subjects =
+        [seed().subject(b"ab"), seed().subject(b"abc"), Seed::new([0; 16]).subject(b"abc"), seed().subject(b""), 0];
     assert_eq!(BTreeSet::from(subjects).len(), subjects.len());
 }
 

@@ -14,11 +14,11 @@ pub(crate) fn seed() -> Seed {
 }
 
 pub(super) fn rate(requests: u32, per_ms: u32, burst: u32) -> Limit {
-    Limit { id: 7, name: "rate".into(), measure: Measure::Rate { requests, per_ms, burst } }
+    Limit::new(7, "rate", Measure::Rate { requests, per_ms, burst })
 }
 
 pub(super) fn quota(requests: u64, window: Window) -> Limit {
-    Limit { id: 8, name: "quota".into(), measure: Measure::Quota { requests, window } }
+    Limit::new(8, "quota", Measure::Quota { requests, window })
 }
 
 pub(super) fn utc() -> &'static Zone {

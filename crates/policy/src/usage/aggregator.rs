@@ -154,6 +154,12 @@ impl Aggregator {
         if let Some(sums) = self.entries.get_mut(&key) {
             return sums.record(exchange);
         }
+        self.record_anew(key, exchange);
+    }
+
+    /// Counts the first of its like.
+    #[inline(never)]
+    fn record_anew(&mut self, key: EntryKey, exchange: &Exchange) {
         if self.entries.len() < self.max_entries {
             self.entries.entry(key).or_default().record(exchange);
         } else {

@@ -156,6 +156,12 @@ impl Vm {
         action
     }
 
+    /// A number that the module exports.
+    pub(crate) fn number(&self, name: &str) -> i64 {
+        let global = self.instance.get_global(&self.store, name).expect("a number");
+        global.get(&self.store).i64().expect("of 64 bits")
+    }
+
     /// Takes the counts, and begins anew.
     pub(crate) fn counts(&mut self) -> Counts {
         std::mem::take(&mut self.store.data_mut().counts)

@@ -58,11 +58,20 @@ pub(crate) fn shared_data(keys: &[ApiKey]) -> Vec<(String, Vec<u8>)> {
 
 /// What the mirror writes when a key is revoked that was alone in its bucket.
 pub(crate) fn revoked(key: &ApiKey) -> Vec<(String, Vec<u8>)> {
+    removed(type_url::KEY_BUCKET, bucket_name(key.digest().bucket()))
+}
+
+/// What the mirror writes when the host leads nowhere any more.
+pub(crate) fn host_removed() -> Vec<(String, Vec<u8>)> {
+    removed(type_url::HOST, HOST.to_owned())
+}
+
+fn removed(type_url: &str, name: String) -> Vec<(String, Vec<u8>)> {
     let (mut mirror, _) = Mirror::start("node".to_owned(), "default".to_owned(), None);
     let removed = DeltaDiscoveryResponse {
-        type_url: type_url::KEY_BUCKET.to_owned(),
+        type_url: type_url.to_owned(),
         nonce: "n".to_owned(),
-        removed_resources: vec![bucket_name(key.digest().bucket())],
+        removed_resources: vec![name],
         ..DeltaDiscoveryResponse::default()
     };
     writes(mirror.received(&removed.encode_to_vec()))

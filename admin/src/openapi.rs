@@ -345,6 +345,10 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
         Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412", "422"]),
         _ => {}
     }
+    // Its items have entity tags, and one that is refused may be the answer of all.
+    if operation.operation_id.as_deref() == Some("bulkSites") {
+        statuses.push("412");
+    }
     statuses
 }
 

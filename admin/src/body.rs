@@ -127,6 +127,11 @@ pub fn present_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     objects(deserializer).map(Some)
 }
 
+/// For an optional object in a body: absent is `None`, and `null` is refused.
+pub fn present_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Object::deserialize(deserializer).map(|Object(object)| Some(object))
+}
+
 /// For an optional field of a body: absent is `None`, and `null` is refused unless `T` is itself an option.
 pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)

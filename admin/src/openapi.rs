@@ -18,7 +18,7 @@ use crate::access::operations;
 use crate::app::App;
 use crate::limits;
 use crate::permissions::{self, Who};
-use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody};
+use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody, ReachedLimit};
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 
 /// How a caller proves who they are: name, form, description.
@@ -37,6 +37,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Sign-up", "How organisations become tenants by themselves, if the operator lets them."),
     ("Account", "What somebody who has logged in sees and changes of their own."),
     ("Cells", "Groups of gateways that serve the same tenants."),
+    ("Platform plans", "How much of everything a tenant may have. Each tenant has one of them."),
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Members", "The people of a tenant, and what each may do there."),
     ("Invitations", "How people become members."),
@@ -65,7 +66,11 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
     ("Unauthorized", "401", "There is no valid token."),
     ("Forbidden", "403", "The caller has another role than the operation needs: see its `x-tenantry-role`."),
     ("NotFound", "404", "The object, or one of those in its path, does not exist."),
-    ("Conflict", "409", "A value is taken, an object is in use, or a limit is reached."),
+    (
+        "Conflict",
+        "409",
+        "A value is taken, an object is in use, or a limit is reached: a general bound, or one of the tenant's platform plan (`limit-reached`).",
+    ),
     ("PreconditionFailed", "412", "The object has changed since: `If-Match` names another revision."),
     ("TooLarge", "413", "The body is too large."),
     ("UnsupportedMediaType", "415", "The body has another media type than the operation takes."),
@@ -143,6 +148,7 @@ fn complete(document: &mut OpenApi) {
     }
     components.schemas.insert(ProblemBody::name().into(), ProblemBody::schema());
     components.schemas.insert(FieldError::name().into(), FieldError::schema());
+    components.schemas.insert(ReachedLimit::name().into(), ReachedLimit::schema());
     components.schemas.insert(Receipt::name().into(), Receipt::schema());
     components.schemas.insert(PendingEnvoy::name().into(), PendingEnvoy::schema());
     components.schemas.insert(Refusal::name().into(), Refusal::schema());
@@ -339,6 +345,10 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
         // By `wait`, any write has a query.
         Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412", "422"]),
         _ => {}
+    }
+    // Its items have entity tags, and one that is refused may be the answer of all.
+    if operation.operation_id.as_deref() == Some("bulkSites") {
+        statuses.push("412");
     }
     statuses
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use store::StoreError;
+use store::platform_plan::PlanLimit;
 use utoipa::ToSchema;
 
 use crate::answer::etag;
@@ -63,6 +64,8 @@ pub enum Problem {
     TenantSuspended,
     /// The tenant would be left without an Admin.
     LastAdmin,
+    /// These tenants of the caller would be left without an Admin.
+    LastAdminOf { tenants: Vec<String> },
     /// The account is a member of the tenant.
     AlreadyMember,
     /// The object does not exist, or belongs to somebody else.
@@ -93,6 +96,8 @@ pub enum Problem {
     InUse { what: &'static str, by: String },
     /// The site has as many of these as it may have.
     Limit { what: &'static str, limit: u32 },
+    /// The tenant has as much of this as its platform plan allows.
+    PlanLimit { limit: PlanLimit, allowed: i64, used: i64 },
     /// `If-Match` names another revision than the current one.
     Precondition { current: i64 },
     /// The `Idempotency-Key` was used for another request.
@@ -147,6 +152,22 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
+    /// The limit of the platform plan that is reached, if it is that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    limit: Option<ReachedLimit>,
+}
+
+/// A limit of the tenant's platform plan that is reached.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReachedLimit {
+    /// Its name, as in the tenant's limits.
+    #[schema(example = "keys")]
+    name: &'static str,
+    /// How much there may be.
+    allowed: i64,
+    /// How much there is.
+    used: i64,
 }
 
 impl ProblemBody {
@@ -172,7 +193,9 @@ impl Problem {
             Self::MoreThanOwn => (StatusCode::FORBIDDEN, "more-than-own", "It would have more than its maker"),
             Self::MfaNeeded => (StatusCode::FORBIDDEN, "mfa-needed", "The tenant asks for a second factor"),
             Self::TenantSuspended => (StatusCode::FORBIDDEN, "tenant-suspended", "The tenant is suspended"),
-            Self::LastAdmin => (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin"),
+            Self::LastAdmin | Self::LastAdminOf { .. } => {
+                (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin")
+            }
             Self::AlreadyMember => (StatusCode::CONFLICT, "already-member", "The account is a member already"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
@@ -192,6 +215,9 @@ impl Problem {
             Self::KeyEnded { .. } => (StatusCode::CONFLICT, "key-ended", "The key does not work any more"),
             Self::InUse { .. } => (StatusCode::CONFLICT, "in-use", "The object is in use"),
             Self::Limit { .. } => (StatusCode::CONFLICT, "limit", "A limit is reached"),
+            Self::PlanLimit { .. } => {
+                (StatusCode::CONFLICT, "limit-reached", "A limit of the tenant's platform plan is reached")
+            }
             Self::Precondition { .. } => {
                 (StatusCode::PRECONDITION_FAILED, "changed", "The object has changed in the meantime")
             }
@@ -228,6 +254,10 @@ impl Problem {
             Self::MfaNeeded => "Set up a second factor for the account, and log in again with it.".into(),
             Self::TenantSuspended => "It can be read, and not be changed; ask the operator of the platform.".into(),
             Self::LastAdmin => "Make another member an admin first.".into(),
+            Self::LastAdminOf { tenants } => format!(
+                "You are the last admin of {}: make another member an admin first, or close the tenant and wait until it is erased.",
+                tenants.join(", ")
+            ),
             Self::AlreadyMember => "Ask an admin of the tenant to change the role.".into(),
             Self::Syntax(reason) => reason.clone(),
             Self::TooLarge { limit_bytes } => format!("It may have {limit_bytes} bytes at most."),
@@ -243,6 +273,17 @@ impl Problem {
             Self::KeyEnded { state } => format!("It is {state}; make a new key instead."),
             Self::InUse { what, by } => format!("The {what} is used by {by}; change that first."),
             Self::Limit { what, limit } => format!("There can be {limit} {what} at most."),
+            Self::PlanLimit { limit, allowed, used } => format!(
+                "The plan allows {allowed} {}, and {used} are used; remove what is not needed, or ask the operator of the platform \
+                 for another plan.",
+                match limit {
+                    PlanLimit::Sites => "sites",
+                    PlanLimit::Routes => "routes",
+                    PlanLimit::Keys => "keys that work",
+                    PlanLimit::Members => "members",
+                    PlanLimit::ConfigBytes => "bytes of configuration",
+                }
+            ),
             Self::Precondition { current } => {
                 format!("The current entity tag is {}; get the object again and repeat the change.", etag(*current))
             }
@@ -293,7 +334,17 @@ impl Problem {
     pub fn into_body(self) -> ProblemBody {
         let (status, name, title) = self.kind();
         let r#type = format!("urn:tenantry:problem:{name}");
-        ProblemBody { r#type, title, status: status.as_u16(), detail: self.detail(), errors: self.errors() }
+        let (detail, limit, errors) = (self.detail(), self.limit(), self.errors());
+        ProblemBody { r#type, title, status: status.as_u16(), detail, errors, limit }
+    }
+
+    /// The limit that is reached, if it is one of a platform plan.
+    fn limit(&self) -> Option<ReachedLimit> {
+        match *self {
+            Self::PlanLimit { limit, allowed, used } => Some(ReachedLimit { name: limit.as_str(), allowed, used }),
+            Self::InItem { ref problem, .. } => problem.limit(),
+            _ => None,
+        }
     }
 
     fn headers(&self) -> Vec<(HeaderName, String)> {
@@ -338,9 +389,11 @@ impl From<StoreError> for Problem {
             StoreError::Revision { current } => Self::Precondition { current },
             StoreError::Invalid { field, reason } => Self::field(field, reason),
             StoreError::LastAdmin => Self::LastAdmin,
+            StoreError::LastAdminOf { tenants } => Self::LastAdminOf { tenants },
             StoreError::AlreadyMember => Self::AlreadyMember,
             StoreError::NoSecretsKey => Self::NoSecretsKey,
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },
+            StoreError::PlanLimit { limit, allowed, used } => Self::PlanLimit { limit, allowed, used },
             ref unavailable if transient || unavailable.is_unavailable() => {
                 tracing::warn!(error = %Causes(unavailable), "the database could not be used");
                 Self::Unavailable

@@ -35,6 +35,10 @@ macro_rules! paths {
 }
 
 paths! {
+    /// A platform plan.
+    PlatformPlanPath {
+        platform_plan_id: Uuid = "The platform plan.",
+    }
     /// A tenant.
     TenantPath {
         tenant_id: TenantId = "The tenant.",

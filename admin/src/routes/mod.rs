@@ -16,6 +16,7 @@ mod keys;
 mod me;
 mod members;
 mod plans;
+mod platform_plans;
 #[allow(clippy::module_inception, reason = "the noun is called that")]
 mod routes;
 mod service;
@@ -37,6 +38,7 @@ use crate::app::App;
 pub fn all() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(cells::router())
+        .merge(platform_plans::router())
         .merge(tenants::router())
         .merge(members::router())
         .merge(invitations::router())

@@ -68,7 +68,7 @@ pub async fn provision(
             account::create(&mut tx, new, now).await?.id
         }
     };
-    let new = NewTenant { name: wish.organisation, slug: None, settings: Default::default() };
+    let new = NewTenant { name: wish.organisation, slug: None, settings: Default::default(), platform_plan: None };
     let tenant = tenant::create(&mut tx, new).await?.id;
     member::create(&mut tx, tenant, account, &Standing::everywhere(Role::Admin)).await?;
     signup::delete(&mut tx, held, "signup.finish").await?;

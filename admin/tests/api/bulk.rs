@@ -92,6 +92,9 @@ async fn what_is_atomic_is_done_whole_or_not_at_all() {
         reply.fields(&["items[2].site.slug"]);
         let items = json!([create("one"), {"op": "delete", "site_id": Uuid::now_v7()}]);
         bulk(api, &world.tenant, json!({"items": items, "atomic": true})).await.problem(404, "not-found");
+        let late = json!({"op": "update", "site_id": id_of(&world.site), "if_match": "\"7\"", "changes": {"name": "Late"}});
+        let reply = bulk(api, &world.tenant, json!({"items": [late], "atomic": true})).await.problem(412, "changed");
+        assert_eq!(reply.header("etag"), "\"1\"");
         assert_eq!(api.count("SELECT count(*) FROM sites").await, 1);
         assert_eq!(api.get(&world.site).await.json()["name"], "acme");
         let items = json!([create("one"), rename(&world.site, "Renamed")]);

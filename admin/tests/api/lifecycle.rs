@@ -157,6 +157,35 @@ async fn an_api_its_version_and_a_route() {
 }
 
 #[tokio::test]
+async fn a_version_may_be_left_out_of_the_paths() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let web = api.make(&format!("{}/apis", world.site), json!({"name": "Web", "base_path": "/"})).await;
+        let new = async |name: &str, in_path: bool| {
+            let body = json!({"name": name, "in_path": in_path, "upstream_id": id_of(&world.upstream)});
+            api.post(&format!("{web}/versions"), body).await
+        };
+        let bare = new("v1", false).await.expect(201);
+        assert_eq!(bare.json()["in_path"], false);
+        let bare = bare.location();
+        let other = new("v2", true).await.expect(201).location();
+        let route =
+            async |version: &str, path: &str| api.post(&format!("{version}/routes"), json!({"path": path})).await;
+        // The paths of both meet where the one begins with the name of the other.
+        route(&bare, "/v2/{id}").await.expect(201);
+        route(&other, "/{name}").await.problem(409, "route-taken").fields(&["path"]);
+        route(&bare, "/orders/v1/orders/{id}").await.problem(409, "route-taken");
+        route(&other, "/v2/{id}").await.expect(201);
+        let moved = api.patch(&other, json!({"in_path": false})).await.problem(409, "route-taken");
+        moved.fields(&["in_path"]);
+        let moved = api.patch(&bare, json!({"in_path": true})).await.expect(200).json();
+        assert_eq!((&moved["name"], &moved["in_path"]), (&json!("v1"), &json!(true)));
+        api.patch(&other, json!({"in_path": false})).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_consumer() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;

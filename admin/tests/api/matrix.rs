@@ -39,6 +39,7 @@ pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Op
     let name = format!("matrix-{number}");
     match operation.id.as_str() {
         "createCell" => new(json!({"name": name})),
+        "createPlatformPlan" => new(json!({"name": name})),
         "createTenant" => new(json!({"name": name})),
         "createSite" => new(json!({"name": name, "slug": name})),
         "cloneSite" => new(json!({"name": name, "slug": name})),

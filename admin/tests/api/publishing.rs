@@ -78,6 +78,7 @@ impl World {
     pub(crate) fn path(&self, template: &str) -> String {
         [
             ("{cell_name}", &"default".to_owned()),
+            ("{platform_plan_id}", &"00000000-0000-7000-8000-000000000001".to_owned()),
             ("{tenant_id}", &self.tenant),
             ("{site_id}", &self.site),
             ("{hostname_id}", &self.hostname),

@@ -1,10 +1,10 @@
 //! What becomes of a tenant: suspended, served again, closing, kept, erased.
 
 use axum::http::Method;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::{id_of, with_api};
+use crate::harness::{clock, id_of, pass, with_api};
 use crate::publishing::World;
 
 #[tokio::test]
@@ -78,6 +78,54 @@ async fn a_tenant_that_closes_can_be_kept_until_it_is_erased() {
         let erased = "SELECT count(*) FROM audit_log WHERE action = 'tenant.delete' AND actor_kind = 'system'";
         assert_eq!(api.count(erased).await, 1);
         api.get(&other.key).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_suspension_stands_in_front_of_a_closing_and_does_not_end_it() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let (closing, status) = (format!("{}/closing", world.tenant), format!("{}/status", world.tenant));
+        let suspend = async || {
+            let body = json!({"status": "suspended", "reason": "An invoice"});
+            api.patch(&status, body).await.expect(200).json()
+        };
+        let serve = async || api.patch(&status, json!({"status": "active"})).await.expect(200).json();
+        let erase = async |days: i64| {
+            admin::housekeeping::erase_closed(&api.store, clock() + TimeDelta::days(days)).await.unwrap();
+        };
+        let closed = api.post(&closing, json!({"days": 7})).await.expect(200).json();
+        let suspended = suspend().await;
+        assert_eq!((&suspended["status"], &suspended["closes_at"]), (&json!("suspended"), &closed["closes_at"]));
+        // Nothing of what is suspended is lost.
+        erase(8).await;
+        let served = serve().await;
+        assert_eq!((&served["status"], &served["closes_at"]), (&json!("closing"), &closed["closes_at"]));
+        assert_eq!(serve().await, served, "to be served does not end a closing");
+
+        // Both can be changed while it is suspended.
+        suspend().await;
+        api.delete(&closing).await.expect(204);
+        let kept = api.get(&world.tenant).await.json();
+        assert_eq!((&kept["status"], &kept["closes_at"]), (&json!("suspended"), &Value::Null));
+        assert_eq!(kept["status_reason"], "An invoice");
+        assert_eq!(api.post(&closing, json!({"days": 3})).await.expect(200).json()["status"], "suspended");
+        api.delete(&closing).await.expect(204);
+        assert_eq!(serve().await["status"], "active");
+
+        // Whose day has come meanwhile has a day to say something.
+        api.post(&closing, json!({"days": 7})).await.expect(200);
+        suspend().await;
+        pass(TimeDelta::days(10));
+        let again = serve().await;
+        assert_eq!(again["status"], "closing");
+        let closes_at: DateTime<Utc> = again["closes_at"].as_str().unwrap().parse().unwrap();
+        assert!(closes_at > clock() + TimeDelta::hours(23) && closes_at <= clock() + TimeDelta::days(1), "{closes_at}");
+        erase(0).await;
+        api.get(&world.tenant).await.expect(200);
+        erase(2).await;
+        api.get(&world.tenant).await.problem(404, "not-found");
     })
     .await;
 }

@@ -52,9 +52,9 @@ impl Counted<'_, '_> {
         }
         match state.admit(&checks, self.now_ms) {
             Verdict::Admitted(standing) => {
-                Ok(Some(standing.filter(|_| site.rate_limit_headers).map(|standing| self.fields(&standing))))
+                Ok(Some(standing.filter(|_| site.rate_limit_headers).map(|standing| self.fields(&standing, &checks))))
             }
-            Verdict::Refused(standing) => Err(self.refused(&standing)),
+            Verdict::Refused(standing) => Err(self.refused(&standing, &checks)),
         }
     }
 
@@ -74,25 +74,27 @@ impl Counted<'_, '_> {
                 _ => self.subject(rule, state, address),
             };
             last = if rule.by.iter().any(By::is_open) { None } else { Some((&rule.by, subject)) };
-            checks.push(Check { limit: &rule.limit, subject, zone: &self.site.zone });
+            checks.push(Check { limit: &rule.limit, subject, zone: rule.zone.as_ref().unwrap_or(&self.site.zone) });
         }
     }
 
     #[cold]
-    fn refused(&self, standing: &Standing<'_>) -> Refusal {
+    fn refused(&self, standing: &Standing<'_>, checks: &[Check<'_>]) -> Refusal {
         Refusal::RateLimited(Box::new(RateLimited {
             policy: standing.limit.name.to_string(),
             // A limit that never has more is one that nobody should wait for: a day is long enough.
             retry_after_s: headers::retry_after(standing).unwrap_or_else(|| "86400".to_owned()),
             reset_at_ms: self.now_ms.saturating_add(standing.reset_ms),
-            fields: self.fields(standing),
+            fields: self.fields(standing, checks),
         }))
     }
 
-    fn fields(&self, standing: &Standing<'_>) -> RateLimitFields {
+    fn fields(&self, standing: &Standing<'_>, checks: &[Check<'_>]) -> RateLimitFields {
+        let check = checks.iter().find(|check| std::ptr::eq(check.limit, standing.limit));
+        let zone = check.map_or(&self.site.zone, |check| check.zone);
         RateLimitFields {
             limit: headers::ratelimit(standing),
-            policy: headers::ratelimit_policy(standing.limit, &self.site.zone, self.now_ms),
+            policy: headers::ratelimit_policy(standing.limit, zone, self.now_ms),
         }
     }
 

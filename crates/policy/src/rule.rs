@@ -1,6 +1,6 @@
 //! Limits and quotas with what they count apart, as the filter uses them.
 
-use crate::limit::{Limit, Measure, Window};
+use crate::limit::{Limit, Measure, Window, Zone};
 use crate::wire::{self, DimensionKind, LimitRule};
 
 /// A limit or a quota, and by what its counters are told apart.
@@ -10,6 +10,8 @@ pub struct Rule {
     pub limit: Limit,
     /// By what it counts; empty: one counter.
     pub by: Box<[By]>,
+    /// In whose calendar its windows are, if not in the tenant's.
+    pub zone: Option<Zone>,
 }
 
 /// One thing by which counters are told apart.
@@ -73,6 +75,7 @@ impl Rule {
             DimensionKind::Header => Some(By::Header(dimension.name.as_str().into())),
             DimensionKind::Claim => Some(By::Claim(dimension.name.as_str().into())),
         });
-        Self { limit: Limit::new(rule.id, &rule.name, measure), by: by.collect() }
+        let zone = rule.in_utc.then(Zone::default);
+        Self { limit: Limit::new(rule.id, &rule.name, measure), by: by.collect(), zone }
     }
 }

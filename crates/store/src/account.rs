@@ -1,5 +1,7 @@
 //! Accounts of people. They belong to no tenant; what a person may do in a tenant is said by the tenant's members.
 
+mod erase;
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +12,8 @@ use uuid::Uuid;
 use crate::audit::{Audited, Entry};
 use crate::tx::PlatformTx;
 use crate::{Actor, ActorKind, Logged, StoreError};
+
+pub use erase::erase;
 
 /// The id of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

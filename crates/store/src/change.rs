@@ -139,9 +139,8 @@ pub(crate) async fn lock(conn: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Appends the changes of a tenant, and wakes the readers once the transaction has committed.
-/// Returns the number of the last of them.
-pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[Change]) -> Result<i64, StoreError> {
+/// Appends changes in this order, and wakes the readers once the transaction has committed. Returns the number of the last of them.
+pub(crate) async fn write(conn: &mut PgConnection, changes: &[(TenantId, Change)]) -> Result<i64, StoreError> {
     let split = |change: &Change| match *change {
         Change::Site(site) => ("site".to_owned(), Some(Uuid::from(site)), None),
         Change::Keys(bucket) => ("keys".to_owned(), None, Some(i32::from(bucket))),
@@ -149,18 +148,19 @@ pub(crate) async fn write(conn: &mut PgConnection, tenant: TenantId, changes: &[
         Change::Cells => ("cells".to_owned(), None, None),
         Change::Listeners(_) => ("listeners".to_owned(), None, None),
     };
-    let kinds: Vec<String> = changes.iter().map(|change| split(change).0).collect();
-    let sites: Vec<Option<Uuid>> = changes.iter().map(|change| split(change).1).collect();
-    let buckets: Vec<Option<i32>> = changes.iter().map(|change| split(change).2).collect();
+    let tenants: Vec<Uuid> = changes.iter().map(|(tenant, _)| Uuid::from(*tenant)).collect();
+    let kinds: Vec<String> = changes.iter().map(|(_, change)| split(change).0).collect();
+    let sites: Vec<Option<Uuid>> = changes.iter().map(|(_, change)| split(change).1).collect();
+    let buckets: Vec<Option<i32>> = changes.iter().map(|(_, change)| split(change).2).collect();
     let written = sqlx::query!(
         r#"WITH written AS (
              INSERT INTO change_log (tenant_id, kind, site_id, bucket)
-             SELECT $1, kind, site_id, bucket
-             FROM unnest($2::text[], $3::uuid[], $4::int[]) AS change (kind, site_id, bucket)
+             SELECT tenant_id, kind, site_id, bucket
+             FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[]) AS change (tenant_id, kind, site_id, bucket)
              RETURNING seq
          )
          SELECT coalesce(max(seq), 0) AS "seq!", pg_notify($5, max(seq)::text) FROM written"#,
-        Uuid::from(tenant),
+        &tenants,
         &kinds,
         sites.as_slice() as &[Option<Uuid>],
         buckets.as_slice() as &[Option<i32>],

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::platform_plan::PlanLimit;
+
 /// Why an operation of the store failed. Its texts carry what the caller sent, never another tenant's data or a secret.
 #[derive(Debug, Error)]
 pub enum StoreError {
@@ -49,9 +51,25 @@ pub enum StoreError {
         /// How many there may be.
         limit: u32,
     },
+    /// The tenant has as much of this as its platform plan allows.
+    #[error("the platform plan allows {allowed} {}, and {used} are used", limit.as_str())]
+    PlanLimit {
+        /// What there is too much of.
+        limit: PlanLimit,
+        /// How much there may be.
+        allowed: i64,
+        /// How much there is.
+        used: i64,
+    },
     /// The tenant would be left without an Admin.
     #[error("the last admin of a tenant")]
     LastAdmin,
+    /// These tenants would be left without an Admin.
+    #[error("the last admin of {}", tenants.join(", "))]
+    LastAdminOf {
+        /// Their names, of which the caller is an Admin.
+        tenants: Vec<String>,
+    },
     /// The account is a member of the tenant.
     #[error("already a member")]
     AlreadyMember,
@@ -151,6 +169,9 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        if let Some(refusal) = PlanLimit::refusal(&error) {
+            return refusal;
+        }
         let Some(database) = error.as_database_error() else { return Self::Database(error) };
         if database.is_check_violation() {
             let constraint = database.constraint().unwrap_or_default();

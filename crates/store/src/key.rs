@@ -256,8 +256,17 @@ pub async fn rotate(
     if before.revoked_at.is_some() {
         return Err(StoreError::Conflict { field: "key", value: "revoked".to_owned() });
     }
-    let new = insert(tx, site, consumer, new).await?;
     let tenant = Uuid::from(tx.tenant());
+    // The one that takes its place counts for it, so that keys can be rotated where there are as many as the platform plan allows.
+    sqlx::query!(
+        "UPDATE api_keys SET ended = true WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
+        tenant,
+        Uuid::from(site),
+        Uuid::from(id)
+    )
+    .execute(tx.conn())
+    .await?;
+    let new = insert(tx, site, consumer, new).await?;
     let row = sqlx::query!(
         "UPDATE api_keys
          SET expires_at = least(expires_at, now() + make_interval(secs => $4)), replaced_by = $5,

@@ -34,6 +34,7 @@ pub mod operator_token;
 pub mod outbox;
 mod page;
 pub mod plan;
+pub mod platform_plan;
 mod pool;
 pub mod quarantine;
 mod reader;

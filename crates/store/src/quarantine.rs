@@ -88,7 +88,7 @@ pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError
     }
     if let Some(tenant) = written {
         change::lock(&mut tx).await?;
-        let seq = change::write(&mut tx, TenantId(tenant), &[Change::Site(refusal.site)]).await?;
+        let seq = change::write(&mut tx, &[(TenantId(tenant), Change::Site(refusal.site))]).await?;
         sqlx::query!("UPDATE quarantine SET seq = $3 WHERE tenant_id = $1 AND site_id = $2", tenant, site, seq)
             .execute(&mut *tx)
             .await?;
@@ -121,7 +121,7 @@ pub async fn still(reader: &Reader, site: SiteId, digest: &[u8; 32], seq: i64) -
     .await?;
     if let Some(tenant) = released {
         change::lock(&mut tx).await?;
-        change::write(&mut tx, TenantId(tenant), &[Change::Site(site)]).await?;
+        change::write(&mut tx, &[(TenantId(tenant), Change::Site(site))]).await?;
     }
     tx.commit().await?;
     Ok(())

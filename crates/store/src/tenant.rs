@@ -17,7 +17,7 @@ use crate::audit::{Audited, Entry};
 use crate::change::Change;
 use crate::settings::sparse;
 use crate::tx::{PlatformTx, TenantTx};
-use crate::{Page, StoreError, cell, credential};
+use crate::{Page, StoreError, cell, credential, platform_plan};
 
 pub use course::{Course, Status, closed, erase, set_course};
 
@@ -39,11 +39,13 @@ pub struct Tenant {
     pub cells: BTreeSet<CellName>,
     /// Ports of its own in the Envoys of its cells, in the order of their numbers.
     pub listeners: Vec<TenantListener>,
+    /// Its platform plan.
+    pub platform_plan: Uuid,
     /// Whether it is served.
     pub status: Status,
     /// What its members are told of its status.
     pub status_reason: Option<String>,
-    /// When it will be erased, if it is closing.
+    /// When it will be erased, if it is closing; or if it was when it was suspended.
     pub closes_at: Option<DateTime<Utc>>,
     /// Whether it turns away sessions without a second factor.
     pub require_mfa: bool,
@@ -79,6 +81,8 @@ pub struct NewTenant {
     pub slug: Option<String>,
     /// See [`Tenant::settings`].
     pub settings: TenantSettings,
+    /// See [`Tenant::platform_plan`]; `None` for the default one.
+    pub platform_plan: Option<Uuid>,
 }
 
 /// What may change of a tenant; `None` leaves it as it is.
@@ -92,6 +96,8 @@ pub struct TenantPatch {
     pub settings: Option<TenantSettings>,
     /// See [`Tenant::cells`]. Its sites and credentials are sent to the cells that are new to it, and taken away from those that it leaves.
     pub cells: Option<BTreeSet<CellName>>,
+    /// See [`Tenant::platform_plan`].
+    pub platform_plan: Option<Uuid>,
     /// See [`Tenant::listeners`]; they are replaced as a whole. A port is one tenant's on the whole platform.
     pub listeners: Option<Vec<TenantListener>>,
 }
@@ -103,6 +109,7 @@ struct Record {
     settings: Json<TenantSettings>,
     cells: Vec<String>,
     listeners: Json<Vec<TenantListener>>,
+    platform_plan_id: Uuid,
     status: String,
     status_reason: Option<String>,
     closes_at: Option<DateTime<Utc>>,
@@ -122,6 +129,7 @@ impl From<Record> for Tenant {
             settings: record.settings.0,
             cells: cell::names(record.cells),
             listeners: record.listeners.0,
+            platform_plan: record.platform_plan_id,
             status: Status::of_row(&record.status),
             status_reason: record.status_reason,
             closes_at: record.closes_at,
@@ -142,6 +150,7 @@ impl Audited for Tenant {
             "settings": sparse(&self.settings),
             "cells": cell::texts(&self.cells),
             "listeners": self.listeners,
+            "platform_plan_id": self.platform_plan,
             "status": self.status,
             "status_reason": self.status_reason,
             "closes_at": self.closes_at,
@@ -156,19 +165,25 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "tenant" };
 
 /// Makes a tenant.
 pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, StoreError> {
+    let plan = match new.platform_plan {
+        Some(plan) => Some(platform_plan::hold(tx, plan).await?.id),
+        None => None,
+    };
     let slug = new.slug.clone().unwrap_or_default();
     let tenant: Tenant = sqlx::query_as!(
         Record,
-        r#"INSERT INTO tenants (id, name, slug, settings) VALUES ($1, $2, $3, $4)
+        r#"INSERT INTO tenants (id, name, slug, settings, platform_plan_id)
+         VALUES ($1, $2, $3, $4, coalesce($5, (SELECT id FROM platform_plans WHERE is_default)))
          RETURNING id, name, slug,
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
+                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
         Uuid::now_v7(),
         new.name,
         new.slug,
-        sparse(&new.settings)
+        sparse(&new.settings),
+        plan
     )
     .fetch_one(tx.conn())
     .await
@@ -186,7 +201,7 @@ pub async fn get(tx: &mut PlatformTx, id: TenantId) -> Result<Tenant, StoreError
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id = $1"#,
+                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id = $1"#,
         Uuid::from(id)
     )
     .fetch_optional(tx.conn())
@@ -203,7 +218,7 @@ pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<Tenant>, StoreE
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
+                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
         page.after(),
         page.limit()
     )
@@ -223,6 +238,9 @@ pub async fn update(
     if let Some(cells) = &patch.cells {
         cell::hold(tx, cells).await?;
     }
+    if let Some(plan) = patch.platform_plan.filter(|plan| *plan != before.platform_plan) {
+        move_to_plan(tx, &before, plan).await?;
+    }
     if let Some(listeners) = &patch.listeners {
         replace_listeners(tx, id, listeners).await?;
     }
@@ -230,17 +248,18 @@ pub async fn update(
     let sent = slug.clone().unwrap_or_default();
     let after: Tenant = sqlx::query_as!(
         Record,
-        r#"UPDATE tenants SET name = $2, slug = $3, settings = $4, cells = $5, revision = revision + 1, updated_at = now() WHERE id = $1
+        r#"UPDATE tenants SET name = $2, slug = $3, settings = $4, cells = $5, platform_plan_id = $6, revision = revision + 1, updated_at = now() WHERE id = $1
          RETURNING id, name, slug,
                 settings AS "settings: Json<TenantSettings>", cells,
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
+                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
         slug,
         sparse(patch.settings.as_ref().unwrap_or(&before.settings)),
-        &cell::texts(patch.cells.as_ref().unwrap_or(&before.cells))
+        &cell::texts(patch.cells.as_ref().unwrap_or(&before.cells)),
+        patch.platform_plan.unwrap_or(before.platform_plan)
     )
     .fetch_one(tx.conn())
     .await
@@ -298,6 +317,15 @@ pub(crate) async fn mark_sites(tx: &mut PlatformTx, id: TenantId) -> Result<(), 
         sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id)).fetch_all(tx.conn()).await?;
     for site in sites {
         tx.core.mark(id, Change::Site(SiteId(site)));
+    }
+    Ok(())
+}
+
+/// Holds the plan that a tenant gets, and has the tenant's sites read again if it lets other requests through than the one before.
+async fn move_to_plan(tx: &mut PlatformTx, before: &Tenant, plan: Uuid) -> Result<(), StoreError> {
+    let (old, new) = (platform_plan::get(tx, before.platform_plan).await?, platform_plan::hold(tx, plan).await?);
+    if old.limits.requests() != new.limits.requests() {
+        mark_sites(tx, before.id).await?;
     }
     Ok(())
 }

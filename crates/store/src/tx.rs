@@ -87,6 +87,8 @@ pub struct Core {
     entries: Vec<(TenantId, Entry)>,
     changes: BTreeSet<(TenantId, Change)>,
     pub(crate) unfinished_idempotency: bool,
+    /// Whether it has the platform's scope, and not one tenant's.
+    is_platform: bool,
 }
 
 impl Core {
@@ -97,6 +99,7 @@ impl Core {
             entries: Vec::new(),
             changes: BTreeSet::new(),
             unfinished_idempotency: false,
+            is_platform: false,
         })
     }
 
@@ -134,12 +137,17 @@ impl Core {
         let mut last = 0;
         if !self.changes.is_empty() {
             change::lock(&mut self.tx).await?;
-            let tenants: BTreeSet<TenantId> = self.changes.iter().map(|(tenant, _)| *tenant).collect();
-            for tenant in tenants {
-                self.see_tenant(tenant).await?;
-                let of_tenant: Vec<Change> =
-                    self.changes.iter().filter(|(owner, _)| *owner == tenant).map(|(_, change)| *change).collect();
-                last = change::write(&mut self.tx, tenant, &of_tenant).await?;
+            let changes: Vec<(TenantId, Change)> = self.changes.iter().copied().collect();
+            if self.is_platform {
+                // A platform plan may be that of thousands of tenants.
+                last = change::write(&mut self.tx, &changes).await?;
+            } else {
+                for of_tenant in changes.chunk_by(|(one, _), (other, _)| one == other) {
+                    if let Some((tenant, _)) = of_tenant.first() {
+                        self.see_tenant(*tenant).await?;
+                    }
+                    last = change::write(&mut self.tx, of_tenant).await?;
+                }
             }
         }
         self.tx.commit().await?;
@@ -246,6 +254,7 @@ impl PlatformTx {
     pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
         let mut core = Core::begin(store, actor).await?;
         set_local(core.conn(), "tenantry.scope", "platform").await?;
+        core.is_platform = true;
         Ok(Self { core })
     }
 
@@ -257,6 +266,7 @@ impl PlatformTx {
     /// Goes on in a tenant, in the same transaction: what is made of a tenant and in it is made at once, or not at all.
     pub async fn into_tenant(mut self, tenant: TenantId) -> Result<TenantTx, StoreError> {
         set_local(self.core.conn(), "tenantry.scope", "").await?;
+        self.core.is_platform = false;
         self.core.see_tenant(tenant).await?;
         Ok(TenantTx { core: self.core, tenant })
     }

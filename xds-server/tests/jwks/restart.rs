@@ -58,7 +58,7 @@ impl Deployment {
         let xds_url = database.login(Group::Xds, "secret").await.expect("a login");
         let store = Store::connect(&admin_url, 2).await.expect("the admin role connects");
         let mut tx = store.platform(&actor()).await.expect("a transaction");
-        let new = NewTenant { name: "Acme".to_owned(), slug: None, settings: Default::default() };
+        let new = NewTenant { name: "Acme".to_owned(), slug: None, settings: Default::default(), platform_plan: None };
         let tenant = store::tenant::create(&mut tx, new).await.expect("a tenant").id;
         tx.commit().await.expect("a commit");
         let mut tx = store.tenant(tenant, &actor()).await.expect("a transaction");

@@ -73,7 +73,12 @@ impl Database {
     /// Makes a tenant with a site, whom requests without a consumer are counted for.
     pub(crate) async fn somebody(&self, slug: &str) -> Who {
         let mut platform = self.store.platform(&Actor::system("test")).await.unwrap();
-        let new = store::tenant::NewTenant { name: slug.to_owned(), slug: None, settings: Default::default() };
+        let new = store::tenant::NewTenant {
+            name: slug.to_owned(),
+            slug: None,
+            settings: Default::default(),
+            platform_plan: None,
+        };
         let tenant = store::tenant::create(&mut platform, new).await.unwrap().id;
         platform.commit().await.unwrap();
         let mut tx = self.store.tenant(tenant, &Actor::system("test")).await.unwrap();

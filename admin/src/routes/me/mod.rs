@@ -4,6 +4,7 @@ mod confirm_totp;
 mod disable_totp;
 mod end_session;
 mod enrol_totp;
+mod erase;
 mod get;
 mod password;
 mod sessions;
@@ -35,6 +36,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(enrol_totp::enrol))
         .routes(routes!(confirm_totp::confirm))
         .routes(routes!(disable_totp::disable))
+        .routes(routes!(erase::erase))
 }
 
 /// Who has logged in, and the session.

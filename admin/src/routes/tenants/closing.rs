@@ -35,7 +35,8 @@ pub(super) struct Closing {
 /// Closes a tenant.
 ///
 /// It is served until `closes_at`, which all its members see. Then its traffic ends, and it is erased with everything that it has; only its
-/// audit log stays. Until then it can be kept. A second call sets another day.
+/// audit log stays, and the accounts of its members, which are theirs. Until then it can be kept. A second call sets another day. A tenant that
+/// is suspended is not erased: it closes when it is served again.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/closing",
     operation_id = "closeTenant", tag = "Tenants", params(TenantPath), request_body = Closing,
     responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
@@ -57,10 +58,10 @@ pub(super) async fn close(
     post.once.finish(tx, Answer::object(&tenant)?).await
 }
 
-/// Keeps a tenant that is closing.
+/// Keeps a tenant that is closing, or would be if it were not suspended.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/closing",
     operation_id = "keepTenant", tag = "Tenants", params(TenantPath),
-    responses((status = 204, description = "It is not closing any more.")))]
+    responses((status = 204, description = "It is not to be erased any more.")))]
 pub(super) async fn keep(
     State(app): State<App>,
     At(at): At<TenantPath>,

@@ -4,6 +4,7 @@ mod closing;
 mod create;
 mod delete;
 mod get;
+mod limits;
 mod list;
 mod placement;
 mod profile;
@@ -32,6 +33,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create::create, list::list))
         .routes(routes!(get::get, update::update, delete::delete))
+        .routes(routes!(limits::get))
         .routes(routes!(profile::update))
         .routes(routes!(status::update))
         .routes(routes!(closing::close, closing::keep))
@@ -76,12 +78,14 @@ pub(super) struct Tenant {
     cells: Vec<String>,
     /// Ports of its own in the gateways of its cells.
     listeners: Vec<Listener>,
+    /// The platform plan, which says how much of everything it may have.
+    platform_plan_id: Uuid,
     /// Whether it is served.
     status: StatusName,
     /// Why it is not active; null if nobody said so.
     #[schema(required = true)]
     status_reason: Option<String>,
-    /// When it will be erased, if it is closing.
+    /// When it will be erased, if it is closing. A tenant that is suspended is not erased, and closes when it is served again.
     #[schema(required = true)]
     closes_at: Option<DateTime<Utc>>,
     /// Whether it turns away sessions without a second factor.
@@ -103,6 +107,7 @@ impl From<tenant::Tenant> for Tenant {
             settings: row.settings,
             cells: row.cells.iter().map(ToString::to_string).collect(),
             listeners: row.listeners.into_iter().map(Listener::from).collect(),
+            platform_plan_id: row.platform_plan,
             status: row.status.into(),
             status_reason: row.status_reason,
             closes_at: row.closes_at,
@@ -136,6 +141,10 @@ pub(super) struct NewTenant {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<TenantSettings>, nullable = false)]
     settings: Option<Given<TenantSettings>>,
+    /// Its platform plan. Default: the default one.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    platform_plan_id: Option<Uuid>,
 }
 
 impl NewTenant {
@@ -147,7 +156,12 @@ impl NewTenant {
         }
         let settings = check.tenant_settings(self.settings.as_ref());
         check.finish()?;
-        Ok(tenant::NewTenant { name: self.name, slug: self.slug, settings: settings.unwrap_or_default() })
+        Ok(tenant::NewTenant {
+            name: self.name,
+            slug: self.slug,
+            settings: settings.unwrap_or_default(),
+            platform_plan: self.platform_plan_id,
+        })
     }
 }
 
@@ -177,6 +191,10 @@ pub(super) struct TenantChanges {
     #[serde(default, deserialize_with = "present_objects")]
     #[schema(nullable = false, max_items = 8)]
     listeners: Option<Vec<Listener>>,
+    /// Its platform plan. What it has beyond the limits of that stays; it gets no more of it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    platform_plan_id: Option<Uuid>,
 }
 
 impl TenantChanges {
@@ -192,6 +210,7 @@ impl TenantChanges {
         let cells = self.cells.map(|cells| placement::cells(&mut check, &cells));
         let listeners = self.listeners.map(|listeners| placement::listeners(&mut check, &listeners));
         check.finish()?;
-        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings, cells, listeners })
+        let platform_plan = self.platform_plan_id;
+        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings, cells, platform_plan, listeners })
     }
 }

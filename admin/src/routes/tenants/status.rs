@@ -1,6 +1,7 @@
 //! `PATCH /v1/tenants/{tenant_id}/status`.
 
 use axum::extract::State;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use store::tenant::{self, Course};
 use utoipa::ToSchema;
@@ -12,6 +13,9 @@ use crate::check::Check;
 use crate::extract::{At, Patch};
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
+
+/// What a tenant that is served again has at least until it closes, so that its members see it, and may keep it.
+const LEAST_GRACE: TimeDelta = TimeDelta::days(1);
 
 /// Whether a tenant is to be served.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
@@ -34,7 +38,7 @@ pub(super) struct StatusChange {
 }
 
 impl StatusChange {
-    fn checked(self) -> Result<Course, Problem> {
+    fn checked(self, now: DateTime<Utc>) -> Result<Course, Problem> {
         let mut check = Check::new();
         let course = match (self.status, self.reason) {
             (Wanted::Suspended, Some(reason)) => {
@@ -49,7 +53,7 @@ impl StatusChange {
                 if reason.is_some() {
                     check.refuse("reason", "is only for a suspension");
                 }
-                Course::Serve
+                Course::Serve { earliest: now + LEAST_GRACE }
             }
         };
         check.finish()?;
@@ -60,7 +64,8 @@ impl StatusChange {
 /// Suspends a tenant, or serves it again.
 ///
 /// The traffic of a suspended tenant is refused by every gateway with 403, and its members may read everything and change nothing. Nothing
-/// of it is lost. A tenant that was closing stays.
+/// of it is lost, not even if it was closing: it closes again once it is served, on the day that was set, or a day later if that has passed. A
+/// closing is neither begun nor ended by this.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/status",
     operation_id = "updateTenantStatus", tag = "Tenants", params(TenantPath),
     request_body(content = StatusChange, examples(
@@ -71,7 +76,7 @@ pub(super) async fn update(
     At(at): At<TenantPath>,
     patch: Patch<StatusChange>,
 ) -> Result<Answer, Problem> {
-    let course = patch.body.checked()?;
+    let course = patch.body.checked((app.clock)())?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;
     let tenant = Tenant::from(tenant::set_course(&mut tx, at.tenant_id, course, patch.expected.0).await?);
     tx.commit().await?;

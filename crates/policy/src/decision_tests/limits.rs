@@ -29,6 +29,24 @@ fn a_limit_counts_wherever_it_is_set_and_is_named() {
 }
 
 #[test]
+fn what_the_platform_plan_allows_counts_beside_what_is_set_and_in_utc() {
+    let mut world = World::new(json!({}), [json!({}), json!({})]);
+    let quota = json!({"quotas": [{"name": "platform-plan", "requests": 5, "per": "month"}]});
+    world.site_one().tenant_settings = serde_json::from_value(quota).expect("settings");
+    world.site_one().tenant_settings.platform = PlatformRequests { per_second: None, per_month: Some(2) };
+    assert_eq!(ask(&mut world, &[]), None);
+    assert_eq!(ask(&mut world, &[]), None);
+    assert_eq!(ask(&mut world, &[]).as_deref(), Some("platform-plan"));
+    // A tenant that changed its calendar would begin its month anew.
+    let rules = SitePolicy::of(world.site_one(), Vec::new()).limits;
+    assert_eq!(rules.iter().map(|rule| rule.in_utc).collect::<Vec<_>>(), [true, false]);
+    assert_ne!(rules[0].id, rules[1].id);
+    world.site_one().tenant_settings.platform = PlatformRequests { per_second: Some(1), per_month: None };
+    assert_eq!(ask(&mut world, &[]), None, "three of five are used of what is set");
+    assert_eq!(ask(&mut world, &[]).as_deref(), Some("platform-plan"), "one in a second");
+}
+
+#[test]
 fn counters_are_told_apart_by_what_the_limit_says() {
     let header = |value| [("x-device", value)];
     let mut world = World::new(once("device", json!([{"header": "X-Device"}])), [json!({}), json!({})]);

@@ -22,7 +22,7 @@ use crate::jwt;
 use crate::key::{ApiKey, CredentialKind, Environment};
 use crate::limit::{Cells, Limiter};
 use crate::nonce;
-use crate::settings::{SigningAlgorithm, SiteSettings, TenantSettings};
+use crate::settings::{PlatformRequests, SigningAlgorithm, SiteSettings, TenantSettings};
 use crate::wire::{ConsumerBucket, SitePolicy};
 
 /// The shared secret of the one issuer, and of the one signing key.

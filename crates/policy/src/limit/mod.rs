@@ -64,9 +64,9 @@ pub const CHUNK_MAX: u32 = 128;
 pub const CHUNK_SHARE: u64 = 16;
 
 /// The most limits that one request is checked against: four rates and four quotas each of tenant, site, API, route, plan, consumer
-/// and three credentials. A request with more is refused: whoever publishes policies has to keep to it
+/// and three credentials, and one of each of the platform plan. A request with more is refused: whoever publishes policies has to keep to it
 /// ([`crate::settings`] does).
-pub const CHECKS_MAX: usize = 72;
+pub const CHECKS_MAX: usize = 74;
 
 /// How long a VM refuses by what it knows, without looking at the cell again, in milliseconds.
 pub const BLOCKED_MAX_MS: u64 = 100;

@@ -17,7 +17,8 @@ pub use ip::IpSettings;
 pub use issuer::{Algorithm, Issuer};
 pub use limit::{By, Limit, Quota, RateLimitHeaders, RateUnit, Window};
 pub use object::{
-    ApiSettings, ConsumerSettings, KeySettings, PlanSettings, RouteSettings, SiteSettings, Subject, TenantSettings,
+    ApiSettings, ConsumerSettings, KeySettings, PlanSettings, PlatformRequests, RouteSettings, SiteSettings, Subject,
+    TenantSettings,
 };
 pub use signing::{MAX_BODY_BYTES, SignatureSettings, SigningAlgorithm};
 

@@ -32,6 +32,18 @@ pub struct TenantSettings {
     /// Whether the tenant's traffic is refused. It is no setting: whoever reads the tenant takes it from the tenant's status.
     #[serde(skip)]
     pub suspended: bool,
+    /// What the tenant's platform plan lets through. It is no setting either.
+    #[serde(skip)]
+    pub platform: PlatformRequests,
+}
+
+/// How many requests a platform plan lets a tenant have, over all its sites.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlatformRequests {
+    /// In each second.
+    pub per_second: Option<u32>,
+    /// In each month of the calendar of UTC, whatever the tenant's own is.
+    pub per_month: Option<u64>,
 }
 
 impl Default for TenantSettings {
@@ -43,6 +55,7 @@ impl Default for TenantSettings {
             max_concurrent_requests: None,
             weight: 100,
             suspended: false,
+            platform: PlatformRequests::default(),
         }
     }
 }

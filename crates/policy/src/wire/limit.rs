@@ -21,6 +21,9 @@ pub struct LimitRule {
     /// By what the counters are told apart; none: one counter.
     #[prost(message, repeated, tag = "6")]
     pub by: Vec<Dimension>,
+    /// Whether its windows are those of UTC, and not of the tenant's time zone.
+    #[prost(bool, tag = "7")]
+    pub in_utc: bool,
 }
 
 /// What a rule measures.

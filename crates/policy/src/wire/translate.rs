@@ -11,7 +11,8 @@ use super::{
 use crate::desired::{DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredRoute, DesiredSite};
 use crate::ip::{Cidr, IpSet};
 use crate::settings::{
-    self, Auth, By, IpSettings, Limit, Quota, RateLimitHeaders, RateUnit, SignatureSettings, SigningAlgorithm, Window,
+    self, Auth, By, IpSettings, Limit, PlatformRequests, Quota, RateLimitHeaders, RateUnit, SignatureSettings,
+    SigningAlgorithm, Window,
 };
 
 impl SitePolicy {
@@ -19,7 +20,8 @@ impl SitePolicy {
     pub fn of(site: &DesiredSite, offsets: Vec<UtcOffset>) -> Self {
         let settings = &site.settings;
         let tenant = &site.tenant_settings;
-        let mut limits = rules(site.tenant.as_bytes(), &tenant.limits, &tenant.quotas);
+        let mut limits = platform_rules(site.tenant.as_bytes(), tenant.platform);
+        limits.extend(rules(site.tenant.as_bytes(), &tenant.limits, &tenant.quotas));
         limits.extend(rules(site.site.as_bytes(), &settings.limits, &settings.quotas));
         Self {
             tenant: site.tenant.as_bytes().to_vec(),
@@ -141,6 +143,7 @@ fn rules(owner: &[u8; 16], limits: &[Limit], quotas: &[Quota]) -> Vec<LimitRule>
         requests: limit.requests.into(),
         burst: limit.burst.unwrap_or(limit.requests),
         by: dimensions(&limit.by),
+        in_utc: false,
     });
     let quotas = quotas.iter().map(|quota| LimitRule {
         id: rule_id(owner, &quota.name),
@@ -155,8 +158,30 @@ fn rules(owner: &[u8; 16], limits: &[Limit], quotas: &[Quota]) -> Vec<LimitRule>
         requests: quota.requests,
         burst: 0,
         by: dimensions(&quota.by),
+        in_utc: false,
     });
     limits.chain(quotas).collect()
+}
+
+/// What refusals and headers call the limits of the platform plan.
+const PLATFORM_PLAN: &str = "platform-plan";
+
+/// The rules that the platform plan of a tenant makes. Their ids are of names that no setting can have, so that nothing that is set for the
+/// tenant can share their counters.
+fn platform_rules(tenant: &[u8; 16], requests: PlatformRequests) -> Vec<LimitRule> {
+    let rule = |name: &str, measure: Measure, requests: u64, burst: u32| LimitRule {
+        id: rule_id(tenant, name),
+        name: PLATFORM_PLAN.to_owned(),
+        measure: measure.into(),
+        requests,
+        burst,
+        by: Vec::new(),
+        in_utc: true,
+    };
+    let per_second =
+        requests.per_second.map(|rate| rule("platform-plan/second", Measure::PerSecond, rate.into(), rate));
+    let per_month = requests.per_month.map(|quota| rule("platform-plan/month", Measure::Month, quota, 0));
+    per_second.into_iter().chain(per_month).collect()
 }
 
 /// Owner and name tell a rule from all others, as names are unique in their object.

@@ -129,6 +129,7 @@ fn policy() -> wire::SitePolicy {
         requests,
         burst,
         by: by(),
+        in_utc: false,
     };
     let limits = vec![
         limit(0x1234_5678_9abc_def0, "burst", Measure::PerSecond, 100_000_000, 100_000_000),

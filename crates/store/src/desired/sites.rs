@@ -12,7 +12,7 @@ use super::{Object, Omitted, Reason, parsed, parsed_or_default};
 use crate::reader::SnapshotTx;
 use crate::seal::Place;
 use crate::upstream::{Endpoint, protocol_named};
-use crate::{StoreError, issuer, route, tenant};
+use crate::{StoreError, issuer, platform_plan, route, tenant};
 
 /// What was read of the sites that were asked for.
 #[derive(Clone, Debug, Default)]
@@ -69,10 +69,11 @@ pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, S
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
         r#"SELECT s.tenant_id, s.id, s.forward_credentials, s.eager, s.settings::text AS "settings!",
-                  t.settings::text AS "tenant_settings!", t.status,
+                  t.settings::text AS "tenant_settings!", t.status, p.requests_per_second, p.requests_per_month,
                   ARRAY(SELECT h.name FROM hostnames h WHERE h.tenant_id = s.tenant_id AND h.site_id = s.id ORDER BY h.name)
                       AS "hostnames!"
-           FROM sites s JOIN tenants t ON t.id = s.tenant_id WHERE s.id = ANY($1)"#,
+           FROM sites s JOIN tenants t ON t.id = s.tenant_id JOIN platform_plans p ON p.id = t.platform_plan_id
+           WHERE s.id = ANY($1)"#,
         &ids
     )
     .fetch_all(snapshot.conn())
@@ -96,7 +97,10 @@ pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, S
         reading.sites.insert(row.id, site);
         let suspended = tenant::Status::of_row(&row.status) == tenant::Status::Suspended;
         let settings = within("tenant", row.tenant_id, &row.tenant_settings);
-        reading.add(row.id, settings, |site, settings| site.tenant_settings = TenantSettings { suspended, ..settings });
+        let platform = platform_plan::requests(row.requests_per_second, row.requests_per_month);
+        reading.add(row.id, settings, |site, settings| {
+            site.tenant_settings = TenantSettings { suspended, platform, ..settings };
+        });
         let settings = within("site", row.id, &row.settings);
         reading.add(row.id, settings, |site, settings| site.settings = settings);
     }

@@ -46,20 +46,51 @@ impl Status {
 /// What is to become of a tenant.
 #[derive(Clone, Debug)]
 pub enum Course {
-    /// It is served; this ends a suspension, and keeps a tenant that was closing.
-    Serve,
-    /// Its traffic is refused from now on, and its members may only read. A tenant that was closing stays.
+    /// A suspension ends. It is served; and if it was closing, it is closing again, on the day that was set.
+    Serve {
+        /// No tenant closes before: if its day has come while it was suspended, its members still see it and may keep it.
+        earliest: DateTime<Utc>,
+    },
+    /// Its traffic is refused from now on, and its members may only read. Nothing of it is erased, even if it was closing.
     Suspend {
         /// What its members are told, 1 to 200 characters.
         reason: String,
     },
-    /// It is served until then, and erased after it.
+    /// It is served until then, and erased after it. If it is suspended it stays so, and closes when it is served again.
     Close {
         /// When it is erased.
         at: DateTime<Utc>,
     },
-    /// If it was closing, it stays; otherwise nothing changes.
+    /// It is not to be erased. Nothing changes if it was not to be.
     Keep,
+}
+
+/// What a tenant becomes.
+struct Next {
+    action: &'static str,
+    status: Status,
+    reason: Option<String>,
+    closes_at: Option<DateTime<Utc>>,
+}
+
+/// What a course makes of a tenant; `None` if that is what it is. A suspension stands in front of a closing, and does not end it.
+fn next(before: &Tenant, course: Course) -> Option<Next> {
+    let suspended = before.status == Status::Suspended;
+    // While it is suspended, what is said of the closing changes nothing else.
+    let kept =
+        |otherwise| if suspended { (Status::Suspended, before.status_reason.clone()) } else { (otherwise, None) };
+    let (action, (status, reason), closes_at) = match course {
+        Course::Keep if before.closes_at.is_none() => return None,
+        Course::Serve { .. } if before.status == Status::Closing => return None,
+        Course::Keep => ("tenant.keep", kept(Status::Active), None),
+        Course::Close { at } => ("tenant.close", kept(Status::Closing), Some(at)),
+        Course::Suspend { reason } => ("tenant.suspend", (Status::Suspended, Some(reason)), before.closes_at),
+        Course::Serve { earliest } => {
+            let status = if before.closes_at.is_some() { Status::Closing } else { Status::Active };
+            ("tenant.serve", (status, None), before.closes_at.map(|at| at.max(earliest)))
+        }
+    };
+    Some(Next { action, status, reason, closes_at })
 }
 
 /// Sets what is to become of a tenant.
@@ -70,19 +101,13 @@ pub async fn set_course(
     expected_revision: Option<i64>,
 ) -> Result<Tenant, StoreError> {
     let before = lock(tx, id, expected_revision).await?;
-    let (action, status, reason, closes_at) = match course {
-        Course::Keep if before.status != Status::Closing => return Ok(before),
-        Course::Keep => ("tenant.keep", Status::Active, None, None),
-        Course::Serve => ("tenant.serve", Status::Active, None, None),
-        Course::Suspend { reason } => ("tenant.suspend", Status::Suspended, Some(reason), None),
-        Course::Close { at } => ("tenant.close", Status::Closing, None, Some(at)),
-    };
+    let Some(next) = next(&before, course) else { return Ok(before) };
     sqlx::query!(
         "UPDATE tenants SET status = $2, status_reason = $3, closes_at = $4, revision = revision + 1, updated_at = now() WHERE id = $1",
         Uuid::from(id),
-        status.as_str(),
-        reason,
-        closes_at
+        next.status.as_str(),
+        next.reason,
+        next.closes_at
     )
     .execute(tx.conn())
     .await?;
@@ -90,15 +115,18 @@ pub async fn set_course(
     if (before.status == Status::Suspended) != (after.status == Status::Suspended) {
         mark_sites(tx, id).await?;
     }
-    tx.core.record(id, Entry::updated(action, id, &before, &after));
+    tx.core.record(id, Entry::updated(next.action, id, &before, &after));
     Ok(after)
 }
 
-/// The tenants whose time is over at `now`, some of them.
+/// The tenants whose time is over at `now`, some of them. What is suspended is not erased.
 pub async fn closed(tx: &mut PlatformTx, now: DateTime<Utc>) -> Result<Vec<TenantId>, StoreError> {
-    let ids = sqlx::query_scalar!("SELECT id FROM tenants WHERE closes_at <= $1 ORDER BY closes_at LIMIT 100", now)
-        .fetch_all(tx.conn())
-        .await?;
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM tenants WHERE closes_at <= $1 AND status = 'closing' ORDER BY closes_at LIMIT 100",
+        now
+    )
+    .fetch_all(tx.conn())
+    .await?;
     Ok(ids.into_iter().map(TenantId).collect())
 }
 
@@ -108,7 +136,7 @@ pub async fn erase(tx: &mut PlatformTx, id: TenantId, now: DateTime<Utc>) -> Res
         Err(StoreError::NotFound { .. }) => return Ok(false),
         tenant => tenant?,
     };
-    let over = tenant.closes_at.is_some_and(|at| at <= now);
+    let over = tenant.status == Status::Closing && tenant.closes_at.is_some_and(|at| at <= now);
     if over {
         delete(tx, id, None).await?;
     }

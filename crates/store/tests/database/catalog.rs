@@ -6,7 +6,7 @@ use crate::fixture::{Database, with_database};
 
 /// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote. Accounts are of people, who may be in
 /// several tenants.
-const PLATFORM_TABLES: [&str; 20] = [
+const PLATFORM_TABLES: [&str; 21] = [
     "_sqlx_migrations",
     "access_token_keys",
     "accounts",
@@ -21,6 +21,7 @@ const PLATFORM_TABLES: [&str; 20] = [
     "login_sources",
     "mail_outbox",
     "operator_tokens",
+    "platform_plans",
     "recovery_codes",
     "refresh_tokens",
     "sessions",

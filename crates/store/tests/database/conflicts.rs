@@ -29,8 +29,12 @@ async fn names_that_all_tenants_share_are_taken_once() {
         assert!(matches!(&taken, Err(StoreError::Conflict { field: "slug", value }) if value == "shop"), "{taken:?}");
 
         let mut platform = store.platform(&actor()).await.unwrap();
-        let new =
-            tenant::NewTenant { name: "x".to_owned(), slug: Some("one".to_owned()), settings: Default::default() };
+        let new = tenant::NewTenant {
+            name: "x".to_owned(),
+            slug: Some("one".to_owned()),
+            settings: Default::default(),
+            platform_plan: None,
+        };
         let taken = tenant::create(&mut platform, new).await;
         assert!(matches!(taken, Err(StoreError::Conflict { field: "slug", .. })), "{taken:?}");
     })

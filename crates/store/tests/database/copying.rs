@@ -12,7 +12,7 @@ use store::site::{SiteCopy, SitePatch};
 use store::{Page, StoreError, desired};
 use uuid::Uuid;
 
-use crate::fixture::{Database, Sample, new_upstream, route, sample, with_database};
+use crate::fixture::{Database, Sample, new_upstream, route, sample, until, with_database};
 use crate::furniture::{furnish, limit, secrets_key};
 
 fn copy(slug: &str) -> SiteCopy {
@@ -116,6 +116,35 @@ async fn a_copy_serves_what_the_original_serves() {
                 format!("SELECT count(*) FROM {table} a JOIN {table} b USING (id) WHERE a.site_id <> b.site_id");
             assert_eq!(database.count(&shared).await, 0, "{table}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_has_all_of_a_change_that_is_made_at_the_same_time() {
+    with_database(async |database| {
+        let store = database.store().await;
+        let one = sample(&store, "one", 1).await;
+        let mut changing = one.begin(&store).await;
+        let second = store::upstream::create(&mut changing, one.site, new_upstream("second")).await.unwrap().id;
+        let spec = RouteSpec { upstream_id: Some(second), ..route("PUT", "/orders/{id}") };
+        store::route::create(&mut changing, one.version_ref(), spec).await.unwrap();
+        let copying = tokio::spawn({
+            let store = store.clone();
+            async move {
+                let mut tx = one.begin(&store).await;
+                let made = store::site::copy(&mut tx, one.site, copy("two"), None).await.unwrap();
+                tx.commit().await.unwrap();
+                made.id
+            }
+        });
+        let waits =
+            "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        until(database, waits).await;
+        changing.commit().await.unwrap();
+        let copy = copying.await.unwrap();
+        assert_eq!(served(database, copy).await, served(database, one.site).await);
+        assert_eq!(served(database, copy).await.routes.len(), 2);
     })
     .await;
 }

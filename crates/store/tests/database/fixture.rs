@@ -134,8 +134,12 @@ impl Sample {
 /// Makes a tenant that has one of everything, with its key in the given bucket.
 pub(crate) async fn sample(store: &Store, slug: &str, bucket: u16) -> Sample {
     let mut platform = store.platform(&actor()).await.unwrap();
-    let new =
-        store::tenant::NewTenant { name: slug.to_owned(), slug: Some(slug.to_owned()), settings: Default::default() };
+    let new = store::tenant::NewTenant {
+        name: slug.to_owned(),
+        slug: Some(slug.to_owned()),
+        settings: Default::default(),
+        platform_plan: None,
+    };
     let tenant = store::tenant::create(&mut platform, new).await.unwrap().id;
     platform.commit().await.unwrap();
     let mut tx = store.tenant(tenant, &actor()).await.unwrap();

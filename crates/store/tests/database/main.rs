@@ -26,4 +26,5 @@ mod roles;
 mod secrets;
 mod sessions;
 mod settings;
+mod totals;
 mod usage;

@@ -159,8 +159,18 @@ impl ItemResult {
 }
 
 impl BulkItem {
+    /// The operation that does the same to one site.
+    fn operation(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "createSite",
+            Self::Update(_) => "updateSite",
+            Self::Delete(_) => "deleteSite",
+            Self::Clone(_) => "cloneSite",
+        }
+    }
+
     /// The site that it names.
-    pub(super) fn site(&self) -> Option<SiteId> {
+    fn site(&self) -> Option<SiteId> {
         match self {
             Self::Create(_) => None,
             Self::Update(UpdateItem { site_id, .. })
@@ -170,8 +180,15 @@ impl BulkItem {
     }
 }
 
-/// Reads an item.
-pub(super) fn parse(item: &RawValue) -> Result<BulkItem, Problem> {
+/// Reads an item, and asks whether its caller may do it. Answers the site that it names, too.
+pub(super) fn read(caller: &Caller, item: &RawValue) -> (Option<SiteId>, Result<BulkItem, Problem>) {
+    match parse(item) {
+        Ok(item) => (item.site(), caller.may(item.operation(), item.site()).map(|()| item)),
+        Err(problem) => (None, Err(problem)),
+    }
+}
+
+fn parse(item: &RawValue) -> Result<BulkItem, Problem> {
     let bytes = item.get().as_bytes();
     Ok(match body::parse::<Kind>(bytes)?.op {
         Op::Create => BulkItem::Create(body::parse(bytes)?),
@@ -181,16 +198,8 @@ pub(super) fn parse(item: &RawValue) -> Result<BulkItem, Problem> {
     })
 }
 
-/// Does what an item asks for, if its caller may.
-pub(super) async fn run(app: &App, caller: &Caller, tx: &mut TenantTx, item: BulkItem) -> Result<ItemResult, Problem> {
-    let named = item.site();
-    let operation = match &item {
-        BulkItem::Create(_) => "createSite",
-        BulkItem::Update(_) => "updateSite",
-        BulkItem::Delete(_) => "deleteSite",
-        BulkItem::Clone(_) => "cloneSite",
-    };
-    caller.may(operation, named)?;
+/// Does what an item asks for.
+pub(super) async fn run(app: &App, tx: &mut TenantTx, item: BulkItem) -> Result<ItemResult, Problem> {
     match item {
         BulkItem::Create(item) => {
             let new = item.site.checked(&app.base_domain).map_err(|problem| within("site", problem))?;

@@ -63,15 +63,18 @@ pub(super) async fn bulk(
         return Ok(answer);
     }
     tenant::require(&mut tx).await?;
-    let items: Vec<_> = items.iter().map(|item| item::parse(item)).collect();
-    let named: Vec<_> = items.iter().flatten().filter_map(BulkItem::site).collect();
-    site::lock_all(&mut tx, &named).await?;
+    let items: Vec<_> = items.iter().map(|item| item::read(&post.caller, item)).collect();
+    // Who may not change a site does not hold up who may.
+    let allowed = || items.iter().filter(|(_, item)| item.is_ok());
+    if allowed().next().is_some() {
+        let named: Vec<_> = allowed().filter_map(|(named, _)| *named).collect();
+        site::lock_all(&mut tx, &named).await?;
+    }
     let mut results = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, (named, item)) in items.into_iter().enumerate() {
         let before = tx.savepoint().await?;
-        let named = item.as_ref().ok().and_then(BulkItem::site);
         let done = match item {
-            Ok(item) => item::run(&app, &post.caller, &mut tx, item).await,
+            Ok(item) => item::run(&app, &mut tx, item).await,
             Err(problem) => Err(problem),
         };
         match done {

@@ -227,7 +227,7 @@ impl<'a> Sender<'a> {
             "confirmPasswordReset" | "verifySignUp" => &[422],
             "refreshSession" => &[401],
             // The Admin has no password and no second factor.
-            "changePassword" | "enrolTotp" | "confirmTotp" | "disableTotp" => &[401, 404, 409, 422],
+            "changePassword" | "enrolTotp" | "confirmTotp" | "disableTotp" | "eraseMe" => &[401, 404, 409, 422],
             _ if operation.method == "DELETE" => &[412],
             _ => &[200, 201, 202, 204],
         };

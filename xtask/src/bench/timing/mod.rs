@@ -2,7 +2,7 @@
 //! other, in a random order, to the real services; Welch's t-test says whether they can be told apart.
 //!
 //! A figure here is no guarantee: it says what somebody beside the services, without a network between, does not find in so many
-//! requests. Two pairs that differ by their work show each time that the bench would have found something.
+//! requests. A pair that differs by its work shows each time that the bench would have found something.
 
 mod pairs;
 mod sample;

@@ -88,13 +88,11 @@ fn controls(to: &To, world: &World) -> Vec<Pair> {
     let place = format!("/v1/tenants/{}/sites", id(TENANT, 0));
     let own = [id(SITE, 0)];
     let get = || side("own site", StatusCode::OK, to.of_objects(&place, &own, &world.own));
-    let absent = side("absent site", StatusCode::NOT_FOUND, to.of_objects(&place, &world.sites.invented, &world.own));
     let login = side("a password is hashed", denied, to.post("/v1/auth/login", known, wrong));
     let body = |_| json!({"refresh_token": "tnr_unknown"});
     let refresh = side("none is", denied, to.post("/v1/auth/refresh", known, body));
     vec![
         alike("control: the same request twice", ASKED, get(), get()),
-        Pair { expected: Expected::Different, ..alike("control: found and not found", ASKED, get(), absent) },
         Pair {
             expected: Expected::Different,
             ..alike("control: with and without a hash", HASHED / 10, login, refresh)

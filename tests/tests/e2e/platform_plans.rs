@@ -56,6 +56,6 @@ async fn a_tenant_gets_the_requests_of_its_platform_plan_and_its_neighbour_all_i
     let more = json!({ "limits": { "requests_per_month": 1_000 } });
     api.patch(&format!("/v1/platform-plans/{plan}?wait=20"), more).await.expect("a larger plan");
     things.settled(THING, &things.key, 200).await;
-    assert_eq!(gateway.get(&second.hostname, THING, &second_key.text).await.status, 200);
+    settled(&things.gateways, &second.hostname, THING, &second_key.text, 200).await;
     finish(things.stack).await;
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use stack::Stack;
+use stack::testing::person;
 use tenantry_tests::{contract::Asker, finish, start};
 
 /// What a tenant has.
@@ -113,4 +114,32 @@ async fn a_developer_gets_what_the_document_says() {
 #[tokio::test]
 async fn a_viewer_gets_what_the_document_says() {
     ask(Some("viewer")).await;
+}
+
+/// What only somebody who has logged in can do: what is their own, and who comes into the tenant.
+const IN_PERSON: &str = "^/v1/me|/invitations|/members";
+/// At least so many requests of them.
+const IN_PERSON_CASES: u64 = 1_000;
+
+#[tokio::test]
+async fn somebody_who_has_logged_in_gets_what_the_document_says() {
+    let stack = start(Stack::builder("contract-person").envoys(0).without_xds()).await;
+    let owned = Owned::make(&stack).await;
+    let log_in = async |email: &str| stack.admin_in_person(owned.tenant(), email).await;
+    let token = log_in("ada@example.test").await.unwrap_or_else(|error| panic!("{error:?}"));
+    // The session that is ended is another one than that of the token.
+    let mine = stack.api.with_token(&token).get("/v1/me/sessions").await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(mine["items"].as_array().map(Vec::len), Some(1), "{mine}");
+    person::log_in(&stack.api, "ada@example.test").await.unwrap_or_else(|error| panic!("{error:?}"));
+    let both = stack.api.with_token(&token).get("/v1/me/sessions").await.unwrap_or_else(|error| panic!("{error}"));
+    let other = both["items"].as_array().into_iter().flatten().find(|session| session["id"] != mine["items"][0]["id"]);
+    let other =
+        other.and_then(|session| session["id"].as_str()).unwrap_or_else(|| panic!("no other session in {both}"));
+    let mut parameters: Vec<_> = owned.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    parameters.push(("session_id", other));
+    let (base, parameters, without) = (stack.api.base(), &parameters[..], &WITHOUT[..]);
+    let asked = Asker { base, token: &token, parameters, without, only: Some(IN_PERSON), examples: 20 }.ask().await;
+    println!("in person: {} requests", asked.cases);
+    assert!(asked.cases >= IN_PERSON_CASES, "{asked:?}");
+    finish(stack).await;
 }

@@ -95,13 +95,36 @@ END
 $$;
 
 -- Refuses what goes beyond a limit: the SQLSTATE TNLIM, with the limit as the constraint, and what is allowed and used as the detail.
-CREATE FUNCTION refuse_beyond(what text, allowed bigint, used bigint, more bigint) RETURNS void
+-- Where no more is left than there was before, nobody is refused: who is over a limit that was lowered replaces and changes what is there.
+CREATE FUNCTION refuse_beyond(what text, allowed bigint, before bigint, used bigint, more bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF more > 0 AND used > allowed THEN
+    IF more > 0 AND used > allowed AND used > before THEN
         RAISE EXCEPTION USING ERRCODE = 'TNLIM', MESSAGE = 'a limit of the platform plan is reached', CONSTRAINT = what,
-            DETAIL = format('%s %s', allowed, used - more);
+            DETAIL = format('%s %s', allowed, greatest(before, used - more));
     END IF;
+END
+$$;
+
+-- What the tenant had when the transaction first came to its totals, whose row it has locked since. A savepoint that is undone takes it back.
+CREATE FUNCTION totals_before(of_tenant uuid) RETURNS tenant_totals
+LANGUAGE plpgsql AS $$
+DECLARE
+    before tenant_totals;
+    noted text := current_setting('tenantry.totals_before', true);
+BEGIN
+    IF noted <> '' THEN
+        before := noted::tenant_totals;
+        IF before.tenant_id = of_tenant THEN
+            RETURN before;
+        END IF;
+    END IF;
+    SELECT * INTO before FROM tenant_totals WHERE tenant_id = of_tenant FOR UPDATE;
+    IF NOT FOUND THEN
+        before := ROW(of_tenant, 0, 0, 0, 0, 0)::tenant_totals;
+    END IF;
+    PERFORM set_config('tenantry.totals_before', before::text, true);
+    RETURN before;
 END
 $$;
 
@@ -109,6 +132,7 @@ $$;
 CREATE FUNCTION add_to_totals(of_tenant uuid, what text, number bigint, bytes bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
+    before tenant_totals := totals_before(of_tenant);
     total tenant_totals;
     plan platform_plans;
 BEGIN
@@ -139,13 +163,17 @@ BEGIN
     SELECT p.* INTO plan FROM tenants t JOIN platform_plans p ON p.id = t.platform_plan_id WHERE t.id = of_tenant;
     IF what = 'keys' AND number > 0 AND total.keys > plan.keys THEN
         PERFORM settle_expired_keys(of_tenant);
+        -- What is found to have expired did not count before either.
+        before.keys := before.keys - total.keys;
         SELECT * INTO total FROM tenant_totals WHERE tenant_id = of_tenant;
+        before.keys := before.keys + total.keys;
+        PERFORM set_config('tenantry.totals_before', before::text, true);
     END IF;
-    PERFORM refuse_beyond('sites', plan.sites, total.sites, CASE what WHEN 'sites' THEN number ELSE 0 END);
-    PERFORM refuse_beyond('routes', plan.routes, total.routes, CASE what WHEN 'routes' THEN number ELSE 0 END);
-    PERFORM refuse_beyond('keys', plan.keys, total.keys, CASE what WHEN 'keys' THEN number ELSE 0 END);
-    PERFORM refuse_beyond('members', plan.members, total.members, CASE what WHEN 'members' THEN number ELSE 0 END);
-    PERFORM refuse_beyond('config_bytes', plan.config_bytes, total.config_bytes, bytes);
+    PERFORM refuse_beyond('sites', plan.sites, before.sites, total.sites, CASE what WHEN 'sites' THEN number ELSE 0 END);
+    PERFORM refuse_beyond('routes', plan.routes, before.routes, total.routes, CASE what WHEN 'routes' THEN number ELSE 0 END);
+    PERFORM refuse_beyond('keys', plan.keys, before.keys, total.keys, CASE what WHEN 'keys' THEN number ELSE 0 END);
+    PERFORM refuse_beyond('members', plan.members, before.members, total.members, CASE what WHEN 'members' THEN number ELSE 0 END);
+    PERFORM refuse_beyond('config_bytes', plan.config_bytes, before.config_bytes, total.config_bytes, bytes);
 END
 $$;
 

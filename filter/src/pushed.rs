@@ -186,13 +186,25 @@ impl Pushed {
         self.hosts.read(self.seen, authority.into(), &name, |host| Some((HostEntry::decode(host)?, bytes)))
     }
 
-    /// A key, by its text. One that is known costs neither a digest nor a host call while nothing has changed.
-    pub(crate) fn api_key(&mut self, text: &[u8]) -> Option<KeyRecord> {
+    /// A key, by its text, of one site or of any. One that is known costs neither a digest nor a host call while nothing has changed.
+    pub(crate) fn api_key(&mut self, text: &[u8], of: Option<SiteId>) -> Option<KeyRecord> {
         let tag = self.tags.of(text);
-        self.known_key(&tag).or_else(|| {
-            let known = self.keys.get(&tag).map(|known| known.record.digest);
-            self.key_anew(tag, known.or_else(|| Digest::of_presented(text))?)
-        })
+        let is_right = |record: &KeyRecord| of.is_none_or(|site| record.site == site);
+        if let Some(known) = self.known_key(&tag).filter(is_right) {
+            return Some(known);
+        }
+        self.api_key_anew(tag, text, is_right).filter(is_right)
+    }
+
+    /// A key of another site is looked for like one that does not exist, or the time would tell that it does.
+    #[inline(never)]
+    fn api_key_anew(&mut self, tag: Tag, text: &[u8], is_right: impl Fn(&KeyRecord) -> bool) -> Option<KeyRecord> {
+        let known = self.keys.get(&tag).map(|known| known.record);
+        if known.is_some_and(|record| !is_right(&record)) {
+            self.keys.remove(&tag);
+        }
+        let digest = known.filter(is_right).map(|record| record.digest);
+        self.key_anew(tag, digest.or_else(|| Digest::of_presented(text))?)
     }
 
     /// Another credential, by its digest.

@@ -77,8 +77,8 @@ impl State for Vm {
         self.pushed.key(digest)
     }
 
-    fn api_key(&mut self, text: &[u8]) -> Option<KeyRecord> {
-        self.pushed.api_key(text)
+    fn api_key(&mut self, text: &[u8], of: Option<SiteId>) -> Option<KeyRecord> {
+        self.pushed.api_key(text, of)
     }
 
     fn site(&mut self, id: SiteId) -> Option<Rc<Site>> {

@@ -212,14 +212,41 @@ async fn the_bytes_of_the_configuration_are_bounded_whatever_holds_them() {
         ] {
             reached(api.patch(place, changes).await, "config_bytes", used + 10, used);
         }
-        // Its endpoints are replaced as a whole: those that it had, `10.9.0.1`, are gone before the others come.
+        // Its endpoints are replaced as a whole.
         let endpoints = json!({"endpoints": [{"address": format!("{}.example", "x".repeat(60)), "port": 1}]});
-        reached(api.patch(&world.upstream, endpoints).await, "config_bytes", used + 10, used - 8);
+        reached(api.patch(&world.upstream, endpoints).await, "config_bytes", used + 10, used);
         api.patch(&world.plan, json!({"name": "Silver"})).await.expect(200);
         assert_eq!(limits(api, &world.tenant).await["config_bytes"]["used"], used + 2);
         api.patch(&world.plan, json!({"name": "Gold"})).await.expect(200);
         api.delete(&world.site).await.expect(204);
         assert_eq!(limits(api, &world.tenant).await["config_bytes"]["used"], 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_over_a_limit_replaces_and_takes_away() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let import = async |paths: &[&str]| {
+            let paths: Value = paths.iter().map(|path| ((*path).to_owned(), json!({"get": {}}))).collect();
+            let document = json!({"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": paths});
+            api.post(&format!("{}/import", world.version), document).await
+        };
+        import(&["/a", "/b", "/c", "/d"]).await.expect(200);
+        let plan = plan_of(api, &world.tenant, json!({"routes": 1, "config_bytes": 10})).await;
+        let used = limits(api, &world.tenant).await["config_bytes"]["used"].as_i64().unwrap();
+        let endpoint = |address: &str| json!({"endpoints": [{"address": address, "port": 1}]});
+        // As long as the one that it had.
+        api.patch(&world.upstream, endpoint("10.9.0.2")).await.expect(200);
+        reached(api.patch(&world.upstream, endpoint("10.9.0.21")).await, "config_bytes", 10, used);
+        assert_eq!(limits(api, &world.tenant).await["config_bytes"]["used"], used);
+        import(&["/a", "/b", "/c", "/e"]).await.expect(200);
+        import(&["/a", "/f"]).await.expect(200);
+        api.patch(&plan, json!({"limits": {"config_bytes": null, "keys": 1}})).await.expect(200);
+        api.post(&format!("{}/rotate", world.key), json!({"grace_seconds": 600})).await.expect(201);
+        reached(import(&["/a", "/b", "/c"]).await, "routes", 1, 2);
+        assert_eq!(limits(api, &world.tenant).await["routes"], json!({"limit": 1, "used": 2}));
     })
     .await;
 }

@@ -132,7 +132,7 @@ impl<S: State> Authenticate<'_, '_, S> {
             PresentedKey::None => Err(MISSING),
             PresentedKey::Unusable => Err(WRONG),
             PresentedKey::Key(text) => {
-                let record = self.state.api_key(&text.0);
+                let record = self.state.api_key(&text.0, Some(self.site.id));
                 let record = record.filter(|record| self.holds(record, CredentialKind::ApiKey)).ok_or(WRONG)?;
                 identity.join(&record, self.state)
             }

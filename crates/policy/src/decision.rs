@@ -27,9 +27,10 @@ pub trait State {
     fn host(&mut self, authority: &[u8]) -> Option<Reached>;
     /// The record of a credential.
     fn key(&mut self, digest: &Digest) -> Option<KeyRecord>;
-    /// The record of an API key, by its text as it was presented: of [`Digest::of_presented`], unless it is known already.
-    fn api_key(&mut self, text: &[u8]) -> Option<KeyRecord> {
-        self.key(&Digest::of_presented(text)?)
+    /// The record of an API key, by its text as it was presented: of [`Digest::of_presented`], unless it is known already. Where
+    /// it has to be of a site, one of another site takes as long as one that does not exist.
+    fn api_key(&mut self, text: &[u8], of: Option<SiteId>) -> Option<KeyRecord> {
+        self.key(&Digest::of_presented(text)?).filter(|record| of.is_none_or(|site| record.site == site))
     }
     /// A site.
     fn site(&mut self, id: SiteId) -> Option<Rc<Site>>;
@@ -217,7 +218,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
     fn site_by_key(&mut self) -> Option<(Rc<Site>, PresentedKey<'a>)> {
         let key = PresentedKey::find(self.request, &KeySource::defaults());
         let PresentedKey::Key(found) = &key else { return None };
-        let record = self.state.api_key(&found.0)?;
+        let record = self.state.api_key(&found.0, None)?;
         let site = self.state.site(record.site).filter(|site| self.request.may_reach(site.tenant))?;
         (!record.expired(self.now_ms)).then_some((site, key))
     }

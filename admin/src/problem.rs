@@ -1,15 +1,16 @@
-//! Every error of the API, and its answer: the one place that knows statuses, types and titles (RFC 9457).
+//! Every error of the API, and its answer: the one place that knows statuses, types and titles (RFC 9457). What the
+//! answer looks like is in [`body`].
 //!
 //! Architecture invariant: a 404 says nothing about which object was asked for, and no body carries the request id, so
 //! that another tenant's object is answered byte for byte like an absent one.
 
+mod body;
+
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use store::StoreError;
 use store::platform_plan::PlanLimit;
-use utoipa::ToSchema;
 
 use crate::answer::etag;
 use crate::permissions::Who;
@@ -17,31 +18,14 @@ use crate::scopes::Scope;
 use crate::secret::NoRandomness;
 use crate::throttle::Refused;
 
+pub use self::body::{FieldError, ProblemBody, ReachedLimit};
+
 /// The media type of every error body.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// The realm in `WWW-Authenticate` (RFC 9110 section 11.5).
 const REALM: &str = "tenantry";
 /// After how many seconds a client may try again when the database cannot be reached: about the time of a failover.
 const RETRY_AFTER_SECONDS: &str = "2";
-
-/// One field of the request that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// Where it is: `name`, `endpoints[0].port`, the name of a query parameter, or a JSON pointer into an imported
-    /// document.
-    #[schema(example = "endpoints[0].port")]
-    pub field: String,
-    /// What is wrong with it.
-    #[schema(example = "must be between 1 and 65535")]
-    pub message: String,
-}
-
-impl FieldError {
-    /// A field and what is wrong with it.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
-    }
-}
 
 /// What can go wrong with a request.
 #[derive(Debug)]
@@ -130,51 +114,6 @@ pub enum Problem {
     InItem { index: usize, problem: Box<Problem> },
     /// A fault of ours; its cause is in the log.
     Internal,
-}
-
-/// The body of an error (RFC 9457).
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub struct ProblemBody {
-    /// What kind of problem it is; programs should look at this.
-    #[schema(example = "urn:tenantry:problem:invalid")]
-    r#type: String,
-    /// The kind of problem in words, always the same for one type.
-    title: &'static str,
-    /// The HTTP status.
-    #[schema(minimum = 400, maximum = 599)]
-    status: u16,
-    /// What is wrong this time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    detail: Option<String>,
-    /// The fields that are wrong, if any.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    errors: Vec<FieldError>,
-    /// The limit of the platform plan that is reached, if it is that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    limit: Option<ReachedLimit>,
-}
-
-/// A limit of the tenant's platform plan that is reached.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ReachedLimit {
-    /// Its name, as in the tenant's limits.
-    #[schema(example = "keys")]
-    name: &'static str,
-    /// How much there may be.
-    allowed: i64,
-    /// How much there is.
-    used: i64,
-}
-
-impl ProblemBody {
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        self.status
-    }
 }
 
 impl Problem {

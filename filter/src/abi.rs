@@ -1,6 +1,7 @@
 //! What goes past the SDK. Header maps: it copies every name and value into allocations of their own, which costs more
-//! than all else that the filter does with them; here a map is one allocation, which `policy::headers` reads in place. Single headers
-//! and the time: it panics at a status that it does not expect. Calls by gRPC: it notes for its own dispatcher, which has nothing to do here, who made each of them, and keeps that for ever.
+//! than all else that the filter does with them; here a map is one allocation, which `policy::headers` reads in place. Single
+//! headers and the time: it panics at a status that it does not expect. Calls by gRPC: it notes for its own dispatcher, which
+//! has nothing to do here, who made each of them, and keeps that for ever.
 
 #![allow(unsafe_code, reason = "the ABI hands over memory by pointer and length")]
 

@@ -1,6 +1,7 @@
-//! Tenants: the customer organisations. Platform work. Whether they are served is in [`course`].
+//! Tenants: the customer organisations. Platform work. Whether they are served is in [`course`], what they say of themselves in [`profile`].
 
 mod course;
+mod profile;
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,7 @@ use crate::tx::{PlatformTx, TenantTx};
 use crate::{Page, StoreError, cell, credential, platform_plan};
 
 pub use course::{Course, Status, closed, erase, set_course};
+pub use profile::{ProfilePatch, update_profile};
 
 /// How many listeners of its own a tenant may have: one for each scheme and audience, not one for each site.
 pub const MAX_LISTENERS: u32 = 8;
@@ -57,19 +59,6 @@ pub struct Tenant {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-}
-
-/// What a tenant may change of itself; `None` leaves it as it is.
-#[derive(Clone, Debug, Default)]
-pub struct ProfilePatch {
-    /// See [`Tenant::name`].
-    pub name: Option<String>,
-    /// The zone of its calendar, of [`Tenant::settings`].
-    pub time_zone: Option<String>,
-    /// See [`Tenant::contacts`].
-    pub contacts: Option<Value>,
-    /// See [`Tenant::require_mfa`].
-    pub require_mfa: Option<bool>,
 }
 
 /// What a new tenant is made of.
@@ -275,37 +264,6 @@ pub async fn update(
         tx.core.mark(id, Change::Listeners(id));
     }
     tx.core.record(id, Entry::updated("tenant.update", id, &before, &after));
-    Ok(after)
-}
-
-/// Changes what a tenant says of itself, and what it asks of its members.
-pub async fn update_profile(
-    tx: &mut PlatformTx,
-    id: TenantId,
-    patch: ProfilePatch,
-    expected_revision: Option<i64>,
-) -> Result<Tenant, StoreError> {
-    let before = lock(tx, id, expected_revision).await?;
-    let mut settings = before.settings.clone();
-    if let Some(time_zone) = patch.time_zone {
-        settings.time_zone = time_zone;
-    }
-    sqlx::query!(
-        "UPDATE tenants SET name = $2, settings = $3, contacts = $4, require_mfa = $5, revision = revision + 1, updated_at = now()
-         WHERE id = $1",
-        Uuid::from(id),
-        patch.name.unwrap_or_else(|| before.name.clone()),
-        sparse(&settings),
-        patch.contacts.unwrap_or_else(|| before.contacts.clone()),
-        patch.require_mfa.unwrap_or(before.require_mfa)
-    )
-    .execute(tx.conn())
-    .await?;
-    let after = get(tx, id).await?;
-    if after.settings != before.settings {
-        mark_sites(tx, id).await?;
-    }
-    tx.core.record(id, Entry::updated("tenant.update_profile", id, &before, &after));
     Ok(after)
 }
 

@@ -118,7 +118,8 @@ async fn a_site_that_was_never_asked_for_has_to_wait_for_the_xds_server() {
     let cold = things.tenant.site("cold").await;
     cold.serve_things(things.upstream.addr).await;
     let key = cold.key("app").await;
-    // The filter knows the site and the key before the routes are asked for: another path is 404 after authentication.
+    // The filter knows the site and the key, and Envoy the site's scope, while its routes were not asked for.
+    cold.acked().await;
     settled(&things.gateways, &cold.hostname, "/none", &key.text, 404).await;
     settled(&things.gateways, &cold.hostname, "/none", "", 403).await;
     things.stack.xds.kill().await.expect("a kill");

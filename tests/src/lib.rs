@@ -17,6 +17,7 @@ use std::{
 };
 
 use reqwest::Method;
+use serde_json::Value;
 use stack::{Stack, echo::Echo, ports, testing::Builder};
 
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// How long an eventual state may take before a test fails: far more than it ever should, for busy machines.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a stack.
 ///
@@ -60,6 +61,7 @@ impl Things {
         let key = site.key("app").await;
         let gateways = gateways(&stack);
         settled(&gateways, &site.hostname, THING, &key.text, 200).await;
+        caught_up(&stack).await;
         Self { stack, upstream, tenant, site, version, key, gateways }
     }
 
@@ -103,6 +105,21 @@ pub fn echo(name: &str) -> Echo {
 /// The gateways of a stack.
 pub fn gateways(stack: &Stack) -> Vec<Gateway> {
     stack.envoys.iter().map(|envoy| Gateway::new(envoy.settings.gateway)).collect()
+}
+
+/// Waits until the control plane knows of all Envoys of a stack that they have everything that was changed so far. What one request
+/// shows says less: changes of keys are sent at once, those of a site wait for others, and receipts are written after both.
+///
+/// # Panics
+/// When the admin API does not answer.
+pub async fn caught_up(stack: &Stack) {
+    let envoys = || async { stack.api.get("/v1/operator/envoys").await.unwrap_or_else(|error| panic!("{error}")) };
+    let count = stack.envoys.iter().filter(|envoy| envoy.service.is_running()).count();
+    eventually("every Envoy has everything", envoys, |listed: &Value| {
+        let (head, items) = (listed["head_seq"].as_i64(), listed["items"].as_array());
+        items.is_some_and(|items| items.len() == count && items.iter().all(|envoy| envoy["acked_seq"].as_i64() >= head))
+    })
+    .await;
 }
 
 /// Asks again and again until the answer is the one that is waited for.

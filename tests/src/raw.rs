@@ -1,29 +1,33 @@
 //! Requests byte by byte, for what no HTTP client would send.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-/// Sends these bytes on a connection of their own, and answers all that comes back until the gateway closes it or a second
-/// passes in silence. The request should ask for `Connection: close`.
+use crate::PATIENCE;
+
+/// Sends these bytes on a connection of their own, and answers all that comes back until the gateway closes it. The request has to ask
+/// for `Connection: close`, or to be one after which the gateway does that anyway.
 ///
 /// # Panics
-/// When the gateway cannot be reached.
+/// When the gateway cannot be reached, or does not close.
 pub async fn send(address: SocketAddr, request: &[u8]) -> RawAnswer {
     let mut stream = TcpStream::connect(address).await.expect("a connection to the gateway");
     // The gateway may answer and close before it has read all of a bad request.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let mut chunk = [0; 16 * 1024];
-    while let Ok(Ok(length)) = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut chunk)).await {
-        if length == 0 {
-            break;
+    let read = async {
+        // A reset after the answer is as good as an end.
+        while let Ok(length @ 1..) = stream.read(&mut chunk).await {
+            answer.extend_from_slice(&chunk[..length]);
         }
-        answer.extend_from_slice(&chunk[..length]);
-    }
+    };
+    let ended = tokio::time::timeout(PATIENCE, read).await;
+    assert!(ended.is_ok(), "the gateway does not close: {}", String::from_utf8_lossy(&answer));
     RawAnswer(String::from_utf8_lossy(&answer).into_owned())
 }
 

@@ -19,8 +19,8 @@ use xds_server::resource::ResourceType;
 use xds_server::snapshot::Owner;
 use xds_server::translate;
 
-/// How long anything that should happen soon may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long anything that should happen soon may take. An address is looked up again after ten seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A resolver that knows these names. Names that begin with `slow` have no answer for ever.
 #[derive(Default)]

@@ -30,11 +30,19 @@ pub(crate) const BASE_DOMAIN: &str = "gw.test";
 thread_local! {
     /// By how much the clock of the service is ahead. Each test has a thread of its own, and so has its service.
     static AHEAD: Cell<TimeDelta> = const { Cell::new(TimeDelta::zero()) };
+    /// Where it stands, if it was stopped.
+    static STOPPED: Cell<Option<DateTime<Utc>>> = const { Cell::new(None) };
 }
 
 /// The clock of the service.
 pub(crate) fn clock() -> DateTime<Utc> {
-    Utc::now() + AHEAD.get()
+    STOPPED.get().unwrap_or_else(Utc::now) + AHEAD.get()
+}
+
+/// Stops the clock of the service, for a test to which a few seconds make a difference: from now on only as much time passes as
+/// [`pass`] says, however slow the machine is.
+pub(crate) fn stop_clock() {
+    STOPPED.set(Some(Utc::now()));
 }
 
 /// Puts the clock of the service forward.
@@ -193,7 +201,8 @@ impl Api {
     pub(crate) async fn cut_off(&self) {
         for statement in [
             format!("ALTER ROLE {} CONNECTION LIMIT 0", self.role),
-            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}'", self.role),
+            // It waits until they have ended.
+            format!("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{}'", self.role),
         ] {
             self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
         }
@@ -217,12 +226,25 @@ impl Api {
     }
 }
 
+/// Asks until there is a connection of the database for it: of a hundred requests at once those at the end may wait for longer than the
+/// service has patience, on a slow machine, and are told to come again.
+pub(crate) async fn patiently<F: Future<Output = Reply>>(ask: impl Fn() -> F) -> Reply {
+    for _ in 0..20 {
+        let reply = ask().await;
+        if reply.status != 503 {
+            return reply;
+        }
+    }
+    ask().await
+}
+
 /// The last part of a place: the id of the object.
 pub(crate) fn id_of(place: &str) -> &str {
     place.rsplit('/').next().unwrap_or_default()
 }
 
 /// A request.
+#[derive(Clone)]
 pub(crate) struct Call {
     router: Router,
     method: Method,

@@ -11,7 +11,7 @@ use stack::ports;
 use store::seal::SecretsKey;
 
 use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, refresh};
-use crate::harness::{Api, Options, Reply, clock, pass, with_api};
+use crate::harness::{Api, Options, Reply, clock, pass, stop_clock, with_api};
 
 /// A mail server that takes everything.
 pub(crate) async fn mail_server() -> MailServer {
@@ -101,6 +101,8 @@ async fn a_reset_ends_all_sessions_and_all_other_tokens() {
 #[tokio::test]
 async fn a_letter_waits_for_a_mail_server_that_is_down() {
     with_api(async |api| {
+        // The mail server takes its time to start.
+        stop_clock();
         account(api, EMAIL, true).await;
         ask_for_reset(api, EMAIL).await.expect(202);
         let nobody = post(api, ports::free().port());

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Reply, id_of, with_api};
+use crate::harness::{Api, Reply, id_of, patiently, with_api};
 use crate::publishing::{World, new_signing_key};
 
 /// The plan that is always there.
@@ -96,7 +96,8 @@ async fn of_a_hundred_keys_at_once_a_tenant_gets_as_many_as_its_plan_allows() {
             };
             made.push(api.call(Method::POST, &format!("{consumer}/keys")).json(&json!({})));
         }
-        let made: Vec<_> = made.into_iter().map(|call| tokio::spawn(call.send())).collect();
+        let made: Vec<_> =
+            made.into_iter().map(|call| tokio::spawn(async move { patiently(|| call.clone().send()).await })).collect();
         let mut new = 0;
         for reply in made {
             let reply = reply.await.unwrap();

@@ -9,6 +9,9 @@ use thiserror::Error;
 
 /// An import of a thousand operations is the longest call.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// The service ends a connection on which nothing was asked for 10 s. One is not used again so shortly before that that the two could
+/// cross: a POST whose connection ends is not sent again.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// The largest page that the API answers.
 const PAGE: u32 = 200;
@@ -63,7 +66,7 @@ impl AdminApi {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn new(base: impl Into<String>, token: impl Into<String>) -> Result<AdminApi, reqwest::Error> {
-        let http = Client::builder().no_proxy().timeout(TIMEOUT).build()?;
+        let http = Client::builder().no_proxy().timeout(TIMEOUT).pool_idle_timeout(IDLE).build()?;
         Ok(AdminApi { base: base.into(), token: token.into().trim().to_owned(), http })
     }
 

@@ -2,8 +2,9 @@
 //!
 //! The answer to any request is 200 and
 //! `{"method", "path", "headers": {name: [values]}, "upstream": <its name>, "body_bytes": n}`; `path` is the request
-//! target as it arrived, query included. Three request headers change that: `x-echo-delay-ms` waits before it answers,
-//! `x-echo-status` sets the status, and `x-echo-reset: 1` ends the connection (HTTP/2: the stream) without an answer.
+//! target as it arrived, query included. Four request headers change that: `x-echo-delay-ms` waits before it answers,
+//! `x-echo-hold: 1` until [`Echo::release`], `x-echo-status` sets the status, and `x-echo-reset: 1` ends the connection
+//! (HTTP/2: the stream) without an answer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -24,13 +25,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 /// The ledger keeps the last requests only: a load test sends millions, and then their number is what counts.
 const LEDGER_REQUESTS: usize = 10_000;
 
-/// The longest delay that a request can ask for.
+/// The longest delay that a request can ask for, and the longest that it is held.
 const MAX_DELAY: Duration = Duration::from_secs(120);
 
 /// One request as the upstream saw it; also the body of the answer.
@@ -58,6 +59,8 @@ impl Received {
 struct Ledger {
     last: Mutex<VecDeque<Received>>,
     total: AtomicU64,
+    /// How often those that are held were released.
+    releases: watch::Sender<u64>,
 }
 
 impl Ledger {
@@ -117,6 +120,11 @@ impl Echo {
         self.ledger.total.load(Ordering::Relaxed)
     }
 
+    /// Answers all requests that are held now. One that is in the ledger is.
+    pub fn release(&self) {
+        self.ledger.releases.send_modify(|releases| *releases += 1);
+    }
+
     /// Forgets the requests so far.
     pub fn clear(&self) {
         self.ledger.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
@@ -170,7 +178,12 @@ async fn answer(request: Request<Incoming>, upstream: String, ledger: &Ledger) -
         body_bytes,
     };
     let text = serde_json::to_vec(&received)?;
+    // Before it is in the ledger, so that whoever finds it there can release it.
+    let mut releases = ledger.releases.subscribe();
     ledger.enter(received);
+    if number(&head.headers, "x-echo-hold") == Some(1) {
+        let _ = tokio::time::timeout(MAX_DELAY, releases.changed()).await;
+    }
     if let Some(delay) = number(&head.headers, "x-echo-delay-ms") {
         tokio::time::sleep(Duration::from_millis(delay).min(MAX_DELAY)).await;
     }
@@ -249,6 +262,19 @@ mod tests {
         assert_eq!(teapot.status(), 418);
         assert!(client().get(&url).header("x-echo-reset", "1").send().await.is_err());
         assert_eq!(echo.total(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_request_is_held_until_it_is_released() {
+        let echo = Echo::start("slow", ports::loopback(0)).unwrap();
+        let held = client().get(format!("http://{}/", echo.addr)).header("x-echo-hold", "1").send();
+        let release = async {
+            while echo.total() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            echo.release();
+        };
+        assert_eq!(tokio::join!(held, release).0.unwrap().status(), 200);
     }
 
     #[tokio::test]

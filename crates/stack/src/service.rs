@@ -15,6 +15,10 @@ use crate::process::{self, Launch, Process};
 /// How often a part that is starting is asked whether it is ready.
 const POLL: Duration = Duration::from_millis(25);
 
+/// How long a part waits that cannot start yet, and how often it tries.
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+const RETRIES: u32 = 240;
+
 /// One probe may take this long.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -53,6 +57,8 @@ pub struct Service {
     start_within: Duration,
     /// How long it may take from the signal to its end, before it is killed.
     stop_within: Duration,
+    /// What it says when it ends because it cannot start yet.
+    not_yet: Option<&'static str>,
     process: Option<Process>,
 }
 
@@ -64,12 +70,28 @@ impl Service {
             ready,
             start_within: Duration::from_secs(60),
             stop_within: Duration::from_secs(15),
+            not_yet: None,
             process: None,
         }
     }
 
+    /// One that is started again if it ends and its log has this in its last lines.
+    pub fn that_may_say(mut self, not_yet: &'static str) -> Service {
+        self.not_yet = Some(not_yet);
+        self
+    }
+
     /// Starts it and waits until it is ready.
     pub async fn start(&mut self) -> Result<()> {
+        for _ in 0..RETRIES {
+            self.launch()?;
+            let outcome = self.wait_ready().await;
+            let not_yet = self.exited().is_some() && self.not_yet.is_some_and(|text| self.tail().contains(text));
+            if outcome.is_ok() || !not_yet {
+                return outcome;
+            }
+            sleep(RETRY_PAUSE).await;
+        }
         self.launch()?;
         self.wait_ready().await
     }

@@ -14,11 +14,11 @@ fn entry(log: &Path, request_id: &str) -> Option<Value> {
     entries.into_iter().find(|entry| entry["request_id"] == request_id)
 }
 
-/// The last entry with this status, as it stands there.
+/// The last entry with this status, as it stands there. A line that is not written to its end is none yet.
 fn last_with(log: &Path, status: u16) -> Option<String> {
     let log = fs::read_to_string(log).ok()?;
-    let status = format!("\"status\":{status}");
-    log.lines().rfind(|line| line.starts_with('{') && line.contains(&status)).map(str::to_owned)
+    let is_it = |line: &&str| serde_json::from_str::<Value>(line).is_ok_and(|entry| entry["status"] == status);
+    log.lines().rfind(is_it).map(str::to_owned)
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use stack::Stack;
-use tenantry_tests::{THING, echo, finish, gateways, load::Load, settled, start, tenant::Tenant};
+use tenantry_tests::{THING, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant};
 
 /// Makes a cell, as an operator would.
 async fn make_cell(stack: &Stack, name: &str) {
@@ -82,14 +82,19 @@ async fn a_tenant_that_moves_under_load_loses_no_request() {
     };
     let load = |envoy: usize| Load::start(all[envoy].address(), &site.hostname, THING, &key.text);
     status(0, 200).await;
+    // Some hundred requests, however long they take.
+    let under_load = async || {
+        let before = upstream.total();
+        eventually("the load", || std::future::ready(upstream.total() - before), |more| *more > 200).await;
+    };
     let mut running = load(0);
     let mut answered = 0;
     for (from, to) in [(0, 1), (1, 0), (0, 1)] {
-        running.warm_up().await;
+        under_load().await;
         place(&stack, &tenant, &cells).await;
         status(to, 200).await;
         let next = load(to);
-        next.warm_up().await;
+        under_load().await;
         answered += running.stop_without_a_loss().await;
         place(&stack, &tenant, &cells[to..=to]).await;
         status(from, 404).await;

@@ -1,6 +1,6 @@
 //! One Envoy, two tenants: what the one does to the other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
@@ -10,7 +10,7 @@ use tenantry_tests::{
     gateway::{Answer, Gateway},
     load::{Counted, Load},
     settled,
-    tenant::{Key, Site, Tenant},
+    tenant::{Key, Site, Tenant, id},
 };
 use tokio::task::JoinSet;
 
@@ -47,13 +47,17 @@ impl Neighbour {
 /// A tenant that asks for far more than it may have is refused at the door; its neighbour does not lose a request.
 #[tokio::test]
 async fn a_noisy_tenant_costs_its_neighbour_no_request() {
+    const PER_SECOND: u64 = 50;
     let things = Things::start(Stack::builder("noisy")).await;
     let neighbour = Neighbour::of(&things).await;
-    let limits =
-        json!({ "limits": [{ "name": "loud", "requests": 50, "per": "second" }], "max_concurrent_requests": 4 });
-    things.tenant.set(limits).await;
+    let loud = json!({ "name": "loud", "requests": PER_SECOND, "per": "second" });
+    things.tenant.set(json!({ "limits": [loud], "max_concurrent_requests": 4 })).await;
+    let limited =
+        |answer: &Answer| answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(r#""loud";"#));
+    eventually("the limit", || things.get_with(&things.key.text), limited).await;
     let before = neighbour.watched(&things).await;
     let address = things.gateways[0].address();
+    let begun = Instant::now();
     let floods: Vec<_> = (0..4).map(|_| Load::start(address, &things.site.hostname, THING, &things.key.text)).collect();
     let under = neighbour.watched(&things).await;
     let (mut asked, mut refused) = (0, 0);
@@ -62,20 +66,22 @@ async fn a_noisy_tenant_costs_its_neighbour_no_request() {
         asked += counted.requests;
         refused += counted.not_ok;
     }
+    // A burst of a second's requests, and what came back until all of the flood had ended.
+    let allowed = PER_SECOND * (2 + begun.elapsed().as_secs());
     println!("noisy: the neighbour before the flood: {before}");
     println!("noisy: the neighbour under a flood of {asked} requests, {refused} of them refused: {under}");
     for counted in [&before, &under] {
         assert_eq!((counted.not_ok, counted.broken), (0, 0), "{counted}");
         assert!(counted.requests > 100, "{counted}");
     }
-    assert!(asked - refused < 500 && refused > asked / 2, "{} of {asked} got through", asked - refused);
+    assert!(asked - refused <= allowed && refused > asked / 2, "{} of {asked} got through", asked - refused);
     finish(things.stack).await;
 }
 
 /// From so many requests under way on, tenants are held to their share.
 const SHED_ABOVE: u32 = 8;
-/// How long a request that is held stays under way: shorter than Envoy's time-out, longer than a round of the test.
-const HELD_MS: &str = "12000";
+/// How long Envoy lets a request of the test be under way: as long as its client waits.
+const REQUEST_TIMEOUT_MS: u32 = 30_000;
 
 /// Requests that stay under way until they are dropped.
 struct Held {
@@ -93,7 +99,7 @@ impl Held {
         for _ in 0..count {
             let (gateway, host, key) = (gateway.clone(), site.hostname.clone(), key.text.clone());
             requests.spawn(async move {
-                let headers = [("x-api-key", key.as_str()), ("x-echo-delay-ms", HELD_MS)];
+                let headers = [("x-api-key", key.as_str()), ("x-echo-hold", "1")];
                 gateway.send(Method::GET, &host, THING, &headers).await.status
             });
         }
@@ -123,6 +129,9 @@ async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
     let things = Things::start(Stack::builder("shedding").concurrency(1).edges(&[edge])).await;
     let neighbour = Neighbour::of(&things).await;
     let gateway = &things.gateways[0];
+    for site in [&things.site, &neighbour.site] {
+        wait_long(&things, site).await;
+    }
     let noisy = |count| Held::send(gateway, &things.site, &things.key, &things.upstream, count);
     let quiet = |count| Held::send(gateway, &neighbour.site, &neighbour.key, &neighbour.upstream, count);
 
@@ -147,10 +156,26 @@ async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
     finish(things.stack).await;
 }
 
-/// Gives both tenants a weight, and waits until Envoy knows it and has nothing under way. A limit of the same settings, which is
-/// never reached, tells when they are known.
+/// Lets the requests of a site take as long as they are held.
+async fn wait_long(things: &Things, site: &Site) {
+    let upstreams = format!("{}/upstreams", site.path);
+    let listed = things.stack.api.get(&upstreams).await.expect("a list");
+    let upstream = format!("{upstreams}/{}", id(&listed["items"][0]));
+    things.stack.api.patch(&upstream, json!({ "request_timeout_ms": REQUEST_TIMEOUT_MS })).await.expect("a time-out");
+    site.acked().await;
+}
+
+/// Waits until Envoy has nothing under way.
+async fn idle(things: &Things) {
+    let active = || async { things.stack.envoys[0].stat("http.edge_http.downstream_rq_active").await.expect("stats") };
+    eventually("the end of all requests", active, |active| *active == Some(0)).await;
+}
+
+/// Gives both tenants a weight, and waits until Envoy knows it, with nothing under way before and after. A limit of the same settings,
+/// which is never reached, tells when they are known.
 async fn weigh(things: &Things, neighbour: &Neighbour, noisy: u16, quiet: u16) {
     let gateway = &things.gateways[0];
+    idle(things).await;
     let all = [
         (&things.tenant, &things.site, &things.key, noisy),
         (&neighbour.tenant, &neighbour.site, &neighbour.key, quiet),
@@ -163,6 +188,5 @@ async fn weigh(things: &Things, neighbour: &Neighbour, noisy: u16, quiet: u16) {
         let known = |answer: &Answer| answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(&policy));
         eventually("the weight", ask, known).await;
     }
-    let active = || async { things.stack.envoys[0].stat("http.edge_http.downstream_rq_active").await.expect("stats") };
-    eventually("the end of all requests", active, |active| *active == Some(0)).await;
+    idle(things).await;
 }

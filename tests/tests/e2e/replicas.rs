@@ -1,13 +1,15 @@
 //! Several xds-servers on one database: each Envoy may be on any, and loses nothing when it has to go to another.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::Connection as _;
 use stack::Stack;
 use stack::service::Service;
-use tenantry_tests::{THING, Things, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant};
+use tenantry_tests::{
+    PATIENCE, THING, Things, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant,
+};
 
 use crate::outages::allow_lost_streams;
 
@@ -164,7 +166,7 @@ async fn no_envoy_goes_back_to_an_older_state() {
             _ => stack.replicas[0].service.start().await.expect("a start"),
         }
         stack.api.delete(&revoked.path).await.expect("a revocation");
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while furthest.iter().any(|count| *count <= number) {
             assert!(Instant::now() < deadline, "revocation {number} is not known everywhere: {furthest:?}");
             for (gateway, furthest) in gateways.iter().zip(&mut furthest) {

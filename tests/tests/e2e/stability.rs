@@ -47,6 +47,7 @@ async fn cold_site(things: &Things, slug: &str) -> (Site, Key) {
     let site = things.tenant.site(slug).await;
     site.serve_things(things.upstream.addr).await;
     let key = site.key("app").await;
+    site.acked().await;
     settled(&things.gateways, &site.hostname, "/none", &key.text, 404).await;
     (site, key)
 }

@@ -9,7 +9,9 @@ use prost::Message as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::Stack;
-use tenantry_tests::{THING, Things, echo, eventually, finish, gateway::Gateway, settled, tenant::Site};
+use stack::echo::Echo;
+use tenantry_tests::{THING, Things, caught_up, echo, eventually, finish, gateway::Gateway, tenant::Site};
+use tokio::task::JoinSet;
 use tonic::Request;
 use tonic::client::Grpc;
 use tonic::codec::ProstCodec;
@@ -75,17 +77,21 @@ async fn wave(clients: &mut [Client], keys: &[(String, String)]) -> u64 {
     futures::future::join_all(all).await.into_iter().sum()
 }
 
-/// Requests whose clients go away before the upstream has answered.
-async fn give_up(things: &Things, site: &Site, key: &str, requests: u64) {
-    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_millis(500)).build().expect("a client");
+/// Requests whose clients go away before the upstream has answered: as soon as it has all of them.
+async fn give_up(things: &Things, site: &Site, upstream: &Echo, key: &str, requests: u64) {
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let url = format!("http://{}{THING}", things.gateways[0].address());
-    let all = (0..requests).map(|_| {
-        let request = http.get(&url).header("host", &site.hostname).header("x-api-key", key);
-        request.header("x-echo-delay-ms", "5000").send()
-    });
-    for outcome in futures::future::join_all(all).await {
-        assert!(outcome.is_err_and(|error| error.is_timeout()), "the upstream is slower than that");
-    }
+    let before = upstream.total();
+    let mut all: JoinSet<_> = (0..requests)
+        .map(|_| {
+            let request = http.get(&url).header("host", &site.hostname).header("x-api-key", key);
+            request.header("x-echo-hold", "1").send()
+        })
+        .collect();
+    let arrived = || std::future::ready(upstream.total() - before);
+    eventually("the requests", arrived, |arrived| *arrived == requests).await;
+    assert!(all.try_join_next().is_none(), "the upstream holds them");
+    all.shutdown().await;
 }
 
 /// The site's first request makes Envoy load its routes and begin the request anew: it counts once, too.
@@ -99,14 +105,12 @@ async fn every_request_counts_once_though_the_xds_server_dies_and_reports_come_a
     let consumer = site.consumer(json!({ "name": "limited", "settings": limits })).await;
     let (free, limited) = (site.key("free").await, site.key_of(&consumer, json!({})).await);
     let keys = [(free.text.clone(), free.id.clone()), (limited.text, limited.id.clone())];
-    // What comes after the site in the log of changes has arrived, so the site has: without a request to it.
-    let later = things.tenant.site("later").await;
-    later.serve_things(things.upstream.addr).await;
-    settled(&things.gateways, &later.hostname, THING, &later.key("app").await.text, 200).await;
+    // Without a request to it.
+    caught_up(&things.stack).await;
 
     let mut clients: Vec<_> = (0..4).map(|_| Client::new(&things, &site)).collect();
     let mut through = wave(&mut clients, &keys).await;
-    give_up(&things, &site, &free.text, 5).await;
+    give_up(&things, &site, &upstream, &free.text, 5).await;
     through += 5;
     things.stack.xds.kill().await.expect("a kill");
     through += wave(&mut clients, &keys).await;

@@ -13,8 +13,8 @@ use tenantry_tests::{
 
 use super::usage::{Sums, send_again, sums};
 
-/// How long a request takes that is under way when Envoy is told to drain, which it does for two seconds here.
-const SLOW_MS: &str = "3000";
+/// How long Envoy drains here, and a little more. Then it says with every answer that it ends the connection, and before with some.
+const DRAINED: Duration = Duration::from_millis(2_500);
 
 /// A site whose upstream is nobody else's, so that its ledger is the truth.
 struct Counted {
@@ -56,7 +56,7 @@ async fn restart_gracefully(things: &mut Things, counted: &Counted) {
     let slow = (0..4).map(|_| {
         let (gateway, host, key) = (Gateway::new(things.gateways[0].address()), host.clone(), key.clone());
         let ask = async move {
-            let headers = [("x-api-key", key.as_str()), ("x-echo-delay-ms", SLOW_MS)];
+            let headers = [("x-api-key", key.as_str()), ("x-echo-hold", "1")];
             gateway.send(Method::GET, &host, THING, &headers).await
         };
         tokio::spawn(ask)
@@ -67,6 +67,8 @@ async fn restart_gracefully(things: &mut Things, counted: &Counted) {
     let drain = format!("{}/drain_listeners?graceful", things.stack.envoys[0].admin_url());
     let drained = reqwest::Client::new().post(drain).send().await.expect("Envoy's admin interface");
     assert_eq!(drained.status(), 200);
+    tokio::time::sleep(DRAINED).await;
+    counted.upstream.release();
     for answer in slow {
         let answer: Answer = answer.await.expect("a request");
         assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));

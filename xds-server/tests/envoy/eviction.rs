@@ -1,7 +1,7 @@
 //! How an Envoy lets go of a site that nobody uses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::fixture::site;
@@ -39,22 +39,33 @@ async fn no_request_is_lost_while_its_site_is_evicted() {
     let server = Server::start(&[site(1, upstream.port(), [1])]).await;
     let envoy = Envoy::start(&server).await;
     assert_eq!(envoy.get(1, 1, "/base/v1/x").await.status, 200);
-    let over = Arc::new(AtomicBool::new(false));
+    let (over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let clients = [(); 4].map(|()| {
-        let (over, gateway) = (Arc::clone(&over), envoy.http);
+        let (over, answered, gateway) = (Arc::clone(&over), Arc::clone(&answered), envoy.http);
         tokio::spawn(async move {
             let mut answers = Vec::new();
             while !over.load(Ordering::Relaxed) {
                 answers.push(http::get(gateway, 1, 1, "/base/v1/x").await.status);
+                answered.fetch_add(1, Ordering::Relaxed);
             }
             answers
         })
     });
-    let before = envoy.stat_ending("scoped_rds.sites.config_reload").await;
-    for _ in 0..40 {
+    let reloads = async || envoy.stat_ending("scoped_rds.sites.config_reload").await;
+    let before = reloads().await;
+    let look = async || {
         server.used(&[]);
         tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    for _ in 0..40 {
+        look().await;
     }
+    // Two scopes are taken in for each eviction. A slow machine needs more looks for as many.
+    until("the site was evicted often, and asked for as often", async || {
+        look().await;
+        reloads().await - before >= 20 && answered.load(Ordering::Relaxed) > 200
+    })
+    .await;
     over.store(true, Ordering::Relaxed);
     let mut answers = Vec::new();
     for client in clients {
@@ -62,8 +73,5 @@ async fn no_request_is_lost_while_its_site_is_evicted() {
     }
     let lost = answers.iter().filter(|status| **status != 200).count();
     assert_eq!(lost, 0, "of {}: {}", answers.len(), envoy.log());
-    let reloads = envoy.stat_ending("scoped_rds.sites.config_reload").await - before;
-    assert!(reloads >= 20, "only {reloads} scopes were taken in, two for each eviction");
-    assert!(answers.len() > 200, "{}", answers.len());
     envoy.refused_nothing().await;
 }

@@ -13,7 +13,9 @@ async fn an_upstream_that_fails_is_a_problem_for_its_own_site() {
     let none = site(4, 1, [1]);
     let mut empty = site(5, 1, [1]);
     empty.upstreams[0].endpoints.clear();
-    let sites = [site(1, good.port(), [1]), site(2, late.port(), [1]), site(3, closing.port(), [1]), none, empty];
+    let mut impatient = site(2, late.port(), [1]);
+    impatient.upstreams[0].request_timeout_ms = 1_000;
+    let sites = [site(1, good.port(), [1]), impatient, site(3, closing.port(), [1]), none, empty];
     let server = Server::start(&sites).await;
     let envoy = Envoy::start(&server).await;
     for (number, status) in [(2, 504), (3, 503), (4, 503), (5, 503)] {

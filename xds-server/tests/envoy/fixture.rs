@@ -45,8 +45,8 @@ pub(crate) fn site(number: u128, port: u16, routes: impl IntoIterator<Item = u12
             id: upstream,
             endpoints: vec![DesiredEndpoint { address: "127.0.0.1".to_owned(), port, weight: 1 }],
             protocol: UpstreamProtocol::Http1,
-            connect_timeout_ms: 1000,
-            request_timeout_ms: 1000,
+            connect_timeout_ms: 20_000,
+            request_timeout_ms: 60_000,
         }],
         routes: routes.into_iter().map(route).collect(),
     }

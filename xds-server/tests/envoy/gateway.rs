@@ -42,7 +42,7 @@ pub(crate) const SAYING_FILTER: &str = r#"(module
         i32.const 0))"#;
 
 /// How long anything that should happen soon may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The server's side of a gateway, which can be stopped and started.
 pub(crate) struct Server {

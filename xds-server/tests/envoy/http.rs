@@ -31,7 +31,8 @@ impl Answer {
 /// Sends bytes and reads the answer until the server closes.
 pub(crate) async fn send(to: SocketAddr, request: &[u8]) -> Answer {
     let mut connection = TcpStream::connect(to).await.expect("the gateway accepts connections");
-    connection.write_all(request).await.expect("the gateway reads requests");
+    // It may answer and close before it has read all of a bad one.
+    let _ = connection.write_all(request).await;
     let mut answer = Vec::new();
     // A reset after the answer is as good as a close.
     let _ = connection.read_to_end(&mut answer).await;

@@ -50,7 +50,7 @@ async fn endpoints_settings_and_routes_change_in_a_warm_envoy() {
     until("the new endpoint answers", async || envoy.get(1, 1, "/base/v1/x").await.body == "two /x").await;
 
     let mut changed = site(1, two.port(), [1, 2]);
-    changed.upstreams[0].connect_timeout_ms = 700;
+    changed.upstreams[0].connect_timeout_ms = 7_000;
     server.apply(&[changed]);
     until("the new route answers", async || envoy.get(1, 2, "/base/v1/x").await.status == 200).await;
     let warming = envoy.admin("/config_dump?resource=dynamic_warming_clusters").await;

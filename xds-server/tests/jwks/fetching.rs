@@ -13,7 +13,12 @@ fn private(settings: FetchSettings) -> Fetcher {
 
 fn trusting(issuer: &Issuer) -> FetchSettings {
     let authorities_pem = issuer.authority_pem.as_ref().map(|pem| pem.clone().into_bytes());
-    FetchSettings { authorities_pem, ..FetchSettings::default() }
+    FetchSettings { authorities_pem, ..patient() }
+}
+
+/// Time enough for whatever comes to an end.
+fn patient() -> FetchSettings {
+    FetchSettings { timeout: Duration::from_secs(60), ..FetchSettings::default() }
 }
 
 #[tokio::test]
@@ -32,7 +37,7 @@ async fn a_set_is_read_by_https_with_its_lifetime() {
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_refused() {
     let issuer = Issuer::https(Manner::Ok("", set("1"))).await;
-    let error = private(FetchSettings::default()).fetch(&issuer.url()).await.unwrap_err();
+    let error = private(patient()).fetch(&issuer.url()).await.unwrap_err();
     assert!(matches!(error, FetchError::Transport { .. }), "{error:?}");
     assert!(!error.to_string().contains("hidden"), "{error}");
 }
@@ -42,7 +47,7 @@ async fn a_redirect_is_not_followed() {
     let target = Issuer::http(Manner::Ok("", set("1"))).await;
     let location: &'static str = format!("302 Found\r\nlocation: {}", target.url()).leak();
     let issuer = Issuer::http(Manner::Status(location)).await;
-    let error = private(FetchSettings::default()).fetch(&issuer.url()).await.unwrap_err();
+    let error = private(patient()).fetch(&issuer.url()).await.unwrap_err();
     assert!(matches!(error, FetchError::Status { status } if status == 302), "{error:?}");
     assert_eq!((issuer.asked(), target.asked()), (1, 0));
 }
@@ -50,7 +55,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn an_answer_that_is_no_set_is_refused() {
     let issuer = Issuer::http(Manner::Status("500 Oops")).await;
-    let fetcher = private(FetchSettings::default());
+    let fetcher = private(patient());
     let outcome = async |manner| {
         issuer.set_manner(manner);
         fetcher.fetch(&issuer.url()).await.unwrap_err()
@@ -67,7 +72,7 @@ async fn an_answer_that_is_no_set_is_refused() {
 #[tokio::test]
 async fn an_answer_without_end_is_given_up_at_its_bound() {
     let issuer = Issuer::http(Manner::Endless).await;
-    let error = private(FetchSettings::default()).fetch(&issuer.url()).await.unwrap_err();
+    let error = private(patient()).fetch(&issuer.url()).await.unwrap_err();
     assert!(matches!(error, FetchError::TooLarge), "{error:?}");
 }
 

@@ -130,7 +130,7 @@ async fn answer(mut connection: impl AsyncRead + AsyncWrite + Unpin, manner: &Mu
         }
         Manner::Status(status) => format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
         Manner::Closing => return,
-        Manner::Silent => return tokio::time::sleep(Duration::from_secs(60)).await,
+        Manner::Silent => return std::future::pending().await,
         Manner::Endless | Manner::Dripping => {
             let (chunk, pause) = match manner {
                 Manner::Endless => (vec![b' '; 16 * 1024], Duration::ZERO),

@@ -24,7 +24,7 @@ fn working(max_lifetime: Duration) -> Working {
     let settings = FetchSettings {
         allow_private: true,
         max_lifetime,
-        timeout: Duration::from_secs(5),
+        timeout: Duration::from_secs(120),
         ..FetchSettings::default()
     };
     let fetcher = Fetcher::new(&settings).expect("a fetcher");

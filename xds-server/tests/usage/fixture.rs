@@ -104,7 +104,11 @@ impl Database {
     pub(crate) async fn cut_off(&self) {
         for statement in [
             format!("ALTER ROLE {}_xds CONNECTION LIMIT 0", self.name),
-            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}_xds'", self.name),
+            // It waits until they have ended.
+            format!(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{}_xds'",
+                self.name
+            ),
         ] {
             self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
         }

@@ -12,7 +12,7 @@ use stack::secret;
 use crate::up::ports::Ports;
 
 /// From the last answer of the admin API to the first 200 at the gateway; it takes well under a second.
-const SERVED_WITHIN: Duration = Duration::from_secs(30);
+const SERVED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Finds or makes both tenants. `kept` remembers them between runs, because a key is shown only once.
 pub(super) async fn provision(api: &AdminApi, ports: &Ports, kept: &Path) -> Result<Vec<Published>> {

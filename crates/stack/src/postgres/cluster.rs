@@ -4,13 +4,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use nix::unistd::chown;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio::time::sleep;
 
 use crate::account::Account;
 use crate::postgres::{Binaries, DatabaseServer};
@@ -23,8 +21,7 @@ use crate::service::{Ready, Service};
 const SUPERUSER: &str = "postgres";
 
 /// After `kill -9` of the server its backends hold the shared memory for a moment, and a new server refuses to start.
-const RESTARTS: u32 = 20;
-const RESTART_PAUSE: Duration = Duration::from_millis(250);
+const NOT_YET: &str = "pre-existing shared memory block";
 
 #[derive(Debug, Clone)]
 pub struct ClusterSettings {
@@ -89,15 +86,7 @@ impl Cluster {
 
     /// Starts it again after [`Service::kill`] or [`Service::stop`], on the same port and data.
     pub async fn restart(&mut self) -> Result<()> {
-        let mut attempts = 0;
-        loop {
-            match self.service.start().await {
-                Ok(()) => return Ok(()),
-                Err(error) if attempts >= RESTARTS => return Err(error),
-                Err(_) => attempts += 1,
-            }
-            sleep(RESTART_PAUSE).await;
-        }
+        self.service.start().await
     }
 }
 
@@ -158,7 +147,7 @@ fn server(binaries: &Binaries, account: Option<Account>, settings: &ClusterSetti
     launch.dir = Some(settings.dir.clone());
     // A "fast" shutdown: ends the sessions, then writes a checkpoint. SIGTERM would wait for every client to leave.
     launch.end_signal = Signal::SIGINT;
-    Service::new("PostgreSQL", launch, Ready::Postgres(Box::new(superuser(settings))))
+    Service::new("PostgreSQL", launch, Ready::Postgres(Box::new(superuser(settings)))).that_may_say(NOT_YET)
 }
 
 fn superuser(settings: &ClusterSettings) -> PgConnectOptions {

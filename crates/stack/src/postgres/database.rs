@@ -146,12 +146,16 @@ impl Database {
     }
 }
 
+/// Any constant will do, as long as every process takes the same: held while a role is made or changed.
+const ROLES_LOCK: i64 = 0x726f_6c65;
+
 /// Creates the login with `attributes`, or only renews its password. Roles belong to the whole server, so two
-/// processes may try at once: the loser of that race finds the role there.
+/// processes may try at once: one waits for the other, because PostgreSQL refuses two changes of a role at the same time.
 async fn ensure_login(connection: &mut PgConnection, role: &str, password: &str, attributes: &str) -> Result<()> {
     let role = quoted(role);
     let sql = format!(
         "DO $do$ BEGIN
+           PERFORM pg_advisory_xact_lock({ROLES_LOCK});
            CREATE ROLE {role} LOGIN PASSWORD '{password}' {attributes};
          EXCEPTION WHEN duplicate_object OR unique_violation THEN
            ALTER ROLE {role} PASSWORD '{password}';

@@ -37,7 +37,7 @@ use crate::provision::{Published, SiteSpec, publish};
 use crate::service::Service;
 
 /// How long a change may take to reach the gateway before a test gives up: far longer than it takes.
-const PROPAGATION: Duration = Duration::from_secs(20);
+const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// Every field that runs can be stopped, killed and started again on its own. End a test with [`Stack::finish`]: a
 /// stack that is dropped without it counts as a failed test, prints the end of every log and keeps its directory.

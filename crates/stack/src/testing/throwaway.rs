@@ -22,8 +22,11 @@ pub async fn new_cluster(name: &str) -> Result<Cluster> {
     let (addr, password) = (ports::free(), secret::password());
     let cluster =
         Cluster::start(&binaries, ClusterSettings { dir: dir.clone(), addr, password, durable: false }).await?;
-    let mark = File::create(dir.join(IN_USE))?;
+    // Under another name until it is locked, so that nobody finds it unlocked.
+    let draft = dir.join("in-use-soon");
+    let mark = File::create(&draft)?;
     mark.lock()?;
+    fs::rename(&draft, dir.join(IN_USE))?;
     // The kernel lets go of it when this process ends, in whatever way.
     std::mem::forget(mark);
     Ok(cluster)

@@ -7,6 +7,9 @@ use store::{Reader, StoreError};
 
 use crate::fixture::{actor, new_key, sample, with_database};
 
+/// How long anything that should happen soon may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 async fn read_from(reader: &Reader, seq: i64) -> Vec<Logged> {
     let mut snapshot = reader.snapshot().await.unwrap();
     snapshot.changes_since(seq, 10_000).await.unwrap()
@@ -45,7 +48,7 @@ async fn sequence_order_is_commit_order() {
         // A reader that only ever goes forward, as xds-server does.
         let mut followed = Vec::new();
         let mut seq = start;
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         while followed.len() < usize::from(WRITERS * KEYS_EACH) {
             assert!(tokio::time::Instant::now() < deadline, "changes were missed: {} arrived", followed.len());
             for logged in read_from(&reader, seq).await {
@@ -74,7 +77,7 @@ async fn a_commit_wakes_the_listener() {
         let early = tokio::time::timeout(Duration::from_millis(200), listener.wait()).await;
         assert!(early.is_err(), "nothing is to be read before the commit");
         tx.commit().await.unwrap();
-        tokio::time::timeout(Duration::from_secs(5), listener.wait()).await.expect("it wakes").unwrap();
+        tokio::time::timeout(PATIENCE, listener.wait()).await.expect("it wakes").unwrap();
         let last = read_from(&reader, 0).await.pop().unwrap();
         assert_eq!((last.tenant, last.change), (sample.tenant, Change::Keys(1)));
     })
@@ -100,7 +103,7 @@ async fn the_listener_outlives_its_connection() {
         let mut tx = sample.begin(&store).await;
         store::key::revoke(&mut tx, sample.site, sample.consumer, sample.key, None).await.unwrap();
         tx.commit().await.unwrap();
-        tokio::time::timeout(Duration::from_secs(5), listener.wait()).await.expect("it wakes").unwrap();
+        tokio::time::timeout(PATIENCE, listener.wait()).await.expect("it wakes").unwrap();
     })
     .await;
 }

@@ -267,14 +267,14 @@ pub(crate) fn digest(bucket: u16) -> Digest {
     Digest(bytes)
 }
 
-/// Waits until a condition of the database holds, for five seconds at most.
+/// Waits until a condition of the database holds, for a minute at most.
 pub(crate) async fn until(database: &Database, condition: &str) {
-    for _ in 0..250 {
+    for _ in 0..3_000 {
         let query = AssertSqlSafe(format!("SELECT {condition}"));
         if sqlx::query_scalar::<_, bool>(query).fetch_one(&database.superuser).await.unwrap() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("it did not come to this within five seconds: {condition}");
+    panic!("it did not come to this within a minute: {condition}");
 }

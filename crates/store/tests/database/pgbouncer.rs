@@ -4,11 +4,16 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use uuid::Uuid;
+
+/// How often one is started whose port somebody else has taken meanwhile.
+const ATTEMPTS: u32 = 10;
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running pooler. It is stopped by its own process id, at the latest when it is dropped.
 #[derive(Debug)]
@@ -22,12 +27,24 @@ pub(crate) struct PgBouncer {
 impl PgBouncer {
     /// Starts one in front of the database of this URL, with so many connections to it.
     pub(crate) async fn start(database_url: &str, connections: u32) -> Self {
+        let mut log = String::new();
+        for _ in 0..ATTEMPTS {
+            let mut pooler = Self::launch(database_url, connections);
+            if pooler.answers().await {
+                return pooler;
+            }
+            log = pooler.log();
+        }
+        panic!("pgbouncer ends whenever it is started: {log}");
+    }
+
+    fn launch(database_url: &str, connections: u32) -> Self {
         let options: PgConnectOptions = database_url.parse().expect("it is a PostgreSQL URL");
         let (user, database) =
             (options.get_username().to_owned(), options.get_database().unwrap_or_default().to_owned());
         let dir = std::env::temp_dir().join(format!("tenantry-pgbouncer-{}", Uuid::now_v7()));
         std::fs::create_dir(&dir).expect("a directory for the pooler");
-        // Free a moment ago: nobody else on this machine takes ports of that range on purpose.
+        // Free a moment ago. An outgoing connection may get it before the pooler does.
         let addr: SocketAddr =
             TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
         // The fixture gives each role the name of the database for a password.
@@ -54,19 +71,19 @@ impl PgBouncer {
         let process =
             command.spawn().expect("pgbouncer starts: `cargo xtask test` gets it, and says where it is by PGBOUNCER");
         let url = options.host("127.0.0.1").port(addr.port()).to_url_lossy().to_string();
-        let mut pooler = Self { url, process, dir };
-        pooler.wait().await;
-        pooler
+        Self { url, process, dir }
     }
 
-    async fn wait(&mut self) {
-        for _ in 0..250 {
+    /// Waits until it answers; false if it has ended.
+    async fn answers(&mut self) -> bool {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
             if let Ok(connection) = PgConnection::connect(&self.url).await {
                 let _ = connection.close().await;
-                return;
+                return true;
             }
-            if let Ok(Some(status)) = self.process.try_wait() {
-                panic!("pgbouncer ended with {status}: {}", self.log());
+            if let Ok(Some(_)) = self.process.try_wait() {
+                return false;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -10,6 +10,7 @@ mod envoys;
 mod filters;
 mod levers;
 mod measure;
+mod ours;
 pub(crate) mod parts;
 mod report;
 mod traffic;

@@ -14,6 +14,13 @@ const LEAST_ADVANTAGE: f64 = 10.0;
 pub(super) const BARE: &str = "bare";
 pub(super) const OURS: &str = "ours";
 pub(super) const OURS_SMALL: &str = "ours_small";
+/// The routes of the sites of [`OURS_SMALL`], without the filter.
+pub(super) const OURS_ROUTES: &str = "ours_routes";
+pub(super) const BARE_WITHOUT_LOG: &str = "bare_without_log";
+/// [`OURS_SMALL`] without an access log.
+pub(super) const OURS_WITHOUT_LOG: &str = "ours_without_log";
+/// The calls of Envoy that ours makes, and nothing else.
+pub(super) const CALLS: &str = "calls";
 pub(super) const CALLOUTS: &str = "ext_authz_ratelimit";
 
 /// A line of the table.
@@ -63,13 +70,8 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn of(what: Vec<String>, series: Vec<Series>) -> Self {
         let lines: Vec<Line> = series.iter().map(|one| line(one, bare_of(one, &series))).collect();
-        let mut verdicts = Vec::new();
-        for (mode, concurrency) in MODES.iter().flat_map(|mode| [1, 2].map(|concurrency| (*mode, concurrency))) {
-            let find = |id| lines.iter().find(|line| (line.id, line.mode, line.concurrency) == (id, mode, concurrency));
-            if let Some(ours) = find(OURS) {
-                verdicts.extend(bars(ours, find(OURS_SMALL), find(CALLOUTS)));
-            }
-        }
+        let ways = MODES.iter().flat_map(|mode| [1, 2].map(|concurrency| (*mode, concurrency)));
+        let verdicts = ways.flat_map(|(mode, concurrency)| bars(&series, mode, concurrency)).collect();
         Self { what, lines, verdicts, series }
     }
 
@@ -128,17 +130,15 @@ fn bare_of<'a>(one: &Series, all: &'a [Series]) -> Option<&'a Series> {
 fn line(series: &Series, bare: Option<&Series>) -> Line {
     let median_of = |value: fn(&Sample) -> f64| median(series.rounds.iter().map(value).collect());
     let totals: Vec<f64> = series.rounds.iter().map(Sample::total_us).collect();
-    // Round by round: both have met with the same of the machine's other work.
-    let bare = bare.map(|bare| bare.rounds.as_slice()).unwrap_or_default();
-    let added: Vec<f64> = series.rounds.iter().zip(bare).map(|(one, bare)| one.total_us() - bare.total_us()).collect();
-    let bare_totals: Vec<f64> = bare.iter().map(Sample::total_us).collect();
+    let added = bare.map(|bare| added(series, bare)).unwrap_or_default();
+    let bare_totals: Vec<f64> = bare.iter().flat_map(|bare| &bare.rounds).map(Sample::total_us).collect();
     Line {
         id: series.id,
         title: series.title.clone(),
         mode: series.mode,
         concurrency: series.concurrency,
         total_us_min: least(&totals),
-        added_us_min: if bare.is_empty() { 0.0 } else { least(&totals) - least(&bare_totals) },
+        added_us_min: if bare.is_none() { 0.0 } else { least(&totals) - least(&bare_totals) },
         total_us_spread: spread(&totals),
         total_us: median(totals),
         envoy_us: median_of(|sample| sample.envoy_us),
@@ -152,33 +152,39 @@ fn line(series: &Series, bare: Option<&Series>) -> Line {
     }
 }
 
-fn bars(ours: &Line, small: Option<&Line>, callouts: Option<&Line>) -> Vec<Verdict> {
-    let verdict = |bar: String, measured: f64, met: bool| Verdict {
-        bar,
-        mode: ours.mode,
-        concurrency: ours.concurrency,
-        measured,
-        met,
+/// Microseconds that one variant takes more than another of the same rounds: both have met with the same of the machine's other work.
+fn added(one: &Series, base: &Series) -> Vec<f64> {
+    one.rounds.iter().zip(&base.rounds).map(|(one, base)| one.total_us() - base.total_us()).collect()
+}
+
+/// The bars, as far as there are the variants that they are about.
+fn bars(all: &[Series], mode: Mode, concurrency: u32) -> Vec<Verdict> {
+    let find = |id| all.iter().find(|one| (one.id, one.mode, one.concurrency) == (id, mode, concurrency));
+    let more = |one, base| find(one).zip(find(base)).map(|(one, base)| median(added(one, base)));
+    let total = |id| find(id).map(|one| median(one.rounds.iter().map(Sample::total_us).collect()));
+    let times = |one: Option<f64>, other: Option<f64>| one.zip(other).map(|(one, other)| one / other);
+    let (ours, callouts) = (more(OURS, BARE), more(CALLOUTS, BARE));
+    let at_most = |bar: String, most: f64, measured: Option<f64>| (bar, measured, measured <= Some(most));
+    let at_least = |bar: String, least: f64, measured: Option<f64>| (bar, measured, measured >= Some(least));
+    let growth = |of: &str| format!("all the keys cost at most {MOST_GROWTH} times 100 keys, by {of}");
+    let advantage = format!("ext_authz and ratelimit add at least {LEAST_ADVANTAGE} times as much");
+    let adds = format!("the full path adds at most {MOST_ADDED_US} us to bare");
+    let verdicts = [
+        at_most(adds.clone(), MOST_ADDED_US, ours),
+        at_most(format!("{adds}, no access log"), MOST_ADDED_US, more(OURS_WITHOUT_LOG, BARE_WITHOUT_LOG)),
+        at_most(growth("what it takes"), MOST_GROWTH, times(total(OURS), total(OURS_SMALL))),
+        at_most(growth("what it adds"), MOST_GROWTH, times(ours, more(OURS_SMALL, BARE))),
+        at_least(advantage.clone(), LEAST_ADVANTAGE, times(callouts, ours)),
+        at_least(
+            format!("{advantage}, each over its own routes"),
+            LEAST_ADVANTAGE,
+            times(callouts, more(OURS_SMALL, OURS_ROUTES)),
+        ),
+    ];
+    let measured = |(bar, measured, met): (String, Option<f64>, bool)| {
+        measured.map(|measured| Verdict { bar, mode, concurrency, measured, met })
     };
-    let mut verdicts = vec![verdict(
-        format!("the full path adds at most {MOST_ADDED_US} us to bare"),
-        ours.added_us,
-        ours.added_us <= MOST_ADDED_US,
-    )];
-    if let Some(small) = small {
-        for (of, measured) in
-            [("what it takes", ours.total_us / small.total_us), ("what it adds", ours.added_us / small.added_us)]
-        {
-            let bar = format!("all the keys cost at most {MOST_GROWTH} times 100 keys, by {of}");
-            verdicts.push(verdict(bar, measured, measured <= MOST_GROWTH));
-        }
-    }
-    if let Some(callouts) = callouts {
-        let measured = callouts.added_us / ours.added_us;
-        let bar = format!("ext_authz and ratelimit add at least {LEAST_ADVANTAGE} times as much");
-        verdicts.push(verdict(bar, measured, measured >= LEAST_ADVANTAGE));
-    }
-    verdicts
+    verdicts.into_iter().filter_map(measured).collect()
 }
 
 /// Zero for no figures: then there was nothing to compare with.

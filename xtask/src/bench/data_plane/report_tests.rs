@@ -1,4 +1,7 @@
-use super::{BARE, CALLOUTS, Mode, OURS, OURS_SMALL, Report, Sample, Series, median, spread};
+use super::{
+    BARE, BARE_WITHOUT_LOG, CALLOUTS, Mode, OURS, OURS_ROUTES, OURS_SMALL, OURS_WITHOUT_LOG, Report, Sample, Series,
+    median, spread,
+};
 
 fn series(id: &'static str, totals_us: &[f64]) -> Series {
     let sample = |total_us: &f64| Sample {
@@ -31,12 +34,19 @@ fn what_is_added_is_compared_round_by_round() {
 
 #[test]
 fn every_bar_has_a_verdict() {
-    let series =
-        vec![series(BARE, &[20.0]), series(OURS, &[31.0]), series(OURS_SMALL, &[30.0]), series(CALLOUTS, &[140.0])];
-    let report = Report::of(Vec::new(), series);
-    let verdicts: Vec<bool> = report.verdicts.iter().map(|verdict| verdict.met).collect();
-    // 11 us; 31/30 and 11/10; 120/11.
-    assert_eq!(verdicts, [false, true, true, true]);
+    let series = [
+        (BARE, 20.0),
+        (BARE_WITHOUT_LOG, 15.0),
+        (OURS, 31.0),
+        (OURS_SMALL, 30.0),
+        (OURS_ROUTES, 25.0),
+        (OURS_WITHOUT_LOG, 24.0),
+        (CALLOUTS, 140.0),
+    ];
+    let report = Report::of(Vec::new(), series.map(|(id, total_us)| self::series(id, &[total_us])).into());
+    let verdicts: Vec<(f64, bool)> = report.verdicts.iter().map(|verdict| (verdict.measured, verdict.met)).collect();
+    let ratios = [(31.0 / 30.0, true), (11.0 / 10.0, true), (120.0 / 11.0, true), (120.0 / 5.0, true)];
+    assert_eq!(verdicts, [&[(11.0, false), (9.0, true)][..], &ratios].concat());
 }
 
 #[test]

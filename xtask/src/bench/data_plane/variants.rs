@@ -1,21 +1,20 @@
 //! What is compared.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 use stack::envoy::Envoy;
 use stack::wasm;
 
 use super::deployment::{Deployment, SMALL};
 use super::envoys::{Measured, Place, Sent};
-use super::filters;
 use super::measure::Target;
-use super::report::{BARE, CALLOUTS, OURS, OURS_SMALL};
+use super::report::{BARE, BARE_WITHOUT_LOG, CALLOUTS, CALLS};
 use super::traffic::{self, Load, Request};
 use super::zipf;
+use super::{filters, ours};
 use crate::bench::seed::{self, Scale};
 use crate::bench::tokens::Tokens;
 
@@ -28,7 +27,7 @@ const DRAWS: usize = 200_000;
 const ZIPF_EXPONENT: f64 = 0.99;
 /// The sites that get requests where Envoy routes them: each costs it clusters, connections and, the first time, some
 /// milliseconds, which bare has not. Where Envoy answers itself, all sites get some.
-const BUSY_SITES: usize = 200;
+pub(super) const BUSY_SITES: usize = 200;
 /// What people have in native configuration, and in a table of the Lua filter.
 const NATIVE_KEYS: usize = 1_000;
 const LUA_KEYS: usize = 100_000;
@@ -51,7 +50,7 @@ pub(super) struct Inputs<'a> {
 pub(super) struct Variants {
     pub(super) targets: Vec<Target>,
     measured: Vec<Measured>,
-    ours: Vec<Envoy>,
+    pub(super) ours: Vec<Envoy>,
 }
 
 impl Variants {
@@ -102,17 +101,19 @@ impl Variant<'_> {
 }
 
 /// The files of requests.
-struct Requests {
-    all: Load,
+pub(super) struct Requests {
+    pub(super) all: Load,
     /// As many keys and sites as the smaller deployment has.
-    few: Load,
-    zipf: Load,
-    busy: Load,
-    small: Load,
+    pub(super) few: Load,
+    pub(super) zipf: Load,
+    pub(super) busy: Load,
+    pub(super) small: Load,
     native: Load,
     lua: Load,
-    tokens: Load,
-    decided: Load,
+    pub(super) tokens: Load,
+    /// As the filter would leave them: of the busy sites, and of as many as the smaller deployment has.
+    pub(super) decided: Load,
+    pub(super) decided_few: Load,
 }
 
 /// Starts all variants with so many workers each.
@@ -121,21 +122,14 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
     let mut variants = Variants::default();
     let quiet = inputs.sent.without_access_log();
     let bare = Variant::new(BARE, "bare: connection manager and router", Vec::new(), &requests.all);
-    let without_log = Variant::new("bare_without_log", "bare, without an access log", Vec::new(), &requests.all);
+    let without_log = Variant::new(BARE_WITHOUT_LOG, "bare, without an access log", Vec::new(), &requests.all);
     variants.add(inputs, concurrency, bare).await?;
     variants.add(inputs, concurrency, Variant { sent: Some(&quiet), ..without_log }).await?;
     for (id, title, module) in empty_modules(inputs)? {
         let filters = vec![inputs.sent.wasm(id, &module)];
         variants.add(inputs, concurrency, Variant::new(id, title, filters, &requests.all)).await?;
     }
-    let big = ours(&inputs.big.scale);
-    let token = inputs.tokens.tokens.first().map(String::as_str).unwrap_or_default();
-    let extra =
-        Extra { token: Request::with_token(seed::site_of_subject(0, inputs.big.scale), token), requests: &requests };
-    let title = format!("{big}; {} of them in use", SMALL.keys);
-    add_ours(&mut variants, inputs, (OURS, &title, inputs.big), &requests.few, Some(extra), concurrency).await?;
-    let small = ours(&inputs.small.scale);
-    add_ours(&mut variants, inputs, (OURS_SMALL, &small, inputs.small), &requests.small, None, concurrency).await?;
+    ours::add_all(&mut variants, inputs, &requests, &quiet, concurrency).await?;
     let native = filters::native_keys(inputs.big.keys.iter().take(NATIVE_KEYS));
     let title = "native api_key_auth, local_ratelimit; 1,000 keys";
     variants.add(inputs, concurrency, Variant::new("native_keys", title, native, &requests.native)).await?;
@@ -155,77 +149,19 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
     Ok(variants)
 }
 
-fn ours(scale: &Scale) -> String {
-    format!("ours, {} sites, {} keys", scale.sites, scale.keys)
-}
-
-/// Ours as operators run it: routes, clusters and keys from xds-server. Where Envoy answers itself, the same filter is in a
-/// listener of the bench's.
-async fn add_ours(
-    variants: &mut Variants,
-    inputs: &Inputs<'_>,
-    (id, title, deployment): (&'static str, &str, &Deployment),
-    requests: &Load,
-    extra: Option<Extra<'_>>,
-    concurrency: u32,
-) -> Result<()> {
-    let Inputs { place, sent, module, .. } = *inputs;
-    let ours = place.start_ours(Some(sent), id, deployment.xds(), module, concurrency).await?;
-    let gateway = ours.envoy.settings.gateway;
-    let pid = ours.envoy.service.pid().context("it runs")?;
-    Deployment::wait_until_served(gateway, &deployment.one_for_each_site(BUSY_SITES)).await?;
-    let mut target = |id, title: &str, direct: Option<&Load>, routed: Option<(SocketAddr, &Load)>| {
-        variants.targets.push(Target {
-            id,
-            title: title.to_owned(),
-            envoy: pid,
-            others: deployment.pids(),
-            direct: direct.map(|load| (ours.direct, load.clone())),
-            upstream: routed.map(|(at, load)| (at, load.clone())),
-            remembers: true,
-        });
-    };
-    target(id, title, Some(requests), Some((gateway, requests)));
-    // What follows is measured in the same Envoy, one after the other.
-    if let Some(Extra { token, requests }) = extra {
-        target("ours_zipf", "    the same, all in use by Zipf's law (0.99)", Some(&requests.zipf), None);
-        target("ours_each", "    the same, worst case: another key each time", Some(&requests.all.in_turn()), None);
-        let title = format!("    the same, all keys of {BUSY_SITES} sites in use");
-        target("ours_busy", &title, None, Some((gateway, &requests.busy)));
-        let client = reqwest::Client::builder().no_proxy().build()?;
-        let status = token.status(&client, gateway).await?;
-        if status.is_success() {
-            let tokens = &requests.tokens;
-            target("ours_jwt", "    the same, tokens cached", Some(tokens), Some((gateway, tokens)));
-        } else {
-            eprintln!("ours with tokens is left out: a token is answered {status}");
-        }
-        let decided: Vec<Request> = (0..BUSY_SITES.min(deployment.scale.sites)).map(Request::decided).collect();
-        Deployment::wait_until_served(ours.decided, &decided).await.context("routes without the filter")?;
-        let title = "    without the filter: its routes alone";
-        target("ours_routes", title, None, Some((ours.decided, &requests.decided)));
-    }
-    variants.ours.push(ours.envoy);
-    Ok(())
-}
-
-/// What else is asked of the Envoy with the larger deployment.
-struct Extra<'a> {
-    token: Request,
-    requests: &'a Requests,
-}
-
-/// A filter that does nothing: written by hand, and with the SDK.
-fn empty_modules(inputs: &Inputs<'_>) -> Result<[(&'static str, &'static str, PathBuf); 3]> {
+/// A filter that does nothing: written by hand, and with the SDK; and one that only asks Envoy for what ours does.
+fn empty_modules(inputs: &Inputs<'_>) -> Result<[(&'static str, &'static str, PathBuf); 4]> {
     let path = |name: &str| inputs.place.folder.join(name);
     let compiled = fs::read(inputs.empty_module)?;
-    let (raw, stripped) = (path("empty-raw.wasm"), path("empty-stripped.wasm"));
+    let (raw, stripped, calls) = (path("empty-raw.wasm"), path("empty-stripped.wasm"), path("calls.wasm"));
     fs::write(&raw, wat::parse_str(include_str!("empty.wat"))?)?;
+    fs::write(&calls, wat::parse_str(include_str!("calls.wat"))?)?;
     fs::write(&stripped, wasm::finish(&compiled, wasm::Steps::default())?)?;
     Ok([
         ("empty_raw", "empty wasm filter, written by hand", raw),
         ("empty_sdk", "empty wasm filter of the SDK", inputs.empty_module.to_owned()),
         ("empty_finished", "empty wasm filter of the SDK, finished as ours is", stripped),
+        (CALLS, "our calls of Envoy, and nothing else", calls),
     ])
 }
 
@@ -247,6 +183,7 @@ fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
         native: write("native", &mut all.iter().take(NATIVE_KEYS).map(of))?,
         lua: write("lua", &mut all.iter().take(LUA_KEYS).map(of))?,
         decided: write("decided", &mut (0..BUSY_SITES.min(scale.sites)).map(Request::decided))?,
+        decided_few: write("decided-few", &mut (0..SMALL.sites).map(Request::decided))?,
         tokens: write(
             "tokens",
             &mut tokens.map(|(number, token)| Request::with_token(seed::site_of_subject(number, scale), token)),

@@ -13,7 +13,11 @@ use super::{
 /// How many leases one [`Limiter::flush`] returns at most: with about 2 us for each, it takes half a millisecond of a worker's time.
 const FLUSH_MAX: usize = 256;
 
-/// The limits of one VM. Its memory is a table of fixed size, a megabyte; see the module for what it guarantees.
+/// How many slots one [`Limiter::flush`] looks at, the rest in the next ones: of the smallest table all.
+const LOOK_MAX: usize = 8_192;
+
+/// The limits of one VM. Its memory is a table, of a megabyte at first, and of 17 when that many counters are in use; see the module
+/// for what it guarantees.
 pub struct Limiter {
     seed: Seed,
     table: Table,
@@ -99,11 +103,13 @@ impl Limiter {
     }
 
     /// Returns the leases of counters that no request has used since the flush before, and forgets them: to be called on a
-    /// tick, about once a second. One call returns no more than 256 leases, the next goes on from there.
+    /// tick, about once a second. One call looks at no more than 8,192 counters and returns no more than 256 leases, the next
+    /// goes on from there.
     pub fn flush(&mut self, now_ms: u64, cells: &mut impl Cells) {
         let now_ms = self.observe(now_ms);
         let mut returned = 0;
-        for _ in 0..self.table.len() {
+        self.table.look_after_size();
+        for _ in 0..self.table.len().min(LOOK_MAX) {
             let index = self.cursor;
             self.cursor = (index + 1) % self.table.len();
             let idle = self.table.get(index).is_some_and(|slot| slot.used_by > 0 && slot.used_by <= self.flushed);
@@ -161,7 +167,7 @@ impl Limiter {
 
     fn new_slot(&mut self, limit: &Limit, subject: u64, now_ms: u64, cells: &mut impl Cells) -> Result<usize, Blocked> {
         let slot = Slot { used_by: self.request, ..Slot::new(limit.id, subject, limit.measure, self.era) };
-        let (index, gone) = self.table.insert(slot).ok_or(Blocked { reset_ms: RETRY_MS })?;
+        let (index, gone) = self.table.insert(slot, self.flushed).ok_or(Blocked { reset_ms: RETRY_MS })?;
         if let Some(gone) = gone {
             self.give_back(&gone, now_ms, cells);
         }

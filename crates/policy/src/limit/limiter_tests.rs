@@ -301,6 +301,24 @@ fn a_slot_that_makes_room_returns_its_lease() {
     assert_eq!(admitted_of(2_000, &mut other, &of(1), NOW_MS, &mut map), 980);
 }
 
+/// With a table of one size, each of them would have to return its lease before it is needed again.
+#[test]
+fn more_counters_than_a_new_vm_has_room_for_are_served_from_leases() {
+    let limit = rate(1_000_000, 1_000, 1_000_000);
+    let (mut limiter, mut map) = (Limiter::new(seed()), Map::default());
+    let mut calls = Vec::new();
+    for _ in 0..12 {
+        let before = map.calls;
+        for subject in 1..=20_000 {
+            assert!(admitted(&mut limiter, &[Check { subject, ..check(&limit) }], NOW_MS, &mut map));
+        }
+        limiter.flush(NOW_MS, &mut map);
+        calls.push(map.calls - before);
+    }
+    assert!(calls[0] >= 40_000, "each has to ask once: {calls:?}");
+    assert_eq!(calls[10..], [0; 2], "{calls:?}");
+}
+
 /// As a cell that others write to all the time.
 struct Contended(usize);
 

@@ -1,5 +1,6 @@
-//! What a VM holds of its counters: a table of fixed size, in sets. Finding is a look through one set; what is put in
-//! where a set is full takes the place of what was not used for longest, which the caller has to return to its cell.
+//! What a VM holds of its counters: a table in sets. Finding is a look at the tags of one set, which are a line of the processor's cache;
+//! what is put in where a set is full takes the place of what was not used for longest, which the caller has to return to
+//! its cell. Where that happens much to what is in use, the table grows.
 
 use super::{
     CHUNK_MAX, Measure,
@@ -11,8 +12,14 @@ use super::{
 /// than this many would have to fall into one of 512 sets, by a keyed hash.
 const WAYS: usize = 16;
 
-/// The sets of a VM: 8,192 slots, a megabyte.
+/// The sets of a VM that has just started: 8,192 slots, a megabyte.
 pub(super) const SETS: usize = 512;
+
+/// The most sets: 131,072 slots, 17 MB. Half as much besides while the table grows to that.
+const SETS_MAX: usize = 8_192;
+
+/// A table in which more than one slot in so many was lost by a counter in use, between two looks, is too small.
+const LOST_SHARE: usize = 16;
 
 /// What a VM knows of one counter.
 #[derive(Clone, Copy, Debug)]
@@ -108,31 +115,40 @@ impl Slot {
 
 pub(super) struct Table {
     seed: Seed,
-    sets: usize,
+    /// Of each slot some bits of its counter's hash; 0 of a free one.
+    tags: Box<[[u32; WAYS]]>,
     slots: Box<[Slot]>,
+    /// How often a slot was taken from a counter in use since the last look.
+    lost: usize,
 }
 
 impl Table {
     pub(super) fn new(seed: Seed, sets: usize) -> Self {
-        Self { seed, sets, slots: vec![Slot::FREE; sets * WAYS].into_boxed_slice() }
+        let (tags, slots) = (vec![[0; WAYS]; sets], vec![Slot::FREE; sets * WAYS]);
+        Self { seed, tags: tags.into_boxed_slice(), slots: slots.into_boxed_slice(), lost: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    fn set_of(&self, limit: u64, subject: u64) -> usize {
-        // The upper half of the hash, scaled: no division.
-        let hash = self.seed.quick(limit, subject) >> 32;
-        usize::try_from((hash * self.sets as u64) >> 32).unwrap_or(0) * WAYS
+    /// The set of a counter, and its tag.
+    fn place(&self, limit: u64, subject: u64) -> (usize, u32) {
+        let hash = self.seed.quick(limit, subject);
+        // The upper half, scaled: no division; and a set of a table twice as large has no counter of another one of this.
+        let set = ((hash >> 32) * self.tags.len() as u64) >> 32;
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+        let tag = hash as u32 | 1;
+        (usize::try_from(set).unwrap_or(0), tag)
     }
 
     /// The index of a counter's slot.
     pub(super) fn find(&self, limit: u64, subject: u64) -> Option<usize> {
-        let first = self.set_of(limit, subject);
-        let set = self.slots.get(first..first + WAYS)?;
-        let way = set.iter().position(|slot| slot.limit == limit && slot.subject == subject && slot.used_by > 0)?;
-        Some(first + way)
+        let (set, tag) = self.place(limit, subject);
+        let tags = self.tags.get(set)?;
+        let is_its =
+            |index: usize| self.slots.get(index).is_some_and(|slot| slot.limit == limit && slot.subject == subject);
+        (set * WAYS..).zip(tags).find_map(|(index, known)| (*known == tag && is_its(index)).then_some(index))
     }
 
     pub(super) fn peek(&self, index: usize) -> Option<&Slot> {
@@ -144,19 +160,50 @@ impl Table {
     }
 
     /// Puts a new slot in, and answers its index and what had to go. Slots of the request `slot.used_by` stay. `None` if
-    /// there is no room for that.
-    pub(super) fn insert(&mut self, slot: Slot) -> Option<(usize, Option<Slot>)> {
-        let first = self.set_of(slot.limit, slot.subject);
-        let set = self.slots.get_mut(first..first + WAYS)?;
-        let oldest = set.iter_mut().enumerate().min_by_key(|(_, other)| other.used_by);
+    /// there is no room for that. A slot that was used after the request `in_use` is missed.
+    pub(super) fn insert(&mut self, slot: Slot, in_use: u64) -> Option<(usize, Option<Slot>)> {
+        let (set, tag) = self.place(slot.limit, slot.subject);
+        let first = set * WAYS;
+        let slots = self.slots.get_mut(first..first + WAYS)?;
+        let oldest = slots.iter_mut().enumerate().min_by_key(|(_, other)| other.used_by);
         let (way, place) = oldest.filter(|(_, oldest)| oldest.used_by < slot.used_by)?;
         let gone = Some(*place).filter(|gone| gone.used_by > 0);
         *place = slot;
+        *self.tags.get_mut(set)?.get_mut(way)? = tag;
+        self.lost += usize::from(gone.is_some_and(|gone| gone.used_by > in_use));
         Some((first + way, gone))
     }
 
     /// Frees a slot, and answers what it was.
     pub(super) fn remove(&mut self, index: usize) -> Option<Slot> {
+        *self.tags.get_mut(index / WAYS)?.get_mut(index % WAYS)? = 0;
         self.slots.get_mut(index).map(|slot| std::mem::replace(slot, Slot::FREE))
     }
+
+    /// Becomes twice as large if too much was lost since this was asked before. Slots have other indices then.
+    pub(super) fn look_after_size(&mut self) {
+        let lost = std::mem::take(&mut self.lost);
+        let sets = self.tags.len();
+        if lost * LOST_SHARE < self.len() || sets >= SETS_MAX {
+            return;
+        }
+        let smaller = std::mem::replace(self, Self::new(self.seed, sets * 2));
+        for slot in smaller.slots.into_iter().filter(|slot| slot.used_by > 0) {
+            self.put(slot);
+        }
+    }
+
+    /// Puts in a slot of a table half as large, for which there is room: its set has no others than those of one set there.
+    fn put(&mut self, slot: Slot) {
+        let (set, tag) = self.place(slot.limit, slot.subject);
+        let tags = self.tags.get_mut(set).into_iter().flatten();
+        let slots = self.slots.get_mut(set * WAYS..).into_iter().flatten();
+        if let Some((free, place)) = tags.zip(slots).find(|(known, _)| **known == 0) {
+            (*free, *place) = (tag, slot);
+        }
+    }
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -45,8 +45,12 @@ pub const DEAD_AFTER_MS: u64 = 15_000;
 /// those that live.
 pub const GRACE_MS: u64 = 5_000;
 
-/// The most tenants that a VM keeps account of, some 80 bytes each. Beyond, those that are new are shed.
+/// The most tenants that a VM keeps account of, some 80 bytes each. Those without a request in flight make room for others; if all
+/// have one, those that are new are shed.
 pub const TENANTS_MAX: usize = 8_192;
+
+/// Of how many tenants a VM returns the spare slots at a time when it needs room: they take some 2 us each.
+const RETURNED_AT_ONCE: usize = 64;
 
 /// What a [`Gate`] says of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub struct Gate {
     vm: u64,
     shed_at: u32,
     tenants: HashMap<TenantId, Tenant, Mixer>,
+    /// How many of them have requests in flight.
+    active: usize,
     in_flight: u32,
     /// The sum of the weights of tenants with requests in flight.
     weight: u64,
@@ -99,7 +105,7 @@ impl Gate {
     /// The gate of a VM that has just started. `vm` is a random number that no other VM of this Envoy has or had; `seed` is the
     /// same for all of them. From `shed_at` requests in flight in this VM on, tenants beyond their share are shed.
     pub fn new(seed: Seed, vm: u64, shed_at: u32) -> Self {
-        Self { seed, vm, shed_at, tenants: HashMap::default(), in_flight: 0, weight: 0 }
+        Self { seed, vm, shed_at, tenants: HashMap::default(), active: 0, in_flight: 0, weight: 0 }
     }
 
     /// The requests in flight in this VM.
@@ -118,7 +124,12 @@ impl Gate {
         cells: &mut impl Cells,
     ) -> Entrance {
         if self.tenants.len() >= TENANTS_MAX && !self.tenants.contains_key(&id) {
-            return Entrance::Shed;
+            if self.active < TENANTS_MAX {
+                self.make_room(now_ms, cells);
+            }
+            if self.tenants.len() >= TENANTS_MAX {
+                return Entrance::Shed;
+            }
         }
         let tenant = self.tenants.entry(id).or_default();
         let weight = weight.max(1);
@@ -143,10 +154,30 @@ impl Gate {
             }
         }
         (tenant.weight, tenant.used) = (weight, true);
+        self.active += usize::from(tenant.in_flight == 0);
         tenant.in_flight += 1;
         self.weight = total;
         self.in_flight += 1;
         Entrance::Entered
+    }
+
+    /// Forgets tenants that have no request in flight: those without slots, or else some, whose slots are returned.
+    #[cold]
+    fn make_room(&mut self, now_ms: u64, cells: &mut impl Cells) {
+        self.tenants.retain(|_, tenant| tenant.in_flight > 0 || tenant.held > 0);
+        if self.tenants.len() < TENANTS_MAX {
+            return;
+        }
+        let (seed, vm) = (&self.seed, self.vm);
+        let mut returned = 0;
+        self.tenants.retain(|id, tenant| {
+            if tenant.in_flight > 0 || returned >= RETURNED_AT_ONCE {
+                return true;
+            }
+            returned += 1;
+            keep(tenant, 0, &Slots { seed, vm, tenant: *id, now_ms }, cells);
+            tenant.held > 0
+        });
     }
 
     /// A request that had [`Entrance::Entered`] has ended.
@@ -156,6 +187,7 @@ impl Gate {
         tenant.full_until_ms = 0;
         self.in_flight = self.in_flight.saturating_sub(1);
         if tenant.in_flight == 0 {
+            self.active = self.active.saturating_sub(1);
             self.weight = self.weight.saturating_sub(tenant.weight.into());
         }
         if tenant.held > tenant.wanted() {

@@ -118,6 +118,31 @@ fn tenants_beyond_the_bound_are_shed() {
     assert_eq!(gate.enter(tenant(u128::MAX), None, 1, NOW_MS, &mut map), Entrance::Entered);
 }
 
+/// However many tenants have a request between two flushes, none is shed for it: those before make room, and return what they held.
+#[test]
+fn tenants_without_a_request_in_flight_make_room() {
+    for limit in [None, Some(100)] {
+        let (mut gate, mut map) = (Gate::new(seed(), 1, u32::MAX), Map::default());
+        let stays = tenant(u128::MAX);
+        assert_eq!(gate.enter(stays, limit, 1, NOW_MS, &mut map), Entrance::Entered);
+        for number in 0..12_000 {
+            assert_eq!(gate.enter(tenant(number), limit, 1, NOW_MS, &mut map), Entrance::Entered);
+            gate.leave(tenant(number), NOW_MS, &mut map);
+        }
+        assert!(gate.tenants.len() <= TENANTS_MAX, "{} tenants are kept", gate.tenants.len());
+        assert_eq!((gate.active, gate.in_flight(), gate.weight), (1, 1, 1));
+        for number in 0..2 {
+            gate.flush(NOW_MS + number, &mut map);
+        }
+        assert_eq!(gate.tenants.keys().collect::<Vec<_>>(), [&stays]);
+        let mut other = Gate::new(seed(), 2, u32::MAX);
+        for id in [tenant(0), tenant(11_999)] {
+            let entered = (0..101).filter(|_| other.enter(id, Some(100), 1, NOW_MS, &mut map) == Entrance::Entered);
+            assert_eq!(entered.count(), 100, "all slots came back");
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     Enter(usize),

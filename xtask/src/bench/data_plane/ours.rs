@@ -23,11 +23,11 @@ pub(super) async fn add_all(
     concurrency: u32,
 ) -> Result<()> {
     let large = Ours::start(inputs, OURS, inputs.big, inputs.sent, concurrency).await?;
-    let title = format!("{}; {} of them in use", title(&inputs.big.scale), SMALL.keys);
+    let title = format!("{}; {} of them in use", named(&inputs.big.scale), SMALL.keys);
     large.add(variants, (OURS, &title), Some(&requests.few), Some(&requests.few));
     large.add_what_else_is_asked(variants, inputs, requests).await?;
     let small = Ours::start(inputs, OURS_SMALL, inputs.small, inputs.sent, concurrency).await?;
-    small.add(variants, (OURS_SMALL, &title_of_small()), Some(&requests.small), Some(&requests.small));
+    small.add(variants, (OURS_SMALL, &named(&SMALL)), Some(&requests.small), Some(&requests.small));
     small.add_routes(variants, (OURS_ROUTES, SMALL.sites), &requests.decided_few).await?;
     let quiet = Ours::start(inputs, OURS_WITHOUT_LOG, inputs.small, without_log, concurrency).await?;
     quiet.add(variants, (OURS_WITHOUT_LOG, "    the same, without an access log"), Some(&requests.small), None);
@@ -35,12 +35,8 @@ pub(super) async fn add_all(
     Ok(())
 }
 
-fn title(scale: &Scale) -> String {
+fn named(scale: &Scale) -> String {
     format!("ours, {} sites, {} keys", scale.sites, scale.keys)
-}
-
-fn title_of_small() -> String {
-    title(&SMALL)
 }
 
 /// An Envoy of ours, which has served a request of each busy site.

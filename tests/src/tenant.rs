@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 use stack::admin_api::AdminApi;
 
-use crate::eventually;
-
 /// The base domain of every stack of the tests.
 pub const BASE_DOMAIN: &str = "gw.localhost";
 
@@ -136,17 +134,6 @@ impl Site {
     /// Something of the site, such as one of its `plans` or `issuers`: what the admin API answers.
     pub async fn make(&self, kind: &str, body: Value) -> Value {
         post(&self.api, &format!("{}/{kind}", self.path), body).await
-    }
-
-    /// Waits until every Envoy, and the filter in it, has all that was changed here. A key that works says less: keys are sent at once,
-    /// while changes of a site wait for those that follow.
-    pub async fn acked(&self) {
-        let path = format!("{}/status", self.path);
-        let status = || async { self.api.get(&path).await.unwrap_or_else(|error| panic!("{error:?}")) };
-        eventually("every Envoy has the site", status, |status: &Value| {
-            status["state"] == "acked" && status["envoys"].as_array().is_some_and(|envoys| !envoys.is_empty())
-        })
-        .await;
     }
 
     /// A consumer with settings of its own; its id.

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use stack::{Stack, echo::Echo, envoy::Edge};
 use tenantry_tests::{
-    THING, Things, echo, eventually, finish,
+    THING, Things, caught_up, echo, eventually, finish,
     gateway::{Answer, Gateway},
     load::{Counted, Load},
     settled,
@@ -162,7 +162,7 @@ async fn wait_long(things: &Things, site: &Site) {
     let listed = things.stack.api.get(&upstreams).await.expect("a list");
     let upstream = format!("{upstreams}/{}", id(&listed["items"][0]));
     things.stack.api.patch(&upstream, json!({ "request_timeout_ms": REQUEST_TIMEOUT_MS })).await.expect("a time-out");
-    site.acked().await;
+    caught_up(&things.stack).await;
 }
 
 /// Waits until Envoy has nothing under way.

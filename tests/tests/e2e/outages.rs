@@ -1,7 +1,9 @@
 //! The control plane and the database die under load, and come back.
 
 use stack::{Stack, service::Service};
-use tenantry_tests::{THING, Things, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant};
+use tenantry_tests::{
+    THING, Things, caught_up, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant,
+};
 
 #[tokio::test]
 async fn traffic_goes_on_without_the_xds_server_and_it_catches_up() {
@@ -119,7 +121,7 @@ async fn a_site_that_was_never_asked_for_has_to_wait_for_the_xds_server() {
     cold.serve_things(things.upstream.addr).await;
     let key = cold.key("app").await;
     // The filter knows the site and the key, and Envoy the site's scope, while its routes were not asked for.
-    cold.acked().await;
+    caught_up(&things.stack).await;
     settled(&things.gateways, &cold.hostname, "/none", &key.text, 404).await;
     settled(&things.gateways, &cold.hostname, "/none", "", 403).await;
     things.stack.xds.kill().await.expect("a kill");

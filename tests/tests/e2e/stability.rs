@@ -10,7 +10,7 @@ use stack::testing::Builder;
 use tenantry_tests::load::Load;
 use tenantry_tests::recorder::{Recorder, differences};
 use tenantry_tests::tenant::{Key, Site};
-use tenantry_tests::{THING, Things, eventually, finish, settled};
+use tenantry_tests::{THING, Things, caught_up, eventually, finish, settled};
 
 use crate::outages::{allow_lost_streams, postgres};
 
@@ -47,7 +47,7 @@ async fn cold_site(things: &Things, slug: &str) -> (Site, Key) {
     let site = things.tenant.site(slug).await;
     site.serve_things(things.upstream.addr).await;
     let key = site.key("app").await;
-    site.acked().await;
+    caught_up(&things.stack).await;
     settled(&things.gateways, &site.hostname, "/none", &key.text, 404).await;
     (site, key)
 }

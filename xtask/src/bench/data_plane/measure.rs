@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::cpu;
 use super::traffic::{Load, Run, Wrk};
 
+/// For how long connections to an upstream are opened again before they count.
+const RECONNECT: Duration = Duration::from_secs(1);
+
 /// How an Envoy answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +135,11 @@ impl Bench<'_> {
 
     async fn sample(&self, target: &Target, mode: Mode, duration: Duration) -> Result<Sample> {
         let (at, load) = target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
+        if mode == Mode::Upstream {
+            // Connections to the upstream end when they are idle for some seconds, as all were since the last round; traffic that does not
+            // pause opens them once.
+            self.wrk.run(*at, load, RECONNECT).await.with_context(|| target.title.clone())?;
+        }
         let now = || -> Result<[f64; 3]> {
             let others: Result<Vec<f64>> = target.others.iter().map(|pid| cpu::used_with_children_us(*pid)).collect();
             Ok([cpu::used_us(target.envoy)?, others?.iter().sum(), cpu::used_us(self.upstream)?])

@@ -6,28 +6,49 @@ const MAX_HEADERS: usize = 1024;
 /// One name, in lower case, and value.
 pub type Header<'a> = (&'a [u8], &'a [u8]);
 
-/// Reads a serialised map (proxy-wasm ABI 0.2.1, "Serialized map"): the number of pairs, then the lengths of each name and
-/// value, then each name and value with a NUL behind it; numbers are 32 bits, little endian. Nothing is copied.
+/// Reads a serialised map into a list; nothing else is copied.
 ///
 /// `None` if the bytes are no such map.
 pub fn parse(map: &[u8]) -> Option<Vec<Header<'_>>> {
-    if map.is_empty() {
-        return Some(Vec::new());
+    let pairs = pairs(map)?;
+    let mut headers = Vec::with_capacity(pairs.lengths.len());
+    for header in pairs {
+        headers.push(header?);
     }
-    let (count, rest) = map.split_first_chunk::<4>()?;
+    Some(headers)
+}
+
+/// The pairs of a serialised map (proxy-wasm ABI 0.2.1, "Serialized map"): their number, then the lengths of each name and
+/// value, then each name and value with a NUL behind it; numbers are 32 bits, little endian. A pair that is cut is `None`.
+///
+/// `None` if the bytes are no such map. No bytes are a map without pairs.
+pub fn pairs(map: &[u8]) -> Option<Pairs<'_>> {
+    let (count, rest) = if map.is_empty() { (&[0; 4], map) } else { map.split_first_chunk::<4>()? };
     let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
     if count > MAX_HEADERS {
         return None;
     }
     let (lengths, content) = rest.split_at_checked(count.checked_mul(8)?)?;
-    let mut at = 0;
-    let mut headers = Vec::with_capacity(count);
-    for pair in lengths.as_chunks::<8>().0 {
-        let [a, b, c, d, e, f, g, h] = *pair;
-        let name = terminated(content, &mut at, u32::from_le_bytes([a, b, c, d]))?;
-        headers.push((name, terminated(content, &mut at, u32::from_le_bytes([e, f, g, h]))?));
+    Some(Pairs { lengths: lengths.as_chunks::<8>().0.iter(), content, at: 0 })
+}
+
+/// What is left to read of a map.
+#[derive(Debug)]
+pub struct Pairs<'a> {
+    lengths: std::slice::Iter<'a, [u8; 8]>,
+    content: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Option<Header<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let [a, b, c, d, e, f, g, h] = *self.lengths.next()?;
+        let [name, value] = [[a, b, c, d], [e, f, g, h]].map(u32::from_le_bytes);
+        let mut text = |len| terminated(self.content, &mut self.at, len);
+        Some(text(name).and_then(|name| Some((name, text(value)?))))
     }
-    Some(headers)
 }
 
 /// The text of this length at a place, which moves behind it and the NUL at its end.

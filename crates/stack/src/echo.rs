@@ -2,9 +2,9 @@
 //!
 //! The answer to any request is 200 and
 //! `{"method", "path", "headers": {name: [values]}, "upstream": <its name>, "body_bytes": n}`; `path` is the request
-//! target as it arrived, query included. Four request headers change that: `x-echo-delay-ms` waits before it answers,
-//! `x-echo-hold: 1` until [`Echo::release`], `x-echo-status` sets the status, and `x-echo-reset: 1` ends the connection
-//! (HTTP/2: the stream) without an answer.
+//! target as it arrived, query included. Five request headers change that: `x-echo-delay-ms` waits before it answers,
+//! `x-echo-hold: 1` until [`Echo::release`], `x-echo-status` sets the status, `x-echo-header: <name>=<value>` adds a header, and
+//! `x-echo-reset: 1` ends the connection (HTTP/2: the stream) without an answer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -193,8 +193,17 @@ async fn answer(request: Request<Incoming>, upstream: String, ledger: &Ledger) -
     let status = number(&head.headers, "x-echo-status").and_then(|code| u16::try_from(code).ok());
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some((name, value)) = asked_for(&head.headers) {
+        response.headers_mut().insert(name, value);
+    }
     Ok(response)
+}
+
+/// The header that the answer is to have.
+fn asked_for(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = headers.get("x-echo-header")?.to_str().ok()?.split_once('=')?;
+    Some((name.parse().ok()?, value.parse().ok()?))
 }
 
 /// All headers; HTTP/2's `:authority` is entered as `host`, so that a test reads one name for both versions.
@@ -260,6 +269,8 @@ mod tests {
         let url = format!("http://{}/", echo.addr);
         let teapot = client().get(&url).header("x-echo-status", "418").send().await.unwrap();
         assert_eq!(teapot.status(), 418);
+        let told = client().get(&url).header("x-echo-header", "ratelimit=\"own\";r=9").send().await.unwrap();
+        assert_eq!(told.headers()["ratelimit"], r#""own";r=9"#);
         assert!(client().get(&url).header("x-echo-reset", "1").send().await.is_err());
         assert_eq!(echo.total(), 2);
     }

@@ -83,17 +83,17 @@ impl Service {
 
     /// Starts it and waits until it is ready.
     pub async fn start(&mut self) -> Result<()> {
-        for _ in 0..RETRIES {
+        let mut retries = RETRIES;
+        loop {
             self.launch()?;
             let outcome = self.wait_ready().await;
             let not_yet = self.exited().is_some() && self.not_yet.is_some_and(|text| self.tail().contains(text));
-            if outcome.is_ok() || !not_yet {
+            if outcome.is_ok() || !not_yet || retries == 0 {
                 return outcome;
             }
+            retries -= 1;
             sleep(RETRY_PAUSE).await;
         }
-        self.launch()?;
-        self.wait_ready().await
     }
 
     /// Starts it without waiting, for a part that is meant to wait for another.

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn control_headers_set_the_status_and_reset_the_connection() {
+    async fn control_headers_set_the_status_and_a_header_and_reset_the_connection() {
         let echo = Echo::start("moody", ports::loopback(0)).unwrap();
         let url = format!("http://{}/", echo.addr);
         let teapot = client().get(&url).header("x-echo-status", "418").send().await.unwrap();
@@ -272,7 +272,7 @@ mod tests {
         let told = client().get(&url).header("x-echo-header", "ratelimit=\"own\";r=9").send().await.unwrap();
         assert_eq!(told.headers()["ratelimit"], r#""own";r=9"#);
         assert!(client().get(&url).header("x-echo-reset", "1").send().await.is_err());
-        assert_eq!(echo.total(), 2);
+        assert_eq!(echo.total(), 3);
     }
 
     #[tokio::test]

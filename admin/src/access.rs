@@ -10,7 +10,8 @@ use utoipa::openapi::{OpenApi, PathItem, path::Operation};
 use crate::openapi;
 use crate::permissions::{self, Who};
 
-/// A document and a permission table that do not fit together: a fault of the program, found when it starts.
+/// A document and a permission table that do not fit together: a fault of the program, found when
+/// it starts.
 #[derive(Debug, Error)]
 pub enum AccessError {
     /// An operation has no id.
@@ -26,7 +27,8 @@ pub enum AccessError {
 pub struct Rule {
     /// Who may do it.
     pub who: Who,
-    /// The noun that it is about, as scopes name it: the tag of the document, in lower case and with hyphens.
+    /// The noun that it is about, as scopes name it: the tag of the document, in lower case and
+    /// with hyphens.
     pub noun: Arc<str>,
 }
 
@@ -55,7 +57,10 @@ impl AccessTable {
             let mut methods = Vec::new();
             for (method, operation) in operations(item) {
                 let id = operation.operation_id.as_deref();
-                let id = id.ok_or_else(|| AccessError::NoId { method: method.clone(), path: path.clone() })?;
+                let id = id.ok_or_else(|| AccessError::NoId {
+                    method: method.clone(),
+                    path: path.clone(),
+                })?;
                 let who = permissions::of(id).ok_or_else(|| AccessError::NoRow(id.to_owned()))?;
                 methods.push((method, Rule { who, noun: noun(operation).into() }));
             }
@@ -64,7 +69,8 @@ impl AccessTable {
         Ok(Self { paths })
     }
 
-    /// What the table says about a method on a path pattern. HEAD is GET without the body (RFC 9110 section 9.3.2).
+    /// What the table says about a method on a path pattern. HEAD is GET without the body (RFC 9110
+    /// section 9.3.2).
     pub fn find(&self, pattern: &str, method: &Method) -> Access {
         let Some(methods) = self.paths.get(pattern) else { return Access::None };
         let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -94,5 +100,6 @@ pub fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)>
         (Method::OPTIONS, &item.options),
         (Method::TRACE, &item.trace),
     ];
-    all.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
+    all.into_iter()
+        .filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
 }

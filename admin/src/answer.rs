@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::Problem;
 
-/// The entity tag of a revision (RFC 9110 section 8.8.3): strong, since a revision has one representation.
+/// The entity tag of a revision (RFC 9110 section 8.8.3): strong, since a revision has one
+/// representation.
 pub fn etag(revision: i64) -> String {
     format!("\"{revision}\"")
 }
@@ -37,9 +38,14 @@ impl Answer {
         Ok(Self { etag, secret: T::SECRET, ..Self::json(StatusCode::OK, object)? })
     }
 
-    /// A new object, with the place where it is found from now on: the place of its list, and its id.
+    /// A new object, with the place where it is found from now on: the place of its list, and its
+    /// id.
     pub fn created<T: Object>(location: String, object: &T) -> Result<Self, Problem> {
-        Ok(Self { status: StatusCode::CREATED.as_u16(), location: Some(location), ..Self::object(object)? })
+        Ok(Self {
+            status: StatusCode::CREATED.as_u16(),
+            location: Some(location),
+            ..Self::object(object)?
+        })
     }
 
     /// Any JSON.
@@ -51,10 +57,15 @@ impl Answer {
         Ok(Self { status: status.as_u16(), etag: None, location: None, secret: false, body })
     }
 
-    /// The answer to a GET: 304 without a body if the client has this revision already (RFC 9110 section 13.1.2).
+    /// The answer to a GET: 304 without a body if the client has this revision already (RFC 9110
+    /// section 13.1.2).
     pub fn unless_known(self, headers: &HeaderMap) -> Response {
-        let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let matches = |etag: &str| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
+        let known = headers
+            .get(header::IF_NONE_MATCH)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let matches =
+            |etag: &str| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag);
         match &self.etag {
             Some(etag) if known.trim() == "*" || matches(etag) => {
                 (StatusCode::NOT_MODIFIED, [(header::ETAG, etag.clone())]).into_response()
@@ -70,7 +81,8 @@ impl IntoResponse for Answer {
         let mut response = (status, self.body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // RFC 9111 section 5.2.2: an object may be kept, but has to be asked for again; a secret may not be kept.
+        // RFC 9111 section 5.2.2: an object may be kept, but has to be asked for again; a secret
+        // may not be kept.
         let cache = if self.secret { "no-store" } else { "no-cache" };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         for (name, value) in [(header::ETAG, self.etag), (header::LOCATION, self.location)] {

@@ -82,7 +82,11 @@ pub struct Options {
 ///
 /// # Errors
 /// A fault of the program: an operation without an id or a permission.
-pub fn service(store: Store, options: Options, clock: fn() -> DateTime<Utc>) -> Result<Router, AccessError> {
+pub fn service(
+    store: Store,
+    options: Options,
+    clock: fn() -> DateTime<Utc>,
+) -> Result<Router, AccessError> {
     let (router, document) = openapi::assemble(routes::all());
     let secrets = options.secrets;
     let app = App {

@@ -1,4 +1,5 @@
-//! `admin audit verify`: is the log what was written? From an export, without a database or a network; or in a database.
+//! `admin audit verify`: is the log what was written? From an export, without a database or a
+//! network; or in a database.
 
 mod file;
 mod heads;
@@ -20,7 +21,8 @@ use crate::config::VerifyAudit;
 
 /// A chain is not what was written.
 const BROKEN: u8 = 1;
-/// It could not be found out: the file or the database cannot be read. Wrong flags end the program with the same number.
+/// It could not be found out: the file or the database cannot be read. Wrong flags end the program
+/// with the same number.
 const UNKNOWN: u8 = 2;
 
 /// Verifies what the flags name, and says on standard output what came of it, a line a chain.
@@ -42,12 +44,14 @@ pub async fn verify(config: &VerifyAudit) -> ExitCode {
 
 fn of_file(path: &Path, noted: Noted) -> anyhow::Result<bool> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
-    let verdict = verify_lines(BufReader::new(file), noted).with_context(|| path.display().to_string())?;
+    let verdict =
+        verify_lines(BufReader::new(file), noted).with_context(|| path.display().to_string())?;
     Ok(say(None, &verdict))
 }
 
 async fn of_database(config: &VerifyAudit, noted: Noted) -> anyhow::Result<bool> {
-    let url = config.database_url.as_ref().context("give the file of an export, or --database-url")?;
+    let url =
+        config.database_url.as_ref().context("give the file of an export, or --database-url")?;
     let store = Store::connect(url.reveal(), 1).await.context("the database cannot be used")?;
     let actor = Actor::system("audit-verify");
     let tenants = match config.tenant {
@@ -56,7 +60,8 @@ async fn of_database(config: &VerifyAudit, noted: Noted) -> anyhow::Result<bool>
     };
     let mut intact = true;
     for tenant in tenants {
-        // For each a transaction of its own, so that none is open for as long as the whole log takes.
+        // For each a transaction of its own, so that none is open for as long as the whole log
+        // takes.
         let mut tx = store.audit(&actor).await?;
         intact &= say(Some(tenant), &store::audit::verify(&mut tx, tenant, noted.clone()).await?);
     }
@@ -67,7 +72,10 @@ async fn of_database(config: &VerifyAudit, noted: Noted) -> anyhow::Result<bool>
 fn say(tenant: Option<TenantId>, verdict: &Result<Intact, Fault>) -> bool {
     match verdict {
         Ok(Intact { tenant: found, rows, head }) => {
-            let tenant = found.or(tenant.map(Into::into)).map(|tenant| format!(" tenant {tenant}")).unwrap_or_default();
+            let tenant = found
+                .or(tenant.map(Into::into))
+                .map(|tenant| format!(" tenant {tenant}"))
+                .unwrap_or_default();
             let head = if head.is_empty() { "none" } else { head };
             println!("INTACT rows {rows} head {head}{tenant}");
         }

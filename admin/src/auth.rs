@@ -1,7 +1,8 @@
-//! Who is calling, and whether the permission table lets them: checked before anything else of a request is looked at.
+//! Who is calling, and whether the permission table lets them: checked before anything else of a
+//! request is looked at.
 //!
-//! A bearer token tells its kind by its form: `tno_` is an operator's, `tns_` a program's, and three parts that dots join are
-//! the access token of somebody who has logged in.
+//! A bearer token tells its kind by its form: `tno_` is an operator's, `tns_` a program's, and
+//! three parts that dots join are the access token of somebody who has logged in.
 
 use std::net::IpAddr;
 
@@ -114,16 +115,24 @@ impl Caller {
         }
     }
 
-    /// Whether it may make a token with this standing, these scopes and this end: nobody gives away more than they have.
-    pub fn may_give(&self, standing: &Standing, scopes: &[Scope], expires_at: Option<DateTime<Utc>>) -> bool {
+    /// Whether it may make a token with this standing, these scopes and this end: nobody gives away
+    /// more than they have.
+    pub fn may_give(
+        &self,
+        standing: &Standing,
+        scopes: &[Scope],
+        expires_at: Option<DateTime<Utc>>,
+    ) -> bool {
         if self.principal.kind() == Kind::Operator {
             return true;
         }
-        let outlives = self.expires_at.is_some_and(|own| expires_at.is_none_or(|given| given > own));
+        let outlives =
+            self.expires_at.is_some_and(|own| expires_at.is_none_or(|given| given > own));
         self.standing.covers(standing) && scopes::cover(&self.scopes, scopes) && !outlives
     }
 
-    /// Whether it may use another operation than that of its request, on a site of the tenant or on the tenant: for requests that do several.
+    /// Whether it may use another operation than that of its request, on a site of the tenant or on
+    /// the tenant: for requests that do several.
     ///
     /// # Errors
     /// What that operation would answer.
@@ -144,8 +153,13 @@ impl Caller {
     }
 }
 
-/// Lets a request through if the permission table does. Whatever is not in the table is not let through.
-pub async fn authorize(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+/// Lets a request through if the permission table does. Whatever is not in the table is not let
+/// through.
+pub async fn authorize(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     let pattern = parts.extensions.get::<MatchedPath>().ok_or(Problem::NoSuchPath)?;
     match app.access.find(pattern.as_str(), &parts.method) {
@@ -161,7 +175,10 @@ pub async fn authorize(State(app): State<App>, request: Request, next: Next) -> 
                 scopes: found.scopes,
                 expires_at: found.expires_at,
                 root: found.root,
-                request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+                request_id: extensions
+                    .get::<RequestId>()
+                    .map(|id| id.0.clone())
+                    .unwrap_or_default(),
                 source: extensions.get::<Peer>().map(|peer| peer.0),
                 logged: Logged::default(),
             };
@@ -173,7 +190,8 @@ pub async fn authorize(State(app): State<App>, request: Request, next: Next) -> 
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-/// Asks the permission table, and then what else may stand in the way. What is invisible is so whatever else is wrong.
+/// Asks the permission table, and then what else may stand in the way. What is invisible is so
+/// whatever else is wrong.
 fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Result<(), Problem> {
     let verdict = permissions::decide(rule.who, found.principal.kind(), &found.standing, place);
     if verdict == Verdict::Invisible {
@@ -190,7 +208,8 @@ fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Re
     if !scopes::include(&found.scopes, &scope) {
         return Err(Problem::ScopeNeeded(scope));
     }
-    let suspended = found.status == tenant::Status::Suspended && found.principal.kind() != Kind::Operator;
+    let suspended =
+        found.status == tenant::Status::Suspended && found.principal.kind() != Kind::Operator;
     if in_tenant && suspended && !is_safe {
         return Err(Problem::TenantSuspended);
     }
@@ -208,7 +227,9 @@ impl Named {
     /// Reads what the router has matched: the same that handlers get.
     async fn of(parts: &mut Parts) -> Self {
         let mut named = Self::default();
-        let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else { return named };
+        let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else {
+            return named;
+        };
         for (name, value) in &parameters {
             match name {
                 "tenant_id" => named.tenant = Some(value.parse().ok()),
@@ -254,19 +275,32 @@ impl Authenticated {
     }
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
+async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    tenant: Option<TenantId>,
+) -> Result<Authenticated, Problem> {
     match bearer(headers)? {
         Presented::Operator(token) => {
-            let found = app.store.authenticate(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
-            Ok(Authenticated::new(Principal::Operator { token: found.id }, Root::of_token(token.reveal())))
+            let found =
+                app.store.authenticate(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
+            Ok(Authenticated::new(
+                Principal::Operator { token: found.id },
+                Root::of_token(token.reveal()),
+            ))
         }
         Presented::Service(token) => service(app, &token, tenant).await,
         Presented::Access(token) => account(app, &token, tenant).await,
     }
 }
 
-async fn account(app: &App, token: &str, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
-    let claims = app.access_tokens.verify(token, (app.clock)()).await?.ok_or(Problem::InvalidToken)?;
+async fn account(
+    app: &App,
+    token: &str,
+    tenant: Option<TenantId>,
+) -> Result<Authenticated, Problem> {
+    let claims =
+        app.access_tokens.verify(token, (app.clock)()).await?.ok_or(Problem::InvalidToken)?;
     let found = app.store.authenticate_account(claims.account, claims.session, tenant).await?;
     let found = found.ok_or(Problem::InvalidToken)?;
     let principal = Principal::Account { account: claims.account, session: claims.session };
@@ -280,17 +314,24 @@ async fn account(app: &App, token: &str, tenant: Option<TenantId>) -> Result<Aut
     })
 }
 
-async fn service(app: &App, token: &ServiceToken, tenant: Option<TenantId>) -> Result<Authenticated, Problem> {
-    let found = app.store.authenticate_service(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
+async fn service(
+    app: &App,
+    token: &ServiceToken,
+    tenant: Option<TenantId>,
+) -> Result<Authenticated, Problem> {
+    let found =
+        app.store.authenticate_service(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
     if !found.is_noted {
         app.last_used.note(found.tenant, found.id);
     }
-    let mut caller = Authenticated::new(Principal::Service { token: found.id }, Root::of_token(token.reveal()));
+    let mut caller =
+        Authenticated::new(Principal::Service { token: found.id }, Root::of_token(token.reveal()));
     // Elsewhere it is nothing.
     if tenant == Some(found.tenant) {
         caller.standing = found.standing;
     }
-    // What was stored was checked; a scope that is none any more is left out, and never stands for all.
+    // What was stored was checked; a scope that is none any more is left out, and never stands for
+    // all.
     let scopes: Vec<Scope> = found.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
     if scopes.len() != found.scopes.len() && scopes.is_empty() {
         return Err(Problem::InvalidToken);
@@ -314,7 +355,8 @@ impl Presented {
     }
 }
 
-/// The bearer token of a request (RFC 6750 section 2.1). The scheme is case-insensitive (RFC 9110 section 11.1).
+/// The bearer token of a request (RFC 6750 section 2.1). The scheme is case-insensitive (RFC 9110
+/// section 11.1).
 fn bearer(headers: &HeaderMap) -> Result<Presented, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Problem::MissingToken)?;

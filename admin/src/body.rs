@@ -1,4 +1,5 @@
-//! Reading bodies strictly: an unknown field is refused and named, a wrong type is named with its path.
+//! Reading bodies strictly: an unknown field is refused and named, a wrong type is named with its
+//! path.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -25,10 +26,13 @@ pub async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
     })
 }
 
-/// Refuses a body that does not say that it is JSON. Browsers cannot send that across origins without asking first.
+/// Refuses a body that does not say that it is JSON. Browsers cannot send that across origins
+/// without asking first.
 pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     let essence = media_type(headers);
-    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+    if essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    {
         return Ok(());
     }
     Err(Problem::MediaType { expected: "application/json" })
@@ -36,21 +40,23 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// The media type of a body, in lower case and without parameters; empty if none is given.
 pub fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Parses JSON into a type that refuses unknown fields.
 ///
 /// # Errors
-/// [`Problem::Syntax`] for what is no JSON; [`Problem::Invalid`] with the path of the field that is unknown, missing,
-/// repeated or of a wrong type.
+/// [`Problem::Syntax`] for what is no JSON; [`Problem::Invalid`] with the path of the field that is
+/// unknown, missing, repeated or of a wrong type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         // serde_json calls some wrong types syntax errors, such as null in the place of an enum.
-        let is_json = std::str::from_utf8(bytes).is_ok() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        let is_json = std::str::from_utf8(bytes).is_ok()
+            && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
         if is_json && error.inner().classify() != Category::Data {
             return Problem::field(path, "has a wrong type or form");
         }
@@ -68,9 +74,15 @@ fn problem_of(path: String, error: &serde_json::Error) -> Problem {
     let message = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     let path = if path == "." { String::new() } else { path };
     match quoted(message) {
-        Some(name) if message.starts_with("unknown field") => Problem::field(ending_in(path, name), "is not known"),
-        Some(name) if message.starts_with("missing field") => Problem::field(ending_in(path, name), "is missing"),
-        Some(name) if message.starts_with("duplicate field") => Problem::field(ending_in(path, name), "is given twice"),
+        Some(name) if message.starts_with("unknown field") => {
+            Problem::field(ending_in(path, name), "is not known")
+        }
+        Some(name) if message.starts_with("missing field") => {
+            Problem::field(ending_in(path, name), "is missing")
+        }
+        Some(name) if message.starts_with("duplicate field") => {
+            Problem::field(ending_in(path, name), "is given twice")
+        }
         _ => Problem::field(path, message),
     }
 }
@@ -91,7 +103,8 @@ fn ending_in(path: String, name: &str) -> String {
     }
 }
 
-/// A JSON object. Derived implementations also take an array of the fields' values in their order, which no client means.
+/// A JSON object. Derived implementations also take an array of the fields' values in their order,
+/// which no client means.
 pub struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -115,7 +128,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 }
 
 /// For a list of objects in a body.
-pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     let objects = Vec::<Object<T>>::deserialize(deserializer)?;
     Ok(objects.into_iter().map(|Object(object)| object).collect())
 }
@@ -128,12 +143,17 @@ pub fn present_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 }
 
 /// For an optional object in a body: absent is `None`, and `null` is refused.
-pub fn present_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub fn present_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     Object::deserialize(deserializer).map(|Object(object)| Some(object))
 }
 
-/// For an optional field of a body: absent is `None`, and `null` is refused unless `T` is itself an option.
-pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// For an optional field of a body: absent is `None`, and `null` is refused unless `T` is itself an
+/// option.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -1,4 +1,5 @@
-//! The first start: without an operator token nobody could use the API, so one is made, and shown once.
+//! The first start: without an operator token nobody could use the API, so one is made, and shown
+//! once.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -38,20 +39,22 @@ pub enum BootstrapError {
     Random(#[from] NoRandomness),
 }
 
-/// Makes an operator token if there is none yet. It goes to the file if one is given, else to standard output; never to
-/// the log.
+/// Makes an operator token if there is none yet. It goes to the file if one is given, else to
+/// standard output; never to the log.
 pub async fn operator_token(store: &Store, file: Option<&Path>) -> Result<(), BootstrapError> {
     let token = OperatorToken::generate()?;
     let mut tx = store.platform(&Actor::system("first-start")).await?;
     if store::operator_token::create_first(&mut tx, NAME, &token.digest()).await?.is_none() {
         return Ok(());
     }
-    // The token is shown before it is committed: a token that is in the database alone would be lost for good.
+    // The token is shown before it is committed: a token that is in the database alone would be
+    // lost for good.
     let Some(path) = file else {
         print(&token).map_err(BootstrapError::Print)?;
         return Ok(tx.commit().await?);
     };
-    write_new(path, &token).map_err(|source| BootstrapError::File { path: path.to_owned(), source })?;
+    write_new(path, &token)
+        .map_err(|source| BootstrapError::File { path: path.to_owned(), source })?;
     if let Err(error) = tx.commit().await {
         let _ = fs::remove_file(path);
         return Err(error.into());
@@ -81,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_token_file_is_private_and_never_overwritten() {
-        let directory = std::env::temp_dir().join(format!("tenantry-token-{}", uuid::Uuid::now_v7()));
+        let directory =
+            std::env::temp_dir().join(format!("tenantry-token-{}", uuid::Uuid::now_v7()));
         fs::create_dir(&directory).unwrap();
         let path = directory.join("token");
         let token = OperatorToken::generate().unwrap();

@@ -1,4 +1,5 @@
-//! Checks of single fields. All that is wrong with a body is collected, so that a client can mend it in one go.
+//! Checks of single fields. All that is wrong with a body is collected, so that a client can mend
+//! it in one go.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -49,17 +50,24 @@ impl Check {
         }
     }
 
-    /// An e-mail address, as far as its form says it: whether it is somebody's, only an e-mail shows.
+    /// An e-mail address, as far as its form says it: whether it is somebody's, only an e-mail
+    /// shows.
     pub fn email(&mut self, field: &str, email: &str) {
         let email = email.trim();
         let blank = |c: char| c.is_control() || c.is_whitespace();
         let well_formed = email.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !email.contains(blank)
+            !local.is_empty()
+                && !domain.is_empty()
+                && !domain.contains('@')
+                && !email.contains(blank)
         });
         if !well_formed || email.chars().count() > limits::EMAIL_CHARS {
             self.refuse(
                 field,
-                format!("must be an address like ada@example.com, of {} characters at most", limits::EMAIL_CHARS),
+                format!(
+                    "must be an address like ada@example.com, of {} characters at most",
+                    limits::EMAIL_CHARS
+                ),
             );
         }
     }
@@ -78,10 +86,13 @@ impl Check {
 
     /// The name of a version: it becomes a segment of every path.
     pub fn version_name(&mut self, field: &str, name: &str) {
-        let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        let rest = name
+        let first = name
             .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-'));
+            .next()
+            .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let rest = name.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-')
+        });
         if !first || !rest || name.len() > limits::VERSION_CHARS {
             self.refuse(
                 field,
@@ -98,7 +109,9 @@ impl Check {
         let well_formed = path.strip_prefix('/').is_some_and(|rest| {
             rest.split('/').all(|segment| {
                 !matches!(segment, "" | "." | "..")
-                    && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte))
+                    && segment
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte))
             })
         });
         if !well_formed {
@@ -110,11 +123,15 @@ impl Check {
         } else if path.len() > limits::BASE_PATH_CHARS {
             self.refuse(field, format!("must have {} characters at most", limits::BASE_PATH_CHARS));
         } else if path.split('/').count() > limits::BASE_PATH_SEGMENTS + 1 {
-            self.refuse(field, format!("must have {} segments at most", limits::BASE_PATH_SEGMENTS));
+            self.refuse(
+                field,
+                format!("must have {} segments at most", limits::BASE_PATH_SEGMENTS),
+            );
         }
     }
 
-    /// An IP address that upstreams may have, or a DNS name. What a name resolves to is looked at when it is resolved.
+    /// An IP address that upstreams may have, or a DNS name. What a name resolves to is looked at
+    /// when it is resolved.
     pub fn address(&mut self, field: &str, address: &str, rules: &AddressRules) {
         if let Ok(address) = address.parse::<IpAddr>() {
             if let Err(refusal) = rules.check(address) {
@@ -130,10 +147,16 @@ impl Check {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         });
-        // A name that ends in a number would be read as a malformed IPv4 address (WHATWG URL, section 3.5).
-        let numeric = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+        // A name that ends in a number would be read as a malformed IPv4 address (WHATWG URL,
+        // section 3.5).
+        let numeric = name
+            .rsplit('.')
+            .next()
+            .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
         if !labels || numeric || name.len() > 253 {
             self.refuse(field, "must be an IP address (IPv6 without brackets) or a DNS name");
         }
@@ -159,7 +182,9 @@ pub fn is_label(text: &str) -> bool {
     (1..=limits::SLUG_CHARS).contains(&text.len())
         && !text.starts_with('-')
         && !text.ends_with('-')
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -270,7 +295,11 @@ mod tests {
             ("a:80", false),
             ("", false),
         ] {
-            assert_eq!(passes(|check| check.address("address", address, &rules)), good, "{address:?}");
+            assert_eq!(
+                passes(|check| check.address("address", address, &rules)),
+                good,
+                "{address:?}"
+            );
         }
     }
 }

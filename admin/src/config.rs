@@ -17,7 +17,8 @@ use crate::mail::{LinkBase, MailFrom, SmtpUrl};
 use crate::signup::Mode;
 use crate::throttle::Allowed;
 
-/// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set up.
+/// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set
+/// up.
 #[derive(Debug, Parser)]
 #[command(name = "admin", version, about)]
 pub struct Cli {
@@ -50,7 +51,8 @@ pub struct Serve {
     #[arg(long, env = "TENANTRY_DATABASE_CONNECTIONS", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
-    /// PostgreSQL is behind a pooler in transaction mode, such as pgbouncer: keep nothing on a connection between two transactions.
+    /// PostgreSQL is behind a pooler in transaction mode, such as pgbouncer: keep nothing on a
+    /// connection between two transactions.
     #[arg(long, env = "TENANTRY_DATABASE_POOLER", value_parser = BoolishValueParser::new())]
     pub database_pooler: bool,
     /// Where to listen. The API is for operators: put it behind TLS and off the public network.
@@ -59,32 +61,38 @@ pub struct Serve {
     /// The domain under which every site gets a hostname.
     #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = "gw.localhost")]
     pub base_domain: BaseDomain,
-    /// Where to write the operator token that is made at the first start; without it, it is printed once. The file must
-    /// not exist yet when a token is made.
+    /// Where to write the operator token that is made at the first start; without it, it is printed
+    /// once. The file must not exist yet when a token is made.
     #[arg(long, env = "TENANTRY_OPERATOR_TOKEN_FILE")]
     pub operator_token_file: Option<PathBuf>,
-    /// The key that seals secrets in the database: a file with 64 hexadecimal digits, readable by its owner only. Without
-    /// it no shared secret of an issuer and no HMAC signing key can be made. xds-server needs the same one.
+    /// The key that seals secrets in the database: a file with 64 hexadecimal digits, readable by
+    /// its owner only. Without it no shared secret of an issuer and no HMAC signing key can be
+    /// made. xds-server needs the same one.
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
-    /// Who may sign up: `open` for everybody, `approval` if an operator has to approve, `closed` for nobody. It needs --smtp-url.
+    /// Who may sign up: `open` for everybody, `approval` if an operator has to approve, `closed`
+    /// for nobody. It needs --smtp-url.
     #[arg(long, env = "TENANTRY_SIGNUP", value_enum, default_value_t)]
     pub signup: Mode,
-    /// The mail server: smtps://user:password@host for TLS, smtp://user:password@host?tls=required for STARTTLS. Without one no e-mail is
-    /// sent, so no password can be reset. It needs --mail-from and --secrets-key-file.
+    /// The mail server: smtps://user:password@host for TLS, smtp://user:password@host?tls=required
+    /// for STARTTLS. Without one no e-mail is sent, so no password can be reset. It needs
+    /// --mail-from and --secrets-key-file.
     #[arg(long, env = "TENANTRY_SMTP_URL", hide_env_values = true, requires_all = ["mail_from", "secrets_key_file"])]
     pub smtp_url: Option<SmtpUrl>,
-    /// Authorities that the mail server's certificate may be of, beside those that the system trusts: a file of certificates in PEM.
+    /// Authorities that the mail server's certificate may be of, beside those that the system
+    /// trusts: a file of certificates in PEM.
     #[arg(long, env = "TENANTRY_SMTP_CA_FILE", requires = "smtp_url")]
     pub smtp_ca_file: Option<PathBuf>,
-    /// What links in letters begin with, as in https://console.example.com. They lead to pages of yours under it, /verify, /reset-password and
-    /// /invitation, with the token in the fragment (#token=...). Without it letters name the call of the API that takes the token.
+    /// What links in letters begin with, as in https://console.example.com. They lead to pages of
+    /// yours under it, /verify, /reset-password and /invitation, with the token in the fragment
+    /// (#token=...). Without it letters name the call of the API that takes the token.
     #[arg(long, env = "TENANTRY_MAIL_LINK_BASE")]
     pub mail_link_base: Option<LinkBase>,
     /// Who e-mail is from, as in `no-reply@example.com`.
     #[arg(long, env = "TENANTRY_MAIL_FROM")]
     pub mail_from: Option<MailFrom>,
-    /// Take http URLs for the keys of issuers, too. For development: whoever is on the way can put keys of their own there.
+    /// Take http URLs for the keys of issuers, too. For development: whoever is on the way can put
+    /// keys of their own there.
     #[arg(long, env = "TENANTRY_ALLOW_HTTP_JWKS", value_parser = BoolishValueParser::new())]
     pub allow_http_jwks: bool,
     /// Which addresses upstreams may have.
@@ -98,17 +106,21 @@ pub struct Serve {
 /// How many requests callers may make. Each replica counts for itself.
 #[derive(Clone, Debug, Args)]
 pub struct ThrottleFlags {
-    /// How many requests a second one operator token, account or service token may make; five times as many at once. 0 is no limit.
+    /// How many requests a second one operator token, account or service token may make; five times
+    /// as many at once. 0 is no limit.
     #[arg(long, env = "TENANTRY_RATE_PER_PRINCIPAL", default_value_t = 100)]
     pub rate_per_principal: u32,
-    /// How many requests a second may come from one address (of IPv6, one /64 network); five times as many at once. 0 is no limit.
+    /// How many requests a second may come from one address (of IPv6, one /64 network); five times
+    /// as many at once. 0 is no limit.
     #[arg(long, env = "TENANTRY_RATE_PER_ADDRESS", default_value_t = 200)]
     pub rate_per_address: u32,
-    /// How many requests a minute to /v1/auth/ may come from one address; as many at once. 0 is no limit.
+    /// How many requests a minute to /v1/auth/ may come from one address; as many at once. 0 is no
+    /// limit.
     #[arg(long, env = "TENANTRY_AUTH_RATE_PER_ADDRESS", default_value_t = 60)]
     pub auth_rate_per_address: u32,
-    /// The addresses of proxies in front of the API, such as 10.1.0.0/16; repeat it, or use commas. The client is the last address in
-    /// X-Forwarded-For that is not one of them, for the rate limits and for the audit log. From others the header is not looked at.
+    /// The addresses of proxies in front of the API, such as 10.1.0.0/16; repeat it, or use commas.
+    /// The client is the last address in X-Forwarded-For that is not one of them, for the rate
+    /// limits and for the audit log. From others the header is not looked at.
     #[arg(long, env = "TENANTRY_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Cidr>,
 }
@@ -144,8 +156,8 @@ pub struct Audit {
 /// What can be done with the audit log.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Find out whether a chain is what was written: every hash is computed again. Ends with 0 if all is intact, 1 if a chain is
-    /// broken, 2 if that could not be found out.
+    /// Find out whether a chain is what was written: every hash is computed again. Ends with 0 if
+    /// all is intact, 1 if a chain is broken, 2 if that could not be found out.
     Verify(VerifyAudit),
 }
 
@@ -154,13 +166,16 @@ pub enum AuditCommand {
 pub struct VerifyAudit {
     /// An export in JSON Lines. It is verified without a database and without a network.
     pub file: Option<PathBuf>,
-    /// Without a file: PostgreSQL, with a login role that is a member of `tenantry_admin`. All chains in it are verified.
+    /// Without a file: PostgreSQL, with a login role that is a member of `tenantry_admin`. All
+    /// chains in it are verified.
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<DatabaseUrl>,
-    /// In a database, only the chain of this tenant; 00000000-0000-0000-0000-000000000000 is the platform's.
+    /// In a database, only the chain of this tenant; 00000000-0000-0000-0000-000000000000 is the
+    /// platform's.
     #[arg(long)]
     pub tenant: Option<TenantId>,
-    /// The hash of a row that was once the last: it has to be there, and to be row `--rows` if that is given.
+    /// The hash of a row that was once the last: it has to be there, and to be row `--rows` if that
+    /// is given.
     #[arg(long)]
     pub head: Option<ChainHead>,
     /// How many rows there were once: there have to be as many, or more.
@@ -185,15 +200,17 @@ impl FromStr for ChainHead {
     }
 }
 
-/// Which addresses upstreams may have: those of the public internet, unless this says otherwise. The xds-server needs the same.
+/// Which addresses upstreams may have: those of the public internet, unless this says otherwise.
+/// The xds-server needs the same.
 #[derive(Clone, Debug, Args)]
 pub struct Upstreams {
-    /// A range of addresses that upstreams may have beside the public internet, such as 10.20.0.0/16; repeat it, or use commas.
-    /// Whatever is in it can be reached by every tenant, through the gateway.
+    /// A range of addresses that upstreams may have beside the public internet, such as
+    /// 10.20.0.0/16; repeat it, or use commas. Whatever is in it can be reached by every tenant,
+    /// through the gateway.
     #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
     pub upstream_allow: Vec<Cidr>,
-    /// A range of addresses that no upstream may have, whatever else is said: what the platform itself has in the public internet, or
-    /// in an allowed range; repeat it, or use commas.
+    /// A range of addresses that no upstream may have, whatever else is said: what the platform
+    /// itself has in the public internet, or in an allowed range; repeat it, or use commas.
     #[arg(long, env = "TENANTRY_UPSTREAM_DENY", value_delimiter = ',')]
     pub upstream_deny: Vec<Cidr>,
 }
@@ -280,7 +297,14 @@ mod tests {
     #[test]
     fn a_mail_server_needs_a_sender_and_a_key_and_does_not_show_itself() {
         let line = |more: &[&str]| {
-            let line = ["admin", "serve", "--database-url", "postgres://h/d", "--smtp-url", "smtps://u:hunter2@h"];
+            let line = [
+                "admin",
+                "serve",
+                "--database-url",
+                "postgres://h/d",
+                "--smtp-url",
+                "smtps://u:hunter2@h",
+            ];
             Cli::try_parse_from([&line, more].concat())
         };
         assert!(line(&[]).is_err());
@@ -297,14 +321,22 @@ mod tests {
             Command::Migrate(_) | Command::Audit(_) => panic!("another command"),
         };
         assert_eq!(serve(&[]), (false, None));
-        assert_eq!(serve(&["--allow-http-jwks", "--secrets-key-file", "k"]), (true, Some(PathBuf::from("k"))));
+        assert_eq!(
+            serve(&["--allow-http-jwks", "--secrets-key-file", "k"]),
+            (true, Some(PathBuf::from("k")))
+        );
     }
 
     #[test]
     fn base_domains() {
-        for (text, good) in
-            [("gw.localhost", true), ("a", true), ("", false), (".a", false), ("A.b", false), ("a.", false)]
-        {
+        for (text, good) in [
+            ("gw.localhost", true),
+            ("a", true),
+            ("", false),
+            (".a", false),
+            ("A.b", false),
+            ("a.", false),
+        ] {
             assert_eq!(text.parse::<BaseDomain>().is_ok(), good, "{text}");
         }
     }

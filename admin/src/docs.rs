@@ -1,5 +1,5 @@
-//! The OpenAPI document, and the pages that show it. The pages come out of this program, load nothing from elsewhere,
-//! and work without a network.
+//! The OpenAPI document, and the pages that show it. The pages come out of this program, load
+//! nothing from elsewhere, and work without a network.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use utoipa_swagger_ui::Config;
 use crate::app::App;
 use crate::problem::Problem;
 
-/// Only what this program serves. Swagger UI sets styles from its script, and has its icons in `data:` URLs.
+/// Only what this program serves. Swagger UI sets styles from its script, and has its icons in
+/// `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

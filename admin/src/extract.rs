@@ -18,12 +18,14 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(ids) = Path::from_request_parts(parts, state).await.map_err(|_| Problem::NotFound)?;
+        let Path(ids) =
+            Path::from_request_parts(parts, state).await.map_err(|_| Problem::NotFound)?;
         Ok(Self(ids))
     }
 }
 
-/// The parameters of the query. An unknown one is refused: a `dryrun` that was meant to be a `dry_run` must do nothing.
+/// The parameters of the query. An unknown one is refused: a `dryrun` that was meant to be a
+/// `dry_run` must do nothing.
 pub struct Ask<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
@@ -31,10 +33,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Query(parameters) = Query::try_from_uri(&parts.uri).map_err(|error| {
-            let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let text = std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), ToString::to_string);
             let name = text.split('`').nth(1).unwrap_or_default().to_owned();
             let known = !text.contains("unknown field");
-            Problem::field(name, if known { text.as_str() } else { "is not a parameter of this operation" })
+            Problem::field(
+                name,
+                if known { text.as_str() } else { "is not a parameter of this operation" },
+            )
         })?;
         Ok(Self(parameters))
     }
@@ -43,7 +49,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    /// Fails closed: a handler that takes a caller cannot be reached past [`crate::auth::authorize`].
+    /// Fails closed: a handler that takes a caller cannot be reached past
+    /// [`crate::auth::authorize`].
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or(Problem::MissingToken)
     }
@@ -123,7 +130,8 @@ impl Expected {
         let opaque = value.strip_prefix("W/").unwrap_or(value);
         let revision = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let revision = revision.ok_or("an entity tag stands in double quotes")?;
-        let revision = if opaque == value { revision.parse().unwrap_or(NO_REVISION) } else { NO_REVISION };
+        let revision =
+            if opaque == value { revision.parse().unwrap_or(NO_REVISION) } else { NO_REVISION };
         Ok(Self(Some(revision)))
     }
 }

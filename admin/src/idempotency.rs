@@ -1,10 +1,13 @@
-//! `Idempotency-Key`: a POST that is repeated with the same key has its effect once, and gets the same answer.
+//! `Idempotency-Key`: a POST that is repeated with the same key has its effect once, and gets the
+//! same answer.
 //!
-//! The key is noted in the transaction that makes the change, so there is no moment in which one exists without the
-//! other; a parallel request with the same key waits for that transaction. Failed requests leave nothing behind and can
-//! simply be repeated. An answer may carry an API key: it is sealed under a key that is derived from the idempotency key and
-//! from something of the caller's, which the database has neither of: the operator token or service token itself; for
-//! somebody who has logged in, whose tokens change every few minutes, a key that is made of the secrets key for the account.
+//! The key is noted in the transaction that makes the change, so there is no moment in which one
+//! exists without the other; a parallel request with the same key waits for that transaction.
+//! Failed requests leave nothing behind and can simply be repeated. An answer may carry an API key:
+//! it is sealed under a key that is derived from the idempotency key and from something of the
+//! caller's, which the database has neither of: the operator token or service token itself; for
+//! somebody who has logged in, whose tokens change every few minutes, a key that is made of the
+//! secrets key for the account.
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
@@ -29,13 +32,15 @@ static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Separates the keys that are derived here from any others (RFC 5869 section 3.2).
 const PURPOSE: &[u8] = b"tenantry admin: idempotent answers, form 1";
-/// The nonce precedes the sealed text. It is random, as a key can be used again once its row has expired.
+/// The nonce precedes the sealed text. It is random, as a key can be used again once its row has
+/// expired.
 const NONCE_LEN: usize = 12;
 
 /// The purpose of the keys that are made of the secrets key for accounts.
 const OF_ACCOUNT: &[u8] = b"tenantry admin: the answers of an account, form 1";
 
-/// What the keys of a caller's sealed answers are derived from. It is the same for as long as the caller may repeat a request.
+/// What the keys of a caller's sealed answers are derived from. It is the same for as long as the
+/// caller may repeat a request.
 #[derive(Clone)]
 pub struct Root(Option<Vec<u8>>);
 
@@ -45,7 +50,8 @@ impl Root {
         Self(Some(token.as_bytes().to_vec()))
     }
 
-    /// A key of the account's own. Without a secrets key there is none, and the account's requests cannot be done once.
+    /// A key of the account's own. Without a secrets key there is none, and the account's requests
+    /// cannot be done once.
     pub fn of_account(secrets: Option<&SecretsKey>, account: Uuid) -> Self {
         Self(secrets.map(|key| key.derive(OF_ACCOUNT, account.as_bytes()).to_vec()))
     }
@@ -84,7 +90,8 @@ struct Sealed {
 }
 
 impl Once {
-    /// Reads the header, if there is one, and takes the fingerprint of the request: method, path with query, and body.
+    /// Reads the header, if there is one, and takes the fingerprint of the request: method, path
+    /// with query, and body.
     pub fn of(parts: &Parts, body: &Bytes, caller: &Caller) -> Result<Self, Problem> {
         let wrong = |message| Problem::Header { name: "Idempotency-Key", message };
         let Some(key) = parts.headers.get(&KEY) else { return Ok(Self(None)) };
@@ -105,7 +112,9 @@ impl Once {
         };
         let mut derived = [0; 32];
         let root = caller.root.0.as_ref().ok_or(Problem::NoSecretsKey)?;
-        Hkdf::<Sha256>::new(Some(key.as_bytes()), root).expand(PURPOSE, &mut derived).map_err(|_| Problem::Internal)?;
+        Hkdf::<Sha256>::new(Some(key.as_bytes()), root)
+            .expand(PURPOSE, &mut derived)
+            .map_err(|_| Problem::Internal)?;
         Ok(Self(Some(Sealed { row, cipher: ChaCha20Poly1305::new(&derived.into()) })))
     }
 
@@ -139,7 +148,8 @@ impl Sealed {
         let text = serde_json::to_vec(answer).map_err(|_| Problem::Internal)?;
         let nonce: [u8; NONCE_LEN] = secret::random().map_err(|_| Problem::Internal)?;
         let payload = Payload { msg: &text, aad: &self.row.request_hash };
-        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| Problem::Internal)?;
+        let sealed =
+            self.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| Problem::Internal)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 

@@ -1,8 +1,10 @@
-//! The admin service of Tenantry: the HTTP API through which an operator sets up tenants, sites, APIs and keys.
+//! The admin service of Tenantry: the HTTP API through which an operator sets up tenants, sites,
+//! APIs and keys.
 //!
-//! A request passes [`observe`] (id, log, metrics, time limit), then [`auth`] (the permission table), then an extractor
-//! ([`extract`]: strict bodies, ids, preconditions), then a handler under [`routes`], which makes one transaction of
-//! the store. Every error becomes an answer in [`problem`].
+//! A request passes [`observe`] (id, log, metrics, time limit), then [`auth`] (the permission
+//! table), then an extractor ([`extract`]: strict bodies, ids, preconditions), then a handler under
+//! [`routes`], which makes one transaction of the store. Every error becomes an answer in
+//! [`problem`].
 
 pub mod access;
 pub mod answer;

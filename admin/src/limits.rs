@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A JSON body: settings with two lists of 10,000 address ranges, all of them IPv6 and at their longest, are about 900 KiB.
+/// A JSON body: settings with two lists of 10,000 address ranges, all of them IPv6 and at their
+/// longest, are about 900 KiB.
 pub const BODY_BYTES: usize = 1024 * 1024;
 /// A body that anybody may send: an address, a password and a code, with room.
 pub const LOGIN_BODY_BYTES: usize = 16 * 1024;
@@ -10,7 +11,8 @@ pub const LOGIN_BODY_BYTES: usize = 16 * 1024;
 pub const DOCUMENT_BYTES: usize = 32 * 1024 * 1024;
 /// The routes of one import: four times GitHub's, and still one statement and one push.
 pub const IMPORT_ROUTES: usize = 5_000;
-/// API descriptions that are parsed at the same time. Each may take a core, and some ten times its size in memory.
+/// API descriptions that are parsed at the same time. Each may take a core, and some ten times its
+/// size in memory.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
 /// A name for people, in characters: what fits in a line of a page.
@@ -21,13 +23,15 @@ pub const EMAIL_CHARS: usize = 254;
 pub const SLUG_CHARS: usize = 63;
 /// The name of a version, such as `v1` or `2024-10-01`: it stands in every path.
 pub const VERSION_CHARS: usize = 32;
-/// A base path. Prefix and template together stay well under the 8 KiB that proxies take as a request line.
+/// A base path. Prefix and template together stay well under the 8 KiB that proxies take as a
+/// request line.
 pub const BASE_PATH_CHARS: usize = 256;
 /// The segments of a base path: Envoy can take 24 off, of which one is the version.
 pub const BASE_PATH_SEGMENTS: usize = 20;
 /// The endpoints of an upstream: more belong behind a name or a balancer of their own.
 pub const ENDPOINTS: usize = 64;
-/// The weight of an endpoint: a share of one in a thousand is fine enough; Envoy adds them up in 32 bits.
+/// The weight of an endpoint: a share of one in a thousand is fine enough; Envoy adds them up in 32
+/// bits.
 pub const WEIGHT: std::ops::RangeInclusive<i64> = 1..=1_000;
 /// Time to connect, in milliseconds: longer than a minute is a dead peer.
 pub const CONNECT_TIMEOUT_MS: std::ops::RangeInclusive<i64> = 10..=60_000;
@@ -43,10 +47,11 @@ pub const PAGE_DEFAULT: i64 = 50;
 pub const USAGE_PAGE: std::ops::RangeInclusive<i64> = 1..=1_000;
 /// The rows of a page of usage when the client does not say.
 pub const USAGE_PAGE_DEFAULT: i64 = 200;
-/// The span of a query of usage, which is also how long its sums are kept: a year, and time to bill its last month.
+/// The span of a query of usage, which is also how long its sums are kept: a year, and time to bill
+/// its last month.
 pub const USAGE_SPAN: chrono::TimeDelta = chrono::TimeDelta::days(400);
-/// The JSON of a page: a page of objects that all have the longest lists of addresses would be 200 times [`BODY_BYTES`]. One
-/// object always fits.
+/// The JSON of a page: a page of objects that all have the longest lists of addresses would be 200
+/// times [`BODY_BYTES`]. One object always fits.
 pub const PAGE_BYTES: usize = 4 * BODY_BYTES;
 /// An `Idempotency-Key` or `x-request-id`: room for a UUID with a prefix.
 pub const HEADER_ID_CHARS: usize = 128;
@@ -59,7 +64,8 @@ pub const IMPORT_TIME: Duration = Duration::from_secs(120);
 pub const HEADER_TIME: Duration = Duration::from_secs(10);
 /// What requests that are under way get to finish when the process is asked to stop.
 pub const DRAIN_TIME: Duration = Duration::from_secs(20);
-/// Open connections. Each costs some 20 KiB; the API serves operators and their programs, not traffic.
+/// Open connections. Each costs some 20 KiB; the API serves operators and their programs, not
+/// traffic.
 pub const CONNECTIONS: usize = 1_024;
 
 /// Slugs that name parts of the platform itself under the base domain.

@@ -24,7 +24,9 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = match EnvFilter::try_new(&cli.log) {
         Ok(filter) => filter,
-        Err(error) => Cli::command().error(ErrorKind::InvalidValue, format!("--log `{}`: {error}", cli.log)).exit(),
+        Err(error) => Cli::command()
+            .error(ErrorKind::InvalidValue, format!("--log `{}`: {error}", cli.log))
+            .exit(),
     };
     tracing_subscriber::fmt()
         .json()
@@ -62,7 +64,9 @@ fn smtp_authorities(file: Option<&Path>) -> anyhow::Result<SmtpAuthorities> {
 }
 
 async fn migrate(config: Migrate) -> anyhow::Result<()> {
-    store::migrate(config.database_url.reveal()).await.context("the database could not be brought up to date")?;
+    store::migrate(config.database_url.reveal())
+        .await
+        .context("the database could not be brought up to date")?;
     tracing::info!("the database is up to date");
     Ok(())
 }
@@ -71,25 +75,35 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     // Before anything that takes time, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let secrets = config.secrets_key_file.as_deref().map(SecretsKey::read).transpose().context("--secrets-key-file")?;
+    let secrets = config
+        .secrets_key_file
+        .as_deref()
+        .map(SecretsKey::read)
+        .transpose()
+        .context("--secrets-key-file")?;
     let pooling = if config.database_pooler { Pooling::Transaction } else { Pooling::Session };
-    let store = store::Store::connect_through(config.database_url.reveal(), config.database_connections, pooling)
-        .await
-        .context("the database cannot be used")?;
+    let store = store::Store::connect_through(
+        config.database_url.reveal(),
+        config.database_connections,
+        pooling,
+    )
+    .await
+    .context("the database cannot be used")?;
     admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
     admin::metrics::install()?;
     let secrets = secrets.map(Arc::new);
     let smtp = match (&config.smtp_url, config.mail_from) {
         (Some(url), Some(from)) => {
-            let authorities = smtp_authorities(config.smtp_ca_file.as_deref()).context("--smtp-ca-file")?;
+            let authorities =
+                smtp_authorities(config.smtp_ca_file.as_deref()).context("--smtp-ca-file")?;
             Some(Smtp::new(url, from, authorities).context("--smtp-url")?)
         }
         _ => None,
     };
     let links = Links(config.mail_link_base);
-    let post = smtp
-        .zip(secrets.clone())
-        .map(|(smtp, secrets)| Post::new(store.clone(), secrets, smtp, links.clone(), chrono::Utc::now));
+    let post = smtp.zip(secrets.clone()).map(|(smtp, secrets)| {
+        Post::new(store.clone(), secrets, smtp, links.clone(), chrono::Utc::now)
+    });
     anyhow::ensure!(
         post.is_some() || config.signup == Mode::Closed,
         "--signup needs --smtp-url: addresses are proven by e-mail"
@@ -105,7 +119,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         throttle: config.throttle.allowed(),
     };
     let router = admin::app::service(store.clone(), options, chrono::Utc::now)?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
     let post = post.map(|post| tokio::spawn(post.run()));
     let metrics = tokio::spawn(admin::metrics::keep_up());

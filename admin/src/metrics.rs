@@ -1,5 +1,6 @@
-//! Prometheus metrics: counts and latencies by method, route pattern and status. No label names a tenant, so that their
-//! number stays bounded, and so that who reads the metrics learns nothing about tenants.
+//! Prometheus metrics: counts and latencies by method, route pattern and status. No label names a
+//! tenant, so that their number stays bounded, and so that who reads the metrics learns nothing
+//! about tenants.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -24,11 +25,19 @@ pub fn install() -> Result<(), BuildError> {
     if HANDLE.get().is_some() {
         return Ok(());
     }
-    let handle =
-        PrometheusBuilder::new().set_buckets_for_metric(Matcher::Full(SECONDS.into()), &BUCKETS)?.install_recorder()?;
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(SECONDS.into()), &BUCKETS)?
+        .install_recorder()?;
     metrics::describe_counter!(REQUESTS, "Requests that were answered.");
-    metrics::describe_histogram!(SECONDS, metrics::Unit::Seconds, "Time from the head of a request to its answer.");
-    metrics::describe_counter!(RATE_LIMITED, "Requests that were refused because a rate limit of the API was reached.");
+    metrics::describe_histogram!(
+        SECONDS,
+        metrics::Unit::Seconds,
+        "Time from the head of a request to its answer."
+    );
+    metrics::describe_counter!(
+        RATE_LIMITED,
+        "Requests that were refused because a rate limit of the API was reached."
+    );
     metrics::describe_counter!(
         DISPOSED,
         "Rows that were removed because nobody came back to them, or they were over, by their kind."
@@ -42,7 +51,11 @@ pub fn record(method: &Method, route: &str, status: StatusCode, elapsed: Duratio
     // Clients can invent methods; labels must not follow them.
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PATCH, Method::DELETE];
     let method = known.iter().find(|known| *known == method).map_or("other", Method::as_str);
-    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.as_u16().to_string())];
+    let labels = [
+        ("method", method.to_owned()),
+        ("route", route.to_owned()),
+        ("status", status.as_u16().to_string()),
+    ];
     metrics::counter!(REQUESTS, &labels).increment(1);
     metrics::histogram!(SECONDS, &labels).record(elapsed);
 }
@@ -62,7 +75,8 @@ pub fn render() -> String {
     HANDLE.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
-/// Folds collected samples into their buckets every few seconds; they would pile up between two scrapes. Never ends.
+/// Folds collected samples into their buckets every few seconds; they would pile up between two
+/// scrapes. Never ends.
 pub async fn keep_up() {
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {

@@ -1,4 +1,5 @@
-//! What happens around every request: its id, its log line, its metrics, its time limit, and the answer to a panic.
+//! What happens around every request: its id, its log line, its metrics, its time limit, and the
+//! answer to a panic.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -33,7 +34,8 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let tenant = tenant_of(request.uri().path()).map(|tenant| tenant.to_string());
     let span = tracing::info_span!("request", request_id = %id, tenant = tenant.as_deref(), %method, route);
-    let time = if route.ends_with(IMPORT_ROUTE) { limits::IMPORT_TIME } else { limits::REQUEST_TIME };
+    let time =
+        if route.ends_with(IMPORT_ROUTE) { limits::IMPORT_TIME } else { limits::REQUEST_TIME };
     let time = time + receipt::asked_time(&method, request.uri());
 
     async {
@@ -45,7 +47,10 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
             Err(_) => Problem::Timeout.into_response(),
         };
         request_id::set(response.headers_mut(), &id);
-        response.headers_mut().entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+        response
+            .headers_mut()
+            .entry(header::X_CONTENT_TYPE_OPTIONS)
+            .or_insert(HeaderValue::from_static("nosniff"));
         let elapsed = start.elapsed();
         metrics::record(&method, &route, response.status(), elapsed);
         log(response.status(), elapsed.as_secs_f64() * 1e3);
@@ -55,7 +60,8 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
     .await
 }
 
-/// One line per request. Probes and scrapes would drown the rest: their good answers are for debugging alone.
+/// One line per request. Probes and scrapes would drown the rest: their good answers are for
+/// debugging alone.
 fn log(status: StatusCode, elapsed_ms: f64) {
     let status = status.as_u16();
     if status >= 500 {
@@ -89,11 +95,15 @@ mod tests {
 
     fn router() -> Router {
         let endless = get(|| tokio::time::sleep(Duration::from_secs(100_000)));
-        Router::new().route("/panics", get(panics)).route("/endless", endless).layer(from_fn(observe))
+        Router::new()
+            .route("/panics", get(panics))
+            .route("/endless", endless)
+            .layer(from_fn(observe))
     }
 
     async fn answer(path: &str) -> Response {
-        let request = Request::builder().uri(path).header("x-request-id", "given").body(Body::empty());
+        let request =
+            Request::builder().uri(path).header("x-request-id", "given").body(Body::empty());
         let Ok(response) = router().oneshot(request.unwrap()).await;
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["x-request-id"], "given");

@@ -1,4 +1,5 @@
-//! The OpenAPI document: what utoipa collects from the handlers, completed by what holds for all operations alike.
+//! The OpenAPI document: what utoipa collects from the handlers, completed by what holds for all
+//! operations alike.
 
 use axum::Router;
 use axum::http::Method;
@@ -8,8 +9,8 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn}
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{
-    Components, Content, Info, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem, Paths, Ref, RefOr,
-    Required, Response, ResponseBuilder, Schema, Server, Type,
+    Components, Content, Info, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
+    Paths, Ref, RefOr, Required, Response, ResponseBuilder, Schema, Server, Type,
 };
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -41,7 +42,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Tenants", "Customer organisations: the unit of isolation."),
     ("Members", "The people of a tenant, and what each may do there."),
     ("Invitations", "How people become members."),
-    ("Service tokens", "What a tenant's programs have. Only their hash is kept; a token is shown once."),
+    (
+        "Service tokens",
+        "What a tenant's programs have. Only their hash is kept; a token is shown once.",
+    ),
     ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
     ("Hostnames", "Names that resolve to a site."),
     ("Upstreams", "Where traffic goes."),
@@ -56,7 +60,10 @@ const TAGS: &[(&str, &str)] = &[
     ("Signing keys", "The keys with which a consumer signs its requests (RFC 9421)."),
     ("Usage", "What the requests of a tenant add up to, by the hour."),
     ("Status", "How far changes have come, and on which Envoys."),
-    ("Audit", "Who changed what, when and from where: a chain of hashes for each tenant, which can be verified."),
+    (
+        "Audit",
+        "Who changed what, when and from where: a chain of hashes for each tenant, which can be verified.",
+    ),
     ("Service", "Probes, metrics and this document."),
 ];
 
@@ -64,14 +71,22 @@ const TAGS: &[(&str, &str)] = &[
 const PROBLEMS: [(&str, &str, &str); 13] = [
     ("BadRequest", "400", "The body cannot be parsed, or a header cannot be read."),
     ("Unauthorized", "401", "There is no valid token."),
-    ("Forbidden", "403", "The caller has another role than the operation needs: see its `x-tenantry-role`."),
+    (
+        "Forbidden",
+        "403",
+        "The caller has another role than the operation needs: see its `x-tenantry-role`.",
+    ),
     ("NotFound", "404", "The object, or one of those in its path, does not exist."),
     (
         "Conflict",
         "409",
         "A value is taken, an object is in use, or a limit is reached: a general bound, or one of the tenant's platform plan (`limit-reached`).",
     ),
-    ("PreconditionFailed", "412", "The object has changed since: `If-Match` names another revision."),
+    (
+        "PreconditionFailed",
+        "412",
+        "The object has changed since: `If-Match` names another revision.",
+    ),
     ("TooLarge", "413", "The body is too large."),
     ("UnsupportedMediaType", "415", "The body has another media type than the operation takes."),
     (
@@ -109,7 +124,8 @@ pub fn is_noun(text: &str) -> bool {
     TAGS.iter().any(|(tag, _)| noun(tag) == text)
 }
 
-/// The answers of operations that are open to everybody beside those that follow from what they take: operation, status, answer.
+/// The answers of operations that are open to everybody beside those that follow from what they
+/// take: operation, status, answer.
 const OPEN_PROBLEMS: [(&str, &str, &str); 5] = [
     ("login", "401", "LoginFailed"),
     ("refreshSession", "401", "LoginFailed"),
@@ -137,8 +153,11 @@ fn info() -> Info {
 
 fn complete(document: &mut OpenApi) {
     document.servers = Some(vec![Server::new("/")]);
-    document.tags =
-        Some(TAGS.iter().map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build()).collect());
+    document.tags = Some(
+        TAGS.iter()
+            .map(|(name, text)| Tag::builder().name(*name).description(Some(*text)).build())
+            .collect(),
+    );
     let components = document.components.get_or_insert_with(Components::new);
     for (name, form, description) in SCHEMES {
         let mut scheme = Http::new(HttpAuthScheme::Bearer);
@@ -177,9 +196,17 @@ fn problem(name: &str, description: &str) -> Response {
         "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
         "TooOften" => response
             .header("Retry-After", text("After how many seconds to try again."))
-            .header("RateLimit-Policy", text("If a rate limit was reached: its name, `q` requests in `w` seconds."))
-            .header("RateLimit", text("`r` requests are left, and there is one again in `t` seconds.")),
-        "Unavailable" => response.header("Retry-After", text("After how many seconds to try again.")),
+            .header(
+                "RateLimit-Policy",
+                text("If a rate limit was reached: its name, `q` requests in `w` seconds."),
+            )
+            .header(
+                "RateLimit",
+                text("`r` requests are left, and there is one again in `t` seconds."),
+            ),
+        "Unavailable" => {
+            response.header("Retry-After", text("After how many seconds to try again."))
+        }
         _ => response,
     }
     .build()
@@ -203,7 +230,8 @@ fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut 
 
 /// Adds what follows from the method, the path and the permission of an operation.
 fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
-    // utoipa takes the first paragraph of a handler's documentation as the summary, and what follows as the description.
+    // utoipa takes the first paragraph of a handler's documentation as the summary, and what
+    // follows as the description.
     if operation.description.is_none() {
         operation.description.clone_from(&operation.summary);
     }
@@ -221,7 +249,9 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
         }
     }
     if single && *method == Method::GET {
-        let unchanged = ResponseBuilder::new().description("The object still is what `If-None-Match` names.").build();
+        let unchanged = ResponseBuilder::new()
+            .description("The object still is what `If-None-Match` names.")
+            .build();
         operation.responses.responses.insert("304".into(), RefOr::T(unchanged));
     }
     if !method.is_safe() {
@@ -235,13 +265,16 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
         response.headers.insert("x-request-id".into(), text("The id of the request, for the log."));
         let object = single && matches!(status.as_str(), "200" | "304");
         if object || status == "201" {
-            response.headers.insert("ETag".into(), text("The revision of the object, for `If-Match`."));
+            response
+                .headers
+                .insert("ETag".into(), text("The revision of the object, for `If-Match`."));
         }
         if status == "201" {
             response.headers.insert("Location".into(), text("Where the new object is."));
         }
         if *method == Method::POST {
-            let description = "`true` if the request was a repetition, and this is the answer of its first run.";
+            let description =
+                "`true` if the request was a repetition, and this is the answer of its first run.";
             response.headers.insert("Idempotency-Replayed".into(), text(description));
         }
     }
@@ -267,9 +300,14 @@ fn complete_open_operation(path: &str, operation: &mut Operation) {
         ]);
     }
     let id = operation.operation_id.clone().unwrap_or_default();
-    answers.extend(OPEN_PROBLEMS.iter().filter(|(of, ..)| *of == id).map(|(_, status, name)| (*status, *name)));
+    answers.extend(
+        OPEN_PROBLEMS.iter().filter(|(of, ..)| *of == id).map(|(_, status, name)| (*status, *name)),
+    );
     for (status, name) in answers {
-        operation.responses.responses.insert(status.into(), RefOr::Ref(Ref::from_response_name(name)));
+        operation
+            .responses
+            .responses
+            .insert(status.into(), RefOr::Ref(Ref::from_response_name(name)));
     }
     for response in operation.responses.responses.values_mut() {
         let RefOr::T(response) = response else { continue };
@@ -290,7 +328,9 @@ fn show_role(operation: &mut Operation, who: Who) {
         Who::Account => &[ACCESS],
         Who::Operator => &[OPERATOR],
         Who::AdminInPerson => &[OPERATOR, ACCESS],
-        Who::Member | Who::Viewer | Who::Developer | Who::TenantDeveloper | Who::Admin => &[OPERATOR, ACCESS, SERVICE],
+        Who::Member | Who::Viewer | Who::Developer | Who::TenantDeveloper | Who::Admin => {
+            &[OPERATOR, ACCESS, SERVICE]
+        }
     };
     let requirement = |scheme: &&str| SecurityRequirement::new(*scheme, Vec::<String>::new());
     operation.security = Some(schemes.iter().map(requirement).collect());
@@ -312,8 +352,10 @@ fn with_receipt(description: &str) -> Response {
 }
 
 fn wait_parameter() -> Parameter {
-    let schema =
-        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(receipt::MAX_WAIT as f64));
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(receipt::MAX_WAIT as f64));
     ParameterBuilder::new()
         .name(receipt::PARAMETER)
         .parameter_in(ParameterIn::Query)
@@ -333,7 +375,11 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
     if path.contains('{') || operation.responses.responses.contains_key("404") {
         statuses.push("404");
     }
-    let has_query = operation.parameters.iter().flatten().any(|parameter| parameter.parameter_in == ParameterIn::Query);
+    let has_query = operation
+        .parameters
+        .iter()
+        .flatten()
+        .any(|parameter| parameter.parameter_in == ParameterIn::Query);
     if has_query || operation.request_body.is_some() {
         statuses.push("422");
     }
@@ -360,8 +406,12 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
             "Any text that is new for this request. For 24 hours a repetition with the same key has no further effect, \
              and gets the same answer.",
         ),
-        Method::PATCH | Method::DELETE => ("If-Match", "Make the change only if the object still has this entity tag."),
-        Method::GET if single => ("If-None-Match", "Answer 304 if the object still has this entity tag."),
+        Method::PATCH | Method::DELETE => {
+            ("If-Match", "Make the change only if the object still has this entity tag.")
+        }
+        Method::GET if single => {
+            ("If-None-Match", "Answer 304 if the object still has this entity tag.")
+        }
         _ => return Vec::new(),
     };
     let (name, description) = given;

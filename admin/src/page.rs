@@ -1,4 +1,5 @@
-//! Lists come in pages. The cursor is opaque to clients: it is the id after which the next page begins.
+//! Lists come in pages. The cursor is opaque to clients: it is the id after which the next page
+//! begins.
 
 use std::io;
 
@@ -53,7 +54,9 @@ impl PageQuery {
 pub fn limit(check: &mut Check, given: Option<&str>) -> u32 {
     let mut limit = limits::PAGE_DEFAULT;
     if let Some(text) = given {
-        limit = check.take("limit", text.parse::<i64>().map_err(|_| "must be a number")).unwrap_or(limit);
+        limit = check
+            .take("limit", text.parse::<i64>().map_err(|_| "must be a number"))
+            .unwrap_or(limit);
         check.range("limit", limit, &limits::PAGE);
     }
     u32::try_from(limit).unwrap_or_default()
@@ -65,8 +68,13 @@ impl Wanted {
         store::Page { limit: self.limit.saturating_add(1), after: self.after }
     }
 
-    /// The page, made of the rows that the store gave. It ends before its limit if its items are large.
-    pub fn page<R, T: From<R> + Serialize>(&self, rows: Vec<R>, id: impl Fn(&R) -> Uuid) -> Page<T> {
+    /// The page, made of the rows that the store gave. It ends before its limit if its items are
+    /// large.
+    pub fn page<R, T: From<R> + Serialize>(
+        &self,
+        rows: Vec<R>,
+        id: impl Fn(&R) -> Uuid,
+    ) -> Page<T> {
         let available = rows.len();
         let mut page = Page { items: Vec::new(), next_cursor: None };
         let mut bytes = 0_usize;
@@ -138,7 +146,9 @@ mod tests {
     fn a_cursor_reads_back() {
         let id = Uuid::from_u128(7);
         assert_eq!(read(&write(id)), Some(id));
-        for wrong in ["", "AQ", "!", "00000000-0000-0000-0000-000000000007", "AgAAAAAAAAAAAAAAAAAAAAc"] {
+        for wrong in
+            ["", "AQ", "!", "00000000-0000-0000-0000-000000000007", "AgAAAAAAAAAAAAAAAAAAAAc"]
+        {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }
@@ -151,9 +161,14 @@ mod tests {
         let mut after = 0;
         let mut pages = Vec::new();
         loop {
-            let rows = lengths.iter().enumerate().map(|(index, length)| Row(index as u128 + 1, "x".repeat(*length)));
-            let rows: Vec<Row> = rows.filter(|row| row.0 > after).take(limit as usize + 1).collect();
-            let page: Page<Row> = Wanted { limit, after: None }.page(rows, |row| Uuid::from_u128(row.0));
+            let rows = lengths
+                .iter()
+                .enumerate()
+                .map(|(index, length)| Row(index as u128 + 1, "x".repeat(*length)));
+            let rows: Vec<Row> =
+                rows.filter(|row| row.0 > after).take(limit as usize + 1).collect();
+            let page: Page<Row> =
+                Wanted { limit, after: None }.page(rows, |row| Uuid::from_u128(row.0));
             pages.push(page.items.iter().map(|row| row.0).collect());
             let Some(cursor) = page.next_cursor else { return pages };
             after = read(&cursor).unwrap().as_u128();
@@ -173,7 +188,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_a_number_within_bounds() {
-        for (limit, good) in [("1", true), ("200", true), ("0", false), ("201", false), ("x", false), ("-1", false)] {
+        for (limit, good) in
+            [("1", true), ("200", true), ("0", false), ("201", false), ("x", false), ("-1", false)]
+        {
             let query = PageQuery { limit: Some(limit.into()), cursor: None };
             assert_eq!(query.wanted().is_ok(), good, "{limit}");
         }

@@ -1,5 +1,6 @@
-//! Who may do what: the one table. The router asks it before each request, the OpenAPI document shows it, and tests
-//! fail if an operation has no row, if a row has no operation, or if any principal gets another answer than it says.
+//! Who may do what: the one table. The router asks it before each request, the OpenAPI document
+//! shows it, and tests fail if an operation has no row, if a row has no operation, or if any
+//! principal gets another answer than it says.
 
 use policy::id::SiteId;
 use store::{Role, Standing};
@@ -7,7 +8,8 @@ use store::{Role, Standing};
 /// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// Everybody who reaches the listener: probes, metrics, documentation, and what comes before a login.
+    /// Everybody who reaches the listener: probes, metrics, documentation, and what comes before a
+    /// login.
     Anyone,
     /// Somebody who has logged in, for what is their own; no operator token and no service token.
     Account,
@@ -17,7 +19,8 @@ pub enum Who {
     Viewer,
     /// Whoever changes what is published there, and who may call it.
     Developer,
-    /// Whoever does so in the whole tenant: what makes new sites is for no member of a single one, whatever the path names.
+    /// Whoever does so in the whole tenant: what makes new sites is for no member of a single one,
+    /// whatever the path names.
     TenantDeveloper,
     /// Whoever changes what concerns tokens and the tenant itself.
     Admin,
@@ -27,7 +30,9 @@ pub enum Who {
     Operator,
 }
 
-use Who::{Account, Admin, AdminInPerson, Anyone, Developer, Member, Operator, TenantDeveloper, Viewer};
+use Who::{
+    Account, Admin, AdminInPerson, Anyone, Developer, Member, Operator, TenantDeveloper, Viewer,
+};
 
 /// One row per operation, in the order of the document.
 pub const TABLE: &[(&str, Who)] = &[
@@ -238,7 +243,8 @@ pub enum Verdict {
     Forbidden,
 }
 
-/// Whether an operation for `who` may be done by a caller of this kind with this standing in the tenant of the path.
+/// Whether an operation for `who` may be done by a caller of this kind with this standing in the
+/// tenant of the path.
 ///
 /// Architecture invariant: this is the only place that compares roles with operations.
 pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdict {
@@ -248,7 +254,8 @@ pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdic
         (_, Kind::Operator) => return Verdict::Allowed,
         _ => {}
     }
-    // The role in what the path names; for a member of some sites alone, nothing else of the tenant is there.
+    // The role in what the path names; for a member of some sites alone, nothing else of the tenant
+    // is there.
     let role = match place {
         Place::Platform => return Verdict::Forbidden,
         _ if !standing.is_member() => return Verdict::Invisible,
@@ -291,23 +298,34 @@ mod tests {
         ];
         for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 4), (Role::Admin, 6)] {
             for (index, who) in whos.into_iter().enumerate() {
-                let verdict = decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant);
+                let verdict =
+                    decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant);
                 let expected = if index < allowed { Verdict::Allowed } else { Verdict::Forbidden };
                 assert_eq!(verdict, expected, "{role:?} {who:?}");
             }
         }
         let admin = Standing::everywhere(Role::Admin);
-        assert_eq!(decide(Who::AdminInPerson, Kind::Service, &admin, Place::Tenant), Verdict::Forbidden);
+        assert_eq!(
+            decide(Who::AdminInPerson, Kind::Service, &admin, Place::Tenant),
+            Verdict::Forbidden
+        );
     }
 
     #[test]
     fn what_is_not_a_member_s_is_invisible() {
         for who in [Who::Member, Who::Viewer, Who::Admin, Who::Operator] {
             for place in [Place::Tenant, Place::Site(Some(SITE)), Place::Site(None)] {
-                assert_eq!(decide(who, Kind::Account, &Standing::default(), place), Verdict::Invisible, "{who:?}");
+                assert_eq!(
+                    decide(who, Kind::Account, &Standing::default(), place),
+                    Verdict::Invisible,
+                    "{who:?}"
+                );
             }
         }
-        assert_eq!(decide(Who::Operator, Kind::Account, &Standing::default(), Place::Platform), Verdict::Forbidden);
+        assert_eq!(
+            decide(Who::Operator, Kind::Account, &Standing::default(), Place::Platform),
+            Verdict::Forbidden
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Every error of the API, and its answer: the one place that knows statuses, types and titles (RFC 9457). What the
-//! answer looks like is in [`body`].
+//! Every error of the API, and its answer: the one place that knows statuses, types and titles (RFC
+//! 9457). What the answer looks like is in [`body`].
 //!
-//! Architecture invariant: a 404 says nothing about which object was asked for, and no body carries the request id, so
-//! that another tenant's object is answered byte for byte like an absent one.
+//! Architecture invariant: a 404 says nothing about which object was asked for, and no body carries
+//! the request id, so that another tenant's object is answered byte for byte like an absent one.
 
 mod body;
 
@@ -24,7 +24,8 @@ pub use self::body::{FieldError, ProblemBody, ReachedLimit};
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// The realm in `WWW-Authenticate` (RFC 9110 section 11.5).
 const REALM: &str = "tenantry";
-/// After how many seconds a client may try again when the database cannot be reached: about the time of a failover.
+/// After how many seconds a client may try again when the database cannot be reached: about the
+/// time of a failover.
 const RETRY_AFTER_SECONDS: &str = "2";
 
 /// What can go wrong with a request.
@@ -125,62 +126,120 @@ impl Problem {
     /// Status, last part of the type, and title.
     fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::MissingToken => (StatusCode::UNAUTHORIZED, "missing-token", "Authentication is needed"),
-            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid-token", "The token is not valid"),
-            Self::Forbidden | Self::RoleNeeded(_) => (StatusCode::FORBIDDEN, "forbidden", "This is not allowed"),
-            Self::ScopeNeeded(_) => (StatusCode::FORBIDDEN, "scope", "The token does not have the scope"),
-            Self::MoreThanOwn => (StatusCode::FORBIDDEN, "more-than-own", "It would have more than its maker"),
-            Self::MfaNeeded => (StatusCode::FORBIDDEN, "mfa-needed", "The tenant asks for a second factor"),
-            Self::TenantSuspended => (StatusCode::FORBIDDEN, "tenant-suspended", "The tenant is suspended"),
+            Self::MissingToken => {
+                (StatusCode::UNAUTHORIZED, "missing-token", "Authentication is needed")
+            }
+            Self::InvalidToken => {
+                (StatusCode::UNAUTHORIZED, "invalid-token", "The token is not valid")
+            }
+            Self::Forbidden | Self::RoleNeeded(_) => {
+                (StatusCode::FORBIDDEN, "forbidden", "This is not allowed")
+            }
+            Self::ScopeNeeded(_) => {
+                (StatusCode::FORBIDDEN, "scope", "The token does not have the scope")
+            }
+            Self::MoreThanOwn => {
+                (StatusCode::FORBIDDEN, "more-than-own", "It would have more than its maker")
+            }
+            Self::MfaNeeded => {
+                (StatusCode::FORBIDDEN, "mfa-needed", "The tenant asks for a second factor")
+            }
+            Self::TenantSuspended => {
+                (StatusCode::FORBIDDEN, "tenant-suspended", "The tenant is suspended")
+            }
             Self::LastAdmin | Self::LastAdminOf { .. } => {
                 (StatusCode::CONFLICT, "last-admin", "A tenant needs an admin")
             }
-            Self::AlreadyMember => (StatusCode::CONFLICT, "already-member", "The account is a member already"),
+            Self::AlreadyMember => {
+                (StatusCode::CONFLICT, "already-member", "The account is a member already")
+            }
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such object"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no-such-path", "There is no such path"),
-            Self::MethodNotAllowed(_) => {
-                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not have this method")
-            }
+            Self::MethodNotAllowed(_) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "The path does not have this method",
+            ),
             Self::Syntax(_) => (StatusCode::BAD_REQUEST, "syntax", "The body cannot be parsed"),
-            Self::Unreadable => (StatusCode::BAD_REQUEST, "unreadable", "The body could not be read"),
-            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large"),
-            Self::MediaType { .. } => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "The media type of the body is not supported")
+            Self::Unreadable => {
+                (StatusCode::BAD_REQUEST, "unreadable", "The body could not be read")
             }
+            Self::TooLarge { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The body is too large")
+            }
+            Self::MediaType { .. } => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                "The media type of the body is not supported",
+            ),
             Self::Header { .. } => (StatusCode::BAD_REQUEST, "header", "A header cannot be read"),
-            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request has invalid fields"),
+            Self::Invalid(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request has invalid fields")
+            }
             Self::Taken { .. } => (StatusCode::CONFLICT, "taken", "The value is taken"),
-            Self::RouteTaken(_) => (StatusCode::CONFLICT, "route-taken", "Two routes could not be told apart"),
-            Self::KeyEnded { .. } => (StatusCode::CONFLICT, "key-ended", "The key does not work any more"),
+            Self::RouteTaken(_) => {
+                (StatusCode::CONFLICT, "route-taken", "Two routes could not be told apart")
+            }
+            Self::KeyEnded { .. } => {
+                (StatusCode::CONFLICT, "key-ended", "The key does not work any more")
+            }
             Self::InUse { .. } => (StatusCode::CONFLICT, "in-use", "The object is in use"),
             Self::Limit { .. } => (StatusCode::CONFLICT, "limit", "A limit is reached"),
-            Self::PlanLimit { .. } => {
-                (StatusCode::CONFLICT, "limit-reached", "A limit of the tenant's platform plan is reached")
-            }
-            Self::Precondition { .. } => {
-                (StatusCode::PRECONDITION_FAILED, "changed", "The object has changed in the meantime")
-            }
+            Self::PlanLimit { .. } => (
+                StatusCode::CONFLICT,
+                "limit-reached",
+                "A limit of the tenant's platform plan is reached",
+            ),
+            Self::Precondition { .. } => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed",
+                "The object has changed in the meantime",
+            ),
             Self::KeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
                 "The Idempotency-Key was used for another request",
             ),
-            Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "There were too many requests"),
-            Self::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long"),
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached"),
-            Self::NoSecretsKey => (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here"),
-            Self::SignupClosed => (StatusCode::FORBIDDEN, "signup-closed", "Nobody signs up here"),
-            Self::NoMail => (StatusCode::SERVICE_UNAVAILABLE, "no-mail", "E-mail cannot be sent from here"),
-            Self::InvalidCredentials => {
-                (StatusCode::UNAUTHORIZED, "invalid-credentials", "The address or the password is wrong")
+            Self::RateLimited(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "There were too many requests")
             }
-            Self::EmailUnverified => (StatusCode::FORBIDDEN, "email-unverified", "The e-mail address is not verified"),
-            Self::MfaRequired => (StatusCode::UNAUTHORIZED, "mfa-required", "A second factor is needed"),
-            Self::InvalidCode => (StatusCode::UNAUTHORIZED, "invalid-code", "The code is not valid"),
-            Self::FactorExists => (StatusCode::CONFLICT, "factor-exists", "There is a second factor already"),
-            Self::TooOften { .. } => (StatusCode::TOO_MANY_REQUESTS, "too-often", "This was tried too often"),
+            Self::Timeout => {
+                (StatusCode::SERVICE_UNAVAILABLE, "timeout", "The request took too long")
+            }
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database cannot be reached")
+            }
+            Self::NoSecretsKey => {
+                (StatusCode::SERVICE_UNAVAILABLE, "no-secrets-key", "Secrets cannot be kept here")
+            }
+            Self::SignupClosed => (StatusCode::FORBIDDEN, "signup-closed", "Nobody signs up here"),
+            Self::NoMail => {
+                (StatusCode::SERVICE_UNAVAILABLE, "no-mail", "E-mail cannot be sent from here")
+            }
+            Self::InvalidCredentials => (
+                StatusCode::UNAUTHORIZED,
+                "invalid-credentials",
+                "The address or the password is wrong",
+            ),
+            Self::EmailUnverified => {
+                (StatusCode::FORBIDDEN, "email-unverified", "The e-mail address is not verified")
+            }
+            Self::MfaRequired => {
+                (StatusCode::UNAUTHORIZED, "mfa-required", "A second factor is needed")
+            }
+            Self::InvalidCode => {
+                (StatusCode::UNAUTHORIZED, "invalid-code", "The code is not valid")
+            }
+            Self::FactorExists => {
+                (StatusCode::CONFLICT, "factor-exists", "There is a second factor already")
+            }
+            Self::TooOften { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-often", "This was tried too often")
+            }
             Self::InItem { problem, .. } => problem.kind(),
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side"),
+            Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on our side")
+            }
         }
     }
 
@@ -257,7 +316,9 @@ impl Problem {
     fn errors(self) -> Vec<FieldError> {
         match self {
             Self::Invalid(errors) | Self::RouteTaken(errors) => errors,
-            Self::Taken { field, value } => vec![FieldError::new(field, format!("`{value}` is already used"))],
+            Self::Taken { field, value } => {
+                vec![FieldError::new(field, format!("`{value}` is already used"))]
+            }
             Self::InItem { index, problem } => {
                 let place = |error: FieldError| match error.field.as_str() {
                     "" => FieldError::new(format!("items[{index}]"), error.message),
@@ -280,7 +341,9 @@ impl Problem {
     /// The limit that is reached, if it is one of a platform plan.
     fn limit(&self) -> Option<ReachedLimit> {
         match *self {
-            Self::PlanLimit { limit, allowed, used } => Some(ReachedLimit { name: limit.as_str(), allowed, used }),
+            Self::PlanLimit { limit, allowed, used } => {
+                Some(ReachedLimit { name: limit.as_str(), allowed, used })
+            }
             Self::InItem { ref problem, .. } => problem.limit(),
             _ => None,
         }
@@ -289,26 +352,45 @@ impl Problem {
     fn headers(&self) -> Vec<(HeaderName, String)> {
         match self {
             // RFC 6750 section 3: no error code when the request has no credentials at all.
-            Self::MissingToken | Self::InvalidCredentials | Self::MfaRequired | Self::InvalidCode => {
+            Self::MissingToken
+            | Self::InvalidCredentials
+            | Self::MfaRequired
+            | Self::InvalidCode => {
                 vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\""))]
             }
             Self::InvalidToken => {
-                vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""))]
+                vec![(
+                    header::WWW_AUTHENTICATE,
+                    format!("Bearer realm=\"{REALM}\", error=\"invalid_token\""),
+                )]
             }
             Self::Forbidden | Self::RoleNeeded(_) | Self::ScopeNeeded(_) => {
-                vec![(header::WWW_AUTHENTICATE, format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\""))]
+                vec![(
+                    header::WWW_AUTHENTICATE,
+                    format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\""),
+                )]
             }
             Self::MethodNotAllowed(allow) => vec![(header::ALLOW, allow.clone())],
             Self::Precondition { current } => vec![(header::ETAG, etag(*current))],
             // The headers of draft-ietf-httpapi-ratelimit-headers-10, as on the data plane.
             Self::RateLimited(Refused { limit, burst, window_s, retry_after_s }) => vec![
                 (header::RETRY_AFTER, retry_after_s.to_string()),
-                (HeaderName::from_static("ratelimit-policy"), format!("\"{limit}\";q={burst};w={window_s}")),
-                (HeaderName::from_static("ratelimit"), format!("\"{limit}\";r=0;t={retry_after_s}")),
+                (
+                    HeaderName::from_static("ratelimit-policy"),
+                    format!("\"{limit}\";q={burst};w={window_s}"),
+                ),
+                (
+                    HeaderName::from_static("ratelimit"),
+                    format!("\"{limit}\";r=0;t={retry_after_s}"),
+                ),
             ],
-            Self::TooOften { retry_after_seconds } => vec![(header::RETRY_AFTER, retry_after_seconds.to_string())],
+            Self::TooOften { retry_after_seconds } => {
+                vec![(header::RETRY_AFTER, retry_after_seconds.to_string())]
+            }
             Self::InItem { problem, .. } => problem.headers(),
-            Self::Timeout | Self::Unavailable => vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())],
+            Self::Timeout | Self::Unavailable => {
+                vec![(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into())]
+            }
             _ => Vec::new(),
         }
     }
@@ -322,7 +404,9 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { field: "key", value } => Self::KeyEnded { state: value },
             StoreError::Conflict { field: "factor", .. } => Self::FactorExists,
             // Where the client said it.
-            StoreError::Conflict { field: "subjects", value } => Self::Taken { field: "settings.subjects", value },
+            StoreError::Conflict { field: "subjects", value } => {
+                Self::Taken { field: "settings.subjects", value }
+            }
             StoreError::Conflict { field, value } => Self::Taken { field, value },
             StoreError::InUse { what, by } => Self::InUse { what, by: format!("a {by}") },
             StoreError::Revision { current } => Self::Precondition { current },
@@ -332,7 +416,9 @@ impl From<StoreError> for Problem {
             StoreError::AlreadyMember => Self::AlreadyMember,
             StoreError::NoSecretsKey => Self::NoSecretsKey,
             StoreError::LimitReached { what, limit } => Self::Limit { what, limit },
-            StoreError::PlanLimit { limit, allowed, used } => Self::PlanLimit { limit, allowed, used },
+            StoreError::PlanLimit { limit, allowed, used } => {
+                Self::PlanLimit { limit, allowed, used }
+            }
             ref unavailable if transient || unavailable.is_unavailable() => {
                 tracing::warn!(error = %Causes(unavailable), "the database could not be used");
                 Self::Unavailable

@@ -1,5 +1,6 @@
-//! The id of a request: taken over from the client or its proxy if it can be, else made here. It is in every answer's
-//! header, in every line of the log about the request, and in the audit rows of what the request changed.
+//! The id of a request: taken over from the client or its proxy if it can be, else made here. It is
+//! in every answer's header, in every line of the log about the request, and in the audit rows of
+//! what the request changed.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -11,7 +12,8 @@ pub static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The id of the request with these headers.
 pub fn of(headers: &HeaderMap) -> String {
-    let given = headers.get(&HEADER).and_then(|value| value.to_str().ok()).filter(|id| well_formed(id));
+    let given =
+        headers.get(&HEADER).and_then(|value| value.to_str().ok()).filter(|id| well_formed(id));
     given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
@@ -34,7 +36,13 @@ mod tests {
 
     #[test]
     fn only_harmless_ids_are_taken_over() {
-        for (id, taken) in [("abc-1", true), ("a b", false), ("", false), (&*"a".repeat(129), false), ("a\"}", false)] {
+        for (id, taken) in [
+            ("abc-1", true),
+            ("a b", false),
+            ("", false),
+            (&*"a".repeat(129), false),
+            ("a\"}", false),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(HEADER.clone(), HeaderValue::from_str(id).unwrap());
             assert_eq!(of(&headers) == id, taken, "{id}");

@@ -1,4 +1,5 @@
-//! What a service token may do of what its role may: `read`, `write`, or either of one noun, as in `keys:write`.
+//! What a service token may do of what its role may: `read`, `write`, or either of one noun, as in
+//! `keys:write`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -83,7 +84,11 @@ mod tests {
             (&["keys:read", "routes:write"], "keys", true, false),
             (&["keys:read", "routes:write"], "routes", true, true),
         ] {
-            assert_eq!(include(&scopes(scopes_given), &Scope::of(noun, write)), included, "{scopes_given:?} {noun}");
+            assert_eq!(
+                include(&scopes(scopes_given), &Scope::of(noun, write)),
+                included,
+                "{scopes_given:?} {noun}"
+            );
         }
     }
 

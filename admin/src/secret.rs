@@ -29,11 +29,12 @@ pub fn api_key(environment: Environment) -> Result<ApiKey, NoRandomness> {
     ApiKey::from_random(environment, &random::<64>()?).ok_or(NoRandomness)
 }
 
-/// The bytes of the secret of an HMAC signing key: as many as the block of SHA-256, beyond which a key is hashed first and
-/// gains nothing (RFC 2104 section 3).
+/// The bytes of the secret of an HMAC signing key: as many as the block of SHA-256, beyond which a
+/// key is hashed first and gains nothing (RFC 2104 section 3).
 pub const HMAC_KEY_BYTES: usize = 64;
 
-/// Declares kinds of bearer tokens: a prefix and 40 base62 characters. Their `Debug` does not show them.
+/// Declares kinds of bearer tokens: a prefix and 40 base62 characters. Their `Debug` does not show
+/// them.
 macro_rules! tokens {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal,)*) => {$(
         $(#[$doc])*
@@ -46,15 +47,17 @@ macro_rules! tokens {
                 Ok(Self(format!("{}{}", $prefix, base62()?)))
             }
 
-            /// Reads a presented token; `None` if it does not have the form of one, so that it needs no lookup.
+            /// Reads a presented token; `None` if it does not have the form of one, so that it
+            /// needs no lookup.
             pub fn parse(text: &str) -> Option<Self> {
                 let random = text.strip_prefix($prefix)?;
                 let well_formed = random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
                 well_formed.then(|| Self(text.to_owned()))
             }
 
-            /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash is needed, and the time of
-            /// the lookup says nothing about a token that nobody could guess.
+            /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash
+            /// is needed, and the time of the lookup says nothing about a token that nobody could
+            /// guess.
             pub fn digest(&self) -> [u8; 32] {
                 Sha256::digest(self.0.as_bytes()).into()
             }
@@ -94,8 +97,8 @@ tokens! {
 }
 
 fn base62() -> Result<String, NoRandomness> {
-    // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50 of those are as
-    // good as impossible.
+    // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50
+    // of those are as good as impossible.
     let bytes = random::<96>()?;
     let usable = bytes.iter().filter(|byte| **byte < 248).take(RANDOM_CHARS);
     let text: String = usable.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect();
@@ -117,7 +120,14 @@ mod tests {
     #[test]
     fn what_has_another_form_is_no_token() {
         let good = OperatorToken::generate().unwrap().reveal().to_owned();
-        for text in ["", "tno_", &good[1..], &good[..43], &format!("{good}a"), &good.replace("tno_", "tnt_")] {
+        for text in [
+            "",
+            "tno_",
+            &good[1..],
+            &good[..43],
+            &format!("{good}a"),
+            &good.replace("tno_", "tnt_"),
+        ] {
             assert!(OperatorToken::parse(text).is_none(), "{text}");
         }
     }

@@ -18,7 +18,8 @@ use tower::ServiceExt as _;
 use crate::auth::Peer;
 use crate::limits;
 
-/// After a failed accept: the process is out of file descriptors or memory, and trying at once would only spin.
+/// After a failed accept: the process is out of file descriptors or memory, and trying at once
+/// would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The head of a request; RFC 9110 section 4.1 recommends 8,000 octets for the target alone.
 const HEAD_BYTES: usize = 32 * 1024;
@@ -26,7 +27,11 @@ const HEAD_BYTES: usize = 32 * 1024;
 /// Serves until `stop` is done, then lets open requests finish for [`limits::DRAIN_TIME`] at most.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits::HEADER_TIME).max_buf_size(HEAD_BYTES);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEADER_TIME)
+        .max_buf_size(HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -67,7 +72,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
     loop {
         // The semaphore is never closed, so this only waits.
         let Ok(place) = Arc::clone(places).acquire_owned().await else { continue };

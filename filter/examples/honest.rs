@@ -1,5 +1,6 @@
-//! The costliest things that the filter does for honest clients and for the control plane, each in the callback in which the filter
-//! does it, and without Envoy: a test of `stack` measures what they take of the callback's fuel.
+//! The costliest things that the filter does for honest clients and for the control plane, each in
+//! the callback in which the filter does it, and without Envoy: a test of `stack` measures what
+//! they take of the callback's fuel.
 
 use std::cell::RefCell;
 
@@ -87,7 +88,9 @@ fn check() -> usize {
 /// Takes in a message of the control plane; answers how many things Envoy would be asked for.
 fn receive() -> usize {
     MIRROR.with_borrow_mut(|mirror| {
-        let mirror = mirror.get_or_insert_with(|| Mirror::start("edge-1".to_owned(), "default".to_owned(), None).0);
+        let mirror = mirror.get_or_insert_with(|| {
+            Mirror::start("edge-1".to_owned(), "default".to_owned(), None).0
+        });
         INPUT.with_borrow(|message| mirror.received(message)).len()
     })
 }

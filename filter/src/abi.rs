@@ -1,7 +1,8 @@
-//! What goes past the SDK. Header maps: it copies every name and value into allocations of their own, which costs more
-//! than all else that the filter does with them; here a map is one allocation, which `policy::headers` reads in place. Single
-//! headers and the time: it panics at a status that it does not expect. Calls by gRPC: it notes for its own dispatcher, which
-//! has nothing to do here, who made each of them, and keeps that for ever.
+//! What goes past the SDK. Header maps: it copies every name and value into allocations of their
+//! own, which costs more than all else that the filter does with them; here a map is one
+//! allocation, which `policy::headers` reads in place. Single headers and the time: it panics at a
+//! status that it does not expect. Calls by gRPC: it notes for its own dispatcher, which has
+//! nothing to do here, who made each of them, and keeps that for ever.
 
 #![allow(unsafe_code, reason = "the ABI hands over memory by pointer and length")]
 
@@ -13,8 +14,20 @@ use proxy_wasm::types::{MapType, Status};
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize) -> u32;
-    fn proxy_replace_header_map_value(map: u32, name: *const u8, name_len: usize, value: *const u8, len: usize) -> u32;
-    fn proxy_add_header_map_value(map: u32, name: *const u8, name_len: usize, value: *const u8, len: usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_len: usize,
+        value: *const u8,
+        len: usize,
+    ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_len: usize,
+        value: *const u8,
+        len: usize,
+    ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_len: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_grpc_call(
@@ -56,8 +69,9 @@ pub(crate) fn header_map(map: MapType) -> Result<Vec<u8>, Status> {
     if data.is_null() {
         return Ok(Vec::new());
     }
-    // SAFETY: the host got this memory from `proxy_on_memory_allocate`, by which the SDK gives out a leaked `Vec<u8>` whose
-    // capacity is the length that was asked for, and it passes ownership on.
+    // SAFETY: the host got this memory from `proxy_on_memory_allocate`, by which the SDK gives out
+    // a leaked `Vec<u8>` whose capacity is the length that was asked for, and it passes ownership
+    // on.
     Ok(unsafe { Vec::from_raw_parts(data, len, len) })
 }
 
@@ -65,14 +79,28 @@ pub(crate) fn header_map(map: MapType) -> Result<Vec<u8>, Status> {
 pub(crate) fn set_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Status> {
     // SAFETY: each pointer is to as many live bytes as the length beside it says.
     checked(unsafe {
-        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        proxy_replace_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
     })
 }
 
 /// Gives a header one more value.
 pub(crate) fn add_header(map: MapType, name: &[u8], value: &[u8]) -> Result<(), Status> {
     // SAFETY: as in `set_header`.
-    checked(unsafe { proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+    checked(unsafe {
+        proxy_add_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
 }
 
 /// Takes a header away.
@@ -106,7 +134,8 @@ pub(crate) fn grpc_call(
 ) -> Result<u32, Status> {
     let mut token = 0;
     let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-    // SAFETY: each pointer is to as many live bytes as the length beside it says, and the last to a live local.
+    // SAFETY: each pointer is to as many live bytes as the length beside it says, and the last to a
+    // live local.
     let status = unsafe {
         proxy_grpc_call(
             cluster.as_ptr(),

@@ -1,4 +1,5 @@
-//! The body of a signed request: it is held until it is complete, and let go if it has the digest that was signed.
+//! The body of a signed request: it is held until it is complete, and let go if it has the digest
+//! that was signed.
 
 use policy::digest_field::Expected;
 use policy::refusal::Refusal;
@@ -30,8 +31,10 @@ impl Body {
         let mut hasher = self.expected.start();
         let mut at = 0;
         while at < size {
-            let piece = hostcalls::get_buffer(BufferType::HttpRequestBody, at, PIECE_BYTES.min(size - at));
-            let piece = piece.ok().flatten().filter(|piece| !piece.is_empty()).ok_or(Refusal::NotReady)?;
+            let piece =
+                hostcalls::get_buffer(BufferType::HttpRequestBody, at, PIECE_BYTES.min(size - at));
+            let piece =
+                piece.ok().flatten().filter(|piece| !piece.is_empty()).ok_or(Refusal::NotReady)?;
             hasher.update(&piece);
             at += piece.len();
         }

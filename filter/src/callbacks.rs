@@ -1,8 +1,8 @@
-//! What Envoy calls, without the SDK's dispatcher. That one wants to be told of each request twice more, when it begins and when it is
-//! logged, and each of these calls takes Envoy 1.1 to 1.4 us.
+//! What Envoy calls, without the SDK's dispatcher. That one wants to be told of each request twice
+//! more, when it begins and when it is logged, and each of these calls takes Envoy 1.1 to 1.4 us.
 //!
-//! The SDK exports functions of the same names, and no two of one module can share a name. So these have a prefix, which the
-//! finished module has not (`stack::wasm::callbacks`).
+//! The SDK exports functions of the same names, and no two of one module can share a name. So these
+//! have a prefix, which the finished module has not (`stack::wasm::callbacks`).
 
 #![allow(unsafe_code, reason = "the exports that Envoy calls")]
 #![allow(unreachable_pub, reason = "nothing in Rust reaches them")]
@@ -23,7 +23,8 @@ proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
 }}
 
-/// Does something with what is in this VM, if it has started. Envoy calls nothing here in the middle of something else.
+/// Does something with what is in this VM, if it has started. Envoy calls nothing here in the
+/// middle of something else.
 fn with<T>(work: impl FnOnce(&mut Root) -> T) -> Option<T> {
     ROOT.with(|root| root.try_borrow_mut().ok()?.as_mut().map(work))
 }
@@ -56,7 +57,11 @@ pub extern "C" fn own_proxy_on_tick(root: u32) {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn own_proxy_on_request_headers(context: u32, _count: usize, end_of_stream: u32) -> u32 {
+pub extern "C" fn own_proxy_on_request_headers(
+    context: u32,
+    _count: usize,
+    end_of_stream: u32,
+) -> u32 {
     #[cfg(feature = "fault-injection")]
     crate::fault::of_request();
     code(with(|all| all.request_headers(context, end_of_stream != 0)))
@@ -74,7 +79,11 @@ pub extern "C" fn own_proxy_on_request_trailers(context: u32, _count: usize) -> 
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn own_proxy_on_response_headers(context: u32, _count: usize, _end_of_stream: u32) -> u32 {
+pub extern "C" fn own_proxy_on_response_headers(
+    context: u32,
+    _count: usize,
+    _end_of_stream: u32,
+) -> u32 {
     with(|all| all.response_headers(context));
     Action::Continue as u32
 }

@@ -3,7 +3,8 @@
 use policy::decision::Mode;
 use serde::Deserialize;
 
-/// The configuration. Unknown fields are errors, so that a misspelt one is not taken for its default.
+/// The configuration. Unknown fields are errors, so that a misspelt one is not taken for its
+/// default.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
@@ -21,8 +22,8 @@ pub(crate) struct Config {
     /// Which headers the filter sets.
     #[serde(default)]
     pub(crate) headers: Headers,
-    /// From how many requests under way in one worker on tenants are held to their share of it. Default: 8,192, which at
-    /// some 50 KB each are 400 MB.
+    /// From how many requests under way in one worker on tenants are held to their share of it.
+    /// Default: 8,192, which at some 50 KB each are 400 MB.
     #[serde(default = "default_shed_above")]
     pub(crate) shed_above: u32,
 }
@@ -41,7 +42,8 @@ pub(crate) enum Role {
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ClientAddress {
-    /// In `x-envoy-external-address`, which an edge that uses the remote address sets itself: no host call.
+    /// In `x-envoy-external-address`, which an edge that uses the remote address sets itself: no
+    /// host call.
     Edge,
     /// In Envoy's `source.address`.
     #[default]
@@ -63,7 +65,8 @@ pub(crate) enum Routes {
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Headers {
-    /// Those that routes pushed by the control plane need; these routes add the others, and remove credentials.
+    /// Those that routes pushed by the control plane need; these routes add the others, and remove
+    /// credentials.
     #[default]
     Routed,
     /// All of them, and credentials are removed here: for routes that know nothing of Tenantry.

@@ -6,8 +6,8 @@ use policy::hash::Mixer;
 
 use crate::http::Exchange;
 
-/// How many have a place of their own, found by the last digits of the number: Envoy counts contexts up, so that as many requests as
-/// this can be under way before two meet.
+/// How many have a place of their own, found by the last digits of the number: Envoy counts
+/// contexts up, so that as many requests as this can be under way before two meet.
 const PLACES: usize = 1_024;
 
 /// The number of a context, and its request.
@@ -21,7 +21,10 @@ pub(crate) struct Exchanges {
 
 impl Default for Exchanges {
     fn default() -> Self {
-        Self { places: std::iter::repeat_with(|| None).take(PLACES).collect(), others: HashMap::default() }
+        Self {
+            places: std::iter::repeat_with(|| None).take(PLACES).collect(),
+            others: HashMap::default(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Faults on demand, for tests of what becomes of an Envoy whose VMs fail. Only the feature `fault-injection` has them, which is off by
-//! default and in no module that ships: whoever may send requests could stop every worker by them.
+//! Faults on demand, for tests of what becomes of an Envoy whose VMs fail. Only the feature
+//! `fault-injection` has them, which is off by default and in no module that ships: whoever may
+//! send requests could stop every worker by them.
 
 use std::hint::black_box;
 
@@ -10,14 +11,19 @@ use proxy_wasm::types::MapType;
 const HEADER: &str = "x-fault";
 /// The mirror traps when a message names this host.
 const TRAP: &[u8] = b"trap.gw.localhost";
-/// The shared-data name of the note that a mirror has trapped: the next one, which is told of the same host, goes on.
+/// The shared-data name of the note that a mirror has trapped: the next one, which is told of the
+/// same host, goes on.
 const TRAPPED_KEY: &str = "fault.trapped";
 /// What `grow` takes at a time, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Fails as a request asks for, before anything is decided about it: `panic`, `grow` (memory without end), or `loop`.
+/// Fails as a request asks for, before anything is decided about it: `panic`, `grow` (memory
+/// without end), or `loop`.
 pub(crate) fn of_request() {
-    let Some(fault) = hostcalls::get_map_value(MapType::HttpRequestHeaders, HEADER).ok().flatten() else { return };
+    let Some(fault) = hostcalls::get_map_value(MapType::HttpRequestHeaders, HEADER).ok().flatten()
+    else {
+        return;
+    };
     match fault.as_str() {
         "panic" => fail("a request asked for it"),
         "grow" => {
@@ -39,7 +45,8 @@ pub(crate) fn of_request() {
 /// Fails when a message to the mirror names [`TRAP`], once in an Envoy process.
 pub(crate) fn of_message(message: &[u8]) {
     let named = message.windows(TRAP.len()).any(|window| window == TRAP);
-    let first = named && hostcalls::get_shared_data(TRAPPED_KEY).is_ok_and(|(value, _)| value.is_none());
+    let first =
+        named && hostcalls::get_shared_data(TRAPPED_KEY).is_ok_and(|(value, _)| value.is_none());
     if first && hostcalls::set_shared_data(TRAPPED_KEY, Some(b"1"), None).is_ok() {
         fail("a resource asked for it");
     }

@@ -1,5 +1,6 @@
-//! Filter state that outlives the filter chain: a request that makes Envoy load the routes of its site starts again from the first
-//! filter, and what was put into filter state for the request as a whole is still there then.
+//! Filter state that outlives the filter chain: a request that makes Envoy load the routes of its
+//! site starts again from the first filter, and what was put into filter state for the request as a
+//! whole is still there then.
 
 use prost::Message as _;
 use proxy_wasm::hostcalls;
@@ -24,12 +25,14 @@ struct Declaration {
     span: i32,
 }
 
-/// Declares what the filter puts there. A host that knows no declarations lets it live as long as the filter chain: then a
-/// request that starts again is counted twice.
+/// Declares what the filter puts there. A host that knows no declarations lets it live as long as
+/// the filter chain: then a request that starts again is counted twice.
 pub(crate) fn declare() {
     for name in [REFUSAL, COUNTED] {
         let declaration = Declaration { name: name.to_owned(), kind: STRING, span: REQUEST };
-        if let Err(status) = hostcalls::call_foreign_function(DECLARE, Some(&declaration.encode_to_vec())) {
+        if let Err(status) =
+            hostcalls::call_foreign_function(DECLARE, Some(&declaration.encode_to_vec()))
+        {
             log::warn!("tenantry: {name} cannot be declared: {status:?}");
         }
     }

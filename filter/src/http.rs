@@ -1,4 +1,5 @@
-//! One HTTP exchange: reads the request's headers once, asks `policy`, carries out the answer, and counts it when it is over.
+//! One HTTP exchange: reads the request's headers once, asks `policy`, carries out the answer, and
+//! counts it when it is over.
 
 use std::rc::Rc;
 
@@ -26,13 +27,15 @@ const CONSUMER: &str = "x-tenantry-consumer";
 const LIMIT: &[u8] = b"ratelimit";
 const LIMIT_POLICY: &[u8] = b"ratelimit-policy";
 
-/// What the filter puts into filter state, for access logs and for itself. In Envoy's own formats `wasm.` precedes the
-/// names.
+/// What the filter puts into filter state, for access logs and for itself. In Envoy's own formats
+/// `wasm.` precedes the names.
 pub(crate) const REFUSAL: &str = "tenantry_refusal";
-/// That the request was counted, which may come by again when Envoy has loaded its routes; and what its answer says of limits.
+/// That the request was counted, which may come by again when Envoy has loaded its routes; and what
+/// its answer says of limits.
 pub(crate) const COUNTED: &str = "tenantry_counted";
 
-/// What Envoy says of a stream that it begins anew, when the routes of its site have come, at the end of the first attempt.
+/// What Envoy says of a stream that it begins anew, when the routes of its site have come, at the
+/// end of the first attempt.
 const BEGUN_ANEW: &[u8] = b"internal_redirect";
 
 /// One exchange.
@@ -69,7 +72,8 @@ impl Answer {
         for (name, value) in headers::pairs(map).into_iter().flatten().flatten() {
             match name {
                 b":status" => {
-                    answer.status = decimal(value).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
+                    answer.status =
+                        decimal(value).and_then(|status| u16::try_from(status).ok()).unwrap_or(0);
                 }
                 b"content-length" => answer.content_length = decimal(value),
                 LIMIT | LIMIT_POLICY => answer.tells_limits = true,
@@ -103,7 +107,8 @@ impl Exchange {
         let map = abi::header_map(MapType::HttpRequestHeaders)?;
         let headers = headers::parse(&map).ok_or(Status::ParseFailure)?;
         let request = Request::read(&headers, !end_of_stream);
-        // First of all, so that not even the access log of a refused request shows what a client made up.
+        // First of all, so that not even the access log of a refused request shows what a client
+        // made up.
         for name in &request.reserved {
             abi::remove_header(MapType::HttpRequestHeaders, name)?;
         }
@@ -162,10 +167,12 @@ impl Exchange {
         hostcalls::set_property(vec![COUNTED], Some(&fields))
     }
 
-    /// What of the context Envoy's route does not add. None of it is there any more: what was has been removed, and to set a header costs
-    /// a quarter of a microsecond more than to add one.
+    /// What of the context Envoy's route does not add. None of it is there any more: what was has
+    /// been removed, and to set a header costs a quarter of a microsecond more than to add one.
     fn add_context(&self, forward: &Forward<'_>) -> Result<(), Status> {
-        let add = |name: &str, value: &[u8]| abi::add_header(MapType::HttpRequestHeaders, name.as_bytes(), value);
+        let add = |name: &str, value: &[u8]| {
+            abi::add_header(MapType::HttpRequestHeaders, name.as_bytes(), value)
+        };
         if let Some(consumer) = self.who.consumer {
             with_text(&consumer.0, |id| add(CONSUMER, id))?;
         }
@@ -202,7 +209,8 @@ impl Exchange {
         Action::Pause
     }
 
-    /// Says how the limits stand, whoever answers, in the place of what an upstream says of its own.
+    /// Says how the limits stand, whoever answers, in the place of what an upstream says of its
+    /// own.
     fn tell_limits(&mut self, answer: Answer) {
         let Some(RateLimitFields { limit, policy }) = self.rate_limit.take() else { return };
         let tell = if answer.tells_limits { abi::set_header } else { abi::add_header };
@@ -212,7 +220,12 @@ impl Exchange {
     }
 
     /// What follows when a part of a body has come: `size` bytes are held, if Envoy says so.
-    pub(crate) fn request_body(&mut self, vm: &mut Vm, size: Option<usize>, end_of_stream: bool) -> Action {
+    pub(crate) fn request_body(
+        &mut self,
+        vm: &mut Vm,
+        size: Option<usize>,
+        end_of_stream: bool,
+    ) -> Action {
         let Some(body) = &self.body else { return Action::Continue };
         match body.check(size.unwrap_or_else(|| body.held()), end_of_stream) {
             Ok(action) => action,
@@ -220,7 +233,8 @@ impl Exchange {
         }
     }
 
-    /// Keeps what the head of the answer says for the end, and says how the limits stand, whoever answers.
+    /// Keeps what the head of the answer says for the end, and says how the limits stand, whoever
+    /// answers.
     pub(crate) fn response_headers(&mut self) {
         if self.who.site.is_none() {
             return;
@@ -254,7 +268,8 @@ impl Exchange {
         if let Some(site) = &self.site {
             site.answered(status, self.started_us / 1000);
         }
-        let response_bytes = usage::response_body_bytes(self.is_head, status, answer.content_length);
+        let response_bytes =
+            usage::response_body_bytes(self.is_head, status, answer.content_length);
         let response_bytes = response_bytes.unwrap_or_else(|| counter("response", "size"));
         let request_bytes = match self.request_bytes {
             RequestBytes::Known(bytes) => bytes,
@@ -268,13 +283,20 @@ impl Exchange {
             request_bytes,
             response_bytes,
         };
-        let who = usage::Who { tenant, site, consumer: self.who.consumer, key: self.who.key, route: self.who.route };
+        let who = usage::Who {
+            tenant,
+            site,
+            consumer: self.who.consumer,
+            key: self.who.key,
+            route: self.who.route,
+        };
         vm.usage.record(&who, &exchange);
         Some(())
     }
 
-    /// The answer of an exchange whose head the filter has not seen: none, if the client went away first, or one that Envoy gave past
-    /// its filters. `None` if it was begun anew, and the attempt that follows will tell.
+    /// The answer of an exchange whose head the filter has not seen: none, if the client went away
+    /// first, or one that Envoy gave past its filters. `None` if it was begun anew, and the attempt
+    /// that follows will tell.
     #[cold]
     fn answer_around_the_filter(&self) -> Option<Answer> {
         let details = hostcalls::get_property(vec!["response", "code_details"]).ok().flatten();
@@ -286,7 +308,8 @@ impl Exchange {
     }
 }
 
-/// The end of every error: the request is not let go. Should not even the answer be possible, it waits until it times out.
+/// The end of every error: the request is not let go. Should not even the answer be possible, it
+/// waits until it times out.
 pub(crate) fn fail_closed() -> Action {
     let _ = send(&Refusal::NotReady);
     Action::Pause

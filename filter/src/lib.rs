@@ -1,11 +1,12 @@
 //! The proxy-wasm filter of Tenantry: the adapter between Envoy's ABI and the pure core, `policy`.
 //!
-//! One module, two roles, told apart by the VM's configuration: in the HTTP filter chain it decides about requests
-//! ([`http`]), and reports what it has let through ([`report`]); as the singleton of a bootstrap extension it mirrors the
-//! control plane's state into shared data ([`mirror`]). What Envoy calls is in [`callbacks`].
+//! One module, two roles, told apart by the VM's configuration: in the HTTP filter chain it decides
+//! about requests ([`http`]), and reports what it has let through ([`report`]); as the singleton of
+//! a bootstrap extension it mirrors the control plane's state into shared data ([`mirror`]). What
+//! Envoy calls is in [`callbacks`].
 //!
-//! Architecture invariant: no decision is taken here. What Envoy gives is handed to `policy`, what `policy` answers is
-//! carried out, and every error ends in [`http::fail_closed`].
+//! Architecture invariant: no decision is taken here. What Envoy gives is handed to `policy`, what
+//! `policy` answers is carried out, and every error ends in [`http::fail_closed`].
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -1,5 +1,6 @@
-//! What the filter tells in Envoy's stats. Counts are added up in the VM and handed over on each tick, so that they cost a request
-//! nothing; no name has a tenant in it, so that their number is fixed.
+//! What the filter tells in Envoy's stats. Counts are added up in the VM and handed over on each
+//! tick, so that they cost a request nothing; no name has a tenant in it, so that their number is
+//! fixed.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,9 @@
-//! The mirror's shell: pumps messages between the control plane's delta ADS stream, `policy`'s mirror and shared data.
+//! The mirror's shell: pumps messages between the control plane's delta ADS stream, `policy`'s
+//! mirror and shared data.
 //!
-//! One VM of an Envoy is the mirror: by rights that of the singleton. Envoy does not start a singleton again whose VM has
-//! trapped, so the mirror shows that it is alive ([`Claim`]), and a worker's VM takes over when it does not ([`Watch`]).
+//! One VM of an Envoy is the mirror: by rights that of the singleton. Envoy does not start a
+//! singleton again whose VM has trapped, so the mirror shows that it is alive ([`Claim`]), and a
+//! worker's VM takes over when it does not ([`Watch`]).
 
 use std::time::Duration;
 
@@ -19,8 +21,9 @@ const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 /// How often a VM is woken: the mirror then shows that it is alive, the others look whether it is.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
-/// After so many looks at an unchanged sign of life the mirror is taken for dead. A main thread that stands still for longer, and then
-/// goes on, finds that another has taken over, and leaves it at that.
+/// After so many looks at an unchanged sign of life the mirror is taken for dead. A main thread
+/// that stands still for longer, and then goes on, finds that another has taken over, and leaves it
+/// at that.
 const MISSED_MAX: u32 = 3;
 
 /// The shared-data name of the sign of life: an empty value, whose version changes with each.
@@ -62,7 +65,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Looks once, on each tick. Answers a mirror of one's own if there was one in this Envoy, and it is dead.
+    /// Looks once, on each tick. Answers a mirror of one's own if there was one in this Envoy, and
+    /// it is dead.
     pub(crate) fn look(&mut self, cluster: &str) -> Option<Singleton> {
         let version = shared::version(ALIVE_KEY);
         if version != self.version {
@@ -95,14 +99,16 @@ impl Singleton {
         Self::with(cluster, Claim::take())
     }
 
-    /// Plans the first attempt to connect: when the configuration is read, Envoy's clusters may not be there yet.
+    /// Plans the first attempt to connect: when the configuration is read, Envoy's clusters may not
+    /// be there yet.
     fn with(cluster: String, claim: Claim) -> Self {
         let singleton = Self { cluster, claim, mirror: begin(), stream: None, retry: RETRY_MIN };
         singleton.wait();
         singleton
     }
 
-    /// Shows that it is alive, and opens the stream if there is none. False if another has taken over: this one is done.
+    /// Shows that it is alive, and opens the stream if there is none. False if another has taken
+    /// over: this one is done.
     pub(crate) fn tick(&mut self) -> bool {
         if !self.claim.renew() {
             log::warn!("tenantry: another VM of this Envoy has taken over as its mirror");
@@ -153,13 +159,17 @@ impl Singleton {
     /// Plans the next attempt after the end of the stream. What is mirrored goes on being served.
     pub(crate) fn closed(&mut self, token: u32, status: u32) {
         if self.stream == Some(token) {
-            log::warn!("tenantry: the stream to cluster {} ended with gRPC status {status}", self.cluster);
+            log::warn!(
+                "tenantry: the stream to cluster {} ended with gRPC status {status}",
+                self.cluster
+            );
             self.lost();
         }
     }
 
-    /// Carries out what the mirror asks for. If that cannot be done to its end, the server waits for an answer that will not
-    /// come, and the mirror no longer knows what it holds: both begin anew.
+    /// Carries out what the mirror asks for. If that cannot be done to its end, the server waits
+    /// for an answer that will not come, and the mirror no longer knows what it holds: both begin
+    /// anew.
     fn carry_out(&mut self, token: u32, actions: Vec<Action>) {
         if let Err(what) = perform(Some(token), actions) {
             log::error!("tenantry: the stream to cluster {} is given up: {what}", self.cluster);
@@ -194,7 +204,9 @@ fn perform(stream: Option<u32>, actions: Vec<Action>) -> Result<(), String> {
     for action in actions {
         let done = match (action, stream) {
             (Action::Write(key, value), _) => hostcalls::set_shared_data(&key, Some(&value), None),
-            (Action::Send(message), Some(token)) => hostcalls::send_grpc_stream_message(token, Some(&message), false),
+            (Action::Send(message), Some(token)) => {
+                hostcalls::send_grpc_stream_message(token, Some(&message), false)
+            }
             (Action::Send(_), None) => Ok(()),
             (Action::Reconnect, _) => return Err("a message cannot be read".to_owned()),
         };

@@ -1,8 +1,10 @@
-//! The memory of the module. An allocation of the standard library's takes some 1,900 instructions and its release 600, and a request
-//! makes a dozen: a third of all that the module executed for one. Here small blocks are kept by size when they are released,
-//! and given out again in a handful.
+//! The memory of the module. An allocation of the standard library's takes some 1,900 instructions
+//! and its release 600, and a request makes a dozen: a third of all that the module executed for
+//! one. Here small blocks are kept by size when they are released, and given out again in a
+//! handful.
 //!
-//! What was once small stays small: such a block goes back to no other size. A VM's caches are bounded, and so is this.
+//! What was once small stays small: such a block goes back to no other size. A VM's caches are
+//! bounded, and so is this.
 
 #![allow(unsafe_code, reason = "an allocator hands out raw memory")]
 
@@ -47,8 +49,8 @@ impl Pool {
     }
 }
 
-// SAFETY: a block is in one list at the most, and only while it is free; it is as large and as aligned as its size says, and each size
-// is at least what was asked for.
+// SAFETY: a block is in one list at the most, and only while it is free; it is as large and as
+// aligned as its size says, and each size is at least what was asked for.
 unsafe impl GlobalAlloc for Pool {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some(number) = small(layout) else {
@@ -56,7 +58,8 @@ unsafe impl GlobalAlloc for Pool {
             return unsafe { System.alloc(layout) };
         };
         let first = self.first(number);
-        // SAFETY: the number is one of a size, nobody else looks at the lists now, and what is in one is a free block.
+        // SAFETY: the number is one of a size, nobody else looks at the lists now, and what is in
+        // one is a free block.
         unsafe {
             let found = *first;
             if found.is_null() {
@@ -69,7 +72,8 @@ unsafe impl GlobalAlloc for Pool {
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         let Some(number) = small(layout) else {
-            // SAFETY: the caller's promise is passed on, and `alloc` left this layout to the same allocator.
+            // SAFETY: the caller's promise is passed on, and `alloc` left this layout to the same
+            // allocator.
             return unsafe { System.dealloc(at, layout) };
         };
         let first = self.first(number);
@@ -87,7 +91,8 @@ unsafe impl GlobalAlloc for Pool {
             (Some(before), Some(after)) if before == after => at,
             // SAFETY: the caller's promise is passed on.
             (None, None) => unsafe { System.realloc(at, layout, size) },
-            // SAFETY: both blocks hold what is copied, and do not overlap; the old one is the caller's to give back.
+            // SAFETY: both blocks hold what is copied, and do not overlap; the old one is the
+            // caller's to give back.
             _ => unsafe {
                 let moved = self.alloc(grown);
                 if !moved.is_null() {

@@ -1,4 +1,5 @@
-//! The pushed state as this VM sees it: what the mirror wrote into shared data, with bounded caches of decoded values in front.
+//! The pushed state as this VM sees it: what the mirror wrote into shared data, with bounded caches
+//! of decoded values in front.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -18,7 +19,8 @@ use policy::{host, wire};
 use crate::shared;
 use crate::shortcuts::{Age, Shortcuts};
 
-/// What the decoded sites of a VM may take, in bytes: 10,000 sites of a few routes each, or 1,500 of a hundred.
+/// What the decoded sites of a VM may take, in bytes: 10,000 sites of a few routes each, or 1,500
+/// of a hundred.
 const SITES_MAX_BYTES: usize = 96 * 1024 * 1024;
 /// What the decoded consumers of a VM may take, in bytes: 30,000 with a few settings each.
 const CONSUMERS_MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -26,10 +28,11 @@ const CONSUMERS_MAX_BYTES: usize = 32 * 1024 * 1024;
 const HOSTS_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// What a known host takes beside its name, in bytes.
 const HOST_BYTES: usize = 112;
-/// What a known key takes, in bytes: its name, its record, when it was read, and a byte of the map's own.
+/// What a known key takes, in bytes: its name, its record, when it was read, and a byte of the
+/// map's own.
 const KEY_BYTES: usize = size_of::<(Tag, KnownKey, usize)>() + 1;
-/// How many keys a VM knows at the most: twice what fits into 65,536 places of a map of which 7 in 8 are used. Both maps together
-/// take 19 MB.
+/// How many keys a VM knows at the most: twice what fits into 65,536 places of a map of which 7 in
+/// 8 are used. Both maps together take 19 MB.
 const KEYS_MAX: usize = 2 * (65_536 / 8 * 7);
 
 /// The pushed state.
@@ -51,7 +54,8 @@ struct KnownKey {
     record: KeyRecord,
     /// The generation under which it was last known to hold.
     generation: u32,
-    /// The epoch that was served when it was read: a mirror that starts again writes nothing of what went meanwhile.
+    /// The epoch that was served when it was read: a mirror that starts again writes nothing of
+    /// what went meanwhile.
     epoch: u32,
     /// The version of the counter of its group of buckets, looked at before the bucket was.
     group: Option<u32>,
@@ -95,9 +99,16 @@ impl<K: Hash + Eq, T: Clone, S: BuildHasher + Default> Decoded<K, T, S> {
         Some(known.value.clone())
     }
 
-    /// Compares with shared data under this name, and decodes what has changed; `decode` answers how many bytes it takes, too. What
-    /// is not there is not remembered: names that do not exist must not fill the cache.
-    fn read(&mut self, seen: Seen, key: K, name: &str, decode: impl FnOnce(&[u8]) -> Option<(T, usize)>) -> Option<T> {
+    /// Compares with shared data under this name, and decodes what has changed; `decode` answers
+    /// how many bytes it takes, too. What is not there is not remembered: names that do not exist
+    /// must not fill the cache.
+    fn read(
+        &mut self,
+        seen: Seen,
+        key: K,
+        name: &str,
+        decode: impl FnOnce(&[u8]) -> Option<(T, usize)>,
+    ) -> Option<T> {
         let known = self.cache.remove(&key);
         let (content, version) = shared::get(name)?;
         let resource = seen.resource(&content)?;
@@ -152,7 +163,8 @@ impl Pushed {
         (self.sites.cache.len(), self.consumers.cache.len())
     }
 
-    /// What a host leads to. Where nothing has changed since the last request for it, that is one look.
+    /// What a host leads to. Where nothing has changed since the last request for it, that is one
+    /// look.
     pub(crate) fn host(&mut self, authority: &[u8]) -> Option<Reached> {
         let age = self.age();
         if let Some(known) = self.shortcuts.get(authority, age) {
@@ -166,7 +178,10 @@ impl Pushed {
     }
 
     fn age(&self) -> Age {
-        Age { generation: self.seen.generation, turns: (self.hosts.cache.turns(), self.sites.cache.turns()) }
+        Age {
+            generation: self.seen.generation,
+            turns: (self.hosts.cache.turns(), self.sites.cache.turns()),
+        }
     }
 
     #[inline(never)]
@@ -183,10 +198,13 @@ impl Pushed {
         }
         let name = mirror::host_key(&host::canonical(authority)?);
         let bytes = HOST_BYTES + authority.len();
-        self.hosts.read(self.seen, authority.into(), &name, |host| Some((HostEntry::decode(host)?, bytes)))
+        self.hosts.read(self.seen, authority.into(), &name, |host| {
+            Some((HostEntry::decode(host)?, bytes))
+        })
     }
 
-    /// A key, by its text, of one site or of any. One that is known costs neither a digest nor a host call while nothing has changed.
+    /// A key, by its text, of one site or of any. One that is known costs neither a digest nor a
+    /// host call while nothing has changed.
     pub(crate) fn api_key(&mut self, text: &[u8], of: Option<SiteId>) -> Option<KeyRecord> {
         let tag = self.tags.of(text);
         let is_right = |record: &KeyRecord| of.is_none_or(|site| record.site == site);
@@ -196,9 +214,15 @@ impl Pushed {
         self.api_key_anew(tag, text, is_right).filter(is_right)
     }
 
-    /// A key of another site is looked for like one that does not exist, or the time would tell that it does.
+    /// A key of another site is looked for like one that does not exist, or the time would tell
+    /// that it does.
     #[inline(never)]
-    fn api_key_anew(&mut self, tag: Tag, text: &[u8], is_right: impl Fn(&KeyRecord) -> bool) -> Option<KeyRecord> {
+    fn api_key_anew(
+        &mut self,
+        tag: Tag,
+        text: &[u8],
+        is_right: impl Fn(&KeyRecord) -> bool,
+    ) -> Option<KeyRecord> {
         let known = self.keys.get(&tag).map(|known| known.record);
         if known.is_some_and(|record| !is_right(&record)) {
             self.keys.remove(&tag);
@@ -224,8 +248,8 @@ impl Pushed {
         self.keys.get(tag).map(|known| &*known).filter(holds).map(|known| known.record)
     }
 
-    /// When something has changed, a key that is known costs a host call that touches no memory of the VM. The bucket is read again when
-    /// a bucket of its group has changed: one in 256.
+    /// When something has changed, a key that is known costs a host call that touches no memory of
+    /// the VM. The bucket is read again when a bucket of its group has changed: one in 256.
     #[inline(never)]
     fn key_anew(&mut self, tag: Tag, digest: Digest) -> Option<KeyRecord> {
         let generation = self.seen.generation;

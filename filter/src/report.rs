@@ -38,7 +38,10 @@ impl Reporter {
         match self.0.ended(&mut vm.usage, token, status, now_ms()) {
             // What has come together meanwhile need not wait for the next tick.
             End::Taken => self.tick(vm),
-            End::Refused => log::error!("tenantry: a usage report was refused by cluster {}", vm.config.xds_cluster),
+            End::Refused => log::error!(
+                "tenantry: a usage report was refused by cluster {}",
+                vm.config.xds_cluster
+            ),
             End::Failed | End::Unknown => {}
         }
     }

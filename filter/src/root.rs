@@ -11,8 +11,8 @@ use crate::mirror::{Singleton, TICK, Watch};
 use crate::report::Reporter;
 use crate::vm::Vm;
 
-/// All that is in one VM. Its configuration is the VM's own, not the plugin's: plugins of the same name may share a VM, and a request
-/// does not say by which of them it came.
+/// All that is in one VM. Its configuration is the VM's own, not the plugin's: plugins of the same
+/// name may share a VM, and a request does not say by which of them it came.
 pub(crate) struct Root {
     config: Config,
     /// The contexts of the plugins in this VM; the first one's ticks count.
@@ -28,17 +28,21 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// What is in a VM with this much of configuration. `None`, which is logged, if it cannot be read: Envoy then does not serve with it.
+    /// What is in a VM with this much of configuration. `None`, which is logged, if it cannot be
+    /// read: Envoy then does not serve with it.
     pub(crate) fn start(size: usize) -> Option<Self> {
         let bytes = match size {
             0 => None,
             size => hostcalls::get_buffer(BufferType::VmConfiguration, 0, size).ok().flatten(),
         };
-        let config = Config::parse(bytes.as_deref().unwrap_or_default()).map_err(|error| error.to_string());
+        let config =
+            Config::parse(bytes.as_deref().unwrap_or_default()).map_err(|error| error.to_string());
         match config.and_then(|config| Self::with(config).map_err(str::to_owned)) {
             Ok(root) => Some(root),
             Err(error) => {
-                complain(&format!("the configuration of the VM (vm_config.configuration) is wrong: {error}"));
+                complain(&format!(
+                    "the configuration of the VM (vm_config.configuration) is wrong: {error}"
+                ));
                 None
             }
         }
@@ -63,7 +67,9 @@ impl Root {
     /// A plugin is configured: a further one of the VM, or one more time.
     pub(crate) fn configure(&mut self, plugin: u32, size: usize) -> bool {
         if size > 0 {
-            complain("the plugin has a configuration of its own: it belongs into vm_config.configuration");
+            complain(
+                "the plugin has a configuration of its own: it belongs into vm_config.configuration",
+            );
             return false;
         }
         if !self.plugins.contains(&plugin) {
@@ -111,7 +117,12 @@ impl Root {
     }
 
     /// A part of a body has come, `size` bytes are held; `None` if Envoy does not say.
-    pub(crate) fn request_body(&mut self, context: u32, size: Option<usize>, end_of_stream: bool) -> Action {
+    pub(crate) fn request_body(
+        &mut self,
+        context: u32,
+        size: Option<usize>,
+        end_of_stream: bool,
+    ) -> Action {
         match (&mut self.vm, self.exchanges.get_mut(context)) {
             (Some(vm), Some(exchange)) => exchange.request_body(vm, size, end_of_stream),
             // It was not let go, or it has come around the filter's own beginning.

@@ -1,10 +1,12 @@
-//! Envoy's shared data as the core sees it: cells with compare-and-swap, and the resources that the mirror wrote.
+//! Envoy's shared data as the core sees it: cells with compare-and-swap, and the resources that the
+//! mirror wrote.
 
 use policy::limit::Cells;
 use policy::mirror::{self, Serving};
 use proxy_wasm::hostcalls;
 
-/// A version that Envoy never gives out: a write under it succeeds only where there is no value yet.
+/// A version that Envoy never gives out: a write under it succeeds only where there is no value
+/// yet.
 const NO_VERSION: u32 = u32::MAX;
 
 /// The shared-data name of the random seed of this Envoy process.
@@ -16,8 +18,9 @@ pub(crate) fn get(name: &str) -> Option<(Vec<u8>, Option<u32>)> {
     Some((value?, version))
 }
 
-/// The version of a value, whatever it is. Reading an empty value costs a tenth of reading another, because nothing has to be
-/// handed into the VM: so versions of empty values serve as counters that are cheap to look at.
+/// The version of a value, whatever it is. Reading an empty value costs a tenth of reading another,
+/// because nothing has to be handed into the VM: so versions of empty values serve as counters that
+/// are cheap to look at.
 pub(crate) fn version(name: &str) -> Option<u32> {
     hostcalls::get_shared_data(name).ok()?.1
 }

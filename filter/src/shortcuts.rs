@@ -1,4 +1,5 @@
-//! Short cuts from the host of a request to its site: one look instead of two in maps that are bounded by what they hold.
+//! Short cuts from the host of a request to its site: one look instead of two in maps that are
+//! bounded by what they hold.
 
 use std::rc::{Rc, Weak};
 
@@ -6,8 +7,9 @@ use policy::decision::Reached;
 use policy::hash::place_of;
 use policy::site::Site;
 
-/// How many hosts have one. A place is some 40 bytes, the name of the host, which is no longer than names are (260 bytes with a port), and,
-/// of a site that is gone, what is left until the place is taken: some 700 bytes without what was in it. All together 4 MB at the worst.
+/// How many hosts have one. A place is some 40 bytes, the name of the host, which is no longer than
+/// names are (260 bytes with a port), and, of a site that is gone, what is left until the place is
+/// taken: some 700 bytes without what was in it. All together 4 MB at the worst.
 const PLACES: usize = 4_096;
 
 /// What a short cut is as old as; it leads nowhere when anything of that is another one.

@@ -8,7 +8,9 @@ use policy::consumer::Consumer;
 use policy::decision::{Mode, Reached, State};
 use policy::id::{ConsumerId, SiteId, TenantId};
 use policy::ip::parse_client;
-use policy::jwt::{self, ENVOY_FUNCTION, Operation, TokenCache, Verified, check_here, envoy_agrees};
+use policy::jwt::{
+    self, ENVOY_FUNCTION, Operation, TokenCache, Verified, check_here, envoy_agrees,
+};
 use policy::key::{Digest, KeyRecord};
 use policy::key_tag::Tags;
 use policy::limit::{Check, Limiter, Seed, Verdict};
@@ -43,7 +45,10 @@ impl Vm {
         let seed = Seed::new(shared::seed()?);
         let reporter = shared::random()?;
         Some(Self {
-            pushed: Pushed::new(Tags::new(shared::random()?), u64::from_le_bytes(shared::random()?)),
+            pushed: Pushed::new(
+                Tags::new(shared::random()?),
+                u64::from_le_bytes(shared::random()?),
+            ),
             usage: Aggregator::new(reporter, crate::mirror::node_property("id")),
             metrics: Metrics::new(u64::from_le_bytes(shared::random()?)),
             limiter: Limiter::new(seed),
@@ -109,7 +114,14 @@ impl State for Vm {
         Some(verified)
     }
 
-    fn fresh(&mut self, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64) -> bool {
+    fn fresh(
+        &mut self,
+        site: SiteId,
+        keyid: &str,
+        nonce: &str,
+        until_ms: u64,
+        now_ms: u64,
+    ) -> bool {
         nonce::accept(&mut SharedCells, site, keyid, nonce, until_ms, now_ms) == Outcome::Accepted
     }
 
@@ -130,8 +142,8 @@ impl State for Vm {
     }
 }
 
-/// Whether a signature under a public key is right. Envoy computes it where it can, natively: a flood of tokens with wrong
-/// signatures then costs a fraction of what it would in here.
+/// Whether a signature under a public key is right. Envoy computes it where it can, natively: a
+/// flood of tokens with wrong signatures then costs a fraction of what it would in here.
 fn check(operation: &Operation<'_>) -> bool {
     let Some(arguments) = operation.for_envoy() else { return check_here(operation) };
     match hostcalls::call_foreign_function(ENVOY_FUNCTION, Some(&arguments)) {

@@ -26,12 +26,14 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
+            .expect("an authority");
         fs::write(dir.join("ca.crt"), issuer.pem()).expect("a file");
         Self { issuer, dir }
     }
 
-    /// Issues a certificate for xds-server, in the place of the one before; answers the settings with which it uses it.
+    /// Issues a certificate for xds-server, in the place of the one before; answers the settings
+    /// with which it uses it.
     pub fn server(&self) -> [(&'static str, String); 3] {
         let params = CertificateParams::new(vec![SERVER_NAME.to_owned()]).expect("a DNS name");
         let (certificate, key) = self.issue("server", params);
@@ -52,10 +54,17 @@ impl Authority {
     pub fn edge_trusting(&self, name: &str, cells: &[&str], trusted: &Authority) -> ClientTls {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
-        let uri = |cell: &&str| SanType::URI(format!("spiffe://tenantry/cell/{cell}").try_into().expect("a URI"));
+        let uri = |cell: &&str| {
+            SanType::URI(format!("spiffe://tenantry/cell/{cell}").try_into().expect("a URI"))
+        };
         params.subject_alt_names = cells.iter().map(uri).collect();
         let (certificate, key) = self.issue(name, params);
-        ClientTls { certificate, key, authority: trusted.dir.join("ca.crt"), server_name: SERVER_NAME.to_owned() }
+        ClientTls {
+            certificate,
+            key,
+            authority: trusted.dir.join("ca.crt"),
+            server_name: SERVER_NAME.to_owned(),
+        }
     }
 
     fn issue(&self, name: &str, params: CertificateParams) -> (PathBuf, PathBuf) {

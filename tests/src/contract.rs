@@ -1,13 +1,14 @@
-//! What an API does with requests that its OpenAPI document lets one make, and with such as it forbids: by Schemathesis.
+//! What an API does with requests that its OpenAPI document lets one make, and with such as it
+//! forbids: by Schemathesis.
 
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// What is looked at in every answer: that it is no fault of the service, and that the document knows its status, its media type, its
-/// body and its headers; that other methods are refused as they should be, that nothing can be done without a token, and
-/// nothing with what was removed.
+/// What is looked at in every answer: that it is no fault of the service, and that the document
+/// knows its status, its media type, its body and its headers; that other methods are refused as
+/// they should be, that nothing can be done without a token, and nothing with what was removed.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
                       response_headers_conformance,unsupported_method,allow_header_conformance,ignored_auth,use_after_free";
 
@@ -23,7 +24,8 @@ pub struct Asker<'a> {
     pub without: &'a [&'a str],
     /// Which paths are asked for, by a regular expression; all without one.
     pub only: Option<&'a str>,
-    /// How many requests are made up for each operation, beside those that try each constraint of its parameters.
+    /// How many requests are made up for each operation, beside those that try each constraint of
+    /// its parameters.
     pub examples: u32,
 }
 
@@ -41,24 +43,51 @@ impl Asker<'_> {
     pub async fn ask(&self) -> Asked {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("a folder: {error}"));
         let config = folder.path().join("schemathesis.toml");
-        fs::write(&config, self.config()).unwrap_or_else(|error| panic!("{}: {error}", config.display()));
+        fs::write(&config, self.config())
+            .unwrap_or_else(|error| panic!("{}: {error}", config.display()));
         // It keeps files of its own where it runs.
         let output = self.command(&config).current_dir(folder.path()).output().await;
         let output = output.unwrap_or_else(|error| panic!("starting schemathesis: {error}"));
         let printed = String::from_utf8_lossy(&output.stdout);
         let wrong = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{printed}\n{wrong}");
-        Asked { cases: cases(&printed).unwrap_or_else(|| panic!("no count of test cases in\n{printed}")) }
+        Asked {
+            cases: cases(&printed)
+                .unwrap_or_else(|| panic!("no count of test cases in\n{printed}")),
+        }
     }
 
     fn command(&self, config: &Path) -> Command {
         let tools = std::env::var_os("TENANTRY_PYTHON_TOOLS")
             .unwrap_or_else(|| panic!("TENANTRY_PYTHON_TOOLS is not set: run `cargo xtask test`"));
         let mut command = Command::new(Path::new(&tools).join("schemathesis"));
-        command.arg("--config-file").arg(config).arg("run").arg(format!("{}/openapi.json", self.base));
-        command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing,stateful", "--no-color"]);
-        command.args(["--max-examples", &self.examples.to_string(), "--continue-on-failure", "--seed", "1"]);
-        command.args(["--generation-database", "none", "--suppress-health-check", "all", "--warnings", "off"]);
+        command
+            .arg("--config-file")
+            .arg(config)
+            .arg("run")
+            .arg(format!("{}/openapi.json", self.base));
+        command.args([
+            "--checks",
+            CHECKS,
+            "--phases",
+            "examples,coverage,fuzzing,stateful",
+            "--no-color",
+        ]);
+        command.args([
+            "--max-examples",
+            &self.examples.to_string(),
+            "--continue-on-failure",
+            "--seed",
+            "1",
+        ]);
+        command.args([
+            "--generation-database",
+            "none",
+            "--suppress-health-check",
+            "all",
+            "--warnings",
+            "off",
+        ]);
         command.args(self.only.iter().flat_map(|paths| ["--include-path-regex", paths]));
         command.args(self.without.iter().flat_map(|id| ["--exclude-operation-id", id]));
         // Not an argument: those can be read by all users of the machine.
@@ -67,9 +96,12 @@ impl Asker<'_> {
     }
 
     fn config(&self) -> String {
-        let parameters = self.parameters.iter().map(|(name, value)| format!("\"path.{name}\" = \"{value}\"\n"));
+        let parameters =
+            self.parameters.iter().map(|(name, value)| format!("\"path.{name}\" = \"{value}\"\n"));
         let parameters: String = parameters.collect();
-        format!("headers = {{ Authorization = \"Bearer ${{TENANTRY_TOKEN}}\" }}\n\n[parameters]\n{parameters}")
+        format!(
+            "headers = {{ Authorization = \"Bearer ${{TENANTRY_TOKEN}}\" }}\n\n[parameters]\n{parameters}"
+        )
     }
 }
 

@@ -24,7 +24,11 @@ impl Gateway {
     /// # Panics
     /// When the HTTP client cannot be made.
     pub fn new(address: SocketAddr) -> Self {
-        let http = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30)).build().expect("a client");
+        let http = Client::builder()
+            .no_proxy()
+            .timeout(std::time::Duration::from_secs(30))
+            .build()
+            .expect("a client");
         Self { address, http }
     }
 
@@ -41,15 +45,31 @@ impl Gateway {
     /// A request with these headers.
     ///
     /// # Panics
-    /// When there is no answer: a gateway that does not answer has failed, whatever the test is about.
-    pub async fn send(&self, method: Method, host: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = self.http.request(method, format!("http://{}{path}", self.address)).header("host", host);
+    /// When there is no answer: a gateway that does not answer has failed, whatever the test is
+    /// about.
+    pub async fn send(
+        &self,
+        method: Method,
+        host: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self
+            .http
+            .request(method, format!("http://{}{path}", self.address))
+            .header("host", host);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap_or_else(|error| panic!("{host}{path} was not answered: {error}"));
+        let response = request
+            .send()
+            .await
+            .unwrap_or_else(|error| panic!("{host}{path} was not answered: {error}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.text().await.unwrap_or_else(|error| panic!("{host}{path} was cut off: {error}"));
+        let body = response
+            .text()
+            .await
+            .unwrap_or_else(|error| panic!("{host}{path} was cut off: {error}"));
         Answer { status, headers, body }
     }
 }
@@ -60,7 +80,8 @@ impl Answer {
     /// # Panics
     /// When it is none.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.body))
     }
 
     /// A header that the upstream received, as the echo upstream tells; `None` if it did not come.
@@ -86,8 +107,9 @@ impl Answer {
     /// What a caller can tell answers apart by: all but the date.
     pub fn fingerprint(&self) -> (u16, Vec<(String, String)>, String) {
         let headers = self.headers.iter().filter(|(name, _)| *name != "date");
-        let headers =
-            headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        let headers = headers.map(|(name, value)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
         (self.status, headers.collect(), self.body.clone())
     }
 

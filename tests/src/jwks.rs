@@ -7,7 +7,9 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_simple::prelude::{Claims, Duration, ECDSAP256KeyPairLike as _, ECDSAP256PublicKeyLike as _, ES256KeyPair};
+use jwt_simple::prelude::{
+    Claims, Duration, ECDSAP256KeyPairLike as _, ECDSAP256PublicKeyLike as _, ES256KeyPair,
+};
 use serde_json::{Value, json};
 
 /// What its tokens have as `iss`.
@@ -31,12 +33,15 @@ impl SigningKey {
         json!({ "kty": "EC", "crv": "P-256", "kid": self.kid, "x": part(1..33), "y": part(33..65) })
     }
 
-    /// A token for a subject with more claims, as a value of `Authorization`; it is good for five minutes.
+    /// A token for a subject with more claims, as a value of `Authorization`; it is good for five
+    /// minutes.
     ///
     /// # Panics
     /// When it cannot be signed.
     pub fn token(&self, subject: &str, more: Value) -> String {
-        let claims = Claims::with_custom_claims(more, Duration::from_mins(5)).with_issuer(ISSUER).with_subject(subject);
+        let claims = Claims::with_custom_claims(more, Duration::from_mins(5))
+            .with_issuer(ISSUER)
+            .with_subject(subject);
         format!("Bearer {}", self.pair.sign(claims).expect("a token"))
     }
 }
@@ -60,7 +65,9 @@ impl Published {
             for connection in listener.incoming() {
                 let Ok(mut connection) = connection else { continue };
                 let _ = connection.read(&mut [0; 4096]);
-                let body = json!({ "keys": *served.lock().unwrap_or_else(PoisonError::into_inner) }).to_string();
+                let body =
+                    json!({ "keys": *served.lock().unwrap_or_else(PoisonError::into_inner) })
+                        .to_string();
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
                 let _ = write!(connection, "{head} {}\r\n\r\n{body}", body.len());
             }

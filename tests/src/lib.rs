@@ -1,5 +1,6 @@
-//! The words in which the end-to-end tests are written: tenants with sites, keys and APIs ([`tenant`]), requests through the
-//! gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), what Envoys have ([`recorder`]), and published API descriptions ([`openapi`]).
+//! The words in which the end-to-end tests are written: tenants with sites, keys and APIs
+//! ([`tenant`]), requests through the gateway ([`gateway`]), requests byte by byte ([`raw`]), load
+//! ([`load`]), what Envoys have ([`recorder`]), and published API descriptions ([`openapi`]).
 
 pub mod certificates;
 pub mod contract;
@@ -25,7 +26,8 @@ use crate::{
     tenant::{Key, Site, Tenant, Version},
 };
 
-/// How long an eventual state may take before a test fails: far more than it ever should, for busy machines.
+/// How long an eventual state may take before a test fails: far more than it ever should, for busy
+/// machines.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a stack.
@@ -36,7 +38,8 @@ pub async fn start(builder: Builder) -> Stack {
     builder.start().await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// What most tests begin with: a tenant with a site that serves `GET /things/v1/{id}`, and a key that works on every Envoy.
+/// What most tests begin with: a tenant with a site that serves `GET /things/v1/{id}`, and a key
+/// that works on every Envoy.
 pub struct Things {
     pub stack: Stack,
     pub upstream: Echo,
@@ -107,17 +110,22 @@ pub fn gateways(stack: &Stack) -> Vec<Gateway> {
     stack.envoys.iter().map(|envoy| Gateway::new(envoy.settings.gateway)).collect()
 }
 
-/// Waits until the control plane knows of all Envoys of a stack that they have everything that was changed so far. What one request
-/// shows says less: changes of keys are sent at once, those of a site wait for others, and receipts are written after both.
+/// Waits until the control plane knows of all Envoys of a stack that they have everything that was
+/// changed so far. What one request shows says less: changes of keys are sent at once, those of a
+/// site wait for others, and receipts are written after both.
 ///
 /// # Panics
 /// When the admin API does not answer.
 pub async fn caught_up(stack: &Stack) {
-    let envoys = || async { stack.api.get("/v1/operator/envoys").await.unwrap_or_else(|error| panic!("{error}")) };
+    let envoys = || async {
+        stack.api.get("/v1/operator/envoys").await.unwrap_or_else(|error| panic!("{error}"))
+    };
     let count = stack.envoys.iter().filter(|envoy| envoy.service.is_running()).count();
     eventually("every Envoy has everything", envoys, |listed: &Value| {
         let (head, items) = (listed["head_seq"].as_i64(), listed["items"].as_array());
-        items.is_some_and(|items| items.len() == count && items.iter().all(|envoy| envoy["acked_seq"].as_i64() >= head))
+        items.is_some_and(|items| {
+            items.len() == count && items.iter().all(|envoy| envoy["acked_seq"].as_i64() >= head)
+        })
     })
     .await;
 }
@@ -126,7 +134,11 @@ pub async fn caught_up(stack: &Stack) {
 ///
 /// # Panics
 /// When the answer is still another after [`PATIENCE`]; with the last one.
-pub async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F, expected: impl Fn(&T) -> bool) -> T
+pub async fn eventually<T, F>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+    expected: impl Fn(&T) -> bool,
+) -> T
 where
     T: std::fmt::Debug,
     F: Future<Output = T>,
@@ -146,6 +158,11 @@ where
 pub async fn settled(gateways: &[Gateway], host: &str, path: &str, key: &str, status: u16) {
     for gateway in gateways {
         let what = format!("{host}{path} at {} should be {status}", gateway.address());
-        eventually(&what, || gateway.get(host, path, key), |answer: &Answer| answer.status == status).await;
+        eventually(
+            &what,
+            || gateway.get(host, path, key),
+            |answer: &Answer| answer.status == status,
+        )
+        .await;
     }
 }

@@ -35,7 +35,10 @@ pub struct Counted {
 impl fmt::Display for Counted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { requests, not_ok, broken, p50, p99 } = self;
-        write!(f, "{requests} requests, {not_ok} refused, {broken} broken, p50 {p50:?}, p99 {p99:?}")
+        write!(
+            f,
+            "{requests} requests, {not_ok} refused, {broken} broken, p50 {p50:?}, p99 {p99:?}"
+        )
     }
 }
 
@@ -66,13 +69,16 @@ impl Load {
     /// # Panics
     /// When it had ended before, or printed something else.
     pub async fn stop(mut self) -> Counted {
-        let pid = self.wrk.id().unwrap_or_else(|| panic!("the load on {} ended by itself", self.what));
+        let pid =
+            self.wrk.id().unwrap_or_else(|| panic!("the load on {} ended by itself", self.what));
         kill(Pid::from_raw(pid.cast_signed()), Signal::SIGINT).expect("wrk is running");
         let stdout = self.wrk.stdout.take();
         self.wrk.wait().await.expect("wrk ends");
         let mut printed = String::new();
         if let Some(mut stdout) = stdout {
-            tokio::io::AsyncReadExt::read_to_string(&mut stdout, &mut printed).await.expect("wrk's output");
+            tokio::io::AsyncReadExt::read_to_string(&mut stdout, &mut printed)
+                .await
+                .expect("wrk's output");
         }
         counted(&printed).unwrap_or_else(|| panic!("wrk printed {printed:?}"))
     }
@@ -93,12 +99,17 @@ impl Load {
 fn counted(printed: &str) -> Option<Counted> {
     let line = |marker: &str| printed.lines().find(|line| line.contains(marker));
     let numbers = |line: &str| -> Vec<u64> {
-        line.split(|character: char| !character.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+        line.split(|character: char| !character.is_ascii_digit())
+            .filter_map(|number| number.parse().ok())
+            .collect()
     };
     let requests = numbers(line(" requests in ")?).first().copied()?;
-    let not_ok = line("Non-2xx or 3xx responses").and_then(|line| numbers(line).last().copied()).unwrap_or_default();
+    let not_ok = line("Non-2xx or 3xx responses")
+        .and_then(|line| numbers(line).last().copied())
+        .unwrap_or_default();
     let broken = line("Socket errors").map(|line| numbers(line).iter().sum()).unwrap_or_default();
-    let share = |share: &str| latency(printed.lines().find(|line| line.trim_start().starts_with(share))?);
+    let share =
+        |share: &str| latency(printed.lines().find(|line| line.trim_start().starts_with(share))?);
     let (p50, p99) = (share("50%")?, share("99%")?);
     Some(Counted { requests, not_ok, broken, p50, p99 })
 }
@@ -127,7 +138,10 @@ mod tests {
                        41532 requests in 2.00s, 5.1MB read\n  Socket errors: connect 1, read 2, write 0, timeout 4\n  \
                        Non-2xx or 3xx responses: 17\nRequests/sec:  20000.1\n";
         let (p50, p99) = (Duration::from_micros(750), Duration::from_millis(1500));
-        assert_eq!(counted(printed), Some(Counted { requests: 41532, not_ok: 17, broken: 7, p50, p99 }));
+        assert_eq!(
+            counted(printed),
+            Some(Counted { requests: 41532, not_ok: 17, broken: 7, p50, p99 })
+        );
         assert_eq!(counted("unable to connect"), None);
     }
 }

@@ -47,7 +47,9 @@ impl Published {
     /// # Panics
     /// When npm cannot fetch it, or the package has no such file.
     pub fn read(&self) -> String {
-        let folder = stack::workspace_root().join("target/openapi").join(self.archive.trim_end_matches(".tgz"));
+        let folder = stack::workspace_root()
+            .join("target/openapi")
+            .join(self.archive.trim_end_matches(".tgz"));
         let file = folder.join(self.file);
         if !file.exists() {
             self.fetch(&folder);
@@ -55,10 +57,15 @@ impl Published {
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
-    /// Unpacks the one file into a folder of its own first: another test may be fetching the same package.
+    /// Unpacks the one file into a folder of its own first: another test may be fetching the same
+    /// package.
     fn fetch(&self, folder: &Path) {
-        let fresh =
-            PathBuf::from(format!("{}.{}.{:?}", folder.display(), std::process::id(), std::thread::current().id()));
+        let fresh = PathBuf::from(format!(
+            "{}.{}.{:?}",
+            folder.display(),
+            std::process::id(),
+            std::thread::current().id()
+        ));
         std::fs::create_dir_all(&fresh).expect("a folder in target");
         run(Command::new("npm").args(["pack", "--silent", self.package]).current_dir(&fresh));
         run(Command::new("tar").args(["xzf", self.archive, self.file]).current_dir(&fresh));
@@ -70,7 +77,9 @@ impl Published {
 }
 
 fn run(command: &mut Command) {
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}; install npm and tar"));
+    let status = command
+        .status()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}; install npm and tar"));
     assert!(status.success(), "{command:?} ended with {status}");
 }
 
@@ -79,7 +88,8 @@ fn run(command: &mut Command) {
 /// # Panics
 /// When the text is no JSON.
 pub fn operations(description: &str) -> Vec<Operation> {
-    const METHODS: [&str; 8] = ["get", "head", "post", "put", "patch", "delete", "options", "trace"];
+    const METHODS: [&str; 8] =
+        ["get", "head", "post", "put", "patch", "delete", "options", "trace"];
     let description: Value = serde_json::from_str(description).expect("JSON");
     let paths = description["paths"].as_object().into_iter().flatten();
     let operations = paths.flat_map(|(path, item)| {

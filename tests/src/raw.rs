@@ -9,8 +9,9 @@ use tokio::{
 
 use crate::PATIENCE;
 
-/// Sends these bytes on a connection of their own, and answers all that comes back until the gateway closes it. The request has to ask
-/// for `Connection: close`, or to be one after which the gateway does that anyway.
+/// Sends these bytes on a connection of their own, and answers all that comes back until the
+/// gateway closes it. The request has to ask for `Connection: close`, or to be one after which the
+/// gateway does that anyway.
 ///
 /// # Panics
 /// When the gateway cannot be reached, or does not close.

@@ -1,6 +1,7 @@
-//! What Envoys have, resource by resource, in their own words: when a stream is opened again, delta xDS has the client list the
-//! version of every resource that it has. A [`Recorder`] takes the place of xds-server and writes that down; asked the same, an xds-server
-//! that has read everything anew must have nothing to say ([`differences`]).
+//! What Envoys have, resource by resource, in their own words: when a stream is opened again, delta
+//! xDS has the client list the version of every resource that it has. A [`Recorder`] takes the
+//! place of xds-server and writes that down; asked the same, an xds-server that has read everything
+//! anew must have nothing to say ([`differences`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -15,7 +16,9 @@ use tonic::{Request, Response, Status, Streaming};
 use xds_api::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
     aggregated_discovery_service_client::AggregatedDiscoveryServiceClient,
-    aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
+    aggregated_discovery_service_server::{
+        AggregatedDiscoveryService, AggregatedDiscoveryServiceServer,
+    },
 };
 
 /// How long an xds-server may think about what it has to say.
@@ -43,10 +46,11 @@ impl Recorder {
     /// # Panics
     /// When something else does.
     pub async fn start(addr: SocketAddr) -> Self {
-        let listener = TcpListener::bind(addr).await.expect("the address of the xds-server that was ended");
+        let listener =
+            TcpListener::bind(addr).await.expect("the address of the xds-server that was ended");
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let service =
-            AggregatedDiscoveryServiceServer::new(Ads(Arc::clone(&seen))).max_decoding_message_size(usize::MAX);
+        let service = AggregatedDiscoveryServiceServer::new(Ads(Arc::clone(&seen)))
+            .max_decoding_message_size(usize::MAX);
         let (_, health) = tonic_health::server::health_reporter();
         let (end, ended) = oneshot::channel::<()>();
         let served = tonic::transport::Server::builder().add_service(service).add_service(health);
@@ -69,14 +73,17 @@ impl Recorder {
             for opening in seen {
                 let of_envoy = opening.keys().all(|kind| kind.contains("/envoy."));
                 let types = if of_envoy { TYPES_OF_ENVOY } else { TYPES_OF_MIRROR };
-                let node = opening.values().find_map(|request| Some(request.node.as_ref()?.id.clone()));
+                let node =
+                    opening.values().find_map(|request| Some(request.node.as_ref()?.id.clone()));
                 if let Some(node) = node.filter(|_| opening.len() == types) {
                     openings.insert((node, of_envoy), opening);
                 }
             }
             openings.into_values().collect::<Vec<_>>()
         };
-        let openings = crate::eventually("all streams", complete, |openings| openings.len() == 2 * envoys).await;
+        let openings =
+            crate::eventually("all streams", complete, |openings| openings.len() == 2 * envoys)
+                .await;
         let _ = self.end.send(());
         let _ = self.server.await;
         openings
@@ -118,29 +125,37 @@ impl AggregatedDiscoveryService for Ads {
     }
 }
 
-/// What an xds-server has to say to a client that opens a stream like this; nothing if the client has what it should have.
+/// What an xds-server has to say to a client that opens a stream like this; nothing if the client
+/// has what it should have.
 ///
 /// # Panics
 /// When the server cannot be asked.
 pub async fn differences(xds: SocketAddr, opening: &Opening) -> BTreeSet<String> {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{xds}")).expect("an address");
+    let endpoint =
+        tonic::transport::Endpoint::from_shared(format!("http://{xds}")).expect("an address");
     let channel = endpoint.connect().await.expect("a connection");
-    let mut client = AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(usize::MAX);
+    let mut client =
+        AggregatedDiscoveryServiceClient::new(channel).max_decoding_message_size(usize::MAX);
     let (requests, outbound) = mpsc::channel(64);
     let node = opening.values().find_map(|request| request.node.clone());
     for (place, request) in opening.values().enumerate() {
         let node = if place == 0 { node.clone() } else { None };
-        let first = DeltaDiscoveryRequest { node, response_nonce: String::new(), ..request.clone() };
+        let first =
+            DeltaDiscoveryRequest { node, response_nonce: String::new(), ..request.clone() };
         requests.send(first).await.expect("a request");
     }
-    let stream = client.delta_aggregated_resources(ReceiverStream::new(outbound)).await.expect("a stream");
+    let stream =
+        client.delta_aggregated_resources(ReceiverStream::new(outbound)).await.expect("a stream");
     let mut inbound = stream.into_inner();
     let mut said = BTreeSet::new();
     while let Ok(message) = tokio::time::timeout(SILENCE, inbound.message()).await {
         let Some(response) = message.expect("the stream goes on") else { break };
         let kind = response.type_url.rsplit('.').next().unwrap_or_default();
         said.extend(
-            response.resources.iter().map(|resource| format!("{kind} {} is {}", resource.name, resource.version)),
+            response
+                .resources
+                .iter()
+                .map(|resource| format!("{kind} {} is {}", resource.name, resource.version)),
         );
         said.extend(response.removed_resources.iter().map(|name| format!("{kind} {name} is gone")));
         let DeltaDiscoveryResponse { type_url, nonce: response_nonce, .. } = response;

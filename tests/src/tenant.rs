@@ -55,7 +55,9 @@ async fn post(api: &AdminApi, path: &str, body: Value) -> Value {
 
 /// Sets the settings of an object.
 async fn patch(api: &AdminApi, path: &str, settings: Value) {
-    api.patch(path, json!({ "settings": settings })).await.unwrap_or_else(|error| panic!("{error}"));
+    api.patch(path, json!({ "settings": settings }))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// The id of an answer.
@@ -113,7 +115,11 @@ impl Site {
 
     /// An API with one version, `v1`.
     pub async fn version(&self, base_path: &str, upstream_id: &str) -> Version {
-        self.version_with(json!({ "name": format!("API at {base_path}"), "base_path": base_path }), upstream_id).await
+        self.version_with(
+            json!({ "name": format!("API at {base_path}"), "base_path": base_path }),
+            upstream_id,
+        )
+        .await
     }
 
     /// An API with settings of its own, and one version, `v1`.
@@ -173,7 +179,12 @@ impl Site {
 impl Version {
     /// A route; its id.
     pub async fn route(&self, methods: &[&str], path: &str) -> String {
-        id(&post(&self.api, &format!("{}/routes", self.path), json!({ "methods": methods, "path": path })).await)
+        id(&post(
+            &self.api,
+            &format!("{}/routes", self.path),
+            json!({ "methods": methods, "path": path }),
+        )
+        .await)
     }
 
     /// A route with settings of its own; its id.
@@ -204,7 +215,8 @@ impl Key {
     /// # Panics
     /// When there is no key in it.
     pub fn read(answer: &Value, consumer_id: &str, keys: &str) -> Self {
-        let text = answer["key"].as_str().unwrap_or_else(|| panic!("no key in the answer")).to_owned();
+        let text =
+            answer["key"].as_str().unwrap_or_else(|| panic!("no key in the answer")).to_owned();
         let id = id(answer);
         Self { text, path: format!("{keys}/{id}"), id, consumer_id: consumer_id.to_owned() }
     }
@@ -214,7 +226,9 @@ impl Key {
     /// # Panics
     /// When the admin API refuses.
     pub async fn rotate(&self, api: &AdminApi, grace_seconds: u64) -> Self {
-        let answer = post(api, &format!("{}/rotate", self.path), json!({ "grace_seconds": grace_seconds })).await;
+        let answer =
+            post(api, &format!("{}/rotate", self.path), json!({ "grace_seconds": grace_seconds }))
+                .await;
         let keys = self.path.rsplit_once('/').map_or("", |(keys, _)| keys);
         Self::read(&answer, &self.consumer_id, keys)
     }

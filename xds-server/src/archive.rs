@@ -1,4 +1,5 @@
-//! What was learnt from outside, on its way to the database, from which the next run of this program begins.
+//! What was learnt from outside, on its way to the database, from which the next run of this
+//! program begins.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,8 @@ use tracing::warn;
 use crate::config::DatabaseUrl;
 use crate::grpc::{Stop, stopped};
 
-/// A SHA-256, by which the database knows a URL or a name: what a tenant wrote stays in the tenant's own tables.
+/// A SHA-256, by which the database knows a URL or a name: what a tenant wrote stays in the
+/// tenant's own tables.
 pub type TextDigest = [u8; 32];
 
 /// How long to wait after an error of the database, doubled with each that follows.
@@ -31,10 +33,15 @@ pub trait Kept: fmt::Debug + Send + Sync {
     const ERRORS: &'static str;
 
     /// Makes it so.
-    fn save(&self, reader: &Reader, digest: &TextDigest) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn save(
+        &self,
+        reader: &Reader,
+        digest: &TextDigest,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// What is to be written. While the database is away it waits: one entry for each text, so that it is bounded as they are.
+/// What is to be written. While the database is away it waits: one entry for each text, so that it
+/// is bounded as they are.
 #[derive(Debug)]
 pub struct Archive<K> {
     pending: Mutex<BTreeMap<TextDigest, K>>,
@@ -59,7 +66,8 @@ impl<K: Kept> Archive<K> {
         self.news.notify_one();
     }
 
-    /// Writes to the database at this URL what comes, until told to stop. Errors are logged, and it tries again.
+    /// Writes to the database at this URL what comes, until told to stop. Errors are logged, and it
+    /// tries again.
     pub async fn run(self: Arc<Self>, database_url: DatabaseUrl, stop: Stop) {
         tokio::select! {
             () = stopped(stop) => {}

@@ -1,4 +1,5 @@
-//! The hubs of all cells: what is placed on a cell is in its hub, and an Envoy is served from the hub of its cell alone.
+//! The hubs of all cells: what is placed on a cell is in its hub, and an Envoy is served from the
+//! hub of its cell alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,8 +46,9 @@ impl Group {
     }
 }
 
-/// The cells. A name that the database does not know has a hub as well, as long as there is a stream for it, with nothing in it but
-/// what is the platform's: if the cell is made later, its Envoys do not have to connect again.
+/// The cells. A name that the database does not know has a hub as well, as long as there is a
+/// stream for it, with nothing in it but what is the platform's: if the cell is made later, its
+/// Envoys do not have to connect again.
 #[derive(Debug)]
 pub struct Cells {
     state: Mutex<State>,
@@ -89,7 +91,8 @@ impl Default for Cells {
 }
 
 impl Cells {
-    /// The hub of the cell with this name; of a name that the database does not know, one without tenants.
+    /// The hub of the cell with this name; of a name that the database does not know, one without
+    /// tenants.
     pub fn join(&self, name: &str) -> Joined {
         let Ok(name) = name.parse::<CellName>() else {
             return Joined { hub: Arc::clone(&self.nowhere), known: false };
@@ -117,8 +120,8 @@ impl Cells {
         state.forget_unused();
     }
 
-    /// Replaces what these owners have, in each cell in one step, and tells the streams. Returns how many resources are others now,
-    /// each counted once in however many cells it is.
+    /// Replaces what these owners have, in each cell in one step, and tells the streams. Returns
+    /// how many resources are others now, each counted once in however many cells it is.
     pub fn apply(&self, groups: Vec<Group>) -> usize {
         let mut state = self.lock();
         let mut steps: BTreeMap<CellName, Vec<(Owner, Vec<Named>)>> = BTreeMap::new();
@@ -127,7 +130,11 @@ impl Cells {
             // An empty group in a cell is none.
             content.retain(|_, resources| !resources.is_empty());
             let now: Vec<_> = content.keys().cloned().collect();
-            let before = if now.is_empty() { state.placed.remove(&owner) } else { state.placed.insert(owner, now) };
+            let before = if now.is_empty() {
+                state.placed.remove(&owner)
+            } else {
+                state.placed.insert(owner, now)
+            };
             for left in before.unwrap_or_default() {
                 content.entry(left).or_default();
             }
@@ -139,7 +146,8 @@ impl Cells {
         changed.reduce(union).map_or(0, |changed| changed.len())
     }
 
-    /// Replaces resources of owners, as far as they are there, and tells the streams. Returns how many are others now.
+    /// Replaces resources of owners, as far as they are there, and tells the streams. Returns how
+    /// many are others now.
     pub fn replace(&self, resources: Vec<(Owner, Named)>) -> usize {
         let mut state = self.lock();
         let mut steps: BTreeMap<CellName, Vec<Named>> = BTreeMap::new();
@@ -152,8 +160,8 @@ impl Cells {
         changed.reduce(union).map_or(0, |changed| changed.len())
     }
 
-    /// Says that everything through this change of the log is where it belongs ([`Hub::reached`]), in each cell, whether it was one for
-    /// it or not.
+    /// Says that everything through this change of the log is where it belongs ([`Hub::reached`]),
+    /// in each cell, whether it was one for it or not.
     pub fn reached(&self, seq: i64) {
         let mut state = self.lock();
         state.seq = seq;
@@ -246,7 +254,9 @@ impl State {
     fn in_cells(&self, owner: Owner, content: Content) -> BTreeMap<CellName, Vec<Named>> {
         match content {
             Content::PerCell(content) => content,
-            Content::Same(cells, resources) => cells.iter().map(|cell| (cell.clone(), resources.clone())).collect(),
+            Content::Same(cells, resources) => {
+                cells.iter().map(|cell| (cell.clone(), resources.clone())).collect()
+            }
             Content::Kept(cells) => {
                 let resources = self.group(owner);
                 cells.iter().map(|cell| (cell.clone(), resources.clone())).collect()

@@ -34,7 +34,9 @@ fn a_cell_has_what_is_placed_on_it_and_nothing_else() {
 #[test]
 fn a_move_adds_to_the_new_cell_and_takes_from_the_old_one() {
     let all = Cells::default();
-    for (placed, a, b) in [(vec!["a"], 1, 0), (vec!["a", "b"], 1, 1), (vec!["b"], 0, 1), (vec![], 0, 0)] {
+    for (placed, a, b) in
+        [(vec!["a"], 1, 0), (vec!["a", "b"], 1, 1), (vec!["b"], 0, 1), (vec![], 0, 0)]
+    {
         all.apply(vec![Group::same(OWNER, cells(&placed), vec![host("one", "1")])]);
         assert_eq!((hosts(&all, "a").len(), hosts(&all, "b").len()), (a, b), "{placed:?}");
     }

@@ -48,8 +48,9 @@ pub struct Serve {
     /// PostgreSQL, with a login role that is a member of `tenantry_xds`.
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
-    /// Where Envoys connect, by gRPC: in clear, unless the flags of TLS are given. Whoever connects in clear can read every tenant's
-    /// routes, and the secrets that verify signatures and tokens: keep it on the network of the Envoys then, or better on one machine.
+    /// Where Envoys connect, by gRPC: in clear, unless the flags of TLS are given. Whoever connects
+    /// in clear can read every tenant's routes, and the secrets that verify signatures and tokens:
+    /// keep it on the network of the Envoys then, or better on one machine.
     #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:18000")]
     pub listen: SocketAddr,
     /// Where /healthz, /readyz and /metrics are.
@@ -58,18 +59,20 @@ pub struct Serve {
     /// The domain under which every site gets a hostname; the shared API host is `api.` under it.
     #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = "gw.localhost")]
     pub base_domain: BaseDomain,
-    /// A file with the key that secrets in the database are sealed with, the one that the admin service has: 64 hexadecimal
-    /// digits and a newline, readable by its owner alone. Without it, shared secrets of issuers and of signing keys are as good as
-    /// absent.
+    /// A file with the key that secrets in the database are sealed with, the one that the admin
+    /// service has: 64 hexadecimal digits and a newline, readable by its owner alone. Without it,
+    /// shared secrets of issuers and of signing keys are as good as absent.
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
-    /// After how many seconds without a request an Envoy lets go of a site that it has loaded; it takes up to twice as long. The next
-    /// request loads the site again, unless xds-server is away. Eager sites stay; 0 keeps all, and else it is 120 at least.
+    /// After how many seconds without a request an Envoy lets go of a site that it has loaded; it
+    /// takes up to twice as long. The next request loads the site again, unless xds-server is away.
+    /// Eager sites stay; 0 keeps all, and else it is 120 at least.
     #[arg(long, env = "TENANTRY_EVICT_AFTER_S", default_value_t = 24 * 60 * 60, value_parser = eviction)]
     pub evict_after_s: u64,
-    /// A directory in which what is served is kept, so that a start needs no PostgreSQL. It belongs to one xds-server alone, and is
-    /// made if it is not there. What is in it is sealed with the secrets key; without that key it holds no secret. Without this
-    /// flag, a start waits for PostgreSQL.
+    /// A directory in which what is served is kept, so that a start needs no PostgreSQL. It belongs
+    /// to one xds-server alone, and is made if it is not there. What is in it is sealed with the
+    /// secrets key; without that key it holds no secret. Without this flag, a start waits for
+    /// PostgreSQL.
     #[arg(long, env = "TENANTRY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
     /// How the keys of token issuers are read.
@@ -90,57 +93,86 @@ pub struct Serve {
 #[derive(Clone, Debug, Args)]
 pub struct TlsFlags {
     /// A file with the certificate of this server, and the chain to its authority, in PEM.
-    #[arg(long, env = "TENANTRY_TLS_CERT", requires = "tls_key", requires = "tls_client_ca", required = false)]
+    #[arg(
+        long,
+        env = "TENANTRY_TLS_CERT",
+        requires = "tls_key",
+        requires = "tls_client_ca",
+        required = false
+    )]
     pub tls_cert: PathBuf,
     /// A file with its private key, in PEM.
-    #[arg(long, env = "TENANTRY_TLS_KEY", requires = "tls_cert", requires = "tls_client_ca", required = false)]
+    #[arg(
+        long,
+        env = "TENANTRY_TLS_KEY",
+        requires = "tls_cert",
+        requires = "tls_client_ca",
+        required = false
+    )]
     pub tls_key: PathBuf,
-    /// A file with the certificates of the authorities of Envoys, in PEM. An Envoy may be of the cells that its certificate names by
-    /// URIs of the form `spiffe://<trust domain>/cell/<cell>`.
-    #[arg(long, env = "TENANTRY_TLS_CLIENT_CA", requires = "tls_cert", requires = "tls_key", required = false)]
+    /// A file with the certificates of the authorities of Envoys, in PEM. An Envoy may be of the
+    /// cells that its certificate names by URIs of the form `spiffe://<trust domain>/cell/<cell>`.
+    #[arg(
+        long,
+        env = "TENANTRY_TLS_CLIENT_CA",
+        requires = "tls_cert",
+        requires = "tls_key",
+        required = false
+    )]
     pub tls_client_ca: PathBuf,
     /// The trust domain in the certificates of Envoys.
-    #[arg(long, env = "TENANTRY_TLS_TRUST_DOMAIN", default_value = "tenantry", requires = "tls_cert")]
+    #[arg(
+        long,
+        env = "TENANTRY_TLS_TRUST_DOMAIN",
+        default_value = "tenantry",
+        requires = "tls_cert"
+    )]
     pub tls_trust_domain: String,
 }
 
 /// How JWK Sets are read from the URLs that tenants name.
 #[derive(Clone, Debug, Args)]
 pub struct Jwks {
-    /// Read them by plain http too, and from addresses that are not of the public internet. Only where every tenant may know what
-    /// runs on the network of this program.
+    /// Read them by plain http too, and from addresses that are not of the public internet. Only
+    /// where every tenant may know what runs on the network of this program.
     #[arg(long, env = "TENANTRY_JWKS_ALLOW_PRIVATE")]
     pub jwks_allow_private: bool,
-    /// A file with certificates of authorities, in PEM, that are trusted for it beside those of the system.
+    /// A file with certificates of authorities, in PEM, that are trusted for it beside those of the
+    /// system.
     #[arg(long, env = "TENANTRY_JWKS_CA_FILE")]
     pub jwks_ca_file: Option<PathBuf>,
-    /// The longest time in seconds for which a set is not read again, whatever its issuer says: a key that an issuer adds is known
-    /// at the latest after it, and one that it takes away is good for no longer. Below 300 it is what issuers are asked every time.
+    /// The longest time in seconds for which a set is not read again, whatever its issuer says: a
+    /// key that an issuer adds is known at the latest after it, and one that it takes away is good
+    /// for no longer. Below 300 it is what issuers are asked every time.
     #[arg(long, env = "TENANTRY_JWKS_MAX_LIFETIME_S", default_value_t = MAX_LIFETIME.as_secs(), value_parser = value_parser!(u64).range(1..=MAX_LIFETIME.as_secs()))]
     pub jwks_max_lifetime_s: u64,
 }
 
-/// Envoys that look at each change of a site, beside the way that it takes to the gateways, so that its owner knows what is wrong with it
-/// before a gateway has loaded the site.
+/// Envoys that look at each change of a site, beside the way that it takes to the gateways, so that
+/// its owner knows what is wrong with it before a gateway has loaded the site.
 #[derive(Clone, Debug, Args)]
 pub struct Validation {
-    /// An Envoy program to have look, of the version that the gateways have. Without it, none looks.
+    /// An Envoy program to have look, of the version that the gateways have. Without it, none
+    /// looks.
     #[arg(long, env = "TENANTRY_VALIDATE_ENVOY")]
     pub validate_envoy: Option<PathBuf>,
-    /// How many of them run at once: each takes a core for some hundred milliseconds, and some 100 MB.
+    /// How many of them run at once: each takes a core for some hundred milliseconds, and some 100
+    /// MB.
     #[arg(long, env = "TENANTRY_VALIDATE_WORKERS", default_value = "1")]
     pub validate_workers: NonZeroUsize,
 }
 
-/// Which addresses upstreams may have: those of the public internet, unless this says otherwise. The admin service needs the same.
+/// Which addresses upstreams may have: those of the public internet, unless this says otherwise.
+/// The admin service needs the same.
 #[derive(Clone, Debug, Args)]
 pub struct Upstreams {
-    /// A range of addresses that upstreams may have beside the public internet, such as 10.20.0.0/16; repeat it, or use commas.
-    /// Whatever is in it can be reached by every tenant, through the gateway.
+    /// A range of addresses that upstreams may have beside the public internet, such as
+    /// 10.20.0.0/16; repeat it, or use commas. Whatever is in it can be reached by every tenant,
+    /// through the gateway.
     #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
     pub upstream_allow: Vec<Cidr>,
-    /// A range of addresses that no upstream may have, whatever else is said: what the platform itself has in the public internet, or
-    /// in an allowed range; repeat it, or use commas.
+    /// A range of addresses that no upstream may have, whatever else is said: what the platform
+    /// itself has in the public internet, or in an allowed range; repeat it, or use commas.
     #[arg(long, env = "TENANTRY_UPSTREAM_DENY", value_delimiter = ',')]
     pub upstream_deny: Vec<Cidr>,
 }
@@ -234,7 +266,8 @@ mod tests {
             })
         };
         assert!(parse(&[]).unwrap().is_none());
-        let tls = parse(&["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"]).unwrap().unwrap();
+        let tls =
+            parse(&["--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"]).unwrap().unwrap();
         assert_eq!(tls.tls_trust_domain, "tenantry");
         for some in [&["--tls-cert", "c"][..], &["--tls-key", "k", "--tls-client-ca", "a"]] {
             assert!(parse(some).is_err(), "{some:?}");
@@ -243,17 +276,24 @@ mod tests {
 
     #[test]
     fn a_connection_string_does_not_show_itself() {
-        let parsed = Cli::parse_from(["xds-server", "serve", "--database-url", "postgres://u:hunter2@h/d"]);
+        let parsed =
+            Cli::parse_from(["xds-server", "serve", "--database-url", "postgres://u:hunter2@h/d"]);
         assert!(!format!("{parsed:?}").contains("hunter2"));
-        let wrong = Cli::try_parse_from(["xds-server", "serve", "--database-url", "h=hunter2"]).unwrap_err();
+        let wrong = Cli::try_parse_from(["xds-server", "serve", "--database-url", "h=hunter2"])
+            .unwrap_err();
         assert!(wrong.to_string().contains("postgres://"));
     }
 
     #[test]
     fn base_domains() {
-        for (text, good) in
-            [("gw.localhost", true), ("a", true), ("", false), (".a", false), ("A.b", false), ("a.", false)]
-        {
+        for (text, good) in [
+            ("gw.localhost", true),
+            ("a", true),
+            ("", false),
+            (".a", false),
+            ("A.b", false),
+            ("a.", false),
+        ] {
             assert_eq!(text.parse::<BaseDomain>().is_ok(), good, "{text}");
         }
     }

@@ -24,7 +24,8 @@ use crate::tls::Tls;
 /// How long a handshake may take. It is three packets and some signatures.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How many handshakes are under way at most, so that strangers who do not finish theirs cost no more than this.
+/// How many handshakes are under way at most, so that strangers who do not finish theirs cost no
+/// more than this.
 const HANDSHAKES: usize = 256;
 
 /// How many connections wait to be served.
@@ -68,8 +69,8 @@ enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// The connections of a listener, as they are ready to be served, until the server is told to stop; and the task that accepts them,
-/// which ends then, and with it the listener.
+/// The connections of a listener, as they are ready to be served, until the server is told to stop;
+/// and the task that accepts them, which ends then, and with it the listener.
 pub fn incoming(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
@@ -85,7 +86,11 @@ pub fn incoming(
     (ReceiverStream::new(connections), accepting)
 }
 
-async fn accept(listener: &TcpListener, tls: Option<Arc<Tls>>, ready: &mpsc::Sender<io::Result<Connection>>) {
+async fn accept(
+    listener: &TcpListener,
+    tls: Option<Arc<Tls>>,
+    ready: &mpsc::Sender<io::Result<Connection>>,
+) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
         let stream = match listener.accept().await {
@@ -96,12 +101,17 @@ async fn accept(listener: &TcpListener, tls: Option<Arc<Tls>>, ready: &mpsc::Sen
                 continue;
             }
         };
-        // A response is small, and the client answers it before the next: Nagle's algorithm would hold it back for 40 ms.
+        // A response is small, and the client answers it before the next: Nagle's algorithm would
+        // hold it back for 40 ms.
         if stream.set_nodelay(true).is_err() {
             continue;
         }
         let Some(tls) = &tls else {
-            if ready.send(Ok(Connection { peer: Peer::Anyone, stream: Transport::Clear(stream) })).await.is_err() {
+            if ready
+                .send(Ok(Connection { peer: Peer::Anyone, stream: Transport::Clear(stream) }))
+                .await
+                .is_err()
+            {
                 return;
             }
             continue;
@@ -144,7 +154,11 @@ impl Connected for Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().stream {
             Transport::Clear(stream) => Pin::new(stream).poll_read(cx, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -153,7 +167,11 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().stream {
             Transport::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
             Transport::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),

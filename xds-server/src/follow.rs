@@ -1,8 +1,10 @@
-//! Keeps the snapshots of all cells equal to the database: everything once, then what the change log says.
+//! Keeps the snapshots of all cells equal to the database: everything once, then what the change
+//! log says.
 //!
-//! The log is read from the last sequence number that was read, so nothing is missed, whatever happens to connections;
-//! notifications only say when to look. What was read is applied in steps that are fair to all tenants
-//! ([`pending`]). While PostgreSQL is away the snapshot stays as it is and goes on being served.
+//! The log is read from the last sequence number that was read, so nothing is missed, whatever
+//! happens to connections; notifications only say when to look. What was read is applied in steps
+//! that are fair to all tenants ([`pending`]). While PostgreSQL is away the snapshot stays as it is
+//! and goes on being served.
 
 mod load;
 mod pending;
@@ -39,7 +41,8 @@ use crate::validate::Pool;
 const POLL: Duration = Duration::from_secs(1);
 /// The most entries of the log that are read at once.
 const CHANGES_PER_READING: u32 = 10_000;
-/// How long to wait after an error, doubled with each that follows: an outage is over for us at most 5 s after it ended.
+/// How long to wait after an error, doubled with each that follows: an outage is over for us at
+/// most 5 s after it ended.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LAST_DELAY: Duration = Duration::from_secs(5);
 /// One connection to listen, one to read.
@@ -65,7 +68,8 @@ pub struct Follower {
     quarantine: Arc<Quarantine>,
     validation: Option<Arc<Pool>>,
     reader: Option<Reader>,
-    /// The changes that were read and are not applied; `None` before the first load, and when the log has lost what follows.
+    /// The changes that were read and are not applied; `None` before the first load, and when the
+    /// log has lost what follows.
     pending: Option<Pending>,
     /// What the streams were last told to be applied.
     reached: i64,
@@ -92,8 +96,8 @@ impl Followed {
 }
 
 impl Follower {
-    /// A follower that fills these cells with what the quarantine lets through, tells the keyring which issuers there are, and the
-    /// book which names upstreams have.
+    /// A follower that fills these cells with what the quarantine lets through, tells the keyring
+    /// which issuers there are, and the book which names upstreams have.
     pub fn new(
         followed: Followed,
         cells: Arc<Cells>,
@@ -157,7 +161,10 @@ impl Follower {
     async fn follow(&mut self) -> StoreError {
         match self.try_follow().await {
             Err(StoreError::ChangesLost { seq }) => {
-                warn!(seq, "the change log does not reach back far enough; everything is read again");
+                warn!(
+                    seq,
+                    "the change log does not reach back far enough; everything is read again"
+                );
                 self.pending = None;
                 StoreError::ChangesLost { seq }
             }
@@ -236,7 +243,8 @@ impl Follower {
         // Clocks of two machines: a negative lag is none.
         let lag = taken.oldest.and_then(|oldest| oldest.elapsed().ok()).unwrap_or_default();
         histogram!(report::CHANGE_LAG).record(lag);
-        let (sites, buckets, consumers) = (named.sites.len(), named.buckets.len(), named.consumers.len());
+        let (sites, buckets, consumers) =
+            (named.sites.len(), named.buckets.len(), named.consumers.len());
         let (seq, waiting) = (pending.reached(), pending.len());
         info!(seq, sites, buckets, consumers, changed, waiting, "applied changes");
     }
@@ -259,7 +267,9 @@ impl Follower {
     /// How long there is nothing to do, unless there is news.
     fn idle(&self) -> Duration {
         let due_ms = self.pending.as_ref().and_then(Pending::due_ms);
-        due_ms.map_or(POLL, |due_ms| Duration::from_millis(due_ms.saturating_sub(self.now_ms())).min(POLL))
+        due_ms.map_or(POLL, |due_ms| {
+            Duration::from_millis(due_ms.saturating_sub(self.now_ms())).min(POLL)
+        })
     }
 
     fn now_ms(&self) -> u64 {
@@ -267,8 +277,8 @@ impl Follower {
     }
 
     /// Reads again what has changed, and serves it. Returns how many resources are others now.
-    /// Sites whose own changes wait may have been placed elsewhere, which counts for what belongs to them now. `seq` is the last
-    /// change that is in what is read.
+    /// Sites whose own changes wait may have been placed elsewhere, which counts for what belongs
+    /// to them now. `seq` is the last change that is in what is read.
     async fn apply(
         &mut self,
         snapshot: &mut SnapshotTx,
@@ -301,10 +311,14 @@ impl Follower {
         if !named.buckets.is_empty() {
             step.buckets = desired::buckets(snapshot, &named.buckets).await?;
         }
-        let of_keys = step.buckets.iter().flat_map(|bucket| bucket.keys.iter().map(|record| record.site));
-        let of_consumers =
-            step.consumers.iter().flat_map(|bucket| bucket.consumers.iter().map(|consumer| consumer.site));
-        let moving: BTreeSet<_> = of_keys.chain(of_consumers).filter(|site| waiting.contains(site)).collect();
+        let of_keys =
+            step.buckets.iter().flat_map(|bucket| bucket.keys.iter().map(|record| record.site));
+        let of_consumers = step
+            .consumers
+            .iter()
+            .flat_map(|bucket| bucket.consumers.iter().map(|consumer| consumer.site));
+        let moving: BTreeSet<_> =
+            of_keys.chain(of_consumers).filter(|site| waiting.contains(site)).collect();
         if !moving.is_empty() {
             let moving: Vec<_> = moving.into_iter().collect();
             for (site, (_, cells)) in desired::placements(snapshot, &moving).await? {

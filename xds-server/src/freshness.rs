@@ -1,8 +1,9 @@
 //! Whether what is served is as new as the database.
 //!
-//! A client that connects may come from another replica, and may have newer resources than this one. So a stream asks, before it
-//! says anything, that the change log is read again: what the client has was committed before that. If that cannot be done soon,
-//! PostgreSQL is away, and there is no saying who has the newer state. The client then keeps what it has, until it can be said.
+//! A client that connects may come from another replica, and may have newer resources than this
+//! one. So a stream asks, before it says anything, that the change log is read again: what the
+//! client has was committed before that. If that cannot be done soon, PostgreSQL is away, and there
+//! is no saying who has the newer state. The client then keeps what it has, until it can be said.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +14,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::report;
 
-/// How long a stream waits for the log to be read: far more than a reading takes, and little beside the time in which a client
-/// connects again.
+/// How long a stream waits for the log to be read: far more than a reading takes, and little beside
+/// the time in which a client connects again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A question, by its number.
@@ -85,8 +86,8 @@ impl Freshness {
         let _ = self.answered.subscribe().wait_for(|answered| *answered >= ticket.0).await;
     }
 
-    /// Waits for the answer as long as a client can be kept waiting; says whether it came. While PostgreSQL is known to be away that
-    /// is not at all.
+    /// Waits for the answer as long as a client can be kept waiting; says whether it came. While
+    /// PostgreSQL is known to be away that is not at all.
     pub async fn answered_soon(&self, ticket: Ticket) -> bool {
         if !self.followed.load(Ordering::Relaxed) {
             return true;
@@ -141,7 +142,11 @@ impl Freshness {
     /// Says where what is served comes from now.
     pub fn set_source(&self, source: Source) {
         self.source.send_replace(source);
-        gauge!(report::FROM_DISK).set(if matches!(source, Source::Disk { .. }) { 1.0 } else { 0.0 });
+        gauge!(report::FROM_DISK).set(if matches!(source, Source::Disk { .. }) {
+            1.0
+        } else {
+            0.0
+        });
     }
 
     /// Waits until it comes from the database.
@@ -177,7 +182,11 @@ mod tests {
         let meanwhile = freshness.ask();
         freshness.done(begun);
         assert!(freshness.answered_soon(before).await);
-        assert!(tokio::time::timeout(Duration::from_millis(20), freshness.answered(meanwhile)).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), freshness.answered(meanwhile))
+                .await
+                .is_err()
+        );
         freshness.done(freshness.begin());
         assert!(freshness.answered_soon(meanwhile).await);
     }

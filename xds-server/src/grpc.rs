@@ -11,7 +11,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use xds_api::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-    aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
+    aggregated_discovery_service_server::{
+        AggregatedDiscoveryService, AggregatedDiscoveryServiceServer,
+    },
 };
 
 use crate::ads::{Event, Stream, StreamError};
@@ -26,23 +28,24 @@ use crate::tls::Tls;
 use crate::usage::UsageServer;
 use crate::{health, report};
 
-/// How many responses wait for a client that does not read. What else changes meanwhile is not queued: see [`crate::ads`].
+/// How many responses wait for a client that does not read. What else changes meanwhile is not
+/// queued: see [`crate::ads`].
 const QUEUED_RESPONSES: usize = 2;
 
-/// The largest request. A client that connects again lists the version of all that it has: about 100 bytes for each, so
-/// this is some 600,000 resources.
+/// The largest request. A client that connects again lists the version of all that it has: about
+/// 100 bytes for each, so this is some 600,000 resources.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 
-/// A connection on which nothing comes is asked after this time whether it is alive, and is closed if it does not say so in
-/// time: a client that vanished does not hold its stream.
+/// A connection on which nothing comes is asked after this time whether it is alive, and is closed
+/// if it does not say so in time: a client that vanished does not hold its stream.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How a server is told to stop: it stops when this becomes true, or when its sender is gone.
 pub type Stop = watch::Receiver<bool>;
 
-/// Serves delta ADS, and takes reports of usage, until it is told to stop; streams then end with UNAVAILABLE, so that clients connect
-/// again. With `tls`, to clients with certificates alone.
+/// Serves delta ADS, and takes reports of usage, until it is told to stop; streams then end with
+/// UNAVAILABLE, so that clients connect again. With `tls`, to clients with certificates alone.
 ///
 /// # Errors
 /// Those of the listening socket.
@@ -68,7 +71,8 @@ pub async fn serve(
         .add_service(health)
         .serve_with_incoming_shutdown(connections, stopped(stop))
         .await?;
-    // The port is free when this returns. An error says that the task has panicked, and the log says where.
+    // The port is free when this returns. An error says that the task has panicked, and the log
+    // says where.
     let _ = accepting.await;
     Ok(())
 }
@@ -116,7 +120,8 @@ impl AggregatedDiscoveryService for Ads {
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(Peer::nobody);
-        let pump = Pump { peer, told: self.told.clone(), seat: None, stream: Stream::new(), responses };
+        let pump =
+            Pump { peer, told: self.told.clone(), seat: None, stream: Stream::new(), responses };
         let (cells, mirrors) = (Arc::clone(&self.cells), Arc::clone(&self.mirrors));
         tokio::spawn(pump.run(cells, mirrors, request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
@@ -184,7 +189,8 @@ impl Pump {
         }
         self.stream.hold_listeners();
         let node = first.node.as_ref().map_or("", |node| &node.id).to_owned();
-        let envoy = ResourceType::from_type_url(&first.type_url).is_some_and(|kind| !kind.is_for_the_filter());
+        let envoy = ResourceType::from_type_url(&first.type_url)
+            .is_some_and(|kind| !kind.is_for_the_filter());
         let _envoy = envoy.then(|| mirrors.enter_envoy(&node));
         let mut mirror = pin!(mirrors.in_sync(&node));
         let (mut holds, mut in_sync) = (true, None);
@@ -266,10 +272,13 @@ impl Pump {
             }
             Event::Nack { kind, resources, message } => {
                 // Of several that were refused together, each is tried by itself.
-                let ([(name, Some(version))], Some(client)) = (resources.as_slice(), self.stream.client()) else {
+                let ([(name, Some(version))], Some(client)) =
+                    (resources.as_slice(), self.stream.client())
+                else {
                     return;
                 };
-                let refused = Refused { node_id: &client.id, kind: *kind, name, version, reason: message };
+                let refused =
+                    Refused { node_id: &client.id, kind: *kind, name, version, reason: message };
                 self.told.quarantine.refused(&hub.snapshot(), refused);
             }
             Event::StaleNonce { .. } | Event::UnknownType { .. } => {}

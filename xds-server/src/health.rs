@@ -8,7 +8,8 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
 
-/// The service, for the server as a whole: it serves when it has a state to serve, until it is told to stop.
+/// The service, for the server as a whole: it serves when it has a state to serve, until it is told
+/// to stop.
 pub fn service(cells: Arc<Cells>, stop: Stop) -> HealthServer<impl Health> {
     let (mut reporter, service) = tonic_health::server::health_reporter();
     tokio::spawn(async move {

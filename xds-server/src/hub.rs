@@ -1,4 +1,5 @@
-//! The one place where the snapshot of a cell lives: the follower writes it, the streams read it and are told of changes.
+//! The one place where the snapshot of a cell lives: the follower writes it, the streams read it
+//! and are told of changes.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -9,8 +10,8 @@ use tokio::sync::broadcast;
 use crate::resource::Named;
 use crate::snapshot::{Changed, Owner, Snapshot};
 
-/// How many changes a stream may be behind before it stops following each and looks at everything again. It bounds the
-/// memory of the queue, not what a stream can miss.
+/// How many changes a stream may be behind before it stops following each and looks at everything
+/// again. It bounds the memory of the queue, not what a stream can miss.
 const NOTICES: usize = 256;
 
 /// What the streams are told.
@@ -52,18 +53,22 @@ impl Hub {
         changed
     }
 
-    /// Replaces these resources, as far as they are there, in one step, and tells the streams. They stay their owners'.
+    /// Replaces these resources, as far as they are there, in one step, and tells the streams. They
+    /// stay their owners'.
     pub fn replace(&self, resources: Vec<Named>) -> Changed {
         let changed = {
             let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-            resources.into_iter().filter_map(|resource| snapshot.replace(resource)).collect::<Changed>()
+            resources
+                .into_iter()
+                .filter_map(|resource| snapshot.replace(resource))
+                .collect::<Changed>()
         };
         self.tell(&changed);
         changed
     }
 
-    /// Says that the snapshot holds everything through this change of the log. Streams learn it even if nothing has changed for
-    /// them: that is how it is known that they have it.
+    /// Says that the snapshot holds everything through this change of the log. Streams learn it
+    /// even if nothing has changed for them: that is how it is known that they have it.
     pub fn reached(&self, seq: i64) {
         self.snapshot.write().unwrap_or_else(PoisonError::into_inner).set_seq(seq);
         let _ = self.notices.send(Notice::Reached(seq));
@@ -81,7 +86,8 @@ impl Hub {
         }
     }
 
-    /// The snapshot as it is now. Hold it for as long as one response takes, no longer: the follower waits.
+    /// The snapshot as it is now. Hold it for as long as one response takes, no longer: the
+    /// follower waits.
     pub fn snapshot(&self) -> RwLockReadGuard<'_, Snapshot> {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,11 @@
-//! Tenantry's xDS server: reads the desired state from PostgreSQL and serves it to Envoys and to the filters in them, by
-//! delta ADS.
+//! Tenantry's xDS server: reads the desired state from PostgreSQL and serves it to Envoys and to
+//! the filters in them, by delta ADS.
 //!
-//! [`follow`] keeps the [`cells`], a [`snapshot`] for each, equal to the database; [`jwks`] reads the keys of token issuers, and
-//! [`dns`] the addresses of upstreams; [`translate`] makes its resources; [`ads`] decides, for each
-//! stream, what to send next; [`grpc`] moves the messages; [`lkg`] keeps what is served on disk, for a start without PostgreSQL.
-//! [`receipts`] writes down what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
+//! [`follow`] keeps the [`cells`], a [`snapshot`] for each, equal to the database; [`jwks`] reads
+//! the keys of token issuers, and [`dns`] the addresses of upstreams; [`translate`] makes its
+//! resources; [`ads`] decides, for each stream, what to send next; [`grpc`] moves the messages;
+//! [`lkg`] keeps what is served on disk, for a start without PostgreSQL. [`receipts`] writes down
+//! what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
 pub mod archive;

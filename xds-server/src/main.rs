@@ -64,11 +64,20 @@ async fn check(config: &Check) -> anyhow::Result<ExitCode> {
     let key = secrets_key_of(&config.database)?;
     let findings = check::run(config, key).await;
     findings.iter().for_each(|finding| println!("{finding}"));
-    Ok(if findings.iter().all(|finding| finding.good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if findings.iter().all(|finding| finding.good) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn secrets_key_of(database: &Database) -> anyhow::Result<Option<SecretsKey>> {
-    database.secrets_key_file.as_deref().map(SecretsKey::read).transpose().context("--secrets-key-file")
+    database
+        .secrets_key_file
+        .as_deref()
+        .map(SecretsKey::read)
+        .transpose()
+        .context("--secrets-key-file")
 }
 
 /// Prints; ends with 2 if something of the site cannot be served as it is.
@@ -86,7 +95,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let fetcher = Fetcher::new(&fetch_settings(&config.jwks)?).context("--jwks-ca-file")?;
     let metrics = observe::install()?;
     let tls = config.tls.as_ref().map(tls).transpose()?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("--listen {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("--listen {}", config.listen))?;
     let http = TcpListener::bind(config.http_listen).await;
     let http = http.with_context(|| format!("--http-listen {}", config.http_listen))?;
     tracing::info!(listen = %listener.local_addr()?, http_listen = %http.local_addr()?, "serving");
@@ -96,37 +107,63 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let quarantine = Arc::new(Quarantine::new(Arc::clone(&roster)));
     let (stop, stopped) = watch::channel(false);
     cells.set_platform(translate::platform(config.base_domain.as_str()));
-    let state =
-        config.state_dir.as_deref().map(|dir| keep_state(dir, secrets_key.clone(), &cells, &stopped)).transpose()?;
+    let state = config
+        .state_dir
+        .as_deref()
+        .map(|dir| keep_state(dir, secrets_key.clone(), &cells, &stopped))
+        .transpose()?;
     let keyring = Arc::new(Keyring::default());
     let archive = Arc::new(Archive::default());
-    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
+    let worker =
+        Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
     let worker = tokio::spawn(worker.run(stopped.clone()));
     let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
     let book = Arc::new(Book::new(config.upstreams.rules()));
     let addresses = Arc::new(dns::Archive::default());
-    let resolver =
-        dns::Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::new(SystemResolver), Arc::clone(&addresses));
+    let resolver = dns::Worker::new(
+        Arc::clone(&book),
+        Arc::clone(&cells),
+        Arc::new(SystemResolver),
+        Arc::clone(&addresses),
+    );
     let resolver = tokio::spawn(resolver.run(stopped.clone()));
     let addresses = tokio::spawn(addresses.run(config.database_url.clone(), stopped.clone()));
     let (reports, writer) = usage::channel();
     let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
     let evict_after = Duration::from_secs(config.evict_after_s);
     if !evict_after.is_zero() {
-        tokio::spawn(idle::watch(Arc::clone(&cells), config.database_url.clone(), evict_after, stopped.clone()));
+        tokio::spawn(idle::watch(
+            Arc::clone(&cells),
+            config.database_url.clone(),
+            evict_after,
+            stopped.clone(),
+        ));
     }
     let recorder = Recorder::new(Arc::clone(&roster), config.database_url.clone());
     let recorder = tokio::spawn(recorder.run(stopped.clone()));
-    let followed = Followed { database_url: config.database_url, secrets_key, base_domain: config.base_domain };
+    let followed = Followed {
+        database_url: config.database_url,
+        secrets_key,
+        base_domain: config.base_domain,
+    };
     let validation = validation(&config.validation, &cells, &quarantine, &stopped).await?;
-    let follower = Follower::new(followed, Arc::clone(&cells), keyring, book, Arc::clone(&quarantine));
+    let follower =
+        Follower::new(followed, Arc::clone(&cells), keyring, book, Arc::clone(&quarantine));
     let follower = follower.validated_by(validation);
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
-    let mut observe = tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
+    let mut observe =
+        tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.watch(stopped.clone()));
     }
-    let mut ads = tokio::spawn(grpc::serve(listener, cells, Told { roster, quarantine }, reports, tls, stopped));
+    let mut ads = tokio::spawn(grpc::serve(
+        listener,
+        cells,
+        Told { roster, quarantine },
+        reports,
+        tls,
+        stopped,
+    ));
 
     tokio::select! {
         _ = terminate.recv() => {}
@@ -139,7 +176,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!("stopping: streams are told to connect again");
     stop.send_replace(true);
     let all = async {
-        let _ = tokio::join!(ads, observe, follower, writer, worker, archive, resolver, addresses, recorder);
+        let _ = tokio::join!(
+            ads, observe, follower, writer, worker, archive, resolver, addresses, recorder
+        );
         // After those who change what is served.
         if let Some(state) = state {
             let _ = state.await;
@@ -155,19 +194,23 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
 /// The key that secrets are sealed with, if the operator has given one.
 fn secrets_key(file: Option<&Path>) -> anyhow::Result<Option<SecretsKey>> {
     if file.is_none() {
-        tracing::warn!("no --secrets-key-file: shared secrets of issuers and signing keys are as good as absent");
+        tracing::warn!(
+            "no --secrets-key-file: shared secrets of issuers and signing keys are as good as absent"
+        );
     }
     file.map(SecretsKey::read).transpose().context("--secrets-key-file")
 }
 
-/// Serves what an earlier run has stored, if PostgreSQL is away, and stores what is served from now on.
+/// Serves what an earlier run has stored, if PostgreSQL is away, and stores what is served from now
+/// on.
 fn keep_state(
     dir: &Path,
     key: Option<SecretsKey>,
     cells: &Arc<Cells>,
     stop: &grpc::Stop,
 ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
-    let dir = StateDir::open(dir, key.map_or(Sealing::Clear, Sealing::Key)).context("--state-dir")?;
+    let dir =
+        StateDir::open(dir, key.map_or(Sealing::Clear, Sealing::Key)).context("--state-dir")?;
     lkg::serve_stored(&dir, cells, stop.clone());
     Ok(tokio::spawn(lkg::Writer::new(dir, Arc::clone(cells)).run(stop.clone())))
 }
@@ -199,12 +242,14 @@ async fn validation(
 fn tls(flags: &TlsFlags) -> anyhow::Result<Arc<Tls>> {
     let (cert, key) = (flags.tls_cert.clone(), flags.tls_key.clone());
     let files = Files { cert, key, client_ca: flags.tls_client_ca.clone() };
-    let tls = Tls::load(files, &flags.tls_trust_domain).context("--tls-cert, --tls-key and --tls-client-ca")?;
+    let tls = Tls::load(files, &flags.tls_trust_domain)
+        .context("--tls-cert, --tls-key and --tls-client-ca")?;
     Ok(Arc::new(tls))
 }
 
 fn fetch_settings(config: &Jwks) -> anyhow::Result<FetchSettings> {
-    let authorities_pem = config.jwks_ca_file.as_ref().map(std::fs::read).transpose().context("--jwks-ca-file")?;
+    let authorities_pem =
+        config.jwks_ca_file.as_ref().map(std::fs::read).transpose().context("--jwks-ca-file")?;
     Ok(FetchSettings {
         allow_private: config.jwks_allow_private,
         authorities_pem,

@@ -1,5 +1,6 @@
-//! Which Envoys have a mirror in sync, as far as this replica knows: an Envoy that begins gets its listener after that, so that it is
-//! ready when its filter knows somebody, and a load balancer or a predecessor in a hot restart sends it no request to be refused.
+//! Which Envoys have a mirror in sync, as far as this replica knows: an Envoy that begins gets its
+//! listener after that, so that it is ready when its filter knows somebody, and a load balancer or
+//! a predecessor in a hot restart sends it no request to be refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,16 +8,17 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long an Envoy waits for its mirror. The mirror may be connected to another replica, of which this one knows nothing; so it
-/// is not longer than an Envoy can be kept from its work, and long enough for a large first sync.
+/// How long an Envoy waits for its mirror. The mirror may be connected to another replica, of which
+/// this one knows nothing; so it is not longer than an Envoy can be kept from its work, and long
+/// enough for a large first sync.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The streams that there are, by node id.
 #[derive(Debug, Default)]
 pub(crate) struct Mirrors(watch::Sender<BTreeMap<String, Streams>>);
 
-/// While an Envoy hands over to its successor, both have the same node id. There is no saying whose a mirror is; that there are as
-/// many mirrors in sync as Envoys says enough.
+/// While an Envoy hands over to its successor, both have the same node id. There is no saying whose
+/// a mirror is; that there are as many mirrors in sync as Envoys says enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Streams {
     envoys: usize,
@@ -41,7 +43,8 @@ impl Mirrors {
         self.enter(node, |streams| &mut streams.mirrors_in_sync)
     }
 
-    /// Waits until the mirrors of all Envoys of this node are, or until nobody can be kept waiting any longer.
+    /// Waits until the mirrors of all Envoys of this node are, or until nobody can be kept waiting
+    /// any longer.
     pub(crate) async fn in_sync(&self, node: &str) {
         let mut nodes = self.0.subscribe();
         let complete = |streams: &Streams| streams.mirrors_in_sync >= streams.envoys.max(1);

@@ -7,7 +7,8 @@ use thiserror::Error;
 use xds_api::pb::envoy::config::core::v3::{Node, node::UserAgentVersionType};
 use xds_api::pb::google::protobuf::{Struct, value::Kind};
 
-/// More proxies than any request passes; a larger number is a mistake, with which clients could choose their address.
+/// More proxies than any request passes; a larger number is a mistake, with which clients could
+/// choose their address.
 const MAX_TRUSTED_HOPS: u32 = 16;
 /// More requests than a worker has memory for; at 50 KB each they are 50 GB.
 const MAX_SHED_ABOVE: u32 = 1_000_000;
@@ -37,13 +38,15 @@ pub struct EdgeSettings {
     pub http_address: IpAddr,
     /// `http.port`. Default: 10080.
     pub http_port: u16,
-    /// `http.trusted_hops`: how many proxies in front of this Envoy are trusted to have appended to `X-Forwarded-For`, as many
-    /// as Envoy's `xff_num_trusted_hops`. Default: 0, the peer is the client.
+    /// `http.trusted_hops`: how many proxies in front of this Envoy are trusted to have appended to
+    /// `X-Forwarded-For`, as many as Envoy's `xff_num_trusted_hops`. Default: 0, the peer is the
+    /// client.
     pub trusted_hops: u32,
-    /// `filter.path`: the wasm module in the Envoy's file system. Default: /etc/tenantry/tenantry_filter.wasm.
+    /// `filter.path`: the wasm module in the Envoy's file system. Default:
+    /// /etc/tenantry/tenantry_filter.wasm.
     pub filter_path: String,
-    /// `filter.shed_above`: from how many requests under way in one worker on the filter holds tenants to their share of it, from 1 to
-    /// a million. Default: the filter's own.
+    /// `filter.shed_above`: from how many requests under way in one worker on the filter holds
+    /// tenants to their share of it, from 1 to a million. Default: the filter's own.
     pub shed_above: Option<u32>,
 }
 
@@ -61,7 +64,9 @@ impl Default for EdgeSettings {
 
 /// A setting in the Node metadata that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("node.metadata.tenantry.{field} has to be {expected}; correct it in the bootstrap of node `{node}`")]
+#[error(
+    "node.metadata.tenantry.{field} has to be {expected}; correct it in the bootstrap of node `{node}`"
+)]
 pub struct NodeError {
     /// The node's id.
     pub node: String,
@@ -89,7 +94,8 @@ impl Client {
         }
         if let Some(hops) = http.and_then(|http| field(http, "trusted_hops")) {
             let known = number_of(hops).filter(|hops| *hops <= MAX_TRUSTED_HOPS);
-            edge.trusted_hops = known.ok_or_else(|| error("http.trusted_hops", "a number from 0 to 16"))?;
+            edge.trusted_hops =
+                known.ok_or_else(|| error("http.trusted_hops", "a number from 0 to 16"))?;
         }
         let filter = tenantry.and_then(|tenantry| object(tenantry, "filter"));
         if let Some(path) = filter.and_then(|filter| field(filter, "path")) {
@@ -100,10 +106,19 @@ impl Client {
         }
         if let Some(above) = filter.and_then(|filter| field(filter, "shed_above")) {
             let known = number_of(above).filter(|above| (1..=MAX_SHED_ABOVE).contains(above));
-            edge.shed_above = Some(known.ok_or_else(|| error("filter.shed_above", "a number from 1 to 1000000"))?);
+            edge.shed_above = Some(
+                known.ok_or_else(|| error("filter.shed_above", "a number from 1 to 1000000"))?,
+            );
         }
-        let kind = if node.user_agent_name == FILTER { StreamKind::Mirror } else { StreamKind::Ads };
-        Ok(Self { id: node.id.clone(), cell: node.cluster.clone(), kind, version: version(node), edge })
+        let kind =
+            if node.user_agent_name == FILTER { StreamKind::Mirror } else { StreamKind::Ads };
+        Ok(Self {
+            id: node.id.clone(),
+            cell: node.cluster.clone(),
+            kind,
+            version: version(node),
+            edge,
+        })
     }
 }
 
@@ -113,7 +128,9 @@ fn version(node: &Node) -> String {
         Some(UserAgentVersionType::UserAgentVersion(version)) => version.clone(),
         Some(UserAgentVersionType::UserAgentBuildVersion(build)) => {
             let number = build.version.as_ref();
-            number.map(|v| format!("{}.{}.{}", v.major_number, v.minor_number, v.patch)).unwrap_or_default()
+            number
+                .map(|v| format!("{}.{}.{}", v.major_number, v.minor_number, v.patch))
+                .unwrap_or_default()
         }
         None => String::new(),
     }
@@ -149,7 +166,8 @@ mod tests {
     use super::*;
 
     fn object(fields: impl IntoIterator<Item = (&'static str, Kind)>) -> Struct {
-        let fields = fields.into_iter().map(|(name, kind)| (name.to_owned(), Value { kind: Some(kind) }));
+        let fields =
+            fields.into_iter().map(|(name, kind)| (name.to_owned(), Value { kind: Some(kind) }));
         Struct { fields: fields.collect::<HashMap<_, _>>() }
     }
 
@@ -171,15 +189,21 @@ mod tests {
 
     #[test]
     fn address_and_port_are_taken_from_the_metadata() {
-        let http =
-            object([("address", Kind::StringValue("127.0.0.1".to_owned())), ("port", Kind::NumberValue(8080.0))]);
+        let http = object([
+            ("address", Kind::StringValue("127.0.0.1".to_owned())),
+            ("port", Kind::NumberValue(8080.0)),
+        ]);
         let edge = Client::read(&node(http)).unwrap().edge;
         assert_eq!((edge.http_address, edge.http_port), (IpAddr::from([127, 0, 0, 1]), 8080));
     }
 
     #[test]
     fn a_wrong_setting_is_named() {
-        for port in [Kind::NumberValue(0.0), Kind::NumberValue(70_000.0), Kind::StringValue("http".to_owned())] {
+        for port in [
+            Kind::NumberValue(0.0),
+            Kind::NumberValue(70_000.0),
+            Kind::StringValue("http".to_owned()),
+        ] {
             let error = Client::read(&node(object([("port", port)]))).unwrap_err();
             assert_eq!((error.node.as_str(), error.field), ("edge-1", "http.port"));
         }
@@ -191,7 +215,8 @@ mod tests {
 
     #[test]
     fn the_filter_sheds_above_a_number_that_a_worker_can_have() {
-        let filter = |above| node_with("filter", object([("shed_above", Kind::NumberValue(above))]));
+        let filter =
+            |above| node_with("filter", object([("shed_above", Kind::NumberValue(above))]));
         assert_eq!(Client::read(&filter(20_000.0)).unwrap().edge.shed_above, Some(20_000));
         for above in [0.0, 0.5, 1_000_001.0] {
             assert_eq!(Client::read(&filter(above)).unwrap_err().field, "filter.shed_above");
@@ -201,7 +226,10 @@ mod tests {
     #[test]
     fn trusted_hops_are_a_number_or_a_text_of_one() {
         for hops in [Kind::NumberValue(2.0), Kind::StringValue("2".to_owned())] {
-            assert_eq!(Client::read(&node(object([("trusted_hops", hops)]))).unwrap().edge.trusted_hops, 2);
+            assert_eq!(
+                Client::read(&node(object([("trusted_hops", hops)]))).unwrap().edge.trusted_hops,
+                2
+            );
         }
     }
 }

@@ -45,10 +45,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
-/// Serves `/healthz` (the process lives), `/readyz` (there is a state to serve) and `/metrics` (Prometheus).
+/// Serves `/healthz` (the process lives), `/readyz` (there is a state to serve) and `/metrics`
+/// (Prometheus).
 ///
-/// What was stored by an earlier run is a state to serve: `/readyz` answers 200, and its JSON says `"source":"disk"`. A replica that
-/// serves it is of more use than none.
+/// What was stored by an earlier run is a state to serve: `/readyz` answers 200, and its JSON says
+/// `"source":"disk"`. A replica that serves it is of more use than none.
 ///
 /// # Errors
 /// Those of the listening socket.
@@ -88,7 +89,8 @@ async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
 }
 
-/// Folds collected samples into their buckets every few seconds; they would pile up between two scrapes.
+/// Folds collected samples into their buckets every few seconds; they would pile up between two
+/// scrapes.
 async fn keep_up(metrics: PrometheusHandle) {
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {

@@ -28,7 +28,8 @@ const STALE: &str = "tenantry_xds_stale_nonces_total";
 const REFUSED: &str = "tenantry_xds_state_of_the_world_refused_total";
 /// Seconds from looking at the change log to having its changes in the snapshot.
 pub const APPLY_DURATION: &str = "tenantry_xds_apply_duration_seconds";
-/// Seconds from the commit of a change to having it in the snapshot, for the oldest of those that are applied together.
+/// Seconds from the commit of a change to having it in the snapshot, for the oldest of those that
+/// are applied together.
 pub const CHANGE_LAG: &str = "tenantry_xds_change_lag_seconds";
 /// The sequence number of the last change that was applied.
 pub const LAST_SEQ: &str = "tenantry_xds_last_seq";
@@ -100,8 +101,14 @@ pub fn describe() {
     describe_counter!(NACKS, "Responses that clients refused, by type");
     describe_counter!(STALE, "Answers of clients to no response that is under way, by type");
     describe_counter!(REFUSED, "State-of-the-world streams refused");
-    describe_histogram!(APPLY_DURATION, "Seconds from looking at the change log to having its changes in the snapshot");
-    describe_histogram!(CHANGE_LAG, "Seconds from the commit of a change to having it in the snapshot");
+    describe_histogram!(
+        APPLY_DURATION,
+        "Seconds from looking at the change log to having its changes in the snapshot"
+    );
+    describe_histogram!(
+        CHANGE_LAG,
+        "Seconds from the commit of a change to having it in the snapshot"
+    );
     describe_gauge!(LAST_SEQ, "Sequence number of the last change that was applied");
     describe_gauge!(LOAD_DURATION, "Seconds that the last full load took");
     describe_counter!(FOLLOW_ERRORS, "Errors of the database while following it");
@@ -115,15 +122,33 @@ pub fn describe() {
     describe_gauge!(STATE_BYTES, "Size of what is stored on disk");
     describe_counter!(STATE_ERRORS, "Failures to store what is served");
     describe_histogram!(STATE_WRITE_DURATION, "Seconds that it took to store what had changed");
-    describe_gauge!(QUARANTINED, "Sites whose newest resources were refused, and that keep the last good ones");
-    describe_counter!(RECORD_ERRORS, "Errors of the database while what Envoys have answered is written");
+    describe_gauge!(
+        QUARANTINED,
+        "Sites whose newest resources were refused, and that keep the last good ones"
+    );
+    describe_counter!(
+        RECORD_ERRORS,
+        "Errors of the database while what Envoys have answered is written"
+    );
     describe_gauge!(CELLS, "Cells that there are");
-    describe_counter!(UNKNOWN_CELLS, "Streams of Envoys whose cell does not exist, and that therefore get no tenant");
-    describe_gauge!(TLS_EXPIRY, "When the first certificate of a file ends, in seconds since 1970, by file");
+    describe_counter!(
+        UNKNOWN_CELLS,
+        "Streams of Envoys whose cell does not exist, and that therefore get no tenant"
+    );
+    describe_gauge!(
+        TLS_EXPIRY,
+        "When the first certificate of a file ends, in seconds since 1970, by file"
+    );
     describe_counter!(EVICTED, "Idle sites that Envoys were told to let go of");
-    describe_counter!(TLS_RELOAD_ERRORS, "Changes of the files of TLS that could not be taken over");
+    describe_counter!(
+        TLS_RELOAD_ERRORS,
+        "Changes of the files of TLS that could not be taken over"
+    );
     describe_counter!(TLS_HANDSHAKE_ERRORS, "Connections whose TLS handshake failed");
-    describe_counter!(CELLS_REFUSED, "Streams refused because the client certificate is not one of the cell");
+    describe_counter!(
+        CELLS_REFUSED,
+        "Streams refused because the client certificate is not one of the cell"
+    );
     describe_gauge!(JWKS_URLS, "URLs of JWK Sets that are in use");
     describe_gauge!(JWKS_FAILING, "URLs of JWK Sets that could not be read when last tried");
     describe_gauge!(
@@ -134,7 +159,10 @@ pub fn describe() {
     describe_histogram!(JWKS_DURATION, "Seconds that a reading of a JWK Set took");
     describe_counter!(JWKS_SAVE_ERRORS, "Errors of the database while JWK Sets are saved");
     describe_gauge!(DNS_NAMES, "Names of upstreams that are in use");
-    describe_gauge!(DNS_WITHOUT_ADDRESS, "Names of upstreams that have no address that upstreams may have");
+    describe_gauge!(
+        DNS_WITHOUT_ADDRESS,
+        "Names of upstreams that have no address that upstreams may have"
+    );
     describe_counter!(DNS_RESOLUTIONS, "Resolutions of names of upstreams, by outcome");
     describe_counter!(DNS_SAVE_ERRORS, "Errors of the database while addresses of names are saved");
     describe_counter!(
@@ -146,14 +174,16 @@ pub fn describe() {
     begin();
 }
 
-/// Gives metrics their first values, so that they can be read, and alerted on, before the first event.
+/// Gives metrics their first values, so that they can be read, and alerted on, before the first
+/// event.
 fn begin() {
     let now = [STREAMS, QUARANTINED, VALIDATIONS_WAITING, WAITING, FROM_DISK, CONNECTED];
     let names = [JWKS_URLS, JWKS_FAILING, JWKS_MISSING, DNS_NAMES, DNS_WITHOUT_ADDRESS];
     for gauge in now.into_iter().chain(names) {
         gauge!(gauge).set(0.0);
     }
-    let errors = [STATE_ERRORS, RECORD_ERRORS, FOLLOW_ERRORS, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS];
+    let errors =
+        [STATE_ERRORS, RECORD_ERRORS, FOLLOW_ERRORS, TLS_RELOAD_ERRORS, TLS_HANDSHAKE_ERRORS];
     for counter in errors.into_iter().chain([EVICTED, UNKNOWN_CELLS, CELLS_REFUSED]) {
         counter!(counter).increment(0);
     }
@@ -207,14 +237,21 @@ pub(crate) fn cell_refused(node: Option<&Node>, peer: &Peer) {
 
 pub(crate) fn handshake_failed(address: Option<SocketAddr>, reason: &str) {
     counter!(TLS_HANDSHAKE_ERRORS).increment(1);
-    warn!(?address, reason, "a TLS handshake failed: has the client a certificate of an authority in --tls-client-ca?");
+    warn!(
+        ?address,
+        reason,
+        "a TLS handshake failed: has the client a certificate of an authority in --tls-client-ca?"
+    );
 }
 
 /// Sites that a client is told to let go of.
 pub(crate) fn evicted(client: Option<&Client>, sites: usize) {
     if sites > 0 {
         counter!(EVICTED).increment(sites as u64);
-        info!(node = id(client), sites, "idle sites are evicted; their next request loads them again");
+        info!(
+            node = id(client),
+            sites, "idle sites are evicted; their next request loads them again"
+        );
     }
 }
 
@@ -224,7 +261,9 @@ pub(crate) fn stream_ended(client: Option<&Client>, reason: &str) {
 
 pub(crate) fn state_of_the_world_refused() {
     counter!(REFUSED).increment(1);
-    warn!("refused a state-of-the-world stream: set `api_type: DELTA_GRPC` in that Envoy's bootstrap");
+    warn!(
+        "refused a state-of-the-world stream: set `api_type: DELTA_GRPC` in that Envoy's bootstrap"
+    );
 }
 
 pub(crate) fn pushed(client: Option<&Client>, response: &DeltaDiscoveryResponse) {
@@ -247,14 +286,17 @@ pub(crate) fn event(client: Option<&Client>, event: &Event) {
             counter!(STALE, "type" => kind.label()).increment(1);
             debug!(node, kind = kind.label(), "stale nonce");
         }
-        Event::UnknownType { type_url } => warn!(node, type_url, "the client asks for a type that is not served"),
+        Event::UnknownType { type_url } => {
+            warn!(node, type_url, "the client asks for a type that is not served")
+        }
     }
 }
 
 pub(crate) fn jwks_read(url: &str, took: Duration, set: &KeySet, lifetime: Duration, sites: usize) {
     counter!(JWKS_READS, "outcome" => "ok").increment(1);
     histogram!(JWKS_DURATION).record(took);
-    let (url, keys, left_out, lifetime_s) = (without_query(url), set.keys, set.left_out, lifetime.as_secs());
+    let (url, keys, left_out, lifetime_s) =
+        (without_query(url), set.keys, set.left_out, lifetime.as_secs());
     if set.leaked {
         error!(url, "the issuer publishes private keys; those are not used");
     }
@@ -292,10 +334,19 @@ pub(crate) fn dns_failed() {
 }
 
 pub(crate) fn dns_complaint(name: &str, complaint: &str) {
-    warn!(name, complaint, "the name of an upstream is not good; addresses that are not permitted are left out");
+    warn!(
+        name,
+        complaint,
+        "the name of an upstream is not good; addresses that are not permitted are left out"
+    );
 }
 
-pub(crate) fn endpoint_refused(tenant: TenantId, site: SiteId, upstream: UpstreamId, refusal: AddressRefusal) {
+pub(crate) fn endpoint_refused(
+    tenant: TenantId,
+    site: SiteId,
+    upstream: UpstreamId,
+    refusal: AddressRefusal,
+) {
     counter!(ENDPOINTS_REFUSED).increment(1);
     warn!(%tenant, %site, %upstream, %refusal, "an endpoint is left out; --upstream-allow permits more");
 }
@@ -309,11 +360,15 @@ fn without_query(url: &str) -> &str {
 pub(crate) fn omitted(omitted: &Omitted) {
     let (tenant, object) = (omitted.tenant, omitted.object);
     match &omitted.reason {
-        Reason::NoSecretsKey => warn!(%tenant, ?object, "left out: it is sealed, and there is no --secrets-key-file"),
+        Reason::NoSecretsKey => {
+            warn!(%tenant, ?object, "left out: it is sealed, and there is no --secrets-key-file")
+        }
         Reason::NotOpened => {
             error!(%tenant, ?object, "left out: it was sealed with another secrets key, or was changed")
         }
-        Reason::Unreadable(reason) => error!(%tenant, ?object, reason, "left out: it cannot be read"),
+        Reason::Unreadable(reason) => {
+            error!(%tenant, ?object, reason, "left out: it cannot be read")
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! xDS resources as the snapshot and the streams handle them: type, name, version, and bytes that nobody looks into.
+//! xDS resources as the snapshot and the streams handle them: type, name, version, and bytes that
+//! nobody looks into.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use policy::wire;
 use sha2::{Digest as _, Sha256};
 use xds_api::pb::google::protobuf::Any;
 
-/// The types that this server knows. The order is the one in which a stream sends them: what is referred to goes before
-/// what refers to it (xDS protocol, "Eventual consistency considerations").
+/// The types that this server knows. The order is the one in which a stream sends them: what is
+/// referred to goes before what refers to it (xDS protocol, "Eventual consistency considerations").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceType {
     /// CDS.
@@ -26,11 +27,13 @@ pub enum ResourceType {
     Route,
     /// `tenantry.filter.v1.SitePolicy`.
     SitePolicy,
-    /// `tenantry.filter.v1.ConsumerBucket`: before the keys, so that a key that says that there is more to know finds it.
+    /// `tenantry.filter.v1.ConsumerBucket`: before the keys, so that a key that says that there is
+    /// more to know finds it.
     ConsumerBucket,
     /// `tenantry.filter.v1.KeyBucket`.
     KeyBucket,
-    /// `tenantry.filter.v1.Host`: after the policies, so that a new host leads to a site that is there.
+    /// `tenantry.filter.v1.Host`: after the policies, so that a new host leads to a site that is
+    /// there.
     Host,
     /// `tenantry.filter.v1.Sync`.
     Sync,
@@ -57,9 +60,13 @@ impl ResourceType {
         match self {
             Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Endpoints => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-            Self::ExtensionConfig => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+            Self::ExtensionConfig => {
+                "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
+            }
             Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
-            Self::ScopedRoute => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
+            Self::ScopedRoute => {
+                "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration"
+            }
             Self::Route => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
             Self::SitePolicy => wire::type_url::SITE_POLICY,
             Self::ConsumerBucket => wire::type_url::CONSUMER_BUCKET,
@@ -96,8 +103,8 @@ impl ResourceType {
         Self::ALL.into_iter().find(|known| known.label() == label)
     }
 
-    /// Whether a first request without names means all resources of the type, as Envoy does for LDS, CDS and SRDS, and the
-    /// filter for its own types. For the other types it means none.
+    /// Whether a first request without names means all resources of the type, as Envoy does for
+    /// LDS, CDS and SRDS, and the filter for its own types. For the other types it means none.
     pub fn is_wildcard_by_default(self) -> bool {
         !matches!(self, Self::Endpoints | Self::Route | Self::ExtensionConfig)
     }
@@ -107,9 +114,10 @@ impl ResourceType {
         self >= Self::SitePolicy
     }
 
-    /// Whether a response holds the resources of one site alone: a client may refuse a response as a whole because of one
-    /// resource in it, and that must not cost another tenant anything. The other types carry nothing that a tenant wrote
-    /// and a client validates, and are packed, so that a first sync is a few large responses.
+    /// Whether a response holds the resources of one site alone: a client may refuse a response as
+    /// a whole because of one resource in it, and that must not cost another tenant anything. The
+    /// other types carry nothing that a tenant wrote and a client validates, and are packed, so
+    /// that a first sync is a few large responses.
     pub fn is_sent_by_site(self) -> bool {
         matches!(self, Self::Cluster | Self::Endpoints | Self::Route)
     }
@@ -121,8 +129,9 @@ impl fmt::Display for ResourceType {
     }
 }
 
-/// The version of a resource: the beginning of the SHA-256 of its bytes, in hexadecimal. Equal content has an equal version
-/// on every replica and after every restart, so that a client that reconnects is sent only what differs.
+/// The version of a resource: the beginning of the SHA-256 of its bytes, in hexadecimal. Equal
+/// content has an equal version on every replica and after every restart, so that a client that
+/// reconnects is sent only what differs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(Arc<str>);
 
@@ -133,7 +142,8 @@ impl Version {
     /// The version of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let digest = Sha256::digest(bytes);
-        let text: String = digest.iter().take(Self::LEN_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let text: String =
+            digest.iter().take(Self::LEN_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Self(text.into())
     }
 
@@ -194,7 +204,8 @@ pub fn route_name(site: SiteId) -> String {
     format!("site/{site}")
 }
 
-/// The site that a name of an RDS, CDS or EDS resource belongs to: `site/<id>` or `site/<id>/<upstream>`.
+/// The site that a name of an RDS, CDS or EDS resource belongs to: `site/<id>` or
+/// `site/<id>/<upstream>`.
 pub fn site_of(name: &str) -> Option<SiteId> {
     let rest = name.strip_prefix("site/")?;
     rest.split('/').next()?.parse().ok()
@@ -216,7 +227,10 @@ mod tests {
     fn names_tell_their_site() {
         let site: SiteId = "0192f0c1-0000-7000-8000-000000000001".parse().unwrap();
         assert_eq!(site_of(&route_name(site)), Some(site));
-        assert_eq!(site_of(&format!("site/{site}/0192f0c1-0000-7000-8000-000000000002")), Some(site));
+        assert_eq!(
+            site_of(&format!("site/{site}/0192f0c1-0000-7000-8000-000000000002")),
+            Some(site)
+        );
         assert_eq!(site_of("edge/http"), None);
         assert_eq!(site_of("site/x"), None);
     }

@@ -1,9 +1,11 @@
-//! What is to be read when of what tenants point at: a URL with the keys of an issuer, a name of an upstream. Without I/O, clock
-//! and randomness: times are arguments, in milliseconds of any clock that does not go back, and what is due is asked for.
+//! What is to be read when of what tenants point at: a URL with the keys of an issuer, a name of an
+//! upstream. Without I/O, clock and randomness: times are arguments, in milliseconds of any clock
+//! that does not go back, and what is due is asked for.
 //!
-//! Every URL (a name is one here too) is read once, however many sites use it. What one tenant's URLs can take is bounded, so that
-//! slow or hostile ones do not hold up another tenant's: of the [`Bounds::in_flight`] readings at a time, [`Bounds::per_tenant`]
-//! are for one tenant. A URL that several tenants use is charged to the one that has the fewest under way.
+//! Every URL (a name is one here too) is read once, however many sites use it. What one tenant's
+//! URLs can take is bounded, so that slow or hostile ones do not hold up another tenant's: of the
+//! [`Bounds::in_flight`] readings at a time, [`Bounds::per_tenant`] are for one tenant. A URL that
+//! several tenants use is charged to the one that has the fewest under way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -11,7 +13,8 @@ use std::time::Duration;
 
 use policy::id::TenantId;
 
-/// A set is read again up to this share of its lifetime before it ends, so that what began together spreads.
+/// A set is read again up to this share of its lifetime before it ends, so that what began together
+/// spreads.
 const EARLY_SHARE: u64 = 10;
 
 /// What bounds the readings.
@@ -23,7 +26,8 @@ pub struct Bounds {
     pub per_tenant: usize,
     /// How long to wait after a failure, doubled with each that follows.
     pub first_delay: Duration,
-    /// The most that the wait after a failure comes to: what is back is heard at most this much later.
+    /// The most that the wait after a failure comes to: what is back is heard at most this much
+    /// later.
     pub last_delay: Duration,
 }
 
@@ -43,8 +47,8 @@ pub struct Scheduler {
     urls: BTreeMap<Arc<str>, Entry>,
     /// Those that wait for their time, or for room.
     due: BTreeSet<(u64, Arc<str>)>,
-    /// Those whose time has come, while each of their tenants has as many under way as it may. May name URLs that are no longer
-    /// waiting here: what counts is the entry's state.
+    /// Those whose time has come, while each of their tenants has as many under way as it may. May
+    /// name URLs that are no longer waiting here: what counts is the entry's state.
     parked: BTreeMap<TenantId, VecDeque<Arc<str>>>,
     /// How many are under way for each tenant, those without any left out.
     load: BTreeMap<TenantId, usize>,
@@ -56,8 +60,8 @@ struct Entry {
     tenants: BTreeSet<TenantId>,
     state: State,
     failures: u32,
-    /// For whom it was parked, while it is due because that tenant has room again. If it does not take that room, another one
-    /// that waits for it has to be let go.
+    /// For whom it was parked, while it is due because that tenant has room again. If it does not
+    /// take that room, another one that waits for it has to be let go.
     let_go_by: Option<TenantId>,
 }
 
@@ -74,13 +78,21 @@ enum State {
 impl Scheduler {
     /// Nothing to read yet, and these bounds.
     pub fn new(bounds: Bounds) -> Self {
-        let (urls, due, parked, load) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        let (urls, due, parked, load) =
+            (BTreeMap::new(), BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
         Self { bounds, urls, due, parked, load, in_flight: 0 }
     }
 
-    /// Says which tenants use a URL. One that is new is due at once, or when the set that is known of it ends. Without tenants it
-    /// is forgotten; what is under way for it ends, and counts until then.
-    pub fn want(&mut self, url: &Arc<str>, tenants: BTreeSet<TenantId>, known: Option<Known>, now_ms: u64) {
+    /// Says which tenants use a URL. One that is new is due at once, or when the set that is known
+    /// of it ends. Without tenants it is forgotten; what is under way for it ends, and counts until
+    /// then.
+    pub fn want(
+        &mut self,
+        url: &Arc<str>,
+        tenants: BTreeSet<TenantId>,
+        known: Option<Known>,
+        now_ms: u64,
+    ) {
         if tenants.is_empty() {
             return self.forget(url);
         }
@@ -92,10 +104,13 @@ impl Scheduler {
                 }
             }
             None => {
-                let left = known.map_or(Duration::ZERO, |known| known.lifetime.saturating_sub(known.age));
+                let left =
+                    known.map_or(Duration::ZERO, |known| known.lifetime.saturating_sub(known.age));
                 let at_ms = now_ms.saturating_add(millis(left));
-                self.urls
-                    .insert(Arc::clone(url), Entry { tenants, state: State::Due(at_ms), failures: 0, let_go_by: None });
+                self.urls.insert(
+                    Arc::clone(url),
+                    Entry { tenants, state: State::Due(at_ms), failures: 0, let_go_by: None },
+                );
                 self.due.insert((at_ms, Arc::clone(url)));
             }
         }
@@ -117,7 +132,8 @@ impl Scheduler {
         }
     }
 
-    /// A URL to read now, if there is one and there is room. Its end has to be reported by [`Self::done`] or [`Self::failed`].
+    /// A URL to read now, if there is one and there is room. Its end has to be reported by
+    /// [`Self::done`] or [`Self::failed`].
     pub fn start(&mut self, now_ms: u64) -> Option<Arc<str>> {
         while self.in_flight < self.bounds.in_flight {
             let (at_ms, _) = self.due.first()?;
@@ -144,13 +160,15 @@ impl Scheduler {
         None
     }
 
-    /// When to ask [`Self::start`] again, if nothing happens before. `None`: not before something does.
+    /// When to ask [`Self::start`] again, if nothing happens before. `None`: not before something
+    /// does.
     pub fn wake_ms(&self) -> Option<u64> {
         let (at_ms, _) = self.due.first()?;
         (self.in_flight < self.bounds.in_flight).then_some(*at_ms)
     }
 
-    /// A URL was read, and its set is good for so long. `random` is any number, a new one each time. Whether the set is still wanted.
+    /// A URL was read, and its set is good for so long. `random` is any number, a new one each
+    /// time. Whether the set is still wanted.
     pub fn done(&mut self, url: &Arc<str>, lifetime: Duration, now_ms: u64, random: u64) -> bool {
         let lifetime_ms = millis(lifetime);
         let early_ms = random % (lifetime_ms / EARLY_SHARE + 1);
@@ -160,12 +178,15 @@ impl Scheduler {
         })
     }
 
-    /// A URL could not be read. It is tried again after a while, between half and the whole of the delay that its failures come
-    /// to. `random` is any number, a new one each time.
+    /// A URL could not be read. It is tried again after a while, between half and the whole of the
+    /// delay that its failures come to. `random` is any number, a new one each time.
     pub fn failed(&mut self, url: &Arc<str>, now_ms: u64, random: u64) {
         let bounds = self.bounds;
         self.ended(url, |entry| {
-            let delay = bounds.first_delay.saturating_mul(1 << entry.failures.min(16)).min(bounds.last_delay);
+            let delay = bounds
+                .first_delay
+                .saturating_mul(1 << entry.failures.min(16))
+                .min(bounds.last_delay);
             entry.failures = entry.failures.saturating_add(1);
             let delay_ms = millis(delay);
             now_ms.saturating_add(delay_ms - random % (delay_ms / 2 + 1))

@@ -64,7 +64,8 @@ fn a_set_is_read_again_in_the_last_tenth_of_its_lifetime() {
 
 #[test]
 fn failures_wait_longer_each_time_up_to_five_minutes_and_a_success_ends_that() {
-    let most_ms = [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000];
+    let most_ms =
+        [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000];
     for share in [1, 2] {
         let mut scheduler = Scheduler::new(BOUNDS);
         scheduler.want(&url(1), of(&[1]), None, 0);
@@ -140,7 +141,8 @@ fn what_is_wanted_again_while_it_is_under_way_is_not_read_twice() {
 }
 
 proptest! {
-    /// Whatever comes and goes: the bounds hold, and in the end every URL that is wanted is read again and again.
+    /// Whatever comes and goes: the bounds hold, and in the end every URL that is wanted is read
+    /// again and again.
     #[test]
     fn nothing_that_is_wanted_is_ever_lost(steps in proptest::collection::vec((0_u32..40, 0_u8..6, any::<u64>()), 0..600)) {
         let mut scheduler = Scheduler::new(BOUNDS);

@@ -1,6 +1,7 @@
 //! All resources of a cell as they should be, in memory: what the streams send from.
 //!
-//! Resources come and go in groups, one per owner, so that a change costs what changed and cannot leave anything behind.
+//! Resources come and go in groups, one per owner, so that a change costs what changed and cannot
+//! leave anything behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,21 +43,27 @@ struct Entry {
 }
 
 impl Snapshot {
-    /// Replaces the resources of an owner; an empty list removes it. Returns the names whose content is now another.
+    /// Replaces the resources of an owner; an empty list removes it. Returns the names whose
+    /// content is now another.
     ///
-    /// A name that moves from one owner to another (a hostname does) belongs to the one that was applied last, whichever of
-    /// the two comes first.
+    /// A name that moves from one owner to another (a hostname does) belongs to the one that was
+    /// applied last, whichever of the two comes first.
     pub fn apply(&mut self, owner: Owner, resources: Vec<Named>) -> Changed {
         let mut changed = Changed::new();
-        let mut gone: BTreeSet<_> = self.by_owner.remove(&owner).unwrap_or_default().into_iter().collect();
+        let mut gone: BTreeSet<_> =
+            self.by_owner.remove(&owner).unwrap_or_default().into_iter().collect();
         let mut names = Vec::with_capacity(resources.len());
         for Named { kind, name, resource } in resources {
             let key = (kind, name);
             gone.remove(&key);
-            let before = self.by_name.entry(kind).or_default().insert(key.1.clone(), Entry { owner, resource });
-            if before
-                .is_none_or(|before| self.get(kind, &key.1).is_none_or(|now| now.version != before.resource.version))
-            {
+            let before = self
+                .by_name
+                .entry(kind)
+                .or_default()
+                .insert(key.1.clone(), Entry { owner, resource });
+            if before.is_none_or(|before| {
+                self.get(kind, &key.1).is_none_or(|now| now.version != before.resource.version)
+            }) {
                 changed.insert(key.clone());
             }
             names.push(key);
@@ -74,14 +81,19 @@ impl Snapshot {
         changed
     }
 
-    /// Replaces one resource that is there, which stays its owner's. Returns its name if the content is now another.
-    pub fn replace(&mut self, Named { kind, name, resource }: Named) -> Option<(ResourceType, String)> {
+    /// Replaces one resource that is there, which stays its owner's. Returns its name if the
+    /// content is now another.
+    pub fn replace(
+        &mut self,
+        Named { kind, name, resource }: Named,
+    ) -> Option<(ResourceType, String)> {
         let entry = self.by_name.get_mut(&kind)?.get_mut(&name)?;
         let before = std::mem::replace(&mut entry.resource, resource);
         (before.version != entry.resource.version).then_some((kind, name))
     }
 
-    /// The last change of the log that is in it in full; some of those that follow may be in it as well.
+    /// The last change of the log that is in it in full; some of those that follow may be in it as
+    /// well.
     pub fn seq(&self) -> i64 {
         self.seq
     }
@@ -104,7 +116,10 @@ impl Snapshot {
 
     /// All resources, and whose they are.
     pub fn entries(&self) -> impl Iterator<Item = (Owner, Named)> {
-        let entries = self.by_name.iter().flat_map(|(kind, entries)| entries.iter().map(|entry| (*kind, entry)));
+        let entries = self
+            .by_name
+            .iter()
+            .flat_map(|(kind, entries)| entries.iter().map(|entry| (*kind, entry)));
         entries.map(|(kind, (name, entry))| {
             (entry.owner, Named { kind, name: name.clone(), resource: Arc::clone(&entry.resource) })
         })
@@ -172,7 +187,11 @@ mod tests {
         snapshot.apply(site(1), vec![host("a", "1"), host("b", "1"), host("c", "1")]);
         let changed = snapshot.apply(site(1), vec![host("a", "1"), host("b", "2"), host("d", "1")]);
         assert_eq!(names(&changed), ["b", "c", "d"]);
-        assert!(snapshot.apply(site(1), vec![host("a", "1"), host("b", "2"), host("d", "1")]).is_empty());
+        assert!(
+            snapshot
+                .apply(site(1), vec![host("a", "1"), host("b", "2"), host("d", "1")])
+                .is_empty()
+        );
     }
 
     #[test]
@@ -218,7 +237,10 @@ mod tests {
         for id in ids {
             let kind = ResourceType::Cluster;
             let name = format!("site/{id}/u");
-            snapshot.apply(Owner::Site(id), vec![Named { kind, name, resource: Resource::new(kind, Vec::new()) }]);
+            snapshot.apply(
+                Owner::Site(id),
+                vec![Named { kind, name, resource: Resource::new(kind, Vec::new()) }],
+            );
         }
         let found: Vec<_> = snapshot.names_of_site(ResourceType::Cluster, ids[1]).collect();
         assert_eq!(found, [&format!("site/{}/u", ids[1])]);

@@ -19,7 +19,8 @@ use xds_server::resource::ResourceType;
 use xds_server::snapshot::Owner;
 use xds_server::translate;
 
-/// How long anything that should happen soon may take. An address is looked up again after ten seconds.
+/// How long anything that should happen soon may take. An address is looked up again after ten
+/// seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A resolver that knows these names. Names that begin with `slow` have no answer for ever.
@@ -57,11 +58,18 @@ struct Running {
 }
 
 fn start() -> Running {
-    let (book, cells, zone) =
-        (Arc::new(Book::new(AddressRules::default())), Arc::new(Cells::default()), Arc::<Zone>::default());
+    let (book, cells, zone) = (
+        Arc::new(Book::new(AddressRules::default())),
+        Arc::new(Cells::default()),
+        Arc::<Zone>::default(),
+    );
     let (stop, stopped) = watch::channel(false);
-    let worker =
-        Worker::new(Arc::clone(&book), Arc::clone(&cells), Arc::<Zone>::clone(&zone), Arc::<Archive>::default());
+    let worker = Worker::new(
+        Arc::clone(&book),
+        Arc::clone(&cells),
+        Arc::<Zone>::clone(&zone),
+        Arc::<Archive>::default(),
+    );
     tokio::spawn(worker.run(stopped));
     Running { book, cells, zone, _stop: stop }
 }
@@ -69,7 +77,8 @@ fn start() -> Running {
 impl Running {
     /// Publishes a site with one upstream of these names.
     fn publish(&self, tenant: u128, number: u128, names: &[String]) {
-        let endpoint = |name: &String| DesiredEndpoint { address: name.clone(), port: 80, weight: 1 };
+        let endpoint =
+            |name: &String| DesiredEndpoint { address: name.clone(), port: 80, weight: 1 };
         let mut site = DesiredSite {
             tenant: TenantId(Uuid::from_u128(tenant)),
             tenant_settings: Default::default(),
@@ -101,7 +110,10 @@ impl Running {
     fn pushed(&self, number: u128) -> String {
         let id = Uuid::from_u128(number);
         let name = format!("site/{id}/{id}");
-        let resource = self.cells.get(Owner::Site(SiteId(id)), ResourceType::Endpoints, &name).expect("a resource");
+        let resource = self
+            .cells
+            .get(Owner::Site(SiteId(id)), ResourceType::Endpoints, &name)
+            .expect("a resource");
         String::from_utf8_lossy(&resource.body.value).into_owned()
     }
 
@@ -131,7 +143,8 @@ async fn a_name_that_leads_to_a_metadata_service_after_a_while_leads_nowhere() {
 async fn names_of_one_tenant_that_have_no_answer_hold_up_no_other() {
     let running = start();
     for number in 0..20 {
-        let slow: Vec<_> = (0..64).map(|endpoint| format!("slow-{number}-{endpoint}.example.com")).collect();
+        let slow: Vec<_> =
+            (0..64).map(|endpoint| format!("slow-{number}-{endpoint}.example.com")).collect();
         running.publish(1, 100 + number, &slow);
     }
     running.until("they are asked for", || running.zone.slow.load(Ordering::Relaxed) > 0).await;

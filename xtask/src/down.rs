@@ -25,11 +25,16 @@ pub(crate) fn run() -> Result<ExitCode> {
             home.lock_file().display()
         );
     }
-    kill(Pid::from_raw(holder.pid), Signal::SIGTERM).with_context(|| format!("ending process {}", holder.pid))?;
+    kill(Pid::from_raw(holder.pid), Signal::SIGTERM)
+        .with_context(|| format!("ending process {}", holder.pid))?;
     let deadline = Instant::now() + STOP_WITHIN;
     while home.running()?.is_some() {
         if Instant::now() > deadline {
-            bail!("`up` (process {}) is still there after {STOP_WITHIN:?}: see {}", holder.pid, home.log().display());
+            bail!(
+                "`up` (process {}) is still there after {STOP_WITHIN:?}: see {}",
+                holder.pid,
+                home.log().display()
+            );
         }
         sleep(Duration::from_millis(50));
     }

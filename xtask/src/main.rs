@@ -79,11 +79,21 @@ fn main() -> ExitCode {
         Command::Sqlx { check } => sqlx_data::run(check),
         Command::Wasm => build_module(),
         Command::Bench(bench) => bench::run(&bench),
-        Command::BenchAdmin(what) => block_on(bench::admin::measure(&what)).map(|()| ExitCode::SUCCESS),
-        Command::BenchControlPlane(what) => block_on(bench::control_plane::measure(&what)).map(|()| ExitCode::SUCCESS),
-        Command::BenchMeasure(measure) => block_on(bench::data_plane::measure(&measure)).map(|()| ExitCode::SUCCESS),
-        Command::BenchTiming(what) => block_on(bench::timing::measure(&what)).map(|()| ExitCode::SUCCESS),
-        Command::BenchPart(part) => bench::data_plane::parts::run_forever(&part).map(|never| match never {}),
+        Command::BenchAdmin(what) => {
+            block_on(bench::admin::measure(&what)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::BenchControlPlane(what) => {
+            block_on(bench::control_plane::measure(&what)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::BenchMeasure(measure) => {
+            block_on(bench::data_plane::measure(&measure)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::BenchTiming(what) => {
+            block_on(bench::timing::measure(&what)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::BenchPart(part) => {
+            bench::data_plane::parts::run_forever(&part).map(|never| match never {})
+        }
         Command::Golden => golden::run(),
         Command::Echo { listen } => stack::echo::run_forever(&listen).map(|never| match never {}),
     };
@@ -106,5 +116,9 @@ fn named_address(text: &str) -> Result<(String, SocketAddr)> {
 
 /// The runtime of the commands that start parts.
 fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(future)
 }

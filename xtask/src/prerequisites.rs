@@ -32,10 +32,12 @@ pub(crate) fn ensure_postgres() -> Result<Binaries> {
     Binaries::find()?.context(advice)
 }
 
-/// pgTAP, beside the server that the tests start, and psql: with them the tests look at the database without our programs.
+/// pgTAP, beside the server that the tests start, and psql: with them the tests look at the
+/// database without our programs.
 pub(crate) fn ensure_pgtap(postgres: &Binaries) -> Result<()> {
     if !is_on_path("psql") {
-        let advice = "the tests need `psql`. Install it (on Debian: sudo apt-get install postgresql-client)";
+        let advice =
+            "the tests need `psql`. Install it (on Debian: sudo apt-get install postgresql-client)";
         ensure!(may_apt(), advice);
         apt_install("postgresql-client").context(advice)?;
     }
@@ -52,8 +54,8 @@ pub(crate) fn ensure_pgtap(postgres: &Binaries) -> Result<()> {
     apt_install(&package).context(advice)
 }
 
-/// `pgbouncer`, through which tests go to the database: on the path, or else unpacked from Debian's packages into the tools, as to install
-/// it would start a server.
+/// `pgbouncer`, through which tests go to the database: on the path, or else unpacked from Debian's
+/// packages into the tools, as to install it would start a server.
 pub(crate) fn ensure_pgbouncer() -> Result<PathBuf> {
     if is_on_path("pgbouncer") {
         return Ok("pgbouncer".into());
@@ -65,7 +67,8 @@ pub(crate) fn ensure_pgbouncer() -> Result<PathBuf> {
     }
     eprintln!("Getting pgbouncer: apt-get download pgbouncer");
     fs::create_dir_all(&folder)?;
-    // The libraries that it needs beside those of every Debian; the wrapper becomes the program, and keeps its process id.
+    // The libraries that it needs beside those of every Debian; the wrapper becomes the program,
+    // and keeps its process id.
     let script = "apt-get download pgbouncer libc-ares2 libevent-2.1-7 && for deb in *.deb; do dpkg-deb --extract $deb . || exit 1; done && rm *.deb \
         && printf '#!/bin/sh\nhere=$(dirname \"$0\")\nLD_LIBRARY_PATH=$(echo \"$here\"/usr/lib/*/) exec \"$here\"/usr/sbin/pgbouncer \"$@\"\n' > pgbouncer.new \
         && chmod 755 pgbouncer.new && mv pgbouncer.new pgbouncer";
@@ -77,8 +80,9 @@ pub(crate) fn ensure_pgbouncer() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// What the tests run besides Tenantry's own parts, with the Debian packages that have it: the load generator, npm, which
-/// fetches published API descriptions, and curl, for the lines that `up` prints.
+/// What the tests run besides Tenantry's own parts, with the Debian packages that have it: the load
+/// generator, npm, which fetches published API descriptions, and curl, for the lines that `up`
+/// prints.
 const TEST_PROGRAMS: [(&str, &str); 3] = [("wrk", "wrk"), ("npm", "npm"), ("curl", "curl")];
 
 /// Those programs, installed with apt where this program may do that.
@@ -87,7 +91,9 @@ pub(crate) fn ensure_test_programs() -> Result<()> {
         if is_on_path(program) {
             continue;
         }
-        let advice = format!("the tests need `{program}`. Install it (on Debian: sudo apt-get install {package})");
+        let advice = format!(
+            "the tests need `{program}`. Install it (on Debian: sudo apt-get install {package})"
+        );
         ensure!(may_apt(), advice);
         eprintln!("Getting {program}: apt-get install {package}");
         if apt(&["install", "--yes", package]).is_err() {
@@ -98,8 +104,8 @@ pub(crate) fn ensure_test_programs() -> Result<()> {
     Ok(())
 }
 
-/// `promtool`, which checks the alert rules: on the path, or else unpacked from Debian's package `prometheus` into the tools. To install
-/// that package would start a server.
+/// `promtool`, which checks the alert rules: on the path, or else unpacked from Debian's package
+/// `prometheus` into the tools. To install that package would start a server.
 pub(crate) fn ensure_promtool() -> Result<PathBuf> {
     if is_on_path("promtool") {
         return Ok("promtool".into());
@@ -120,18 +126,21 @@ pub(crate) fn ensure_promtool() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// The Python programs that judge ours, in a virtual environment of their own, as `tests/requirements.txt` says; answers the folder
-/// of its programs. A change of that file makes a new one.
+/// The Python programs that judge ours, in a virtual environment of their own, as
+/// `tests/requirements.txt` says; answers the folder of its programs. A change of that file makes a
+/// new one.
 pub(crate) fn ensure_python_tools() -> Result<PathBuf> {
     let requirements = workspace_root().join("tests/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
+    let wanted = fs::read_to_string(&requirements)
+        .with_context(|| format!("reading {}", requirements.display()))?;
     let folder = workspace_root().join(".tenantry/tools/python");
     let installed = folder.join("installed.txt");
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(folder.join("bin"));
     }
     eprintln!("Getting the Python programs of {}: pip install", requirements.display());
-    let advice = "the tests need Python 3 with venv and pip (on Debian: sudo apt-get install python3-venv)";
+    let advice =
+        "the tests need Python 3 with venv and pip (on Debian: sudo apt-get install python3-venv)";
     let _ = fs::remove_dir_all(&folder);
     let make = || Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
     if !make().context(advice)?.success() {
@@ -144,7 +153,11 @@ pub(crate) fn ensure_python_tools() -> Result<PathBuf> {
     }
     let pip = ["install", "--quiet", "--disable-pip-version-check", "--requirement"];
     let status = Command::new(folder.join("bin/pip")).args(pip).arg(&requirements).status()?;
-    ensure!(status.success(), "pip could not install what {} names; it has said why", requirements.display());
+    ensure!(
+        status.success(),
+        "pip could not install what {} names; it has said why",
+        requirements.display()
+    );
     // Last, so that what was interrupted is begun anew.
     fs::write(&installed, wanted)?;
     Ok(folder.join("bin"))
@@ -168,9 +181,11 @@ fn may_apt() -> bool {
 }
 
 fn apt_install_postgres() -> Result<()> {
-    eprintln!("Getting PostgreSQL: apt-get install postgresql (without a system server on port 5432)");
-    // The file belongs to postgresql-common: it is changed between the two installations, as PostgreSQL's own
-    // container image does it.
+    eprintln!(
+        "Getting PostgreSQL: apt-get install postgresql (without a system server on port 5432)"
+    );
+    // The file belongs to postgresql-common: it is changed between the two installations, as
+    // PostgreSQL's own container image does it.
     if apt(&["install", "--yes", "postgresql-common"]).is_err() {
         apt(&["update"])?;
         apt(&["install", "--yes", "postgresql-common"])?;

@@ -1,4 +1,5 @@
-//! `cargo xtask sqlx`: has the query macros of `store` describe themselves against a freshly migrated database.
+//! `cargo xtask sqlx`: has the query macros of `store` describe themselves against a freshly
+//! migrated database.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -28,7 +29,10 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
         eprintln!(".sqlx is up to date: {} queries", fresh.len());
         return Ok(ExitCode::SUCCESS);
     }
-    ensure!(!check, ".sqlx is not what the queries and migrations say: run `cargo xtask sqlx` and commit the result");
+    ensure!(
+        !check,
+        ".sqlx is not what the queries and migrations say: run `cargo xtask sqlx` and commit the result"
+    );
     fs::create_dir_all(&committed_dir)?;
     for name in committed.keys().filter(|name| !fresh.contains_key(*name)) {
         fs::remove_file(committed_dir.join(name))?;
@@ -46,7 +50,11 @@ async fn describe(server: &DatabaseServer) -> Result<BTreeMap<String, Vec<u8>>> 
     let database = server.database("described");
     let mut owner = database.connect().await?;
     // Not with `admin migrate`: `admin` does not compile while a query is not described yet.
-    Migrator::new(workspace_root().join("migrations")).await?.run(&mut owner).await.context("migrating")?;
+    Migrator::new(workspace_root().join("migrations"))
+        .await?
+        .run(&mut owner)
+        .await
+        .context("migrating")?;
     owner.close().await?;
 
     let dir = std::env::temp_dir().join(format!("tenantry-sqlx-data-{}", std::process::id()));
@@ -59,7 +67,8 @@ async fn describe(server: &DatabaseServer) -> Result<BTreeMap<String, Vec<u8>>> 
 
 fn expand_macros(url: &str, dir: &Path) -> Result<()> {
     let library = workspace_root().join("crates/store/src/lib.rs");
-    // cargo does not know that the macros read the environment: a newer file is what makes it expand them again.
+    // cargo does not know that the macros read the environment: a newer file is what makes it
+    // expand them again.
     let touch = || File::options().append(true).open(&library)?.set_modified(SystemTime::now());
     touch()?;
     let status = build::cargo()

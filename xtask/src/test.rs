@@ -1,4 +1,5 @@
-//! `cargo xtask test`: everything built first, one PostgreSQL server for the run, then `cargo test`.
+//! `cargo xtask test`: everything built first, one PostgreSQL server for the run, then
+//! `cargo test`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,7 +20,8 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     prerequisites::ensure_test_programs()?;
     let promtool = prerequisites::ensure_promtool()?;
     let python = prerequisites::ensure_python_tools()?;
-    // First, because cargo may replace this program, whose age says whether a module has to be finished again.
+    // First, because cargo may replace this program, whose age says whether a module has to be
+    // finished again.
     let faulty = build::build_faulty_module()?;
     let artifacts = build::build(Profile::DevWithTests)?;
     block_on(async {
@@ -51,8 +53,9 @@ async fn cargo_test(
     let mut cargo = Command::from(build::cargo());
     cargo.arg("test");
     // cargo lets --workspace win over a package that is named.
-    let names_package =
-        |arg: &OsString| arg.to_str().is_some_and(|arg| arg.starts_with("-p") || arg.starts_with("--package"));
+    let names_package = |arg: &OsString| {
+        arg.to_str().is_some_and(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
+    };
     let before_dashes = args.iter().take_while(|arg| *arg != "--");
     if !before_dashes.into_iter().any(names_package) {
         cargo.arg("--workspace");

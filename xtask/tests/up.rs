@@ -28,20 +28,28 @@ impl Deployment {
     fn new() -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         // PostgreSQL's account has to get through.
-        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))
+            .expect("our own folder");
         let offsets = [54, 80, 90, 91, 92, 93, 95, 96];
-        let free = |base: &u16| offsets.iter().all(|offset| ports::is_free(ports::loopback(base + offset)));
+        let free = |base: &u16| {
+            offsets.iter().all(|offset| ports::is_free(ports::loopback(base + offset)))
+        };
         // Each deployment a hundred ports of its own, below Linux's ephemeral range.
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let first = (std::process::id() % 160) as u16;
-        let hundreds = (0..160).map(|_| 15_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 160 * 100);
+        let hundreds =
+            (0..160).map(|_| 15_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 160 * 100);
         let base = hundreds.into_iter().find(free).expect("free ports");
         Self { home, port_base: base.to_string() }
     }
 
     fn xtask(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(args).env("TENANTRY_HOME", self.home.path()).env_remove("DATABASE_URL").stdin(Stdio::null());
+        command
+            .args(args)
+            .env("TENANTRY_HOME", self.home.path())
+            .env_remove("DATABASE_URL")
+            .stdin(Stdio::null());
         command
     }
 
@@ -56,7 +64,8 @@ impl Deployment {
     /// Starts `up` in the foreground, and waits until it serves.
     fn up_in_foreground(&self) -> Child {
         let mut up = self.xtask(&["up", "--port-base", &self.port_base]);
-        let mut child = up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("xtask starts");
+        let mut child =
+            up.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("xtask starts");
         let started = Instant::now();
         while !self.home.path().join("up.json").exists() {
             assert!(started.elapsed() < PATIENCE, "`up` does not serve");
@@ -105,12 +114,18 @@ fn text(bytes: &[u8]) -> String {
 /// Runs the curl lines of the screen; each follows a comment that ends in the status that it gives.
 fn paste_curl_lines(screen: &str) -> usize {
     let lines: Vec<_> = screen.lines().collect();
-    let pasted = lines.windows(2).filter(|pair| pair[0].starts_with("# ") && pair[1].starts_with("curl "));
+    let pasted =
+        lines.windows(2).filter(|pair| pair[0].starts_with("# ") && pair[1].starts_with("curl "));
     pasted
         .map(|pair| {
             let line = format!("{} -s -o /dev/null -w '%{{http_code}}'", pair[1]);
             let output = Command::new("sh").args(["-c", &line]).output().expect("a shell");
-            assert!(pair[0].ends_with(&text(&output.stdout)), "{} gave {}", pair[0], text(&output.stdout));
+            assert!(
+                pair[0].ends_with(&text(&output.stdout)),
+                "{} gave {}",
+                pair[0],
+                text(&output.stdout)
+            );
         })
         .count()
 }
@@ -127,7 +142,9 @@ fn a_new_user_brings_it_up_and_down() {
     assert!(up.status.success(), "{}", text(&up.stderr));
     assert_eq!(paste_curl_lines(&text(&up.stdout)), 5);
     let first = deployment.up_json();
-    for field in ["gateway_http", "admin", "envoy_admin", "xds_grpc", "database_url", "operator_token"] {
+    for field in
+        ["gateway_http", "admin", "envoy_admin", "xds_grpc", "database_url", "operator_token"]
+    {
         assert!(first[field].is_string(), "{field} in up.json");
     }
     for field in ["tenant_id", "site_id", "hostname", "api_key", "path"] {
@@ -135,7 +152,11 @@ fn a_new_user_brings_it_up_and_down() {
     }
 
     let again = deployment.up_detached();
-    assert!(!again.status.success() && text(&again.stderr).contains("running already"), "{}", text(&again.stderr));
+    assert!(
+        !again.status.success() && text(&again.stderr).contains("running already"),
+        "{}",
+        text(&again.stderr)
+    );
     assert!(deployment.run(&["down"]).status.success());
     assert!(gateway_is_closed(&first) && !deployment.home.path().join("up.json").exists());
     assert!(deployment.run(&["down"]).status.success(), "nothing to stop is no failure");
@@ -147,8 +168,10 @@ fn a_new_user_brings_it_up_and_down() {
     let (success, said) = ended(up);
     assert!(success, "{said}");
     let order = ["Stopping Envoy", "Stopping xds-server", "Stopping admin", "Stopping PostgreSQL"];
-    let places: Vec<_> =
-        order.iter().map(|step| said.find(step).unwrap_or_else(|| panic!("{step} in {said}"))).collect();
+    let places: Vec<_> = order
+        .iter()
+        .map(|step| said.find(step).unwrap_or_else(|| panic!("{step} in {said}")))
+        .collect();
     assert!(places.is_sorted(), "{said}");
     assert!(gateway_is_closed(&first));
 }
@@ -158,19 +181,27 @@ fn a_part_that_dies_takes_the_others_along_and_is_named() {
     let deployment = Deployment::new();
     let up = deployment.up_in_foreground();
     let json = deployment.up_json();
-    kill(child_of(up.id(), "xds-server").expect("xds-server is a part"), Signal::SIGKILL).expect("a kill");
+    kill(child_of(up.id(), "xds-server").expect("xds-server is a part"), Signal::SIGKILL)
+        .expect("a kill");
     let (success, said) = ended(up);
     assert!(!success, "{said}");
-    assert!(said.contains("error: xds-server") && said.contains("applied changes"), "who, and its log: {said}");
-    assert!(gateway_is_closed(&json) && !Path::new(&deployment.home.path().join("up.json")).exists());
+    assert!(
+        said.contains("error: xds-server") && said.contains("applied changes"),
+        "who, and its log: {said}"
+    );
+    assert!(
+        gateway_is_closed(&json) && !Path::new(&deployment.home.path().join("up.json")).exists()
+    );
 }
 
 #[test]
 fn the_database_that_is_named_is_used() {
-    let url = std::env::var("TENANTRY_TEST_DATABASE_URL").expect("run the tests with `cargo xtask test`");
+    let url =
+        std::env::var("TENANTRY_TEST_DATABASE_URL").expect("run the tests with `cargo xtask test`");
     let server = DatabaseServer::from_url(&url).expect("a URL");
     let name = format!("up_{}", std::process::id());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let database_url = runtime.block_on(named_database(&server, &name));
     let deployment = Deployment::new();
     let mut up = deployment.xtask(&["up", "--detach", "--port-base", &deployment.port_base]);

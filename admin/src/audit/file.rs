@@ -17,7 +17,9 @@ pub fn verify_lines(mut input: impl BufRead, noted: Noted) -> io::Result<Result<
     loop {
         let row = match next(&mut input)? {
             Line::Row(row) => row,
-            Line::Unreadable(reason) => return Ok(Err(Fault::Unreadable { seq: checker.next_seq(), reason })),
+            Line::Unreadable(reason) => {
+                return Ok(Err(Fault::Unreadable { seq: checker.next_seq(), reason }));
+            }
             Line::End => return Ok(checker.end()),
         };
         match checker.take(&row) {

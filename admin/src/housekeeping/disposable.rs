@@ -1,9 +1,10 @@
-//! States that nobody came back to, or that are over: each kind has its time, and goes when that is over.
+//! States that nobody came back to, or that are over: each kind has its time, and goes when that is
+//! over.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use store::{
-    Actor, Store, StoreError, access_token_key, attempt, email_token, idempotency, invitation, outbox, service_token,
-    session, signup, totp,
+    Actor, Store, StoreError, access_token_key, attempt, email_token, idempotency, invitation,
+    outbox, service_token, session, signup, totp,
 };
 
 use crate::session::{access_token, throttle};
@@ -93,14 +94,20 @@ impl Disposable {
     }
 }
 
-/// Removes what is over of a kind at `now`, batch by batch. Any number of replicas may do so: what one is about to remove, the others
-/// pass by. Returns how many.
-pub async fn dispose(store: &Store, kind: Disposable, now: DateTime<Utc>) -> Result<u64, StoreError> {
+/// Removes what is over of a kind at `now`, batch by batch. Any number of replicas may do so: what
+/// one is about to remove, the others pass by. Returns how many.
+pub async fn dispose(
+    store: &Store,
+    kind: Disposable,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
     let before = now - kind.kept();
     let mut removed = 0;
     loop {
         let batch = match kind {
-            Disposable::Invitations | Disposable::ServiceTokens => of_tenants(store, kind, before).await?,
+            Disposable::Invitations | Disposable::ServiceTokens => {
+                of_tenants(store, kind, before).await?
+            }
             _ => of_platform(store, kind, before).await?,
         };
         removed += batch;
@@ -110,7 +117,11 @@ pub async fn dispose(store: &Store, kind: Disposable, now: DateTime<Utc>) -> Res
     }
 }
 
-async fn of_platform(store: &Store, kind: Disposable, before: DateTime<Utc>) -> Result<u64, StoreError> {
+async fn of_platform(
+    store: &Store,
+    kind: Disposable,
+    before: DateTime<Utc>,
+) -> Result<u64, StoreError> {
     let mut tx = store.platform(&Actor::system("housekeeping")).await?;
     let removed = match kind {
         Disposable::SignUps => signup::prune(&mut tx, before, BATCH).await?,
@@ -130,7 +141,11 @@ async fn of_platform(store: &Store, kind: Disposable, before: DateTime<Utc>) -> 
 }
 
 /// What is a tenant's goes in a transaction of the tenant, with its audit rows.
-async fn of_tenants(store: &Store, kind: Disposable, before: DateTime<Utc>) -> Result<u64, StoreError> {
+async fn of_tenants(
+    store: &Store,
+    kind: Disposable,
+    before: DateTime<Utc>,
+) -> Result<u64, StoreError> {
     let actor = Actor::system("housekeeping");
     let mut tx = store.platform(&actor).await?;
     let tenants = match kind {

@@ -1,4 +1,5 @@
-//! The few parts of an OpenAPI document that matter here. Everything else is skipped without being kept.
+//! The few parts of an OpenAPI document that matter here. Everything else is skipped without being
+//! kept.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -65,7 +66,8 @@ impl PathItem {
             ("options", &self.options),
             ("trace", &self.trace),
         ];
-        all.into_iter().filter_map(|(name, operation)| operation.as_ref().map(|operation| (name, operation)))
+        all.into_iter()
+            .filter_map(|(name, operation)| operation.as_ref().map(|operation| (name, operation)))
     }
 }
 

@@ -14,12 +14,15 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a media type names. Types that leave it open (none at all, plain text, bytes) are told by the
-    /// first character, as every JSON document that could be meant begins with a brace. `None` for any other type.
+    /// The format that a media type names. Types that leave it open (none at all, plain text,
+    /// bytes) are told by the first character, as every JSON document that could be meant begins
+    /// with a brace. `None` for any other type.
     pub fn of(media_type: &str, bytes: &[u8]) -> Option<Self> {
         match media_type {
             "application/json" => Some(Self::Json),
-            "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => Some(Self::Yaml),
+            "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => {
+                Some(Self::Yaml)
+            }
             "" | "application/octet-stream" | "text/plain" | "application/vnd.oai.openapi" => {
                 let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
                 Some(if first == Some(&b'{') { Self::Json } else { Self::Yaml })
@@ -44,25 +47,34 @@ fn parse_json(bytes: &[u8]) -> Result<Document, ImportError> {
     let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let inner = error.inner();
         if inner.classify() == serde_json::error::Category::Data {
-            ImportError::Invalid(vec![FieldError::new(pointer::of_path(error.path()), inner.to_string())])
+            ImportError::Invalid(vec![FieldError::new(
+                pointer::of_path(error.path()),
+                inner.to_string(),
+            )])
         } else {
             ImportError::Syntax(format!("The JSON cannot be parsed: {inner}."))
         }
     })?;
-    deserializer.end().map_err(|error| ImportError::Syntax(format!("The JSON cannot be parsed: {error}.")))?;
+    deserializer
+        .end()
+        .map_err(|error| ImportError::Syntax(format!("The JSON cannot be parsed: {error}.")))?;
     Ok(document)
 }
 
 fn parse_yaml(bytes: &[u8]) -> Result<Document, ImportError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        ImportError::Syntax(format!("The document is not UTF-8: byte {} is wrong.", error.valid_up_to()))
+        ImportError::Syntax(format!(
+            "The document is not UTF-8: byte {} is wrong.",
+            error.valid_up_to()
+        ))
     })?;
     serde_saphyr::from_str_with_options(text, yaml_options())
         .map_err(|error| ImportError::Syntax(format!("The YAML cannot be parsed: {error}.")))
 }
 
-/// GitHub's description as YAML has some 600,000 nodes in 9 MB; these bounds fit one of the full 32 MiB. Aliases stay
-/// at the library's defaults, which stop documents that unfold to many times their size.
+/// GitHub's description as YAML has some 600,000 nodes in 9 MB; these bounds fit one of the full 32
+/// MiB. Aliases stay at the library's defaults, which stop documents that unfold to many times
+/// their size.
 fn yaml_options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

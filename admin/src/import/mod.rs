@@ -1,8 +1,9 @@
-//! Reading an OpenAPI description: a document in, routes or a list of mistakes out. Pure; no database, no HTTP.
+//! Reading an OpenAPI description: a document in, routes or a list of mistakes out. Pure; no
+//! database, no HTTP.
 //!
-//! Only what becomes routes is read: the version, the paths and their operations. Schemas, parameters and extensions are
-//! skipped, so that a mistake there does not keep a working API from being published. What is said about security is read
-//! only to warn that it is not imported.
+//! Only what becomes routes is read: the version, the paths and their operations. Schemas,
+//! parameters and extensions are skipped, so that a mistake there does not keep a working API from
+//! being published. What is said about security is read only to warn that it is not imported.
 
 mod document;
 mod format;
@@ -40,8 +41,8 @@ pub enum ImportError {
 /// Reads an OpenAPI 3.0 or 3.1 description of at most [`crate::limits::IMPORT_ROUTES`] operations.
 ///
 /// # Errors
-/// [`ImportError::Syntax`] if it cannot be parsed, [`ImportError::Invalid`] with all mistakes that were found, but at most
-/// [`routes::MAX_ERRORS`].
+/// [`ImportError::Syntax`] if it cannot be parsed, [`ImportError::Invalid`] with all mistakes that
+/// were found, but at most [`routes::MAX_ERRORS`].
 pub fn import(bytes: &[u8], format: Format) -> Result<Imported, ImportError> {
     let document = format::parse(bytes, format)?;
     routes::collect(document)

@@ -50,7 +50,11 @@ pub(super) fn collect(document: Document) -> Result<Imported, ImportError> {
 }
 
 /// The path item itself, or the one in the components that it refers to.
-fn resolve(path: &str, item: PathItem, components: Option<&Components>) -> Result<PathItem, FieldError> {
+fn resolve(
+    path: &str,
+    item: PathItem,
+    components: Option<&Components>,
+) -> Result<PathItem, FieldError> {
     let Some(reference) = &item.reference else { return Ok(item) };
     let here = pointer::of(&["paths", path, "$ref"]);
     let Some(name) = reference.strip_prefix(PATH_ITEMS) else {
@@ -65,7 +69,10 @@ fn resolve(path: &str, item: PathItem, components: Option<&Components>) -> Resul
     let found = known.and_then(|items| items.0.iter().find(|(known, _)| *known == name));
     match found {
         Some((_, found)) if found.reference.is_none() => Ok(found.clone()),
-        Some(_) => Err(FieldError::new(here, format!("`{reference}` is itself a reference; refer to the last one"))),
+        Some(_) => Err(FieldError::new(
+            here,
+            format!("`{reference}` is itself a reference; refer to the last one"),
+        )),
         None => Err(FieldError::new(here, format!("`{reference}` is not in the document"))),
     }
 }
@@ -90,17 +97,23 @@ impl Collector {
                 self.errors.push(FieldError::new("/openapi", message));
             }
             None if document.swagger.is_some() => {
-                let message = "Swagger 2.0 is not supported; convert the document to OpenAPI 3.0 or 3.1";
+                let message =
+                    "Swagger 2.0 is not supported; convert the document to OpenAPI 3.0 or 3.1";
                 self.errors.push(FieldError::new("/swagger", message));
             }
-            None => self.errors.push(FieldError::new("/openapi", "is missing; it says `3.0.x` or `3.1.x`")),
+            None => self
+                .errors
+                .push(FieldError::new("/openapi", "is missing; it says `3.0.x` or `3.1.x`")),
         }
     }
 
-    /// The path part of server URLs does not become part of routes: the API's base path and the version's name do.
+    /// The path part of server URLs does not become part of routes: the API's base path and the
+    /// version's name do.
     fn servers(&mut self, servers: &[Server]) {
         for url in servers.iter().filter_map(|server| server.url.as_deref()) {
-            let path = url.split_once("://").map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+            let path = url
+                .split_once("://")
+                .map_or(url, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
             if !path.trim_matches('/').is_empty() {
                 self.warn(format!("The path of the server `{url}` is not part of the routes."));
             }
@@ -111,7 +124,9 @@ impl Collector {
         let template = match Template::parse(path) {
             Ok(template) => template,
             Err(error) => {
-                return self.errors.push(FieldError::new(pointer::of(&["paths", path]), error.to_string()));
+                return self
+                    .errors
+                    .push(FieldError::new(pointer::of(&["paths", path]), error.to_string()));
             }
         };
         let shape = template.shape();
@@ -125,11 +140,20 @@ impl Collector {
         }
     }
 
-    fn operation(&mut self, path: &str, template: &Template, shape: &str, method: &str, operation: &Operation) {
+    fn operation(
+        &mut self,
+        path: &str,
+        template: &Template,
+        shape: &str,
+        method: &str,
+        operation: &Operation,
+    ) {
         let here = pointer::of(&["paths", path, method]);
         let methods = Methods::named(&method.to_ascii_uppercase()).unwrap_or(Methods::NONE);
         if let Some(other) = self.taken.insert((shape.to_owned(), methods.bits()), here.clone()) {
-            return self.errors.push(FieldError::new(here, format!("cannot be told apart from {other}")));
+            return self
+                .errors
+                .push(FieldError::new(here, format!("cannot be told apart from {other}")));
         }
         self.security.operation(&here, operation.security.as_ref());
         let name = operation.operation_id.clone().filter(|name| {
@@ -138,11 +162,18 @@ impl Collector {
                 && !name.chars().any(char::is_control)
                 && name.trim() == name;
             if !good {
-                self.warn(format!("The operationId at {here} cannot be a route's name; the route has none."));
+                self.warn(format!(
+                    "The operationId at {here} cannot be a route's name; the route has none."
+                ));
             }
             good
         });
-        self.routes.push(ImportedRoute { methods, template: template.clone(), name, pointer: here });
+        self.routes.push(ImportedRoute {
+            methods,
+            template: template.clone(),
+            name,
+            pointer: here,
+        });
     }
 
     fn warn(&mut self, warning: String) {
@@ -153,10 +184,17 @@ impl Collector {
 
     fn finish(mut self) -> Result<Imported, ImportError> {
         if self.errors.is_empty() && self.routes.is_empty() {
-            self.errors.push(FieldError::new("/paths", "has no operations; an import would remove every route"));
+            self.errors.push(FieldError::new(
+                "/paths",
+                "has no operations; an import would remove every route",
+            ));
         }
         if self.routes.len() > limits::IMPORT_ROUTES {
-            let message = format!("has {} operations; {} can be imported", self.routes.len(), limits::IMPORT_ROUTES);
+            let message = format!(
+                "has {} operations; {} can be imported",
+                self.routes.len(),
+                limits::IMPORT_ROUTES
+            );
             self.errors.push(FieldError::new("/paths", message));
         }
         if self.errors.is_empty() {

@@ -1,15 +1,20 @@
-//! What a document says about authentication. It is not imported, as a gateway's methods are not those of a description, but
-//! nobody should believe that it was: each thing that is lost becomes a warning.
+//! What a document says about authentication. It is not imported, as a gateway's methods are not
+//! those of a description, but nobody should believe that it was: each thing that is lost becomes a
+//! warning.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess as _, Visitor};
+use serde::de::{
+    Deserialize, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess as _,
+    Visitor,
+};
 
 /// How many names a warning gives: enough to know what it is about.
 const NAMES_SHOWN: usize = 5;
 
-/// Any value at all: whatever is wrong with the security of a document does not keep its routes from being imported.
+/// Any value at all: whatever is wrong with the security of a document does not keep its routes
+/// from being imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Loose {
     Text(String),
@@ -72,7 +77,11 @@ impl Security {
             ));
         }
         for (places, what, remedy) in [
-            (&self.differing, "Operations with security schemes of their own", "Set `settings.auth` of their routes."),
+            (
+                &self.differing,
+                "Operations with security schemes of their own",
+                "Set `settings.auth` of their routes.",
+            ),
             (
                 &self.public,
                 "Operations that are public in the description, and are not here",
@@ -99,10 +108,13 @@ fn shown(names: &[&str]) -> String {
     if more == 0 { first.join(", ") } else { format!("{} and {more} more", first.join(", ")) }
 }
 
-/// The security requirement objects (OpenAPI 3.1, section 4.8.30) of a list: alternatives, each of schemes with scopes.
+/// The security requirement objects (OpenAPI 3.1, section 4.8.30) of a list: alternatives, each of
+/// schemes with scopes.
 fn requirements(list: &Loose) -> impl Iterator<Item = &[(String, Loose)]> {
     let items = if let Loose::List(items) = list { items.as_slice() } else { &[] };
-    items.iter().filter_map(|item| if let Loose::Object(entries) = item { Some(entries.as_slice()) } else { None })
+    items.iter().filter_map(|item| {
+        if let Loose::Object(entries) = item { Some(entries.as_slice()) } else { None }
+    })
 }
 
 fn schemes(list: &Loose) -> BTreeSet<String> {
@@ -110,12 +122,16 @@ fn schemes(list: &Loose) -> BTreeSet<String> {
 }
 
 fn has_scopes(list: &Loose) -> bool {
-    requirements(list).flatten().any(|(_, scopes)| matches!(scopes, Loose::List(scopes) if !scopes.is_empty()))
+    requirements(list)
+        .flatten()
+        .any(|(_, scopes)| matches!(scopes, Loose::List(scopes) if !scopes.is_empty()))
 }
 
-/// An empty list takes the document's requirements away; an empty object among others makes them optional.
+/// An empty list takes the document's requirements away; an empty object among others makes them
+/// optional.
 fn is_public(list: &Loose) -> bool {
-    matches!(list, Loose::List(items) if items.is_empty()) || requirements(list).any(<[_]>::is_empty)
+    matches!(list, Loose::List(items) if items.is_empty())
+        || requirements(list).any(<[_]>::is_empty)
 }
 
 impl<'de> Deserialize<'de> for Loose {

@@ -11,7 +11,9 @@ fn yaml(text: &str) -> Result<Imported, ImportError> {
 /// The places that are wrong, with the messages.
 fn mistakes(result: Result<Imported, ImportError>) -> Vec<(String, String)> {
     match result {
-        Err(ImportError::Invalid(errors)) => errors.into_iter().map(|error| (error.field, error.message)).collect(),
+        Err(ImportError::Invalid(errors)) => {
+            errors.into_iter().map(|error| (error.field, error.message)).collect()
+        }
         other => panic!("expected mistakes, got {other:?}"),
     }
 }
@@ -20,7 +22,9 @@ fn lines(imported: &Imported) -> Vec<String> {
     imported
         .routes
         .iter()
-        .map(|route| format!("{} {} {}", route.methods, route.template, route.name.as_deref().unwrap_or("-")))
+        .map(|route| {
+            format!("{} {} {}", route.methods, route.template, route.name.as_deref().unwrap_or("-"))
+        })
         .collect()
 }
 
@@ -60,7 +64,10 @@ fn every_operation_becomes_a_route() {
     let imported = yaml(ORDERS).unwrap();
     assert_eq!(lines(&imported), ROUTES);
     assert_eq!(imported.routes[2].pointer, "/paths/~1orders~1{id}/get");
-    assert_eq!(imported.warnings, ["The path of the server `https://orders.example/v7` is not part of the routes."]);
+    assert_eq!(
+        imported.warnings,
+        ["The path of the server `https://orders.example/v7` is not part of the routes."]
+    );
 }
 
 #[test]
@@ -117,8 +124,10 @@ fn a_document_without_operations_is_refused() {
 
 #[test]
 fn too_many_operations_are_refused() {
-    let paths: Vec<_> = (0..=crate::limits::IMPORT_ROUTES).map(|n| format!("\"/p{n}\":{{\"get\":{{}}}}")).collect();
-    let found = mistakes(json(&format!(r#"{{"openapi":"3.0.0","paths":{{{}}}}}"#, paths.join(","))));
+    let paths: Vec<_> =
+        (0..=crate::limits::IMPORT_ROUTES).map(|n| format!("\"/p{n}\":{{\"get\":{{}}}}")).collect();
+    let found =
+        mistakes(json(&format!(r#"{{"openapi":"3.0.0","paths":{{{}}}}}"#, paths.join(","))));
     assert_eq!(found[0], ("/paths".into(), "has 5001 operations; 5000 can be imported".into()));
 }
 
@@ -191,16 +200,21 @@ components:
 
 #[test]
 fn a_document_without_security_has_no_warning_of_it() {
-    assert!(yaml("{openapi: 3.1.0, security: [], paths: {/a: {get: {}}}}").unwrap().warnings.is_empty());
+    assert!(
+        yaml("{openapi: 3.1.0, security: [], paths: {/a: {get: {}}}}").unwrap().warnings.is_empty()
+    );
     let unused = "{openapi: 3.1.0, paths: {/a: {get: {}}}, components: {securitySchemes: {key: {type: apiKey}}}}";
     assert!(yaml(unused).unwrap().warnings.is_empty());
 }
 
 #[test]
 fn malformed_security_keeps_no_route_from_being_imported() {
-    for security in ["5", "null", "text", "{a: b}", "[1, [2], {3: 4, a: {b: c}}, null, 1.5, true]", "[{a: b}]"] {
-        let text =
-            format!("{{openapi: 3.1.0, security: {security}, paths: {{/a: {{get: {{security: {security}}}}}}}}}");
+    for security in
+        ["5", "null", "text", "{a: b}", "[1, [2], {3: 4, a: {b: c}}, null, 1.5, true]", "[{a: b}]"]
+    {
+        let text = format!(
+            "{{openapi: 3.1.0, security: {security}, paths: {{/a: {{get: {{security: {security}}}}}}}}}"
+        );
         assert_eq!(lines(&yaml(&text).unwrap()), ["GET /a -"], "{security}");
     }
     let wrong = r#"{"openapi":"3.1.0","security":{"a":[1]},"paths":{"/a":{"get":{"security":[5,{"b":null}]}}}}"#;

@@ -8,13 +8,15 @@ use super::links::{Links, Page};
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Letter {
-    /// Somebody has asked for another password of this address. Whether there is an account is looked up when the letter is sent, so that
-    /// the request does the same whether there is one or not.
+    /// Somebody has asked for another password of this address. Whether there is an account is
+    /// looked up when the letter is sent, so that the request does the same whether there is one or
+    /// not.
     ResetRequest {
         /// The address, as it was given.
         email: String,
     },
-    /// Somebody has signed up. Whether the address has an account already is looked up when the letter is sent.
+    /// Somebody has signed up. Whether the address has an account already is looked up when the
+    /// letter is sent.
     Signup {
         /// The sign-up.
         id: uuid::Uuid,
@@ -64,7 +66,8 @@ impl Letter {
         }
     }
 
-    /// With what an invitation to a tenant is accepted. Line breaks cannot be in the name of a tenant.
+    /// With what an invitation to a tenant is accepted. Line breaks cannot be in the name of a
+    /// tenant.
     pub fn invitation(to: String, tenant: &str, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,

@@ -1,5 +1,5 @@
-//! Links in letters: to pages of the operator's, with the token in the fragment, which no browser sends to a server: so no log on the way has
-//! it.
+//! Links in letters: to pages of the operator's, with the token in the fragment, which no browser
+//! sends to a server: so no log on the way has it.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -49,7 +49,8 @@ impl FromStr for LinkBase {
         let uri: Uri = text.parse().map_err(|_| wrong)?;
         let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
         let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
-        if !is_web || has_user || text.contains(['?', '#']) || uri.host().is_none_or(str::is_empty) {
+        if !is_web || has_user || text.contains(['?', '#']) || uri.host().is_none_or(str::is_empty)
+        {
             return Err(wrong);
         }
         Ok(Self(text.trim_end_matches('/').into()))
@@ -64,7 +65,9 @@ impl Links {
     /// A link to a page; or the token, and the call that takes it.
     pub fn to(&self, page: Page, token: &str) -> String {
         match &self.0 {
-            Some(LinkBase(base)) => format!("Open this link:\n\n    {base}{}#token={token}\n", page.path()),
+            Some(LinkBase(base)) => {
+                format!("Open this link:\n\n    {base}{}#token={token}\n", page.path())
+            }
             None => format!("Send this token by {}:\n\n    {token}\n", page.call()),
         }
     }
@@ -78,7 +81,10 @@ mod tests {
     fn a_token_is_in_the_fragment_of_a_link() {
         let links = Links(Some("https://console.example.com/app/".parse().unwrap()));
         let text = links.to(Page::Verify, "tne_x");
-        assert!(text.contains("    https://console.example.com/app/verify#token=tne_x\n"), "{text}");
+        assert!(
+            text.contains("    https://console.example.com/app/verify#token=tne_x\n"),
+            "{text}"
+        );
         let text = Links::default().to(Page::Verify, "tne_x");
         assert!(text.contains("POST /v1/signup/verify") && text.contains("    tne_x\n"), "{text}");
     }

@@ -1,7 +1,8 @@
 //! E-mail: what is written to people, and how it is sent.
 //!
-//! No request waits for a mail server. A letter is put in the outbox in the transaction of what it is about, and [`post::run`] sends it,
-//! with as many tries as it takes. What is in the outbox is sealed: letters carry tokens.
+//! No request waits for a mail server. A letter is put in the outbox in the transaction of what it
+//! is about, and [`post::run`] sends it, with as many tries as it takes. What is in the outbox is
+//! sealed: letters carry tokens.
 
 pub mod letter;
 mod links;
@@ -25,8 +26,14 @@ const KEPT: TimeDelta = TimeDelta::hours(24);
 /// Puts a letter in the outbox.
 ///
 /// # Errors
-/// [`Problem::NoMail`] if the operator has named no mail server, and [`Problem::NoSecretsKey`] if there is no key to seal letters with.
-pub async fn write(app: &App, tx: &mut PlatformTx, letter: &Letter, now: DateTime<Utc>) -> Result<(), Problem> {
+/// [`Problem::NoMail`] if the operator has named no mail server, and [`Problem::NoSecretsKey`] if
+/// there is no key to seal letters with.
+pub async fn write(
+    app: &App,
+    tx: &mut PlatformTx,
+    letter: &Letter,
+    now: DateTime<Utc>,
+) -> Result<(), Problem> {
     if !app.sends_mail {
         return Err(Problem::NoMail);
     }

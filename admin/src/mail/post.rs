@@ -45,7 +45,13 @@ pub struct Post {
 
 impl Post {
     /// Nothing happens before [`Post::run`].
-    pub fn new(store: Store, secrets: Arc<SecretsKey>, smtp: Smtp, links: Links, clock: fn() -> DateTime<Utc>) -> Self {
+    pub fn new(
+        store: Store,
+        secrets: Arc<SecretsKey>,
+        smtp: Smtp,
+        links: Links,
+        clock: fn() -> DateTime<Utc>,
+    ) -> Self {
         Self { store, secrets, smtp, links, clock }
     }
 
@@ -75,7 +81,8 @@ impl Post {
             let Some(taken) = taken else { return Ok(sent) };
             let done = match serde_json::from_slice(&taken.content.0) {
                 Ok(letter) => self.deliver(taken.id, letter, now).await?,
-                // Sealed with another key, or written by another release: nobody can read it any more.
+                // Sealed with another key, or written by another release: nobody can read it any
+                // more.
                 Err(_) => true,
             };
             if done {
@@ -88,7 +95,12 @@ impl Post {
     }
 
     /// Sends a letter, and says whether it is done with.
-    async fn deliver(&self, id: Uuid, letter: Letter, now: DateTime<Utc>) -> Result<bool, PostError> {
+    async fn deliver(
+        &self,
+        id: Uuid,
+        letter: Letter,
+        now: DateTime<Utc>,
+    ) -> Result<bool, PostError> {
         let ready = match letter {
             Letter::ResetRequest { email } => self.reset(id, &email, now).await?,
             Letter::Signup { id: signup } => self.welcome(id, signup).await?,
@@ -108,14 +120,20 @@ impl Post {
         }
     }
 
-    /// Makes a token for who has asked for another password, if there is an account, and writes it into the letter: it says the same when
-    /// it is tried again.
-    async fn reset(&self, id: Uuid, email: &str, now: DateTime<Utc>) -> Result<Option<Letter>, PostError> {
+    /// Makes a token for who has asked for another password, if there is an account, and writes it
+    /// into the letter: it says the same when it is tried again.
+    async fn reset(
+        &self,
+        id: Uuid,
+        email: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Letter>, PostError> {
         let mut tx = self.store.platform(&Actor::system("post")).await?;
         let Some(found) = account::by_email(&mut tx, email).await? else { return Ok(None) };
         let token = EmailToken::generate()?;
         let account = found.account;
-        email_token::create(&mut tx, account.id, Purpose::Reset, &token.digest(), RESET_GOOD, now).await?;
+        email_token::create(&mut tx, account.id, Purpose::Reset, &token.digest(), RESET_GOOD, now)
+            .await?;
         self.written(tx, id, Letter::reset(account.email, &self.links, token.reveal())).await
     }
 
@@ -136,7 +154,12 @@ impl Post {
     }
 
     /// Writes what a letter says from now on.
-    async fn written(&self, mut tx: PlatformTx, id: Uuid, letter: Letter) -> Result<Option<Letter>, PostError> {
+    async fn written(
+        &self,
+        mut tx: PlatformTx,
+        id: Uuid,
+        letter: Letter,
+    ) -> Result<Option<Letter>, PostError> {
         if let Ok(content) = serde_json::to_vec(&letter) {
             outbox::rewrite(&mut tx, &self.secrets, id, &Secret(content)).await?;
         }

@@ -12,11 +12,12 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// How long a mail server may take for a command: RFC 5321 section 4.5.3.2 asks for minutes, of servers that nobody waits for.
+/// How long a mail server may take for a command: RFC 5321 section 4.5.3.2 asks for minutes, of
+/// servers that nobody waits for.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a mail server answers to a login that it does not take, or that it wants first (RFC 4954 section 6): the operator can mend that, so
-/// letters wait for it.
+/// What a mail server answers to a login that it does not take, or that it wants first (RFC 4954
+/// section 6): the operator can mend that, so letters wait for it.
 const LOGIN_REFUSED: [u16; 4] = [530, 534, 535, 538];
 
 /// Where e-mail is handed over. It may carry a password, so its `Debug` shows nothing.
@@ -38,7 +39,8 @@ enum Security {
 impl FromStr for SmtpUrl {
     type Err = &'static str;
 
-    /// STARTTLS if the server offers it (`tls=opportunistic`) is not taken: whoever is on the way can take the offer away.
+    /// STARTTLS if the server offers it (`tls=opportunistic`) is not taken: whoever is on the way
+    /// can take the offer away.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let form = "a mail server is smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear";
         let uri: Uri = text.parse().map_err(|_| form)?;
@@ -91,7 +93,9 @@ impl FromStr for MailFrom {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self).map_err(|_| "a sender is an address such as no-reply@example.com, or `Name <address>`")
+        text.parse()
+            .map(Self)
+            .map_err(|_| "a sender is an address such as no-reply@example.com, or `Name <address>`")
     }
 }
 
@@ -126,11 +130,12 @@ impl fmt::Debug for Smtp {
 }
 
 impl Smtp {
-    /// A server that is connected to when there is something to send. Its certificate has to be for the host of the URL, and of an
-    /// authority that the system trusts, or of one of these.
+    /// A server that is connected to when there is something to send. Its certificate has to be for
+    /// the host of the URL, and of an authority that the system trusts, or of one of these.
     ///
     /// # Errors
-    /// For an URL that names none, which [`SmtpUrl`] has seen to, and for authorities that are none.
+    /// For an URL that names none, which [`SmtpUrl`] has seen to, and for authorities that are
+    /// none.
     pub fn new(
         url: &SmtpUrl,
         from: MailFrom,
@@ -149,7 +154,8 @@ impl Smtp {
         Ok(Self { transport: transport.timeout(Some(TIMEOUT)).build(), from })
     }
 
-    /// Sends a letter. Its id is the same whenever it is tried, so that one that comes twice is seen to be the same.
+    /// Sends a letter. Its id is the same whenever it is tried, so that one that comes twice is
+    /// seen to be the same.
     pub async fn send(
         &self,
         id: Uuid,
@@ -203,16 +209,22 @@ mod tests {
 
     #[test]
     fn authorities_are_certificates() {
-        for wrong in [&b""[..], b"no certificate", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+        for wrong in [
+            &b""[..],
+            b"no certificate",
+            b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        ] {
             assert!(SmtpAuthorities::from_pem(wrong).is_err());
         }
     }
 
     #[test]
     fn a_sender_is_an_address() {
-        for (text, good) in
-            [("no-reply@example.com", true), ("Tenantry <no-reply@example.com>", true), ("nobody", false)]
-        {
+        for (text, good) in [
+            ("no-reply@example.com", true),
+            ("Tenantry <no-reply@example.com>", true),
+            ("nobody", false),
+        ] {
             assert_eq!(text.parse::<MailFrom>().is_ok(), good, "{text}");
         }
     }

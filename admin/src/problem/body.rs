@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 /// One field of the request that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where it is: `name`, `endpoints[0].port`, the name of a query parameter, or a JSON pointer into an imported
-    /// document.
+    /// Where it is: `name`, `endpoints[0].port`, the name of a query parameter, or a JSON pointer
+    /// into an imported document.
     #[schema(example = "endpoints[0].port")]
     pub field: String,
     /// What is wrong with it.

@@ -11,7 +11,8 @@ use crate::limits;
 /// The field that it has in the body.
 const FIELD: &str = "receipt";
 
-/// Adds the receipt to the answer. It is a 202 unless every Envoy has the change; `None` says that this is not known.
+/// Adds the receipt to the answer. It is a 202 unless every Envoy has the change; `None` says that
+/// this is not known.
 pub(super) async fn with_receipt(response: Response, receipt: Option<&Receipt>) -> Response {
     let (mut parts, body) = response.into_parts();
     // The answers to writes are small, and made in memory.
@@ -20,8 +21,10 @@ pub(super) async fn with_receipt(response: Response, receipt: Option<&Receipt>) 
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
     };
-    let everywhere = receipt.is_some_and(|receipt| receipt.pending.is_empty() && receipt.refused.is_empty());
-    let receipt = receipt.and_then(|receipt| serde_json::to_value(receipt).ok()).unwrap_or(Value::Null);
+    let everywhere =
+        receipt.is_some_and(|receipt| receipt.pending.is_empty() && receipt.refused.is_empty());
+    let receipt =
+        receipt.and_then(|receipt| serde_json::to_value(receipt).ok()).unwrap_or(Value::Null);
     fields.insert(FIELD.to_owned(), receipt);
     if !everywhere {
         parts.status = StatusCode::ACCEPTED;

@@ -32,8 +32,14 @@ impl Place {
 }
 
 /// Answers a write with `?wait=` once every Envoy has it, or when the time is over.
-pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, Problem> {
-    let Some((time, uri)) = wait::take(request.method(), request.uri())? else { return Ok(next.run(request).await) };
+pub async fn layer(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Some((time, uri)) = wait::take(request.method(), request.uri())? else {
+        return Ok(next.run(request).await);
+    };
     *request.uri_mut() = uri;
     let place = Place::of(request.uri().path());
     let logged = request.extensions().get::<Caller>().map(|caller| caller.logged.clone());
@@ -55,14 +61,21 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
     Ok(with_receipt(response, receipt.as_ref()).await)
 }
 
-/// Waits until every Envoy has the change, for so long at most. `None` if nothing could be read in time.
-async fn receipt(app: &App, place: Place, seq: Option<i64>, time: Duration) -> Result<Option<Receipt>, StoreError> {
+/// Waits until every Envoy has the change, for so long at most. `None` if nothing could be read in
+/// time.
+async fn receipt(
+    app: &App,
+    place: Place,
+    seq: Option<i64>,
+    time: Duration,
+) -> Result<Option<Receipt>, StoreError> {
     let until = Instant::now() + time;
     let actor = Actor::system("receipt");
     let mut tx = app.store.tenant(place.tenant, &actor).await?;
     let seq = match seq {
         Some(seq) => seq,
-        // A repetition, or a write that changed nothing: what the tenant had before is what has to arrive.
+        // A repetition, or a write that changed nothing: what the tenant had before is what has to
+        // arrive.
         None => change::last_of_tenant(&mut tx).await?,
     };
     // All of them, if the tenant was removed.
@@ -72,7 +85,9 @@ async fn receipt(app: &App, place: Place, seq: Option<i64>, time: Duration) -> R
     // Even who does not want to wait is told how it stands.
     let first = Instant::now() + FIRST_READING;
     let mut receipt = None;
-    while let Ok(Ok(())) = timeout_at(if receipt.is_none() { until.max(first) } else { until }, acks.changed()).await {
+    while let Ok(Ok(())) =
+        timeout_at(if receipt.is_none() { until.max(first) } else { until }, acks.changed()).await
+    {
         let streams = acks.borrow_and_update().clone();
         let mut now = Receipt::of(&streams, cells.as_ref(), &[], seq);
         let settled = now.pending.is_empty();

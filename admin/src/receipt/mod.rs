@@ -1,8 +1,9 @@
-//! Receipts: which Envoys have a change. With `?wait=<seconds>` a write is answered once all of them have it, or says who has not.
+//! Receipts: which Envoys have a change. With `?wait=<seconds>` a write is answered once all of
+//! them have it, or says who has not.
 //!
-//! It is done once, around all operations: a commit leaves the number of what it has logged with the caller
-//! ([`store::Logged`]), and every Envoy's streams have the number through which they have answered everything
-//! ([`store::envoy`]).
+//! It is done once, around all operations: a commit leaves the number of what it has logged with
+//! the caller ([`store::Logged`]), and every Envoy's streams have the number through which they
+//! have answered everything ([`store::envoy`]).
 
 mod acks;
 mod answer;
@@ -65,10 +66,15 @@ pub struct Envoy<'a> {
 
 impl<'a> Envoy<'a> {
     /// The Envoys that these streams are of, by their `node.id`; of these cells, or of all.
-    pub fn all(streams: &'a [ConnectedStream], cells: Option<&BTreeSet<CellName>>) -> BTreeMap<&'a str, Self> {
+    pub fn all(
+        streams: &'a [ConnectedStream],
+        cells: Option<&BTreeSet<CellName>>,
+    ) -> BTreeMap<&'a str, Self> {
         let mut envoys: BTreeMap<&str, Self> = BTreeMap::new();
         for stream in streams {
-            if cells.is_some_and(|cells| cells.iter().all(|cell| cell.as_str() != stream.state.cell)) {
+            if cells
+                .is_some_and(|cells| cells.iter().all(|cell| cell.as_str() != stream.state.cell))
+            {
                 continue;
             }
             let envoy = envoys.entry(&stream.state.node_id).or_default();
@@ -92,8 +98,14 @@ impl<'a> Envoy<'a> {
 }
 
 impl Receipt {
-    /// The receipt of change `seq`, of all that is connected in these cells, and of what is held back.
-    pub fn of(streams: &[ConnectedStream], cells: Option<&BTreeSet<CellName>>, holds: &[Hold], seq: i64) -> Self {
+    /// The receipt of change `seq`, of all that is connected in these cells, and of what is held
+    /// back.
+    pub fn of(
+        streams: &[ConnectedStream],
+        cells: Option<&BTreeSet<CellName>>,
+        holds: &[Hold],
+        seq: i64,
+    ) -> Self {
         let envoys = Envoy::all(streams, cells);
         let has = |envoy: &Envoy<'_>| envoy.acked_seq().is_some_and(|acked| acked >= seq);
         let pending: Vec<_> = envoys
@@ -101,7 +113,8 @@ impl Receipt {
             .filter(|(_, envoy)| !has(envoy))
             .map(|(node_id, _)| PendingEnvoy { node_id: (*node_id).to_owned() })
             .collect();
-        let refused: Vec<_> = holds.iter().filter(|hold| hold.seq >= seq).flat_map(refusals).collect();
+        let refused: Vec<_> =
+            holds.iter().filter(|hold| hold.seq >= seq).flat_map(refusals).collect();
         // What one has refused is taken back from all.
         let acked = if refused.is_empty() { envoys.len() - pending.len() } else { 0 };
         Self { envoys: envoys.len(), acked, pending, refused }
@@ -114,7 +127,8 @@ pub fn refusals(hold: &Hold) -> Vec<Refusal> {
         return vec![Refusal { node_id: None, reason: hold.reason.clone(), at: hold.at }];
     }
     let by = hold.refused_by.iter();
-    by.map(|by| Refusal { node_id: Some(by.node_id.clone()), reason: by.reason.clone(), at: by.at }).collect()
+    by.map(|by| Refusal { node_id: Some(by.node_id.clone()), reason: by.reason.clone(), at: by.at })
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,7 +139,12 @@ mod tests {
 
     use super::*;
 
-    fn stream(node_id: &str, kind: StreamKind, cell: &str, acked_seq: Option<i64>) -> ConnectedStream {
+    fn stream(
+        node_id: &str,
+        kind: StreamKind,
+        cell: &str,
+        acked_seq: Option<i64>,
+    ) -> ConnectedStream {
         let state = StreamState {
             id: Uuid::nil(),
             node_id: node_id.to_owned(),
@@ -135,11 +154,25 @@ mod tests {
             acked_seq,
         };
         let at = DateTime::UNIX_EPOCH;
-        ConnectedStream { replica: Uuid::nil(), connected_at: at, seen_at: at, acked_at: None, state }
+        ConnectedStream {
+            replica: Uuid::nil(),
+            connected_at: at,
+            seen_at: at,
+            acked_at: None,
+            state,
+        }
     }
 
-    fn envoy(node_id: &str, cell: &str, ads: Option<i64>, mirror: Option<i64>) -> [ConnectedStream; 2] {
-        [stream(node_id, StreamKind::Ads, cell, ads), stream(node_id, StreamKind::Mirror, cell, mirror)]
+    fn envoy(
+        node_id: &str,
+        cell: &str,
+        ads: Option<i64>,
+        mirror: Option<i64>,
+    ) -> [ConnectedStream; 2] {
+        [
+            stream(node_id, StreamKind::Ads, cell, ads),
+            stream(node_id, StreamKind::Mirror, cell, mirror),
+        ]
     }
 
     fn pending(receipt: &Receipt) -> Vec<&str> {
@@ -148,19 +181,28 @@ mod tests {
 
     #[test]
     fn an_envoy_has_a_change_when_it_and_the_filter_in_it_have_answered_it() {
-        let streams =
-            [envoy("a", "", Some(7), Some(8)), envoy("b", "", Some(7), Some(6)), envoy("c", "", None, Some(7))]
-                .concat();
+        let streams = [
+            envoy("a", "", Some(7), Some(8)),
+            envoy("b", "", Some(7), Some(6)),
+            envoy("c", "", None, Some(7)),
+        ]
+        .concat();
         let receipt = Receipt::of(&streams, None, &[], 7);
         assert_eq!((receipt.envoys, receipt.acked, pending(&receipt)), (3, 1, vec!["b", "c"]));
         let half = [stream("a", StreamKind::Ads, "", Some(9))];
-        assert_eq!(pending(&Receipt::of(&half, None, &[], 7)), ["a"], "the filter is not connected");
+        assert_eq!(
+            pending(&Receipt::of(&half, None, &[], 7)),
+            ["a"],
+            "the filter is not connected"
+        );
     }
 
     #[test]
     fn the_envoys_of_other_cells_are_not_asked() {
-        let streams = [envoy("a", "one", Some(7), Some(7)), envoy("b", "two", Some(1), Some(1))].concat();
-        let receipt = Receipt::of(&streams, Some(&BTreeSet::from(["one".parse().unwrap()])), &[], 7);
+        let streams =
+            [envoy("a", "one", Some(7), Some(7)), envoy("b", "two", Some(1), Some(1))].concat();
+        let receipt =
+            Receipt::of(&streams, Some(&BTreeSet::from(["one".parse().unwrap()])), &[], 7);
         assert_eq!((receipt.envoys, receipt.acked), (1, 1));
     }
 

@@ -1,8 +1,9 @@
-//! Routes of a site that a client could not tell apart: the same shape of the full path, and a method in common.
+//! Routes of a site that a client could not tell apart: the same shape of the full path, and a
+//! method in common.
 //!
-//! The check spans all APIs of the site, as `/a` with version `b` and `/` with version `a` can lead to the same paths.
-//! The caller holds the site's lock ([`store::site::lock`]) from before its change, so no other change can slip in
-//! between.
+//! The check spans all APIs of the site, as `/a` with version `b` and `/` with version `a` can lead
+//! to the same paths. The caller holds the site's lock ([`store::site::lock`]) from before its
+//! change, so no other change can slip in between.
 
 use std::collections::HashMap;
 
@@ -27,7 +28,11 @@ pub(super) struct Candidate<'a> {
 }
 
 /// Refuses a candidate that would collide with a route of the site.
-pub(super) async fn refuse(tx: &mut TenantTx, site: SiteId, candidate: &Candidate<'_>) -> Result<(), Problem> {
+pub(super) async fn refuse(
+    tx: &mut TenantTx,
+    site: SiteId,
+    candidate: &Candidate<'_>,
+) -> Result<(), Problem> {
     let wanted = shape(candidate.base_path, candidate.version, candidate.path);
     let routes = route::of_site(tx, site).await?;
     let other = routes.iter().find(|other| {
@@ -41,9 +46,13 @@ pub(super) async fn refuse(tx: &mut TenantTx, site: SiteId, candidate: &Candidat
     }
 }
 
-/// Refuses the state of a site in which any two routes collide, after a change that moved many at once. `field` is what
-/// the client changed.
-pub(super) async fn refuse_any(tx: &mut TenantTx, site: SiteId, field: &'static str) -> Result<(), Problem> {
+/// Refuses the state of a site in which any two routes collide, after a change that moved many at
+/// once. `field` is what the client changed.
+pub(super) async fn refuse_any(
+    tx: &mut TenantTx,
+    site: SiteId,
+    field: &'static str,
+) -> Result<(), Problem> {
     let routes = route::of_site(tx, site).await?;
     match first_collision(&routes) {
         Some((one, other)) => Err(taken(field, &described(one), other)),
@@ -64,7 +73,8 @@ fn first_collision(routes: &[SiteRoute]) -> Option<(&SiteRoute, &SiteRoute)> {
 }
 
 fn taken(field: &'static str, what: &str, other: &SiteRoute) -> Problem {
-    let message = format!("{what} could not be told apart from the route {}: {}", other.id, described(other));
+    let message =
+        format!("{what} could not be told apart from the route {}: {}", other.id, described(other));
     Problem::RouteTaken(vec![FieldError::new(field, message)])
 }
 
@@ -82,9 +92,13 @@ fn full_path(base_path: &str, version: Option<&str>, path: &str) -> String {
 }
 
 fn shape(base_path: &str, version: Option<&str>, path: &str) -> String {
-    // Prefix and path were checked one by one; together they may exceed the bounds of a template, never its grammar.
+    // Prefix and path were checked one by one; together they may exceed the bounds of a template,
+    // never its grammar.
     let prefix = full_path(base_path, version, "");
-    Template::parse(path).map_or_else(|_| format!("{prefix}{path}"), |template| format!("{prefix}{}", template.shape()))
+    Template::parse(path).map_or_else(
+        |_| format!("{prefix}{path}"),
+        |template| format!("{prefix}{}", template.shape()),
+    )
 }
 
 #[cfg(test)]

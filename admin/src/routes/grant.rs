@@ -51,7 +51,11 @@ pub(super) struct SiteRole {
 
 /// The roles in single sites, in the order of their ids.
 pub(super) fn sites(standing: &Standing) -> Vec<SiteRole> {
-    standing.sites.iter().map(|(site, role)| SiteRole { site_id: *site, role: (*role).into() }).collect()
+    standing
+        .sites
+        .iter()
+        .map(|(site, role)| SiteRole { site_id: *site, role: (*role).into() })
+        .collect()
 }
 
 /// The role in the tenant.

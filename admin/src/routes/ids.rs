@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use policy::id::{
-    ApiId, ConsumerId, HostnameId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId, VersionId,
+    ApiId, ConsumerId, HostnameId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId,
+    VersionId,
 };
 use serde::de::{Deserialize, Deserializer, Error};
 use store::account::AccountId;
@@ -13,10 +14,16 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 /// Reads an id in its one text form, so that every object has one URL.
-pub(super) fn canonical<'de, D: Deserializer<'de>, T: FromStr + Display>(deserializer: D) -> Result<T, D::Error> {
+pub(super) fn canonical<'de, D: Deserializer<'de>, T: FromStr + Display>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     let id: T = text.parse().map_err(|_| D::Error::custom("no id"))?;
-    if id.to_string() == text { Ok(id) } else { Err(D::Error::custom("no id in its canonical form")) }
+    if id.to_string() == text {
+        Ok(id)
+    } else {
+        Err(D::Error::custom("no id in its canonical form"))
+    }
 }
 
 /// Declares what a path names.
@@ -184,6 +191,10 @@ impl ConsumerPath {
 impl KeyPath {
     /// The key's consumer.
     pub(super) fn consumer(self) -> ConsumerPath {
-        ConsumerPath { tenant_id: self.tenant_id, site_id: self.site_id, consumer_id: self.consumer_id }
+        ConsumerPath {
+            tenant_id: self.tenant_id,
+            site_id: self.site_id,
+            consumer_id: self.consumer_id,
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Access tokens: JSON Web Tokens (RFC 7519) signed with EdDSA (RFC 8037), good for ten minutes.
 //!
-//! They say who somebody is and in which session; what that person may do is looked up with each request, and whether the session has
-//! ended, so that a revocation works at once. The keys are in the database, so all replicas sign and verify with the same. A key
-//! signs for a day. It is published as a JWK Set (RFC 7517) until its last token is over.
+//! They say who somebody is and in which session; what that person may do is looked up with each
+//! request, and whether the session has ended, so that a revocation works at once. The keys are in
+//! the database, so all replicas sign and verify with the same. A key signs for a day. It is
+//! published as a JWK Set (RFC 7517) until its last token is over.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,7 +11,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use jwt_simple::algorithms::{Ed25519KeyPair, Ed25519PublicKey, EdDSAKeyPairLike as _, EdDSAPublicKeyLike as _};
+use jwt_simple::algorithms::{
+    Ed25519KeyPair, Ed25519PublicKey, EdDSAKeyPairLike as _, EdDSAPublicKeyLike as _,
+};
 use jwt_simple::claims::{Audiences, JWTClaims};
 use jwt_simple::common::VerificationOptions;
 use jwt_simple::prelude::UnixTimeStamp;
@@ -30,7 +33,8 @@ use crate::secret;
 pub const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 /// How long a key signs.
 pub const KEY_SIGNS: TimeDelta = TimeDelta::hours(24);
-/// How long a key is published: until the last token that it signed is over, and a minute more, by which replicas' clocks may differ.
+/// How long a key is published: until the last token that it signed is over, and a minute more, by
+/// which replicas' clocks may differ.
 pub const KEY_PUBLISHED: TimeDelta = TimeDelta::minutes(24 * 60 + 10 + 1);
 /// Who issues the tokens, and for whom: this service, for itself.
 const ISSUER: &str = "tenantry";
@@ -89,23 +93,31 @@ impl AccessTokens {
     ///
     /// # Errors
     /// [`Problem::NoSecretsKey`] if the operator has configured none: the keys could not be kept.
-    pub async fn sign(&self, account: Uuid, session: Uuid, now: DateTime<Utc>) -> Result<String, Problem> {
+    pub async fn sign(
+        &self,
+        account: Uuid,
+        session: Uuid,
+        now: DateTime<Utc>,
+    ) -> Result<String, Problem> {
         let secrets = self.secrets.as_deref().ok_or(Problem::NoSecretsKey)?;
         let (id, pair) = match self.signing(now) {
             Some(key) => key,
             None => {
                 let pair = Ed25519KeyPair::from_bytes(&drawn()?).map_err(broken)?;
-                let public_key = pair.public_key().to_bytes().try_into().map_err(|_| Problem::Internal)?;
+                let public_key =
+                    pair.public_key().to_bytes().try_into().map_err(|_| Problem::Internal)?;
                 let new = NewKey { public_key, pair: Secret(pair.to_bytes()) };
                 let mut tx = self.store.platform(&Actor::system("access-tokens")).await?;
-                access_token_key::create_unless_newer(&mut tx, secrets, new, now - KEY_SIGNS, now).await?;
+                access_token_key::create_unless_newer(&mut tx, secrets, new, now - KEY_SIGNS, now)
+                    .await?;
                 tx.commit().await?;
                 self.load(secrets, now).await?;
                 self.signing(now).ok_or(Problem::Internal)?
             }
         };
-        let at =
-            |time: DateTime<Utc>| Some(UnixTimeStamp::from_secs(u64::try_from(time.timestamp()).unwrap_or_default()));
+        let at = |time: DateTime<Utc>| {
+            Some(UnixTimeStamp::from_secs(u64::try_from(time.timestamp()).unwrap_or_default()))
+        };
         let claims = JWTClaims {
             issued_at: at(now),
             expires_at: at(now + LIFETIME),
@@ -120,13 +132,20 @@ impl AccessTokens {
         pair.with_key_id(&id.to_string()).sign(claims).map_err(broken)
     }
 
-    /// Whose a token is; `None` if it is not, or no longer, good. Whether its session has ended is for the caller to look up.
-    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Option<AccessClaims>, Problem> {
+    /// Whose a token is; `None` if it is not, or no longer, good. Whether its session has ended is
+    /// for the caller to look up.
+    pub async fn verify(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<AccessClaims>, Problem> {
         let Some(secrets) = self.secrets.as_deref() else { return Ok(None) };
         if token.len() > MAX_CHARS {
             return Ok(None);
         }
-        let Some(id) = Token::decode_metadata(token).ok().and_then(|metadata| metadata.key_id()?.parse().ok()) else {
+        let Some(id) =
+            Token::decode_metadata(token).ok().and_then(|metadata| metadata.key_id()?.parse().ok())
+        else {
             return Ok(None);
         };
         if self.published(id, now).is_none() {
@@ -149,7 +168,12 @@ impl AccessTokens {
             kid: key.id,
             x: URL_SAFE_NO_PAD.encode(key.public_key),
         };
-        Ok(self.keys().iter().filter(|key| key.created_at + KEY_PUBLISHED > now).map(public).collect())
+        Ok(self
+            .keys()
+            .iter()
+            .filter(|key| key.created_at + KEY_PUBLISHED > now)
+            .map(public)
+            .collect())
     }
 
     fn keys(&self) -> Arc<[AccessTokenKey]> {
@@ -160,7 +184,8 @@ impl AccessTokens {
     fn signing(&self, now: DateTime<Utc>) -> Option<(Uuid, Ed25519KeyPair)> {
         let keys = self.keys();
         let mut fresh = keys.iter().filter(|key| key.created_at + KEY_SIGNS > now);
-        fresh.find_map(|key| Some((key.id, Ed25519KeyPair::from_bytes(&key.pair.as_ref()?.0).ok()?)))
+        fresh
+            .find_map(|key| Some((key.id, Ed25519KeyPair::from_bytes(&key.pair.as_ref()?.0).ok()?)))
     }
 
     fn published(&self, id: Uuid, now: DateTime<Utc>) -> Option<AccessTokenKey> {

@@ -8,10 +8,12 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::problem::Problem;
 
-/// The wrong passwords of somebody who has logged in, in a quarter of an hour. Only sessions of the account get here.
+/// The wrong passwords of somebody who has logged in, in a quarter of an hour. Only sessions of the
+/// account get here.
 const WRONG: i32 = 10;
 
-/// Compares the password of the account that has logged in. A wrong one is a wrong field: the session is as good as before.
+/// Compares the password of the account that has logged in. A wrong one is a wrong field: the
+/// session is as good as before.
 pub async fn authenticate(
     app: &App,
     caller: &Caller,

@@ -40,8 +40,14 @@ impl Proof {
         self.code.is_none() && self.recovery_code.is_none()
     }
 
-    /// Counts the try, in a transaction of its own: what is tried at the same time is counted before any of it is compared.
-    pub async fn begin(app: &App, actor: &Actor, account: AccountId, now: DateTime<Utc>) -> Result<Try, Problem> {
+    /// Counts the try, in a transaction of its own: what is tried at the same time is counted
+    /// before any of it is compared.
+    pub async fn begin(
+        app: &App,
+        actor: &Actor,
+        account: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Try, Problem> {
         let mut tx = app.store.platform(actor).await?;
         let attempt = Try::of_factor(&mut tx, account, now).await?;
         tx.commit().await?;
@@ -61,8 +67,12 @@ impl Proof {
         }
         let Some(code) = &self.code else { return Ok(false) };
         let factor = totp::lock(tx, app.secrets.as_deref(), account).await?;
-        let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_some()) else { return Ok(false) };
-        let Some(step) = step_of(&factor.secret.0, code, now, factor.last_step) else { return Ok(false) };
+        let Some(factor) = factor.filter(|factor| factor.confirmed_at.is_some()) else {
+            return Ok(false);
+        };
+        let Some(step) = step_of(&factor.secret.0, code, now, factor.last_step) else {
+            return Ok(false);
+        };
         totp::use_step(tx, account, step).await?;
         Ok(true)
     }
@@ -73,7 +83,8 @@ pub fn recovery_codes(account: AccountId) -> Result<Vec<(String, [u8; 32])>, Pro
     (0..RECOVERY_CODES)
         .map(|_| {
             let bytes: [u8; CODE_CHARS] = secret::random()?;
-            let chars: Vec<char> = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
+            let chars: Vec<char> =
+                bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect();
             let groups: Vec<String> = chars.chunks(4).map(|group| group.iter().collect()).collect();
             let code = groups.join("-");
             let digest = digest(account, &code);
@@ -84,7 +95,8 @@ pub fn recovery_codes(account: AccountId) -> Result<Vec<(String, [u8; 32])>, Pro
 
 /// The digest of a code, without what people add to or leave out of it, and of whose it is.
 fn digest(account: AccountId, code: &str) -> [u8; 32] {
-    let code: String = code.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
+    let code: String =
+        code.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
     let mut hash = Sha256::new();
     hash.update(account.0.as_bytes());
     hash.update(code.as_bytes());
@@ -99,11 +111,15 @@ mod tests {
     fn recovery_codes_are_different_and_forgive_how_they_are_typed() {
         let account = AccountId(uuid::Uuid::from_u128(7));
         let codes = recovery_codes(account).unwrap();
-        let different: std::collections::BTreeSet<_> = codes.iter().map(|(_, digest)| digest).collect();
+        let different: std::collections::BTreeSet<_> =
+            codes.iter().map(|(_, digest)| digest).collect();
         assert_eq!(different.len(), RECOVERY_CODES);
         for (code, kept) in &codes {
             assert_eq!(code.len(), 19);
-            assert_eq!(digest(account, &format!(" {} ", code.to_uppercase().replace('-', ""))), *kept);
+            assert_eq!(
+                digest(account, &format!(" {} ", code.to_uppercase().replace('-', ""))),
+                *kept
+            );
             assert_ne!(digest(AccountId(uuid::Uuid::from_u128(8)), code), *kept);
         }
     }

@@ -1,8 +1,9 @@
 //! Logging in.
 //!
-//! An address without an account is answered like a wrong password, after the same work: the same queries, and a hash that is
-//! compared with nobody's. Only who has the right password learns that an account asks for a second factor: without the password,
-//! accounts with one and without cannot be told apart.
+//! An address without an account is answered like a wrong password, after the same work: the same
+//! queries, and a hash that is compared with nobody's. Only who has the right password learns that
+//! an account asks for a second factor: without the password, accounts with one and without cannot
+//! be told apart.
 
 use chrono::{DateTime, Utc};
 use policy::id::Uuid;

@@ -1,4 +1,5 @@
-//! How people prove who they are: passwords, sessions with their tokens, and what keeps others from guessing.
+//! How people prove who they are: passwords, sessions with their tokens, and what keeps others from
+//! guessing.
 
 pub mod access_token;
 pub mod again;
@@ -22,7 +23,8 @@ use crate::problem::Problem;
 use crate::secret::RefreshToken;
 use access_token::LIFETIME;
 
-/// How long a refresh token waits to be used: a device that is away for a fortnight has to log in again.
+/// How long a refresh token waits to be used: a device that is away for a fortnight has to log in
+/// again.
 pub const REFRESH_LIFETIME: TimeDelta = TimeDelta::days(14);
 /// How long a session lasts, however often it is refreshed.
 pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(90);

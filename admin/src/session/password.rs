@@ -1,7 +1,8 @@
 //! Passwords: which may be chosen, and how they are kept.
 //!
-//! They are kept as argon2id hashes with the least parameters that OWASP recommends (19 MiB, two passes), some 20 ms of a core. Hashing
-//! runs beside the requests and never on all cores at once, so that logins cannot starve the rest of the service.
+//! They are kept as argon2id hashes with the least parameters that OWASP recommends (19 MiB, two
+//! passes), some 20 ms of a core. Hashing runs beside the requests and never on all cores at once,
+//! so that logins cannot starve the rest of the service.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -17,10 +18,12 @@ use crate::check::Check;
 use crate::problem::Problem;
 use crate::secret;
 
-/// The characters of a password. NIST SP 800-63B section 3.1.1.2 asks for no less than 8 beside a second factor and 15 without one; twelve
-/// that cannot be guessed lie between. The upper bound is what a sentence needs.
+/// The characters of a password. NIST SP 800-63B section 3.1.1.2 asks for no less than 8 beside a
+/// second factor and 15 without one; twelve that cannot be guessed lie between. The upper bound is
+/// what a sentence needs.
 pub const CHARS: std::ops::RangeInclusive<usize> = 12..=128;
-/// How many characters are looked at of a password that is only compared, and may be older than the rules.
+/// How many characters are looked at of a password that is only compared, and may be older than the
+/// rules.
 pub const MAX_COMPARED_CHARS: usize = 1_024;
 
 /// A password in clear. Its `Debug` does not show it.
@@ -48,11 +51,14 @@ impl fmt::Debug for Password {
 impl<'de> Deserialize<'de> for Password {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Any text: what a client sends by mistake is not repeated in the error.
-        String::deserialize(deserializer).map(Self).map_err(|_| serde::de::Error::custom("must be a string"))
+        String::deserialize(deserializer)
+            .map(Self)
+            .map_err(|_| serde::de::Error::custom("must be a string"))
     }
 }
 
-/// A hash that no password has: what an account without a password is compared with, so that it takes the same work.
+/// A hash that no password has: what an account without a password is compared with, so that it
+/// takes the same work.
 static NOBODYS: LazyLock<Option<String>> =
     LazyLock::new(|| Some(hash(&Password::new("\0 nobody"), b"tenantry nobody\0").ok()?.0));
 
@@ -72,11 +78,20 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Refuses a password that is too short or too easily guessed, by what is known of the person, too.
-    pub async fn check(&self, field: &'static str, password: &Password, known: &[&str]) -> Result<(), Problem> {
+    /// Refuses a password that is too short or too easily guessed, by what is known of the person,
+    /// too.
+    pub async fn check(
+        &self,
+        field: &'static str,
+        password: &Password,
+        known: &[&str],
+    ) -> Result<(), Problem> {
         let mut check = Check::new();
         if !CHARS.contains(&password.chars()) {
-            check.refuse(field, format!("must have {} to {} characters", CHARS.start(), CHARS.end()));
+            check.refuse(
+                field,
+                format!("must have {} to {} characters", CHARS.start(), CHARS.end()),
+            );
             return check.finish();
         }
         let text = password.0.clone();
@@ -104,19 +119,29 @@ impl Passwords {
     }
 
     /// Compares a password with a hash; without one, with nobody's.
-    pub async fn verify(&self, password: Password, with: Option<PasswordHash>) -> Result<bool, Problem> {
+    pub async fn verify(
+        &self,
+        password: Password,
+        with: Option<PasswordHash>,
+    ) -> Result<bool, Problem> {
         let exists = with.is_some();
         let with = with.map(|hash| hash.0).or_else(|| NOBODYS.clone()).ok_or(Problem::Internal)?;
         let same = self.beside(move || {
             let hash = password_hash::PasswordHash::new(&with).ok();
             // The parameters are those of the hash.
-            hash.is_some_and(|hash| Argon2::default().verify_password(password.0.as_bytes(), &hash).is_ok())
+            hash.is_some_and(|hash| {
+                Argon2::default().verify_password(password.0.as_bytes(), &hash).is_ok()
+            })
         });
         Ok(same.await? && exists)
     }
 
-    async fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| Problem::Internal)?;
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let place =
+            Arc::clone(&self.places).acquire_owned().await.map_err(|_| Problem::Internal)?;
         tokio::task::spawn_blocking(move || {
             // Given up when the work is done, though the request may have ended before.
             let _place = place;
@@ -137,7 +162,10 @@ fn hash(password: &Password, salt: &[u8; 16]) -> Result<PasswordHash, password_h
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![text.to_lowercase()];
     words.extend(
-        text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2).map(str::to_owned),
+        text.to_lowercase()
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| word.len() > 2)
+            .map(str::to_owned),
     );
     words
 }
@@ -179,10 +207,21 @@ mod tests {
         let passwords = Passwords::default();
         let hash = passwords.hash(Password::new("correct horse")).await.unwrap();
         assert!(hash.0.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.0);
-        assert!(passwords.verify(Password::new("correct horse"), Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify(Password::new("correct horsf"), Some(hash.clone())).await.unwrap());
-        assert_ne!(passwords.hash(Password::new("correct horse")).await.unwrap(), hash, "the salt is random");
-        assert_eq!(format!("{:?} {hash:?}", Password::new("x")), "Password(redacted) PasswordHash(redacted)");
+        assert!(
+            passwords.verify(Password::new("correct horse"), Some(hash.clone())).await.unwrap()
+        );
+        assert!(
+            !passwords.verify(Password::new("correct horsf"), Some(hash.clone())).await.unwrap()
+        );
+        assert_ne!(
+            passwords.hash(Password::new("correct horse")).await.unwrap(),
+            hash,
+            "the salt is random"
+        );
+        assert_eq!(
+            format!("{:?} {hash:?}", Password::new("x")),
+            "Password(redacted) PasswordHash(redacted)"
+        );
     }
 
     #[tokio::test]
@@ -191,7 +230,8 @@ mod tests {
         assert!(!passwords.verify(Password::new("\0 nobody"), None).await.unwrap());
         let nobodys = NOBODYS.clone().unwrap();
         let anybodys = passwords.hash(Password::new("x")).await.unwrap().0;
-        let parameters = |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
+        let parameters =
+            |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(parameters(&nobodys), parameters(&anybodys));
     }
 }

@@ -1,7 +1,8 @@
 //! Refresh tokens: exchanged once, for a successor that can be given again for a moment.
 //!
-//! The successor has to be known again, for its answer may have been lost. It is kept sealed under a key that is made of the token which
-//! it succeeds; the database has only the digest of that, so whoever reads the database can open nothing.
+//! The successor has to be known again, for its answer may have been lost. It is kept sealed under
+//! a key that is made of the token which it succeeds; the database has only the digest of that, so
+//! whoever reads the database can open nothing.
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -15,14 +16,18 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::secret::{self, RefreshToken};
 
-/// How long an answer may be asked for again: the time in which a client notices that a connection is broken, and tries once more.
+/// How long an answer may be asked for again: the time in which a client notices that a connection
+/// is broken, and tries once more.
 pub const RETRY: TimeDelta = TimeDelta::seconds(10);
 /// Separates the keys that are derived here from any others (RFC 5869 section 3.2).
 const PURPOSE: &[u8] = b"tenantry admin: successors of refresh tokens, form 1";
 const NONCE_LEN: usize = 12;
 
 /// Draws a refresh token, as it is given to the client and to the database.
-pub fn draw(now: DateTime<Utc>, session_expires_at: DateTime<Utc>) -> Result<(RefreshToken, Drawn), Problem> {
+pub fn draw(
+    now: DateTime<Utc>,
+    session_expires_at: DateTime<Utc>,
+) -> Result<(RefreshToken, Drawn), Problem> {
     let token = RefreshToken::generate()?;
     let expires_at = (now + REFRESH_LIFETIME).min(session_expires_at);
     let drawn = Drawn { digest: token.digest(), expires_at };
@@ -30,12 +35,17 @@ pub fn draw(now: DateTime<Utc>, session_expires_at: DateTime<Utc>) -> Result<(Re
 }
 
 /// Exchanges a refresh token.
-pub async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) -> Result<Tokens, Problem> {
+pub async fn exchange(
+    app: &App,
+    visitor: &Visitor,
+    presented: &RefreshToken,
+) -> Result<Tokens, Problem> {
     let now = (app.clock)();
     let (successor, drawn) = draw(now, now + REFRESH_LIFETIME)?;
     let sealed = seal(presented, &successor)?;
     let mut tx = app.store.platform(&visitor.nobody()).await?;
-    let exchanged = session::exchange(&mut tx, &presented.digest(), (&drawn, &sealed), RETRY, now).await?;
+    let exchanged =
+        session::exchange(&mut tx, &presented.digest(), (&drawn, &sealed), RETRY, now).await?;
     let (session, successor) = match exchanged {
         Exchange::Done(session) => (session, successor),
         Exchange::Again { session, sealed } => (session, open(presented, &sealed)?),
@@ -55,7 +65,8 @@ pub async fn exchange(app: &App, visitor: &Visitor, presented: &RefreshToken) ->
 
 fn cipher(presented: &RefreshToken) -> Result<ChaCha20Poly1305, Problem> {
     let mut key = [0; 32];
-    let derived = Hkdf::<Sha256>::new(None, presented.reveal().as_bytes()).expand(PURPOSE, &mut key);
+    let derived =
+        Hkdf::<Sha256>::new(None, presented.reveal().as_bytes()).expand(PURPOSE, &mut key);
     derived.map_err(|_| Problem::Internal)?;
     Ok(ChaCha20Poly1305::new(&key.into()))
 }
@@ -84,10 +95,17 @@ mod tests {
 
     #[test]
     fn a_successor_opens_with_the_token_it_succeeds_and_no_other() {
-        let (token, successor) = (RefreshToken::generate().unwrap(), RefreshToken::generate().unwrap());
+        let (token, successor) =
+            (RefreshToken::generate().unwrap(), RefreshToken::generate().unwrap());
         let sealed = seal(&token, &successor).unwrap();
         assert_eq!(open(&token, &sealed).unwrap().reveal(), successor.reveal());
         assert!(open(&successor, &sealed).is_err());
-        assert!(!sealed.windows(10).any(|part| successor.reveal().as_bytes().windows(10).any(|other| part == other)));
+        assert!(
+            !sealed.windows(10).any(|part| successor
+                .reveal()
+                .as_bytes()
+                .windows(10)
+                .any(|other| part == other))
+        );
     }
 }

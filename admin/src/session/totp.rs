@@ -1,5 +1,5 @@
-//! Codes that an authenticator and this service make of a shared secret and the time (RFC 6238): six digits of HMAC with SHA-1, every
-//! thirty seconds, which is what authenticators know.
+//! Codes that an authenticator and this service make of a shared secret and the time (RFC 6238):
+//! six digits of HMAC with SHA-1, every thirty seconds, which is what authenticators know.
 
 use chrono::{DateTime, Utc};
 use hmac_sha1_compact::HMAC;
@@ -12,13 +12,15 @@ const WINDOW: i64 = 1;
 const DIGITS: u32 = 6;
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The step that a code is of, if it is of one that is near the time and later than the last one that was taken.
+/// The step that a code is of, if it is of one that is near the time and later than the last one
+/// that was taken.
 pub fn step_of(secret: &[u8], code: &str, now: DateTime<Utc>, last_step: i64) -> Option<i64> {
     let current = now.timestamp().div_euclid(STEP_SECONDS);
     let mut found = None;
     // All are compared, whichever it is.
     for step in current - WINDOW..=current + WINDOW {
-        let expected = format!("{:0width$}", code_of(secret, step, DIGITS), width = DIGITS as usize);
+        let expected =
+            format!("{:0width$}", code_of(secret, step, DIGITS), width = DIGITS as usize);
         let differing = expected.bytes().zip(code.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
         if differing == 0 && code.len() == expected.len() && step > last_step && found.is_none() {
             found = Some(step);
@@ -31,7 +33,10 @@ pub fn step_of(secret: &[u8], code: &str, now: DateTime<Utc>, last_step: i64) ->
 fn code_of(secret: &[u8], step: i64, digits: u32) -> u32 {
     let mac = HMAC::mac(&step.to_be_bytes(), secret);
     let offset = usize::from(mac.last().copied().unwrap_or_default() & 0x0f);
-    let chosen = mac.get(offset..offset + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
+    let chosen = mac
+        .get(offset..offset + 4)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u32::from_be_bytes);
     (chosen & 0x7fff_ffff) % 10_u32.pow(digits)
 }
 
@@ -92,7 +97,9 @@ mod tests {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         // The code of the step from 30 to 59.
         let code = "287082";
-        for (time, good) in [(-1, false), (0, true), (30, true), (59, true), (89, true), (90, false)] {
+        for (time, good) in
+            [(-1, false), (0, true), (30, true), (59, true), (89, true), (90, false)]
+        {
             assert_eq!(step_of(SECRET, code, at(time), 0).is_some(), good, "{time}");
         }
         assert_eq!(step_of(SECRET, code, at(59), 0), Some(1));

@@ -51,16 +51,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent =
+            parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self {
-            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+            request_id: parts
+                .extensions
+                .get::<RequestId>()
+                .map(|id| id.0.clone())
+                .unwrap_or_default(),
             source: parts.extensions.get::<Peer>().map(|peer| peer.0),
             user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_CHARS).collect()),
         })
     }
 }
 
-/// A POST with a JSON body by somebody who is not known yet. It is not done once: its answers are secrets of a moment.
+/// A POST with a JSON body by somebody who is not known yet. It is not done once: its answers are
+/// secrets of a moment.
 pub struct Posted<T> {
     pub visitor: Visitor,
     pub body: T,

@@ -1,18 +1,21 @@
-//! Settings as a client sent them, and how they are read: more strictly than their types read by themselves.
+//! Settings as a client sent them, and how they are read: more strictly than their types read by
+//! themselves.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+};
 use serde::ser::Serialize;
 use serde_json::{Map, Value};
 
 use crate::body;
 use crate::problem::{FieldError, Problem};
 
-/// Settings in a body. They are read when the body is checked, so that what is wrong with them is named together with all
-/// else that is wrong.
+/// Settings in a body. They are read when the body is checked, so that what is wrong with them is
+/// named together with all else that is wrong.
 pub struct Given<T> {
     value: Value,
     settings: PhantomData<fn() -> T>,
@@ -24,19 +27,22 @@ impl<T: DeserializeOwned + Serialize> Given<T> {
     /// # Errors
     /// What is unknown, missing or of a wrong type, with its place inside the settings.
     pub(super) fn read(&self) -> Result<T, Vec<FieldError>> {
-        let settings: T = body::parse(self.value.to_string().as_bytes()).map_err(|problem| match problem {
-            Problem::Invalid(errors) => errors,
-            _ => vec![wrong_form("")],
-        })?;
-        let Ok(understood) = serde_json::to_value(&settings) else { return Err(vec![wrong_form("")]) };
+        let settings: T =
+            body::parse(self.value.to_string().as_bytes()).map_err(|problem| match problem {
+                Problem::Invalid(errors) => errors,
+                _ => vec![wrong_form("")],
+            })?;
+        let Ok(understood) = serde_json::to_value(&settings) else {
+            return Err(vec![wrong_form("")]);
+        };
         let mut errors = Vec::new();
         compare("", &self.value, &understood, &mut errors);
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 }
 
-/// Refuses what was given and does not come back: derived implementations skip the fields of a variant that has none, and
-/// take an array of values in the place of an object.
+/// Refuses what was given and does not come back: derived implementations skip the fields of a
+/// variant that has none, and take an array of values in the place of an object.
 fn compare(place: &str, given: &Value, understood: &Value, errors: &mut Vec<FieldError>) {
     match (given, understood) {
         (Value::Object(given), Value::Object(understood)) => {
@@ -162,13 +168,22 @@ mod tests {
             (r#"{"key_sources": [["bearer"]]}"#, vec!["key_sources[0]"]),
             (r#"{"ip": [[], []]}"#, vec!["ip"]),
             (r#"{"limits": [["a", 1, "second", null, []]]}"#, vec!["limits[0]"]),
-            (r#"{"limits": [{"name": "a", "requests": 1, "per": {"hour": null}}]}"#, vec!["limits[0].per"]),
+            (
+                r#"{"limits": [{"name": "a", "requests": 1, "per": {"hour": null}}]}"#,
+                vec!["limits[0].per"],
+            ),
             (r#"{"auth": {"none": null}}"#, vec!["auth"]),
             (r#"{"challenge": true}"#, vec!["challenge"]),
             (r#"[]"#, vec![""]),
             (r#"null"#, vec![""]),
-            (r#"{"limits": [{"name": "a", "requests": 1, "per": "hour", "burst": null, "by": ["key"]}]}"#, vec![]),
-            (r#"{"auth": "none", "ip": {"deny": ["::/0"]}, "key_sources": [{"in": "query", "name": "k"}]}"#, vec![]),
+            (
+                r#"{"limits": [{"name": "a", "requests": 1, "per": "hour", "burst": null, "by": ["key"]}]}"#,
+                vec![],
+            ),
+            (
+                r#"{"auth": "none", "ip": {"deny": ["::/0"]}, "key_sources": [{"in": "query", "name": "k"}]}"#,
+                vec![],
+            ),
             (r#"{}"#, vec![]),
         ] {
             assert_eq!(refused(text), fields, "{text}");
@@ -177,7 +192,9 @@ mod tests {
 
     #[test]
     fn a_name_that_is_given_twice_is_refused() {
-        let error = serde_json::from_str::<Given<SiteSettings>>(r#"{"ip": {"deny": [], "deny": []}}"#).unwrap_err();
+        let error =
+            serde_json::from_str::<Given<SiteSettings>>(r#"{"ip": {"deny": [], "deny": []}}"#)
+                .unwrap_err();
         assert!(error.to_string().starts_with("duplicate field `deny`"), "{error}");
     }
 }

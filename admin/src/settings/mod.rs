@@ -14,7 +14,8 @@ use crate::check::Check;
 const FIELD: &str = "settings";
 
 impl Check {
-    /// Reads and checks settings, in the field `settings`. `None` if none are given, or they cannot be read.
+    /// Reads and checks settings, in the field `settings`. `None` if none are given, or they cannot
+    /// be read.
     pub fn settings<T>(&mut self, given: Option<&Given<T>>) -> Option<T>
     where
         T: Checked + DeserializeOwned + Serialize,
@@ -34,7 +35,10 @@ impl Check {
     }
 
     /// The settings of a tenant: their time zone has to be in the IANA database.
-    pub fn tenant_settings(&mut self, given: Option<&Given<TenantSettings>>) -> Option<TenantSettings> {
+    pub fn tenant_settings(
+        &mut self,
+        given: Option<&Given<TenantSettings>>,
+    ) -> Option<TenantSettings> {
         let settings = self.settings(given)?;
         self.time_zone(&below(FIELD, "time_zone"), &settings.time_zone);
         Some(settings)
@@ -43,7 +47,10 @@ impl Check {
     /// A zone of the IANA database.
     pub fn time_zone(&mut self, field: &str, zone: &str) {
         if zone.parse::<chrono_tz::Tz>().is_err() {
-            self.refuse(field, "has to be a name of the IANA time zone database, such as Europe/Berlin or UTC");
+            self.refuse(
+                field,
+                "has to be a name of the IANA time zone database, such as Europe/Berlin or UTC",
+            );
         }
     }
 
@@ -96,7 +103,8 @@ mod tests {
 
     #[test]
     fn faults_are_named_below_the_field() {
-        let settings = json!({"limits": [{"name": "a", "requests": 0, "per": "hour"}], "weight": 0});
+        let settings =
+            json!({"limits": [{"name": "a", "requests": 0, "per": "hour"}], "weight": 0});
         assert_eq!(refused(settings), ["settings.limits[0].requests", "settings.weight"]);
         assert_eq!(refused(json!({"wait": 1})), ["settings.wait"]);
         assert_eq!(refused(json!([])), ["settings"]);

@@ -1,4 +1,5 @@
-//! Organisations that sign up by themselves: an account, a tenant with that person as its Admin, and a first site, all at once.
+//! Organisations that sign up by themselves: an account, a tenant with that person as its Admin,
+//! and a first site, all at once.
 
 pub mod provision;
 pub mod template;
@@ -34,8 +35,14 @@ pub struct Wish {
     /// What people call the organisation: the name of its tenant.
     #[schema(min_length = 1, max_length = 200, example = "Acme")]
     pub organisation: String,
-    /// The label of the hostname of its first site. If it is taken, the site gets one that begins with it.
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme-shop")]
+    /// The label of the hostname of its first site. If it is taken, the site gets one that begins
+    /// with it.
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        example = "acme-shop"
+    )]
     pub site_slug: String,
     /// What the site begins with.
     pub template: Template,

@@ -55,7 +55,8 @@ pub async fn provision(
     now: DateTime<Utc>,
 ) -> Result<(TenantTx, Made), Problem> {
     let wish: Wish = serde_json::from_value(held.wish.clone()).map_err(|_| Problem::Internal)?;
-    // Who was invited in the meantime has an account, and keeps its password: the address is proven to be theirs.
+    // Who was invited in the meantime has an account, and keeps its password: the address is proven
+    // to be theirs.
     let account = match account::by_email(&mut tx, &held.email).await? {
         Some(found) => found.account.id,
         None => {
@@ -68,7 +69,12 @@ pub async fn provision(
             account::create(&mut tx, new, now).await?.id
         }
     };
-    let new = NewTenant { name: wish.organisation, slug: None, settings: Default::default(), platform_plan: None };
+    let new = NewTenant {
+        name: wish.organisation,
+        slug: None,
+        settings: Default::default(),
+        platform_plan: None,
+    };
     let tenant = tenant::create(&mut tx, new).await?.id;
     member::create(&mut tx, tenant, account, &Standing::everywhere(Role::Admin)).await?;
     signup::delete(&mut tx, held, "signup.finish").await?;

@@ -50,26 +50,37 @@ impl Template {
             Self::Storefront => by_address(20),
             Self::PublicContent => by_address(50),
         };
-        let settings: SiteSettings = serde_json::from_value(settings).map_err(|_| Problem::Internal)?;
+        let settings: SiteSettings =
+            serde_json::from_value(settings).map_err(|_| Problem::Internal)?;
         Ok(SiteSettings { auth: Auth::None, ..settings })
     }
 
     fn methods(self) -> Methods {
         match self {
-            Self::PublicContent => {
-                ["GET", "HEAD"].into_iter().filter_map(Methods::named).fold(Methods::NONE, Methods::union)
-            }
+            Self::PublicContent => ["GET", "HEAD"]
+                .into_iter()
+                .filter_map(Methods::named)
+                .fold(Methods::NONE, Methods::union),
             _ => Methods::ALL,
         }
     }
 
     /// Makes a site.
-    pub async fn make(self, tx: &mut TenantTx, site: NewSite, origin: Option<&Origin>) -> Result<Site, Problem> {
+    pub async fn make(
+        self,
+        tx: &mut TenantTx,
+        site: NewSite,
+        origin: Option<&Origin>,
+    ) -> Result<Site, Problem> {
         let site = site::create(tx, site).await?;
         let Some(origin) = origin.filter(|_| self != Self::Empty) else { return Ok(site) };
         let upstream = NewUpstream {
             name: "origin".to_owned(),
-            endpoints: vec![Endpoint { address: origin.address.clone(), port: origin.port, weight: 1 }],
+            endpoints: vec![Endpoint {
+                address: origin.address.clone(),
+                port: origin.port,
+                weight: 1,
+            }],
             protocol: UpstreamProtocol::Http1,
             connect_timeout_ms: 5_000,
             request_timeout_ms: 15_000,
@@ -82,7 +93,8 @@ impl Template {
             settings: Default::default(),
         };
         let api = api::create(tx, site.id, new).await?.id;
-        // The origin gets every path as the client has sent it; who publishes a second version puts both into the paths.
+        // The origin gets every path as the client has sent it; who publishes a second version puts
+        // both into the paths.
         let new = NewVersion { name: "v1".to_owned(), in_path: false, upstream_id: upstream };
         let version = version::create(tx, site.id, api, new).await?.id;
         let route = RouteSpec {
@@ -105,11 +117,17 @@ mod tests {
 
     #[test]
     fn the_settings_of_templates_are_such_as_the_api_takes() {
-        for template in [Template::RestApi, Template::Storefront, Template::PublicContent, Template::Empty] {
+        for template in
+            [Template::RestApi, Template::Storefront, Template::PublicContent, Template::Empty]
+        {
             let settings = template.settings().unwrap();
             assert_eq!(settings.faults(), [], "{template:?}");
             let is_public = settings.auth == Auth::None;
-            assert_eq!(is_public, !settings.limits.is_empty(), "{template:?}: what is public is limited");
+            assert_eq!(
+                is_public,
+                !settings.limits.is_empty(),
+                "{template:?}: what is public is limited"
+            );
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Token buckets in a table of bounded size.
 //!
-//! The crate `governor` has the same algorithm. It was left out because its table of keys has no bound: a flood of addresses would grow it
-//! until somebody sweeps, and who comes while it is full would have to be dealt with around it, which is most of what is here.
+//! The crate `governor` has the same algorithm. It was left out because its table of keys has no
+//! bound: a flood of addresses would grow it until somebody sweeps, and who comes while it is full
+//! would have to be dealt with around it, which is most of what is here.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The buckets of one limit. Each takes some 60 bytes; who wants to fill them all needs as many addresses or tokens.
+/// The buckets of one limit. Each takes some 60 bytes; who wants to fill them all needs as many
+/// addresses or tokens.
 const MAX_BUCKETS: usize = 65_536;
 /// How often a full table is searched for buckets that nobody needs any more, at the most.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -23,7 +25,8 @@ pub struct Rate {
 impl Rate {
     /// `None` for no limit at all.
     pub fn new(requests: u32, window_s: u32) -> Option<Self> {
-        (requests > 0 && window_s > 0).then(|| Self { burst: requests, window: Duration::from_secs(window_s.into()) })
+        (requests > 0 && window_s > 0)
+            .then(|| Self { burst: requests, window: Duration::from_secs(window_s.into()) })
     }
 
     /// How long a request takes to be given back.
@@ -54,7 +57,8 @@ pub struct Limiter<K> {
     buckets: Mutex<Buckets<K>>,
 }
 
-/// A bucket is the time at which it will be full: one that is full already says nothing, and can be forgotten.
+/// A bucket is the time at which it will be full: one that is full already says nothing, and can be
+/// forgotten.
 #[derive(Debug)]
 struct Buckets<K> {
     full_at: HashMap<K, Duration>,
@@ -66,7 +70,8 @@ struct Buckets<K> {
 impl<K: Eq + Hash> Limiter<K> {
     /// A limit of which nothing is used.
     pub fn new(name: &'static str, rate: Rate) -> Self {
-        let buckets = Buckets { full_at: HashMap::new(), others: Duration::ZERO, swept_at: Duration::ZERO };
+        let buckets =
+            Buckets { full_at: HashMap::new(), others: Duration::ZERO, swept_at: Duration::ZERO };
         Self { name, rate, max: MAX_BUCKETS, buckets: Mutex::new(buckets) }
     }
 
@@ -79,7 +84,11 @@ impl<K: Eq + Hash> Limiter<K> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.make_room(self.max, now);
         let has_room = buckets.full_at.len() < self.max || buckets.full_at.contains_key(&key);
-        let bucket = if has_room { buckets.full_at.entry(key).or_insert(Duration::ZERO) } else { &mut buckets.others };
+        let bucket = if has_room {
+            buckets.full_at.entry(key).or_insert(Duration::ZERO)
+        } else {
+            &mut buckets.others
+        };
         let full_at = (*bucket).max(now).saturating_add(self.rate.each());
         let over = full_at.saturating_sub(now).saturating_sub(self.rate.window);
         if over.is_zero() {
@@ -124,7 +133,11 @@ mod tests {
         assert_eq!(limiter.take(2, seconds(10)), Ok(()), "another's bucket is another");
         assert_eq!(limiter.take(1, seconds(11)), Ok(()));
         assert_eq!(limiter.take(1, seconds(11)), Ok(()));
-        assert_eq!(limiter.take(1, seconds(11)), Err(refused), "a refused request takes nothing, and gives nothing");
+        assert_eq!(
+            limiter.take(1, seconds(11)),
+            Err(refused),
+            "a refused request takes nothing, and gives nothing"
+        );
         for _ in 0..4 {
             assert_eq!(limiter.take(1, seconds(100)), Ok(()));
         }

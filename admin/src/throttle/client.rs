@@ -7,13 +7,14 @@ use policy::ip::IpSet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The other end of the connection, unless that is a trusted proxy: then the address that it says it had the request from, and so on
-/// along the header from its right end, where proxies add to it. What is left of the first address that is not trusted may be
-/// invented by the client.
+/// The other end of the connection, unless that is a trusted proxy: then the address that it says
+/// it had the request from, and so on along the header from its right end, where proxies add to it.
+/// What is left of the first address that is not trusted may be invented by the client.
 pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &IpSet) -> IpAddr {
     let mut client = peer.to_canonical();
     let values = headers.get_all(FORWARDED_FOR);
-    let mut values: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    let mut values: Vec<&str> =
+        values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
     values.reverse();
     for hop in values.into_iter().flat_map(|value| value.rsplit(',')) {
         if !proxies.contains(client) {
@@ -28,7 +29,8 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &IpSet) -> IpA
 
 /// An address; some proxies add the port.
 fn parse(hop: &str) -> Option<IpAddr> {
-    let address = hop.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()));
+    let address =
+        hop.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()));
     address.ok().map(|address| address.to_canonical())
 }
 
@@ -38,7 +40,8 @@ mod tests {
 
     #[test]
     fn only_what_trusted_proxies_say_is_believed() {
-        let proxies: IpSet = ["10.0.0.0/8", "2001:db8::/32"].iter().map(|cidr| cidr.parse().unwrap()).collect();
+        let proxies: IpSet =
+            ["10.0.0.0/8", "2001:db8::/32"].iter().map(|cidr| cidr.parse().unwrap()).collect();
         for (peer, forwarded, expected) in [
             ("192.0.2.9", &["198.51.100.1"][..], "192.0.2.9"),
             ("10.0.0.1", &[], "10.0.0.1"),

@@ -1,5 +1,6 @@
-//! Rate limits of the API itself: how many requests one caller, and one address, may make. In memory, each replica for itself, so that
-//! a refusal costs nothing but a look into a table of bounded size.
+//! Rate limits of the API itself: how many requests one caller, and one address, may make. In
+//! memory, each replica for itself, so that a refusal costs nothing but a look into a table of
+//! bounded size.
 
 mod buckets;
 mod client;
@@ -20,9 +21,11 @@ use crate::auth::{Caller, Peer};
 use crate::metrics;
 use crate::problem::Problem;
 
-/// What is limited: the operations. Probes and metrics come often, from one address, and cost nothing.
+/// What is limited: the operations. Probes and metrics come often, from one address, and cost
+/// nothing.
 const LIMITED: &str = "/v1/";
-/// Where people and machines prove who they are: guesses are worth something there, and checking a password costs a lot.
+/// Where people and machines prove who they are: guesses are worth something there, and checking a
+/// password costs a lot.
 const AUTH: &str = "/v1/auth/";
 /// In how many seconds a whole burst of requests may be made again.
 const BURST_SECONDS: u32 = 5;
@@ -54,7 +57,8 @@ impl Throttle {
     /// Limits of which nothing is used yet.
     pub fn new(allowed: Allowed) -> Self {
         let Allowed { per_principal, per_address, auth_per_address, trusted_proxies } = allowed;
-        let by_the_second = |requests: u32| Rate::new(requests.saturating_mul(BURST_SECONDS), BURST_SECONDS);
+        let by_the_second =
+            |requests: u32| Rate::new(requests.saturating_mul(BURST_SECONDS), BURST_SECONDS);
         Self {
             principal: by_the_second(per_principal).map(|rate| Limiter::new("principal", rate)),
             address: by_the_second(per_address).map(|rate| Limiter::new("address", rate)),
@@ -74,11 +78,14 @@ impl Throttle {
     }
 
     fn admit_principal(&self, principal: Uuid) -> Result<(), Refused> {
-        self.principal.as_ref().map_or(Ok(()), |limiter| limiter.take(principal, self.start.elapsed()))
+        self.principal
+            .as_ref()
+            .map_or(Ok(()), |limiter| limiter.take(principal, self.start.elapsed()))
     }
 }
 
-/// Around every request: finds out the address of the client, and takes a request of what it may make.
+/// Around every request: finds out the address of the client, and takes a request of what it may
+/// make.
 pub async fn by_address(State(app): State<App>, mut request: Request, next: Next) -> Response {
     if let Some(Peer(peer)) = request.extensions().get().copied() {
         let client = client::address(peer, request.headers(), &app.throttle.proxies);
@@ -107,7 +114,8 @@ fn refuse(refused: Refused) -> Response {
     Problem::RateLimited(refused).into_response()
 }
 
-/// What counts as one address: of IPv6 the network of 64 bits, of which a single host can have all addresses.
+/// What counts as one address: of IPv6 the network of 64 bits, of which a single host can have all
+/// addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
@@ -125,9 +133,11 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_is_one_address() {
-        for (text, expected) in
-            [("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("192.0.2.1", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1")]
-        {
+        for (text, expected) in [
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+        ] {
             assert_eq!(network(address(text)), address(expected));
         }
     }
@@ -141,7 +151,10 @@ mod tests {
             assert_eq!(throttle.admit_address("/v1/auth/login", one), Ok(()));
         }
         let refused = throttle.admit_address("/v1/auth/login", one).unwrap_err();
-        assert_eq!((refused.limit, refused.retry_after_s, refused.burst, refused.window_s), ("auth", 20, 3, 60));
+        assert_eq!(
+            (refused.limit, refused.retry_after_s, refused.burst, refused.window_s),
+            ("auth", 20, 3, 60)
+        );
         assert_eq!(throttle.admit_address("/v1/auth/login", other), Ok(()));
         for _ in 0..47 {
             assert_eq!(throttle.admit_address("/v1/tenants", one), Ok(()));

@@ -24,7 +24,12 @@ async fn all(api: &Api, path: &str, limit: usize) -> Vec<Value> {
 
 /// How many rows the chain of a world's tenant has.
 async fn rows(api: &Api, world: &World) -> usize {
-    let rows = api.count(&format!("SELECT count(*) FROM audit_log WHERE tenant_id = '{}'", id_of(&world.tenant))).await;
+    let rows = api
+        .count(&format!(
+            "SELECT count(*) FROM audit_log WHERE tenant_id = '{}'",
+            id_of(&world.tenant)
+        ))
+        .await;
     usize::try_from(rows).unwrap()
 }
 
@@ -57,19 +62,26 @@ async fn a_tenant_reads_its_log_newest_first() {
 async fn the_log_is_filtered() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let patch = api.call(axum::http::Method::PATCH, &world.plan).header("x-request-id", "the-change");
+        let patch =
+            api.call(axum::http::Method::PATCH, &world.plan).header("x-request-id", "the-change");
         let changed = patch.json(&json!({"name": "Silver"})).send().await.expect(200);
         assert_eq!(changed.header("x-request-id"), "the-change");
-        let get = async |query: &str| all(api, &format!("{}/audit?{query}&", world.tenant), 50).await;
+        let get =
+            async |query: &str| all(api, &format!("{}/audit?{query}&", world.tenant), 50).await;
         let plan = get(&format!("object={}", id_of(&world.plan))).await;
         assert_eq!(actions(&plan), ["plan.update", "plan.create"]);
-        assert_eq!((&plan[0]["before"]["name"], &plan[0]["after"]["name"]), (&json!("Gold"), &json!("Silver")));
+        assert_eq!(
+            (&plan[0]["before"]["name"], &plan[0]["after"]["name"]),
+            (&json!("Gold"), &json!("Silver"))
+        );
         assert_eq!(actions(&get("action=plan.update").await), ["plan.update"]);
         assert_eq!(actions(&get("action=plan.*").await), ["plan.update", "plan.create"]);
         assert_eq!(actions(&get("request_id=the-change").await), ["plan.update"]);
         let actor = plan[0]["actor_id"].as_str().unwrap();
         let by_operator = get(&format!("actor={actor}")).await;
-        assert!(by_operator.len() > 10 && by_operator.iter().all(|entry| entry["actor_id"] == actor));
+        assert!(
+            by_operator.len() > 10 && by_operator.iter().all(|entry| entry["actor_id"] == actor)
+        );
         assert_eq!(get(&format!("actor={}", uuid::Uuid::now_v7())).await.len(), 0);
         let at = plan[0]["at"].as_str().unwrap();
         assert_eq!(actions(&get(&format!("from={at}")).await), ["plan.update"]);
@@ -84,7 +96,10 @@ async fn the_log_is_filtered() {
             ("cursor=AAAA", "cursor"),
             ("tenant_id=1", "tenant_id"),
         ] {
-            api.get(&format!("{}/audit?{query}", world.tenant)).await.problem(422, "invalid").fields(&[field]);
+            api.get(&format!("{}/audit?{query}", world.tenant))
+                .await
+                .problem(422, "invalid")
+                .fields(&[field]);
         }
     })
     .await;
@@ -102,10 +117,14 @@ async fn operators_read_the_log_of_all() {
         assert_eq!((of(id_of(&acme.tenant)), of(id_of(&globex.tenant))), (left, right));
         let nil = uuid::Uuid::nil().to_string();
         assert_eq!(of(&nil), entries.len() - left - right);
-        assert!(entries.is_sorted_by(|earlier, later| earlier["at"].as_str() >= later["at"].as_str()));
-        let platform = all(api, &format!("/v1/operator/audit?tenant_id={nil}&action=cell.create&"), 7).await;
+        assert!(
+            entries.is_sorted_by(|earlier, later| earlier["at"].as_str() >= later["at"].as_str())
+        );
+        let platform =
+            all(api, &format!("/v1/operator/audit?tenant_id={nil}&action=cell.create&"), 7).await;
         assert_eq!(actions(&platform), ["cell.create"]);
-        let removed = all(api, &format!("/v1/operator/audit?tenant_id={}&", id_of(&globex.tenant)), 7).await;
+        let removed =
+            all(api, &format!("/v1/operator/audit?tenant_id={}&", id_of(&globex.tenant)), 7).await;
         assert_eq!(actions(&removed)[0], "tenant.delete");
         api.get(&format!("{}/audit", globex.tenant)).await.problem(404, "not-found");
     })
@@ -117,7 +136,10 @@ fn verdict(export: &str, noted: Noted) -> Result<i64, Fault> {
 }
 
 fn noted(export: &Reply) -> Noted {
-    Noted { head: Some(export.header("audit-head").to_owned()), rows: export.header("audit-rows").parse().ok() }
+    Noted {
+        head: Some(export.header("audit-head").to_owned()),
+        rows: export.header("audit-rows").parse().ok(),
+    }
 }
 
 #[tokio::test]
@@ -143,10 +165,19 @@ async fn an_export_is_verified_without_the_database() {
         let place = lines.iter().position(|line| line.contains("\"app 7\"")).unwrap();
         let edit = |lines: &mut Vec<String>| lines[place] = lines[place].replace("app 7", "app x");
         assert_eq!(with(&edit), Err(Fault::Edited { seq: place as i64 + 1 }));
-        assert_eq!(with(&|lines| drop(lines.remove(9))), Err(Fault::Missing { seq: 10, found: 11 }));
+        assert_eq!(
+            with(&|lines| drop(lines.remove(9))),
+            Err(Fault::Missing { seq: 10, found: 11 })
+        );
         assert_eq!(with(&|lines| lines.swap(9, 40)), Err(Fault::Reordered { seq: 10, found: 41 }));
-        assert_eq!(with(&|lines| lines.insert(9, lines[8].clone())), Err(Fault::Inserted { seq: 9 }));
-        assert_eq!(with(&|lines| drop(lines.pop())), Err(Fault::Truncated { seq: rows, noted: rows }));
+        assert_eq!(
+            with(&|lines| lines.insert(9, lines[8].clone())),
+            Err(Fault::Inserted { seq: 9 })
+        );
+        assert_eq!(
+            with(&|lines| drop(lines.pop())),
+            Err(Fault::Truncated { seq: rows, noted: rows })
+        );
         let cut = with(&|lines| lines.last_mut().unwrap().truncate(60)).unwrap_err();
         assert!(matches!(cut, Fault::Unreadable { seq, .. } if seq == rows), "{cut}");
         // What the export of then had noted holds for the chain as it has grown since.
@@ -154,7 +185,8 @@ async fn an_export_is_verified_without_the_database() {
         let later = api.get(&format!("{}/audit/export?format=jsonl", world.tenant)).await.text();
         assert_eq!(verdict(&later, noted(&export)), Ok(rows + 1));
         for tenant in [id_of(&world.tenant), &uuid::Uuid::nil().to_string()] {
-            let export = api.get(&format!("/v1/operator/audit/export?tenant_id={tenant}")).await.expect(200);
+            let export =
+                api.get(&format!("/v1/operator/audit/export?tenant_id={tenant}")).await.expect(200);
             assert!(verdict(&export.text(), noted(&export)).is_ok());
         }
     })
@@ -165,9 +197,11 @@ async fn an_export_is_verified_without_the_database() {
 async fn csv_has_all_fields_and_no_formulas() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let rename = api.call(axum::http::Method::PATCH, &world.consumer).header("x-request-id", "-2+3");
+        let rename =
+            api.call(axum::http::Method::PATCH, &world.consumer).header("x-request-id", "-2+3");
         rename.json(&json!({"name": "=cmd|' /C calc'!A0"})).send().await.expect(200);
-        let export = api.get(&format!("{}/audit/export?format=csv", world.tenant)).await.expect(200);
+        let export =
+            api.get(&format!("{}/audit/export?format=csv", world.tenant)).await.expect(200);
         assert_eq!(export.header("content-type"), "text/csv; charset=utf-8; header=present");
         assert!(export.header("content-disposition").ends_with(".csv\""));
         let text = export.text();
@@ -175,9 +209,16 @@ async fn csv_has_all_fields_and_no_formulas() {
         assert!(lines[0].starts_with("tenant_id,seq,at,") && lines[0].ends_with(",prev_hash,hash"));
         let rows = rows(api, &world).await;
         assert_eq!(lines.len(), 1 + rows + 1);
-        assert!(lines[rows].contains(r#""'-2+3""#) && lines[rows].contains(r#"""=cmd|"#), "{}", lines[rows]);
+        assert!(
+            lines[rows].contains(r#""'-2+3""#) && lines[rows].contains(r#"""=cmd|"#),
+            "{}",
+            lines[rows]
+        );
         assert!(!text.contains(",=") && !text.contains(",-") && !text.contains("\n="));
-        api.get(&format!("{}/audit/export?format=xml", world.tenant)).await.problem(422, "invalid").fields(&["format"]);
+        api.get(&format!("{}/audit/export?format=xml", world.tenant))
+            .await
+            .problem(422, "invalid")
+            .fields(&["format"]);
     })
     .await;
 }
@@ -185,7 +226,12 @@ async fn csv_has_all_fields_and_no_formulas() {
 /// Runs `admin audit verify`: its exit code, and what it says.
 fn verify(args: &[&str]) -> (Option<i32>, String) {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_admin"));
-    let output = program.env_remove("TENANTRY_DATABASE_URL").args(["audit", "verify"]).args(args).output().unwrap();
+    let output = program
+        .env_remove("TENANTRY_DATABASE_URL")
+        .args(["audit", "verify"])
+        .args(args)
+        .output()
+        .unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
 }
 
@@ -197,16 +243,25 @@ async fn the_command_says_what_is_wrong_and_ends_accordingly() {
         let export = api.get(&format!("{}/audit/export", world.tenant)).await.expect(200);
         let head = export.header("audit-head").to_owned();
         let rows = rows(api, &world).await;
-        let path = std::env::temp_dir().join(format!("tenantry-audit-{}.jsonl", uuid::Uuid::now_v7()));
+        let path =
+            std::env::temp_dir().join(format!("tenantry-audit-{}.jsonl", uuid::Uuid::now_v7()));
         let file = path.to_str().unwrap();
         std::fs::write(&path, export.text()).unwrap();
-        assert_eq!(verify(&[file]), (Some(0), format!("INTACT rows {rows} head {head} tenant {tenant}")));
+        assert_eq!(
+            verify(&[file]),
+            (Some(0), format!("INTACT rows {rows} head {head} tenant {tenant}"))
+        );
         assert_eq!(verify(&[file, "--rows", &rows.to_string(), "--head", &head]).0, Some(0));
         let more = rows + 1;
         let (code, said) = verify(&[file, "--rows", &more.to_string()]);
         assert_eq!(
             (code, said),
-            (Some(1), format!("BROKEN at {more}: row {more} is missing at the end: there were {more} rows"))
+            (
+                Some(1),
+                format!(
+                    "BROKEN at {more}: row {more} is missing at the end: there were {more} rows"
+                )
+            )
         );
         std::fs::write(&path, export.text().replace("\"Gold\"", "\"Lead\"")).unwrap();
         let (code, said) = verify(&[file]);
@@ -219,13 +274,20 @@ async fn the_command_says_what_is_wrong_and_ends_accordingly() {
         let url = api.login_url();
         let (code, said) = verify(&["--database-url", &url]);
         assert_eq!(code, Some(0), "{said}");
-        assert!(said.lines().any(|line| line == format!("INTACT rows {rows} head {head} tenant {tenant}")), "{said}");
+        assert!(
+            said.lines()
+                .any(|line| line == format!("INTACT rows {rows} head {head} tenant {tenant}")),
+            "{said}"
+        );
         assert_eq!(said.lines().count(), 2, "the platform's chain and the tenant's: {said}");
         sqlx::query("DELETE FROM audit_log WHERE seq = 5").execute(&api.superuser).await.unwrap();
         let (code, said) = verify(&["--database-url", &url, "--tenant", tenant]);
         assert_eq!(
             (code, said),
-            (Some(1), format!("BROKEN at 5 tenant {tenant}: row 5 is missing: row 6 stands in its place"))
+            (
+                Some(1),
+                format!("BROKEN at 5 tenant {tenant}: row 5 is missing: row 6 stands in its place")
+            )
         );
     })
     .await;

@@ -21,7 +21,12 @@ fn rename(site: &str, name: &str) -> Value {
 }
 
 fn statuses(reply: &Reply) -> Vec<u64> {
-    reply.json()["items"].as_array().unwrap().iter().map(|item| item["status"].as_u64().unwrap()).collect()
+    reply.json()["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["status"].as_u64().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -109,14 +114,30 @@ async fn a_request_has_a_hundred_items_at_most_and_is_done_once() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let many: Vec<Value> = (0..101).map(|number| create(&format!("site-{number}"))).collect();
-        bulk(api, &world.tenant, json!({"items": many})).await.problem(422, "invalid").fields(&["items"]);
-        bulk(api, &world.tenant, json!({"items": []})).await.problem(422, "invalid").fields(&["items"]);
-        bulk(api, &world.tenant, json!({"items": {}})).await.problem(422, "invalid").fields(&["items"]);
-        bulk(api, &world.tenant, json!({"items": [create("x")], "force": true})).await.expect(422).fields(&["force"]);
-        bulk(api, &format!("/v1/tenants/{}", Uuid::now_v7()), json!({"items": [create("x")]})).await.expect(404);
+        bulk(api, &world.tenant, json!({"items": many}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["items"]);
+        bulk(api, &world.tenant, json!({"items": []}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["items"]);
+        bulk(api, &world.tenant, json!({"items": {}}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["items"]);
+        bulk(api, &world.tenant, json!({"items": [create("x")], "force": true}))
+            .await
+            .expect(422)
+            .fields(&["force"]);
+        bulk(api, &format!("/v1/tenants/{}", Uuid::now_v7()), json!({"items": [create("x")]}))
+            .await
+            .expect(404);
         assert_eq!(api.count("SELECT count(*) FROM sites").await, 1);
         let once = || {
-            let call = api.call(Method::POST, &format!("{}/sites/bulk", world.tenant)).header("idempotency-key", "all");
+            let call = api
+                .call(Method::POST, &format!("{}/sites/bulk", world.tenant))
+                .header("idempotency-key", "all");
             call.json(&json!({"items": &many[..100]})).send()
         };
         let first = once().await.expect(200);
@@ -167,10 +188,14 @@ async fn requests_at_the_same_time_wait_for_each_other_and_none_is_lost() {
         let place = format!("{}/sites/bulk", world.tenant);
         let requests: Vec<_> = (0..12)
             .map(|number| {
-                let (first, last) = if number % 2 == 0 { (&world, &second) } else { (&second, &world) };
+                let (first, last) =
+                    if number % 2 == 0 { (&world, &second) } else { (&second, &world) };
                 let name = format!("name {number}");
-                let items =
-                    json!([rename(&first.site, &name), create(&format!("new-{number}")), rename(&last.site, &name)]);
+                let items = json!([
+                    rename(&first.site, &name),
+                    create(&format!("new-{number}")),
+                    rename(&last.site, &name)
+                ]);
                 let body = json!({"items": items, "atomic": number % 3 == 0});
                 tokio::spawn(api.call(Method::POST, &place).json(&body).send())
             })

@@ -9,7 +9,10 @@ use crate::publishing::World;
 
 /// The items of a list, without what every object has of its own.
 async fn items(api: &Api, list: &str) -> Vec<Value> {
-    let mut items = api.get(&format!("{list}?limit=200")).await.expect(200).json()["items"].as_array().unwrap().clone();
+    let mut items = api.get(&format!("{list}?limit=200")).await.expect(200).json()["items"]
+        .as_array()
+        .unwrap()
+        .clone();
     for item in &mut items {
         let fields = item.as_object_mut().unwrap();
         for own in ["id", "created_at", "updated_at", "upstream_id"] {
@@ -69,19 +72,31 @@ async fn a_copy_is_made_once_and_by_who_may_make_sites() {
         let other = World::make(api, "globex").await;
         let place = format!("{}/clone", world.site);
         let body = |slug: &str| json!({"name": "Copy", "slug": slug});
-        let once = || api.call(Method::POST, &place).header("idempotency-key", "k").json(&body("copy"));
+        let once =
+            || api.call(Method::POST, &place).header("idempotency-key", "k").json(&body("copy"));
         let first = once().send().await.expect(201);
         let again = once().send().await.expect(201);
-        assert_eq!((first.location(), again.header("idempotency-replayed")), (again.location(), "true"));
+        assert_eq!(
+            (first.location(), again.header("idempotency-replayed")),
+            (again.location(), "true")
+        );
         api.post(&place, body("copy")).await.problem(409, "taken").fields(&["slug"]);
         let names = json!({"name": "Copy", "slug": "two", "hostnames": ["globex-alt"]});
         api.post(&place, names).await.problem(409, "taken").fields(&["hostnames"]);
         let wrong = json!({"name": "", "slug": "-", "hostnames": ["ok", "api"]});
-        api.post(&place, wrong).await.problem(422, "invalid").fields(&["name", "slug", "hostnames[1]"]);
-        api.post(&place, json!({"name": "x", "slug": "x", "settings": {}})).await.expect(422).fields(&["settings"]);
+        api.post(&place, wrong).await.problem(422, "invalid").fields(&[
+            "name",
+            "slug",
+            "hostnames[1]",
+        ]);
+        api.post(&place, json!({"name": "x", "slug": "x", "settings": {}}))
+            .await
+            .expect(422)
+            .fields(&["settings"]);
 
         let sites = json!([{"site_id": id_of(&world.site), "role": "admin"}]);
-        let of_site = api.colleague(id_of(&world.tenant), json!({"role": null, "sites": sites})).await;
+        let of_site =
+            api.colleague(id_of(&world.tenant), json!({"role": null, "sites": sites})).await;
         let developer = api.colleague(id_of(&world.tenant), json!({"role": "developer"})).await;
         let ask = |token: &str, site: &str, slug: &str| {
             api.call_as(token, Method::POST, &format!("{site}/clone")).json(&body(slug)).send()
@@ -102,10 +117,18 @@ async fn a_secret_is_copied_with_the_key_that_it_is_sealed_with_alone() {
         shared_secret(api, &world.site).await;
         let keyless = api.with(Options { secrets: None, ..Options::default() });
         let body = json!({"name": "Copy", "slug": "copy"});
-        keyless.post(&format!("{}/clone", world.site), body.clone()).await.problem(503, "no-secrets-key");
-        assert_eq!(api.count("SELECT count(*) FROM sites").await, 1, "a copy is whole, or it is not made");
+        keyless
+            .post(&format!("{}/clone", world.site), body.clone())
+            .await
+            .problem(503, "no-secrets-key");
+        assert_eq!(
+            api.count("SELECT count(*) FROM sites").await,
+            1,
+            "a copy is whole, or it is not made"
+        );
         api.post(&format!("{}/clone", world.site), body).await.expect(201);
-        let sealed = "SELECT count(DISTINCT secret_sealed) FROM issuers WHERE secret_sealed IS NOT NULL";
+        let sealed =
+            "SELECT count(DISTINCT secret_sealed) FROM issuers WHERE secret_sealed IS NOT NULL";
         assert_eq!(api.count(sealed).await, 2, "each for its place");
     })
     .await;

@@ -11,7 +11,10 @@ async fn a_change_of_an_old_revision_is_refused() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let patch = |tag: &str, name: &str| {
-            api.call(Method::PATCH, &world.site).header("if-match", tag).json(&json!({"name": name})).send()
+            api.call(Method::PATCH, &world.site)
+                .header("if-match", tag)
+                .json(&json!({"name": name}))
+                .send()
         };
         patch("\"1\"", "first").await.expect(200);
         let reply = patch("\"1\"", "second").await.problem(412, "changed");
@@ -22,7 +25,8 @@ async fn a_change_of_an_old_revision_is_refused() {
         patch("2", "third").await.problem(400, "header");
         patch("\"2\", \"3\"", "third").await.problem(400, "header");
         patch("*", "fourth").await.expect(200);
-        let delete = |tag: &str| api.call(Method::DELETE, &world.site).header("if-match", tag).send();
+        let delete =
+            |tag: &str| api.call(Method::DELETE, &world.site).header("if-match", tag).send();
         delete("\"2\"").await.problem(412, "changed");
         delete("\"3\"").await.expect(204);
         delete("\"3\"").await.problem(404, "not-found");
@@ -36,7 +40,12 @@ async fn of_parallel_changes_of_one_revision_one_is_made() {
         let world = World::make(api, "acme").await;
         let changes = (0..10).map(|number| {
             let body = json!({"name": format!("name {number}")});
-            tokio::spawn(api.call(Method::PATCH, &world.upstream).header("if-match", "\"1\"").json(&body).send())
+            tokio::spawn(
+                api.call(Method::PATCH, &world.upstream)
+                    .header("if-match", "\"1\"")
+                    .json(&body)
+                    .send(),
+            )
         });
         let mut statuses = Vec::new();
         for change in changes.collect::<Vec<_>>() {
@@ -54,7 +63,9 @@ async fn of_parallel_routes_that_collide_one_is_made() {
         let world = World::make(api, "acme").await;
         let routes = (0..10).map(|number| {
             let body = json!({"path": format!("/parallel/{{p{number}}}"), "methods": ["GET"]});
-            tokio::spawn(api.call(Method::POST, &format!("{}/routes", world.version)).json(&body).send())
+            tokio::spawn(
+                api.call(Method::POST, &format!("{}/routes", world.version)).json(&body).send(),
+            )
         });
         let mut statuses = Vec::new();
         for route in routes.collect::<Vec<_>>() {
@@ -70,7 +81,8 @@ async fn of_parallel_routes_that_collide_one_is_made() {
 async fn what_the_client_has_is_not_sent_again() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let get = |tag: &str| api.call(Method::GET, &world.site).header("if-none-match", tag).send();
+        let get =
+            |tag: &str| api.call(Method::GET, &world.site).header("if-none-match", tag).send();
         for tag in ["\"1\"", "W/\"1\"", "\"0\", \"1\"", "*"] {
             let reply = get(tag).await.expect(304);
             assert!(reply.body.is_empty());

@@ -38,12 +38,20 @@ pub(crate) async fn operations(api: &Api) -> Vec<Operation> {
 #[tokio::test]
 async fn the_permission_table_and_the_document_have_the_same_operations() {
     with_api(async |api| {
-        let documented: Vec<String> = operations(api).await.into_iter().map(|operation| operation.id).collect();
+        let documented: Vec<String> =
+            operations(api).await.into_iter().map(|operation| operation.id).collect();
         let set: BTreeSet<&str> = documented.iter().map(String::as_str).collect();
         assert_eq!(set.len(), documented.len(), "two operations have the same id");
         let table: BTreeSet<&str> = permissions::TABLE.iter().map(|(id, _)| *id).collect();
-        assert_eq!(table.len(), permissions::TABLE.len(), "two rows of permissions.rs have the same id");
-        assert_eq!(set, table, "add the missing rows to permissions.rs, or take those out that have no operation");
+        assert_eq!(
+            table.len(),
+            permissions::TABLE.len(),
+            "two rows of permissions.rs have the same id"
+        );
+        assert_eq!(
+            set, table,
+            "add the missing rows to permissions.rs, or take those out that have no operation"
+        );
     })
     .await;
 }
@@ -53,7 +61,8 @@ async fn every_operation_is_described() {
     with_api(async |api| {
         let document = api.get("/openapi.json").await.json();
         assert_eq!(document["openapi"], "3.1.0");
-        let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].clone()).collect();
+        let tags: Vec<_> =
+            document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].clone()).collect();
         for operation in operations(api).await {
             let Operation { id, value, .. } = &operation;
             let responses = value["responses"].as_object().unwrap();
@@ -66,7 +75,10 @@ async fn every_operation_is_described() {
             }
             let who = permissions::of(id).unwrap();
             assert_eq!(value["x-tenantry-role"], who.name(), "{id} shows its role");
-            assert!(value["description"].as_str().unwrap().ends_with(who.text()), "{id} says its role");
+            assert!(
+                value["description"].as_str().unwrap().ends_with(who.text()),
+                "{id} says its role"
+            );
             assert_ne!(value["security"], serde_json::json!([]), "{id} is closed");
             for status in ["401", "403", "429", "500", "503"] {
                 has(status);
@@ -98,7 +110,9 @@ async fn every_reference_leads_somewhere() {
         collect(&document, &mut references);
         assert!(references.len() > 100);
         for reference in references {
-            let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("{reference} leaves the document"));
+            let pointer = reference
+                .strip_prefix('#')
+                .unwrap_or_else(|| panic!("{reference} leaves the document"));
             assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
         }
     })
@@ -124,10 +138,12 @@ async fn every_example_of_a_body_is_taken() {
         let world = World::make(api, "acme").await;
         let mut taken = 0;
         for operation in operations(api).await {
-            let examples = &operation.value["requestBody"]["content"]["application/json"]["examples"];
+            let examples =
+                &operation.value["requestBody"]["content"]["application/json"]["examples"];
             for (name, example) in examples.as_object().into_iter().flatten() {
                 assert!(example["summary"].is_string(), "{} {name} has a summary", operation.id);
-                let call = api.call(operation.method.parse().unwrap(), &world.path(&operation.path));
+                let call =
+                    api.call(operation.method.parse().unwrap(), &world.path(&operation.path));
                 let reply = call.json(&example["value"]).send().await;
                 let status = if operation.method == "POST" { 201 } else { 200 };
                 assert_eq!(reply.status, status, "{} {name}: {}", operation.id, reply.text());
@@ -149,8 +165,13 @@ async fn every_field_is_described() {
             for (field, value) in schema["properties"].as_object().into_iter().flatten() {
                 let described = value["description"].is_string()
                     || value.get("$ref").is_some()
-                    || value["oneOf"].as_array().is_some_and(|any| any.iter().any(|one| one.get("$ref").is_some()));
-                assert!(described || PLAIN.contains(&field.as_str()), "{name}.{field} has no description");
+                    || value["oneOf"]
+                        .as_array()
+                        .is_some_and(|any| any.iter().any(|one| one.get("$ref").is_some()));
+                assert!(
+                    described || PLAIN.contains(&field.as_str()),
+                    "{name}.{field} has no description"
+                );
             }
         }
     })

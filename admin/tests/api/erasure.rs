@@ -9,7 +9,10 @@ use crate::people::Person;
 use crate::sessions::as_person;
 
 async fn erase(api: &Api, tokens: &Value, password: &str) -> Reply {
-    as_person(api, tokens, Method::POST, "/v1/me/erasure").json(&json!({"password": password})).send().await
+    as_person(api, tokens, Method::POST, "/v1/me/erasure")
+        .json(&json!({"password": password}))
+        .send()
+        .await
 }
 
 #[tokio::test]
@@ -22,17 +25,31 @@ async fn an_account_erases_itself_with_its_password_and_nothing_of_it_is_left() 
         let me = Person { account: account.0, ..admin.clone() };
         api.join(id_of(&tenant), &me, &json!({"role": "developer"})).await;
 
-        erase(api, &tokens, "something else entirely").await.problem(422, "invalid").fields(&["password"]);
+        erase(api, &tokens, "something else entirely")
+            .await
+            .problem(422, "invalid")
+            .fields(&["password"]);
         erase(api, &tokens, PASSWORD).await.expect(200);
         as_person(api, &tokens, Method::GET, "/v1/me").send().await.problem(401, "invalid-token");
         log_in(api, EMAIL, PASSWORD).await.problem(401, "invalid-credentials");
-        for table in
-            ["members", "sessions", "refresh_tokens", "totp_factors", "recovery_codes", "email_tokens", "login_sources"]
-        {
-            let rows = format!("SELECT count(*) FROM {table} t WHERE to_jsonb(t) ->> 'account_id' = '{account}'");
+        for table in [
+            "members",
+            "sessions",
+            "refresh_tokens",
+            "totp_factors",
+            "recovery_codes",
+            "email_tokens",
+            "login_sources",
+        ] {
+            let rows = format!(
+                "SELECT count(*) FROM {table} t WHERE to_jsonb(t) ->> 'account_id' = '{account}'"
+            );
             assert_eq!(api.count(&rows).await, 0, "{table}");
         }
-        assert_eq!(api.count(&format!("SELECT count(*) FROM accounts WHERE email = '{EMAIL}'")).await, 0);
+        assert_eq!(
+            api.count(&format!("SELECT count(*) FROM accounts WHERE email = '{EMAIL}'")).await,
+            0
+        );
         assert_eq!(audited(api, "account.erase").await, 1);
         let log = api.get(&format!("{tenant}/audit")).await.expect(200).text();
         assert!(log.contains("account.erase") && log.contains("member.delete"), "{log}");
@@ -57,17 +74,27 @@ async fn the_last_admin_of_a_tenant_stays_until_there_is_another_or_it_is_gone()
         }
         let refused = erase(api, &tokens, PASSWORD).await.problem(409, "last-admin").json();
         let detail = refused["detail"].as_str().unwrap();
-        assert!(detail.contains("Acme") && detail.contains("Globex") && detail.contains("close"), "{detail}");
+        assert!(
+            detail.contains("Acme") && detail.contains("Globex") && detail.contains("close"),
+            "{detail}"
+        );
         let (acme, colleague) = &tenants[0];
-        api.patch(&format!("{acme}/members/{}", colleague.account), json!({"role": "admin"})).await.expect(200);
+        api.patch(&format!("{acme}/members/{}", colleague.account), json!({"role": "admin"}))
+            .await
+            .expect(200);
         let refused = erase(api, &tokens, PASSWORD).await.problem(409, "last-admin");
         assert!(!refused.text().contains("Acme"), "{}", refused.text());
         // It is in both as before.
-        let mine = as_person(api, &tokens, Method::GET, "/v1/me/tenants").send().await.expect(200).json();
+        let mine =
+            as_person(api, &tokens, Method::GET, "/v1/me/tenants").send().await.expect(200).json();
         assert_eq!(mine["items"].as_array().unwrap().len(), 2);
         api.delete(&tenants[1].0).await.expect(204);
         erase(api, &tokens, PASSWORD).await.expect(200);
-        assert_eq!(api.count(&format!("SELECT count(*) FROM members WHERE tenant_id = '{}'", id_of(acme))).await, 1);
+        assert_eq!(
+            api.count(&format!("SELECT count(*) FROM members WHERE tenant_id = '{}'", id_of(acme)))
+                .await,
+            1
+        );
     })
     .await;
 }

@@ -21,7 +21,10 @@ async fn ten_wrong_passwords_from_one_source_are_the_end_of_it_on_all_replicas()
             });
             let replies = join_all(tries).await;
             let wrong = replies.iter().filter(|reply| reply.status == 401).count();
-            assert_eq!(wrong, 10, "those at the same time are counted, too, and an absent account is like one");
+            assert_eq!(
+                wrong, 10,
+                "those at the same time are counted, too, and an absent account is like one"
+            );
         }
         let refused = log_in_from(api, ELSEWHERE, EMAIL, PASSWORD).await.problem(429, "too-often");
         let seconds: i64 = refused.header("retry-after").parse().unwrap();

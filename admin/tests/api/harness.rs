@@ -28,7 +28,8 @@ use uuid::Uuid;
 pub(crate) const BASE_DOMAIN: &str = "gw.test";
 
 thread_local! {
-    /// By how much the clock of the service is ahead. Each test has a thread of its own, and so has its service.
+    /// By how much the clock of the service is ahead. Each test has a thread of its own, and so has
+    /// its service.
     static AHEAD: Cell<TimeDelta> = const { Cell::new(TimeDelta::zero()) };
     /// Where it stands, if it was stopped.
     static STOPPED: Cell<Option<DateTime<Utc>>> = const { Cell::new(None) };
@@ -39,8 +40,8 @@ pub(crate) fn clock() -> DateTime<Utc> {
     STOPPED.get().unwrap_or_else(Utc::now) + AHEAD.get()
 }
 
-/// Stops the clock of the service, for a test to which a few seconds make a difference: from now on only as much time passes as
-/// [`pass`] says, however slow the machine is.
+/// Stops the clock of the service, for a test to which a few seconds make a difference: from now on
+/// only as much time passes as [`pass`] says, however slow the machine is.
 pub(crate) fn stop_clock() {
     STOPPED.set(Some(Utc::now()));
 }
@@ -82,22 +83,30 @@ impl Default for Options {
     }
 }
 
-/// Runs a test on a service with a database of its own, which is dropped afterwards, whether the test fails or not.
+/// Runs a test on a service with a database of its own, which is dropped afterwards, whether the
+/// test fails or not.
 pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
     let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
         panic!(
             "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
         );
     };
-    let cluster = PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
+    let cluster =
+        PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
     let name = format!("admin_test_{}", Uuid::now_v7().simple());
-    let mut connection = cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
+    let mut connection =
+        cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
     run(&mut connection, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
     let owner = cluster.clone().database(&name);
     store::migrate(owner.to_url_lossy().as_str()).await.expect("the migrations apply");
-    run(&mut connection, format!("CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE tenantry_admin")).await;
+    run(
+        &mut connection,
+        format!("CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE tenantry_admin"),
+    )
+    .await;
     let login = owner.clone().username(&name).password(&name);
-    let store = Store::connect(login.to_url_lossy().as_str(), 8).await.expect("the admin role connects");
+    let store =
+        Store::connect(login.to_url_lossy().as_str(), 8).await.expect("the admin role connects");
     let api = Api {
         token: first_token(&store).await,
         router: router(&store, Options::default()),
@@ -119,7 +128,10 @@ fn router(store: &Store, options: Options) -> Router {
     let options = admin::app::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
-        upstream_addresses: AddressRules::new(["10.9.0.0/16".parse().unwrap()], ["10.9.9.9".parse().unwrap()]),
+        upstream_addresses: AddressRules::new(
+            ["10.9.0.0/16".parse().unwrap()],
+            ["10.9.9.9".parse().unwrap()],
+        ),
         secrets: secrets.map(Arc::new),
         throttle,
         sends_mail,
@@ -136,7 +148,12 @@ async fn run(connection: &mut PgConnection, statement: String) {
 async fn first_token(store: &Store) -> OperatorToken {
     let token = OperatorToken::generate().unwrap();
     let mut tx = store.platform(&Actor::system("test")).await.unwrap();
-    assert!(store::operator_token::create_first(&mut tx, "test", &token.digest()).await.unwrap().is_some());
+    assert!(
+        store::operator_token::create_first(&mut tx, "test", &token.digest())
+            .await
+            .unwrap()
+            .is_some()
+    );
     tx.commit().await.unwrap();
     token
 }
@@ -197,14 +214,21 @@ impl Api {
         self.post(path, body).await.expect(201).location()
     }
 
-    /// Ends the connections of the service and lets it make no new ones, as a failing database would.
+    /// Ends the connections of the service and lets it make no new ones, as a failing database
+    /// would.
     pub(crate) async fn cut_off(&self) {
         for statement in [
             format!("ALTER ROLE {} CONNECTION LIMIT 0", self.role),
             // It waits until they have ended.
-            format!("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{}'", self.role),
+            format!(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{}'",
+                self.role
+            ),
         ] {
-            self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+            self.superuser
+                .execute(AssertSqlSafe(statement))
+                .await
+                .expect("the superuser may run it");
         }
     }
 
@@ -216,18 +240,28 @@ impl Api {
 
     /// The login of the service, as a URL.
     pub(crate) fn login_url(&self) -> String {
-        let login = self.superuser.connect_options().as_ref().clone().username(&self.role).password(&self.role);
+        let login = self
+            .superuser
+            .connect_options()
+            .as_ref()
+            .clone()
+            .username(&self.role)
+            .password(&self.role);
         login.to_url_lossy().to_string()
     }
 
     /// What the superuser counts.
     pub(crate) async fn count(&self, query: &str) -> i64 {
-        sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&self.superuser).await.expect("the query counts")
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .fetch_one(&self.superuser)
+            .await
+            .expect("the query counts")
     }
 }
 
-/// Asks until there is a connection of the database for it: of a hundred requests at once those at the end may wait for longer than the
-/// service has patience, on a slow machine, and are told to come again.
+/// Asks until there is a connection of the database for it: of a hundred requests at once those at
+/// the end may wait for longer than the service has patience, on a slow machine, and are told to
+/// come again.
 pub(crate) async fn patiently<F: Future<Output = Reply>>(ask: impl Fn() -> F) -> Reply {
     for _ in 0..20 {
         let reply = ask().await;
@@ -334,8 +368,12 @@ impl Reply {
     #[track_caller]
     pub(crate) fn fields(self, fields: &[&str]) -> Self {
         let body = self.json();
-        let found: Vec<_> =
-            body["errors"].as_array().expect("errors").iter().map(|error| error["field"].clone()).collect();
+        let found: Vec<_> = body["errors"]
+            .as_array()
+            .expect("errors")
+            .iter()
+            .map(|error| error["field"].clone())
+            .collect();
         assert_eq!(found, fields, "{body}");
         self
     }
@@ -346,12 +384,14 @@ impl Reply {
 
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> &str {
-        let value = self.headers.get(name).unwrap_or_else(|| panic!("no header {name}: {}", self.text()));
+        let value =
+            self.headers.get(name).unwrap_or_else(|| panic!("no header {name}: {}", self.text()));
         value.to_str().expect("the header is ASCII")
     }
 

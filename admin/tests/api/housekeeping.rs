@@ -25,10 +25,22 @@ const KEPT: [Kept; 12] = [
     Kept { kind: Disposable::Attempts, rows: "login_failures", time: TimeDelta::minutes(15) },
     Kept { kind: Disposable::SignUps, rows: "signups", time: TimeDelta::days(1) },
     Kept { kind: Disposable::Letters, rows: "mail_outbox", time: TimeDelta::days(1) },
-    Kept { kind: Disposable::IdempotentAnswers, rows: "idempotency_keys", time: TimeDelta::days(1) },
+    Kept {
+        kind: Disposable::IdempotentAnswers,
+        rows: "idempotency_keys",
+        time: TimeDelta::days(1),
+    },
     Kept { kind: Disposable::UnconfirmedFactors, rows: "totp_factors", time: TimeDelta::days(1) },
-    Kept { kind: Disposable::AccessTokenKeys, rows: "access_token_keys", time: TimeDelta::minutes(24 * 60 + 11) },
-    Kept { kind: Disposable::EmailTokens, rows: "email_tokens", time: TimeDelta::minutes(60 + 30 * 24 * 60) },
+    Kept {
+        kind: Disposable::AccessTokenKeys,
+        rows: "access_token_keys",
+        time: TimeDelta::minutes(24 * 60 + 11),
+    },
+    Kept {
+        kind: Disposable::EmailTokens,
+        rows: "email_tokens",
+        time: TimeDelta::minutes(60 + 30 * 24 * 60),
+    },
     Kept {
         kind: Disposable::ServiceTokens,
         rows: "service_tokens WHERE revoked_at IS NOT NULL",
@@ -52,7 +64,8 @@ async fn furnish(api: &Api) -> World {
     ask(api, "/v1/signup", &signup).send().await.expect(202);
     log_in(api, EMAIL, "wrong").await.expect(401);
     let tokens = log_in(api, EMAIL, PASSWORD).await.expect(200).json();
-    let enrol = as_person(api, &tokens, Method::POST, "/v1/me/totp").json(&json!({"password": PASSWORD}));
+    let enrol =
+        as_person(api, &tokens, Method::POST, "/v1/me/totp").json(&json!({"password": PASSWORD}));
     enrol.send().await.expect(200);
     ask(api, "/v1/auth/password-reset", &json!({"email": EMAIL})).send().await.expect(202);
     // As the post writes it, without a mail server.
@@ -60,8 +73,10 @@ async fn furnish(api: &Api) -> World {
                  SELECT sha256('x'), id, 'reset', now(), now() + interval '1 hour' FROM accounts WHERE email = 'ada@example.com'";
     sqlx::query(token).execute(&api.superuser).await.unwrap();
     let list = format!("{}/service-tokens", world.tenant);
-    let made =
-        api.call(Method::POST, &list).header("idempotency-key", "k").json(&json!({"name": "old", "role": "viewer"}));
+    let made = api
+        .call(Method::POST, &list)
+        .header("idempotency-key", "k")
+        .json(&json!({"name": "old", "role": "viewer"}));
     api.delete(&made.send().await.expect(201).location()).await.expect(204);
     world
 }
@@ -102,13 +117,30 @@ async fn what_is_still_good_stays_however_long_it_is_there() {
         furnish(api).await;
         let tokens = "service_tokens WHERE revoked_at IS NULL AND expires_at IS NULL";
         assert_eq!(count(api, tokens).await, 1);
-        sqlx::query("UPDATE totp_factors SET confirmed_at = now()").execute(&api.superuser).await.unwrap();
-        sqlx::query("UPDATE signups SET expires_at = 'infinity'").execute(&api.superuser).await.unwrap();
-        sqlx::query("UPDATE invitations SET expires_at = 'infinity'").execute(&api.superuser).await.unwrap();
+        sqlx::query("UPDATE totp_factors SET confirmed_at = now()")
+            .execute(&api.superuser)
+            .await
+            .unwrap();
+        sqlx::query("UPDATE signups SET expires_at = 'infinity'")
+            .execute(&api.superuser)
+            .await
+            .unwrap();
+        sqlx::query("UPDATE invitations SET expires_at = 'infinity'")
+            .execute(&api.superuser)
+            .await
+            .unwrap();
         for kind in Disposable::ALL {
             dispose(&api.store, kind, clock() + TimeDelta::days(4_000)).await.unwrap();
         }
-        for rows in [tokens, "totp_factors", "signups", "invitations", "accounts", "members", "operator_tokens"] {
+        for rows in [
+            tokens,
+            "totp_factors",
+            "signups",
+            "invitations",
+            "accounts",
+            "members",
+            "operator_tokens",
+        ] {
             assert!(count(api, rows).await > 0, "{rows} is gone");
         }
     })

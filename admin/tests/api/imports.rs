@@ -16,7 +16,9 @@ fn document(paths: Value) -> Value {
 
 async fn lines(api: &Api, world: &World) -> Vec<String> {
     let routes = api.get(&format!("{}/routes", world.version)).await.expect(200).json();
-    let line = |route: &Value| format!("{} {} {}", route["methods"][0], route["path"], route["name"]).replace('"', "");
+    let line = |route: &Value| {
+        format!("{} {} {}", route["methods"][0], route["path"], route["name"]).replace('"', "")
+    };
     routes["items"].as_array().unwrap().iter().map(line).collect()
 }
 
@@ -62,7 +64,9 @@ async fn a_dry_run_says_what_the_import_then_does() {
 async fn a_route_keeps_its_own_upstream() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let upstream = api.make(&format!("{}/upstreams", world.site), json!({"name": "own", "endpoints": []})).await;
+        let upstream = api
+            .make(&format!("{}/upstreams", world.site), json!({"name": "own", "endpoints": []}))
+            .await;
         api.patch(&world.route, json!({"upstream_id": id_of(&upstream)})).await.expect(200);
         let same = document(json!({"/orders/{id}": {"get": {"operationId": "getOrder"}}}));
         assert_eq!(import(api, &world, "", &same).await.expect(200).json()["unchanged"], 1);
@@ -91,25 +95,37 @@ async fn yaml_is_read_too() {
 async fn a_document_that_cannot_be_imported_changes_nothing() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let wrong = document(json!({"/a//b": {"get": {}}, "/ok": {"get": {}}, "/c/{x}{y}": {"get": {}}}));
+        let wrong =
+            document(json!({"/a//b": {"get": {}}, "/ok": {"get": {}}, "/c/{x}{y}": {"get": {}}}));
         let places = ["/paths/~1a~1~1b", "/paths/~1c~1{x}{y}"];
         import(api, &world, "", &wrong).await.problem(422, "invalid").fields(&places);
         import(api, &world, "?dryrun=true", &document(json!({"/a": {"get": {}}})))
             .await
             .problem(422, "invalid")
             .fields(&["dryrun"]);
-        import(api, &world, "?dry_run=maybe", &document(json!({"/a": {"get": {}}}))).await.problem(422, "invalid");
+        import(api, &world, "?dry_run=maybe", &document(json!({"/a": {"get": {}}})))
+            .await
+            .problem(422, "invalid");
         assert_eq!(lines(api, &world).await, ["GET /orders/{id} getOrder"]);
 
         // A collision with another API of the site is found by the dry run as well.
-        let root = api.make(&format!("{}/apis", world.site), json!({"name": "Root", "base_path": "/"})).await;
+        let root = api
+            .make(&format!("{}/apis", world.site), json!({"name": "Root", "base_path": "/"}))
+            .await;
         let new = json!({"name": "orders", "upstream_id": id_of(&world.upstream)});
         let version = api.make(&format!("{root}/versions"), new).await;
         let body = document(json!({"/v1/orders/{x}": {"get": {}}}));
         for query in ["?dry_run=true", ""] {
-            api.post(&format!("{version}/import{query}"), body.clone()).await.problem(409, "route-taken");
+            api.post(&format!("{version}/import{query}"), body.clone())
+                .await
+                .problem(409, "route-taken");
         }
-        assert!(api.get(&format!("{version}/routes")).await.json()["items"].as_array().unwrap().is_empty());
+        assert!(
+            api.get(&format!("{version}/routes")).await.json()["items"]
+                .as_array()
+                .unwrap()
+                .is_empty()
+        );
     })
     .await;
 }
@@ -120,7 +136,8 @@ async fn an_import_can_be_repeated() {
         let world = World::make(api, "acme").await;
         let body = document(json!({"/a": {"get": {}}}));
         let path = format!("{}/import", world.version);
-        let call = || api.call(Method::POST, &path).header("idempotency-key", "k").json(&body).send();
+        let call =
+            || api.call(Method::POST, &path).header("idempotency-key", "k").json(&body).send();
         let first = call().await.expect(200);
         let again = call().await.expect(200);
         assert_eq!(again.header("idempotency-replayed"), "true");

@@ -1,9 +1,12 @@
-//! Hostile values in every parameter of every operation: paths, queries, headers and each field of each body, as the document has them.
+//! Hostile values in every parameter of every operation: paths, queries, headers and each field of
+//! each body, as the document has them.
 //!
-//! They are sent by an ordinary Admin of a tenant (by an operator where nobody else may), with whatever else the operation wants in
-//! order, so that they get past the checks wherever they can. No answer may be a fault, say anything of the inside, or be other than
-//! the document says; nothing of a neighbour may be seen or changed; what was taken has to read back as it was sent; and no session of
-//! the database may ever be found asleep, which is what a payload that became SQL would do to it.
+//! They are sent by an ordinary Admin of a tenant (by an operator where nobody else may), with
+//! whatever else the operation wants in order, so that they get past the checks wherever they can.
+//! No answer may be a fault, say anything of the inside, or be other than the document says;
+//! nothing of a neighbour may be seen or changed; what was taken has to read back as it was sent;
+//! and no session of the database may ever be found asleep, which is what a payload that became SQL
+//! would do to it.
 
 mod database;
 mod judge;
@@ -33,7 +36,8 @@ use crate::harness::{Api, BASE_DOMAIN, Options, Reply, id_of, stop_clock, with_a
 use crate::publishing::World;
 use crate::state::state;
 
-/// How many operations are tried at the same time: while one waits for the database another can be answered.
+/// How many operations are tried at the same time: while one waits for the database another can be
+/// answered.
 const AT_ONCE: usize = 4;
 
 /// What came of the payloads of one operation.
@@ -54,17 +58,27 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Puts the payloads into one place. `is_new`: nothing of its kind was tried yet.
-    async fn run(&self, operation: &Operation, target: &Target, is_new: bool, tally: &mut Tally) -> Vec<String> {
+    async fn run(
+        &self,
+        operation: &Operation,
+        target: &Target,
+        is_new: bool,
+        tally: &mut Tally,
+    ) -> Vec<String> {
         let mut wrong = Vec::new();
-        for payload in self.corpus.iter().filter(|payload| is_tried(payload.scope, target, is_new)) {
-            let Some(sent) = self.sender.request(operation, &target.place, payload) else { continue };
+        for payload in self.corpus.iter().filter(|payload| is_tried(payload.scope, target, is_new))
+        {
+            let Some(sent) = self.sender.request(operation, &target.place, payload) else {
+                continue;
+            };
             let reply = sent.send(self.api).await;
             tally.requests += 1;
             let mut reasons = Vec::new();
             reasons.extend(self.judge.look(operation, &sent.shown(), &reply, sent.by_operator));
             if (200..300).contains(&reply.status) {
                 tally.taken += 1;
-                reasons.extend(self.read_back(operation, target, payload, &sent, &reply, tally).await);
+                reasons
+                    .extend(self.read_back(operation, target, payload, &sent, &reply, tally).await);
             }
             wrong.extend(reasons.into_iter().map(|reason| {
                 let value = String::from_utf8_lossy(&payload.json);
@@ -80,7 +94,8 @@ impl Trial<'_> {
         wrong
     }
 
-    /// Whether what was taken is what is there, in the answer and in the object as it is got. What was made is taken away again.
+    /// Whether what was taken is what is there, in the answer and in the object as it is got. What
+    /// was made is taken away again.
     async fn read_back(
         &self,
         operation: &Operation,
@@ -98,7 +113,8 @@ impl Trial<'_> {
         let mut wrong = None;
         if let (Place::Body(steps), Some(meant)) = (&target.place, payload.meant()) {
             let mut found = vec![reply.json()];
-            let got = self.sender.call(self.api, sent.by_operator, Method::GET, &place).send().await;
+            let got =
+                self.sender.call(self.api, sent.by_operator, Method::GET, &place).send().await;
             tally.requests += 1;
             if got.status == 200 {
                 found.push(got.json());
@@ -107,8 +123,9 @@ impl Trial<'_> {
                 let Some(stored) = at(object, steps).and_then(Value::as_str) else { continue };
                 tally.read_back += 1;
                 // A hostname is completed by the base domain.
-                let is_kept =
-                    stored == meant || (operation.id == "createHostname" && stored == format!("{meant}.{BASE_DOMAIN}"));
+                let is_kept = stored == meant
+                    || (operation.id == "createHostname"
+                        && stored == format!("{meant}.{BASE_DOMAIN}"));
                 if !is_kept {
                     wrong = Some(format!("it reads back as {stored:?}"));
                 }
@@ -145,7 +162,11 @@ fn at<'v>(value: &'v Value, steps: &[(Step, Value)]) -> Option<&'v Value> {
 type Seen = HashSet<String>;
 
 /// What is to be tried of each operation, with whether all is tried there.
-fn plan(schemas: &Schemas<'_>, sender: &Sender<'_>, list: Vec<Operation>) -> Vec<(Operation, Vec<(Target, bool)>)> {
+fn plan(
+    schemas: &Schemas<'_>,
+    sender: &Sender<'_>,
+    list: Vec<Operation>,
+) -> Vec<(Operation, Vec<(Target, bool)>)> {
     let mut seen = Seen::new();
     let mut planned = Vec::new();
     for operation in list {
@@ -160,8 +181,11 @@ fn plan(schemas: &Schemas<'_>, sender: &Sender<'_>, list: Vec<Operation>) -> Vec
         let targets = targets.collect();
         planned.push((operation, targets));
     }
-    // Exports are long once all the others have left their traces; and when the tenant closes, nothing else can be tried any more.
-    planned.sort_by_key(|(operation, _)| (operation.id == "closeTenant", !operation.path.ends_with("/export")));
+    // Exports are long once all the others have left their traces; and when the tenant closes,
+    // nothing else can be tried any more.
+    planned.sort_by_key(|(operation, _)| {
+        (operation.id == "closeTenant", !operation.path.ends_with("/export"))
+    });
     planned
 }
 

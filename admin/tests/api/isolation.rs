@@ -1,4 +1,5 @@
-//! Another tenant's object is answered like one that does not exist, byte for byte: every operation with ids is tried.
+//! Another tenant's object is answered like one that does not exist, byte for byte: every operation
+//! with ids is tried.
 
 use admin::permissions::Who;
 use axum::http::Method;
@@ -44,8 +45,8 @@ pub(crate) fn visible(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     (reply.status, headers, reply.body.to_vec())
 }
 
-/// Each way to put a foreign id into a path: the ids up to `depth` are the asker's own, the others are another
-/// tenant's.
+/// Each way to put a foreign id into a path: the ids up to `depth` are the asker's own, the others
+/// are another tenant's.
 fn mixed(template: &str, own: &World, other: &World, depth: usize) -> Option<String> {
     let mut seen = 0;
     let parts: Vec<String> = template
@@ -69,7 +70,9 @@ async fn foreign_is_like_absent() {
         let other = World::make(api, "globex").await;
         let before = api.count("SELECT count(*) FROM change_log").await;
         let mut tried = 0;
-        for operation in operations(api).await.iter().filter(|operation| operation.path.contains('{')) {
+        for operation in
+            operations(api).await.iter().filter(|operation| operation.path.contains('{'))
+        {
             if admin::permissions::of(&operation.id) == Some(Who::Account) {
                 // It is for nobody who has a tenant's ids in the path.
                 continue;
@@ -88,15 +91,29 @@ async fn foreign_is_like_absent() {
                     if depth == 1 && std::ptr::eq(foreign, &neighbour) {
                         continue;
                     }
-                    assert_eq!(visible(&send(&path).await), visible(&absent), "{} {path}", operation.id);
+                    assert_eq!(
+                        visible(&send(&path).await),
+                        visible(&absent),
+                        "{} {path}",
+                        operation.id
+                    );
                     tried += 1;
                 }
             }
             let malformed = own.path(&operation.path.replace(last, "1"));
-            assert_eq!(visible(&send(&malformed).await), visible(&absent), "{} {malformed}", operation.id);
+            assert_eq!(
+                visible(&send(&malformed).await),
+                visible(&absent),
+                "{} {malformed}",
+                operation.id
+            );
         }
         assert!(tried > 100, "{tried}");
-        assert_eq!(api.count("SELECT count(*) FROM change_log").await, before, "nothing was changed");
+        assert_eq!(
+            api.count("SELECT count(*) FROM change_log").await,
+            before,
+            "nothing was changed"
+        );
     })
     .await;
 }
@@ -108,13 +125,18 @@ async fn a_foreign_upstream_cannot_be_used() {
         let other = World::make(api, "globex").await;
         let neighbour = World::site(api, &own.tenant, "acme-two").await;
         let absent = json!({"name": "v9", "upstream_id": Uuid::now_v7()});
-        let absent = api.post(&format!("{}/versions", own.api), absent).await.problem(422, "invalid");
+        let absent =
+            api.post(&format!("{}/versions", own.api), absent).await.problem(422, "invalid");
         for foreign in [&other.upstream, &neighbour.upstream] {
             let new = json!({"name": "v9", "upstream_id": id_of(foreign)});
             let reply = api.post(&format!("{}/versions", own.api), new).await;
             assert_eq!(visible(&reply), visible(&absent));
-            api.patch(&own.version, json!({"upstream_id": id_of(foreign)})).await.problem(422, "invalid");
-            api.patch(&own.route, json!({"upstream_id": id_of(foreign)})).await.problem(422, "invalid");
+            api.patch(&own.version, json!({"upstream_id": id_of(foreign)}))
+                .await
+                .problem(422, "invalid");
+            api.patch(&own.route, json!({"upstream_id": id_of(foreign)}))
+                .await
+                .problem(422, "invalid");
         }
     })
     .await;

@@ -18,17 +18,27 @@ async fn refused(wrong: Wrong) {
         for (body, fields) in &wrong {
             let reply = api.post(&list, body.clone()).await.problem(422, "invalid");
             let text = reply.text();
-            assert!(!text.contains("secret-number") && !text.contains("12345") && !text.contains("horse"), "{text}");
+            assert!(
+                !text.contains("secret-number")
+                    && !text.contains("12345")
+                    && !text.contains("horse"),
+                "{text}"
+            );
             reply.fields(fields);
         }
-        assert_eq!(api.get(&list).await.json()["items"].as_array().unwrap().len(), 1, "nothing was made");
+        assert_eq!(
+            api.get(&list).await.json()["items"].as_array().unwrap().len(),
+            1,
+            "nothing was made"
+        );
     })
     .await;
 }
 
 #[tokio::test]
 async fn wrong_fields_are_named() {
-    let by_uri = json!({"issuer": "i", "algorithms": ["RS256"], "jwks_uri": "https://i.example/jwks"});
+    let by_uri =
+        json!({"issuer": "i", "algorithms": ["RS256"], "jwks_uri": "https://i.example/jwks"});
     refused(vec![
         (json!({"algorithms": ["RS256"]}), vec!["issuer"]),
         (json!({"issuer": "i"}), vec!["algorithms"]),
@@ -36,14 +46,20 @@ async fn wrong_fields_are_named() {
         (with(&by_uri, json!({"issuers": "x"})), vec!["issuers"]),
         (with(&by_uri, json!({"algorithms": ["none"]})), vec!["algorithms[0]"]),
         (with(&by_uri, json!({"algorithms": []})), vec!["algorithms"]),
-        (with(&by_uri, json!({"algorithms": ["RS256", "HS256"]})), vec!["algorithms", "shared_secret"]),
+        (
+            with(&by_uri, json!({"algorithms": ["RS256", "HS256"]})),
+            vec!["algorithms", "shared_secret"],
+        ),
         (with(&by_uri, json!({"jwks_uri": "http://i.example/jwks"})), vec!["jwks_uri"]),
         (with(&by_uri, json!({"jwks_uri": "ftp://i.example/jwks"})), vec!["jwks_uri", "jwks_uri"]),
         (with(&by_uri, json!({"jwks_uri": "https://u:p@i.example/"})), vec!["jwks_uri"]),
         (with(&by_uri, json!({"jwks_uri": "https://i.example:65536/"})), vec!["jwks_uri"]),
         (with(&by_uri, json!({"jwks_uri": "https://i.example/#keys"})), vec!["jwks_uri"]),
         (with(&by_uri, json!({"algorithms": ["RS256", "RS256"]})), vec!["algorithms"]),
-        (with(&by_uri, json!({"upstream_headers": {"X-A": "a", "x-a": "b"}})), vec!["upstream_headers.x-a"]),
+        (
+            with(&by_uri, json!({"upstream_headers": {"X-A": "a", "x-a": "b"}})),
+            vec!["upstream_headers.x-a"],
+        ),
         (with(&by_uri, json!({"jwks_uri": null, "algorithms": ["RS256"]})), vec!["algorithms"]),
         (with(&by_uri, json!({"jwks": jwks(), "algorithms": ["ES256"]})), vec!["jwks"]),
         (with(&by_uri, json!({"shared_secret": SECRET})), vec!["shared_secret"]),
@@ -51,7 +67,10 @@ async fn wrong_fields_are_named() {
         (with(&by_uri, json!({"max_age_seconds": 0})), vec!["max_age_seconds"]),
         (with(&by_uri, json!({"required_claims": {"a": ["b"]}})), vec!["required_claims.a"]),
         (with(&by_uri, json!({"required_claims": {"a": "\0"}})), vec!["required_claims.a"]),
-        (with(&by_uri, json!({"upstream_headers": {"Authorization": "sub"}})), vec!["upstream_headers.Authorization"]),
+        (
+            with(&by_uri, json!({"upstream_headers": {"Authorization": "sub"}})),
+            vec!["upstream_headers.Authorization"],
+        ),
         (
             with(&by_uri, json!({"upstream_headers": {"x-tenantry-site": "sub"}})),
             vec!["upstream_headers.x-tenantry-site"],
@@ -70,7 +89,10 @@ async fn wrong_keys_are_named() {
         (with(&inline, json!({"algorithms": ["ES384"]})), vec!["jwks"]),
         (with(&inline, key(json!({"x": "AAAA"}))), vec!["jwks"]),
         (with(&inline, key(json!({"use": "enc"}))), vec!["jwks"]),
-        (with(&inline, json!({"jwks": {"keys": vec![jwks()["keys"][0].clone(); 65]}})), vec!["jwks.keys"]),
+        (
+            with(&inline, json!({"jwks": {"keys": vec![jwks()["keys"][0].clone(); 65]}})),
+            vec!["jwks.keys"],
+        ),
         (with(&inline, key(json!({"d": "secret-number"}))), vec!["jwks.keys[0].d"]),
         (with(&inline, key(json!({"kty": "oct", "k": "secret-number"}))), vec!["jwks.keys[0].k"]),
         (

@@ -33,8 +33,12 @@ async fn defaults_are_filled_in() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/issuers", world.site);
-        let reply =
-            api.post(&list, json!({"issuer": "https://i.example/", "algorithms": ["ES256"], "jwks": jwks()})).await;
+        let reply = api
+            .post(
+                &list,
+                json!({"issuer": "https://i.example/", "algorithms": ["ES256"], "jwks": jwks()}),
+            )
+            .await;
         let made = reply.expect(201).json();
         for (field, value) in [
             ("issuer", json!("https://i.example/")),
@@ -79,7 +83,8 @@ async fn fields_are_changed_one_by_one() {
             assert!(*value == expected || field == "updated_at", "{field} of {after}");
         }
         assert_eq!(api.get(&world.issuer).await.json(), after);
-        let after = api.patch(&world.issuer, json!({"max_age_seconds": null})).await.expect(200).json();
+        let after =
+            api.patch(&world.issuer, json!({"max_age_seconds": null})).await.expect(200).json();
         assert_eq!(after.get("max_age_seconds"), None);
         let stale = api.call(axum::http::Method::PATCH, &world.issuer).header("if-match", "\"1\"");
         stale.json(&json!({"leeway_seconds": 1})).send().await.problem(412, "changed");
@@ -104,10 +109,15 @@ async fn an_issuer_is_there_once_in_a_site() {
         let neighbour = World::site(api, &world.tenant, "acme-two").await;
         let list = format!("{}/issuers", world.site);
         api.post(&list, symmetric("https://second.example/")).await.expect(201);
-        api.post(&list, symmetric("https://second.example/")).await.problem(409, "taken").fields(&["issuer"]);
+        api.post(&list, symmetric("https://second.example/"))
+            .await
+            .problem(409, "taken")
+            .fields(&["issuer"]);
         let taken = json!({"issuer": "https://second.example/"});
         api.patch(&world.issuer, taken).await.problem(409, "taken").fields(&["issuer"]);
-        api.post(&format!("{}/issuers", neighbour.site), symmetric("https://second.example/")).await.expect(201);
+        api.post(&format!("{}/issuers", neighbour.site), symmetric("https://second.example/"))
+            .await
+            .expect(201);
     })
     .await;
 }
@@ -117,7 +127,9 @@ async fn found(api: &Api, text: &str) -> i64 {
     let mut sum = 0;
     for table in ["issuers", "signing_keys", "audit_log", "idempotency_keys", "change_log"] {
         let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let query = format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{text}%' OR t::text LIKE '%{hex}%'");
+        let query = format!(
+            "SELECT count(*) FROM {table} t WHERE t::text LIKE '%{text}%' OR t::text LIKE '%{hex}%'"
+        );
         sum += api.count(&query).await;
     }
     sum
@@ -142,19 +154,34 @@ async fn a_shared_secret_is_never_seen_again() {
         let read = [made, again, changed, api.get(&place).await, api.get(&list).await];
         for reply in read {
             let text = reply.text();
-            assert!(!text.contains("horse") && !text.contains("thirty-two") && !text.contains("secret"), "{text}");
+            assert!(
+                !text.contains("horse") && !text.contains("thirty-two") && !text.contains("secret"),
+                "{text}"
+            );
         }
         for text in [SECRET, other] {
             assert_eq!(found(api, text).await, 0);
         }
-        assert_eq!(api.count("SELECT count(*) FROM issuers WHERE secret_sealed IS NOT NULL").await, 1);
+        assert_eq!(
+            api.count("SELECT count(*) FROM issuers WHERE secret_sealed IS NOT NULL").await,
+            1
+        );
 
         // A secret stays as long as it is needed, and is long enough.
         api.patch(&place, json!({"leeway_seconds": 5})).await.expect(200);
-        api.patch(&place, json!({"algorithms": ["HS512"]})).await.problem(422, "invalid").fields(&["shared_secret"]);
-        assert_eq!(api.count("SELECT count(*) FROM issuers WHERE secret_sealed IS NOT NULL").await, 1);
+        api.patch(&place, json!({"algorithms": ["HS512"]}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["shared_secret"]);
+        assert_eq!(
+            api.count("SELECT count(*) FROM issuers WHERE secret_sealed IS NOT NULL").await,
+            1
+        );
         api.patch(&place, json!({"algorithms": ["ES256"], "jwks": jwks()})).await.expect(200);
-        assert_eq!(api.count("SELECT count(*) FROM issuers WHERE secret_sealed IS NOT NULL").await, 0);
+        assert_eq!(
+            api.count("SELECT count(*) FROM issuers WHERE secret_sealed IS NOT NULL").await,
+            0
+        );
     })
     .await;
 }
@@ -165,15 +192,24 @@ async fn without_a_key_no_secret_is_taken() {
         let world = World::make(api, "acme").await;
         let keyless = api.with(Options { secrets: None, ..Options::default() });
         let list = format!("{}/issuers", world.site);
-        let reply = keyless.post(&list, symmetric("https://hs.example/")).await.problem(503, "no-secrets-key");
+        let reply = keyless
+            .post(&list, symmetric("https://hs.example/"))
+            .await
+            .problem(503, "no-secrets-key");
         assert!(reply.text().contains("--secrets-key-file"), "{}", reply.text());
         let changes = json!({"jwks_uri": null, "algorithms": ["HS256"], "shared_secret": SECRET});
         keyless.patch(&world.issuer, changes).await.problem(503, "no-secrets-key");
         let keys = format!("{}/signing-keys", world.consumer);
-        keyless.post(&keys, json!({"algorithm": "hmac-sha256"})).await.problem(503, "no-secrets-key");
+        keyless
+            .post(&keys, json!({"algorithm": "hmac-sha256"}))
+            .await
+            .problem(503, "no-secrets-key");
         // What has no secret needs no key.
         keyless.patch(&world.issuer, json!({"leeway_seconds": 7})).await.expect(200);
-        keyless.post(&list, json!({"issuer": "i", "algorithms": ["ES256"], "jwks": jwks()})).await.expect(201);
+        keyless
+            .post(&list, json!({"issuer": "i", "algorithms": ["ES256"], "jwks": jwks()}))
+            .await
+            .expect(201);
     })
     .await;
 }

@@ -21,7 +21,8 @@ async fn a_key_is_shown_once() {
         let world = World::make(api, "acme").await;
         let keys = format!("{}/keys", world.consumer);
         let expires_at = Utc::now() + TimeDelta::days(7);
-        let reply = api.post(&keys, json!({"name": "ci", "expires_at": expires_at})).await.expect(201);
+        let reply =
+            api.post(&keys, json!({"name": "ci", "expires_at": expires_at})).await.expect(201);
         assert_eq!(reply.header("cache-control"), "no-store");
         let key = reply.json()["key"].as_str().unwrap().to_owned();
         assert!(key.starts_with("tnt_live_"), "{key}");
@@ -39,7 +40,8 @@ async fn a_key_is_shown_once() {
             .await
             .unwrap();
         assert_eq!(stored, digest.0);
-        let audited = format!("SELECT count(*) FROM audit_log WHERE audit_log::text LIKE '%{key}%'");
+        let audited =
+            format!("SELECT count(*) FROM audit_log WHERE audit_log::text LIKE '%{key}%'");
         assert_eq!(api.count(&audited).await, 0);
     })
     .await;

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::harness::{Api, Reply, id_of, with_api};
 use crate::publishing::World;
 
-/// Reads a new object at its place, changes it there, and checks what the answers say of its revision.
+/// Reads a new object at its place, changes it there, and checks what the answers say of its
+/// revision.
 async fn changed(api: &Api, place: &str, changes: Value) -> Value {
     let read = api.get(place).await.expect(200);
     assert_eq!(read.header("etag"), "\"1\"");
@@ -40,14 +41,18 @@ fn is_new(reply: &Reply, list: &str) {
     assert_eq!(id.get_version_num(), 7);
     for field in ["created_at", "updated_at"] {
         let time = reply.json()[field].as_str().unwrap().to_owned();
-        assert!(time.ends_with('Z') && chrono::DateTime::parse_from_rfc3339(&time).is_ok(), "{time}");
+        assert!(
+            time.ends_with('Z') && chrono::DateTime::parse_from_rfc3339(&time).is_ok(),
+            "{time}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_tenant() {
     with_api(async |api| {
-        let reply = api.post("/v1/tenants", json!({"name": "Acme", "slug": "acme"})).await.expect(201);
+        let reply =
+            api.post("/v1/tenants", json!({"name": "Acme", "slug": "acme"})).await.expect(201);
         is_new(&reply, "/v1/tenants");
         let place = reply.location();
         let after = changed(api, &place, json!({"name": "Acme Bakeries", "slug": null})).await;
@@ -160,17 +165,21 @@ async fn an_api_its_version_and_a_route() {
 async fn a_version_may_be_left_out_of_the_paths() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let web = api.make(&format!("{}/apis", world.site), json!({"name": "Web", "base_path": "/"})).await;
+        let web = api
+            .make(&format!("{}/apis", world.site), json!({"name": "Web", "base_path": "/"}))
+            .await;
         let new = async |name: &str, in_path: bool| {
-            let body = json!({"name": name, "in_path": in_path, "upstream_id": id_of(&world.upstream)});
+            let body =
+                json!({"name": name, "in_path": in_path, "upstream_id": id_of(&world.upstream)});
             api.post(&format!("{web}/versions"), body).await
         };
         let bare = new("v1", false).await.expect(201);
         assert_eq!(bare.json()["in_path"], false);
         let bare = bare.location();
         let other = new("v2", true).await.expect(201).location();
-        let route =
-            async |version: &str, path: &str| api.post(&format!("{version}/routes"), json!({"path": path})).await;
+        let route = async |version: &str, path: &str| {
+            api.post(&format!("{version}/routes"), json!({"path": path})).await
+        };
         // The paths of both meet where the one begins with the name of the other.
         route(&bare, "/v2/{id}").await.expect(201);
         route(&other, "/{name}").await.problem(409, "route-taken").fields(&["path"]);
@@ -208,9 +217,17 @@ async fn a_plan() {
         is_new(&reply, &list);
         assert_eq!(reply.json()["settings"], json!({"limits": [], "quotas": []}));
         api.post(&list, json!({"name": "Silver"})).await.problem(409, "taken").fields(&["name"]);
-        api.patch(&world.plan, json!({"name": "Silver"})).await.problem(409, "taken").fields(&["name"]);
+        api.patch(&world.plan, json!({"name": "Silver"}))
+            .await
+            .problem(409, "taken")
+            .fields(&["name"]);
         let quotas = json!([{"name": "daily", "requests": 1000, "per": "day", "by": ["plan"]}]);
-        changed(api, &reply.location(), json!({"name": "Bronze", "settings": {"limits": [], "quotas": quotas}})).await;
+        changed(
+            api,
+            &reply.location(),
+            json!({"name": "Bronze", "settings": {"limits": [], "quotas": quotas}}),
+        )
+        .await;
         removed(api, &reply.location()).await;
     })
     .await;
@@ -238,7 +255,9 @@ async fn with_a_tenant_goes_everything_it_has() {
             assert_eq!(api.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{table}");
         }
         api.get(&format!("{}/sites", world.tenant)).await.problem(404, "not-found");
-        api.post(&format!("{}/sites", world.tenant), json!({"name": "x", "slug": "x"})).await.problem(404, "not-found");
+        api.post(&format!("{}/sites", world.tenant), json!({"name": "x", "slug": "x"}))
+            .await
+            .problem(404, "not-found");
         World::make(api, "acme").await;
     })
     .await;

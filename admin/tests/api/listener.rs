@@ -50,9 +50,11 @@ async fn an_endless_head_is_refused() {
     with_api(async |api| {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let server = tokio::spawn(admin::serve::serve(listener, api.router.clone(), std::future::pending()));
+        let server =
+            tokio::spawn(admin::serve::serve(listener, api.router.clone(), std::future::pending()));
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let long = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(64 * 1024));
+        let long =
+            format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(64 * 1024));
         let answer = exchange(&mut stream, &long).await;
         assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
         server.abort();

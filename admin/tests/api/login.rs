@@ -31,7 +31,10 @@ async fn a_login_opens_a_session() {
         assert_eq!(claims["sub"], ada.to_string());
         assert_eq!(claims["sid"], tokens["session_id"]);
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
-        assert_eq!((&claims["iss"], &claims["aud"]), (&json!("tenantry"), &json!("tenantry-admin")));
+        assert_eq!(
+            (&claims["iss"], &claims["aud"]),
+            (&json!("tenantry"), &json!("tenantry-admin"))
+        );
         assert_eq!(audited(api, "session.create").await, 1);
     })
     .await;
@@ -42,7 +45,8 @@ async fn an_unknown_address_is_answered_like_a_wrong_password() {
     with_api(async |api| {
         person(api, EMAIL).await;
         let wrong = log_in(api, EMAIL, "something else").await.problem(401, "invalid-credentials");
-        let unknown = log_in(api, "bob@example.com", PASSWORD).await.problem(401, "invalid-credentials");
+        let unknown =
+            log_in(api, "bob@example.com", PASSWORD).await.problem(401, "invalid-credentials");
         assert_eq!(wrong.body, unknown.body);
         assert_eq!(wrong.header("www-authenticate"), unknown.header("www-authenticate"));
         assert_eq!(audited(api, "account.login_failure").await, 2);
@@ -71,12 +75,16 @@ async fn an_account_without_a_password_or_a_verified_address_opens_nothing() {
 async fn what_is_not_a_login_is_refused_by_field() {
     with_api(async |api| {
         let post = async |body: Value| ask(api, "/v1/auth/login", &body).send().await;
-        post(json!({"email": "x", "password": ""})).await.problem(422, "invalid").fields(&["email", "password"]);
+        post(json!({"email": "x", "password": ""}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["email", "password"]);
         post(json!({"email": EMAIL, "password": "x", "pasword": "y"}))
             .await
             .problem(422, "invalid")
             .fields(&["pasword"]);
-        let reply = post(json!({"email": EMAIL, "password": 12_345_678})).await.problem(422, "invalid");
+        let reply =
+            post(json!({"email": EMAIL, "password": 12_345_678})).await.problem(422, "invalid");
         assert!(!reply.text().contains("12345678"), "{}", reply.text());
         let long = "x".repeat(20_000);
         post(json!({"email": EMAIL, "password": long})).await.problem(413, "too-large");
@@ -123,9 +131,12 @@ async fn a_hundred_refreshes_at_once_have_one_successor() {
         stop_clock();
         person(api, EMAIL).await;
         let tokens = log_in(api, EMAIL, PASSWORD).await.expect(200).json();
-        let replies = join_all((0..100).map(|_| patiently(|| refresh(api, &tokens["refresh_token"])))).await;
-        let mut successors: Vec<Value> =
-            replies.into_iter().map(|reply| reply.expect(200).json()["refresh_token"].clone()).collect();
+        let replies =
+            join_all((0..100).map(|_| patiently(|| refresh(api, &tokens["refresh_token"])))).await;
+        let mut successors: Vec<Value> = replies
+            .into_iter()
+            .map(|reply| reply.expect(200).json()["refresh_token"].clone())
+            .collect();
         successors.dedup();
         assert_eq!(successors.len(), 1);
         refresh(api, &successors[0]).await.expect(200);
@@ -186,7 +197,10 @@ async fn keys_are_shared_by_replicas_rotated_and_published_until_their_tokens_ar
         log_in(api, EMAIL, PASSWORD).await.expect(200);
         let both = keys(api).await;
         assert_eq!(both.len(), 2);
-        assert_eq!(both[1], first[0], "the old one is published for as long as its tokens may be used");
+        assert_eq!(
+            both[1], first[0],
+            "the old one is published for as long as its tokens may be used"
+        );
         pass(TimeDelta::minutes(11));
         assert_eq!(keys(&other).await, both[..1]);
         assert!(clock() > chrono::Utc::now());

@@ -93,7 +93,9 @@ async fn a_reset_ends_all_sessions_and_all_other_tokens() {
         assert_eq!(letters.len(), 2);
         confirm(api, &token(&letters[0]), "mild winters in northern valleys").await.expect(204);
         refresh(api, &tokens["refresh_token"]).await.problem(401, "invalid-token");
-        confirm(api, &token(&letters[1]), "mild winters in southern valleys").await.problem(422, "invalid");
+        confirm(api, &token(&letters[1]), "mild winters in southern valleys")
+            .await
+            .problem(422, "invalid");
     })
     .await;
 }
@@ -116,7 +118,9 @@ async fn a_letter_waits_for_a_mail_server_that_is_down() {
         // It was made once, so that a letter that comes twice is the same.
         assert_eq!(api.count("SELECT count(*) FROM email_tokens").await, 1);
         pass(TimeDelta::hours(1));
-        confirm(api, &token(&server.letters()[0]), "mild winters in northern valleys").await.problem(422, "invalid");
+        confirm(api, &token(&server.letters()[0]), "mild winters in northern valleys")
+            .await
+            .problem(422, "invalid");
     })
     .await;
 }
@@ -132,7 +136,8 @@ async fn a_link_carries_the_token_in_its_fragment() {
         post_to(api, &url, SmtpAuthorities::default(), links).empty().await.unwrap();
         let letters = server.letters();
         let beginning = "https://console.example.com/reset-password#token=";
-        let link = word(&letters[0], beginning).unwrap_or_else(|| panic!("no link in {}", letters[0]));
+        let link =
+            word(&letters[0], beginning).unwrap_or_else(|| panic!("no link in {}", letters[0]));
         let token = link.strip_prefix(beginning).unwrap();
         confirm(api, token, "mild winters in northern valleys").await.expect(204);
     })

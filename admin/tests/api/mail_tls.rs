@@ -26,10 +26,14 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
-        let certificate =
-            CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
+            .unwrap()
+            .signed_by(&key, &issuer)
+            .unwrap();
         let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [("ca", issuer.pem()), ("crt", certificate.pem()), ("key", key.serialize_pem())] {
+        for (name, text) in
+            [("ca", issuer.pem()), ("crt", certificate.pem()), ("key", key.serialize_pem())]
+        {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         Self { folder }
@@ -79,10 +83,18 @@ async fn letters_go_over_tls_to_a_server_that_is_trusted_and_wait_for_it_otherwi
             let url = url(security, "ada:hunter2", server.port);
             ask_for_reset(api, EMAIL).await.expect(202);
             for untrusted in [SmtpAuthorities::default(), other.trusted()] {
-                assert_eq!(emptied(api, &url, untrusted).await, 0, "{security:?}: not to a stranger");
+                assert_eq!(
+                    emptied(api, &url, untrusted).await,
+                    0,
+                    "{security:?}: not to a stranger"
+                );
             }
             assert_eq!(waiting(api).await, 1);
-            assert_eq!(server.commands(), Vec::<String>::new(), "a stranger is told no password and no address");
+            assert_eq!(
+                server.commands(),
+                Vec::<String>::new(),
+                "a stranger is told no password and no address"
+            );
             assert_eq!(emptied(api, &url, authority.trusted()).await, 1);
             assert_eq!((server.letters().len(), waiting(api).await), (1, 0));
             assert_eq!(server.commands(), ["AUTH tls", "MAIL tls"]);

@@ -1,8 +1,10 @@
-//! Every operation of the document x every kind of caller x {own, foreign, absent} object. What is to be answered is computed from the
-//! permission table alone; an operation that has no fixture fails here by its name.
+//! Every operation of the document x every kind of caller x {own, foreign, absent} object. What is
+//! to be answered is computed from the permission table alone; an operation that has no fixture
+//! fails here by its name.
 //!
-//! A foreign object, of another tenant, has to be answered like one that does not exist, byte for byte; and nothing that anybody tries may
-//! change anything of the other tenant, whose rows, audit log included, are hashed by the database.
+//! A foreign object, of another tenant, has to be answered like one that does not exist, byte for
+//! byte; and nothing that anybody tries may change anything of the other tenant, whose rows, audit
+//! log included, are hashed by the database.
 
 mod callers;
 mod expected;
@@ -43,7 +45,8 @@ pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Op
         "createTenant" => new(json!({"name": name})),
         "createSite" => new(json!({"name": name, "slug": name})),
         "cloneSite" => new(json!({"name": name, "slug": name})),
-        // For a revision that the site does not have; whether the caller may do that is the item's to say.
+        // For a revision that the site does not have; whether the caller may do that is the item's
+        // to say.
         "bulkSites" => Some(Fixture {
             body: json!({"items": [{"op": "delete", "site_id": id_of(&world.site), "if_match": "\"999999999\""}]}),
             statuses: &[200],
@@ -60,7 +63,9 @@ pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Op
         "createKey" => new(json!({"name": name})),
         "createSigningKey" => new(new_signing_key()),
         "createServiceToken" => new(json!({"name": name, "role": "viewer"})),
-        "createInvitation" => new(json!({"email": format!("{name}@example.test"), "role": "viewer"})),
+        "createInvitation" => {
+            new(json!({"email": format!("{name}@example.test"), "role": "viewer"}))
+        }
         "importRoutes" => Some(Fixture {
             body: json!({"openapi": "3.1.0", "paths": {"/matrix": {"get": {}}}}),
             statuses: &[200],
@@ -69,19 +74,25 @@ pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Op
         // A key is rotated once; after it there is none any more to rotate.
         "rotateKey" => Some(Fixture { body: json!({}), statuses: &[201, 409], query: "" }),
         "closeTenant" => Some(Fixture { body: json!({}), statuses: &[200], query: "" }),
-        "updateTenantStatus" => Some(Fixture { body: json!({"status": "active"}), statuses: &[412], query: "" }),
+        "updateTenantStatus" => {
+            Some(Fixture { body: json!({"status": "active"}), statuses: &[412], query: "" })
+        }
         // None waits: an id of no sign-up.
         "approveSignUp" => Some(Fixture { body: json!({}), statuses: &[404], query: "" }),
         "rejectSignUp" => Some(Fixture { body: Value::Null, statuses: &[404], query: "" }),
-        "acceptInvitation" => Some(Fixture { body: json!({"token": "x"}), statuses: &[404], query: "" }),
-        // Each is sent for a revision that the object does not have: who gets so far may do it, and it stays.
+        "acceptInvitation" => {
+            Some(Fixture { body: json!({"token": "x"}), statuses: &[404], query: "" })
+        }
+        // Each is sent for a revision that the object does not have: who gets so far may do it, and
+        // it stays.
         _ if matches!(operation.method.as_str(), "PATCH" | "DELETE") => kept,
         _ if operation.method == "GET" => read,
         _ => None,
     }
 }
 
-/// The path of an operation with ids of these worlds: up to `from` of the first, then of the other; random where there is none.
+/// The path of an operation with ids of these worlds: up to `from` of the first, then of the other;
+/// random where there is none.
 pub(crate) fn path(template: &str, own: &World, other: Option<&World>, from: usize) -> String {
     let mut seen = 0;
     let parts: Vec<String> = template
@@ -101,14 +112,21 @@ pub(crate) fn path(template: &str, own: &World, other: Option<&World>, from: usi
     parts.join("/")
 }
 
-async fn send(api: &Api, someone: &Someone, operation: &Operation, path: &str, fixture: &Fixture) -> Reply {
+async fn send(
+    api: &Api,
+    someone: &Someone,
+    operation: &Operation,
+    path: &str,
+    fixture: &Fixture,
+) -> Reply {
     let method: Method = operation.method.parse().unwrap();
     let target = format!("{path}{}", fixture.query);
     let call = match &someone.token {
         Some(token) => api.call_as(token, method, &target),
         None => api.anonymous(method, &target),
     };
-    let call = if fixture.statuses == [412] { call.header("if-match", "\"999999999\"") } else { call };
+    let call =
+        if fixture.statuses == [412] { call.header("if-match", "\"999999999\"") } else { call };
     if fixture.body.is_null() { call.send().await } else { call.json(&fixture.body).send().await }
 }
 
@@ -127,7 +145,10 @@ async fn every_caller_gets_what_the_table_says_and_nothing_of_others() {
         let list = operations(api).await;
         for operation in &list {
             let who = permissions::of(&operation.id).unwrap();
-            if who == Who::Anyone || operation.path == "/v1/me" || operation.path.starts_with("/v1/me/") {
+            if who == Who::Anyone
+                || operation.path == "/v1/me"
+                || operation.path.starts_with("/v1/me/")
+            {
                 // What is a person's own names no object of anybody else's: it is asked below.
                 continue;
             }
@@ -140,14 +161,22 @@ async fn every_caller_gets_what_the_table_says_and_nothing_of_others() {
                 };
                 let context = format!("{} by {}", operation.id, someone.name);
                 let home = expected(who, someone.caller, Object::Own, &operation.path);
-                let reply = send(api, someone, operation, &path(&operation.path, &own, None, levels), &fixture).await;
+                let reply = send(
+                    api,
+                    someone,
+                    operation,
+                    &path(&operation.path, &own, None, levels),
+                    &fixture,
+                )
+                .await;
                 compare(&reply, home, fixture.statuses, &context);
                 asked += 1;
                 *answers.entry("own").or_default() += 1;
                 // Operators are at home in every tenant, and cells are theirs.
                 let first = usize::from(someone.caller == Caller::Operator);
                 for from in first..levels {
-                    let elsewhere = expected(who, someone.caller, Object::Elsewhere { from }, &operation.path);
+                    let elsewhere =
+                        expected(who, someone.caller, Object::Elsewhere { from }, &operation.path);
                     let absent = path(&operation.path, &own, None, from);
                     let absent = send(api, someone, operation, &absent, &fixture).await;
                     compare(&absent, elsewhere, &[], &format!("{context}, absent from {from}"));
@@ -158,15 +187,28 @@ async fn every_caller_gets_what_the_table_says_and_nothing_of_others() {
                     }
                     let foreign = path(&operation.path, &own, Some(&victim), from);
                     let foreign = send(api, someone, operation, &foreign, &fixture).await;
-                    assert_eq!(visible(&foreign), visible(&absent), "{context}, foreign from {from}");
+                    assert_eq!(
+                        visible(&foreign),
+                        visible(&absent),
+                        "{context}, foreign from {from}"
+                    );
                     asked += 1;
                     *answers.entry("foreign").or_default() += 1;
                 }
             }
-            assert_eq!(state(api, id_of(&victim.tenant)).await, untouched, "{} changed the other tenant", operation.id);
+            assert_eq!(
+                state(api, id_of(&victim.tenant)).await,
+                untouched,
+                "{} changed the other tenant",
+                operation.id
+            );
         }
         assert_eq!(missing, Vec::<String>::new(), "give these operations a fixture");
-        println!("{} operations x {} callers: {asked} requests, {answers:?}", list.len(), all.len());
+        println!(
+            "{} operations x {} callers: {asked} requests, {answers:?}",
+            list.len(),
+            all.len()
+        );
         assert!(asked > 3_000, "{asked}");
     })
     .await;
@@ -181,7 +223,12 @@ async fn what_is_a_persons_own_is_for_nobody_else() {
             if permissions::of(&operation.id) != Some(Who::Account) {
                 continue;
             }
-            assert!(operation.path.starts_with("/v1/me"), "{} is at {}", operation.id, operation.path);
+            assert!(
+                operation.path.starts_with("/v1/me"),
+                "{} is at {}",
+                operation.id,
+                operation.path
+            );
             for someone in &all {
                 let expected = expected(Who::Account, someone.caller, Object::Own, &operation.path);
                 if expected == Expected::Through {

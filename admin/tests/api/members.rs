@@ -14,29 +14,49 @@ async fn whoever_is_invited_becomes_a_member_by_accepting() {
         let world = World::make(api, "acme").await;
         let admin = api.colleague(id_of(&world.tenant), json!({"role": "admin"})).await;
         let (grace, eve) = (api.person().await, api.person().await);
-        let invite = api.call_as(&admin.token, Method::POST, &format!("{}/invitations", world.tenant));
+        let invite =
+            api.call_as(&admin.token, Method::POST, &format!("{}/invitations", world.tenant));
         let body = json!({"email": grace.email.to_uppercase(), "role": "developer", "days": 3});
         let invited = invite.json(&body).send().await.expect(201);
         assert_eq!(invited.header("cache-control"), "no-store");
         let token = invited.json()["token"].as_str().unwrap().to_owned();
         assert!(!api.get(&invited.location()).await.expect(200).text().contains(&token));
         let accept = async |person: &Person, token: &str| {
-            api.call_as(&person.token, Method::POST, "/v1/me/invitations").json(&json!({"token": token})).send().await
+            api.call_as(&person.token, Method::POST, "/v1/me/invitations")
+                .json(&json!({"token": token}))
+                .send()
+                .await
         };
-        let get = async |person: &Person| api.call_as(&person.token, Method::GET, &world.tenant).send().await;
+        let get = async |person: &Person| {
+            api.call_as(&person.token, Method::GET, &world.tenant).send().await
+        };
         get(&grace).await.problem(404, "not-found");
         accept(&eve, &token).await.problem(404, "not-found");
         accept(&grace, "tni_x").await.problem(404, "not-found");
         let joined = accept(&grace, &token).await.expect(201).json();
-        assert_eq!((&joined["tenant_id"], &joined["role"]), (&json!(id_of(&world.tenant)), &json!("developer")));
+        assert_eq!(
+            (&joined["tenant_id"], &joined["role"]),
+            (&json!(id_of(&world.tenant)), &json!("developer"))
+        );
         accept(&grace, &token).await.problem(404, "not-found");
         get(&grace).await.expect(200);
-        let mine = api.call_as(&grace.token, Method::GET, "/v1/me/tenants").send().await.expect(200).json();
+        let mine = api
+            .call_as(&grace.token, Method::GET, "/v1/me/tenants")
+            .send()
+            .await
+            .expect(200)
+            .json();
         assert_eq!(mine["items"].as_array().unwrap().len(), 1);
         assert_eq!(mine["items"][0]["tenant_id"], json!(id_of(&world.tenant)));
 
-        let again = api.call_as(&admin.token, Method::POST, &format!("{}/invitations", world.tenant));
-        let again = again.json(&json!({"email": grace.email, "role": "admin"})).send().await.expect(201).json();
+        let again =
+            api.call_as(&admin.token, Method::POST, &format!("{}/invitations", world.tenant));
+        let again = again
+            .json(&json!({"email": grace.email, "role": "admin"}))
+            .send()
+            .await
+            .expect(201)
+            .json();
         accept(&grace, again["token"].as_str().unwrap()).await.problem(409, "already-member");
     })
     .await;
@@ -48,15 +68,23 @@ async fn an_invitation_that_is_void_or_taken_back_cannot_be_accepted() {
         let world = World::make(api, "acme").await;
         let grace = api.person().await;
         let path = format!("{}/invitations", world.tenant);
-        let invite = async || api.post(&path, json!({"email": grace.email, "role": "viewer"})).await.expect(201);
+        let invite = async || {
+            api.post(&path, json!({"email": grace.email, "role": "viewer"})).await.expect(201)
+        };
         let accept = async |token: &Value| {
-            api.call_as(&grace.token, Method::POST, "/v1/me/invitations").json(&json!({"token": token})).send().await
+            api.call_as(&grace.token, Method::POST, "/v1/me/invitations")
+                .json(&json!({"token": token}))
+                .send()
+                .await
         };
         let taken_back = invite().await;
         api.delete(&taken_back.location()).await.expect(204);
         accept(&taken_back.json()["token"]).await.problem(404, "not-found");
         let void = invite().await;
-        sqlx::query("UPDATE invitations SET expires_at = now()").execute(&api.superuser).await.unwrap();
+        sqlx::query("UPDATE invitations SET expires_at = now()")
+            .execute(&api.superuser)
+            .await
+            .unwrap();
         accept(&void.json()["token"]).await.problem(404, "not-found");
     })
     .await;
@@ -76,7 +104,9 @@ async fn a_role_that_is_taken_away_is_gone_with_the_next_request() {
                 .await
         };
         plan("a").await.expect(201);
-        let change = async |body: Value| api.call_as(&admin.token, Method::PATCH, &place).json(&body).send().await;
+        let change = async |body: Value| {
+            api.call_as(&admin.token, Method::PATCH, &place).json(&body).send().await
+        };
         change(json!({"role": "viewer"})).await.expect(200);
         plan("b").await.problem(403, "forbidden");
         let sites = json!([{"site_id": id_of(&world.site), "role": "developer"}]);
@@ -133,7 +163,9 @@ async fn one_person_is_in_several_tenants_with_a_role_in_each() {
         };
         let first = page("").await;
         let second = page(&format!("&cursor={}", first["next_cursor"].as_str().unwrap())).await;
-        let of = |page: &Value| (page["items"][0]["tenant_id"].clone(), page["items"][0]["role"].clone());
+        let of = |page: &Value| {
+            (page["items"][0]["tenant_id"].clone(), page["items"][0]["role"].clone())
+        };
         assert_eq!(of(&first), (json!(id_of(&acme.tenant)), json!("admin")));
         assert_eq!(of(&second), (json!(id_of(&globex.tenant)), json!("viewer")));
         assert!(second["next_cursor"].is_null());
@@ -148,7 +180,10 @@ async fn a_tenant_can_ask_for_a_second_factor() {
         let admin = api.colleague(id_of(&world.tenant), json!({"role": "admin"})).await;
         let profile = format!("{}/profile", world.tenant);
         let call = api.call_as(&admin.token, Method::PATCH, &profile);
-        assert_eq!(call.json(&json!({"require_mfa": true})).send().await.expect(200).json()["require_mfa"], true);
+        assert_eq!(
+            call.json(&json!({"require_mfa": true})).send().await.expect(200).json()["require_mfa"],
+            true
+        );
         let get = async |path: &str| api.call_as(&admin.token, Method::GET, path).send().await;
         let refused = get(&world.site).await.problem(403, "mfa-needed");
         assert!(refused.text().contains("second factor"), "{}", refused.text());
@@ -169,16 +204,24 @@ async fn an_admin_changes_what_the_tenant_says_of_itself_and_not_its_bounds() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let admin = api.colleague(id_of(&world.tenant), json!({"role": "admin"})).await;
-        let patch =
-            async |path: &str, body: Value| api.call_as(&admin.token, Method::PATCH, path).json(&body).send().await;
+        let patch = async |path: &str, body: Value| {
+            api.call_as(&admin.token, Method::PATCH, path).json(&body).send().await
+        };
         let profile = format!("{}/profile", world.tenant);
         let contacts = json!([{"about": "billing", "name": "Ada", "email": "ada@example.test"}]);
         let body = json!({"time_zone": "Europe/Berlin", "contacts": contacts});
         let changed = patch(&profile, body).await.expect(200).json();
-        assert_eq!((&changed["settings"]["time_zone"], &changed["contacts"]), (&json!("Europe/Berlin"), &contacts));
+        assert_eq!(
+            (&changed["settings"]["time_zone"], &changed["contacts"]),
+            (&json!("Europe/Berlin"), &contacts)
+        );
         patch(&world.tenant, json!({"settings": {"weight": 1000}})).await.problem(403, "forbidden");
-        patch(&profile, json!({"settings": {"weight": 1000}})).await.problem(422, "invalid").fields(&["settings"]);
-        let wrong = json!({"time_zone": "x", "contacts": [{"about": "billing", "name": "", "email": "x"}]});
+        patch(&profile, json!({"settings": {"weight": 1000}}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["settings"]);
+        let wrong =
+            json!({"time_zone": "x", "contacts": [{"about": "billing", "name": "", "email": "x"}]});
         let fields = ["time_zone", "contacts[0].name", "contacts[0].email"];
         patch(&profile, wrong).await.problem(422, "invalid").fields(&fields);
     })

@@ -14,9 +14,11 @@ use crate::sessions::as_person;
 /// What an authenticator shows, by another way than the service goes: over the text of the secret.
 fn code(secret: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let bits: String = secret.chars().map(|c| format!("{:05b}", ALPHABET.find(c).expect("base32"))).collect();
-    let bytes: Vec<u8> =
-        (0..bits.len() / 8).map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap()).collect();
+    let bits: String =
+        secret.chars().map(|c| format!("{:05b}", ALPHABET.find(c).expect("base32"))).collect();
+    let bytes: Vec<u8> = (0..bits.len() / 8)
+        .map(|at| u8::from_str_radix(&bits[at * 8..at * 8 + 8], 2).unwrap())
+        .collect();
     assert_eq!(base32(&bytes), secret);
     let mac = HMAC::mac(&(clock().timestamp() / 30).to_be_bytes(), &bytes);
     let offset = usize::from(mac[19] & 15);
@@ -30,17 +32,25 @@ fn wrong(code: &str) -> String {
 }
 
 async fn log_in_with(api: &Api, field: &str, code: &str) -> Reply {
-    ask(api, "/v1/auth/login", &json!({"email": EMAIL, "password": PASSWORD, field: code})).send().await
+    ask(api, "/v1/auth/login", &json!({"email": EMAIL, "password": PASSWORD, field: code}))
+        .send()
+        .await
 }
 
-/// Somebody who has set up a second factor: the tokens of the session, the secret, and the recovery codes.
+/// Somebody who has set up a second factor: the tokens of the session, the secret, and the recovery
+/// codes.
 async fn with_factor(api: &Api) -> (Value, String, Vec<String>) {
     // A code is good for a time step, which must not be over before it is tried again.
     stop_clock();
     person(api, EMAIL).await;
     let tokens = log_in(api, EMAIL, PASSWORD).await.expect(200).json();
-    let post = async |path: &str, body: Value| as_person(api, &tokens, Method::POST, path).json(&body).send().await;
-    post("/v1/me/totp", json!({"password": "wrong"})).await.problem(422, "invalid").fields(&["password"]);
+    let post = async |path: &str, body: Value| {
+        as_person(api, &tokens, Method::POST, path).json(&body).send().await
+    };
+    post("/v1/me/totp", json!({"password": "wrong"}))
+        .await
+        .problem(422, "invalid")
+        .fields(&["password"]);
     let shown = post("/v1/me/totp", json!({"password": PASSWORD})).await.expect(200);
     assert_eq!(shown.header("cache-control"), "no-store");
     let secret = shown.json()["secret"].as_str().unwrap().to_owned();
@@ -48,7 +58,8 @@ async fn with_factor(api: &Api) -> (Value, String, Vec<String>) {
     log_in(api, EMAIL, PASSWORD).await.expect(200);
     let bad = json!({"code": wrong(&code(&secret))});
     post("/v1/me/totp/confirm", bad).await.problem(422, "invalid").fields(&["code"]);
-    let codes = post("/v1/me/totp/confirm", json!({"code": code(&secret)})).await.expect(200).json();
+    let codes =
+        post("/v1/me/totp/confirm", json!({"code": code(&secret)})).await.expect(200).json();
     let codes: Vec<String> = serde_json::from_value(codes["recovery_codes"].clone()).unwrap();
     assert_eq!(codes.len(), 10);
     post("/v1/me/totp", json!({"password": PASSWORD})).await.problem(409, "factor-exists");
@@ -65,14 +76,17 @@ async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
         log_in_with(api, "code", &code(&secret)).await.problem(401, "invalid-code");
         pass(TimeDelta::seconds(30));
         let next = code(&secret);
-        let both = join_all([log_in_with(api, "code", &next), log_in_with(api, "code", &next)]).await;
+        let both =
+            join_all([log_in_with(api, "code", &next), log_in_with(api, "code", &next)]).await;
         let mut statuses: Vec<u16> = both.iter().map(|reply| reply.status).collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 401], "one code opens one session");
         pass(TimeDelta::seconds(30));
         let tokens = log_in_with(api, "code", &code(&secret)).await.expect(200).json();
-        let list = as_person(api, &tokens, Method::GET, "/v1/me/sessions").send().await.expect(200).json();
-        let with_factor = list["items"].as_array().unwrap().iter().filter(|one| one["mfa"] == true).count();
+        let list =
+            as_person(api, &tokens, Method::GET, "/v1/me/sessions").send().await.expect(200).json();
+        let with_factor =
+            list["items"].as_array().unwrap().iter().filter(|one| one["mfa"] == true).count();
         assert_eq!(with_factor, 2, "a session says whether it was given");
         assert_eq!(audited(api, "account.mfa_on").await, 1);
         let kept = format!("SELECT count(*) FROM audit_log t WHERE t::text LIKE '%{secret}%'");
@@ -118,12 +132,16 @@ async fn a_recovery_code_is_good_once() {
 async fn taking_the_factor_away_needs_the_password_and_a_code() {
     with_api(async |api| {
         let (tokens, secret, _) = with_factor(api).await;
-        let post =
-            async |body: Value| as_person(api, &tokens, Method::POST, "/v1/me/totp/disable").json(&body).send().await;
+        let post = async |body: Value| {
+            as_person(api, &tokens, Method::POST, "/v1/me/totp/disable").json(&body).send().await
+        };
         pass(TimeDelta::seconds(30));
         post(json!({"password": PASSWORD})).await.problem(422, "invalid").fields(&["code"]);
         let good = code(&secret);
-        post(json!({"password": "wrong", "code": good})).await.problem(422, "invalid").fields(&["password"]);
+        post(json!({"password": "wrong", "code": good}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["password"]);
         let me = post(json!({"password": PASSWORD, "code": good})).await.expect(200).json();
         assert_eq!(me["mfa"], false);
         log_in(api, EMAIL, PASSWORD).await.expect(200);

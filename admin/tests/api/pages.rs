@@ -16,14 +16,18 @@ async fn pages_follow_each_other_without_gap_or_repetition() {
         for limit in [1, 2, 3, 7, 8] {
             let (mut ids, mut pages, mut cursor) = (Vec::new(), 0, String::new());
             loop {
-                let page = api.get(&format!("{list}?limit={limit}{cursor}")).await.expect(200).json();
+                let page =
+                    api.get(&format!("{list}?limit={limit}{cursor}")).await.expect(200).json();
                 ids.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
                 pages += 1;
                 let Value::String(next) = &page["next_cursor"] else { break };
                 cursor = format!("&cursor={next}");
             }
             assert_eq!(ids.len(), 7);
-            assert!(ids.is_sorted_by_key(|id| id.as_str().map(str::to_owned)), "in the order of creation: {ids:?}");
+            assert!(
+                ids.is_sorted_by_key(|id| id.as_str().map(str::to_owned)),
+                "in the order of creation: {ids:?}"
+            );
             ids.dedup();
             assert_eq!((ids.len(), pages), (7, 7_usize.div_ceil(limit)));
         }
@@ -43,7 +47,10 @@ async fn limits_and_cursors_are_checked() {
         ] {
             api.get(&format!("/v1/tenants?{query}")).await.problem(422, "invalid").fields(fields);
         }
-        assert_eq!(api.get("/v1/tenants").await.expect(200).json(), json!({"items": [], "next_cursor": null}));
+        assert_eq!(
+            api.get("/v1/tenants").await.expect(200).json(),
+            json!({"items": [], "next_cursor": null})
+        );
     })
     .await;
 }

@@ -27,8 +27,11 @@ pub(crate) struct Person {
 fn standing(given: &Value) -> Standing {
     let role = |value: &Value| value.as_str().map(|text| text.parse::<Role>().unwrap());
     let sites = given["sites"].as_array().into_iter().flatten();
-    let sites: BTreeMap<Uuid, Role> =
-        sites.map(|site| (site["site_id"].as_str().unwrap().parse().unwrap(), role(&site["role"]).unwrap())).collect();
+    let sites: BTreeMap<Uuid, Role> = sites
+        .map(|site| {
+            (site["site_id"].as_str().unwrap().parse().unwrap(), role(&site["role"]).unwrap())
+        })
+        .collect();
     Standing { role: role(&given["role"]), sites }
 }
 
@@ -38,8 +41,12 @@ impl Api {
         let actor = Actor::system("test");
         let email = format!("{}@example.test", Uuid::now_v7().simple());
         let mut tx = self.store.platform(&actor).await.unwrap();
-        let new =
-            NewAccount { email: email.clone(), name: "Ada".into(), password: None, verified_at: Some(Utc::now()) };
+        let new = NewAccount {
+            email: email.clone(),
+            name: "Ada".into(),
+            password: None,
+            verified_at: Some(Utc::now()),
+        };
         let account = account::create(&mut tx, new, Utc::now()).await.unwrap().id;
         tx.commit().await.unwrap();
         let session = Uuid::now_v7();
@@ -52,7 +59,8 @@ impl Api {
         .execute(&self.superuser)
         .await
         .unwrap();
-        let tokens = AccessTokens::new(self.store.clone(), Some(Arc::new(SecretsKey::new([7; 32]))));
+        let tokens =
+            AccessTokens::new(self.store.clone(), Some(Arc::new(SecretsKey::new([7; 32]))));
         let token = tokens.sign(account.0, session, clock()).await.unwrap();
         Person { account: account.0, session, email, token }
     }

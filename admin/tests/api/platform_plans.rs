@@ -21,9 +21,16 @@ async fn plan_of(api: &Api, tenant: &str, limits: Value) -> String {
 #[track_caller]
 fn reached(reply: Reply, name: &str, allowed: i64, used: i64) {
     let problem = reply.problem(409, "limit-reached").json();
-    assert_eq!(problem["limit"], json!({"name": name, "allowed": allowed, "used": used}), "{problem}");
+    assert_eq!(
+        problem["limit"],
+        json!({"name": name, "allowed": allowed, "used": used}),
+        "{problem}"
+    );
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains(&allowed.to_string()) && detail.contains("ask the operator"), "{detail}");
+    assert!(
+        detail.contains(&allowed.to_string()) && detail.contains("ask the operator"),
+        "{detail}"
+    );
 }
 
 async fn limits(api: &Api, tenant: &str) -> Value {
@@ -35,34 +42,57 @@ async fn a_plan_is_made_changed_and_removed_by_operators() {
     with_api(async |api| {
         let given = json!({"sites": 3, "requests_per_month": 1000});
         let new = json!({"name": "Small", "limits": given});
-        let call = || api.call(Method::POST, "/v1/platform-plans").header("idempotency-key", "once").json(&new);
+        let call = || {
+            api.call(Method::POST, "/v1/platform-plans")
+                .header("idempotency-key", "once")
+                .json(&new)
+        };
         let made = call().send().await.expect(201);
         assert_eq!(call().send().await.expect(201).body, made.body);
         let (plan, body) = (made.location(), made.json());
         assert_eq!((&body["name"], &body["is_default"]), (&json!("Small"), &json!(false)));
         assert_eq!((&body["limits"]["sites"], &body["limits"]["keys"]), (&json!(3), &Value::Null));
-        api.post("/v1/platform-plans", json!({"name": "Small"})).await.problem(409, "taken").fields(&["name"]);
-        let wrong = json!({"name": "", "limits": {"sites": -1, "members": 0, "requests_per_second": 0}});
+        api.post("/v1/platform-plans", json!({"name": "Small"}))
+            .await
+            .problem(409, "taken")
+            .fields(&["name"]);
+        let wrong =
+            json!({"name": "", "limits": {"sites": -1, "members": 0, "requests_per_second": 0}});
         let fields = ["name", "limits.sites", "limits.members", "limits.requests_per_second"];
         api.post("/v1/platform-plans", wrong).await.problem(422, "invalid").fields(&fields);
         let unknown = json!({"name": "x", "limits": {"seats": 1}});
-        api.post("/v1/platform-plans", unknown).await.problem(422, "invalid").fields(&["limits.seats"]);
-        api.post("/v1/platform-plans", json!({"name": "x", "limits": [1]})).await.problem(422, "invalid");
+        api.post("/v1/platform-plans", unknown)
+            .await
+            .problem(422, "invalid")
+            .fields(&["limits.seats"]);
+        api.post("/v1/platform-plans", json!({"name": "x", "limits": [1]}))
+            .await
+            .problem(422, "invalid");
 
-        let changed = api.patch(&plan, json!({"limits": {"sites": null, "keys": 5}})).await.expect(200);
+        let changed =
+            api.patch(&plan, json!({"limits": {"sites": null, "keys": 5}})).await.expect(200);
         assert_eq!(changed.etag(), "\"2\"");
         let now = changed.json()["limits"].clone();
-        assert_eq!((&now["sites"], &now["keys"], &now["requests_per_month"]), (&Value::Null, &json!(5), &json!(1000)));
+        assert_eq!(
+            (&now["sites"], &now["keys"], &now["requests_per_month"]),
+            (&Value::Null, &json!(5), &json!(1000))
+        );
         let known = api.call(Method::GET, &plan).header("if-none-match", "\"2\"").send().await;
         assert_eq!(known.status, 304);
-        let stale = api.call(Method::PATCH, &plan).header("if-match", "\"1\"").json(&json!({"name": "y"}));
+        let stale =
+            api.call(Method::PATCH, &plan).header("if-match", "\"1\"").json(&json!({"name": "y"}));
         stale.send().await.problem(412, "changed");
         let page = api.get("/v1/platform-plans?limit=1").await.expect(200).json();
-        assert_eq!((&page["items"][0]["is_default"], &page["items"][0]["name"]), (&json!(true), &json!("default")));
+        assert_eq!(
+            (&page["items"][0]["is_default"], &page["items"][0]["name"]),
+            (&json!(true), &json!("default"))
+        );
         let rest = format!("/v1/platform-plans?cursor={}", page["next_cursor"].as_str().unwrap());
         assert_eq!(api.get(&rest).await.expect(200).json()["items"], json!([changed.json()]));
 
-        let tenant = api.make("/v1/tenants", json!({"name": "Acme", "platform_plan_id": id_of(&plan)})).await;
+        let tenant = api
+            .make("/v1/tenants", json!({"name": "Acme", "platform_plan_id": id_of(&plan)}))
+            .await;
         api.delete(&plan).await.problem(409, "in-use");
         api.delete(DEFAULT).await.problem(409, "in-use");
         api.patch(&tenant, json!({"platform_plan_id": id_of(DEFAULT)})).await.expect(200);
@@ -71,7 +101,8 @@ async fn a_plan_is_made_changed_and_removed_by_operators() {
         api.delete(&plan).await.expect(204);
         api.get(&plan).await.problem(404, "not-found");
         for (action, rows) in [("create", 1), ("update", 1), ("delete", 1)] {
-            let query = format!("SELECT count(*) FROM audit_log WHERE action = 'platform_plan.{action}'");
+            let query =
+                format!("SELECT count(*) FROM audit_log WHERE action = 'platform_plan.{action}'");
             assert_eq!(api.count(&query).await, rows, "{action}");
         }
         let moved = "SELECT count(*) FROM audit_log WHERE action = 'tenant.update'
@@ -92,12 +123,18 @@ async fn of_a_hundred_keys_at_once_a_tenant_gets_as_many_as_its_plan_allows() {
             let consumer = if number % 2 == 0 {
                 world.consumer.clone()
             } else {
-                api.make(&format!("{}/consumers", world.site), json!({"name": format!("c{number}")})).await
+                api.make(
+                    &format!("{}/consumers", world.site),
+                    json!({"name": format!("c{number}")}),
+                )
+                .await
             };
             made.push(api.call(Method::POST, &format!("{consumer}/keys")).json(&json!({})));
         }
-        let made: Vec<_> =
-            made.into_iter().map(|call| tokio::spawn(async move { patiently(|| call.clone().send()).await })).collect();
+        let made: Vec<_> = made
+            .into_iter()
+            .map(|call| tokio::spawn(async move { patiently(|| call.clone().send()).await }))
+            .collect();
         let mut new = 0;
         for reply in made {
             let reply = reply.await.unwrap();
@@ -109,7 +146,8 @@ async fn of_a_hundred_keys_at_once_a_tenant_gets_as_many_as_its_plan_allows() {
         // It had an API key and a signing key.
         assert_eq!(new, 10);
         assert_eq!(limits(api, &world.tenant).await["keys"], json!({"limit": 12, "used": 12}));
-        let rows = format!("SELECT count(*) FROM api_keys WHERE tenant_id = '{}'", id_of(&world.tenant));
+        let rows =
+            format!("SELECT count(*) FROM api_keys WHERE tenant_id = '{}'", id_of(&world.tenant));
         assert_eq!(api.count(&rows).await, 11);
         api.make(&format!("{}/keys", other.consumer), json!({})).await;
     })
@@ -154,8 +192,10 @@ async fn routes_are_bounded_one_by_one_and_in_imports() {
         let world = World::make(api, "acme").await;
         plan_of(api, &world.tenant, json!({"routes": 3})).await;
         let import = async |paths: &[&str], query: &str| {
-            let paths: Value = paths.iter().map(|path| ((*path).to_owned(), json!({"get": {}}))).collect();
-            let document = json!({"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": paths});
+            let paths: Value =
+                paths.iter().map(|path| ((*path).to_owned(), json!({"get": {}}))).collect();
+            let document =
+                json!({"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": paths});
             api.post(&format!("{}/import{query}", world.version), document).await
         };
         import(&["/a", "/b", "/c"], "").await.expect(200);
@@ -214,7 +254,8 @@ async fn the_bytes_of_the_configuration_are_bounded_whatever_holds_them() {
             reached(api.patch(place, changes).await, "config_bytes", used + 10, used);
         }
         // Its endpoints are replaced as a whole.
-        let endpoints = json!({"endpoints": [{"address": format!("{}.example", "x".repeat(60)), "port": 1}]});
+        let endpoints =
+            json!({"endpoints": [{"address": format!("{}.example", "x".repeat(60)), "port": 1}]});
         reached(api.patch(&world.upstream, endpoints).await, "config_bytes", used + 10, used);
         api.patch(&world.plan, json!({"name": "Silver"})).await.expect(200);
         assert_eq!(limits(api, &world.tenant).await["config_bytes"]["used"], used + 2);
@@ -230,8 +271,10 @@ async fn who_is_over_a_limit_replaces_and_takes_away() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let import = async |paths: &[&str]| {
-            let paths: Value = paths.iter().map(|path| ((*path).to_owned(), json!({"get": {}}))).collect();
-            let document = json!({"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": paths});
+            let paths: Value =
+                paths.iter().map(|path| ((*path).to_owned(), json!({"get": {}}))).collect();
+            let document =
+                json!({"openapi": "3.1.0", "info": {"title": "x", "version": "1"}, "paths": paths});
             api.post(&format!("{}/import", world.version), document).await
         };
         import(&["/a", "/b", "/c", "/d"]).await.expect(200);
@@ -297,7 +340,11 @@ async fn another_limit_of_requests_is_told_to_the_gateways() {
     with_api(async |api| {
         let (world, other) = (World::make(api, "acme").await, World::make(api, "globex").await);
         let marked = async |world: &World| {
-            api.count(&format!("SELECT count(*) FROM change_log WHERE site_id = '{}'", id_of(&world.site))).await
+            api.count(&format!(
+                "SELECT count(*) FROM change_log WHERE site_id = '{}'",
+                id_of(&world.site)
+            ))
+            .await
         };
         let before = [marked(&world).await, marked(&other).await];
         let plan = plan_of(api, &world.tenant, json!({"sites": 9})).await;

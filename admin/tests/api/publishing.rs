@@ -36,10 +36,15 @@ impl World {
     /// Makes a site with one of everything in a tenant.
     pub(crate) async fn site(api: &Api, tenant: &str, slug: &str) -> Self {
         let site = api.make(&format!("{tenant}/sites"), json!({"name": slug, "slug": slug})).await;
-        let hostname = api.make(&format!("{site}/hostnames"), json!({"name": format!("{slug}-alt")})).await;
+        let hostname =
+            api.make(&format!("{site}/hostnames"), json!({"name": format!("{slug}-alt")})).await;
         let endpoints = json!([{"address": "10.9.0.1", "port": 8080}]);
-        let upstream = api.make(&format!("{site}/upstreams"), json!({"name": "main", "endpoints": endpoints})).await;
-        let published = api.make(&format!("{site}/apis"), json!({"name": "Orders", "base_path": "/orders"})).await;
+        let upstream = api
+            .make(&format!("{site}/upstreams"), json!({"name": "main", "endpoints": endpoints}))
+            .await;
+        let published = api
+            .make(&format!("{site}/apis"), json!({"name": "Orders", "base_path": "/orders"}))
+            .await;
         let new_version = json!({"name": "v1", "upstream_id": id_of(&upstream)});
         let version = api.make(&format!("{published}/versions"), new_version).await;
         let new_route = json!({"methods": ["GET"], "path": "/orders/{id}", "name": "getOrder"});
@@ -47,7 +52,8 @@ impl World {
         let consumer = api.make(&format!("{site}/consumers"), json!({"name": "app"})).await;
         let key = api.make(&format!("{consumer}/keys"), json!({"name": "ci"})).await;
         let plan = api.make(&format!("{site}/plans"), json!({"name": "Gold"})).await;
-        let issuer = api.make(&format!("{site}/issuers"), new_issuer("https://login.example/")).await;
+        let issuer =
+            api.make(&format!("{site}/issuers"), new_issuer("https://login.example/")).await;
         let signing_key = api.make(&format!("{consumer}/signing-keys"), new_signing_key()).await;
         let member = api.member(id_of(tenant), json!({"role": "viewer"})).await;
         let member = format!("{tenant}/members/{member}");

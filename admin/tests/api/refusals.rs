@@ -13,8 +13,14 @@ async fn bodies_are_read_strictly() {
         let upstreams = format!("{}/upstreams", world.site);
         for (body, field) in [
             (json!({"name": "x", "endpoints": [], "nmae": 1}), "nmae"),
-            (json!({"name": "x", "endpoints": [{"address": "a", "port": 1, "prot": 2}]}), "endpoints[0].prot"),
-            (json!({"name": "x", "endpoints": [{"address": "a", "port": "80"}]}), "endpoints[0].port"),
+            (
+                json!({"name": "x", "endpoints": [{"address": "a", "port": 1, "prot": 2}]}),
+                "endpoints[0].prot",
+            ),
+            (
+                json!({"name": "x", "endpoints": [{"address": "a", "port": "80"}]}),
+                "endpoints[0].port",
+            ),
             (json!({"name": "x", "endpoints": {}}), "endpoints"),
             (json!({"name": "x"}), "endpoints"),
             (json!({"name": null, "endpoints": []}), "name"),
@@ -23,8 +29,14 @@ async fn bodies_are_read_strictly() {
         ] {
             api.post(&upstreams, body).await.problem(422, "invalid").fields(&[field]);
         }
-        api.patch(&world.site, json!({"slug": "other"})).await.problem(422, "invalid").fields(&["slug"]);
-        api.patch(&world.site, json!({"name": null})).await.problem(422, "invalid").fields(&["name"]);
+        api.patch(&world.site, json!({"slug": "other"}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["slug"]);
+        api.patch(&world.site, json!({"name": null}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["name"]);
     })
     .await;
 }
@@ -44,19 +56,25 @@ async fn all_wrong_fields_are_named_at_once() {
             "connect_timeout_ms": 0,
             "request_timeout_ms": 600001,
         });
-        api.post(&format!("{}/upstreams", world.site), body).await.problem(422, "invalid").fields(&[
-            "name",
-            "endpoints[0].address",
-            "endpoints[0].port",
-            "endpoints[1].port",
-            "endpoints[1].weight",
-            "endpoints[3]",
-            "connect_timeout_ms",
-            "request_timeout_ms",
-        ]);
-        let endpoints: Vec<_> = (1..=65).map(|port| json!({"address": "a", "port": port})).collect();
+        api.post(&format!("{}/upstreams", world.site), body).await.problem(422, "invalid").fields(
+            &[
+                "name",
+                "endpoints[0].address",
+                "endpoints[0].port",
+                "endpoints[1].port",
+                "endpoints[1].weight",
+                "endpoints[3]",
+                "connect_timeout_ms",
+                "request_timeout_ms",
+            ],
+        );
+        let endpoints: Vec<_> =
+            (1..=65).map(|port| json!({"address": "a", "port": port})).collect();
         let body = json!({"name": "x", "endpoints": endpoints});
-        api.post(&format!("{}/upstreams", world.site), body).await.problem(422, "invalid").fields(&["endpoints"]);
+        api.post(&format!("{}/upstreams", world.site), body)
+            .await
+            .problem(422, "invalid")
+            .fields(&["endpoints"]);
     })
     .await;
 }
@@ -81,14 +99,22 @@ async fn upstreams_may_not_be_near_the_platform_unless_the_operator_allows_it() 
             "fe80::1",
             "64:ff9b::7f00:1",
         ] {
-            let endpoints = json!([{"address": "8.8.8.8", "port": 1}, {"address": address, "port": 1}]);
+            let endpoints =
+                json!([{"address": "8.8.8.8", "port": 1}, {"address": address, "port": 1}]);
             let new = json!({"name": "near", "endpoints": endpoints});
-            let refused = api.post(&upstreams, new).await.problem(422, "invalid").fields(&["endpoints[1].address"]);
+            let refused = api
+                .post(&upstreams, new)
+                .await
+                .problem(422, "invalid")
+                .fields(&["endpoints[1].address"]);
             let message = refused.json()["errors"][0]["message"].to_string();
             assert!(message.contains("--upstream-allow"), "{message}");
             let changes = json!({"endpoints": endpoints});
             let upstream = format!("{upstreams}/{}", id_of(&world.upstream));
-            api.patch(&upstream, changes).await.problem(422, "invalid").fields(&["endpoints[1].address"]);
+            api.patch(&upstream, changes)
+                .await
+                .problem(422, "invalid")
+                .fields(&["endpoints[1].address"]);
         }
         for address in ["10.9.0.1", "::ffff:10.9.0.2", "8.8.8.8", "2a00::1", "localhost"] {
             let new = json!({"name": address, "endpoints": [{"address": address, "port": 1}]});
@@ -114,26 +140,58 @@ async fn each_noun_checks_its_fields() {
             ),
             (format!("{}/hostnames", world.site), json!({"name": "www"}), &["name"]),
             (format!("{}/hostnames", world.site), json!({"name": "a.b"}), &["name"]),
-            (format!("{}/apis", world.site), json!({"name": "x", "base_path": "/a/../b"}), &["base_path"]),
-            (format!("{}/apis", world.site), json!({"name": "x", "base_path": "/{a}"}), &["base_path"]),
-            (format!("{}/versions", world.api), json!({"name": "V2", "upstream_id": upstream}), &["name"]),
-            (format!("{}/versions", world.api), json!({"name": "v2", "upstream_id": "x"}), &["upstream_id"]),
+            (
+                format!("{}/apis", world.site),
+                json!({"name": "x", "base_path": "/a/../b"}),
+                &["base_path"],
+            ),
+            (
+                format!("{}/apis", world.site),
+                json!({"name": "x", "base_path": "/{a}"}),
+                &["base_path"],
+            ),
+            (
+                format!("{}/versions", world.api),
+                json!({"name": "V2", "upstream_id": upstream}),
+                &["name"],
+            ),
+            (
+                format!("{}/versions", world.api),
+                json!({"name": "v2", "upstream_id": "x"}),
+                &["upstream_id"],
+            ),
             (
                 format!("{}/versions", world.api),
                 json!({"name": "v2", "upstream_id": uuid::Uuid::now_v7()}),
                 &["upstream_id"],
             ),
             (format!("{}/routes", world.version), json!({"path": "/a//b"}), &["path"]),
-            (format!("{}/routes", world.version), json!({"path": "/{a}{b}", "name": ""}), &["path", "name"]),
-            (format!("{}/routes", world.version), json!({"path": "/x", "methods": ["get"]}), &["methods[0]"]),
+            (
+                format!("{}/routes", world.version),
+                json!({"path": "/{a}{b}", "name": ""}),
+                &["path", "name"],
+            ),
+            (
+                format!("{}/routes", world.version),
+                json!({"path": "/x", "methods": ["get"]}),
+                &["methods[0]"],
+            ),
             (
                 format!("{}/routes", world.version),
                 json!({"path": "/x", "upstream_id": uuid::Uuid::now_v7()}),
                 &["upstream_id"],
             ),
             (format!("{}/consumers", world.site), json!({"name": "x".repeat(201)}), &["name"]),
-            (format!("{}/keys", world.consumer), json!({"expires_at": "2020-01-01T00:00:00Z"}), &["expires_at"]),
-            (format!("{}/keys", world.consumer), json!({"expires_at": "tomorrow"}), &["expires_at"]),
+            (
+                format!("{}/keys", world.consumer),
+                json!({"expires_at": "2020-01-01T00:00:00Z"}),
+                &["expires_at"],
+            ),
+            (
+                format!("{}/keys", world.consumer),
+                json!({"expires_at": "tomorrow"}),
+                &["expires_at"],
+            ),
             (format!("{}/rotate", world.key), json!({"grace_seconds": -1}), &["grace_seconds"]),
         ] {
             api.post(&path, body).await.problem(422, "invalid").fields(fields);
@@ -148,30 +206,53 @@ async fn routes_that_could_not_be_told_apart_are_refused() {
         let world = World::make(api, "acme").await;
         let upstream = id_of(&world.upstream);
         let routes = format!("{}/routes", world.version);
-        for body in [json!({"path": "/orders/{other}"}), json!({"path": "/orders/{id}", "methods": ["POST", "GET"]})] {
+        for body in [
+            json!({"path": "/orders/{other}"}),
+            json!({"path": "/orders/{id}", "methods": ["POST", "GET"]}),
+        ] {
             let reply = api.post(&routes, body).await.problem(409, "route-taken").fields(&["path"]);
             assert!(reply.text().contains(id_of(&world.route)), "{}", reply.text());
         }
         api.make(&routes, json!({"path": "/orders/{id}", "methods": ["POST"]})).await;
-        api.patch(&world.route, json!({"methods": ["GET", "POST"]})).await.problem(409, "route-taken");
+        api.patch(&world.route, json!({"methods": ["GET", "POST"]}))
+            .await
+            .problem(409, "route-taken");
         api.patch(&world.route, json!({"methods": ["GET", "PUT"]})).await.expect(200);
 
         // The same full path by way of another API.
-        let root = api.make(&format!("{}/apis", world.site), json!({"name": "Root", "base_path": "/"})).await;
-        let version = api.make(&format!("{root}/versions"), json!({"name": "orders", "upstream_id": upstream})).await;
+        let root = api
+            .make(&format!("{}/apis", world.site), json!({"name": "Root", "base_path": "/"}))
+            .await;
+        let version = api
+            .make(&format!("{root}/versions"), json!({"name": "orders", "upstream_id": upstream}))
+            .await;
         let same = json!({"path": "/v1/orders/{x}", "methods": ["PUT"]});
         api.post(&format!("{version}/routes"), same).await.problem(409, "route-taken");
         let route = api.make(&format!("{version}/routes"), json!({"path": "/v2/orders/{x}"})).await;
-        api.patch(&world.version, json!({"name": "v2"})).await.problem(409, "route-taken").fields(&["name"]);
-        assert_eq!(api.get(&world.version).await.json()["name"], "v1", "the refused change was rolled back");
+        api.patch(&world.version, json!({"name": "v2"}))
+            .await
+            .problem(409, "route-taken")
+            .fields(&["name"]);
+        assert_eq!(
+            api.get(&world.version).await.json()["name"],
+            "v1",
+            "the refused change was rolled back"
+        );
 
         // And by way of a base path.
         api.patch(&route, json!({"path": "/v1/stock"})).await.expect(200);
-        let moved = api.make(&format!("{}/apis", world.site), json!({"name": "Stock", "base_path": "/stock"})).await;
-        let version = api.make(&format!("{moved}/versions"), json!({"name": "v1", "upstream_id": upstream})).await;
+        let moved = api
+            .make(&format!("{}/apis", world.site), json!({"name": "Stock", "base_path": "/stock"}))
+            .await;
+        let version = api
+            .make(&format!("{moved}/versions"), json!({"name": "v1", "upstream_id": upstream}))
+            .await;
         api.make(&format!("{version}/routes"), json!({"path": "/stock"})).await;
         api.delete(&world.api).await.expect(204);
-        api.patch(&moved, json!({"base_path": "/orders"})).await.problem(409, "route-taken").fields(&["base_path"]);
+        api.patch(&moved, json!({"base_path": "/orders"}))
+            .await
+            .problem(409, "route-taken")
+            .fields(&["base_path"]);
     })
     .await;
 }
@@ -181,7 +262,11 @@ async fn what_is_no_json_is_refused() {
     with_api(async |api| {
         let post = || api.call(Method::POST, "/v1/tenants");
         post().body("application/json", "{").send().await.problem(400, "syntax");
-        post().body("application/json", &b"{\"name\":\"\xff\"}"[..]).send().await.problem(400, "syntax");
+        post()
+            .body("application/json", &b"{\"name\":\"\xff\"}"[..])
+            .send()
+            .await
+            .problem(400, "syntax");
         post().body("application/json", "{\"name\":\"a\"}{}").send().await.problem(400, "syntax");
         post().body("text/plain", "{\"name\":\"a\"}").send().await.problem(415, "media-type");
         post().send().await.problem(415, "media-type");
@@ -196,7 +281,8 @@ async fn what_is_no_json_is_refused() {
 async fn paths_methods_and_queries_that_do_not_exist_are_refused() {
     with_api(async |api| {
         api.get("/v1/nothing").await.problem(404, "no-such-path");
-        let reply = api.call(Method::PUT, "/v1/tenants").send().await.problem(405, "method-not-allowed");
+        let reply =
+            api.call(Method::PUT, "/v1/tenants").send().await.problem(405, "method-not-allowed");
         assert_eq!(reply.header("allow"), "GET, POST");
         api.get("/v1/tenants?limt=5").await.problem(422, "invalid").fields(&["limt"]);
         api.get("/v1/tenants?limit=1&limit=2").await.problem(422, "invalid");

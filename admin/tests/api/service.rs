@@ -25,10 +25,19 @@ async fn metrics_name_routes_and_no_tenant() {
         api.call("BREW".parse().unwrap(), "/nothing").send().await.expect(404);
         let text = api.anonymous(Method::GET, "/metrics").send().await.expect(200).text();
         let route = "route=\"/v1/tenants/{tenant_id}/sites/{site_id}\",status=\"200\"";
-        for name in ["tenantry_admin_requests_total", "tenantry_admin_request_duration_seconds_bucket"] {
-            assert!(text.lines().any(|line| line.starts_with(name) && line.contains(route)), "{name}: {text}");
+        for name in
+            ["tenantry_admin_requests_total", "tenantry_admin_request_duration_seconds_bucket"]
+        {
+            assert!(
+                text.lines().any(|line| line.starts_with(name) && line.contains(route)),
+                "{name}: {text}"
+            );
         }
-        assert!(!text.contains("acme-metrics") && !text.contains(id_of(&world.tenant)) && !text.contains("BREW"));
+        assert!(
+            !text.contains("acme-metrics")
+                && !text.contains(id_of(&world.tenant))
+                && !text.contains("BREW")
+        );
     })
     .await;
 }
@@ -39,13 +48,27 @@ async fn the_documentation_works_offline() {
         let get = async |path: &str| api.anonymous(Method::GET, path).send().await;
         assert_eq!(get("/docs").await.expect(308).location(), "/docs/");
         let page = get("/docs/").await.expect(200);
-        assert!(page.header("content-security-policy").starts_with("default-src 'none'; script-src 'self';"));
+        assert!(
+            page.header("content-security-policy")
+                .starts_with("default-src 'none'; script-src 'self';")
+        );
         assert!(!page.text().contains("://"), "nothing is loaded from elsewhere: {}", page.text());
-        for file in ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "index.css"] {
+        for file in [
+            "swagger-ui.css",
+            "swagger-ui-bundle.js",
+            "swagger-ui-standalone-preset.js",
+            "index.css",
+        ] {
             let reply = get(&format!("/docs/{file}")).await.expect(200);
             assert_eq!(reply.header("x-content-type-options"), "nosniff");
         }
-        assert!(get("/docs/swagger-initializer.js").await.expect(200).text().contains("\"/openapi.json\""));
+        assert!(
+            get("/docs/swagger-initializer.js")
+                .await
+                .expect(200)
+                .text()
+                .contains("\"/openapi.json\"")
+        );
         get("/docs/nothing").await.problem(404, "no-such-path");
     })
     .await;

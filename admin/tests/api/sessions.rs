@@ -8,7 +8,8 @@ use crate::harness::{Api, Call, with_api};
 
 /// A request with an access token.
 pub(crate) fn as_person(api: &Api, tokens: &Value, method: Method, path: &str) -> Call {
-    let authorization = format!("Bearer {}", tokens["access_token"].as_str().expect("an access token"));
+    let authorization =
+        format!("Bearer {}", tokens["access_token"].as_str().expect("an access token"));
     api.anonymous(method, path).header("authorization", &authorization)
 }
 
@@ -40,10 +41,15 @@ async fn a_session_that_is_ended_is_refused_at_once() {
         person(api, EMAIL).await;
         let office = log_in_from(api, "192.0.2.7", EMAIL, PASSWORD).await.expect(200).json();
         let cafe = log_in_from(api, "198.51.100.9", EMAIL, PASSWORD).await.expect(200).json();
-        let list = as_person(api, &office, Method::GET, "/v1/me/sessions").send().await.expect(200).json();
+        let list =
+            as_person(api, &office, Method::GET, "/v1/me/sessions").send().await.expect(200).json();
         let items = list["items"].as_array().unwrap();
-        let seen: Vec<_> = items.iter().map(|one| (one["source"].clone(), one["current"].clone())).collect();
-        assert_eq!(seen, [(json!("192.0.2.7"), json!(true)), (json!("198.51.100.9"), json!(false))]);
+        let seen: Vec<_> =
+            items.iter().map(|one| (one["source"].clone(), one["current"].clone())).collect();
+        assert_eq!(
+            seen,
+            [(json!("192.0.2.7"), json!(true)), (json!("198.51.100.9"), json!(false))]
+        );
         assert!(items.iter().all(|one| one["user_agent"] == "a test"));
 
         let place = format!("/v1/me/sessions/{}", cafe["session_id"].as_str().unwrap());
@@ -64,12 +70,15 @@ async fn somebody_elses_session_is_as_good_as_absent() {
         person(api, "bob@example.com").await;
         let ada = log_in(api, EMAIL, PASSWORD).await.expect(200).json();
         let bob = log_in(api, "bob@example.com", PASSWORD).await.expect(200).json();
-        let end = async |id: &str| as_person(api, &bob, Method::DELETE, &format!("/v1/me/sessions/{id}")).send().await;
+        let end = async |id: &str| {
+            as_person(api, &bob, Method::DELETE, &format!("/v1/me/sessions/{id}")).send().await
+        };
         let foreign = end(ada["session_id"].as_str().unwrap()).await.problem(404, "not-found");
         let absent = end(&uuid::Uuid::now_v7().to_string()).await.problem(404, "not-found");
         assert_eq!(foreign.body, absent.body);
         as_person(api, &ada, Method::GET, "/v1/me").send().await.expect(200);
-        let list = as_person(api, &bob, Method::GET, "/v1/me/sessions").send().await.expect(200).json();
+        let list =
+            as_person(api, &bob, Method::GET, "/v1/me/sessions").send().await.expect(200).json();
         assert_eq!(list["items"].as_array().unwrap().len(), 1);
     })
     .await;

@@ -1,4 +1,5 @@
-//! Settings of each object: kept, answered whole, replaced whole, and refused with the place of what is wrong.
+//! Settings of each object: kept, answered whole, replaced whole, and refused with the place of
+//! what is wrong.
 
 use serde_json::{Value, json};
 
@@ -17,8 +18,7 @@ fn limits() -> (Value, Value) {
 fn whole(world: &World) -> Vec<(&str, Value)> {
     let (limits, quotas) = limits();
     let ip = json!({"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.7"]});
-    let part =
-        json!({"auth": {"all_of": ["key", "signature"]}, "scopes": ["read"], "limits": limits, "quotas": quotas});
+    let part = json!({"auth": {"all_of": ["key", "signature"]}, "scopes": ["read"], "limits": limits, "quotas": quotas});
     let of_key = json!({"scopes": ["read", "write"], "ip": ip, "limits": limits, "quotas": quotas});
     let subjects = json!([{"issuer": "https://login.example/", "value": "app-1"}]);
     vec![
@@ -106,13 +106,22 @@ async fn new_objects_can_have_them() {
         let site = &world.site;
         for (list, (settings, body)) in [
             ("/v1/tenants".to_owned(), new(&world.tenant, json!({"name": "Second"}))),
-            (format!("{}/sites", world.tenant), new(site, json!({"name": "Second", "slug": "second"}))),
-            (format!("{site}/apis"), new(&world.api, json!({"name": "Second", "base_path": "/second"}))),
+            (
+                format!("{}/sites", world.tenant),
+                new(site, json!({"name": "Second", "slug": "second"})),
+            ),
+            (
+                format!("{site}/apis"),
+                new(&world.api, json!({"name": "Second", "base_path": "/second"})),
+            ),
             (format!("{}/routes", world.version), new(&world.route, json!({"path": "/second"}))),
             (format!("{site}/plans"), new(&world.plan, json!({"name": "Second"}))),
             (format!("{site}/consumers"), new(&world.consumer, json!({"name": "Second"}))),
             (format!("{}/keys", world.consumer), new(&world.key, json!({}))),
-            (format!("{}/signing-keys", world.consumer), new(&world.signing_key, json!({"algorithm": "hmac-sha256"}))),
+            (
+                format!("{}/signing-keys", world.consumer),
+                new(&world.signing_key, json!({"algorithm": "hmac-sha256"})),
+            ),
         ] {
             let reply = api.post(&list, body).await.expect(201);
             assert_eq!(reply.json()["settings"], settings, "{list}");
@@ -129,11 +138,15 @@ async fn new_objects_can_have_them() {
 async fn the_longest_lists_of_addresses_are_taken() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let range = |n: u32| format!("2001:db8:{:04x}:{:04x}:ffff:ffff:ffff:fff0/124", n >> 16, n & 0xffff);
+        let range =
+            |n: u32| format!("2001:db8:{:04x}:{:04x}:ffff:ffff:ffff:fff0/124", n >> 16, n & 0xffff);
         let ranges: Vec<_> = (0..10_000).map(range).collect();
         let body = json!({"settings": {"ip": {"allow": ranges, "deny": ranges}}});
         api.patch(&world.site, body).await.expect(200);
-        assert_eq!(settings(api, &world.site).await["ip"]["allow"].as_array().unwrap().len(), 10_000);
+        assert_eq!(
+            settings(api, &world.site).await["ip"]["allow"].as_array().unwrap().len(),
+            10_000
+        );
         let ranges: Vec<_> = (0..10_001).map(range).collect();
         let body = json!({"settings": {"ip": {"deny": ranges}}});
         api.patch(&world.site, body).await.problem(422, "invalid").fields(&["settings.ip.deny"]);
@@ -152,13 +165,20 @@ async fn an_import_leaves_those_of_routes_that_stay() {
             "security": [{"token": []}],
             "paths": {"/orders/{id}": {"get": {"operationId": "renamed"}}, "/new": {"get": {}}},
         });
-        let reply = api.post(&format!("{}/import", world.version), document).await.expect(200).json();
+        let reply =
+            api.post(&format!("{}/import", world.version), document).await.expect(200).json();
         let warning = reply["warnings"][0].as_str().unwrap();
         assert!(warning.contains("security schemes") && warning.contains("`token`"), "{warning}");
         let route = api.get(&world.route).await.expect(200).json();
         assert_eq!((&route["name"], &route["settings"]), (&json!("renamed"), &public));
         let routes = api.get(&format!("{}/routes", world.version)).await.json()["items"].clone();
-        let new = routes.as_array().unwrap().iter().find(|route| route["path"] == "/new").unwrap().clone();
+        let new = routes
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|route| route["path"] == "/new")
+            .unwrap()
+            .clone();
         assert_eq!(new["settings"], json!({"scopes": [], "limits": [], "quotas": []}));
     })
     .await;

@@ -76,10 +76,19 @@ async fn a_key_is_changed_and_revoked() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let place = &world.signing_key;
-        let after = api.patch(place, json!({"name": "x", "settings": {"scopes": ["sign"]}})).await.expect(200);
-        assert_eq!((after.etag().as_str(), &after.json()["settings"]["scopes"]), ("\"2\"", &json!(["sign"])));
+        let after = api
+            .patch(place, json!({"name": "x", "settings": {"scopes": ["sign"]}}))
+            .await
+            .expect(200);
+        assert_eq!(
+            (after.etag().as_str(), &after.json()["settings"]["scopes"]),
+            ("\"2\"", &json!(["sign"]))
+        );
         let after = api.patch(place, json!({"name": null})).await.expect(200).json();
-        assert_eq!((&after["name"], &after["settings"]["scopes"]), (&Value::Null, &json!(["sign"])));
+        assert_eq!(
+            (&after["name"], &after["settings"]["scopes"]),
+            (&Value::Null, &json!(["sign"]))
+        );
         let stale = api.call(axum::http::Method::DELETE, place).header("if-match", "\"1\"");
         stale.send().await.problem(412, "changed");
         api.delete(place).await.expect(204);

@@ -34,7 +34,8 @@ async fn mailed(api: &Api, server: &MailServer, body: &Value) -> String {
     sign_up(api, body).await.expect(202);
     post(api, server.port).empty().await.unwrap();
     let to = format!("To: {}", body["email"].as_str().unwrap());
-    let mut letters: Vec<String> = server.letters().into_iter().filter(|letter| letter.contains(&to)).collect();
+    let mut letters: Vec<String> =
+        server.letters().into_iter().filter(|letter| letter.contains(&to)).collect();
     assert_eq!(letters.len(), 1);
     token(&letters.remove(0))
 }
@@ -62,7 +63,10 @@ async fn an_organisation_signs_up_and_has_a_site_at_once() {
             );
             as_person(api, &tokens, Method::GET, &site).send().await.expect(200);
             let site = made["site_id"].as_str().unwrap();
-            assert_eq!(api.count(&format!("SELECT count(*) FROM routes WHERE site_id = '{site}'")).await, 1);
+            assert_eq!(
+                api.count(&format!("SELECT count(*) FROM routes WHERE site_id = '{site}'")).await,
+                1
+            );
         }
         assert_eq!(api.count("SELECT count(*) FROM signups").await, 0);
         assert_eq!(audited(api, "signup.finish").await, 3);
@@ -96,7 +100,8 @@ async fn an_address_that_has_an_account_is_answered_alike_and_told_by_mail() {
         assert_eq!(known.body, unknown.body);
         post(api, server.port).empty().await.unwrap();
         let letters = server.letters();
-        let (to_ada, to_bob): (Vec<_>, Vec<_>) = letters.iter().partition(|letter| letter.contains("To: ada@"));
+        let (to_ada, to_bob): (Vec<_>, Vec<_>) =
+            letters.iter().partition(|letter| letter.contains("To: ada@"));
         assert!(to_ada.len() == 1 && !to_ada[0].contains("tne_"));
         assert!(to_bob.len() == 1 && to_bob[0].contains("tne_"));
         assert_eq!(api.count("SELECT count(*) FROM tenants").await, 0);
@@ -111,12 +116,16 @@ async fn an_operator_may_have_to_approve() {
         let server = mail_server().await;
         let token = mailed(api, &server, &body(EMAIL, "shop", "storefront")).await;
         assert_eq!(api.get("/v1/signups").await.expect(200).json()["items"], json!([]));
-        assert_eq!(verify(api, &token).await.expect(200).json(), json!({"waiting": true, "made": null}));
+        assert_eq!(
+            verify(api, &token).await.expect(200).json(),
+            json!({"waiting": true, "made": null})
+        );
         log_in(api, EMAIL, PASSWORD).await.problem(401, "invalid-credentials");
         let waiting = api.get("/v1/signups").await.expect(200);
         assert!(!waiting.text().contains("argon2"));
         let id = waiting.json()["items"][0]["id"].as_str().unwrap().to_owned();
-        let made = api.post(&format!("/v1/signups/{id}/approve"), json!({})).await.expect(200).json();
+        let made =
+            api.post(&format!("/v1/signups/{id}/approve"), json!({})).await.expect(200).json();
         assert_eq!(made["made"]["hostname"], "shop.gw.test");
         log_in(api, EMAIL, PASSWORD).await.expect(200);
         api.post(&format!("/v1/signups/{id}/approve"), json!({})).await.problem(404, "not-found");
@@ -139,7 +148,11 @@ async fn nobody_signs_up_unless_the_operator_says_so_and_nothing_wrong_is_taken(
         let api = &opened(api, Mode::Open);
         let mut wrong = body("nobody", "-", "rest-api");
         wrong["origin"] = Value::Null;
-        sign_up(api, &wrong).await.problem(422, "invalid").fields(&["email", "site_slug", "origin"]);
+        sign_up(api, &wrong).await.problem(422, "invalid").fields(&[
+            "email",
+            "site_slug",
+            "origin",
+        ]);
         let mut inside = body(EMAIL, "shop", "rest-api");
         inside["origin"]["address"] = json!("127.0.0.1");
         sign_up(api, &inside).await.problem(422, "invalid").fields(&["origin.address"]);

@@ -2,7 +2,8 @@
 
 use crate::harness::Api;
 
-/// All rows of a tenant, in one number. When a service token was last used is no state of the tenant's.
+/// All rows of a tenant, in one number. When a service token was last used is no state of the
+/// tenant's.
 pub(crate) async fn state(api: &Api, tenant: &str) -> String {
     let tables: Vec<(String, String)> = sqlx::query_as(
         "SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -20,6 +21,9 @@ pub(crate) async fn state(api: &Api, tenant: &str) -> String {
             format!("SELECT '{table}' || (to_jsonb(t) - 'last_used_at')::text AS row FROM {table} t WHERE {column} = '{tenant}'")
         })
         .collect();
-    let query = format!("SELECT md5(string_agg(row, '' ORDER BY row)) FROM ({}) AS rows", rows.join(" UNION ALL "));
+    let query = format!(
+        "SELECT md5(string_agg(row, '' ORDER BY row)) FROM ({}) AS rows",
+        rows.join(" UNION ALL ")
+    );
     sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&api.superuser).await.unwrap()
 }

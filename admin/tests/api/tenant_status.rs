@@ -14,15 +14,30 @@ async fn the_members_of_a_suspended_tenant_may_only_read() {
         let other = World::make(api, "globex").await;
         let admin = api.colleague(id_of(&world.tenant), json!({"role": "admin"})).await;
         api.join(id_of(&other.tenant), &admin, &json!({"role": "admin"})).await;
-        let made = api.post(&format!("{}/service-tokens", world.tenant), json!({"name": "x", "role": "admin"})).await;
+        let made = api
+            .post(
+                &format!("{}/service-tokens", world.tenant),
+                json!({"name": "x", "role": "admin"}),
+            )
+            .await;
         let token = made.expect(201).json()["token"].as_str().unwrap().to_owned();
         let status = format!("{}/status", world.tenant);
         let marked = async || {
-            api.count(&format!("SELECT count(*) FROM change_log WHERE site_id = '{}'", id_of(&world.site))).await
+            api.count(&format!(
+                "SELECT count(*) FROM change_log WHERE site_id = '{}'",
+                id_of(&world.site)
+            ))
+            .await
         };
         let before = marked().await;
-        api.patch(&status, json!({"status": "suspended"})).await.problem(422, "invalid").fields(&["reason"]);
-        let suspended = api.patch(&status, json!({"status": "suspended", "reason": "An invoice"})).await.expect(200);
+        api.patch(&status, json!({"status": "suspended"}))
+            .await
+            .problem(422, "invalid")
+            .fields(&["reason"]);
+        let suspended = api
+            .patch(&status, json!({"status": "suspended", "reason": "An invoice"}))
+            .await
+            .expect(200);
         assert_eq!(suspended.json()["status"], "suspended");
         assert!(marked().await > before, "the gateways are told");
         let plan = async |token: &str, world: &World, name: &str| {
@@ -30,10 +45,12 @@ async fn the_members_of_a_suspended_tenant_may_only_read() {
             call.json(&json!({"name": name})).send().await
         };
         for caller in [&admin.token, &token] {
-            let seen = api.call_as(caller, Method::GET, &world.tenant).send().await.expect(200).json();
+            let seen =
+                api.call_as(caller, Method::GET, &world.tenant).send().await.expect(200).json();
             assert_eq!(seen["status_reason"], "An invoice");
             plan(caller, &world, "a").await.problem(403, "tenant-suspended");
-            let resume = api.call_as(caller, Method::PATCH, &status).json(&json!({"status": "active"}));
+            let resume =
+                api.call_as(caller, Method::PATCH, &status).json(&json!({"status": "active"}));
             resume.send().await.problem(403, "forbidden");
         }
         plan(&admin.token, &other, "a").await.expect(201);
@@ -86,22 +103,32 @@ async fn a_tenant_that_closes_can_be_kept_until_it_is_erased() {
 async fn a_suspension_stands_in_front_of_a_closing_and_does_not_end_it() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let (closing, status) = (format!("{}/closing", world.tenant), format!("{}/status", world.tenant));
+        let (closing, status) =
+            (format!("{}/closing", world.tenant), format!("{}/status", world.tenant));
         let suspend = async || {
             let body = json!({"status": "suspended", "reason": "An invoice"});
             api.patch(&status, body).await.expect(200).json()
         };
-        let serve = async || api.patch(&status, json!({"status": "active"})).await.expect(200).json();
+        let serve =
+            async || api.patch(&status, json!({"status": "active"})).await.expect(200).json();
         let erase = async |days: i64| {
-            admin::housekeeping::erase_closed(&api.store, clock() + TimeDelta::days(days)).await.unwrap();
+            admin::housekeeping::erase_closed(&api.store, clock() + TimeDelta::days(days))
+                .await
+                .unwrap();
         };
         let closed = api.post(&closing, json!({"days": 7})).await.expect(200).json();
         let suspended = suspend().await;
-        assert_eq!((&suspended["status"], &suspended["closes_at"]), (&json!("suspended"), &closed["closes_at"]));
+        assert_eq!(
+            (&suspended["status"], &suspended["closes_at"]),
+            (&json!("suspended"), &closed["closes_at"])
+        );
         // Nothing of what is suspended is lost.
         erase(8).await;
         let served = serve().await;
-        assert_eq!((&served["status"], &served["closes_at"]), (&json!("closing"), &closed["closes_at"]));
+        assert_eq!(
+            (&served["status"], &served["closes_at"]),
+            (&json!("closing"), &closed["closes_at"])
+        );
         assert_eq!(serve().await, served, "to be served does not end a closing");
 
         // Both can be changed while it is suspended.
@@ -110,7 +137,10 @@ async fn a_suspension_stands_in_front_of_a_closing_and_does_not_end_it() {
         let kept = api.get(&world.tenant).await.json();
         assert_eq!((&kept["status"], &kept["closes_at"]), (&json!("suspended"), &Value::Null));
         assert_eq!(kept["status_reason"], "An invoice");
-        assert_eq!(api.post(&closing, json!({"days": 3})).await.expect(200).json()["status"], "suspended");
+        assert_eq!(
+            api.post(&closing, json!({"days": 3})).await.expect(200).json()["status"],
+            "suspended"
+        );
         api.delete(&closing).await.expect(204);
         assert_eq!(serve().await["status"], "active");
 
@@ -121,7 +151,10 @@ async fn a_suspension_stands_in_front_of_a_closing_and_does_not_end_it() {
         let again = serve().await;
         assert_eq!(again["status"], "closing");
         let closes_at: DateTime<Utc> = again["closes_at"].as_str().unwrap().parse().unwrap();
-        assert!(closes_at > clock() + TimeDelta::hours(23) && closes_at <= clock() + TimeDelta::days(1), "{closes_at}");
+        assert!(
+            closes_at > clock() + TimeDelta::hours(23) && closes_at <= clock() + TimeDelta::days(1),
+            "{closes_at}"
+        );
         erase(0).await;
         api.get(&world.tenant).await.expect(200);
         erase(2).await;

@@ -29,20 +29,35 @@ async fn every_operation_asks_for_a_token() {
         let basic = format!("Basic {}", api.token.reveal());
         let mut tried = 0;
         for operation in operations(api).await {
-            if OPEN.contains(&operation.id.as_str()) || BEFORE_LOGIN.contains(&operation.id.as_str()) {
+            if OPEN.contains(&operation.id.as_str())
+                || BEFORE_LOGIN.contains(&operation.id.as_str())
+            {
                 continue;
             }
             let method: Method = operation.method.parse().unwrap();
             let call = || api.anonymous(method.clone(), &world.path(&operation.path));
             let reply = call().send().await.problem(401, "missing-token");
-            assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"tenantry\"", "{}", operation.id);
+            assert_eq!(
+                reply.header("www-authenticate"),
+                "Bearer realm=\"tenantry\"",
+                "{}",
+                operation.id
+            );
             call().header("authorization", &basic).send().await.problem(401, "missing-token");
             for wrong in [unknown.as_str(), "Bearer", "Bearer ", "Bearer x", "Bearer tno_"] {
                 let reply = call().header("authorization", wrong).send().await.expect(401);
-                assert!(reply.header("www-authenticate").starts_with("Bearer realm="), "{}", operation.id);
+                assert!(
+                    reply.header("www-authenticate").starts_with("Bearer realm="),
+                    "{}",
+                    operation.id
+                );
             }
-            let reply = call().header("authorization", &unknown).send().await.problem(401, "invalid-token");
-            assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"tenantry\", error=\"invalid_token\"");
+            let reply =
+                call().header("authorization", &unknown).send().await.problem(401, "invalid-token");
+            assert_eq!(
+                reply.header("www-authenticate"),
+                "Bearer realm=\"tenantry\", error=\"invalid_token\""
+            );
             tried += 1;
         }
         assert_eq!(tried + OPEN.len() + BEFORE_LOGIN.len(), admin::permissions::TABLE.len());
@@ -66,7 +81,10 @@ async fn two_tokens_are_none() {
 async fn a_revoked_token_is_refused() {
     with_api(async |api| {
         api.get("/v1/tenants").await.expect(200);
-        sqlx::query("UPDATE operator_tokens SET revoked_at = now()").execute(&api.superuser).await.unwrap();
+        sqlx::query("UPDATE operator_tokens SET revoked_at = now()")
+            .execute(&api.superuser)
+            .await
+            .unwrap();
         api.get("/v1/tenants").await.problem(401, "invalid-token");
     })
     .await;

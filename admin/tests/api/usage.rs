@@ -9,7 +9,14 @@ use crate::publishing::World;
 const SPAN: &str = "from=2026-03-31T22:00:00Z&to=2026-04-01T02:00:00Z";
 
 /// Adds sums of one hour as xds-server would: all requests took 11 to 20 ms.
-async fn used(api: &Api, world: &World, hour: &str, status_class: i16, consumer: bool, requests: i64) {
+async fn used(
+    api: &Api,
+    world: &World,
+    hour: &str,
+    status_class: i16,
+    consumer: bool,
+    requests: i64,
+) {
     let consumer = consumer.then(|| (id_of(&world.consumer), id_of(&world.key)));
     sqlx::query(
         "INSERT INTO usage_hours VALUES ($1::uuid, $2::timestamptz, $3::uuid, $4::uuid, $5::uuid, $6::uuid, $7, $8,
@@ -34,7 +41,9 @@ async fn some_usage(api: &Api) -> (World, World, World) {
     let second = World::site(api, &own.tenant, "acme-two").await;
     let other = World::make(api, "globex").await;
     for (world, times) in [(&own, 1), (&second, 10), (&other, 1_000)] {
-        for hour in ["2026-03-31T21:00Z", "2026-03-31T22:00Z", "2026-04-01T01:00Z", "2026-04-01T02:00Z"] {
+        for hour in
+            ["2026-03-31T21:00Z", "2026-03-31T22:00Z", "2026-04-01T01:00Z", "2026-04-01T02:00Z"]
+        {
             used(api, world, hour, 2, true, 3 * times).await;
             used(api, world, hour, 4, false, times).await;
         }
@@ -76,14 +85,22 @@ async fn usage_is_divided_by_time_and_told_apart() {
     with_api(async |api| {
         let (own, second, _) = some_usage(api).await;
         let ask = async |query: &str| {
-            let usage = api.get(&format!("{}/usage?{SPAN}&{query}", own.tenant)).await.expect(200).json();
+            let usage =
+                api.get(&format!("{}/usage?{SPAN}&{query}", own.tenant)).await.expect(200).json();
             usage["items"].as_array().unwrap().clone()
         };
-        let starts = |items: &[Value]| items.iter().map(|item| item["start"].clone()).collect::<Vec<_>>();
-        for (step, second_start) in
-            [("hour", "2026-04-01T01:00:00Z"), ("day", "2026-04-01T00:00:00Z"), ("month", "2026-04-01T00:00:00Z")]
-        {
-            assert_eq!(starts(&ask(&format!("step={step}")).await), ["2026-03-31T22:00:00Z", second_start], "{step}");
+        let starts =
+            |items: &[Value]| items.iter().map(|item| item["start"].clone()).collect::<Vec<_>>();
+        for (step, second_start) in [
+            ("hour", "2026-04-01T01:00:00Z"),
+            ("day", "2026-04-01T00:00:00Z"),
+            ("month", "2026-04-01T00:00:00Z"),
+        ] {
+            assert_eq!(
+                starts(&ask(&format!("step={step}")).await),
+                ["2026-03-31T22:00:00Z", second_start],
+                "{step}"
+            );
         }
         let items = ask("group_by=consumer,key,status_class&step=day").await;
         let parts: Vec<_> = items
@@ -103,11 +120,17 @@ async fn usage_is_divided_by_time_and_told_apart() {
             [
                 (Value::Null, Value::Null, json!("4xx"), json!(11)),
                 (json!(id_of(&own.consumer)), json!(id_of(&own.key)), json!("2xx"), json!(3)),
-                (json!(id_of(&second.consumer)), json!(id_of(&second.key)), json!("2xx"), json!(30)),
+                (
+                    json!(id_of(&second.consumer)),
+                    json!(id_of(&second.key)),
+                    json!("2xx"),
+                    json!(30)
+                ),
             ]
         );
         let items = ask("group_by=site,route").await;
-        let parts: Vec<_> = items.iter().map(|item| (item["site_id"].clone(), item["route_id"].clone())).collect();
+        let parts: Vec<_> =
+            items.iter().map(|item| (item["site_id"].clone(), item["route_id"].clone())).collect();
         let of = |world: &World| (json!(id_of(&world.site)), json!(id_of(&world.route)));
         assert_eq!(parts, [of(&own), of(&second)]);
     })
@@ -160,7 +183,10 @@ async fn what_usage_cannot_answer_is_refused() {
             ("groupby=site", &["groupby"]),
         ] {
             for place in [&world.tenant, &world.site] {
-                api.get(&format!("{place}/usage?{query}")).await.problem(422, "invalid").fields(fields);
+                api.get(&format!("{place}/usage?{query}"))
+                    .await
+                    .problem(422, "invalid")
+                    .fields(fields);
             }
         }
     })

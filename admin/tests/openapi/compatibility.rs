@@ -1,10 +1,12 @@
-//! Compares two OpenAPI documents as a client of the older one would: what it sends has to be taken, what it reads has to be there.
+//! Compares two OpenAPI documents as a client of the older one would: what it sends has to be
+//! taken, what it reads has to be there.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Who writes a value: what clients send must not become narrower, what they get must not become wider or less.
+/// Who writes a value: what clients send must not become narrower, what they get must not become
+/// wider or less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Written {
     ByClients,
@@ -49,13 +51,18 @@ impl Compared<'_> {
             self.say(place, "a body is required now");
         }
         self.content(&format!("{place} body"), before, now, Written::ByClients);
-        for (status, before) in object(&old["responses"]).iter().filter(|(status, _)| status.starts_with('2')) {
+        for (status, before) in
+            object(&old["responses"]).iter().filter(|(status, _)| status.starts_with('2'))
+        {
             let place = format!("{place} {status}");
             match new["responses"].get(status) {
                 Some(now) => {
                     let (before, now) = (resolve(self.old, before), resolve(self.new, now));
                     self.content(&place, before, now, Written::ByUs);
-                    for header in object(&before["headers"]).keys().filter(|name| now["headers"].get(name).is_none()) {
+                    for header in object(&before["headers"])
+                        .keys()
+                        .filter(|name| now["headers"].get(name).is_none())
+                    {
                         self.say(&place, format!("the header {header} is gone"));
                     }
                 }
@@ -81,7 +88,10 @@ impl Compared<'_> {
         }
         for parameter in now.iter().filter(|parameter| parameter["required"] == true) {
             if !before.iter().any(|other| key(other) == key(parameter)) {
-                self.say(place, format!("there is a new parameter that is required: {}", parameter["name"]));
+                self.say(
+                    place,
+                    format!("there is a new parameter that is required: {}", parameter["name"]),
+                );
             }
         }
     }
@@ -117,8 +127,12 @@ impl Compared<'_> {
             let now = array(&new[kind]);
             for variant in array(&old[kind]) {
                 let fits = now.iter().any(|candidate| {
-                    let mut alone =
-                        Compared { old: self.old, new: self.new, broken: Vec::new(), seen: self.seen.clone() };
+                    let mut alone = Compared {
+                        old: self.old,
+                        new: self.new,
+                        broken: Vec::new(),
+                        seen: self.seen.clone(),
+                    };
                     alone.schema(place, variant, candidate, written);
                     alone.broken.is_empty()
                 });
@@ -131,7 +145,8 @@ impl Compared<'_> {
 
     fn types(&mut self, place: &str, old: &Value, new: &Value, written: Written) {
         let (before, now) = (types(old), types(new));
-        let (narrow, wide) = if written == Written::ByClients { (&before, &now) } else { (&now, &before) };
+        let (narrow, wide) =
+            if written == Written::ByClients { (&before, &now) } else { (&now, &before) };
         if !wide.is_empty() && (narrow.is_empty() || !narrow.is_subset(wide)) {
             self.say(place, format!("the type was {}, and is {}", old["type"], new["type"]));
         }
@@ -157,7 +172,9 @@ impl Compared<'_> {
             ("maxItems", false),
         ] {
             let Some(now) = new[bound].as_f64() else { continue };
-            let narrower = old[bound].as_f64().is_none_or(|before| if is_lower { now > before } else { now < before });
+            let narrower = old[bound]
+                .as_f64()
+                .is_none_or(|before| if is_lower { now > before } else { now < before });
             if narrower {
                 self.say(place, format!("{bound} was {}, and is {now}", old[bound]));
             }
@@ -201,12 +218,16 @@ fn array(value: &Value) -> &[Value] {
 
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let Some(reference) = value["$ref"].as_str() else { return value };
-    reference.strip_prefix('#').and_then(|pointer| document.pointer(pointer)).unwrap_or(&Value::Null)
+    reference
+        .strip_prefix('#')
+        .and_then(|pointer| document.pointer(pointer))
+        .unwrap_or(&Value::Null)
 }
 
 /// The types of a schema; none for one that takes all.
 fn types(schema: &Value) -> BTreeSet<&str> {
-    let mut types: BTreeSet<&str> = array(&schema["type"]).iter().filter_map(Value::as_str).collect();
+    let mut types: BTreeSet<&str> =
+        array(&schema["type"]).iter().filter_map(Value::as_str).collect();
     types.extend(schema["type"].as_str());
     // Every integer is a number.
     if types.contains("number") {

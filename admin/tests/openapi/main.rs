@@ -1,4 +1,5 @@
-//! `/v1` is frozen: what `openapi/v1.json` promises, the API keeps. What is added may be added; then `cargo xtask golden` freezes it, too.
+//! `/v1` is frozen: what `openapi/v1.json` promises, the API keeps. What is added may be added;
+//! then `cargo xtask golden` freezes it, too.
 
 mod compatibility;
 
@@ -21,7 +22,8 @@ fn current() -> Value {
 #[test]
 fn nothing_that_v1_promised_is_broken() {
     let frozen: Value =
-        serde_json::from_str(&std::fs::read_to_string(snapshot()).unwrap_or_else(|_| "{}".into())).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(snapshot()).unwrap_or_else(|_| "{}".into()))
+            .unwrap();
     let current = current();
     let broken = broken(&frozen, &current);
     assert!(
@@ -36,8 +38,14 @@ fn nothing_that_v1_promised_is_broken() {
 
 #[test]
 fn the_snapshot_is_there_and_of_v1() {
-    let frozen: Value = serde_json::from_str(&std::fs::read_to_string(snapshot()).expect("openapi/v1.json")).unwrap();
-    let operations: usize =
-        frozen["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum();
+    let frozen: Value =
+        serde_json::from_str(&std::fs::read_to_string(snapshot()).expect("openapi/v1.json"))
+            .unwrap();
+    let operations: usize = frozen["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|item| item.as_object().unwrap().len())
+        .sum();
     assert!(operations > 70, "{operations}");
 }

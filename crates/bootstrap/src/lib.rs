@@ -1,7 +1,7 @@
 //! The bootstrap of an Envoy: `envoy/bootstrap.yaml`, with what it marks as `ADAPT` set.
 //!
-//! There is one template. `xds-server bootstrap` prints it for operators, and `cargo xtask up` and the tests start their Envoys from
-//! it, by this one function.
+//! There is one template. `xds-server bootstrap` prints it for operators, and `cargo xtask up` and
+//! the tests start their Envoys from it, by this one function.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,11 +23,13 @@ pub struct Settings {
     pub gateway: SocketAddr,
     /// How many proxies in front of it are trusted to have appended to `X-Forwarded-For`.
     pub trusted_hops: u32,
-    /// From how many requests in one worker on tenants are held to their share; `None` for the filter's default.
+    /// From how many requests in one worker on tenants are held to their share; `None` for the
+    /// filter's default.
     pub shed_above: Option<u32>,
     /// Envoy's own admin interface.
     pub admin: SocketAddr,
-    /// The replicas of xds-server, by host name or address, and port, in the order in which this Envoy goes to them.
+    /// The replicas of xds-server, by host name or address, and port, in the order in which this
+    /// Envoy goes to them.
     pub xds: Vec<(String, u16)>,
     /// Absolute path of `tenantry_filter.wasm`.
     pub module: PathBuf,
@@ -165,9 +167,21 @@ mod tests {
     #[test]
     fn every_address_and_path_of_the_template_is_replaced() {
         let text = bootstrap(&settings()).unwrap().to_string();
-        let of_template = ["/etc/tenantry", "0.0.0.0", "10080", "10091", "10092", "edge-1", "default\"", "2147483648"];
+        let of_template = [
+            "/etc/tenantry",
+            "0.0.0.0",
+            "10080",
+            "10091",
+            "10092",
+            "edge-1",
+            "default\"",
+            "2147483648",
+        ];
         for left_over in of_template {
-            assert!(!text.contains(left_over), "{left_over} is still in the bootstrap: set it in adapt()");
+            assert!(
+                !text.contains(left_over),
+                "{left_over} is still in the bootstrap: set it in adapt()"
+            );
         }
         assert_eq!(text.matches("/somewhere/filter.wasm").count(), 2);
     }
@@ -178,10 +192,17 @@ mod tests {
         let endpoints = &config["static_resources"]["clusters"][0]["load_assignment"]["endpoints"];
         let places = endpoints.as_array().unwrap().iter().map(|replica| {
             let address = &replica["lb_endpoints"][0]["endpoint"]["address"]["socket_address"];
-            (replica["priority"].as_u64(), address["address"].as_str(), address["port_value"].as_u64())
+            (
+                replica["priority"].as_u64(),
+                address["address"].as_str(),
+                address["port_value"].as_u64(),
+            )
         });
         let places: Vec<_> = places.collect();
-        assert_eq!(places, [(Some(0), Some("xds-a"), Some(3)), (Some(1), Some("127.0.0.1"), Some(4))]);
+        assert_eq!(
+            places,
+            [(Some(0), Some("xds-a"), Some(3)), (Some(1), Some("127.0.0.1"), Some(4))]
+        );
     }
 
     #[test]

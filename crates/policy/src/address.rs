@@ -1,8 +1,9 @@
 //! Which addresses the platform connects to because a tenant says so.
 //!
-//! An address of a tenant must not make the platform speak to what is near it: itself, its database, the metadata service of a
-//! cloud (server-side request forgery). So only addresses of the public internet are good (IANA's registries of special-purpose
-//! addresses, RFC 6890), and what an operator allows beside them.
+//! An address of a tenant must not make the platform speak to what is near it: itself, its
+//! database, the metadata service of a cloud (server-side request forgery). So only addresses of
+//! the public internet are good (IANA's registries of special-purpose addresses, RFC 6890), and
+//! what an operator allows beside them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +11,8 @@ use thiserror::Error;
 
 use crate::ip::{Cidr, IpSet};
 
-/// The IPv4 networks that are not the public internet, each with the length of its prefix and what it is for.
+/// The IPv4 networks that are not the public internet, each with the length of its prefix and what
+/// it is for.
 const SPECIAL_V4: [(Ipv4Addr, u32, &str); 15] = [
     (Ipv4Addr::new(0, 0, 0, 0), 8, "of this host"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
@@ -79,12 +81,17 @@ pub struct AddressRules {
 }
 
 impl AddressRules {
-    /// Rules under which these ranges are good beside the public internet, and those are not, whatever else is said.
-    pub fn new(allow: impl IntoIterator<Item = Cidr>, deny: impl IntoIterator<Item = Cidr>) -> Self {
+    /// Rules under which these ranges are good beside the public internet, and those are not,
+    /// whatever else is said.
+    pub fn new(
+        allow: impl IntoIterator<Item = Cidr>,
+        deny: impl IntoIterator<Item = Cidr>,
+    ) -> Self {
         Self { allow: IpSet::new(allow), deny: IpSet::new(deny) }
     }
 
-    /// Whether upstreams may have an address. An address that carries an IPv4 address, mapped or translated, is as good as that.
+    /// Whether upstreams may have an address. An address that carries an IPv4 address, mapped or
+    /// translated, is as good as that.
     ///
     /// # Errors
     /// When they may not; the text says why.
@@ -94,7 +101,9 @@ impl AddressRules {
             return Err(AddressRefusal::Excluded { address });
         }
         match special(inner) {
-            Some(kind) if !self.allow.contains(inner) => Err(AddressRefusal::Special { address, kind }),
+            Some(kind) if !self.allow.contains(inner) => {
+                Err(AddressRefusal::Special { address, kind })
+            }
             _ => Ok(()),
         }
     }
@@ -127,9 +136,9 @@ fn special(address: IpAddr) -> Option<&'static str> {
         IpAddr::V6(address) if in_v6(address, GLOBAL_V6.0, GLOBAL_V6.1) => {
             named(SPECIAL_V6, |network, len| in_v6(address, network, len))
         }
-        IpAddr::V6(address) => {
-            Some(named(OUTSIDE_V6, |network, len| in_v6(address, network, len)).unwrap_or("reserved"))
-        }
+        IpAddr::V6(address) => Some(
+            named(OUTSIDE_V6, |network, len| in_v6(address, network, len)).unwrap_or("reserved"),
+        ),
     }
 }
 

@@ -5,7 +5,8 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn rules(allow: &[&str], deny: &[&str]) -> AddressRules {
-    let cidrs = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Cidr>>();
+    let cidrs =
+        |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Cidr>>();
     AddressRules::new(cidrs(allow), cidrs(deny))
 }
 
@@ -97,7 +98,10 @@ fn a_range_that_the_operator_allows_is_good_in_every_form_of_its_addresses() {
 fn a_range_that_the_operator_excludes_is_good_in_no_form_of_its_addresses() {
     let rules = rules(&["10.0.0.0/8"], &["10.0.0.5", "203.0.114.0/24", "64:ff9b::/96"]);
     for address in ["10.0.0.5", "::ffff:10.0.0.5", "203.0.114.9", "64:ff9b::8.8.8.8"] {
-        assert_eq!(rules.check(ip(address)), Err(AddressRefusal::Excluded { address: ip(address) }));
+        assert_eq!(
+            rules.check(ip(address)),
+            Err(AddressRefusal::Excluded { address: ip(address) })
+        );
     }
     assert!(rules.permit(ip("10.0.0.6")));
 }

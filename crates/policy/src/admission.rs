@@ -23,8 +23,8 @@ pub(crate) struct Counted<'r, 'a> {
 }
 
 impl Counted<'_, '_> {
-    /// Takes a token of each limit that applies, or none of any. Answers `None` if no limit applies, and otherwise what
-    /// `RateLimit` headers say, if the site wants them.
+    /// Takes a token of each limit that applies, or none of any. Answers `None` if no limit
+    /// applies, and otherwise what `RateLimit` headers say, if the site wants them.
     pub(crate) fn admit<S: State>(
         &self,
         state: &mut S,
@@ -51,9 +51,11 @@ impl Counted<'_, '_> {
             return Ok(None);
         }
         match state.admit(&checks, self.now_ms) {
-            Verdict::Admitted(standing) => {
-                Ok(Some(standing.filter(|_| site.rate_limit_headers).map(|standing| self.fields(&standing, &checks))))
-            }
+            Verdict::Admitted(standing) => Ok(Some(
+                standing
+                    .filter(|_| site.rate_limit_headers)
+                    .map(|standing| self.fields(&standing, &checks)),
+            )),
             Verdict::Refused(standing) => Err(self.refused(&standing, &checks)),
         }
     }
@@ -74,7 +76,11 @@ impl Counted<'_, '_> {
                 _ => self.subject(rule, state, address),
             };
             last = if rule.by.iter().any(By::is_open) { None } else { Some((&rule.by, subject)) };
-            checks.push(Check { limit: &rule.limit, subject, zone: rule.zone.as_ref().unwrap_or(&self.site.zone) });
+            checks.push(Check {
+                limit: &rule.limit,
+                subject,
+                zone: rule.zone.as_ref().unwrap_or(&self.site.zone),
+            });
         }
     }
 
@@ -99,7 +105,12 @@ impl Counted<'_, '_> {
     }
 
     /// Which of a rule's counters the request is counted on.
-    fn subject<S: State>(&self, rule: &Rule, state: &mut S, address: &mut impl FnMut(&mut S) -> Option<IpAddr>) -> u64 {
+    fn subject<S: State>(
+        &self,
+        rule: &Rule,
+        state: &mut S,
+        address: &mut impl FnMut(&mut S) -> Option<IpAddr>,
+    ) -> u64 {
         if rule.by.is_empty() {
             return 0;
         }
@@ -125,7 +136,9 @@ impl Counted<'_, '_> {
         values: &mut Vec<u8>,
     ) {
         match by {
-            By::Consumer => push_id(values, self.identity.consumer.as_ref().map(|id| id.as_bytes())),
+            By::Consumer => {
+                push_id(values, self.identity.consumer.as_ref().map(|id| id.as_bytes()))
+            }
             By::Key => push_id(values, self.identity.key.as_ref().map(|id| id.as_bytes())),
             By::Api => {
                 let api = self.route.and_then(|route| self.site.api(route));
@@ -134,7 +147,8 @@ impl Counted<'_, '_> {
             By::Route => push_id(values, self.route.map(|route| route.id.as_bytes())),
             By::ClientIp => match address(state) {
                 Some(IpAddr::V4(address)) => values.extend_from_slice(&address.octets()),
-                // One customer usually has a /64 of IPv6 (RFC 6177), and could change within it at will.
+                // One customer usually has a /64 of IPv6 (RFC 6177), and could change within it at
+                // will.
                 Some(IpAddr::V6(address)) => values.extend(address.octets().iter().take(8)),
                 None => {}
             },

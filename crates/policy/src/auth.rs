@@ -51,14 +51,19 @@ impl Identity {
     pub(crate) fn grants(&self) -> impl Iterator<Item = &Grant> {
         let details = self.details.as_deref();
         let own = details.map(|details| &details.own);
-        own.into_iter().chain(self.keys.iter().filter_map(move |key| details.and_then(|details| details.key(*key))))
+        own.into_iter().chain(
+            self.keys.iter().filter_map(move |key| details.and_then(|details| details.key(*key))),
+        )
     }
 
     /// Whether the caller has a scope.
     pub(crate) fn has_scope(&self, scope: &str) -> bool {
         let mut granted = self.grants().flat_map(|grant| &grant.scopes);
         granted.any(|granted| **granted == *scope)
-            || self.token.as_ref().is_some_and(|token| token.scopes().iter().any(|granted| **granted == *scope))
+            || self
+                .token
+                .as_ref()
+                .is_some_and(|token| token.scopes().iter().any(|granted| **granted == *scope))
     }
 
     /// Takes in one more credential; all have to be of the same consumer.
@@ -96,7 +101,8 @@ pub(crate) struct Authenticate<'r, 'a, S> {
 }
 
 impl<S: State> Authenticate<'_, '_, S> {
-    /// Checks what is required. Where one of several ways will do, the first that is presented counts.
+    /// Checks what is required. Where one of several ways will do, the first that is presented
+    /// counts.
     pub(crate) fn against(&mut self, requirement: Requirement) -> Result<Identity, Denied> {
         let mut identity = Identity::default();
         match requirement {
@@ -133,7 +139,9 @@ impl<S: State> Authenticate<'_, '_, S> {
             PresentedKey::Unusable => Err(WRONG),
             PresentedKey::Key(text) => {
                 let record = self.state.api_key(&text.0, Some(self.site.id));
-                let record = record.filter(|record| self.holds(record, CredentialKind::ApiKey)).ok_or(WRONG)?;
+                let record = record
+                    .filter(|record| self.holds(record, CredentialKind::ApiKey))
+                    .ok_or(WRONG)?;
                 identity.join(&record, self.state)
             }
         }
@@ -162,14 +170,24 @@ impl<S: State> Authenticate<'_, '_, S> {
         let headers = self.request.named_headers();
         let presented = Presented::parse(&headers).map_err(|_| WRONG)?.ok_or(MISSING)?;
         let id: KeyId = presented.keyid().parse().map_err(|_| WRONG)?;
-        let record = self.record(&Digest::of_signing_key(id), CredentialKind::SigningKey).ok_or(WRONG)?;
+        let record =
+            self.record(&Digest::of_signing_key(id), CredentialKind::SigningKey).ok_or(WRONG)?;
         identity.join(&record, self.state)?;
-        let key = identity.details.as_ref().and_then(|details| details.signing_key(id)).ok_or(WRONG)?;
+        let key =
+            identity.details.as_ref().and_then(|details| details.signing_key(id)).ok_or(WRONG)?;
         let rules = self.site.signatures.as_ref().ok_or(WRONG)?;
-        let verified = presented.verify(&key, &rules.rules, self.request.has_body, self.now_ms).map_err(|_| WRONG)?;
+        let verified = presented
+            .verify(&key, &rules.rules, self.request.has_body, self.now_ms)
+            .map_err(|_| WRONG)?;
         if let Some(nonce) = verified.nonce
             && !self.counted
-            && !self.state.fresh(self.site.id, verified.keyid, nonce, verified.accepted_until_ms, self.now_ms)
+            && !self.state.fresh(
+                self.site.id,
+                verified.keyid,
+                nonce,
+                verified.accepted_until_ms,
+                self.now_ms,
+            )
         {
             return Err(WRONG);
         }

@@ -1,5 +1,5 @@
-//! A bounded cache in two generations: what is used moves to the young one; when that is full it becomes the old one, and what
-//! was not used since is dropped. All operations are O(1).
+//! A bounded cache in two generations: what is used moves to the young one; when that is full it
+//! becomes the old one, and what was not used since is dropped. All operations are O(1).
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -52,8 +52,8 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         self.young.get(key).map(|(value, _)| value)
     }
 
-    /// Keeps a value of so many bytes, its key included, instead of what was there under the key. What is larger than half of
-    /// the cache is not kept.
+    /// Keeps a value of so many bytes, its key included, instead of what was there under the key.
+    /// What is larger than half of the cache is not kept.
     pub fn insert(&mut self, key: K, value: V, bytes: usize) {
         self.remove(&key);
         if bytes > self.half_bytes {
@@ -87,8 +87,9 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         self.young_bytes + self.old_bytes
     }
 
-    /// Another number for each time that the young generation has become the old one. Who has a value from somewhere else meanwhile has
-    /// to ask for it once in each, so that it is not dropped.
+    /// Another number for each time that the young generation has become the old one. Who has a
+    /// value from somewhere else meanwhile has to ask for it once in each, so that it is not
+    /// dropped.
     pub fn turns(&self) -> u32 {
         self.turns
     }

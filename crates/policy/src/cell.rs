@@ -18,7 +18,9 @@ pub struct CellName(Arc<str>);
 
 /// A text that cannot name a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the name of a cell is 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end")]
+#[error(
+    "the name of a cell is 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end"
+)]
 pub struct CellNameError;
 
 impl CellName {

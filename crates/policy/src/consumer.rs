@@ -6,10 +6,12 @@ use crate::signature::{Algorithm, Key};
 use crate::site::Addresses;
 use crate::wire;
 
-/// What a decoded consumer takes beside its texts, in bytes: for the bound of the cache that holds consumers.
+/// What a decoded consumer takes beside its texts, in bytes: for the bound of the cache that holds
+/// consumers.
 const CONSUMER_BYTES: usize = 512;
 
-/// The bucket of a consumer: the last 16 bits of its id, which are random in a UUIDv7 (RFC 9562 section 5.7).
+/// The bucket of a consumer: the last 16 bits of its id, which are random in a UUIDv7 (RFC 9562
+/// section 5.7).
 pub fn bucket_of(consumer: ConsumerId) -> u16 {
     let [.., high, low] = *consumer.as_bytes();
     u16::from_be_bytes([high, low])
@@ -41,12 +43,16 @@ pub struct Grant {
 }
 
 impl Consumer {
-    /// Reads one consumer out of the bytes of a pushed [`wire::ConsumerBucket`]. `None` if it is not in it, or if it is no bucket.
+    /// Reads one consumer out of the bytes of a pushed [`wire::ConsumerBucket`]. `None` if it is
+    /// not in it, or if it is no bucket.
     pub fn find(bucket: &[u8], id: ConsumerId) -> Option<Self> {
         let bucket = <wire::ConsumerBucket as prost::Message>::decode(bucket).ok()?;
         let consumer = bucket.consumers.iter().find(|consumer| consumer.id == id.as_bytes())?;
         let keys = consumer.keys.iter().filter_map(|key| {
-            Some((KeyId::from_slice(&key.id)?, Grant::decode(&key.scopes, key.ip.as_ref(), &key.limits)))
+            Some((
+                KeyId::from_slice(&key.id)?,
+                Grant::decode(&key.scopes, key.ip.as_ref(), &key.limits),
+            ))
         });
         let signing_keys = consumer.signing_keys.iter().filter_map(|key| {
             let algorithm = if key.ed25519 { Algorithm::Ed25519 } else { Algorithm::HmacSha256 };
@@ -66,7 +72,8 @@ impl Consumer {
 
     /// What verifies the signatures of one of its signing keys.
     pub fn signing_key(&self, id: KeyId) -> Option<Key<'_>> {
-        let (_, algorithm, material) = self.signing_keys.iter().find(|(known, _, _)| *known == id)?;
+        let (_, algorithm, material) =
+            self.signing_keys.iter().find(|(known, _, _)| *known == id)?;
         Key::new(*algorithm, material)
     }
 

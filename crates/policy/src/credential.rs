@@ -10,7 +10,8 @@ use crate::key::{looks_like_key, may_be_key};
 use crate::request::{CREDENTIAL_HEADER, Request};
 use crate::wire;
 
-/// The longest value of `Authorization: Basic` that is decoded, in bytes: room for a key and a long user name.
+/// The longest value of `Authorization: Basic` that is decoded, in bytes: room for a key and a long
+/// user name.
 const MAX_BASIC_LEN: usize = 1024;
 
 /// A place in which a site looks for keys.
@@ -27,7 +28,8 @@ pub enum KeySource {
 }
 
 impl KeySource {
-    /// The places that hold where a site has not been found yet, or says nothing: `Authorization: Bearer` and `X-API-Key`.
+    /// The places that hold where a site has not been found yet, or says nothing:
+    /// `Authorization: Bearer` and `X-API-Key`.
     pub fn defaults() -> Vec<Self> {
         vec![Self::Bearer, Self::Header("x-api-key".into())]
     }
@@ -52,8 +54,9 @@ pub enum PresentedKey<'a> {
     None,
     /// Something that is no key of ours, or several that differ.
     Unusable,
-    /// One text that may be a key of ours: by its beginning and its length. Whoever looks it up looks at the rest of it first, unless
-    /// it is known already ([`crate::key::Digest::of_presented`]).
+    /// One text that may be a key of ours: by its beginning and its length. Whoever looks it up
+    /// looks at the rest of it first, unless it is known already
+    /// ([`crate::key::Digest::of_presented`]).
     Key(KeyText<'a>),
 }
 
@@ -68,16 +71,23 @@ impl fmt::Debug for KeyText<'_> {
 }
 
 impl<'a> PresentedKey<'a> {
-    /// Looks into these places. A header or a parameter is there for keys alone: whatever it holds is meant to be one.
-    /// `Authorization` may be meant for somebody else: what has not the form of our keys is passed over.
+    /// Looks into these places. A header or a parameter is there for keys alone: whatever it holds
+    /// is meant to be one. `Authorization` may be meant for somebody else: what has not the form of
+    /// our keys is passed over.
     pub fn find(request: &Request<'a>, sources: &[KeySource]) -> Self {
         let mut found = Self::None;
         for source in sources {
             match source {
-                KeySource::Bearer => request.authorization.iter().for_each(|value| found.add_bearer(value)),
-                KeySource::Basic => request.authorization.iter().for_each(|value| found.add_basic(value)),
+                KeySource::Bearer => {
+                    request.authorization.iter().for_each(|value| found.add_bearer(value))
+                }
+                KeySource::Basic => {
+                    request.authorization.iter().for_each(|value| found.add_basic(value))
+                }
                 KeySource::Header(name) => {
-                    request.values(name).for_each(|value| found.add(Cow::Borrowed(value.trim_ascii())));
+                    request
+                        .values(name)
+                        .for_each(|value| found.add(Cow::Borrowed(value.trim_ascii())));
                 }
                 KeySource::Query(name) => found.add_parameters(request, name),
             }
@@ -102,7 +112,9 @@ impl<'a> PresentedKey<'a> {
 
     #[inline(never)]
     fn add_basic(&mut self, authorization: &[u8]) {
-        if let Some(password) = basic_password(authorization).filter(|password| looks_like_key(password)) {
+        if let Some(password) =
+            basic_password(authorization).filter(|password| looks_like_key(password))
+        {
             self.add(Cow::Owned(password));
         }
     }
@@ -119,7 +131,8 @@ impl<'a> PresentedKey<'a> {
     }
 }
 
-/// The token of a `Bearer` value (RFC 6750 section 2.1); the scheme's case does not matter (RFC 9110 section 11.1).
+/// The token of a `Bearer` value (RFC 6750 section 2.1); the scheme's case does not matter (RFC
+/// 9110 section 11.1).
 pub fn bearer_token(authorization: &[u8]) -> Option<&[u8]> {
     after_scheme(authorization, b"bearer ")
 }
@@ -131,7 +144,8 @@ pub(crate) fn holds_key(authorization: &[u8]) -> bool {
 
 /// The password of a `Basic` value (RFC 7617 section 2).
 fn basic_password(authorization: &[u8]) -> Option<Vec<u8>> {
-    let encoded = after_scheme(authorization, b"basic ").filter(|encoded| encoded.len() <= MAX_BASIC_LEN)?;
+    let encoded =
+        after_scheme(authorization, b"basic ").filter(|encoded| encoded.len() <= MAX_BASIC_LEN)?;
     let decoded = STANDARD.decode(encoded).ok()?;
     let colon = decoded.iter().position(|byte| *byte == b':')?;
     decoded.get(colon + 1..).map(<[u8]>::to_vec)
@@ -149,13 +163,17 @@ pub fn target_without_keys(request: &Request<'_>, sources: &[KeySource]) -> Opti
         return None;
     }
     let is_key = |name: &[u8]| {
-        sources.iter().any(|source| matches!(source, KeySource::Query(known) if known.as_bytes() == name))
+        sources
+            .iter()
+            .any(|source| matches!(source, KeySource::Query(known) if known.as_bytes() == name))
     };
     if !request.parameters().any(|(name, _)| is_key(name)) {
         return None;
     }
     let name_of = |pair: &[u8]| pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-    let kept = query.split(|byte| *byte == b'&').filter(|pair| !is_key(pair.get(..name_of(pair)).unwrap_or_default()));
+    let kept = query
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !is_key(pair.get(..name_of(pair)).unwrap_or_default()));
     let mut target = request.path.to_vec();
     for (index, pair) in kept.enumerate() {
         target.push(if index == 0 { b'?' } else { b'&' });

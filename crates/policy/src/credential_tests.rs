@@ -16,7 +16,8 @@ fn query(name: &str) -> KeySource {
 
 /// The key that is found, or why there is none.
 fn found(sources: &[KeySource], headers: &[(&str, &str)]) -> Result<String, &'static str> {
-    let headers: Vec<Header<'_>> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let headers: Vec<Header<'_>> =
+        headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     match PresentedKey::find(&Request::read(&headers, false), sources) {
         PresentedKey::None => Err("none"),
         PresentedKey::Unusable => Err("unusable"),
@@ -38,7 +39,12 @@ fn a_key_is_found_in_the_places_of_the_site_and_in_no_other() {
     for (source, _) in &places {
         for (place, header) in &places {
             let expected = if source == place { Ok(one.clone()) } else { Err("none") };
-            assert_eq!(found(std::slice::from_ref(source), &[*header]), expected, "{source:?} {}", header.0);
+            assert_eq!(
+                found(std::slice::from_ref(source), &[*header]),
+                expected,
+                "{source:?} {}",
+                header.0
+            );
         }
     }
 }
@@ -52,7 +58,10 @@ fn two_different_keys_are_none_and_one_twice_is_one() {
     assert_eq!(found(&defaults, &[("x-api-key", &one), ("authorization", &bearer)]), unusable);
     assert_eq!(found(&defaults, &[("x-api-key", &one), ("x-api-key", "junk")]), unusable);
     assert_eq!(found(&defaults, &[("x-api-key", &format!("{one},{two}"))]), unusable);
-    assert_eq!(found(&defaults, &[("x-api-key", &two), ("authorization", &bearer)]), Ok(two.clone()));
+    assert_eq!(
+        found(&defaults, &[("x-api-key", &two), ("authorization", &bearer)]),
+        Ok(two.clone())
+    );
     let twice = format!("/?k={one}&k={two}");
     assert_eq!(found(&[query("k")], &[(":path", &twice)]), unusable);
 }
@@ -62,9 +71,15 @@ fn authorization_that_is_not_ours_is_passed_over_and_a_header_for_keys_is_not() 
     let mut sources = KeySource::defaults();
     sources.push(KeySource::Basic);
     let one = key(1);
-    for other in ["", "Bearer", "Bearer eyJhbGciOi.J9.x", "Basic dTpw", "Basic !!", "Digest a", &one] {
+    for other in
+        ["", "Bearer", "Bearer eyJhbGciOi.J9.x", "Basic dTpw", "Basic !!", "Digest a", &one]
+    {
         assert_eq!(found(&sources, &[("authorization", other)]), Err("none"), "{other}");
-        assert_eq!(found(&sources, &[("authorization", other), ("x-api-key", &one)]), Ok(one.clone()), "{other}");
+        assert_eq!(
+            found(&sources, &[("authorization", other), ("x-api-key", &one)]),
+            Ok(one.clone()),
+            "{other}"
+        );
     }
     for junk in ["", "junk", "tnt_live_1"] {
         assert_eq!(found(&sources, &[("x-api-key", junk)]), Err("unusable"), "{junk}");
@@ -77,7 +92,10 @@ fn authorization_that_is_not_ours_is_passed_over_and_a_header_for_keys_is_not() 
 fn a_presented_key_does_not_print_itself() {
     let one = key(1);
     let headers: [Header<'_>; 1] = [(b"x-api-key", one.as_bytes())];
-    let shown = format!("{:?}", PresentedKey::find(&Request::read(&headers, false), &KeySource::defaults()));
+    let shown = format!(
+        "{:?}",
+        PresentedKey::find(&Request::read(&headers, false), &KeySource::defaults())
+    );
     assert!(shown.contains("KeyText(redacted)") && !shown.contains("tnt_"), "{shown}");
 }
 
@@ -93,6 +111,10 @@ fn keys_are_taken_out_of_the_query_and_the_rest_stays_as_it_was() {
     ] {
         let headers: [Header<'_>; 1] = [(b":path", path.as_bytes())];
         let request = Request::read(&headers, false);
-        assert_eq!(target_without_keys(&request, &sources).as_deref(), without.map(str::as_bytes), "{path}");
+        assert_eq!(
+            target_without_keys(&request, &sources).as_deref(),
+            without.map(str::as_bytes),
+            "{path}"
+        );
     }
 }

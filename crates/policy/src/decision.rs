@@ -23,25 +23,30 @@ use crate::site::{Route, Site};
 
 /// What a decision reads, and what it counts on. Absent and unreadable are the same: both refuse.
 pub trait State {
-    /// What the host of a request leads to, by its `:authority` as it was sent ([`crate::host::canonical`]).
+    /// What the host of a request leads to, by its `:authority` as it was sent
+    /// ([`crate::host::canonical`]).
     fn host(&mut self, authority: &[u8]) -> Option<Reached>;
     /// The record of a credential.
     fn key(&mut self, digest: &Digest) -> Option<KeyRecord>;
-    /// The record of an API key, by its text as it was presented: of [`Digest::of_presented`], unless it is known already. Where
-    /// it has to be of a site, one of another site takes as long as one that does not exist.
+    /// The record of an API key, by its text as it was presented: of [`Digest::of_presented`],
+    /// unless it is known already. Where it has to be of a site, one of another site takes as long
+    /// as one that does not exist.
     fn api_key(&mut self, text: &[u8], of: Option<SiteId>) -> Option<KeyRecord> {
-        self.key(&Digest::of_presented(text)?).filter(|record| of.is_none_or(|site| record.site == site))
+        self.key(&Digest::of_presented(text)?)
+            .filter(|record| of.is_none_or(|site| record.site == site))
     }
     /// A site.
     fn site(&mut self, id: SiteId) -> Option<Rc<Site>>;
     /// What there is to know of a consumer beyond its record.
     fn consumer(&mut self, id: ConsumerId) -> Option<Rc<Consumer>>;
-    /// The client's address. `edge` is what Envoy wrote into [`crate::request::CLIENT_ADDRESS_HEADER`], if that is to be trusted.
+    /// The client's address. `edge` is what Envoy wrote into
+    /// [`crate::request::CLIENT_ADDRESS_HEADER`], if that is to be trusted.
     fn client_address(&mut self, edge: Option<&[u8]>) -> Option<IpAddr>;
     /// A token that holds.
     fn token(&mut self, site: &Site, token: &[u8], now_ms: u64) -> Option<Rc<Verified>>;
     /// Whether a nonce is seen for the first time. It is remembered until `until_ms`.
-    fn fresh(&mut self, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64) -> bool;
+    fn fresh(&mut self, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64)
+    -> bool;
     /// What hashes of counters are keyed with.
     fn seed(&self) -> &Seed;
     /// Takes tokens of limits, all or none.
@@ -74,7 +79,11 @@ impl HostEntry {
     /// Reads the bytes of a pushed [`crate::wire::Host`].
     pub fn decode(host: &[u8]) -> Option<Self> {
         let host = <crate::wire::Host as prost::Message>::decode(host).ok()?;
-        if host.shared_api { Some(Self::SharedApi) } else { SiteId::from_slice(&host.site).map(Self::Site) }
+        if host.shared_api {
+            Some(Self::SharedApi)
+        } else {
+            SiteId::from_slice(&host.site).map(Self::Site)
+        }
     }
 }
 
@@ -105,20 +114,24 @@ pub struct Who {
 pub struct Forward<'a> {
     /// The site.
     pub site: Rc<Site>,
-    /// The route: an index for [`Site::route`]. `None` where routes are not asked for, and none fits.
+    /// The route: an index for [`Site::route`]. `None` where routes are not asked for, and none
+    /// fits.
     pub route: Option<usize>,
     /// What has to change in the headers, in this order.
     pub edits: Vec<Edit<'a>>,
     /// What `RateLimit` headers of the answer say.
     pub rate_limit: Option<RateLimitFields>,
-    /// What the body has to be, and how many bytes it may have: the request waits until it was seen.
+    /// What the body has to be, and how many bytes it may have: the request waits until it was
+    /// seen.
     pub body: Option<(Expected, usize)>,
-    /// Whether the request may come by again and must not be counted twice: [`Mode::counted`] has to say so if it does. So it is
-    /// for limits until the site has answered of late, and always for signatures, whose second coming would be a replay.
+    /// Whether the request may come by again and must not be counted twice: [`Mode::counted`] has
+    /// to say so if it does. So it is for limits until the site has answered of late, and always
+    /// for signatures, whose second coming would be a replay.
     pub counted: bool,
 }
 
-/// One change of a request's headers. Its values may be secret, so that its `Debug` shows the names alone.
+/// One change of a request's headers. Its values may be secret, so that its `Debug` shows the names
+/// alone.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Edit<'a> {
     /// The header has this one value.
@@ -132,22 +145,28 @@ pub enum Edit<'a> {
 /// How a filter is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mode {
-    /// Whether a request needs a route of its site. Otherwise one without is let go by the site's own requirement, and Envoy's
-    /// configuration says what becomes of it.
+    /// Whether a request needs a route of its site. Otherwise one without is let go by the site's
+    /// own requirement, and Envoy's configuration says what becomes of it.
     pub routes_optional: bool,
-    /// Whether credentials are removed here and now. Otherwise they are moved to [`CREDENTIAL_HEADER`], and Envoy's
-    /// route removes them.
+    /// Whether credentials are removed here and now. Otherwise they are moved to
+    /// [`CREDENTIAL_HEADER`], and Envoy's route removes them.
     pub remove_credentials: bool,
-    /// Whether the request came by before, and was counted then: Envoy has loaded the routes of its site since.
+    /// Whether the request came by before, and was counted then: Envoy has loaded the routes of its
+    /// site since.
     pub counted: bool,
 }
 
 /// Decides about a request. `now_ms` is in milliseconds since the Unix epoch.
 ///
-/// The order is part of the contract: a host that no site owns answers 404 whatever the credentials; every failure to
-/// authenticate answers the same 403, unless the site wants challenges; and only who has authenticated learns which paths
-/// and methods exist.
-pub fn decide<'a, S: State>(request: &Request<'a>, mode: Mode, state: &mut S, now_ms: u64) -> Decision<'a> {
+/// The order is part of the contract: a host that no site owns answers 404 whatever the
+/// credentials; every failure to authenticate answers the same 403, unless the site wants
+/// challenges; and only who has authenticated learns which paths and methods exist.
+pub fn decide<'a, S: State>(
+    request: &Request<'a>,
+    mode: Mode,
+    state: &mut S,
+    now_ms: u64,
+) -> Decision<'a> {
     let mut who = Who::default();
     let outcome = Deciding { request, mode, state, now_ms, who: &mut who }.decide();
     Decision { who, outcome }
@@ -199,7 +218,8 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         Ok(Forward { route: route.map(|(at, _)| at), edits, rate_limit, body, counted, site })
     }
 
-    /// The site, by the host or by the key, and the key. At another tenant's listener a site is as absent as one that nobody has.
+    /// The site, by the host or by the key, and the key. At another tenant's listener a site is as
+    /// absent as one that nobody has.
     fn site(&mut self) -> Result<(Rc<Site>, PresentedKey<'a>), Refusal> {
         match self.state.host(self.request.authority).ok_or(Refusal::UnknownHost)? {
             Reached::Site(site) => {
@@ -219,7 +239,8 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         let key = PresentedKey::find(self.request, &KeySource::defaults());
         let PresentedKey::Key(found) = &key else { return None };
         let record = self.state.api_key(&found.0, None)?;
-        let site = self.state.site(record.site).filter(|site| self.request.may_reach(site.tenant))?;
+        let site =
+            self.state.site(record.site).filter(|site| self.request.may_reach(site.tenant))?;
         (!record.expired(self.now_ms)).then_some((site, key))
     }
 
@@ -229,7 +250,8 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         route: Option<&Route>,
         key: &PresentedKey<'a>,
     ) -> Result<Identity, Refusal> {
-        // Who may not come from there is told nothing else, not even whether the credential is good.
+        // Who may not come from there is told nothing else, not even whether the credential is
+        // good.
         if site.ip.as_ref().is_some_and(|ip| !ip.permit(self.address())) {
             return Err(Refusal::Forbidden);
         }
@@ -242,10 +264,13 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             state: &mut *self.state,
             now_ms: self.now_ms,
         };
-        let identity = authenticate.against(requirement).map_err(|Denied { presented }| match site.challenges {
-            true => Refusal::Unauthenticated { presented },
-            false => Refusal::Forbidden,
-        })?;
+        let identity =
+            authenticate.against(requirement).map_err(|Denied { presented }| {
+                match site.challenges {
+                    true => Refusal::Unauthenticated { presented },
+                    false => Refusal::Forbidden,
+                }
+            })?;
         if identity.details.is_some() && !self.comes_from_where_it_may(&identity) {
             return Err(Refusal::Forbidden);
         }
@@ -261,7 +286,10 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
     fn comes_from_where_it_may(&mut self, identity: &Identity) -> bool {
         let restricted = identity.grants().any(|grant| grant.ip.is_some());
         let address = if restricted { self.address() } else { None };
-        identity.grants().filter_map(|grant| grant.ip.as_ref()).all(|addresses| addresses.permit(address))
+        identity
+            .grants()
+            .filter_map(|grant| grant.ip.as_ref())
+            .all(|addresses| addresses.permit(address))
     }
 
     /// Whether the caller has all scopes that a route asks for.
@@ -308,7 +336,8 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         }
         let request = self.request;
         let counted = Counted { request, site, route, identity, now_ms: self.now_ms };
-        let admitted = counted.admit(self.state, &mut |state: &mut S| state.client_address(request.client_address));
+        let admitted = counted
+            .admit(self.state, &mut |state: &mut S| state.client_address(request.client_address));
         if admitted.is_err() {
             self.state.leave(site.tenant, self.now_ms);
         }
@@ -338,21 +367,31 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         edits
     }
 
-    /// Puts claims of the token into the headers that the site's issuers have for that, in the place of what the client sent there.
+    /// Puts claims of the token into the headers that the site's issuers have for that, in the
+    /// place of what the client sent there.
     #[inline(never)]
     fn set_claims(&self, site: &Site, identity: &Identity, edits: &mut Vec<Edit<'a>>) {
         let claims = identity.token.as_ref().map_or(&[][..], |token| token.upstream_headers());
-        let removed = |name: &[u8]| site.issuers.upstream_headers().iter().any(|header| header.as_bytes() == name);
+        let removed = |name: &[u8]| {
+            site.issuers.upstream_headers().iter().any(|header| header.as_bytes() == name)
+        };
         let sent = self.request.headers.iter().map(|(name, _)| *name).filter(|name| removed(name));
         edits.extend(sent.map(Edit::Remove));
-        edits.extend(
-            claims.iter().map(|(name, value)| Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into())),
-        );
+        edits.extend(claims.iter().map(|(name, value)| {
+            Edit::Set(name.to_string().into(), value.as_bytes().to_vec().into())
+        }));
     }
 
-    /// Takes `Authorization` away if it held a credential for the gateway. What it holds for the upstream stays.
+    /// Takes `Authorization` away if it held a credential for the gateway. What it holds for the
+    /// upstream stays.
     #[inline(never)]
-    fn take_authorization(&self, site: &Site, identity: &Identity, keep: bool, edits: &mut Vec<Edit<'a>>) {
+    fn take_authorization(
+        &self,
+        site: &Site,
+        identity: &Identity,
+        keep: bool,
+        edits: &mut Vec<Edit<'a>>,
+    ) {
         let ours = |value: &[u8]| match bearer_token(value) {
             Some(token) => looks_like_key(token) || identity.token.is_some(),
             None => site.key_sources.contains(&KeySource::Basic) && holds_key(value),
@@ -373,10 +412,13 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
     #[inline(never)]
     fn remove_keys(&self, site: &Site, edits: &mut Vec<Edit<'a>>) {
         let is_key = |name: &[u8]| {
-            site.key_sources.iter().any(|source| matches!(source, KeySource::Header(known) if known.as_bytes() == name))
+            site.key_sources.iter().any(
+                |source| matches!(source, KeySource::Header(known) if known.as_bytes() == name),
+            )
         };
         for (name, _) in self.request.headers {
-            if *name == CREDENTIAL_HEADER.as_bytes() || (!site.forward_credentials && is_key(name)) {
+            if *name == CREDENTIAL_HEADER.as_bytes() || (!site.forward_credentials && is_key(name))
+            {
                 edits.push(Edit::Remove(name));
             }
         }
@@ -388,7 +430,9 @@ impl std::fmt::Debug for Edit<'_> {
         match self {
             Self::Set(name, _) => f.debug_tuple("Set").field(name).finish_non_exhaustive(),
             Self::Add(name, _) => f.debug_tuple("Add").field(name).finish_non_exhaustive(),
-            Self::Remove(name) => f.debug_tuple("Remove").field(&String::from_utf8_lossy(name)).finish(),
+            Self::Remove(name) => {
+                f.debug_tuple("Remove").field(&String::from_utf8_lossy(name)).finish()
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What one site should look like on every Envoy: the input of translation, free of SQL and of xDS.
 //!
-//! The store reads it, `translate` turns it into resources. Lists carry no order of their own: translation sorts them, so
-//! that the same content always gives the same bytes.
+//! The store reads it, `translate` turns it into resources. Lists carry no order of their own:
+//! translation sorts them, so that the same content always gives the same bytes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,12 +9,14 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ApiId, ConsumerId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId};
+use crate::id::{
+    ApiId, ConsumerId, IssuerId, KeyId, PlanId, RouteId, SiteId, TenantId, UpstreamId,
+};
 use crate::key::KeyRecord;
 use crate::method::Methods;
 use crate::settings::{
-    ApiSettings, ConsumerSettings, Issuer, KeySettings, PlanSettings, RouteSettings, SigningAlgorithm, SiteSettings,
-    TenantSettings,
+    ApiSettings, ConsumerSettings, Issuer, KeySettings, PlanSettings, RouteSettings,
+    SigningAlgorithm, SiteSettings, TenantSettings,
 };
 
 /// Everything about one site that an Envoy needs, its keys and consumers apart.
@@ -46,7 +48,8 @@ pub struct DesiredSite {
     pub routes: Vec<DesiredRoute>,
 }
 
-/// A port of a tenant's own in the Envoys of its cells: what arrives there reaches that tenant's sites alone.
+/// A port of a tenant's own in the Envoys of its cells: what arrives there reaches that tenant's
+/// sites alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantListener {
     /// The TCP port.
@@ -64,8 +67,8 @@ pub struct DesiredIssuer {
     pub settings: Issuer,
     /// Its shared secret, if its algorithms are symmetric.
     pub secret: Option<Secret>,
-    /// Its keys as they were read from `jwks_uri`: a JWK Set. `None` if there is no such URL, or it was never read; then no
-    /// token of the issuer is accepted.
+    /// Its keys as they were read from `jwks_uri`: a JWK Set. `None` if there is no such URL, or it
+    /// was never read; then no token of the issuer is accepted.
     pub fetched_jwks: Option<String>,
 }
 
@@ -126,7 +129,8 @@ pub struct DesiredRoute {
     pub settings: RouteSettings,
     /// The methods that it serves.
     pub methods: Methods,
-    /// What precedes `template` in the path of a request: base path and version, such as `/orders/v1`.
+    /// What precedes `template` in the path of a request: base path and version, such as
+    /// `/orders/v1`.
     pub prefix: String,
     /// The template inside the version, such as `/orders/{id}`.
     pub template: String,
@@ -145,7 +149,8 @@ pub struct DesiredBucket {
     pub keys: Vec<KeyRecord>,
 }
 
-/// The consumers of one bucket about whom there is more to know than their credentials' records say; an empty bucket is no resource.
+/// The consumers of one bucket about whom there is more to know than their credentials' records
+/// say; an empty bucket is no resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredConsumers {
     /// The last 16 bits of the consumers' ids ([`crate::consumer::bucket_of`]).

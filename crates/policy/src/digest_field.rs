@@ -1,4 +1,5 @@
-//! `Content-Digest` (RFC 9530): reading the field, and checking a body against it as its chunks arrive.
+//! `Content-Digest` (RFC 9530): reading the field, and checking a body against it as its chunks
+//! arrive.
 
 use std::fmt;
 
@@ -9,8 +10,8 @@ use subtle::ConstantTimeEq as _;
 /// The name of the field.
 pub const HEADER: &str = "content-digest";
 
-/// The longest field value that is read, in bytes. The two digests together take about 150; the rest is room for those of
-/// algorithms that are skipped.
+/// The longest field value that is read, in bytes. The two digests together take about 150; the
+/// rest is room for those of algorithms that are skipped.
 pub const MAX_VALUE_LEN: usize = 1024;
 
 /// What the digests of a body have to be.
@@ -21,11 +22,13 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Reads a `Content-Digest` field (RFC 9530 section 2). Several fields are first joined with `, ` (RFC 9651 section 3.2).
+    /// Reads a `Content-Digest` field (RFC 9530 section 2). Several fields are first joined with
+    /// `, ` (RFC 9651 section 3.2).
     ///
-    /// `sha-256` and `sha-512` are known; others are skipped where one of these is there, as section 5 deprecates the rest.
-    /// `None` if there is nothing to check: no known algorithm, a known one whose value is not a byte sequence of its length,
-    /// no dictionary at all, or more than [`MAX_VALUE_LEN`] bytes.
+    /// `sha-256` and `sha-512` are known; others are skipped where one of these is there, as
+    /// section 5 deprecates the rest. `None` if there is nothing to check: no known algorithm, a
+    /// known one whose value is not a byte sequence of its length, no dictionary at all, or more
+    /// than [`MAX_VALUE_LEN`] bytes.
     pub fn parse(value: &[u8]) -> Option<Self> {
         if value.len() > MAX_VALUE_LEN {
             return None;
@@ -86,10 +89,13 @@ impl Hasher {
         }
     }
 
-    /// Whether all digests are those of the body. The comparison takes the same time wherever they differ.
+    /// Whether all digests are those of the body. The comparison takes the same time wherever they
+    /// differ.
     pub fn finish(self) -> bool {
-        let sha256 = self.sha256.is_none_or(|(hasher, expected)| hasher.finalize().ct_eq(&expected).into());
-        let sha512 = self.sha512.is_none_or(|(hasher, expected)| hasher.finalize().ct_eq(&expected).into());
+        let sha256 =
+            self.sha256.is_none_or(|(hasher, expected)| hasher.finalize().ct_eq(&expected).into());
+        let sha512 =
+            self.sha512.is_none_or(|(hasher, expected)| hasher.finalize().ct_eq(&expected).into());
         sha256 && sha512
     }
 }

@@ -7,8 +7,7 @@ const HELLO: &[u8] = b"{\"hello\": \"world\"}\n";
 const HELLO_SHA_256: &str = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
 /// RFC 9421 section 1.4 and appendix B.2, whose content has no line feed.
 const HELLO_PLAIN_SHA_256: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
-const HELLO_PLAIN_SHA_512: &str =
-    "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
+const HELLO_PLAIN_SHA_512: &str = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
 const HELLO_PLAIN: &[u8] = b"{\"hello\": \"world\"}";
 
 fn matches(value: &str, body: &[u8]) -> Option<bool> {
@@ -22,7 +21,8 @@ fn the_vectors_of_the_standards_match() {
     assert_eq!(matches(HELLO_SHA_256, HELLO), Some(true));
     assert_eq!(matches(HELLO_PLAIN_SHA_256, HELLO_PLAIN), Some(true));
     assert_eq!(matches(HELLO_PLAIN_SHA_512, HELLO_PLAIN), Some(true));
-    // RFC 9530 appendix B.2: a response to HEAD carries the digest of no content; this is its SHA-256.
+    // RFC 9530 appendix B.2: a response to HEAD carries the digest of no content; this is its
+    // SHA-256.
     assert_eq!(matches("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:", b""), Some(true));
 }
 
@@ -35,14 +35,23 @@ fn another_body_does_not_match() {
 
 #[test]
 fn of_several_digests_all_have_to_match() {
-    assert_eq!(matches(&format!("{HELLO_PLAIN_SHA_256}, {HELLO_PLAIN_SHA_512}"), HELLO_PLAIN), Some(true));
-    assert_eq!(matches(&format!("{HELLO_SHA_256}, {HELLO_PLAIN_SHA_512}"), HELLO_PLAIN), Some(false));
+    assert_eq!(
+        matches(&format!("{HELLO_PLAIN_SHA_256}, {HELLO_PLAIN_SHA_512}"), HELLO_PLAIN),
+        Some(true)
+    );
+    assert_eq!(
+        matches(&format!("{HELLO_SHA_256}, {HELLO_PLAIN_SHA_512}"), HELLO_PLAIN),
+        Some(false)
+    );
     assert_eq!(matches(&format!("{HELLO_SHA_256}, {HELLO_PLAIN_SHA_512}"), HELLO), Some(false));
 }
 
 #[test]
 fn an_unknown_algorithm_is_skipped_where_a_known_one_is_there() {
-    assert_eq!(matches(&format!("md5=:Sd/dVLAcvNLSq16eXua5uQ==:, {HELLO_SHA_256}"), HELLO), Some(true));
+    assert_eq!(
+        matches(&format!("md5=:Sd/dVLAcvNLSq16eXua5uQ==:, {HELLO_SHA_256}"), HELLO),
+        Some(true)
+    );
     assert_eq!(matches(&format!("{HELLO_SHA_256}, crc32c=(1 2), new"), HELLO), Some(true));
     assert_eq!(matches("md5=:Sd/dVLAcvNLSq16eXua5uQ==:", HELLO), None);
 }
@@ -70,7 +79,10 @@ fn a_field_that_says_nothing_to_check_is_refused() {
 #[test]
 fn debug_shows_no_digest() {
     let expected = Expected::parse(HELLO_SHA_256.as_bytes()).expect("a digest");
-    assert_eq!(format!("{expected:?} {:?}", expected.start()), "Expected(redacted) Hasher(redacted)");
+    assert_eq!(
+        format!("{expected:?} {:?}", expected.start()),
+        "Expected(redacted) Hasher(redacted)"
+    );
 }
 
 proptest! {

@@ -1,18 +1,21 @@
 //! Numbers of all VMs of an Envoy, added up.
 //!
-//! Envoy's gauges are shared by all VMs and outlive them: a VM that added its changes to one would leave its part in there when it
-//! traps. So the VMs keep their numbers in one shared value, each with its last sign of life, and whoever writes there takes
-//! the dead out and tells the sums of those that live. The sums are at most as old as [`DEAD_AFTER_MS`].
+//! Envoy's gauges are shared by all VMs and outlive them: a VM that added its changes to one would
+//! leave its part in there when it traps. So the VMs keep their numbers in one shared value, each
+//! with its last sign of life, and whoever writes there takes the dead out and tells the sums of
+//! those that live. The sums are at most as old as [`DEAD_AFTER_MS`].
 
 use crate::limit::Cells;
 
 /// The shared-data name of the numbers.
 const KEY: &str = "gauges";
 
-/// A VM that told nothing for so long is taken for dead, in milliseconds: five ticks. One that was not writes again with its next.
+/// A VM that told nothing for so long is taken for dead, in milliseconds: five ticks. One that was
+/// not writes again with its next.
 pub const DEAD_AFTER_MS: u64 = 5_000;
 
-/// The most VMs that are added up, far more than an Envoy has workers: it bounds the value, which all of them read once a second.
+/// The most VMs that are added up, far more than an Envoy has workers: it bounds the value, which
+/// all of them read once a second.
 pub const VMS_MAX: usize = 1_024;
 
 /// How often a conflicting write is tried again. What is left out comes with the next tick.
@@ -48,13 +51,21 @@ impl<const N: usize> Told<N> {
     }
 }
 
-/// Tells the numbers of a VM, and answers the sums over all that live: to be called on each tick, about once a second. `vm` is a random
-/// number that no other VM of this Envoy has or had. `None` if that could not be written; then the sums stay what they were.
-pub fn add_up<const N: usize>(vm: u64, numbers: [u64; N], now_ms: u64, cells: &mut impl Cells) -> Option<[u64; N]> {
+/// Tells the numbers of a VM, and answers the sums over all that live: to be called on each tick,
+/// about once a second. `vm` is a random number that no other VM of this Envoy has or had. `None`
+/// if that could not be written; then the sums stay what they were.
+pub fn add_up<const N: usize>(
+    vm: u64,
+    numbers: [u64; N],
+    now_ms: u64,
+    cells: &mut impl Cells,
+) -> Option<[u64; N]> {
     for _ in 0..TRIES_MAX {
-        let (value, version) = cells.read(KEY).map_or((Vec::new(), None), |(value, version)| (value, Some(version)));
+        let (value, version) =
+            cells.read(KEY).map_or((Vec::new(), None), |(value, version)| (value, Some(version)));
         let others = value.chunks_exact(Told::<N>::LEN).filter_map(Told::<N>::read);
-        let living = others.filter(|told| told.vm != vm && now_ms.abs_diff(told.at_ms) <= DEAD_AFTER_MS);
+        let living =
+            others.filter(|told| told.vm != vm && now_ms.abs_diff(told.at_ms) <= DEAD_AFTER_MS);
         let own = Told { vm, at_ms: now_ms, numbers };
         let (mut sums, mut value) = ([0_u64; N], Vec::new());
         for told in std::iter::once(own).chain(living).take(VMS_MAX) {
@@ -82,7 +93,11 @@ mod tests {
         let mut map = Map::default();
         assert_eq!(add_up(1, [3, 10], NOW_MS, &mut map), Some([3, 10]));
         assert_eq!(add_up(2, [4, 0], NOW_MS + 100, &mut map), Some([7, 10]));
-        assert_eq!(add_up(1, [1, 20], NOW_MS + 1_000, &mut map), Some([5, 20]), "what it told before is replaced");
+        assert_eq!(
+            add_up(1, [1, 20], NOW_MS + 1_000, &mut map),
+            Some([5, 20]),
+            "what it told before is replaced"
+        );
         assert_eq!(add_up(2, [u64::MAX, 0], NOW_MS + 1_100, &mut map), Some([u64::MAX, 20]));
     }
 

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, Hasher};
 
 use crate::scan;
 
-/// Mixes whole words. It withstands no one who chooses what is hashed: for ids, which the control plane draws, and digests of
-/// credentials that exist.
+/// Mixes whole words. It withstands no one who chooses what is hashed: for ids, which the control
+/// plane draws, and digests of credentials that exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mixer;
 
@@ -21,11 +21,12 @@ impl BuildHasher for Mixer {
 #[derive(Debug)]
 pub struct Mixed(u64);
 
-/// 2^64 divided by the golden ratio, and odd: the products of neighbours lie far apart (Knuth, volume 3, section 6.4).
+/// 2^64 divided by the golden ratio, and odd: the products of neighbours lie far apart (Knuth,
+/// volume 3, section 6.4).
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A place for a text in a table of short cuts, with a key that those who choose the text do not know. Texts that were found to meet
-/// would only take the short cut from each other.
+/// A place for a text in a table of short cuts, with a key that those who choose the text do not
+/// know. Texts that were found to meet would only take the short cut from each other.
 pub fn place_of(text: &[u8], key: u64) -> u64 {
     let mut mixed = Mixed(key);
     let (words, rest) = text.as_chunks::<8>();
@@ -58,7 +59,8 @@ impl Hasher for Mixed {
     }
 
     fn finish(&self) -> u64 {
-        // The map takes its place from the low bits, and a product's low bits depend on few of its factors' bits.
+        // The map takes its place from the low bits, and a product's low bits depend on few of its
+        // factors' bits.
         self.0 ^ self.0 >> 32
     }
 }

@@ -1,6 +1,7 @@
 //! A header map in the form in which the proxy-wasm ABI hands it over.
 
-/// The most headers that are read. Envoy's own limit at the edge is lower; a map with more is not read at all.
+/// The most headers that are read. Envoy's own limit at the edge is lower; a map with more is not
+/// read at all.
 const MAX_HEADERS: usize = 1024;
 
 /// One name, in lower case, and value.
@@ -18,8 +19,9 @@ pub fn parse(map: &[u8]) -> Option<Vec<Header<'_>>> {
     Some(headers)
 }
 
-/// The pairs of a serialised map (proxy-wasm ABI 0.2.1, "Serialized map"): their number, then the lengths of each name and
-/// value, then each name and value with a NUL behind it; numbers are 32 bits, little endian. A pair that is cut is `None`.
+/// The pairs of a serialised map (proxy-wasm ABI 0.2.1, "Serialized map"): their number, then the
+/// lengths of each name and value, then each name and value with a NUL behind it; numbers are 32
+/// bits, little endian. A pair that is cut is `None`.
 ///
 /// `None` if the bytes are no such map. No bytes are a map without pairs.
 pub fn pairs(map: &[u8]) -> Option<Pairs<'_>> {

@@ -3,11 +3,12 @@
 /// The longest hostname (RFC 1035 section 2.3.4, without the root's dot).
 const MAX_LEN: usize = 253;
 
-/// Brings the `:authority` of a request, or the `Host` of one, to the form in which hostnames are stored: no port, no
-/// trailing dot, lower case.
+/// Brings the `:authority` of a request, or the `Host` of one, to the form in which hostnames are
+/// stored: no port, no trailing dot, lower case.
 ///
-/// `None` for all that no site can own: user information, an IPv6 literal, an empty or overlong name, any character but
-/// letters, digits, hyphens, dots and underscores. Two `Host` headers that were joined by a comma are such a text.
+/// `None` for all that no site can own: user information, an IPv6 literal, an empty or overlong
+/// name, any character but letters, digits, hyphens, dots and underscores. Two `Host` headers that
+/// were joined by a comma are such a text.
 pub fn canonical(authority: &[u8]) -> Option<String> {
     let name = match authority.iter().position(|byte| *byte == b':') {
         Some(colon) => {
@@ -43,8 +44,18 @@ mod tests {
 
     #[test]
     fn port_dot_and_case_do_not_matter() {
-        for authority in ["shop.example", "SHOP.Example", "shop.example:8443", "shop.example.", "shop.example.:80"] {
-            assert_eq!(canonical(authority.as_bytes()).as_deref(), Some("shop.example"), "{authority}");
+        for authority in [
+            "shop.example",
+            "SHOP.Example",
+            "shop.example:8443",
+            "shop.example.",
+            "shop.example.:80",
+        ] {
+            assert_eq!(
+                canonical(authority.as_bytes()).as_deref(),
+                Some("shop.example"),
+                "{authority}"
+            );
         }
     }
 

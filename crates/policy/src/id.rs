@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 pub use uuid::Uuid;
 
-/// Declares a newtype over [`Uuid`]. Its text form is the hyphenated lower-case UUID, in `Display`, `Debug`, serde and
-/// `FromStr` alike; its byte form is the 16 bytes of RFC 9562.
+/// Declares a newtype over [`Uuid`]. Its text form is the hyphenated lower-case UUID, in `Display`,
+/// `Debug`, serde and `FromStr` alike; its byte form is the 16 bytes of RFC 9562.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*

@@ -1,7 +1,8 @@
 //! IP rules: sets of CIDRs that are built once and asked for every request.
 //!
-//! An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is its IPv4 address everywhere here, in rules
-//! and in requests: it matches the rules of IPv4, and none of IPv6, `::/0` included.
+//! An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`, RFC 4291 section 2.5.5.2) is its IPv4 address
+//! everywhere here, in rules and in requests: it matches the rules of IPv4, and none of IPv6,
+//! `::/0` included.
 
 mod cidr;
 
@@ -9,12 +10,12 @@ use std::net::IpAddr;
 
 pub use cidr::{Cidr, CidrError};
 
-/// The most CIDRs of one list: what the product promises to match within a microsecond. [`IpSet::decode`] refuses more, so
-/// that a list in a VM takes at most 32 bytes times this.
+/// The most CIDRs of one list: what the product promises to match within a microsecond.
+/// [`IpSet::decode`] refuses more, so that a list in a VM takes at most 32 bytes times this.
 pub const MAX_CIDRS: usize = 10_000;
 
-/// A set of addresses, held as sorted ranges with gaps between them. A lookup is one binary search over the range starts:
-/// 14 steps for [`MAX_CIDRS`].
+/// A set of addresses, held as sorted ranges with gaps between them. A lookup is one binary search
+/// over the range starts: 14 steps for [`MAX_CIDRS`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpSet {
     v4: Ranges<u32>,
@@ -26,7 +27,10 @@ impl IpSet {
     pub fn new(cidrs: impl IntoIterator<Item = Cidr>) -> Self {
         let (v4, v6): (Vec<_>, Vec<_>) = cidrs.into_iter().partition(Cidr::is_v4);
         // The numbers of IPv4 CIDRs are below 2^32 (see `Cidr`).
-        Self { v4: Ranges::merged(&v4, |number| number as u32), v6: Ranges::merged(&v6, |number| number) }
+        Self {
+            v4: Ranges::merged(&v4, |number| number as u32),
+            v6: Ranges::merged(&v6, |number| number),
+        }
     }
 
     /// Whether the address is in the set.
@@ -42,9 +46,9 @@ impl IpSet {
         self.v4.starts.is_empty() && self.v6.starts.is_empty()
     }
 
-    /// Packs CIDRs for the wire: for each, one byte that tells family and prefix length, then the bytes of the prefix that
-    /// are not all host bits. A `/24` takes 4 bytes. The same CIDRs give the same bytes, in whatever order and number they
-    /// come.
+    /// Packs CIDRs for the wire: for each, one byte that tells family and prefix length, then the
+    /// bytes of the prefix that are not all host bits. A `/24` takes 4 bytes. The same CIDRs give
+    /// the same bytes, in whatever order and number they come.
     pub fn encode(cidrs: impl IntoIterator<Item = Cidr>) -> Vec<u8> {
         let mut cidrs: Vec<_> = cidrs.into_iter().collect();
         cidrs.sort_unstable();
@@ -56,8 +60,9 @@ impl IpSet {
         packed
     }
 
-    /// Reads what [`IpSet::encode`] has packed. `None` for anything else, and for more than [`MAX_CIDRS`]: a list that
-    /// cannot be read must not turn into one that allows more or denies less.
+    /// Reads what [`IpSet::encode`] has packed. `None` for anything else, and for more than
+    /// [`MAX_CIDRS`]: a list that cannot be read must not turn into one that allows more or denies
+    /// less.
     pub fn decode(mut packed: &[u8]) -> Option<Self> {
         let mut cidrs = Vec::new();
         while !packed.is_empty() {
@@ -78,8 +83,8 @@ impl FromIterator<Cidr> for IpSet {
     }
 }
 
-/// Disjoint ranges: `starts` is sorted, `ends` are the last addresses (inclusive) of the ranges at the same index. Two
-/// arrays, so that the search touches starts only.
+/// Disjoint ranges: `starts` is sorted, `ends` are the last addresses (inclusive) of the ranges at
+/// the same index. Two arrays, so that the search touches starts only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Ranges<T> {
     starts: Box<[T]>,
@@ -131,9 +136,9 @@ impl IpRules {
     }
 }
 
-/// Reads a client's address as Envoy writes it: `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`, the first and the last also
-/// with a port (`source.address`). The zone of a link-local address (`fe80::1%eth0`) is left out, IPv4-mapped addresses
-/// become IPv4. `None` for any other text.
+/// Reads a client's address as Envoy writes it: `192.0.2.1`, `2001:db8::1` or `[2001:db8::1]`, the
+/// first and the last also with a port (`source.address`). The zone of a link-local address
+/// (`fe80::1%eth0`) is left out, IPv4-mapped addresses become IPv4. `None` for any other text.
 pub fn parse_client(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let address = match text.strip_prefix('[') {

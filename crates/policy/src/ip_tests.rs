@@ -15,10 +15,14 @@ fn ip(text: &str) -> IpAddr {
 #[test]
 fn a_range_holds_its_first_and_last_address_and_no_more() {
     let rules = set(&["192.0.2.64/26", "2001:db8:0:8000::/49", "203.0.113.7"]);
-    for inside in ["192.0.2.64", "192.0.2.127", "2001:db8:0:8000::", "2001:db8:0:ffff:ffff::1", "203.0.113.7"] {
+    for inside in
+        ["192.0.2.64", "192.0.2.127", "2001:db8:0:8000::", "2001:db8:0:ffff:ffff::1", "203.0.113.7"]
+    {
         assert!(rules.contains(ip(inside)), "{inside}");
     }
-    for outside in ["192.0.2.63", "192.0.2.128", "2001:db8:0:7fff:ffff::", "2001:db8:1::", "203.0.113.6", "::"] {
+    for outside in
+        ["192.0.2.63", "192.0.2.128", "2001:db8:0:7fff:ffff::", "2001:db8:1::", "203.0.113.6", "::"]
+    {
         assert!(!rules.contains(ip(outside)), "{outside}");
     }
 }
@@ -29,7 +33,13 @@ fn the_ends_of_the_address_space_are_no_special_case() {
     for address in ["0.0.0.0", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
         assert!(all.contains(ip(address)), "{address}");
     }
-    let ends = set(&["255.255.255.255", "0.0.0.0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff::/16"]);
+    let ends = set(&[
+        "255.255.255.255",
+        "0.0.0.0",
+        "::",
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "ffff::/16",
+    ]);
     assert!(ends.contains(ip("255.255.255.255")) && ends.contains(ip("ffff::")));
     assert!(!ends.contains(ip("255.255.255.254")) && !ends.contains(ip("fffe:ffff::")));
 }
@@ -46,17 +56,38 @@ fn a_mapped_address_is_its_ipv4_address() {
 
 #[test]
 fn a_text_that_is_no_cidr_is_named_in_the_error() {
-    for text in ["", "/8", "example.com/8", "10.0.0/8", "10.0.0.0.0", "1::2::3", " 10.0.0.0/8", "010.0.0.0/8"] {
+    for text in [
+        "",
+        "/8",
+        "example.com/8",
+        "10.0.0/8",
+        "10.0.0.0.0",
+        "1::2::3",
+        " 10.0.0.0/8",
+        "010.0.0.0/8",
+    ] {
         assert_eq!(text.parse::<Cidr>(), Err(CidrError::Address { cidr: text.to_owned() }));
     }
-    for text in
-        ["10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/08", "10.0.0.0/8/8", "10.0.0.0/256"]
-    {
+    for text in [
+        "10.0.0.0/33",
+        "10.0.0.0/",
+        "10.0.0.0/-1",
+        "10.0.0.0/+8",
+        "10.0.0.0/08",
+        "10.0.0.0/8/8",
+        "10.0.0.0/256",
+    ] {
         assert_eq!(text.parse::<Cidr>(), Err(CidrError::Length { cidr: text.to_owned(), max: 32 }));
     }
-    assert_eq!("::/129".parse::<Cidr>(), Err(CidrError::Length { cidr: "::/129".to_owned(), max: 128 }));
+    assert_eq!(
+        "::/129".parse::<Cidr>(),
+        Err(CidrError::Length { cidr: "::/129".to_owned(), max: 128 })
+    );
     let error = "10.0.0.1/8".parse::<Cidr>().expect_err("host bits");
-    assert_eq!(error.to_string(), "`10.0.0.1/8` has bits set outside of its prefix; the network is `10.0.0.0/8`");
+    assert_eq!(
+        error.to_string(),
+        "`10.0.0.1/8` has bits set outside of its prefix; the network is `10.0.0.0/8`"
+    );
     let error = "2001:db8::1/64".parse::<Cidr>().expect_err("host bits");
     assert_eq!(
         error.to_string(),
@@ -92,8 +123,9 @@ fn nested_and_adjacent_ranges_become_one() {
 
 #[test]
 fn the_packed_form_is_small_and_canonical() {
-    let cidrs: Vec<Cidr> =
-        ["192.0.2.0/24", "0.0.0.0/0", "2001:db8::/32"].map(|text| text.parse().expect("a CIDR")).into();
+    let cidrs: Vec<Cidr> = ["192.0.2.0/24", "0.0.0.0/0", "2001:db8::/32"]
+        .map(|text| text.parse().expect("a CIDR"))
+        .into();
     let packed = IpSet::encode(cidrs.iter().copied());
     assert_eq!(packed, [0, 24, 192, 0, 2, 96, 0x20, 0x01, 0x0d, 0xb8]);
     assert_eq!(IpSet::encode(cidrs.iter().rev().chain(&cidrs).copied()), packed);

@@ -1,7 +1,9 @@
-//! API keys: their text form, their digest, and the packed buckets in which the filter finds them, and all other credentials.
+//! API keys: their text form, their digest, and the packed buckets in which the filter finds them,
+//! and all other credentials.
 //!
-//! A key is `tnt_<env>_<30 base62 random characters><6 base62 characters of CRC-32>`. It is scannable, a mistyped one is
-//! refused without a lookup, and only its SHA-256 digest is ever stored or pushed: 178 random bits need no slow hash.
+//! A key is `tnt_<env>_<30 base62 random characters><6 base62 characters of CRC-32>`. It is
+//! scannable, a mistyped one is refused without a lookup, and only its SHA-256 digest is ever
+//! stored or pushed: 178 random bits need no slow hash.
 
 use std::fmt;
 
@@ -18,13 +20,16 @@ pub const RANDOM_LEN: usize = 30;
 const CHECK_LEN: usize = 6;
 /// `live_` or `test_`.
 const ENVIRONMENT_LEN: usize = 5;
-/// The CRC-32 of Ethernet and ZIP, with the small table of 1 KiB: bit by bit it takes eight times as many instructions.
+/// The CRC-32 of Ethernet and ZIP, with the small table of 1 KiB: bit by bit it takes eight times
+/// as many instructions.
 static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
-/// The length of one packed record: digest 32, site 16, consumer 16, key 16, expiry 8, plan 2, kind 1, details 1.
+/// The length of one packed record: digest 32, site 16, consumer 16, key 16, expiry 8, plan 2, kind
+/// 1, details 1.
 pub const RECORD_LEN: usize = 92;
 
-/// What a key is meant for; it is part of the key's text, so that a leaked key says how much it matters.
+/// What a key is meant for; it is part of the key's text, so that a leaked key says how much it
+/// matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
     /// Production traffic.
@@ -52,15 +57,17 @@ impl Environment {
     }
 }
 
-/// A whole API key in clear. Its `Debug` does not show it; [`ApiKey::reveal`] is for the one answer that may.
+/// A whole API key in clear. Its `Debug` does not show it; [`ApiKey::reveal`] is for the one answer
+/// that may.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 
 impl ApiKey {
     /// Makes a key out of uniformly random bytes, one for each random character.
     ///
-    /// Bytes of 248 and above are skipped, so that every character is equally likely; `None` when fewer than
-    /// [`RANDOM_LEN`] usable bytes are left. 64 bytes are enough but for a chance of less than 1 in 10^38.
+    /// Bytes of 248 and above are skipped, so that every character is equally likely; `None` when
+    /// fewer than [`RANDOM_LEN`] usable bytes are left. 64 bytes are enough but for a chance of
+    /// less than 1 in 10^38.
     pub fn from_random(environment: Environment, bytes: &[u8]) -> Option<Self> {
         let mut text = String::with_capacity(64);
         text.push_str(PREFIX);
@@ -88,7 +95,11 @@ impl ApiKey {
     pub fn hint(&self) -> String {
         let tail = self.0.len().saturating_sub(4);
         let head = PREFIX.len() + 5;
-        format!("{}...{}", self.0.get(..head).unwrap_or_default(), self.0.get(tail..).unwrap_or_default())
+        format!(
+            "{}...{}",
+            self.0.get(..head).unwrap_or_default(),
+            self.0.get(tail..).unwrap_or_default()
+        )
     }
 
     /// The digest under which the key is stored and pushed.
@@ -114,10 +125,17 @@ impl Digest {
 
     /// The digest under which a signing key is looked up, by its `keyid` (RFC 9421 section 2.3).
     pub fn of_signing_key(key: KeyId) -> Self {
-        Self(Sha256::new().chain_update(b"tenantry signing key\0").chain_update(key.as_bytes()).finalize().into())
+        Self(
+            Sha256::new()
+                .chain_update(b"tenantry signing key\0")
+                .chain_update(key.as_bytes())
+                .finalize()
+                .into(),
+        )
     }
 
-    /// The digest under which the consumer is looked up that tokens of an issuer give this name, on one site.
+    /// The digest under which the consumer is looked up that tokens of an issuer give this name, on
+    /// one site.
     pub fn of_subject(site: SiteId, issuer: &str, value: &str) -> Self {
         let issuer_len = u64::try_from(issuer.len()).unwrap_or(u64::MAX).to_be_bytes();
         let digest = Sha256::new()
@@ -129,8 +147,8 @@ impl Digest {
         Self(digest.finalize().into())
     }
 
-    /// Checks the form and the checksum of a presented key, and digests it. `None` for what can be no key of ours, so that
-    /// guesses and typing errors cost no lookup.
+    /// Checks the form and the checksum of a presented key, and digests it. `None` for what can be
+    /// no key of ours, so that guesses and typing errors cost no lookup.
     pub fn of_presented(text: &[u8]) -> Option<Self> {
         let rest = text.strip_prefix(PREFIX.as_bytes())?;
         let random = rest.strip_prefix(b"live_").or_else(|| rest.strip_prefix(b"test_"))?;
@@ -141,7 +159,8 @@ impl Digest {
         (check_of(body) == check).then(|| Self::of(text))
     }
 
-    /// The bucket that holds the key: the first 16 bits, so that a million keys are about 15 to a bucket.
+    /// The bucket that holds the key: the first 16 bits, so that a million keys are about 15 to a
+    /// bucket.
     pub fn bucket(&self) -> u16 {
         let [high, low, ..] = self.0;
         u16::from_be_bytes([high, low])
@@ -159,7 +178,8 @@ pub fn looks_like_key(token: &[u8]) -> bool {
     token.starts_with(PREFIX.as_bytes())
 }
 
-/// Whether a text can be a key of ours by its beginning and its length. The rest is looked at by [`Digest::of_presented`].
+/// Whether a text can be a key of ours by its beginning and its length. The rest is looked at by
+/// [`Digest::of_presented`].
 pub fn may_be_key(text: &[u8]) -> bool {
     text.len() == PREFIX.len() + ENVIRONMENT_LEN + RANDOM_LEN + CHECK_LEN && looks_like_key(text)
 }
@@ -191,14 +211,15 @@ pub struct KeyRecord {
     pub consumer: ConsumerId,
     /// The key's own id, for usage and limits.
     pub key: KeyId,
-    /// Milliseconds since the Unix epoch from which the key is refused; `None` if it does not expire.
+    /// Milliseconds since the Unix epoch from which the key is refused; `None` if it does not
+    /// expire.
     pub expires_at_ms: Option<u64>,
     /// The number of the consumer's plan in the site; 0 for none.
     pub plan: u16,
     /// What it is.
     pub kind: CredentialKind,
-    /// Whether more is to be known of the key or of its consumer: settings, or what verifies its signatures
-    /// ([`crate::wire::ConsumerBucket`]).
+    /// Whether more is to be known of the key or of its consumer: settings, or what verifies its
+    /// signatures ([`crate::wire::ConsumerBucket`]).
     pub has_details: bool,
 }
 
@@ -264,8 +285,8 @@ pub fn pack_bucket(keys: &[KeyRecord]) -> Vec<u8> {
     packed.concat()
 }
 
-/// Finds a key in a packed bucket by binary search, without decoding the others. The last comparison takes the same time
-/// wherever the digests differ.
+/// Finds a key in a packed bucket by binary search, without decoding the others. The last
+/// comparison takes the same time wherever the digests differ.
 pub fn find(records: &[u8], digest: &Digest) -> Option<KeyRecord> {
     let (records, _) = records.as_chunks::<RECORD_LEN>();
     let index = records.partition_point(|record| record.get(..32) < Some(&digest.0[..]));

@@ -1,9 +1,11 @@
 //! The names under which a VM remembers credentials that it has looked up.
 //!
-//! A credential is looked up by its SHA-256, for which a warm request would pay more than for anything else. So a VM remembers what
-//! it found under a keyed hash of the credential, of 128 bits, whose key it has drawn for itself: the credential is not kept, and
-//! nobody who does not know the key can find two texts with one name, or a text with the name of somebody's key, in fewer
-//! than some 2^64 and 2^128 tries. SipHash-2-4 is made for that: a pseudorandom function (Aumasson and Bernstein, 2012).
+//! A credential is looked up by its SHA-256, for which a warm request would pay more than for
+//! anything else. So a VM remembers what it found under a keyed hash of the credential, of 128
+//! bits, whose key it has drawn for itself: the credential is not kept, and nobody who does not
+//! know the key can find two texts with one name, or a text with the name of somebody's key, in
+//! fewer than some 2^64 and 2^128 tries. SipHash-2-4 is made for that: a pseudorandom function
+//! (Aumasson and Bernstein, 2012).
 
 use std::hash::{Hash, Hasher};
 
@@ -23,8 +25,8 @@ impl Tags {
         Self(SipHasher24::new_with_key(&key))
     }
 
-    /// The name of a credential: of a key by its text, of any other by its digest. They differ in length, so that none is
-    /// taken for another.
+    /// The name of a credential: of a key by its text, of any other by its digest. They differ in
+    /// length, so that none is taken for another.
     pub fn of(&self, credential: &[u8]) -> Tag {
         let hash = self.0.hash(credential);
         Tag(hash.h1, hash.h2)

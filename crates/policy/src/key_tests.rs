@@ -113,7 +113,8 @@ proptest! {
 
 #[test]
 fn records_are_found_in_the_message_without_decoding_it() {
-    let bucket = crate::wire::KeyBucket { records: pack_bucket(&[record([1; 32], 5), record([2; 32], 6)]) };
+    let bucket =
+        crate::wire::KeyBucket { records: pack_bucket(&[record([1; 32], 5), record([2; 32], 6)]) };
     let message = prost::Message::encode_to_vec(&bucket);
     assert_eq!(crate::wire::bucket_records(&message), Some(bucket.records.as_slice()));
     assert_eq!(crate::wire::bucket_records(&message[..message.len() - 1]), None);

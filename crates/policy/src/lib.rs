@@ -1,10 +1,13 @@
-//! The pure core of Tenantry: identities, API keys, host and path matching, the decision about a request, and the formats
-//! in which the control plane pushes all that to the filter.
+//! The pure core of Tenantry: identities, API keys, host and path matching, the decision about a
+//! request, and the formats in which the control plane pushes all that to the filter.
 //!
-//! Architecture invariant: this crate has no I/O, no clock and no randomness of its own, and no panic. It builds for
-//! wasm32 and natively, so that what is tested is what runs in Envoy.
+//! Architecture invariant: this crate has no I/O, no clock and no randomness of its own, and no
+//! panic. It builds for wasm32 and natively, so that what is tested is what runs in Envoy.
 
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 pub mod address;
 mod admission;

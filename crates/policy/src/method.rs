@@ -5,7 +5,8 @@ use std::fmt;
 /// The methods that a route can name, in the order of their bits (RFC 9110 section 9, RFC 5789).
 const NAMES: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
-/// A set of HTTP methods. Text form: the names in a fixed order, separated by `, `, as in the `Allow` header.
+/// A set of HTTP methods. Text form: the names in a fixed order, separated by `, `, as in the
+/// `Allow` header.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Methods(u8);
 
@@ -15,7 +16,8 @@ impl Methods {
     /// Every method that a route can name.
     pub const ALL: Self = Self(0xff);
 
-    /// The set of the one method with this name (case-sensitive, RFC 9110 section 9.1); `None` if no route can name it.
+    /// The set of the one method with this name (case-sensitive, RFC 9110 section 9.1); `None` if
+    /// no route can name it.
     pub fn named(name: &str) -> Option<Self> {
         NAMES.iter().position(|known| *known == name).map(|bit| Self(1 << bit))
     }
@@ -61,7 +63,11 @@ impl Methods {
 
     /// The names of the methods in the set, in their fixed order.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        NAMES.iter().enumerate().filter(move |(bit, _)| self.0 & (1 << bit) != 0).map(|(_, name)| *name)
+        NAMES
+            .iter()
+            .enumerate()
+            .filter(move |(bit, _)| self.0 & (1 << bit) != 0)
+            .map(|(_, name)| *name)
     }
 }
 
@@ -89,7 +95,9 @@ mod tests {
 
     #[test]
     fn the_text_form_is_an_allow_header() {
-        let set = Methods::named("POST").unwrap_or_default().union(Methods::named("GET").unwrap_or_default());
+        let set = Methods::named("POST")
+            .unwrap_or_default()
+            .union(Methods::named("GET").unwrap_or_default());
         assert_eq!(set.to_string(), "GET, POST");
         assert_eq!(Methods::NONE.to_string(), "");
     }

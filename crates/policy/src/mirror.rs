@@ -1,11 +1,12 @@
-//! The mirror: the filter's state, carried by delta xDS into Envoy's shared data. A state machine without I/O: it is fed
-//! what arrives, and answers what to send and what to write.
+//! The mirror: the filter's state, carried by delta xDS into Envoy's shared data. A state machine
+//! without I/O: it is fed what arrives, and answers what to send and what to write.
 //!
-//! It is deliberately dumb: resource name to shared-data name, resource bytes to value, removal to an empty value, then the
-//! ACK. Shared data cannot be enumerated nor deleted, and outlives the mirror's VM; so each value is tagged with the
-//! *epoch* of the mirror that wrote it, and readers accept only values of the epoch that is being served or newer. A mirror
-//! that starts again takes the next epoch, and begins to serve it when its first sync is complete: until then the old
-//! state goes on being served, and afterwards nothing can be left of what was removed in between.
+//! It is deliberately dumb: resource name to shared-data name, resource bytes to value, removal to
+//! an empty value, then the ACK. Shared data cannot be enumerated nor deleted, and outlives the
+//! mirror's VM; so each value is tagged with the *epoch* of the mirror that wrote it, and readers
+//! accept only values of the epoch that is being served or newer. A mirror that starts again takes
+//! the next epoch, and begins to serve it when its first sync is complete: until then the old state
+//! goes on being served, and afterwards nothing can be left of what was removed in between.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,8 @@ use crate::wire::type_url;
 /// The shared-data name of the [`Serving`] value.
 pub const SERVING_KEY: &str = "serving";
 
-/// The shared-data name of an empty value that is written after each change: its version tells whether anything has changed.
-/// Reading an empty value costs a VM a tenth of reading another.
+/// The shared-data name of an empty value that is written after each change: its version tells
+/// whether anything has changed. Reading an empty value costs a VM a tenth of reading another.
 pub const GENERATION_KEY: &str = "generation";
 
 /// How many groups the buckets of keys are in, by their first 8 bits.
@@ -39,8 +40,9 @@ pub fn bucket_key(bucket: u16) -> String {
     format!("k/{}", bucket_name(bucket))
 }
 
-/// The shared-data name of an empty value that is written after each change of a bucket in the same group of 256: while its version
-/// stays, what was read of a bucket still holds, whatever else has changed.
+/// The shared-data name of an empty value that is written after each change of a bucket in the same
+/// group of 256: while its version stays, what was read of a bucket still holds, whatever else has
+/// changed.
 pub fn key_group_key(bucket: u16) -> String {
     let [group, _] = bucket.to_be_bytes();
     format!("kg/{group:02x}")
@@ -56,7 +58,8 @@ pub fn site_key(site: crate::id::SiteId) -> String {
     format!("s/{site}")
 }
 
-/// The resource types that are mirrored, and what their shared-data names begin with. [`type_url::SYNC`] writes nothing.
+/// The resource types that are mirrored, and what their shared-data names begin with.
+/// [`type_url::SYNC`] writes nothing.
 const TYPES: [(&str, Option<&str>); 5] = [
     (type_url::SITE_POLICY, Some("s/")),
     (type_url::KEY_BUCKET, Some("k/")),
@@ -65,7 +68,8 @@ const TYPES: [(&str, Option<&str>); 5] = [
     (type_url::SYNC, None),
 ];
 
-/// What is being served. Its text in shared data is 8 bytes: epoch served, last epoch taken, big endian.
+/// What is being served. Its text in shared data is 8 bytes: epoch served, last epoch taken, big
+/// endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Serving {
     /// The oldest epoch whose values count; 0 before the first sync: nothing is served.
@@ -89,7 +93,8 @@ impl Serving {
         value
     }
 
-    /// The resource in a shared-data value; `None` if it was removed, or is of an epoch that is over.
+    /// The resource in a shared-data value; `None` if it was removed, or is of an epoch that is
+    /// over.
     pub fn resource<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {
         let (epoch, resource) = value.split_first_chunk::<TAG_LEN>()?;
         (self.epoch > 0 && u32::from_be_bytes(*epoch) >= self.epoch).then_some(resource)
@@ -118,9 +123,13 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// A mirror for the Envoy with this Node, and what has to be written before anything else. `serving` is what an
-    /// earlier mirror of the same Envoy left.
-    pub fn start(node_id: String, cluster: String, serving: Option<Serving>) -> (Self, Vec<Action>) {
+    /// A mirror for the Envoy with this Node, and what has to be written before anything else.
+    /// `serving` is what an earlier mirror of the same Envoy left.
+    pub fn start(
+        node_id: String,
+        cluster: String,
+        serving: Option<Serving>,
+    ) -> (Self, Vec<Action>) {
         let mut serving = serving.unwrap_or_default();
         serving.newest_epoch = serving.newest_epoch.saturating_add(1);
         let mirror = Self {
@@ -133,22 +142,25 @@ impl Mirror {
         (mirror, vec![write])
     }
 
-    /// What to send on a new stream: a wildcard subscription to each type, with the versions that are held, so that only
-    /// the differences come (xDS protocol, "Initial resource versions"). The Node is in the first message alone.
+    /// What to send on a new stream: a wildcard subscription to each type, with the versions that
+    /// are held, so that only the differences come (xDS protocol, "Initial resource versions"). The
+    /// Node is in the first message alone.
     pub fn connected(&self) -> Vec<Action> {
         let mut node = Some(self.node.clone());
-        let requests = TYPES.iter().zip(&self.held).map(|((type_url, _), held)| DeltaDiscoveryRequest {
-            node: node.take(),
-            type_url: (*type_url).to_owned(),
-            resource_names_subscribe: vec!["*".to_owned()],
-            initial_resource_versions: held.clone(),
-            ..Default::default()
-        });
+        let requests =
+            TYPES.iter().zip(&self.held).map(|((type_url, _), held)| DeltaDiscoveryRequest {
+                node: node.take(),
+                type_url: (*type_url).to_owned(),
+                resource_names_subscribe: vec!["*".to_owned()],
+                initial_resource_versions: held.clone(),
+                ..Default::default()
+            });
         requests.map(|request| Action::Send(prost::Message::encode_to_vec(&request))).collect()
     }
 
-    /// Takes in a message of the stream: writes what it brings, then ACKs it. What cannot be applied is NACKed and changes
-    /// nothing. What cannot even be read cannot be NACKed: the server would wait for an answer for ever, so the stream ends.
+    /// Takes in a message of the stream: writes what it brings, then ACKs it. What cannot be
+    /// applied is NACKed and changes nothing. What cannot even be read cannot be NACKed: the server
+    /// would wait for an answer for ever, so the stream ends.
     pub fn received(&mut self, message: &[u8]) -> Vec<Action> {
         let response: DeltaDiscoveryResponse = match prost::Message::decode(message) {
             Ok(response) => response,
@@ -171,16 +183,21 @@ impl Mirror {
     }
 
     fn apply(&mut self, response: DeltaDiscoveryResponse) -> Result<Vec<Action>, String> {
-        let known = TYPES.iter().zip(&mut self.held).find(|((type_url, _), _)| *type_url == response.type_url);
+        let known = TYPES
+            .iter()
+            .zip(&mut self.held)
+            .find(|((type_url, _), _)| *type_url == response.type_url);
         let Some(((_, prefix), held)) = known else {
             return Err(format!("the filter knows no type {}", response.type_url));
         };
-        if let Some(empty) = response.resources.iter().find(|resource| resource.resource.is_none()) {
+        if let Some(empty) = response.resources.iter().find(|resource| resource.resource.is_none())
+        {
             return Err(format!("the resource {} has no content", empty.name));
         }
         let synced = prefix.is_none() && !response.resources.is_empty();
         let groups = KeyGroups::of(&response);
-        let mut writes = Vec::with_capacity(response.resources.len() + response.removed_resources.len() + 1);
+        let mut writes =
+            Vec::with_capacity(response.resources.len() + response.removed_resources.len() + 1);
         for resource in response.resources {
             if let (Some(prefix), Some(content)) = (prefix, resource.resource) {
                 let mut value = Vec::with_capacity(TAG_LEN + content.value.len());
@@ -196,7 +213,8 @@ impl Mirror {
                 writes.push(Action::Write(format!("{prefix}{name}"), Vec::new()));
             }
         }
-        // After the buckets: who has seen the counter as it was before has to find that it has changed.
+        // After the buckets: who has seen the counter as it was before has to find that it has
+        // changed.
         writes.extend(groups.written());
         if synced {
             self.serving.epoch = self.epoch;
@@ -220,7 +238,11 @@ impl KeyGroups {
     fn of(response: &DeltaDiscoveryResponse) -> Self {
         let mut groups = [false; KEY_GROUPS];
         if response.type_url == type_url::KEY_BUCKET {
-            let names = response.resources.iter().map(|resource| &resource.name).chain(&response.removed_resources);
+            let names = response
+                .resources
+                .iter()
+                .map(|resource| &resource.name)
+                .chain(&response.removed_resources);
             // A name that is none of a bucket's is no bucket that anybody reads.
             for bucket in names.filter_map(|name| u16::from_str_radix(name, 16).ok()) {
                 let [group, _] = bucket.to_be_bytes();
@@ -234,7 +256,9 @@ impl KeyGroups {
 
     fn written(self) -> impl Iterator<Item = Action> {
         let changed = (0..=u8::MAX).zip(self.0).filter(|(_, changed)| *changed);
-        changed.map(|(group, _)| Action::Write(key_group_key(u16::from_be_bytes([group, 0])), Vec::new()))
+        changed.map(|(group, _)| {
+            Action::Write(key_group_key(u16::from_be_bytes([group, 0])), Vec::new())
+        })
     }
 }
 

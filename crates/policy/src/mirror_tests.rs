@@ -18,7 +18,9 @@ fn perform(shared: &mut SharedData, actions: Vec<Action>) -> Vec<DeltaDiscoveryR
                 let written = shared.get(&key).map_or(0, |(_, written)| *written);
                 shared.insert(key, (value, written + 1));
             }
-            Action::Send(message) => sent.push(DeltaDiscoveryRequest::decode(&*message).expect("a request")),
+            Action::Send(message) => {
+                sent.push(DeltaDiscoveryRequest::decode(&*message).expect("a request"))
+            }
             Action::Reconnect => panic!("the stream was given up"),
         }
     }
@@ -86,11 +88,20 @@ fn the_first_message_has_the_node_and_every_type_is_subscribed_whole() {
 fn a_new_stream_says_what_is_held() {
     let mut shared = SharedData::new();
     let mut mirror = started(&mut shared);
-    perform(&mut shared, mirror.received(&response(type_url::HOST, &[("a", "1"), ("b", "2")], &[])));
+    perform(
+        &mut shared,
+        mirror.received(&response(type_url::HOST, &[("a", "1"), ("b", "2")], &[])),
+    );
     perform(&mut shared, mirror.received(&response(type_url::HOST, &[], &["a"])));
     let sent = perform(&mut shared, mirror.connected());
-    let hosts = sent.iter().find(|request| request.type_url == type_url::HOST).expect("a request for hosts");
-    assert_eq!(hosts.initial_resource_versions, BTreeMap::from([("b".to_owned(), "version of 2".to_owned())]));
+    let hosts = sent
+        .iter()
+        .find(|request| request.type_url == type_url::HOST)
+        .expect("a request for hosts");
+    assert_eq!(
+        hosts.initial_resource_versions,
+        BTreeMap::from([("b".to_owned(), "version of 2".to_owned())])
+    );
 }
 
 #[test]
@@ -101,7 +112,8 @@ fn a_removed_resource_is_gone_and_every_change_is_a_new_generation() {
     perform(&mut shared, mirror.received(&response(type_url::SYNC, &[("sync", "")], &[])));
     let before = generations(&shared);
     assert_eq!(read(&shared, &bucket_key(0xff)), Some(&b"1"[..]));
-    let sent = perform(&mut shared, mirror.received(&response(type_url::KEY_BUCKET, &[], &["00ff"])));
+    let sent =
+        perform(&mut shared, mirror.received(&response(type_url::KEY_BUCKET, &[], &["00ff"])));
     assert_eq!(read(&shared, &bucket_key(0xff)), None);
     assert!(generations(&shared) > before);
     assert_eq!((sent[0].response_nonce.as_str(), &sent[0].error_detail), ("n", &None));
@@ -112,7 +124,10 @@ fn what_cannot_be_applied_is_refused_and_changes_nothing() {
     let mut shared = SharedData::new();
     let mut mirror = started(&mut shared);
     let before = shared.clone();
-    let sent = perform(&mut shared, mirror.received(&response("type.googleapis.com/other", &[("a", "1")], &[])));
+    let sent = perform(
+        &mut shared,
+        mirror.received(&response("type.googleapis.com/other", &[("a", "1")], &[])),
+    );
     assert!(sent[0].error_detail.is_some());
     let empty = DeltaDiscoveryResponse {
         resources: vec![Resource { name: "a".to_owned(), ..Default::default() }],
@@ -120,7 +135,12 @@ fn what_cannot_be_applied_is_refused_and_changes_nothing() {
         ..Default::default()
     };
     let sent = perform(&mut shared, mirror.received(&empty.encode_to_vec()));
-    assert!(sent[0].error_detail.as_ref().is_some_and(|detail| detail.message.contains("a has no content")));
+    assert!(
+        sent[0]
+            .error_detail
+            .as_ref()
+            .is_some_and(|detail| detail.message.contains("a has no content"))
+    );
     assert_eq!(mirror.received(b"\xff\xff"), [Action::Reconnect], "there is no nonce to refuse");
     assert_eq!(shared, before);
 }
@@ -131,13 +151,21 @@ fn a_restarted_mirror_serves_the_old_state_until_the_new_one_is_whole() {
     let mut mirror = started(&mut shared);
     perform(
         &mut shared,
-        mirror.received(&response(type_url::KEY_BUCKET, &[("0001", "kept"), ("0002", "revoked")], &[])),
+        mirror.received(&response(
+            type_url::KEY_BUCKET,
+            &[("0001", "kept"), ("0002", "revoked")],
+            &[],
+        )),
     );
     perform(&mut shared, mirror.received(&response(type_url::SYNC, &[("sync", "")], &[])));
 
-    // A second one that does not get far, and a third one: what the second wrote must not count either.
+    // A second one that does not get far, and a third one: what the second wrote must not count
+    // either.
     let mut second = started(&mut shared);
-    perform(&mut shared, second.received(&response(type_url::KEY_BUCKET, &[("0003", "short-lived")], &[])));
+    perform(
+        &mut shared,
+        second.received(&response(type_url::KEY_BUCKET, &[("0003", "short-lived")], &[])),
+    );
     let mut third = started(&mut shared);
     assert_eq!(read(&shared, "k/0002"), Some(&b"revoked"[..]), "served until the sync is complete");
     perform(&mut shared, third.received(&response(type_url::KEY_BUCKET, &[("0001", "kept")], &[])));
@@ -154,7 +182,8 @@ proptest! {
         let _ = started(&mut SharedData::new()).received(&message);
     }
 
-    /// Any run of changes, lost streams and restarted mirrors ends with exactly what the server has.
+    /// Any run of changes, lost streams and restarted mirrors ends with exactly what the server
+    /// has.
     #[test]
     fn the_mirror_ends_with_the_servers_state(steps in prop::collection::vec((0_u8..10, 0_u8..4, 0_u8..3), 0..40)) {
         let names = ["a", "b", "c", "d"];
@@ -211,8 +240,11 @@ proptest! {
 fn the_counter_of_a_group_changes_with_its_buckets_and_after_them() {
     let mut shared = SharedData::new();
     let mut mirror = started(&mut shared);
-    let actions =
-        mirror.received(&response(type_url::KEY_BUCKET, &[("ab00", "1"), ("ab01", "2"), ("cd00", "3")], &["ef07"]));
+    let actions = mirror.received(&response(
+        type_url::KEY_BUCKET,
+        &[("ab00", "1"), ("ab01", "2"), ("cd00", "3")],
+        &["ef07"],
+    ));
     let names: Vec<&str> = actions
         .iter()
         .filter_map(|action| match action {
@@ -220,9 +252,14 @@ fn the_counter_of_a_group_changes_with_its_buckets_and_after_them() {
             Action::Send(_) | Action::Reconnect => None,
         })
         .collect();
-    assert_eq!(names, ["k/ab00", "k/ab01", "k/cd00", "k/ef07", "kg/ab", "kg/cd", "kg/ef", GENERATION_KEY]);
+    assert_eq!(
+        names,
+        ["k/ab00", "k/ab01", "k/cd00", "k/ef07", "kg/ab", "kg/cd", "kg/ef", GENERATION_KEY]
+    );
     assert_eq!(key_group_key(0xab01), "kg/ab");
     let others = mirror.received(&response(type_url::HOST, &[("ab00", "1")], &[]));
-    let counters = others.iter().filter(|action| matches!(action, Action::Write(name, _) if name.starts_with("kg/")));
+    let counters = others
+        .iter()
+        .filter(|action| matches!(action, Action::Write(name, _) if name.starts_with("kg/")));
     assert_eq!(counters.count(), 0);
 }

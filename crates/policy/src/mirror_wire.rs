@@ -1,5 +1,5 @@
-//! The part of delta xDS that the mirror speaks (`envoy.service.discovery.v3`), by field numbers. The filter has no use for
-//! the other fields, nor for the size of a crate with all of xDS in it.
+//! The part of delta xDS that the mirror speaks (`envoy.service.discovery.v3`), by field numbers.
+//! The filter has no use for the other fields, nor for the size of a crate with all of xDS in it.
 
 use std::collections::BTreeMap;
 

@@ -1,40 +1,46 @@
 //! Replay protection: the nonces of signed requests, each accepted once in one Envoy.
 //!
-//! All workers share a bounded number of cells for each site, with compare-and-swap ([`Cells`]). A cell holds the nonces that
-//! were accepted until the signatures that carried them are too old anyway.
+//! All workers share a bounded number of cells for each site, with compare-and-swap ([`Cells`]). A
+//! cell holds the nonces that were accepted until the signatures that carried them are too old
+//! anyway.
 //!
 //! # The law
-//! Of all requests of a site with the same `keyid`, `nonce` and end, at most one is accepted, over any interleaving of
-//! workers, and whatever their clocks say. The reason: a nonce is accepted by the write that puts it in its cell; and a cell
-//! that drops one remembers the latest end of all that it has dropped, and accepts nothing that ends at that time or before. A
-//! nonce may come again with a later end (in another signature) once the first has ended.
+//! Of all requests of a site with the same `keyid`, `nonce` and end, at most one is accepted, over
+//! any interleaving of workers, and whatever their clocks say. The reason: a nonce is accepted by
+//! the write that puts it in its cell; and a cell that drops one remembers the latest end of all
+//! that it has dropped, and accepts nothing that ends at that time or before. A nonce may come
+//! again with a later end (in another signature) once the first has ended.
 //!
-//! A site that raises the age up to which it accepts signatures gives old ones a new end: those that were dropped under the
-//! old age are accepted once more. Nonces are not shared between Envoys.
+//! A site that raises the age up to which it accepts signatures gives old ones a new end: those
+//! that were dropped under the old age are accepted once more. Nonces are not shared between
+//! Envoys.
 //!
 //! # Bounds
-//! A site remembers up to [`NONCES_MAX`] nonces, in at most 4.2 MB. What does not fit is refused, for an accepted request that
-//! could be replayed is worse. Places are drawn by a hash, so that the first refusals come when some 80 % are taken: with
-//! signatures of 5 minutes and 30 seconds, at 630 signed requests per second and Envoy; with one minute, at 3,400. Other sites
-//! have other cells, and notice nothing. Only what has a valid signature may be asked for: then nobody but the consumers of
-//! a site can fill its cells.
+//! A site remembers up to [`NONCES_MAX`] nonces, in at most 4.2 MB. What does not fit is refused,
+//! for an accepted request that could be replayed is worse. Places are drawn by a hash, so that the
+//! first refusals come when some 80 % are taken: with signatures of 5 minutes and 30 seconds, at
+//! 630 signed requests per second and Envoy; with one minute, at 3,400. Other sites have other
+//! cells, and notice nothing. Only what has a valid signature may be asked for: then nobody but the
+//! consumers of a site can fill its cells.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::id::SiteId;
 use crate::limit::Cells;
 
-/// The cells of a site. Their names are never given back, as shared data knows no delete: they have to be few.
+/// The cells of a site. Their names are never given back, as shared data knows no delete: they have
+/// to be few.
 pub const CELLS: u16 = 1024;
 /// The most nonces in one cell: 4 KB, which Envoy copies twice for each signed request.
 pub const CELL_NONCES_MAX: usize = 256;
 /// The most nonces that a site remembers.
 pub const NONCES_MAX: usize = CELLS as usize * CELL_NONCES_MAX;
-/// How often a conflicting write is tried again. Each conflict means that another worker got through, so that this many in a
-/// row mean that something is wrong.
+/// How often a conflicting write is tried again. Each conflict means that another worker got
+/// through, so that this many in a row mean that something is wrong.
 pub const TRIES_MAX: u32 = 64;
 
-/// The bytes of a nonce's tag. Two nonces with the same one would be taken for the same: one in 2^96.
+/// The bytes of a nonce's tag. Two nonces with the same one would be taken for the same: one in
+/// 2^96.
 const TAG_LEN: usize = 12;
 /// A tag, and the end in whole seconds since the Unix epoch, big-endian.
 const ENTRY_LEN: usize = TAG_LEN + 4;
@@ -52,10 +58,18 @@ pub enum Outcome {
 }
 
 /// Accepts a nonce once. `until_ms` is the time from which the signature is refused for its age
-/// ([`crate::signature::Verified::accepted_until_ms`]); both times are in milliseconds since the Unix epoch.
+/// ([`crate::signature::Verified::accepted_until_ms`]); both times are in milliseconds since the
+/// Unix epoch.
 ///
 /// Call it last of all checks, for a request whose signature holds.
-pub fn accept(cells: &mut impl Cells, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64) -> Outcome {
+pub fn accept(
+    cells: &mut impl Cells,
+    site: SiteId,
+    keyid: &str,
+    nonce: &str,
+    until_ms: u64,
+    now_ms: u64,
+) -> Outcome {
     let Ok(until_s) = u32::try_from(until_ms.div_ceil(1000)) else { return Outcome::NoRoom };
     let place = Place::of(site, keyid, nonce);
     for _ in 0..TRIES_MAX {
@@ -65,7 +79,9 @@ pub fn accept(cells: &mut impl Cells, site: SiteId, keyid: &str, nonce: &str, un
         };
         let Some(mut cell) = Cell::decode(&value) else { return Outcome::NoRoom };
         match cell.take_in(place.tag, until_s, now_ms) {
-            Outcome::Accepted if cells.write(&place.name, &cell.encode(), cas) => return Outcome::Accepted,
+            Outcome::Accepted if cells.write(&place.name, &cell.encode(), cas) => {
+                return Outcome::Accepted;
+            }
             Outcome::Accepted => {}
             refused => return refused,
         }
@@ -107,8 +123,8 @@ struct Cell {
 }
 
 impl Cell {
-    /// Reads the bytes of a cell; none at all are an empty one. `None` for what [`Cell::encode`] cannot have written: what it
-    /// once held is not known, so that nothing can be accepted.
+    /// Reads the bytes of a cell; none at all are an empty one. `None` for what [`Cell::encode`]
+    /// cannot have written: what it once held is not known, so that nothing can be accepted.
     fn decode(value: &[u8]) -> Option<Self> {
         if value.is_empty() {
             return Some(Self::default());

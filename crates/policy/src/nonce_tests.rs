@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::Uuid;
 
-/// Shared data as Envoy has it, in which other workers may do something between a worker's read and its write.
+/// Shared data as Envoy has it, in which other workers may do something between a worker's read and
+/// its write.
 #[derive(Default)]
 struct Shared {
     values: HashMap<String, (Vec<u8>, u32)>,
@@ -80,7 +81,8 @@ fn the_same_nonce_of_another_key_or_site_is_another() {
     assert_eq!(shared.ask(Request { keyid: "", nonce: "ka", ..first }), Outcome::Accepted);
 }
 
-/// A worker that stands still between its clock and the cell, or a clock that goes back, is no way to a second time.
+/// A worker that stands still between its clock and the cell, or a clock that goes back, is no way
+/// to a second time.
 #[test]
 fn what_was_dropped_is_refused_by_its_end() {
     let mut shared = Shared::default();
@@ -105,9 +107,13 @@ fn an_end_in_the_past_or_beyond_all_time_is_refused() {
 fn a_full_cell_refuses_until_something_in_it_ends_and_others_go_on() {
     let site = SiteId(Uuid::from_u128(SITE));
     let target = Place::of(site, "k", "0").name;
-    let mut same = (0..).map(|n: u32| n.to_string()).filter(|nonce| Place::of(site, "k", nonce).name == target);
+    let mut same = (0..)
+        .map(|n: u32| n.to_string())
+        .filter(|nonce| Place::of(site, "k", nonce).name == target);
     let mut shared = Shared::default();
-    let mut ask = |site, nonce: &str, until_ms, now_ms| accept(&mut shared, site, "k", nonce, until_ms, now_ms);
+    let mut ask = |site, nonce: &str, until_ms, now_ms| {
+        accept(&mut shared, site, "k", nonce, until_ms, now_ms)
+    };
     for place in 0..CELL_NONCES_MAX as u64 {
         let nonce = same.next().expect("numbers do not end");
         assert_eq!(ask(site, &nonce, NOW_MS + 5000 + place * 1000, NOW_MS), Outcome::Accepted);
@@ -150,12 +156,14 @@ fn any_request() -> impl Strategy<Value = Request> {
     let nonce = prop::sample::select(vec!["a", "b", "c"]);
     let keyid = prop::sample::select(vec!["k", "l"]);
     // Workers' clocks go back and forth, and ends lie before and after them.
-    (1_u128..=2, keyid, nonce, 0_u64..8, 0_u64..8).prop_map(|(site, keyid, nonce, now, until)| Request {
-        site,
-        keyid,
-        nonce,
-        until_ms: NOW_MS + until * 1000,
-        now_ms: NOW_MS + now * 1000 + 500,
+    (1_u128..=2, keyid, nonce, 0_u64..8, 0_u64..8).prop_map(|(site, keyid, nonce, now, until)| {
+        Request {
+            site,
+            keyid,
+            nonce,
+            until_ms: NOW_MS + until * 1000,
+            now_ms: NOW_MS + now * 1000 + 500,
+        }
     })
 }
 
@@ -172,8 +180,8 @@ fn run(requests: &[Request], between: Vec<Vec<Request>>) -> Shared {
 }
 
 proptest! {
-    /// The slow, obvious model is the log: no request in it may have been accepted that a model with a set of all that was ever
-    /// accepted, and no clock, would call a replay.
+    /// The slow, obvious model is the log: no request in it may have been accepted that a model
+    /// with a set of all that was ever accepted, and no clock, would call a replay.
     #[test]
     fn nothing_is_accepted_twice_over_any_interleaving(
         requests in proptest::collection::vec(any_request(), 1..40),
@@ -189,7 +197,8 @@ proptest! {
         }
     }
 
-    /// With one clock, a nonce is accepted exactly if it is not among those that were accepted and have not ended.
+    /// With one clock, a nonce is accepted exactly if it is not among those that were accepted and
+    /// have not ended.
     #[test]
     fn with_one_clock_a_new_nonce_is_accepted(
         mut requests in proptest::collection::vec(any_request(), 1..40),

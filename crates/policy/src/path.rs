@@ -1,4 +1,5 @@
-//! Path templates such as `/orders/{id}`, `/files/{name}.json` and `/static/{*rest}`, and the canonical form of paths.
+//! Path templates such as `/orders/{id}`, `/files/{name}.json` and `/static/{*rest}`, and the
+//! canonical form of paths.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,12 +7,13 @@ use thiserror::Error;
 
 use crate::scan::PathBytes;
 
-/// The longest template, in bytes: well over what real API descriptions have (GitHub's longest is 116).
+/// The longest template, in bytes: well over what real API descriptions have (GitHub's longest is
+/// 116).
 pub const MAX_TEMPLATE_LEN: usize = 1024;
 /// The most segments of a template.
 pub const MAX_SEGMENTS: usize = 64;
-/// The same for a whole path: a template behind its prefix, which the database holds to 512 bytes of base path and a version.
-/// The second bounds the depth of a match.
+/// The same for a whole path: a template behind its prefix, which the database holds to 512 bytes
+/// of base path and a version. The second bounds the depth of a match.
 const MAX_WHOLE_LEN: usize = MAX_TEMPLATE_LEN + 1024;
 const MAX_WHOLE_SEGMENTS: usize = MAX_SEGMENTS + 512;
 
@@ -56,25 +58,29 @@ pub enum TemplateError {
     Rest,
 }
 
-/// One segment of a template, in canonical form. The order is that of precedence: literal text wins over a pattern, the
-/// pattern with more text over the one with less, both over a parameter, and all over the rest of the path.
+/// One segment of a template, in canonical form. The order is that of precedence: literal text wins
+/// over a pattern, the pattern with more text over the one with less, both over a parameter, and
+/// all over the rest of the path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Segment {
     Literal(String),
-    /// The literal pieces around the parameters of a segment such as `{a}...{b}.json`: first, between, last.
+    /// The literal pieces around the parameters of a segment such as `{a}...{b}.json`: first,
+    /// between, last.
     Pattern(Pattern),
     Parameter,
     Rest,
 }
 
-/// Literal pieces with a parameter, that is one character or more, between each two. There are two pieces at least.
+/// Literal pieces with a parameter, that is one character or more, between each two. There are two
+/// pieces at least.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Pattern {
     pieces: Vec<String>,
 }
 
 impl Pattern {
-    /// Whether a canonical segment matches. Leftmost matches of the inner pieces suffice: what they leave is longest.
+    /// Whether a canonical segment matches. Leftmost matches of the inner pieces suffice: what they
+    /// leave is longest.
     pub(crate) fn matches(&self, segment: &[u8]) -> bool {
         let Some((first, inner, last)) = self.ends() else { return false };
         let Some(mut rest) = segment.strip_prefix(first.as_bytes()) else { return false };
@@ -109,9 +115,10 @@ fn find_after_one<'a>(text: &'a [u8], piece: &[u8]) -> Option<&'a [u8]> {
 
 /// A parsed path template.
 ///
-/// Forms of a segment: literal text; `{name}`; text around parameters (`{id}.json`, `{base}...{head}`); and, last,
-/// `{*name}`, which takes the rest of the path, slashes included, even if it is empty. A trailing slash is part of the
-/// path. Literal text is canonical: unreserved characters are not percent-encoded, other encodings are in upper case.
+/// Forms of a segment: literal text; `{name}`; text around parameters (`{id}.json`,
+/// `{base}...{head}`); and, last, `{*name}`, which takes the rest of the path, slashes included,
+/// even if it is empty. A trailing slash is part of the path. Literal text is canonical: unreserved
+/// characters are not percent-encoded, other encodings are in upper case.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Template {
     text: String,
@@ -124,13 +131,18 @@ impl Template {
         Self::parse_within(text, MAX_TEMPLATE_LEN, MAX_SEGMENTS)
     }
 
-    /// As [`Template::parse`], for the path as clients send it: base path and version, then the template. Each was checked
-    /// by itself, so that together they may exceed the bounds of a template.
+    /// As [`Template::parse`], for the path as clients send it: base path and version, then the
+    /// template. Each was checked by itself, so that together they may exceed the bounds of a
+    /// template.
     pub fn parse_whole(text: &str) -> Result<Self, TemplateError> {
         Self::parse_within(text, MAX_WHOLE_LEN, MAX_WHOLE_SEGMENTS)
     }
 
-    fn parse_within(text: &str, max_len: usize, max_segments: usize) -> Result<Self, TemplateError> {
+    fn parse_within(
+        text: &str,
+        max_len: usize,
+        max_segments: usize,
+    ) -> Result<Self, TemplateError> {
         if text.len() > max_len {
             return Err(TemplateError::TooLong);
         }
@@ -154,7 +166,8 @@ impl Template {
         &self.text
     }
 
-    /// The text with every parameter name left out: two templates of the same shape match the same paths.
+    /// The text with every parameter name left out: two templates of the same shape match the same
+    /// paths.
     pub fn shape(&self) -> String {
         let mut shape = String::with_capacity(self.text.len());
         for segment in &self.segments {
@@ -221,10 +234,15 @@ impl Parser {
     fn literal(&mut self, text: &str) -> Result<String, TemplateError> {
         if let Some(character) = text.chars().find(|character| !is_path_char(*character)) {
             let brace = matches!(character, '{' | '}');
-            return Err(if brace { TemplateError::Braces } else { TemplateError::Character(character) });
+            return Err(if brace {
+                TemplateError::Braces
+            } else {
+                TemplateError::Character(character)
+            });
         }
         let canonical = canonical(text.as_bytes()).map_err(|_| TemplateError::Encoding)?;
-        let canonical = String::from_utf8(canonical.into_owned()).map_err(|_| TemplateError::Encoding)?;
+        let canonical =
+            String::from_utf8(canonical.into_owned()).map_err(|_| TemplateError::Encoding)?;
         self.text.push_str(&canonical);
         Ok(canonical)
     }
@@ -268,11 +286,13 @@ fn is_path_char(character: char) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Brings a path to the form in which it is matched: percent-encoded unreserved characters are decoded, other encodings are
-/// in upper case (RFC 3986 section 6.2.2). An upstream that decodes its path so sees the path that was matched.
+/// Brings a path to the form in which it is matched: percent-encoded unreserved characters are
+/// decoded, other encodings are in upper case (RFC 3986 section 6.2.2). An upstream that decodes
+/// its path so sees the path that was matched.
 ///
 /// # Errors
-/// A `%` without two hexadecimal digits; an encoded slash, backslash or NUL; a backslash, a `#` or a control character.
+/// A `%` without two hexadecimal digits; an encoded slash, backslash or NUL; a backslash, a `#` or
+/// a control character.
 pub fn canonical(path: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
     match PathBytes::of(path) {
         PathBytes { forbidden: true, .. } => Err(Malformed),
@@ -294,7 +314,9 @@ fn decoded(path: &[u8]) -> Result<Vec<u8>, Malformed> {
         let low = bytes.next().and_then(hex_value).ok_or(Malformed)?;
         match high << 4 | low {
             b'/' | b'\\' | 0 => return Err(Malformed),
-            decoded if decoded.is_ascii_alphanumeric() || b"-._~".contains(&decoded) => canonical.push(decoded),
+            decoded if decoded.is_ascii_alphanumeric() || b"-._~".contains(&decoded) => {
+                canonical.push(decoded)
+            }
             decoded => canonical.extend_from_slice(format!("%{decoded:02X}").as_bytes()),
         }
     }

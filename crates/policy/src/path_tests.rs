@@ -75,7 +75,9 @@ fn a_pattern_leaves_something_for_each_parameter() {
 
 #[test]
 fn equivalent_paths_have_one_form() {
-    let same = |path: &str| String::from_utf8(canonical(path.as_bytes()).expect("a path").into_owned()).expect("text");
+    let same = |path: &str| {
+        String::from_utf8(canonical(path.as_bytes()).expect("a path").into_owned()).expect("text")
+    };
     assert_eq!(same("/%6frders/%7Eme"), "/orders/~me");
     assert_eq!(same("/caf%c3%a9"), "/caf%C3%A9");
     assert_eq!(same("/a%20b"), "/a%20b");
@@ -83,7 +85,9 @@ fn equivalent_paths_have_one_form() {
 
 #[test]
 fn paths_that_programs_read_differently_are_malformed() {
-    for path in ["/a%2Fb", "/a%5cb", "/a%00", "/a%", "/a%2", "/a%zz", "/a\\b", "/a b", "/a\tb", "/a#b"] {
+    for path in
+        ["/a%2Fb", "/a%5cb", "/a%00", "/a%", "/a%2", "/a%zz", "/a\\b", "/a b", "/a\tb", "/a#b"]
+    {
         assert_eq!(canonical(path.as_bytes()), Err(Malformed), "{path}");
     }
 }

@@ -11,7 +11,8 @@ const CONTENT_TYPE: &str = "application/problem+json";
 /// How long a client should wait for what is over in a moment, in seconds.
 const RETRY_AFTER_S: &str = "1";
 
-/// Why a request is not let go. The same refusal always gives the same bytes, so that nothing else can be told from it.
+/// Why a request is not let go. The same refusal always gives the same bytes, so that nothing else
+/// can be told from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The control plane has not been heard of yet, or the filter cannot tell: fail closed.
@@ -22,7 +23,8 @@ pub enum Refusal {
     Suspended,
     /// Authentication or authorisation failed, in whatever way.
     Forbidden,
-    /// The same where the site tells its callers (RFC 6750 section 3): a credential is missing, or is wrong.
+    /// The same where the site tells its callers (RFC 6750 section 3): a credential is missing, or
+    /// is wrong.
     Unauthenticated {
         /// Whether there was one.
         presented: bool,
@@ -161,15 +163,28 @@ impl Refusal {
             Self::NotReady => ("Service Unavailable", "The gateway is not ready yet."),
             Self::Overloaded => ("Service Unavailable", "The gateway is overloaded; try again."),
             Self::UnknownHost => ("Not Found", "There is no API at this host."),
-            Self::Suspended => ("Forbidden", "This API is suspended; its owner has to ask the platform's operator."),
+            Self::Suspended => (
+                "Forbidden",
+                "This API is suspended; its owner has to ask the platform's operator.",
+            ),
             Self::Forbidden => ("Forbidden", "The request has no valid credential for this API."),
-            Self::Unauthenticated { presented: false } => ("Unauthorized", "This API needs a credential."),
-            Self::Unauthenticated { presented: true } => ("Unauthorized", "The credential is not valid for this API."),
-            Self::InsufficientScope(_) => ("Forbidden", "The credential lacks a scope that this API needs."),
+            Self::Unauthenticated { presented: false } => {
+                ("Unauthorized", "This API needs a credential.")
+            }
+            Self::Unauthenticated { presented: true } => {
+                ("Unauthorized", "The credential is not valid for this API.")
+            }
+            Self::InsufficientScope(_) => {
+                ("Forbidden", "The credential lacks a scope that this API needs.")
+            }
             Self::MalformedPath => ("Bad Request", "The path of the request is malformed."),
             Self::NoRoute => ("Not Found", "There is no route at this path."),
-            Self::MethodNotAllowed(_) => ("Method Not Allowed", "The route does not serve this method."),
-            Self::TooManyAtOnce => ("Too Many Requests", "Too many requests are under way at once."),
+            Self::MethodNotAllowed(_) => {
+                ("Method Not Allowed", "The route does not serve this method.")
+            }
+            Self::TooManyAtOnce => {
+                ("Too Many Requests", "Too many requests are under way at once.")
+            }
             Self::BodyTooLarge { max_bytes } => {
                 let detail = format!("The body of a signed request has at most {max_bytes} bytes.");
                 return problem("Content Too Large", self.status(), &detail).into();
@@ -185,8 +200,8 @@ fn problem(title: &str, status: u32, detail: &str) -> String {
 }
 
 impl RateLimited {
-    /// The problem type and its member are those of the draft, section "Problem Types". The names of limits are tokens, which need
-    /// no escapes.
+    /// The problem type and its member are those of the draft, section "Problem Types". The names
+    /// of limits are tokens, which need no escapes.
     fn body(&self) -> String {
         format!(
             concat!(

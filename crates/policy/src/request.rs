@@ -4,20 +4,24 @@ use crate::headers::Header;
 use crate::id::TenantId;
 use crate::scan;
 
-/// The headers that only Tenantry may set. What a client sends under this prefix is removed before anything else.
+/// The headers that only Tenantry may set. What a client sends under this prefix is removed before
+/// anything else.
 pub const RESERVED_PREFIX: &str = "x-tenantry-";
 
-/// Where the filter puts a credential that is not to reach the upstream, in the form of an `Authorization` value; Envoy's route removes
-/// it at the very end. It is not removed at once, because a request that makes Envoy load a route configuration starts again
-/// from the first filter, with its headers as the filters left them. So it is read as one more `Authorization`, and a client
-/// that sends it itself gains nothing.
+/// Where the filter puts a credential that is not to reach the upstream, in the form of an
+/// `Authorization` value; Envoy's route removes it at the very end. It is not removed at once,
+/// because a request that makes Envoy load a route configuration starts again from the first
+/// filter, with its headers as the filters left them. So it is read as one more `Authorization`,
+/// and a client that sends it itself gains nothing.
 pub const CREDENTIAL_HEADER: &str = "x-tenantry-credential";
 
-/// The header in which Envoy tells a client's address, at an edge that takes it from the connection or from trusted proxies.
+/// The header in which Envoy tells a client's address, at an edge that takes it from the connection
+/// or from trusted proxies.
 pub const CLIENT_ADDRESS_HEADER: &str = "x-envoy-external-address";
 
-/// The header by which a listener that is one tenant's own says whose it is. Envoy sets it before the first filter, in the place of
-/// whatever the client sent. A client of another listener that sends it itself can only reach less by it.
+/// The header by which a listener that is one tenant's own says whose it is. Envoy sets it before
+/// the first filter, in the place of whatever the client sent. A client of another listener that
+/// sends it itself can only reach less by it.
 pub const LISTENER_HEADER: &str = "x-tenantry-listener";
 
 /// The relevant parts of a request's header map.
@@ -50,7 +54,8 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads a header map whose names are in lower case, pseudo-headers included, as Envoy gives it.
+    /// Reads a header map whose names are in lower case, pseudo-headers included, as Envoy gives
+    /// it.
     pub fn read(headers: &'a [Header<'a>], has_body: bool) -> Self {
         let mut request = Self { headers, has_body, ..Self::default() };
         for (name, value) in headers {
@@ -96,7 +101,8 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Takes in what only Tenantry may set. A credential is no more than it would be in `Authorization`, and stays.
+    /// Takes in what only Tenantry may set. A credential is no more than it would be in
+    /// `Authorization`, and stays.
     #[cold]
     fn read_reserved(&mut self, name: &'a [u8], value: &'a [u8]) {
         if name == CREDENTIAL_HEADER.as_bytes() {
@@ -108,7 +114,8 @@ impl<'a> Request<'a> {
         self.reserved.push(name);
     }
 
-    /// Whether the listener that the request came in by may lead to what is this tenant's. What names no tenant leads to none.
+    /// Whether the listener that the request came in by may lead to what is this tenant's. What
+    /// names no tenant leads to none.
     pub fn may_reach(&self, tenant: TenantId) -> bool {
         let named = |listener: &[u8]| std::str::from_utf8(listener).ok()?.parse().ok();
         self.listener.is_none_or(|listener| named(listener) == Some(tenant))
@@ -116,19 +123,27 @@ impl<'a> Request<'a> {
 
     /// The values of a header, by its name in lower case.
     pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.headers.iter().filter(move |(known, _)| *known == name.as_bytes()).map(|(_, value)| *value)
+        self.headers
+            .iter()
+            .filter(move |(known, _)| *known == name.as_bytes())
+            .map(|(_, value)| *value)
     }
 
     /// The headers whose names are text, as all are that matter.
     pub fn named_headers(&self) -> Vec<(&'a str, &'a [u8])> {
-        self.headers.iter().filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, *value))).collect()
+        self.headers
+            .iter()
+            .filter_map(|(name, value)| Some((std::str::from_utf8(name).ok()?, *value)))
+            .collect()
     }
 
     /// The parameters of the query: name and value, as they were sent.
     pub fn parameters(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let pairs = self.query.into_iter().flat_map(|query| query.split(|byte| *byte == b'&'));
         pairs.map(|pair| match scan::position(pair, b'=') {
-            Some(at) => (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default()),
+            Some(at) => {
+                (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default())
+            }
             None => (pair, &[][..]),
         })
     }

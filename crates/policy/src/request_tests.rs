@@ -24,8 +24,14 @@ fn reserved_headers_are_listed_and_the_query_is_apart() {
 
 #[test]
 fn a_length_that_is_none_is_not_known() {
-    for (value, length) in [("12", Some(12)), ("", None), ("-1", None), ("1e3", None), ("99999999999999999999", None)] {
-        assert_eq!(read(&[(b"content-length", value.as_bytes())]).content_length, length, "{value}");
+    for (value, length) in
+        [("12", Some(12)), ("", None), ("-1", None), ("1e3", None), ("99999999999999999999", None)]
+    {
+        assert_eq!(
+            read(&[(b"content-length", value.as_bytes())]).content_length,
+            length,
+            "{value}"
+        );
     }
 }
 

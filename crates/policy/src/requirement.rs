@@ -31,7 +31,9 @@ impl Requirement {
         match requirement.mode() {
             RequirementMode::Public => Self::Public,
             RequirementMode::AnyOf => Self::AnyOf(Methods(requirement.methods)),
-            RequirementMode::AllOf if requirement.methods != 0 => Self::AllOf(Methods(requirement.methods)),
+            RequirementMode::AllOf if requirement.methods != 0 => {
+                Self::AllOf(Methods(requirement.methods))
+            }
             RequirementMode::AllOf | RequirementMode::Unknown => Self::AnyOf(Methods(0)),
         }
     }

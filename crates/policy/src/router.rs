@@ -1,8 +1,8 @@
 //! The routes of a site as a trie: method and path to route.
 //!
-//! In each segment literal text wins over a pattern, a pattern over a parameter, a parameter over the rest of the path; if
-//! the more specific branch leads nowhere, the next one is tried. A node lies at one depth, so that a match visits each at
-//! most once, whatever the path.
+//! In each segment literal text wins over a pattern, a pattern over a parameter, a parameter over
+//! the rest of the path; if the more specific branch leads nowhere, the next one is tried. A node
+//! lies at one depth, so that a match visits each at most once, whatever the path.
 
 use std::cmp::Ordering;
 
@@ -41,8 +41,8 @@ struct Node<T> {
     ends: Targets<T>,
 }
 
-/// The text of a segment, with its first eight bytes as a number: nearly all that differ do so in these, and comparing them is one
-/// instruction.
+/// The text of a segment, with its first eight bytes as a number: nearly all that differ do so in
+/// these, and comparing them is one instruction.
 #[derive(Debug)]
 struct Literal {
     start: u64,
@@ -57,7 +57,9 @@ impl Literal {
     /// How it compares with a segment that begins like this.
     fn cmp(&self, start: u64, segment: &[u8]) -> Ordering {
         match self.start.cmp(&start) {
-            Ordering::Equal if self.text.len() == segment.len() && segment.len() <= 8 => Ordering::Equal,
+            Ordering::Equal if self.text.len() == segment.len() && segment.len() <= 8 => {
+                Ordering::Equal
+            }
             Ordering::Equal => (*self.text).cmp(segment),
             other => other,
         }
@@ -66,7 +68,8 @@ impl Literal {
 
 /// The first eight bytes, the first one highest: so numbers are in the order of texts.
 fn start_of(text: &[u8]) -> u64 {
-    text.first_chunk::<8>().map_or_else(|| scan::short(text).swap_bytes(), |start| u64::from_be_bytes(*start))
+    text.first_chunk::<8>()
+        .map_or_else(|| scan::short(text).swap_bytes(), |start| u64::from_be_bytes(*start))
 }
 
 impl<T> Default for Router<T> {
@@ -77,12 +80,19 @@ impl<T> Default for Router<T> {
 
 impl<T> Default for Node<T> {
     fn default() -> Self {
-        Self { literals: Vec::new(), patterns: Vec::new(), parameter: None, rest: Vec::new(), ends: Vec::new() }
+        Self {
+            literals: Vec::new(),
+            patterns: Vec::new(),
+            parameter: None,
+            rest: Vec::new(),
+            ends: Vec::new(),
+        }
     }
 }
 
 impl<T: Copy> Router<T> {
-    /// Adds a route. Of two routes with the same shape and a method in common, the one that was added first wins.
+    /// Adds a route. Of two routes with the same shape and a method in common, the one that was
+    /// added first wins.
     pub fn insert(&mut self, template: &Template, methods: Methods, route: T) {
         let mut node = &mut self.root;
         for segment in &template.segments {
@@ -109,10 +119,14 @@ impl<T: Copy> Router<T> {
 }
 
 impl<T: Copy> Node<T> {
-    #[allow(clippy::indexing_slicing, reason = "the index was found or inserted on the line before")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "the index was found or inserted on the line before"
+    )]
     fn literal(&mut self, text: &str) -> &mut Self {
         let literal = Literal::of(text);
-        let at = self.literals.binary_search_by(|(known, _)| known.cmp(literal.start, &literal.text));
+        let at =
+            self.literals.binary_search_by(|(known, _)| known.cmp(literal.start, &literal.text));
         let at = at.unwrap_or_else(|at| {
             self.literals.insert(at, (literal, Self::default()));
             at
@@ -120,18 +134,25 @@ impl<T: Copy> Node<T> {
         &mut self.literals[at].1
     }
 
-    #[allow(clippy::indexing_slicing, reason = "the index was found or inserted on the line before")]
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "the index was found or inserted on the line before"
+    )]
     fn pattern(&mut self, pattern: &Pattern) -> &mut Self {
-        let order = |a: &Pattern, b: &Pattern| b.literal_len().cmp(&a.literal_len()).then_with(|| a.cmp(b));
-        let at = self.patterns.binary_search_by(|(known, _)| order(known, pattern)).unwrap_or_else(|at| {
-            self.patterns.insert(at, (pattern.clone(), Self::default()));
-            at
-        });
+        let order =
+            |a: &Pattern, b: &Pattern| b.literal_len().cmp(&a.literal_len()).then_with(|| a.cmp(b));
+        let at = self.patterns.binary_search_by(|(known, _)| order(known, pattern)).unwrap_or_else(
+            |at| {
+                self.patterns.insert(at, (pattern.clone(), Self::default()));
+                at
+            },
+        );
         &mut self.patterns[at].1
     }
 
-    /// `path` is what follows the slash before this node's segment; `None` when the path ended with the segment before.
-    /// The depth of the recursion is that of the deepest template, which [`Template::parse_whole`] bounds.
+    /// `path` is what follows the slash before this node's segment; `None` when the path ended with
+    /// the segment before. The depth of the recursion is that of the deepest template, which
+    /// [`Template::parse_whole`] bounds.
     fn find(&self, method: Methods, path: Option<&[u8]>, others: &mut Methods) -> Option<T> {
         let Some(path) = path else { return target(&self.ends, method, others) };
         let slash = scan::position(path, b'/');
@@ -170,7 +191,13 @@ impl<T: Copy> Node<T> {
     }
 
     #[inline(never)]
-    fn find_by_pattern(&self, method: Methods, segment: &[u8], rest: Option<&[u8]>, others: &mut Methods) -> Option<T> {
+    fn find_by_pattern(
+        &self,
+        method: Methods,
+        segment: &[u8],
+        rest: Option<&[u8]>,
+        others: &mut Methods,
+    ) -> Option<T> {
         let patterns = self.patterns.iter().filter(|(pattern, _)| pattern.matches(segment));
         patterns.map(|(_, node)| node).find_map(|node| node.find(method, rest, others))
     }

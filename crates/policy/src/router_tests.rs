@@ -83,7 +83,11 @@ fn another_method_is_told_apart_from_no_route() {
     let mut router = router(&["/a/{id}"]);
     router.insert(&Template::parse("/a/b").expect("a template"), post(), id(9));
     assert_eq!(router.find(post(), b"/a/b"), RouteMatch::Route(id(9)));
-    assert_eq!(router.find(get(), b"/a/b"), RouteMatch::Route(id(0)), "a less specific route that serves the method");
+    assert_eq!(
+        router.find(get(), b"/a/b"),
+        RouteMatch::Route(id(0)),
+        "a less specific route that serves the method"
+    );
     assert_eq!(router.find(post(), b"/a/c"), RouteMatch::OtherMethods(get()));
     let delete = Methods::named("DELETE").expect("a method");
     assert_eq!(router.find(delete, b"/a/b"), RouteMatch::OtherMethods(get().union(post())));
@@ -91,7 +95,8 @@ fn another_method_is_told_apart_from_no_route() {
     assert_eq!(router.find(get(), b"*"), RouteMatch::None);
 }
 
-/// The rank of a segment of a template for a segment of a path; `None` if they do not match. Lower wins.
+/// The rank of a segment of a template for a segment of a path; `None` if they do not match. Lower
+/// wins.
 fn rank(template: &str, segment: &str) -> Option<usize> {
     match template {
         "{p}" => (!segment.is_empty()).then_some(2),
@@ -109,11 +114,14 @@ fn ranks(template: &str, path: &str) -> Option<Vec<usize>> {
         return None;
     }
     let pairs = parts.iter().zip(&segments);
-    pairs.map(|(part, segment)| if *part == "{*r}" { Some(3) } else { rank(part, segment) }).collect()
+    pairs
+        .map(|(part, segment)| if *part == "{*r}" { Some(3) } else { rank(part, segment) })
+        .collect()
 }
 
-/// The slow, obvious model: among the templates that match and serve the method, the one whose ranks come first, and of
-/// the same shape the one that was added first. Where none serves the method, the methods of all that match.
+/// The slow, obvious model: among the templates that match and serve the method, the one whose
+/// ranks come first, and of the same shape the one that was added first. Where none serves the
+/// method, the methods of all that match.
 fn model(routes: &[(String, Methods)], method: Methods, path: &str) -> RouteMatch<RouteId> {
     let matching = routes
         .iter()
@@ -124,15 +132,17 @@ fn model(routes: &[(String, Methods)], method: Methods, path: &str) -> RouteMatc
     match serving.map(|(ranks, place, _)| (ranks, *place)).min() {
         Some((_, place)) => RouteMatch::Route(id(place)),
         None if matching.is_empty() => RouteMatch::None,
-        None => {
-            RouteMatch::OtherMethods(matching.iter().fold(Methods::NONE, |all, (_, _, methods)| all.union(*methods)))
-        }
+        None => RouteMatch::OtherMethods(
+            matching.iter().fold(Methods::NONE, |all, (_, _, methods)| all.union(*methods)),
+        ),
     }
 }
 
 /// Parts of a template whose parameters are numbered, as names may not repeat.
 fn numbered(parts: &[&str]) -> String {
-    let part = |(at, part): (usize, &&str)| part.replace('p', &format!("p{at}")).replace('q', &format!("q{at}"));
+    let part = |(at, part): (usize, &&str)| {
+        part.replace('p', &format!("p{at}")).replace('q', &format!("q{at}"))
+    };
     parts.iter().enumerate().map(part).collect::<Vec<_>>().join("/")
 }
 

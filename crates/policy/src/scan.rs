@@ -1,5 +1,5 @@
-//! Looking through bytes eight at a time: the filter looks for a slash or a question mark in each request, and byte by byte that takes
-//! several times as many instructions.
+//! Looking through bytes eight at a time: the filter looks for a slash or a question mark in each
+//! request, and byte by byte that takes several times as many instructions.
 
 /// One in each byte, and the highest bit of each.
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -35,13 +35,17 @@ impl PathBytes {
         let (words, rest) = path.as_chunks::<8>();
         let (mut forbidden, mut percent) = (0, 0);
         let mut look = |word: u64| {
-            forbidden |= not_above_blank(word) | equal(word, b'\\') | equal(word, b'#') | equal(word, 0x7f);
+            forbidden |=
+                not_above_blank(word) | equal(word, b'\\') | equal(word, b'#') | equal(word, 0x7f);
             percent |= equal(word, b'%');
         };
         words.iter().for_each(|word| look(u64::from_le_bytes(*word)));
         // Slashes beyond the end: a zero would be forbidden.
         let unused = rest.len() * 8;
-        let slashes = ONES.wrapping_mul(u64::from(b'/')).checked_shl(u32::try_from(unused).unwrap_or(0)).unwrap_or(0);
+        let slashes = ONES
+            .wrapping_mul(u64::from(b'/'))
+            .checked_shl(u32::try_from(unused).unwrap_or(0))
+            .unwrap_or(0);
         look(short(rest) | slashes);
         Self { forbidden: forbidden != 0, percent: percent != 0 }
     }

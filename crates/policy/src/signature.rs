@@ -1,26 +1,31 @@
 //! Signed requests: HTTP Message Signatures (RFC 9421), verified with HMAC-SHA256 or Ed25519.
 //!
-//! It takes two steps, so that the caller can look the key up in between: [`Presented::parse`] finds the signature of a
-//! request and says whose key it names, [`Presented::verify`] checks it.
+//! It takes two steps, so that the caller can look the key up in between: [`Presented::parse`]
+//! finds the signature of a request and says whose key it names, [`Presented::verify`] checks it.
 //!
 //! # What a client has to sign
 //!
-//! The gateway verifies what Envoy's connection manager hands to its filters, so a client signs the request in that form:
+//! The gateway verifies what Envoy's connection manager hands to its filters, so a client signs the
+//! request in that form:
 //!
-//! - `@path`, `@query`, `@request-target` and `@target-uri` after path normalisation: no dot segments, no `//`, no
-//!   percent-encoded unreserved characters. A client that sends such a path in the first place need do nothing. The
-//!   absolute form of a request target (HTTP/1.1 to a proxy) counts as its origin form.
-//! - `@authority` and the authority in `@target-uri` in lower case, without the scheme's default port. `@scheme` is how the
-//!   client reached the edge: `https`, or `http`.
+//! - `@path`, `@query`, `@request-target` and `@target-uri` after path normalisation: no dot
+//!   segments, no `//`, no percent-encoded unreserved characters. A client that sends such a path
+//!   in the first place need do nothing. The absolute form of a request target (HTTP/1.1 to a
+//!   proxy) counts as its origin form.
+//! - `@authority` and the authority in `@target-uri` in lower case, without the scheme's default
+//!   port. `@scheme` is how the client reached the edge: `https`, or `http`.
 //! - `"host"` is `:authority` as it was sent; `@authority` is the better choice.
-//! - A field that is sent in several lines is best sent in one: Envoy joins the lines of some well-known fields (`accept`,
-//!   `cache-control`, `content-type` and others) with `,` alone, where RFC 9421 section 2.1 wants `, ` (seen on Envoy 1.40.0).
-//! - Connection fields, and those that Envoy itself sets (`x-forwarded-for`, `x-request-id` and the like), cannot be covered.
+//! - A field that is sent in several lines is best sent in one: Envoy joins the lines of some
+//!   well-known fields (`accept`, `cache-control`, `content-type` and others) with `,` alone, where
+//!   RFC 9421 section 2.1 wants `, ` (seen on Envoy 1.40.0).
+//! - Connection fields, and those that Envoy itself sets (`x-forwarded-for`, `x-request-id` and the
+//!   like), cannot be covered.
 //!
 //! # What is not supported, and therefore refused
 //!
-//! `;req` and `;tr`, `@status`, `;sf` on fields whose structured type IANA's registry of field names does not tell, derived
-//! components that are not known here, and algorithms other than the two. Nothing that a signature covers is ever skipped.
+//! `;req` and `;tr`, `@status`, `;sf` on fields whose structured type IANA's registry of field
+//! names does not tell, derived components that are not known here, and algorithms other than the
+//! two. Nothing that a signature covers is ever skipped.
 
 mod component;
 mod key;
@@ -40,7 +45,8 @@ use crate::digest_field::Expected;
 /// What a site requires of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// The components that have to be covered, each exactly so: `@path` is not covered by `@target-uri`.
+    /// The components that have to be covered, each exactly so: `@path` is not covered by
+    /// `@target-uri`.
     pub required: Vec<Component>,
     /// How long after `created` a signature is accepted, in seconds.
     pub max_age_s: u32,
@@ -53,10 +59,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Reads pushed rules. `None` if a component is none: a rule that cannot be read must not turn into one that asks less.
+    /// Reads pushed rules. `None` if a component is none: a rule that cannot be read must not turn
+    /// into one that asks less.
     pub fn decode(rules: &crate::wire::SignatureRules) -> Option<Self> {
         Some(Self {
-            required: rules.components.iter().map(|name| name.parse().ok()).collect::<Option<_>>()?,
+            required: rules
+                .components
+                .iter()
+                .map(|name| name.parse().ok())
+                .collect::<Option<_>>()?,
             max_age_s: rules.max_age_s,
             max_skew_s: rules.skew_s,
             require_nonce: rules.require_nonce,
@@ -66,11 +77,16 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// The least that makes sense: five minutes of age, one of skew, and what ties a signature to one resource. What sites have by
-    /// default is in [`crate::settings::SignatureSettings`].
+    /// The least that makes sense: five minutes of age, one of skew, and what ties a signature to
+    /// one resource. What sites have by default is in [`crate::settings::SignatureSettings`].
     fn default() -> Self {
         Self {
-            required: vec![Component::Method, Component::Authority, Component::Path, Component::Query],
+            required: vec![
+                Component::Method,
+                Component::Authority,
+                Component::Path,
+                Component::Query,
+            ],
             max_age_s: 300,
             max_skew_s: 60,
             require_nonce: false,
@@ -84,7 +100,8 @@ impl Default for Rules {
 pub struct Verified<'p> {
     /// The key that made it.
     pub keyid: &'p str,
-    /// The `nonce`, if there is one; it has to be refused when it comes again before `accepted_until_ms`.
+    /// The `nonce`, if there is one; it has to be refused when it comes again before
+    /// `accepted_until_ms`.
     pub nonce: Option<&'p str>,
     /// The time from which the same signature is too old, in milliseconds since the Unix epoch.
     pub accepted_until_ms: u64,
@@ -92,7 +109,8 @@ pub struct Verified<'p> {
     pub content_digest: Option<Expected>,
 }
 
-/// Why a signature is refused. For logs and tests; a caller of an API gets the same answer for all of them.
+/// Why a signature is refused. For logs and tests; a caller of an API gets the same answer for all
+/// of them.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Rejected {
     /// One of the two fields is there without the other.
@@ -105,7 +123,9 @@ pub enum Rejected {
     #[error("`Signature-Input` or `Signature` is no dictionary (RFC 9651)")]
     Malformed,
     /// No signature has a label in both fields, a `keyid`, and an algorithm that is supported.
-    #[error("no signature has a `keyid`, an algorithm that is supported, and its label in both fields")]
+    #[error(
+        "no signature has a `keyid`, an algorithm that is supported, and its label in both fields"
+    )]
     NoneUsable,
     /// Several signatures are usable, and it is not one alone that has the tag [`TAG`].
     #[error("of several signatures, one alone has to have the tag `{TAG}`")]
@@ -149,7 +169,8 @@ pub enum Rejected {
     /// The covered `Content-Digest` has nothing that can be checked.
     #[error("the covered `content-digest` has no digest that can be checked")]
     ContentDigest,
-    /// The request does not have a component that is covered, or not in a form that has one meaning.
+    /// The request does not have a component that is covered, or not in a form that has one
+    /// meaning.
     #[error("the request has no usable value of `{0}`")]
     Value(Component),
     /// The signature base is longer than any request that Envoy lets through would need.

@@ -32,7 +32,11 @@ fn base64(bytes: &[u8]) -> String {
 /// Signs with [`SECRET`] and adds the two fields. `parameters` is all behind the label.
 fn sign(mut map: Map, label: &str, parameters: &str) -> Map {
     let base = base(&borrowed(&map), parameters).expect("a base");
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("a key").chain_update(base).finalize().into_bytes();
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET)
+        .expect("a key")
+        .chain_update(base)
+        .finalize()
+        .into_bytes();
     map.push(("signature-input".to_owned(), format!("{label}={parameters}").into_bytes()));
     map.push(("signature".to_owned(), format!("{label}={}", base64(&mac)).into_bytes()));
     map
@@ -70,7 +74,10 @@ fn rejected(map: &Map) -> Rejected {
 fn a_signature_that_meets_the_rules_holds() {
     let map = signed(&format!(r#"({ALL});created={NOW_S};keyid="k";nonce="n""#));
     let until = (NOW_S + 301) * 1000;
-    assert_eq!(verify(&map, &Rules::default()), Ok(("k".to_owned(), Some("n".to_owned()), until, false)));
+    assert_eq!(
+        verify(&map, &Rules::default()),
+        Ok(("k".to_owned(), Some("n".to_owned()), until, false))
+    );
 }
 
 #[test]
@@ -111,7 +118,8 @@ fn a_signature_is_refused_from_the_time_that_is_told() {
 
 #[test]
 fn an_expired_signature_is_refused() {
-    let expires = |at: u64| signed(&format!(r#"({ALL});created={};expires={at};keyid="k""#, NOW_S - 10));
+    let expires =
+        |at: u64| signed(&format!(r#"({ALL});created={};expires={at};keyid="k""#, NOW_S - 10));
     assert_eq!(rejected(&expires(NOW_S)), Rejected::Expired);
     assert!(verify(&expires(NOW_S + 1), &Rules::default()).is_ok());
 }
@@ -129,13 +137,17 @@ fn created_has_to_be_there_and_a_whole_number() {
 
 #[test]
 fn what_the_site_requires_has_to_be_covered() {
-    let map = signed(&format!(r#"("@method" "@authority" "@target-uri");created={NOW_S};keyid="k""#));
+    let map =
+        signed(&format!(r#"("@method" "@authority" "@target-uri");created={NOW_S};keyid="k""#));
     assert_eq!(rejected(&map), Rejected::NotCovered(Component::Path));
     let map = signed(&format!(r#"({ALL} "content-type";bs);created={NOW_S};keyid="k""#));
     let content_type = Component::field("content-type").expect("a field");
     let rules = Rules { required: vec![content_type.clone()], ..Rules::default() };
     assert_eq!(verify(&map, &rules), Err(Rejected::NotCovered(content_type)));
-    assert_eq!(verify(&map, &Rules { require_nonce: true, ..Rules::default() }), Err(Rejected::NoNonce));
+    assert_eq!(
+        verify(&map, &Rules { require_nonce: true, ..Rules::default() }),
+        Err(Rejected::NoNonce)
+    );
 }
 
 #[test]
@@ -148,16 +160,21 @@ fn a_covered_digest_is_always_to_be_checked() {
     let requiring = Rules { require_content_digest: true, ..Rules::default() };
     let digest = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
     for form in [r#""content-digest""#, r#""content-digest";sf"#, r#""content-digest";bs"#] {
-        let (_, _, _, has_digest) = verify_at(&with(digest, form), &requiring, true, NOW_S * 1000).expect(form);
+        let (_, _, _, has_digest) =
+            verify_at(&with(digest, form), &requiring, true, NOW_S * 1000).expect(form);
         assert!(has_digest, "{form}");
     }
     let partly = with(digest, r#""content-digest";key="sha-256""#);
     assert_eq!(verify_at(&partly, &requiring, true, NOW_S * 1000), Err(Rejected::NoContentDigest));
     let unknown = with("md5=:X48E9qOokqqrvdts8nOJRA==:", r#""content-digest""#);
     assert_eq!(rejected(&unknown), Rejected::ContentDigest);
-    // A digest that is there, and not covered, is worth nothing; without a body, there is nothing to digest.
+    // A digest that is there, and not covered, is worth nothing; without a body, there is nothing
+    // to digest.
     let uncovered = with(digest, "");
-    assert_eq!(verify_at(&uncovered, &requiring, true, NOW_S * 1000), Err(Rejected::NoContentDigest));
+    assert_eq!(
+        verify_at(&uncovered, &requiring, true, NOW_S * 1000),
+        Err(Rejected::NoContentDigest)
+    );
     assert!(verify_at(&uncovered, &requiring, false, NOW_S * 1000).is_ok());
 }
 
@@ -174,7 +191,10 @@ fn the_algorithm_is_that_of_the_key() {
     let headers = borrowed(&map);
     let presented = Presented::parse(&headers).expect("a signature").expect("it is there");
     let key = Key::new(Algorithm::Ed25519, SECRET).expect("a key");
-    assert_eq!(presented.verify(&key, &Rules::default(), false, NOW_S * 1000), Err(Rejected::Signature));
+    assert_eq!(
+        presented.verify(&key, &Rules::default(), false, NOW_S * 1000),
+        Err(Rejected::Signature)
+    );
 }
 
 #[test]
@@ -211,7 +231,10 @@ fn the_labels_of_both_fields_have_to_agree() {
     assert_eq!(fields(r#"a="@method";keyid="k""#, "a=:AA==:"), Err(Rejected::NoneUsable));
     assert_eq!(fields("a=(", "a=:AA==:"), Err(Rejected::Malformed));
     assert_eq!(fields("", ""), Err(Rejected::NoneUsable));
-    assert_eq!(fields(&format!("{input};x=\"{}\"", "x".repeat(MAX_FIELD_LEN)), "a=:AA==:"), Err(Rejected::TooLong));
+    assert_eq!(
+        fields(&format!("{input};x=\"{}\"", "x".repeat(MAX_FIELD_LEN)), "a=:AA==:"),
+        Err(Rejected::TooLong)
+    );
     let long = format!(r#"a=("@method");created=1;keyid="{}""#, "k".repeat(MAX_PARAMETER_LEN + 1));
     assert_eq!(fields(&long, "a=:AA==:"), Err(Rejected::Parameter("keyid")));
     let mut half = request();
@@ -255,7 +278,8 @@ fn the_rules_of_a_site_are_what_was_pushed() {
 }
 
 proptest! {
-    /// Whatever single byte of what is covered changes, the signature does not hold; what is not covered may change.
+    /// Whatever single byte of what is covered changes, the signature does not hold; what is not
+    /// covered may change.
     #[test]
     fn every_covered_byte_counts(
         value in "[ -~]{0,20}",
@@ -277,7 +301,8 @@ proptest! {
         } else {
             let start = changed.len() - changed.trim_ascii_start().len();
             let len = changed.trim_ascii().len();
-            // Up by one, and round: no white space, and no two neighbours that differ by case alone.
+            // Up by one, and round: no white space, and no two neighbours that differ by case
+            // alone.
             let byte = &mut changed[start + place.index(len)];
             *byte = if *byte == b'~' { b'!' } else { *byte + 1 };
         }

@@ -15,10 +15,12 @@ use crate::rule::Rule;
 use crate::signature;
 use crate::wire::{self, SitePolicy};
 
-/// What a decoded route takes beside its texts, in bytes: for the bound of the caches that hold sites.
+/// What a decoded route takes beside its texts, in bytes: for the bound of the caches that hold
+/// sites.
 const ROUTE_BYTES: usize = 400;
 
-/// An Envoy lets go of the routes of a site that nobody has used for so many seconds, at the soonest.
+/// An Envoy lets go of the routes of a site that nobody has used for so many seconds, at the
+/// soonest.
 pub const EVICTED_AFTER_S: u64 = 120;
 
 /// A decoded [`SitePolicy`].
@@ -60,8 +62,8 @@ pub struct Site {
     pub suspended: bool,
     /// The tenant's share of an overloaded Envoy.
     pub weight: u16,
-    /// When the site last answered here, in milliseconds since the Unix epoch. Not part of the policy, but as old as this reading
-    /// of it: a site that goes and comes again is read anew.
+    /// When the site last answered here, in milliseconds since the Unix epoch. Not part of the
+    /// policy, but as old as this reading of it: a site that goes and comes again is read anew.
     answered_ms: Cell<u64>,
     routes: Vec<Route>,
     router: Router<usize>,
@@ -111,29 +113,32 @@ pub struct Route {
 }
 
 impl Site {
-    /// Takes in how a request ended that was let go. Only what is no error cannot be Envoy's own answer for want of routes.
+    /// Takes in how a request ended that was let go. Only what is no error cannot be Envoy's own
+    /// answer for want of routes.
     pub fn answered(&self, status: u16, now_ms: u64) {
         if (200..400).contains(&status) {
             self.answered_ms.set(now_ms);
         }
     }
 
-    /// Whether Envoy is known to have the site's routes, so that no request comes by twice. It may have been told to let go of them
-    /// when nobody has used the site for [`EVICTED_AFTER_S`] or longer; this is sure for half of that.
+    /// Whether Envoy is known to have the site's routes, so that no request comes by twice. It may
+    /// have been told to let go of them when nobody has used the site for [`EVICTED_AFTER_S`] or
+    /// longer; this is sure for half of that.
     pub(crate) fn is_routed(&self, now_ms: u64) -> bool {
         let answered_ms = self.answered_ms.get();
         answered_ms != 0 && now_ms.saturating_sub(answered_ms) < EVICTED_AFTER_S * 1000 / 2
     }
 
-    /// Reads the bytes of a pushed [`SitePolicy`]. `None` if they are none, or if their tenant is no id: such a site does
-    /// not exist. A route that cannot be read is left out, so that it is not found: the others go on. `version` is to be
-    /// another one for each reading.
+    /// Reads the bytes of a pushed [`SitePolicy`]. `None` if they are none, or if their tenant is
+    /// no id: such a site does not exist. A route that cannot be read is left out, so that it is
+    /// not found: the others go on. `version` is to be another one for each reading.
     pub fn decode(id: SiteId, policy: &[u8], version: u64) -> Option<Self> {
         let policy = <SitePolicy as prost::Message>::decode(policy).ok()?;
         let mut routes = Vec::with_capacity(policy.routes.len());
         let mut router = Router::default();
         for route in &policy.routes {
-            if let (Some(route_id), Ok(template)) = (RouteId::from_slice(&route.id), Template::parse_whole(&route.path))
+            if let (Some(route_id), Ok(template)) =
+                (RouteId::from_slice(&route.id), Template::parse_whole(&route.path))
             {
                 router.insert(&template, Methods::from_bits(route.methods), routes.len());
                 routes.push(Route::decode(id, route_id, route));
@@ -145,8 +150,15 @@ impl Site {
             id,
             version,
             forward_credentials: policy.forward_credentials,
-            key_sources: if policy.key_sources.is_empty() { KeySource::defaults() } else { key_sources },
-            requirement: policy.requirement.as_ref().map_or_else(Requirement::default, Requirement::decode),
+            key_sources: if policy.key_sources.is_empty() {
+                KeySource::defaults()
+            } else {
+                key_sources
+            },
+            requirement: policy
+                .requirement
+                .as_ref()
+                .map_or_else(Requirement::default, Requirement::decode),
             challenges: policy.challenges,
             ip: policy.ip.as_ref().map(Addresses::decode),
             rules: Rule::decode_all(&policy.limits),
@@ -156,7 +168,8 @@ impl Site {
             plans: policy.plans.iter().filter_map(plan).collect(),
             apis: policy.apis.iter().map(Api::decode).collect(),
             zone: zone(&policy.offsets),
-            max_concurrent: (policy.max_concurrent_requests != 0).then_some(policy.max_concurrent_requests),
+            max_concurrent: (policy.max_concurrent_requests != 0)
+                .then_some(policy.max_concurrent_requests),
             weight: u16::try_from(policy.weight).ok().filter(|weight| *weight != 0).unwrap_or(100),
             suspended: policy.suspended,
             answered_ms: Cell::new(0),
@@ -241,8 +254,10 @@ fn plan(plan: &wire::Plan) -> Option<(u16, Box<[Rule]>)> {
 
 /// Offsets that make no zone are taken for UTC: a window is then off by hours, and still is one.
 fn zone(offsets: &[wire::UtcOffset]) -> Zone {
-    let offsets: Vec<_> =
-        offsets.iter().map(|offset| (u64::try_from(offset.from_ms).unwrap_or(0), offset.offset_s)).collect();
+    let offsets: Vec<_> = offsets
+        .iter()
+        .map(|offset| (u64::try_from(offset.from_ms).unwrap_or(0), offset.offset_s))
+        .collect();
     Zone::new(&offsets).unwrap_or_default()
 }
 
@@ -271,7 +286,8 @@ mod tests {
         assert!(!site.is_routed(answered_at + 60_000), "it may have been evicted since");
     }
 
-    /// Whatever is accepted piece by piece is served as a whole: the longest base path and version, the longest template.
+    /// Whatever is accepted piece by piece is served as a whole: the longest base path and version,
+    /// the longest template.
     #[test]
     fn the_longest_path_is_found() {
         let id = Uuid::from_u128(1);

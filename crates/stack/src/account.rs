@@ -1,4 +1,5 @@
-//! The OS account that PostgreSQL runs as. PostgreSQL refuses to run as root, so root has to step down for it.
+//! The OS account that PostgreSQL runs as. PostgreSQL refuses to run as root, so root has to step
+//! down for it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -7,7 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Gid, Uid, User, chown, geteuid};
 
-/// Accounts that root steps down to, best first: Debian's `postgresql` package makes `postgres`; `nobody` always exists.
+/// Accounts that root steps down to, best first: Debian's `postgresql` package makes `postgres`;
+/// `nobody` always exists.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
 /// Anybody may enter the directory (the `x` bit for others).
@@ -27,14 +29,19 @@ impl Account {
             return Ok(None);
         }
         for name in CANDIDATES {
-            if let Some(user) = User::from_name(name).with_context(|| format!("looking up the user {name}"))? {
+            if let Some(user) =
+                User::from_name(name).with_context(|| format!("looking up the user {name}"))?
+            {
                 return Ok(Some(Account { name: user.name, uid: user.uid, gid: user.gid }));
             }
         }
-        bail!("PostgreSQL does not run as root, and neither of the users {CANDIDATES:?} exists: create one of them")
+        bail!(
+            "PostgreSQL does not run as root, and neither of the users {CANDIDATES:?} exists: create one of them"
+        )
     }
 
-    /// Makes `dir` (and what leads to it), gives it to this account and closes it for everybody else.
+    /// Makes `dir` (and what leads to it), gives it to this account and closes it for everybody
+    /// else.
     pub fn own_dir(account: Option<&Account>, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).with_context(|| format!("creating {}", dir.display()))?;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
@@ -45,11 +52,12 @@ impl Account {
         Ok(())
     }
 
-    /// Whether this account can walk to `dir` (which need not exist yet). A checkout under `/root`, which is closed
-    /// for others, is the usual case where it cannot.
+    /// Whether this account can walk to `dir` (which need not exist yet). A checkout under `/root`,
+    /// which is closed for others, is the usual case where it cannot.
     pub fn can_reach(&self, dir: &Path) -> bool {
         dir.ancestors().skip(1).filter_map(|above| fs::metadata(above).ok()).all(|above| {
-            above.mode() & OTHERS_MAY_ENTER != 0 || (above.uid() == self.uid.as_raw() && above.mode() & 0o100 != 0)
+            above.mode() & OTHERS_MAY_ENTER != 0
+                || (above.uid() == self.uid.as_raw() && above.mode() & 0o100 != 0)
         })
     }
 }

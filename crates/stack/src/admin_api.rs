@@ -9,8 +9,8 @@ use thiserror::Error;
 
 /// An import of a thousand operations is the longest call.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The service ends a connection on which nothing was asked for 10 s. One is not used again so shortly before that that the two could
-/// cross: a POST whose connection ends is not sent again.
+/// The service ends a connection on which nothing was asked for 10 s. One is not used again so
+/// shortly before that that the two could cross: a POST whose connection ends is not sent again.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// The largest page that the API answers.
@@ -18,7 +18,8 @@ const PAGE: u32 = 200;
 
 #[derive(Debug, Error)]
 pub enum ApiError {
-    /// The API answered, but not 2xx. `body` is its problem document, which never holds a credential.
+    /// The API answered, but not 2xx. `body` is its problem document, which never holds a
+    /// credential.
     #[error("{method} {path} was answered {status}: {body}")]
     Status { method: Method, path: String, status: StatusCode, body: String },
     #[error("{method} {path} was not answered")]
@@ -65,7 +66,10 @@ impl AdminApi {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn new(base: impl Into<String>, token: impl Into<String>) -> Result<AdminApi, reqwest::Error> {
+    pub fn new(
+        base: impl Into<String>,
+        token: impl Into<String>,
+    ) -> Result<AdminApi, reqwest::Error> {
         let http = Client::builder().no_proxy().timeout(TIMEOUT).pool_idle_timeout(IDLE).build()?;
         Ok(AdminApi { base: base.into(), token: token.into().trim().to_owned(), http })
     }
@@ -91,17 +95,29 @@ impl AdminApi {
     }
 
     /// A body that is not this client's to build: an OpenAPI document, say.
-    pub async fn post_text(&self, path: &str, content_type: &str, body: String) -> Result<Value, ApiError> {
-        let request = self.request(Method::POST, path).header("content-type", content_type).body(body);
+    pub async fn post_text(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: String,
+    ) -> Result<Value, ApiError> {
+        let request =
+            self.request(Method::POST, path).header("content-type", content_type).body(body);
         self.send(Method::POST, path, request).await
     }
 
     /// The first item of a list, over all its pages, that `wanted` accepts.
-    pub async fn find(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Result<Option<Value>, ApiError> {
+    pub async fn find(
+        &self,
+        path: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<Option<Value>, ApiError> {
         let mut url = format!("{path}?limit={PAGE}");
         loop {
             let page = self.get(&url).await?;
-            if let Some(item) = page["items"].as_array().into_iter().flatten().find(|item| wanted(item)) {
+            if let Some(item) =
+                page["items"].as_array().into_iter().flatten().find(|item| wanted(item))
+            {
                 return Ok(Some(item.clone()));
             }
             let Some(cursor) = page["next_cursor"].as_str() else { return Ok(None) };
@@ -119,12 +135,18 @@ impl AdminApi {
         Self { token: token.into(), ..self.clone() }
     }
 
-    /// A request with the token, to be sent by the caller, for tests that look at the bare response.
+    /// A request with the token, to be sent by the caller, for tests that look at the bare
+    /// response.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
     }
 
-    async fn json(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, ApiError> {
+    async fn json(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value, ApiError> {
         let mut request = self.request(method.clone(), path);
         if let Some(body) = body {
             request = request.json(&body);
@@ -132,13 +154,24 @@ impl AdminApi {
         self.send(method, path, request).await
     }
 
-    async fn send(&self, method: Method, path: &str, request: reqwest::RequestBuilder) -> Result<Value, ApiError> {
-        let transport = |source| ApiError::Transport { method: method.clone(), path: path.to_owned(), source };
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Value, ApiError> {
+        let transport =
+            |source| ApiError::Transport { method: method.clone(), path: path.to_owned(), source };
         let response: Response = request.send().await.map_err(transport)?;
         let status = response.status();
         let body = response.text().await.map_err(transport)?;
         if !status.is_success() {
-            return Err(ApiError::Status { method: method.clone(), path: path.to_owned(), status, body });
+            return Err(ApiError::Status {
+                method: method.clone(),
+                path: path.to_owned(),
+                status,
+                body,
+            });
         }
         Ok(serde_json::from_str(&body).unwrap_or_default())
     }

@@ -26,14 +26,21 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// What `cargo xtask test` has built and passed on, or else what an earlier build has left in the target folder.
+    /// What `cargo xtask test` has built and passed on, or else what an earlier build has left in
+    /// the target folder.
     pub fn from_env() -> Result<Artifacts> {
         let artifacts = Artifacts {
-            bin_dir: env::var_os("TENANTRY_BIN_DIR").map_or_else(|| target_dir().join("debug"), PathBuf::from),
-            wasm: env::var_os("TENANTRY_WASM").map_or_else(finish_module, |path| Ok(path.into()))?,
+            bin_dir: env::var_os("TENANTRY_BIN_DIR")
+                .map_or_else(|| target_dir().join("debug"), PathBuf::from),
+            wasm: env::var_os("TENANTRY_WASM")
+                .map_or_else(finish_module, |path| Ok(path.into()))?,
         };
         for needed in [artifacts.admin(), artifacts.xds_server(), artifacts.wasm.clone()] {
-            ensure!(needed.is_file(), "{} is not built: run the tests with `cargo xtask test`", needed.display());
+            ensure!(
+                needed.is_file(),
+                "{} is not built: run the tests with `cargo xtask test`",
+                needed.display()
+            );
         }
         Ok(artifacts)
     }
@@ -102,12 +109,16 @@ pub struct ModuleOptions {
     pub rustflags: &'static str,
 }
 
-/// The module with faults on demand, for tests alone. Its folder keeps it apart from the one that ships, and it is compiled the quick
-/// way: one measures nothing with it.
+/// The module with faults on demand, for tests alone. Its folder keeps it apart from the one that
+/// ships, and it is compiled the quick way: one measures nothing with it.
 const FAULTY: ModuleOptions = ModuleOptions {
     folder: Some("faulty"),
     features: &["fault-injection"],
-    config: &["profile.wasm.lto=false", "profile.wasm.codegen-units=16", "profile.wasm.opt-level=2"],
+    config: &[
+        "profile.wasm.lto=false",
+        "profile.wasm.codegen-units=16",
+        "profile.wasm.opt-level=2",
+    ],
     rustflags: "",
 };
 
@@ -116,13 +127,26 @@ pub fn build_faulty_module() -> Result<PathBuf> {
     finish(&compile_module(&FAULTY)?, &target_dir().join("envoy/faulty.wasm"))
 }
 
-/// Compiles the module; answers the path of what the compiler leaves, which Envoy should not load ([`wasm::finish`]).
+/// Compiles the module; answers the path of what the compiler leaves, which Envoy should not load
+/// ([`wasm::finish`]).
 pub fn compile_module(options: &ModuleOptions) -> Result<PathBuf> {
-    let target = options.folder.map_or_else(target_dir, |folder| target_dir().join("modules").join(folder));
+    let target =
+        options.folder.map_or_else(target_dir, |folder| target_dir().join("modules").join(folder));
     let mut cargo = cargo();
-    cargo.args(["build", "--package", "tenantry-filter", "--target", WASM_TARGET, "--profile", "wasm"]);
+    cargo.args([
+        "build",
+        "--package",
+        "tenantry-filter",
+        "--target",
+        WASM_TARGET,
+        "--profile",
+        "wasm",
+    ]);
     cargo.args(options.features.iter().flat_map(|feature| ["--features", feature]));
-    cargo.args(options.config.iter().flat_map(|value| ["--config", value])).arg("--target-dir").arg(&target);
+    cargo
+        .args(options.config.iter().flat_map(|value| ["--config", value]))
+        .arg("--target-dir")
+        .arg(&target);
     if !options.rustflags.is_empty() {
         cargo.env("RUSTFLAGS", options.rustflags);
     }
@@ -153,20 +177,23 @@ pub fn build_bench() -> Result<BenchTools> {
     })
 }
 
-/// Builds what does the filter's costliest honest work without Envoy; answers the path of what the compiler has left.
+/// Builds what does the filter's costliest honest work without Envoy; answers the path of what the
+/// compiler has left.
 pub fn build_honest_module() -> Result<PathBuf> {
     let example = ["--package", "tenantry-filter", "--example", "honest"];
     run_cargo(&[&["build", "--target", WASM_TARGET, "--profile", "wasm"], &example[..]].concat())?;
     Ok(target_dir().join(WASM_TARGET).join("wasm/examples/honest.wasm"))
 }
 
-/// Builds `xtask` itself in release, for a bench in which it does part of the work; answers its path.
+/// Builds `xtask` itself in release, for a bench in which it does part of the work; answers its
+/// path.
 pub fn build_release_xtask() -> Result<PathBuf> {
     run_cargo(&["build", "--bin", "xtask", "--release"])?;
     Ok(target_dir().join("release/xtask"))
 }
 
-/// Makes the module that Envoy loads out of the one that the compiler has left, unless that has been done.
+/// Makes the module that Envoy loads out of the one that the compiler has left, unless that has
+/// been done.
 fn finish_module() -> Result<PathBuf> {
     finish(&compiled_module(&target_dir()), &target_dir().join("envoy").join(WASM_FILE))
 }
@@ -174,7 +201,10 @@ fn finish_module() -> Result<PathBuf> {
 fn finish(compiled: &Path, finished: &Path) -> Result<PathBuf> {
     let modified = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified());
     let at = modified(compiled).with_context(|| {
-        format!("{} is not built: run `cargo xtask wasm`, or the tests with `cargo xtask test`", compiled.display())
+        format!(
+            "{} is not built: run `cargo xtask wasm`, or the tests with `cargo xtask test`",
+            compiled.display()
+        )
     })?;
     // This program too: another one may finish modules in another way.
     let program: SystemTime = modified(&env::current_exe()?)?;
@@ -185,7 +215,8 @@ fn finish(compiled: &Path, finished: &Path) -> Result<PathBuf> {
         .with_context(|| format!("finishing {}", compiled.display()))?;
     let folder = finished.parent().unwrap_or(finished);
     fs::create_dir_all(folder)?;
-    // Several test programs may come here at the same time, and Envoys may be reading: the file is whole at all times.
+    // Several test programs may come here at the same time, and Envoys may be reading: the file is
+    // whole at all times.
     let mut draft = tempfile::NamedTempFile::new_in(folder)?;
     std::io::Write::write_all(&mut draft, &module)?;
     fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o644))?;
@@ -193,7 +224,8 @@ fn finish(compiled: &Path, finished: &Path) -> Result<PathBuf> {
     Ok(finished.to_owned())
 }
 
-/// Makes sure that the standard library for the wasm target is there. Says on standard error what it does.
+/// Makes sure that the standard library for the wasm target is there. Says on standard error what
+/// it does.
 pub fn ensure_wasm_target() -> Result<()> {
     let query = Command::new("rustc")
         .args(["--print", "target-libdir", "--target", WASM_TARGET])
@@ -205,7 +237,10 @@ pub fn ensure_wasm_target() -> Result<()> {
         return Ok(());
     }
     eprintln!("Getting the Rust target {WASM_TARGET}: rustup target add {WASM_TARGET}");
-    let status = Command::new("rustup").args(["target", "add", WASM_TARGET]).current_dir(workspace_root()).status();
+    let status = Command::new("rustup")
+        .args(["target", "add", WASM_TARGET])
+        .current_dir(workspace_root())
+        .status();
     let added = status.is_ok_and(|status| status.success());
     ensure!(
         added,
@@ -214,14 +249,16 @@ pub fn ensure_wasm_target() -> Result<()> {
     Ok(())
 }
 
-/// A cargo that does not see what `cargo run` told this program about its own package. Build scripts of some
-/// dependencies (ring's) depend on those variables, and all that is above them would be compiled anew each time.
+/// A cargo that does not see what `cargo run` told this program about its own package. Build
+/// scripts of some dependencies (ring's) depend on those variables, and all that is above them
+/// would be compiled anew each time.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace_root());
     for (name, _) in env::vars_os() {
-        let told =
-            name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"));
+        let told = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
         if told {
             cargo.env_remove(name);
         }

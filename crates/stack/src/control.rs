@@ -10,17 +10,19 @@ use crate::process::Launch;
 use crate::secret;
 use crate::service::{Ready, Service};
 
-/// The domain under which every site has its hostname: `<slug>.gw.localhost`, and `api.gw.localhost` for all of them.
+/// The domain under which every site has its hostname: `<slug>.gw.localhost`, and
+/// `api.gw.localhost` for all of them.
 pub const BASE_DOMAIN: &str = "gw.localhost";
 
-/// The variable that both programs take their database login from. It is not a flag here, because every user of the
-/// machine can read the arguments of a process.
+/// The variable that both programs take their database login from. It is not a flag here, because
+/// every user of the machine can read the arguments of a process.
 const DATABASE_URL: &str = "TENANTRY_DATABASE_URL";
 
 /// Upstreams may be on this machine, as those of the tests and of `up` are.
 const UPSTREAM_ALLOW: (&str, &str) = ("TENANTRY_UPSTREAM_ALLOW", "127.0.0.0/8");
 
-/// A program of ours. Errors in its log are what failure messages show the end of: backtraces would push them out.
+/// A program of ours. Errors in its log are what failure messages show the end of: backtraces would
+/// push them out.
 fn program(path: PathBuf, log: impl Into<PathBuf>, database_url: &str) -> Launch {
     Launch::new(path, log).env("RUST_LIB_BACKTRACE", "0").env(DATABASE_URL, database_url)
 }
@@ -51,19 +53,35 @@ impl Files {
     }
 }
 
-/// `admin serve`. Issuers may publish their keys over plain HTTP here, as on a developer's machine they do.
-pub fn admin(artifacts: &Artifacts, login_url: &str, listen: SocketAddr, files: &Files, log: PathBuf) -> Service {
+/// `admin serve`. Issuers may publish their keys over plain HTTP here, as on a developer's machine
+/// they do.
+pub fn admin(
+    artifacts: &Artifacts,
+    login_url: &str,
+    listen: SocketAddr,
+    files: &Files,
+    log: PathBuf,
+) -> Service {
     let launch = program(artifacts.admin(), log, login_url)
         .env(UPSTREAM_ALLOW.0, UPSTREAM_ALLOW.1)
         // Tests and benches are one caller, at one address, that asks for as much as it can.
-        .args(["serve", "--rate-per-principal", "0", "--rate-per-address", "0", "--auth-rate-per-address", "0"])
+        .args([
+            "serve",
+            "--rate-per-principal",
+            "0",
+            "--rate-per-address",
+            "0",
+            "--auth-rate-per-address",
+            "0",
+        ])
         .args(["--allow-http-jwks", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN])
         .args([Path::new("--operator-token-file"), &files.operator_token])
         .args([Path::new("--secrets-key-file"), &files.secrets_key]);
     Service::new("admin", launch, Ready::Http(format!("http://{listen}/readyz")))
 }
 
-/// `xds-server serve`: delta ADS on `grpc`, health and metrics on `http`. The keys of issuers may be on this machine.
+/// `xds-server serve`: delta ADS on `grpc`, health and metrics on `http`. The keys of issuers may
+/// be on this machine.
 pub fn xds_server(
     artifacts: &Artifacts,
     login_url: &str,
@@ -74,7 +92,14 @@ pub fn xds_server(
 ) -> Service {
     let launch = program(artifacts.xds_server(), log, login_url)
         .env(UPSTREAM_ALLOW.0, UPSTREAM_ALLOW.1)
-        .args(["serve", "--jwks-allow-private", "--listen", &grpc.to_string(), "--http-listen", &http.to_string()])
+        .args([
+            "serve",
+            "--jwks-allow-private",
+            "--listen",
+            &grpc.to_string(),
+            "--http-listen",
+            &http.to_string(),
+        ])
         .args(["--base-domain", BASE_DOMAIN])
         .args([Path::new("--secrets-key-file"), &files.secrets_key]);
     Service::new("xds-server", launch, Ready::Http(format!("http://{http}/readyz")))

@@ -1,9 +1,10 @@
 //! An upstream that answers with what it was sent, over HTTP/1.1 and HTTP/2 without TLS.
 //!
 //! The answer to any request is 200 and
-//! `{"method", "path", "headers": {name: [values]}, "upstream": <its name>, "body_bytes": n}`; `path` is the request
-//! target as it arrived, query included. Five request headers change that: `x-echo-delay-ms` waits before it answers,
-//! `x-echo-hold: 1` until [`Echo::release`], `x-echo-status` sets the status, `x-echo-header: <name>=<value>` adds a header, and
+//! `{"method", "path", "headers": {name: [values]}, "upstream": <its name>, "body_bytes": n}`;
+//! `path` is the request target as it arrived, query included. Five request headers change that:
+//! `x-echo-delay-ms` waits before it answers, `x-echo-hold: 1` until [`Echo::release`],
+//! `x-echo-status` sets the status, `x-echo-header: <name>=<value>` adds a header, and
 //! `x-echo-reset: 1` ends the connection (HTTP/2: the stream) without an answer.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,7 +29,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-/// The ledger keeps the last requests only: a load test sends millions, and then their number is what counts.
+/// The ledger keeps the last requests only: a load test sends millions, and then their number is
+/// what counts.
 const LEDGER_REQUESTS: usize = 10_000;
 
 /// The longest delay that a request can ask for, and the longest that it is held.
@@ -74,8 +76,8 @@ impl Ledger {
     }
 }
 
-/// A running echo upstream, on a thread of its own so that a test which blocks cannot starve it. Dropping it closes
-/// the listener and all its connections.
+/// A running echo upstream, on a thread of its own so that a test which blocks cannot starve it.
+/// Dropping it closes the listener and all its connections.
 #[derive(Debug)]
 pub struct Echo {
     pub name: String,
@@ -88,7 +90,8 @@ pub struct Echo {
 impl Echo {
     /// Listens on `addr` (port 0 for any) and calls itself `name`.
     pub fn start(name: &str, addr: SocketAddr) -> Result<Echo> {
-        let listener = std::net::TcpListener::bind(addr).with_context(|| format!("listening on {addr}"))?;
+        let listener =
+            std::net::TcpListener::bind(addr).with_context(|| format!("listening on {addr}"))?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -112,7 +115,13 @@ impl Echo {
 
     /// The last [`LEDGER_REQUESTS`] requests, oldest first.
     pub fn received(&self) -> Vec<Received> {
-        self.ledger.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).iter().cloned().collect()
+        self.ledger
+            .last
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// How many requests have arrived in all.
@@ -164,10 +173,15 @@ async fn serve_connection(stream: TcpStream, name: String, ledger: Arc<Ledger>) 
         async move { answer(request, name, &ledger).await }
     });
     // An error is a client that went away, or a reset that a request asked for.
-    let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ =
+        Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: Request<Incoming>, upstream: String, ledger: &Ledger) -> io::Result<Response<Full<Bytes>>> {
+async fn answer(
+    request: Request<Incoming>,
+    upstream: String,
+    ledger: &Ledger,
+) -> io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body_bytes = body.collect().await.map_or(0, |body| body.to_bytes().len());
     let received = Received {
@@ -192,7 +206,8 @@ async fn answer(request: Request<Incoming>, upstream: String, ledger: &Ledger) -
     }
     let status = number(&head.headers, "x-echo-status").and_then(|code| u16::try_from(code).ok());
     let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
+    *response.status_mut() =
+        status.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some((name, value)) = asked_for(&head.headers) {
         response.headers_mut().insert(name, value);
@@ -206,7 +221,8 @@ fn asked_for(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
     Some((name.parse().ok()?, value.parse().ok()?))
 }
 
-/// All headers; HTTP/2's `:authority` is entered as `host`, so that a test reads one name for both versions.
+/// All headers; HTTP/2's `:authority` is entered as `host`, so that a test reads one name for both
+/// versions.
 fn headers(map: &HeaderMap, authority: Option<&str>) -> BTreeMap<String, Vec<String>> {
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in map {
@@ -225,7 +241,8 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 
 /// Runs echo upstreams until this process is ended: what `cargo xtask echo` does.
 pub fn run_forever(listeners: &[(String, SocketAddr)]) -> Result<Infallible> {
-    let _running: Vec<Echo> = listeners.iter().map(|(name, addr)| Echo::start(name, *addr)).collect::<Result<_>>()?;
+    let _running: Vec<Echo> =
+        listeners.iter().map(|(name, addr)| Echo::start(name, *addr)).collect::<Result<_>>()?;
     loop {
         thread::park();
     }
@@ -269,7 +286,12 @@ mod tests {
         let url = format!("http://{}/", echo.addr);
         let teapot = client().get(&url).header("x-echo-status", "418").send().await.unwrap();
         assert_eq!(teapot.status(), 418);
-        let told = client().get(&url).header("x-echo-header", "ratelimit=\"own\";r=9").send().await.unwrap();
+        let told = client()
+            .get(&url)
+            .header("x-echo-header", "ratelimit=\"own\";r=9")
+            .send()
+            .await
+            .unwrap();
         assert_eq!(told.headers()["ratelimit"], r#""own";r=9"#);
         assert!(client().get(&url).header("x-echo-reset", "1").send().await.is_err());
         assert_eq!(echo.total(), 3);

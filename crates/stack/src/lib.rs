@@ -1,10 +1,11 @@
-//! Starts the real parts of Tenantry on one machine: a private PostgreSQL, `admin`, `xds-server`, Envoy and an echo
-//! upstream.
+//! Starts the real parts of Tenantry on one machine: a private PostgreSQL, `admin`, `xds-server`,
+//! Envoy and an echo upstream.
 //!
-//! `cargo xtask up` uses it to run a deployment for a person, and the end-to-end tests use it to run one per test.
-//! Nothing here is part of the product: its failures are read by a person, never matched by a program, which is why
-//! it answers [`anyhow::Error`] with the end of the failing part's log in it. The one exception is
-//! [`admin_api::ApiError`], because tests assert on the status and body of a refusal.
+//! `cargo xtask up` uses it to run a deployment for a person, and the end-to-end tests use it to
+//! run one per test. Nothing here is part of the product: its failures are read by a person, never
+//! matched by a program, which is why it answers [`anyhow::Error`] with the end of the failing
+//! part's log in it. The one exception is [`admin_api::ApiError`], because tests assert on the
+//! status and body of a refusal.
 //!
 //! Every module is one idea; [`Stack`] puts them together.
 
@@ -30,5 +31,9 @@ use std::path::{Path, PathBuf};
 
 /// The root of the workspace that this crate was built from.
 pub fn workspace_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_path_buf).unwrap_or_default()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .map(Path::to_path_buf)
+        .unwrap_or_default()
 }

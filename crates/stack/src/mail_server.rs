@@ -50,7 +50,8 @@ pub struct MailServer {
 impl MailServer {
     /// One that takes everything from everybody, in clear.
     pub async fn start() -> Result<MailServer> {
-        MailServer::with(&Options { security: Security::Clear, certificate: None, login: None }).await
+        MailServer::with(&Options { security: Security::Clear, certificate: None, login: None })
+            .await
     }
 
     pub async fn with(options: &Options<'_>) -> Result<MailServer> {

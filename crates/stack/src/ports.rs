@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Ports are taken from below Linux's ephemeral range (32768 up), so that no outgoing connection can sit on one of
-/// them between the moment it is chosen and the moment the part that it is for binds it.
+/// Ports are taken from below Linux's ephemeral range (32768 up), so that no outgoing connection
+/// can sit on one of them between the moment it is chosen and the moment the part that it is for
+/// binds it.
 const FIRST: u16 = 15_000;
 const COUNT: u16 = 17_000;
 
@@ -16,8 +17,8 @@ pub fn is_free(addr: SocketAddr) -> bool {
     TcpListener::bind(addr).is_ok()
 }
 
-/// A loopback address that nothing listens on and that this process has not handed out before. Test processes that
-/// run side by side begin at different places, so that they hardly ever meet.
+/// A loopback address that nothing listens on and that this process has not handed out before. Test
+/// processes that run side by side begin at different places, so that they hardly ever meet.
 ///
 /// # Panics
 /// When every port of the range is taken, which no test machine comes near.
@@ -27,7 +28,8 @@ pub fn free() -> SocketAddr {
     let start = (std::process::id().wrapping_mul(6_151) % u32::from(COUNT)) as u16;
     (0..COUNT)
         .map(|_| {
-            let offset = (u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % u32::from(COUNT);
+            let offset = (u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed)))
+                % u32::from(COUNT);
             loopback(FIRST + offset as u16)
         })
         .find(|addr| is_free(*addr))

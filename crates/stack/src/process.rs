@@ -1,4 +1,5 @@
-//! One child process: its output in a log file, signalled by its own pid alone, never outliving this program.
+//! One child process: its output in a log file, signalled by its own pid alone, never outliving
+//! this program.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -39,7 +40,8 @@ pub struct Launch {
     pub account: Option<Account>,
     /// Output and errors are appended here.
     pub log: PathBuf,
-    /// Asks the process to end: on [`Process::stop`], when it is dropped, and when this program dies.
+    /// Asks the process to end: on [`Process::stop`], when it is dropped, and when this program
+    /// dies.
     pub end_signal: Signal,
 }
 
@@ -71,7 +73,8 @@ impl Launch {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.envs.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        // A process group of its own: Ctrl-C in a terminal reaches this program alone, which then ends its parts in order.
+        // A process group of its own: Ctrl-C in a terminal reaches this program alone, which then
+        // ends its parts in order.
         command.process_group(0);
         if let Some(dir) = &self.dir {
             command.current_dir(dir);
@@ -80,7 +83,8 @@ impl Launch {
             command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
         }
         die_with_parent(&mut command, self.end_signal);
-        let child = spawn_on_lasting_thread(command).with_context(|| format!("starting {}", self.program.display()))?;
+        let child = spawn_on_lasting_thread(command)
+            .with_context(|| format!("starting {}", self.program.display()))?;
         Process::watch(child, self.log.clone(), self.end_signal)
     }
 
@@ -112,9 +116,12 @@ impl Process {
         let reaped = Arc::new(Mutex::new(false));
         let (sender, exit) = watch::channel(None);
         let gate = Arc::clone(&reaped);
-        // A thread, not a task: the process may be shared by tests that each have a runtime of their own.
+        // A thread, not a task: the process may be shared by tests that each have a runtime of
+        // their own.
         thread::Builder::new().name(format!("wait-{pid}")).spawn(move || {
-            while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(Errno::EINTR) {}
+            while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
+                == Err(Errno::EINTR)
+            {}
             let mut reaped = gate.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             *reaped = true;
             sender.send_replace(child.wait().ok().or(Some(ExitStatus::default())));
@@ -202,7 +209,11 @@ fn open_log(path: &Path) -> Result<File> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("opening {}", path.display()))
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("opening {}", path.display()))
 }
 
 /// Has the kernel send `signal` to the child when its parent dies, even by `kill -9`.
@@ -214,7 +225,8 @@ fn die_with_parent(command: &mut Command, signal: Signal) {
         // The parent may have died before the call above: then nobody would ever send the signal.
         if getppid() == parent { Ok(()) } else { Err(io::Error::from(Errno::ESRCH)) }
     };
-    // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and allocates nothing.
+    // SAFETY: between fork and exec the closure makes two system calls; it takes no lock and
+    // allocates nothing.
     unsafe {
         command.pre_exec(ask);
     }
@@ -222,8 +234,9 @@ fn die_with_parent(command: &mut Command, signal: Signal) {
 
 type Job = (Command, mpsc::Sender<io::Result<Child>>);
 
-/// Spawns on a thread that lasts as long as this program. The kernel sends the parent-death signal when the *thread*
-/// that forked ends (prctl(2), `PR_SET_PDEATHSIG`), and the threads of tests and runtimes come and go.
+/// Spawns on a thread that lasts as long as this program. The kernel sends the parent-death signal
+/// when the *thread* that forked ends (prctl(2), `PR_SET_PDEATHSIG`), and the threads of tests and
+/// runtimes come and go.
 fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
     static SPAWNER: OnceLock<mpsc::Sender<Job>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {

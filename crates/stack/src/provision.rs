@@ -1,5 +1,5 @@
-//! Publishing an API through the admin HTTP API, step by step and idempotently: what is there is found, what is
-//! missing is made.
+//! Publishing an API through the admin HTTP API, step by step and idempotently: what is there is
+//! found, what is missing is made.
 
 use std::net::SocketAddr;
 
@@ -35,12 +35,16 @@ pub struct RouteSpec {
 
 impl RouteSpec {
     pub fn new(methods: &[&str], path: &str) -> RouteSpec {
-        RouteSpec { methods: methods.iter().map(|&method| method.to_owned()).collect(), path: path.to_owned() }
+        RouteSpec {
+            methods: methods.iter().map(|&method| method.to_owned()).collect(),
+            path: path.to_owned(),
+        }
     }
 }
 
 impl SiteSpec {
-    /// A small shop at `/shop/v1`: one route each with a literal path, a parameter and another method.
+    /// A small shop at `/shop/v1`: one route each with a literal path, a parameter and another
+    /// method.
     pub fn shop(tenant: &str, slug: &str, upstream: SocketAddr) -> SiteSpec {
         SiteSpec {
             tenant: tenant.to_owned(),
@@ -88,18 +92,25 @@ impl Published {
     }
 }
 
-/// Publishes `spec`. `before` is what an earlier call answered: its key is kept if it is still valid, since the API
-/// never shows a key twice.
-pub async fn publish(api: &AdminApi, spec: &SiteSpec, before: Option<&Published>) -> Result<Published> {
+/// Publishes `spec`. `before` is what an earlier call answered: its key is kept if it is still
+/// valid, since the API never shows a key twice.
+pub async fn publish(
+    api: &AdminApi,
+    spec: &SiteSpec,
+    before: Option<&Published>,
+) -> Result<Published> {
     let tenant = json!({ "name": spec.tenant, "slug": spec.slug });
     let tenant_id = ensure(api, "/v1/tenants", "slug", tenant).await?;
     let site = json!({ "name": spec.tenant, "slug": spec.slug, "environment": "live" });
     let site_id = ensure(api, &format!("/v1/tenants/{tenant_id}/sites"), "slug", site).await?;
     let base = format!("/v1/tenants/{tenant_id}/sites/{site_id}");
 
-    let endpoints = json!([{ "address": spec.upstream.ip().to_string(), "port": spec.upstream.port() }]);
+    let endpoints =
+        json!([{ "address": spec.upstream.ip().to_string(), "port": spec.upstream.port() }]);
     let upstreams = format!("{base}/upstreams");
-    let upstream_id = ensure(api, &upstreams, "name", json!({ "name": spec.api, "endpoints": endpoints })).await?;
+    let upstream_id =
+        ensure(api, &upstreams, "name", json!({ "name": spec.api, "endpoints": endpoints }))
+            .await?;
     let upstream = api.get(&format!("{upstreams}/{upstream_id}")).await?;
     if upstream["endpoints"][0]["port"] != endpoints[0]["port"] {
         api.patch(&format!("{upstreams}/{upstream_id}"), json!({ "endpoints": endpoints })).await?;
@@ -113,7 +124,12 @@ pub async fn publish(api: &AdminApi, spec: &SiteSpec, before: Option<&Published>
     for route in &spec.routes {
         let routes = format!("{versions}/{version_id}/routes");
         let body = json!({ "methods": route.methods, "path": route.path });
-        if api.find(&routes, |item| item["path"] == body["path"] && item["methods"] == body["methods"]).await?.is_none()
+        if api
+            .find(&routes, |item| {
+                item["path"] == body["path"] && item["methods"] == body["methods"]
+            })
+            .await?
+            .is_none()
         {
             api.post(&routes, body).await?;
         }
@@ -163,5 +179,8 @@ async fn still_valid(api: &AdminApi, keys: &str, key_id: &str) -> Result<bool> {
 }
 
 fn text(object: &Value, field: &str) -> Result<String> {
-    object[field].as_str().map(str::to_owned).with_context(|| format!("the answer has no text field `{field}`"))
+    object[field]
+        .as_str()
+        .map(str::to_owned)
+        .with_context(|| format!("the answer has no text field `{field}`"))
 }

@@ -26,7 +26,8 @@ pub fn key_file(path: &Path) -> Result<()> {
     write_private(path, format!("{digits}\n").as_bytes())
 }
 
-/// Writes `content` to `path`, mode 0600, so that a reader sees either the old file or the whole new one.
+/// Writes `content` to `path`, mode 0600, so that a reader sees either the old file or the whole
+/// new one.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");

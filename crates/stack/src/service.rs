@@ -1,5 +1,5 @@
-//! A part that runs on until it is told to stop: a [`Launch`] that can be started, proven ready, stopped, killed and
-//! started again.
+//! A part that runs on until it is told to stop: a [`Launch`] that can be started, proven ready,
+//! stopped, killed and started again.
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -35,7 +35,8 @@ impl Ready {
     async fn probe(&self) -> Result<()> {
         match self {
             Ready::Http(url) => {
-                let client = reqwest::Client::builder().no_proxy().timeout(PROBE_TIMEOUT).build()?;
+                let client =
+                    reqwest::Client::builder().no_proxy().timeout(PROBE_TIMEOUT).build()?;
                 client.get(url).send().await?.error_for_status()?;
             }
             Ready::Postgres(options) => {
@@ -87,7 +88,8 @@ impl Service {
         loop {
             self.launch()?;
             let outcome = self.wait_ready().await;
-            let not_yet = self.exited().is_some() && self.not_yet.is_some_and(|text| self.tail().contains(text));
+            let not_yet = self.exited().is_some()
+                && self.not_yet.is_some_and(|text| self.tail().contains(text));
             if outcome.is_ok() || !not_yet || retries == 0 {
                 return outcome;
             }
@@ -104,16 +106,25 @@ impl Service {
     }
 
     pub async fn wait_ready(&self) -> Result<()> {
-        let process = self.process.as_ref().ok_or_else(|| anyhow!("{} has not been started", self.name))?;
+        let process =
+            self.process.as_ref().ok_or_else(|| anyhow!("{} has not been started", self.name))?;
         let deadline = Instant::now() + self.start_within;
         loop {
             if let Some(status) = process.exited() {
-                return Err(anyhow!("{} ended with {status} while starting\n{}", self.name, self.tail()));
+                return Err(anyhow!(
+                    "{} ended with {status} while starting\n{}",
+                    self.name,
+                    self.tail()
+                ));
             }
             let Err(reason) = self.ready.probe().await else { return Ok(()) };
             if Instant::now() > deadline {
                 let waited = self.start_within;
-                return Err(reason.context(format!("{} is not ready after {waited:?}\n{}", self.name, self.tail())));
+                return Err(reason.context(format!(
+                    "{} is not ready after {waited:?}\n{}",
+                    self.name,
+                    self.tail()
+                )));
             }
             sleep(POLL).await;
         }
@@ -153,7 +164,8 @@ impl Service {
         Ok(self.process.replace(successor))
     }
 
-    /// Takes all time from it, as a machine does that swaps or a network that drops what it is sent: its connections stay open.
+    /// Takes all time from it, as a machine does that swaps or a network that drops what it is
+    /// sent: its connections stay open.
     pub fn pause(&self) -> Result<()> {
         self.signal(Signal::SIGSTOP)
     }
@@ -164,7 +176,8 @@ impl Service {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        let process = self.process.as_ref().ok_or_else(|| anyhow!("{} has not been started", self.name))?;
+        let process =
+            self.process.as_ref().ok_or_else(|| anyhow!("{} has not been started", self.name))?;
         process.signal(signal)
     }
 

@@ -1,4 +1,5 @@
-//! The parts that are not ours, each for itself: a private PostgreSQL, and Envoy reading the published bootstrap.
+//! The parts that are not ours, each for itself: a private PostgreSQL, and Envoy reading the
+//! published bootstrap.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -44,9 +45,15 @@ async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Resul
     assert!(server.ensure_database("shop_copy", Some("shop")).await?);
     let login = server.database("shop_copy").login(Group::Admin, "first").await?;
     let renewed = server.database("shop_copy").login(Group::Admin, "second").await?;
-    assert!(Database::from_url(&login)?.connect().await.is_err(), "the first password has been replaced");
+    assert!(
+        Database::from_url(&login)?.connect().await.is_err(),
+        "the first password has been replaced"
+    );
     let mut member = Database::from_url(&renewed)?.connect().await?;
-    assert!(member.execute("SELECT * FROM goods").await.is_err(), "a login has the rights of its group only");
+    assert!(
+        member.execute("SELECT * FROM goods").await.is_err(),
+        "a login has the rights of its group only"
+    );
 
     cluster.destroy().await
 }
@@ -59,9 +66,14 @@ fn envoy_accepts_the_published_bootstrap() -> Result<()> {
         .output()?;
     let text = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "envoy --mode validate refused envoy/bootstrap.yaml:\n{text}");
-    let complaints: Vec<&str> =
-        text.lines().filter(|line| line.contains("[warning]") || line.contains("deprecated")).collect();
-    assert!(complaints.is_empty(), "mend what Envoy warns about in envoy/bootstrap.yaml: {complaints:#?}");
+    let complaints: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("[warning]") || line.contains("deprecated"))
+        .collect();
+    assert!(
+        complaints.is_empty(),
+        "mend what Envoy warns about in envoy/bootstrap.yaml: {complaints:#?}"
+    );
     Ok(())
 }
 
@@ -103,7 +115,8 @@ async fn an_envoy_without_xds_server_runs_and_is_not_ready() -> Result<()> {
 #[tokio::test]
 async fn a_part_that_ends_while_starting_is_reported_with_the_end_of_its_log() {
     let dir = tempfile::tempdir().unwrap();
-    let launch = Launch::new("/bin/sh", dir.path().join("part.log")).args(["-c", "echo no such table >&2; exit 3"]);
+    let launch = Launch::new("/bin/sh", dir.path().join("part.log"))
+        .args(["-c", "echo no such table >&2; exit 3"]);
     let ready = Ready::Http(format!("http://{}/", ports::free()));
     let error = Service::new("the part", launch, ready).start().await.unwrap_err().to_string();
     assert!(error.contains("the part ended with exit status: 3"), "{error}");

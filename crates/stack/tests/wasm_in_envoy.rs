@@ -8,8 +8,9 @@ use stack::process::Launch;
 use stack::service::{Ready, Service};
 use stack::{envoy, ports, wasm, workspace_root};
 
-/// Loops for ever on requests with more than ten headers, eats memory on those with more than twenty; others pass. That an
-/// allocation fails is answered with a trap, as Rust's allocator does it.
+/// Loops for ever on requests with more than ten headers, eats memory on those with more than
+/// twenty; others pass. That an allocation fails is answered with a trap, as Rust's allocator does
+/// it.
 const MODULE: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "_initialize"))
@@ -30,7 +31,8 @@ fn config(module: &str, gateway: std::net::SocketAddr, admin: std::net::SocketAd
     let at = |addr: std::net::SocketAddr| json!({ "socket_address": { "address": addr.ip().to_string(), "port_value": addr.port() } });
     let extension = |name: &str| format!("type.googleapis.com/envoy.extensions.filters.{name}");
     let vm = json!({ "vm_id": "m", "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": module } } });
-    let plugin = json!({ "name": "m", "root_id": "m", "failure_policy": "FAIL_RELOAD", "vm_config": vm });
+    let plugin =
+        json!({ "name": "m", "root_id": "m", "failure_policy": "FAIL_RELOAD", "vm_config": vm });
     let filters = json!([
         { "name": "wasm", "typed_config": { "@type": extension("http.wasm.v3.Wasm"), "config": plugin } },
         { "name": "router", "typed_config": { "@type": extension("http.router.v3.Router") } },
@@ -51,7 +53,11 @@ fn config(module: &str, gateway: std::net::SocketAddr, admin: std::net::SocketAd
 
 /// One attempt with so many headers besides those that every request has.
 async fn ask(gateway: std::net::SocketAddr, headers: usize) -> reqwest::StatusCode {
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client");
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .expect("a client");
     let mut request = client.get(format!("http://{gateway}/"));
     for number in 0..headers {
         request = request.header(format!("x-{number}"), "1");
@@ -64,10 +70,12 @@ async fn an_endless_loop_and_endless_growth_end_and_the_module_is_loaded_again()
     let folder = tempfile::tempdir().expect("a temporary folder");
     let module = folder.path().join("module.wasm");
     let compiled = wat::parse_str(MODULE).expect("a module in text");
-    fs::write(&module, wasm::finish(&compiled, wasm::Steps::default()).expect("a module")).expect("our own folder");
+    fs::write(&module, wasm::finish(&compiled, wasm::Steps::default()).expect("a module"))
+        .expect("our own folder");
     let (gateway, admin) = (ports::free(), ports::free());
     let file = folder.path().join("envoy.json");
-    fs::write(&file, config(&module.display().to_string(), gateway, admin).to_string()).expect("our own folder");
+    fs::write(&file, config(&module.display().to_string(), gateway, admin).to_string())
+        .expect("our own folder");
     let binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools")).expect("Envoy");
     let launch = Launch::new(binary, folder.path().join("envoy.log"))
         .args(["--config-path".into(), file.into_os_string()])

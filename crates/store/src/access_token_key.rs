@@ -1,4 +1,5 @@
-//! The keys that sign access tokens. All replicas of the service have the same, through the database; the secret halves are sealed.
+//! The keys that sign access tokens. All replicas of the service have the same, through the
+//! database; the secret halves are sealed.
 
 use chrono::{DateTime, Utc};
 use policy::desired::Secret;
@@ -87,7 +88,11 @@ pub async fn create_unless_newer(
 }
 
 /// Removes the keys that were made before a time, so many at most. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM access_token_keys WHERE id IN (
              SELECT id FROM access_token_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",

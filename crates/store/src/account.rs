@@ -1,4 +1,5 @@
-//! Accounts of people. They belong to no tenant; what a person may do in a tenant is said by the tenant's members.
+//! Accounts of people. They belong to no tenant; what a person may do in a tenant is said by the
+//! tenant's members.
 
 mod erase;
 
@@ -33,7 +34,12 @@ impl fmt::Display for AccountId {
 
 impl AccountId {
     /// The person as the actor of what is done.
-    pub fn actor(self, request_id: String, source: Option<std::net::IpAddr>, logged: Logged) -> Actor {
+    pub fn actor(
+        self,
+        request_id: String,
+        source: Option<std::net::IpAddr>,
+        logged: Logged,
+    ) -> Actor {
         Actor { kind: ActorKind::Member, id: self.0, request_id, source, logged }
     }
 }
@@ -145,7 +151,11 @@ pub fn canonical_email(text: &str) -> String {
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if the address has one.
-pub async fn create(tx: &mut PlatformTx, new: NewAccount, now: DateTime<Utc>) -> Result<Account, StoreError> {
+pub async fn create(
+    tx: &mut PlatformTx,
+    new: NewAccount,
+    now: DateTime<Utc>,
+) -> Result<Account, StoreError> {
     let id = AccountId(Uuid::now_v7());
     sqlx::query!(
         "INSERT INTO accounts (id, email, name, password_hash, password_changed_at, verified_at, created_at, updated_at)
@@ -207,10 +217,11 @@ pub async fn by_email(tx: &mut PlatformTx, email: &str) -> Result<Option<Credent
 
 /// Reads an account with the hash of its password, and holds it until the end of the transaction.
 pub async fn lock(tx: &mut PlatformTx, id: AccountId) -> Result<Credentials, StoreError> {
-    let hash = sqlx::query_scalar!("SELECT password_hash FROM accounts WHERE id = $1 FOR UPDATE", id.0)
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    let hash =
+        sqlx::query_scalar!("SELECT password_hash FROM accounts WHERE id = $1 FOR UPDATE", id.0)
+            .fetch_optional(tx.conn())
+            .await?
+            .ok_or(NOT_FOUND)?;
     Ok(Credentials { account: get(tx, id).await?, password: hash.map(PasswordHash) })
 }
 
@@ -260,7 +271,11 @@ pub async fn set_password(
 }
 
 /// Notes that the address is the person's. One that is verified stays as it is.
-pub async fn verify(tx: &mut PlatformTx, id: AccountId, now: DateTime<Utc>) -> Result<Account, StoreError> {
+pub async fn verify(
+    tx: &mut PlatformTx,
+    id: AccountId,
+    now: DateTime<Utc>,
+) -> Result<Account, StoreError> {
     let before = lock(tx, id).await?.account;
     if before.verified_at.is_some() {
         return Ok(before);
@@ -277,9 +292,13 @@ pub async fn verify(tx: &mut PlatformTx, id: AccountId, now: DateTime<Utc>) -> R
     Ok(after)
 }
 
-/// Writes what a person did, or what was tried in a person's name, to the chain of each tenant that the person is in; to the platform's
-/// if that is none.
-pub(crate) async fn audit(tx: &mut PlatformTx, id: AccountId, entry: Entry) -> Result<(), StoreError> {
+/// Writes what a person did, or what was tried in a person's name, to the chain of each tenant that
+/// the person is in; to the platform's if that is none.
+pub(crate) async fn audit(
+    tx: &mut PlatformTx,
+    id: AccountId,
+    entry: Entry,
+) -> Result<(), StoreError> {
     for tenant in chains(tx, id).await? {
         tx.core.record(tenant, entry.clone());
     }
@@ -288,16 +307,32 @@ pub(crate) async fn audit(tx: &mut PlatformTx, id: AccountId, entry: Entry) -> R
 
 /// The chains of audit rows that events of an account belong to.
 async fn chains(tx: &mut PlatformTx, id: AccountId) -> Result<Vec<TenantId>, StoreError> {
-    let tenants = sqlx::query_scalar!("SELECT tenant_id FROM members WHERE account_id = $1 ORDER BY tenant_id", id.0)
-        .fetch_all(tx.conn())
-        .await?;
-    Ok(if tenants.is_empty() { vec![PlatformTx::PLATFORM] } else { tenants.into_iter().map(TenantId).collect() })
+    let tenants = sqlx::query_scalar!(
+        "SELECT tenant_id FROM members WHERE account_id = $1 ORDER BY tenant_id",
+        id.0
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(if tenants.is_empty() {
+        vec![PlatformTx::PLATFORM]
+    } else {
+        tenants.into_iter().map(TenantId).collect()
+    })
 }
 
-/// Notes that a login was tried that failed, whoever tried it. For an address that has no account it is the same work.
-pub async fn login_failed(tx: &mut PlatformTx, id: Option<AccountId>, reason: &'static str) -> Result<(), StoreError> {
+/// Notes that a login was tried that failed, whoever tried it. For an address that has no account
+/// it is the same work.
+pub async fn login_failed(
+    tx: &mut PlatformTx,
+    id: Option<AccountId>,
+    reason: &'static str,
+) -> Result<(), StoreError> {
     let id = id.unwrap_or(AccountId(Uuid::nil()));
-    let entry =
-        Entry { action: "account.login_failure", object: id.0, before: None, after: Some(json!({ "reason": reason })) };
+    let entry = Entry {
+        action: "account.login_failure",
+        object: id.0,
+        before: None,
+        after: Some(json!({ "reason": reason })),
+    };
     audit(tx, id, entry).await
 }

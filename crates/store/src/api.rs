@@ -22,7 +22,8 @@ pub struct Api {
     pub id: ApiId,
     /// What people call it, unique in the site, 1 to 200 characters.
     pub name: String,
-    /// What precedes the version in the path, unique in the site; `/` means nothing. 512 bytes at most.
+    /// What precedes the version in the path, unique in the site; `/` means nothing. 512 bytes at
+    /// most.
     pub base_path: String,
     /// Whether base path and version are taken off before the upstream sees the path.
     pub strip_base_path: bool,
@@ -234,7 +235,8 @@ pub async fn delete(
     Ok(())
 }
 
-/// Reads an API and keeps others from changing it, or from making versions of it, until the end of the transaction.
+/// Reads an API and keeps others from changing it, or from making versions of it, until the end of
+/// the transaction.
 pub(crate) async fn lock(
     tx: &mut TenantTx,
     site: SiteId,
@@ -258,5 +260,8 @@ pub(crate) async fn lock(
 }
 
 fn taken(error: sqlx::Error, name: &str, base_path: &str) -> StoreError {
-    StoreError::unique(error, &[("apis_name_key", "name", name), ("apis_base_path_key", "base_path", base_path)])
+    StoreError::unique(
+        error,
+        &[("apis_name_key", "name", name), ("apis_base_path_key", "base_path", base_path)],
+    )
 }

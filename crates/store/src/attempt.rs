@@ -22,8 +22,8 @@ pub struct Count {
 /// Whether something may be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// It may, and is counted as a failure until [`forgive`] says otherwise: a hundred that are tried at once are a hundred. How many
-    /// there were of each, this one included.
+    /// It may, and is counted as a failure until [`forgive`] says otherwise: a hundred that are
+    /// tried at once are a hundred. How many there were of each, this one included.
     Taken(Vec<i32>),
     /// It may not, until the given time. It is not counted.
     Refused {
@@ -34,8 +34,8 @@ pub enum Attempt {
 
 /// Counts an attempt. The window of each count begins with its first failure.
 ///
-/// Give the counts in the same order everywhere: those who count the same wait for each other. Commit what was taken; drop what was
-/// refused.
+/// Give the counts in the same order everywhere: those who count the same wait for each other.
+/// Commit what was taken; drop what was refused.
 pub async fn take(
     tx: &mut PlatformTx,
     counts: &[Count],
@@ -80,7 +80,11 @@ pub async fn forgive(tx: &mut PlatformTx, counts: &[Count]) -> Result<(), StoreE
 }
 
 /// Removes the counts whose window began before a time, so many at most. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM login_failures WHERE (kind, subject) IN (
              SELECT kind, subject FROM login_failures WHERE window_start < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
@@ -92,7 +96,8 @@ pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Res
     Ok(pruned.rows_affected())
 }
 
-/// What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which is what one customer of a provider has.
+/// What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which is what one
+/// customer of a provider has.
 pub fn network_of(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -140,7 +145,11 @@ pub async fn note_good(
 }
 
 /// Forgets the sources of logins before a time, so many at most. Returns how many.
-pub async fn prune_sources(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+pub async fn prune_sources(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM login_sources WHERE (account_id, source) IN (
              SELECT account_id, source FROM login_sources WHERE last_good_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",

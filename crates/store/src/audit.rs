@@ -1,4 +1,5 @@
-//! The audit log: one hash chain per tenant, which the database itself builds (see `migrations/0006_audit_log.sql`).
+//! The audit log: one hash chain per tenant, which the database itself builds (see
+//! `migrations/0006_audit_log.sql`).
 
 pub mod chain;
 #[cfg(test)]
@@ -12,7 +13,9 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub use read::{Filter, Head, Position, chains, following, head, heads, newest, newest_of_all, verify};
+pub use read::{
+    Filter, Head, Position, chains, following, head, heads, newest, newest_of_all, verify,
+};
 pub use row::AuditRow;
 
 use crate::StoreError;
@@ -30,21 +33,40 @@ pub(crate) struct Entry {
     pub(crate) after: Option<Value>,
 }
 
-/// The form of an object in the audit log: an explicit list of fields, so that no secret gets in by being added to a row.
+/// The form of an object in the audit log: an explicit list of fields, so that no secret gets in by
+/// being added to a row.
 pub(crate) trait Audited {
     fn form(&self) -> Value;
 }
 
 impl Entry {
-    pub(crate) fn created(action: &'static str, object: impl Into<Uuid>, after: &impl Audited) -> Self {
+    pub(crate) fn created(
+        action: &'static str,
+        object: impl Into<Uuid>,
+        after: &impl Audited,
+    ) -> Self {
         Self { action, object: object.into(), before: None, after: Some(after.form()) }
     }
 
-    pub(crate) fn updated<T: Audited>(action: &'static str, object: impl Into<Uuid>, before: &T, after: &T) -> Self {
-        Self { action, object: object.into(), before: Some(before.form()), after: Some(after.form()) }
+    pub(crate) fn updated<T: Audited>(
+        action: &'static str,
+        object: impl Into<Uuid>,
+        before: &T,
+        after: &T,
+    ) -> Self {
+        Self {
+            action,
+            object: object.into(),
+            before: Some(before.form()),
+            after: Some(after.form()),
+        }
     }
 
-    pub(crate) fn deleted(action: &'static str, object: impl Into<Uuid>, before: &impl Audited) -> Self {
+    pub(crate) fn deleted(
+        action: &'static str,
+        object: impl Into<Uuid>,
+        before: &impl Audited,
+    ) -> Self {
         Self { action, object: object.into(), before: Some(before.form()), after: None }
     }
 }

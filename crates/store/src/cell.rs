@@ -12,7 +12,8 @@ use crate::change::Change;
 use crate::tx::PlatformTx;
 use crate::{Page, StoreError, credential};
 
-/// How many cells a tenant may be placed on at a time: a move needs two, and a tenant that is served in many regions has one in each.
+/// How many cells a tenant may be placed on at a time: a move needs two, and a tenant that is
+/// served in many regions has one in each.
 pub const MAX_PER_TENANT: usize = 16;
 
 /// How many cells there may be: xds-server keeps a set of resources for each.
@@ -100,8 +101,14 @@ pub async fn get(tx: &mut PlatformTx, name: &CellName) -> Result<Cell, StoreErro
 }
 
 /// Makes a cell, on which nobody is placed yet.
-pub async fn create(tx: &mut PlatformTx, name: &CellName, description: &str) -> Result<Cell, StoreError> {
-    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM cells"#).fetch_one(tx.conn()).await?;
+pub async fn create(
+    tx: &mut PlatformTx,
+    name: &CellName,
+    description: &str,
+) -> Result<Cell, StoreError> {
+    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM cells"#)
+        .fetch_one(tx.conn())
+        .await?;
     StoreError::at_limit(count, "cells", MAX_CELLS)?;
     sqlx::query!(
         "INSERT INTO cells (name, id, description) VALUES ($1, $2, $3)",
@@ -143,8 +150,13 @@ pub async fn update(
 /// Removes a cell on which no tenant is placed.
 ///
 /// # Errors
-/// [`StoreError::InUse`] while there are tenants on it; the cell `default` is always in use, by the tenants to come.
-pub async fn delete(tx: &mut PlatformTx, name: &CellName, expected_revision: Option<i64>) -> Result<(), StoreError> {
+/// [`StoreError::InUse`] while there are tenants on it; the cell `default` is always in use, by the
+/// tenants to come.
+pub async fn delete(
+    tx: &mut PlatformTx,
+    name: &CellName,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
     lock(tx).await?;
     let cell = get(tx, name).await?;
     StoreError::unless_expected(cell.revision, expected_revision)?;
@@ -161,15 +173,21 @@ pub async fn delete(tx: &mut PlatformTx, name: &CellName, expected_revision: Opt
 ///
 /// # Errors
 /// [`StoreError::Invalid`] if one of them does not exist, or if there are none or too many.
-pub(crate) async fn hold(tx: &mut PlatformTx, cells: &BTreeSet<CellName>) -> Result<(), StoreError> {
+pub(crate) async fn hold(
+    tx: &mut PlatformTx,
+    cells: &BTreeSet<CellName>,
+) -> Result<(), StoreError> {
     let invalid = |reason| StoreError::Invalid { field: "cells", reason };
     if cells.is_empty() || cells.len() > MAX_PER_TENANT {
         return Err(invalid(format!("a tenant is placed on 1 to {MAX_PER_TENANT} cells")));
     }
     let wanted = texts(cells);
-    let found = sqlx::query_scalar!("SELECT name FROM cells WHERE name = ANY($1) ORDER BY name FOR SHARE", &wanted)
-        .fetch_all(tx.conn())
-        .await?;
+    let found = sqlx::query_scalar!(
+        "SELECT name FROM cells WHERE name = ANY($1) ORDER BY name FOR SHARE",
+        &wanted
+    )
+    .fetch_all(tx.conn())
+    .await?;
     match wanted.iter().find(|name| !found.contains(name)) {
         Some(missing) => Err(invalid(format!("there is no cell `{missing}`; make it first"))),
         None => Ok(()),
@@ -179,10 +197,14 @@ pub(crate) async fn hold(tx: &mut PlatformTx, cells: &BTreeSet<CellName>) -> Res
 /// Marks everything that a tenant has.
 pub(crate) async fn mark_all(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
     tx.core.see_tenant(id).await?;
-    // As in the removal of a tenant: a new credential holds its site's row, and is missing nowhere once the sites are locked.
-    let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE", Uuid::from(id))
-        .fetch_all(tx.conn())
-        .await?;
+    // As in the removal of a tenant: a new credential holds its site's row, and is missing nowhere
+    // once the sites are locked.
+    let sites = sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE",
+        Uuid::from(id)
+    )
+    .fetch_all(tx.conn())
+    .await?;
     credential::mark_of_sites(&mut tx.core, id, &sites).await?;
     for site in sites {
         tx.core.mark(id, Change::Site(SiteId(site)));
@@ -195,12 +217,14 @@ pub(crate) fn texts(cells: &BTreeSet<CellName>) -> Vec<String> {
     cells.iter().map(ToString::to_string).collect()
 }
 
-/// Those of the names that are ones: a CHECK of `cells` says what a name may be, and no placement names what was never there.
+/// Those of the names that are ones: a CHECK of `cells` says what a name may be, and no placement
+/// names what was never there.
 pub(crate) fn names(cells: Vec<String>) -> BTreeSet<CellName> {
     cells.into_iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-/// Lets nobody else make, change or remove a cell, or place a tenant, until this transaction ends. It is rare work.
+/// Lets nobody else make, change or remove a cell, or place a tenant, until this transaction ends.
+/// It is rare work.
 async fn lock(tx: &mut PlatformTx) -> Result<(), StoreError> {
     sqlx::query!("LOCK TABLE cells IN EXCLUSIVE MODE").execute(tx.conn()).await?;
     Ok(())

@@ -12,9 +12,11 @@ use crate::StoreError;
 use crate::reader::{Reader, SnapshotTx};
 use crate::tx::{PlatformTx, TenantTx};
 
-/// The channel that is notified after each commit that changed something. The payload is only a hint.
+/// The channel that is notified after each commit that changed something. The payload is only a
+/// hint.
 pub const CHANNEL: &str = "tenantry_changes";
-/// The advisory lock of the writers: "tenantry" in ASCII, so that no other lock has this number by chance.
+/// The advisory lock of the writers: "tenantry" in ASCII, so that no other lock has this number by
+/// chance.
 const WRITERS_LOCK: i64 = i64::from_be_bytes(*b"tenantry");
 
 /// Something that has to be read again.
@@ -50,7 +52,8 @@ pub struct Logged {
 pub struct Listener(PgListener);
 
 impl Listener {
-    /// Waits until something may have changed: a notification came, or the connection was lost and made again.
+    /// Waits until something may have changed: a notification came, or the connection was lost and
+    /// made again.
     ///
     /// # Errors
     /// When PostgreSQL cannot be reached. Wait a moment, and call it again.
@@ -83,10 +86,12 @@ impl SnapshotTx {
     /// The changes that follow `seq`, in the order of commits.
     ///
     /// # Errors
-    /// [`StoreError::ChangesLost`] if the log was pruned beyond `seq`, or if it has not come so far: the database was put
-    /// back to an older state.
+    /// [`StoreError::ChangesLost`] if the log was pruned beyond `seq`, or if it has not come so
+    /// far: the database was put back to an older state.
     pub async fn changes_since(&mut self, seq: i64, limit: u32) -> Result<Vec<Logged>, StoreError> {
-        let floor = sqlx::query_scalar!("SELECT pruned_through FROM change_log_floor").fetch_one(self.conn()).await?;
+        let floor = sqlx::query_scalar!("SELECT pruned_through FROM change_log_floor")
+            .fetch_one(self.conn())
+            .await?;
         if seq < floor || seq > self.head_seq().await? {
             return Err(StoreError::ChangesLost { seq });
         }
@@ -108,16 +113,22 @@ impl SnapshotTx {
                 // A CHECK of the table rules this out.
                 _ => return None,
             };
-            Some(Logged { seq: row.seq, tenant: TenantId(row.tenant_id), change, at: row.at.into() })
+            Some(Logged {
+                seq: row.seq,
+                tenant: TenantId(row.tenant_id),
+                change,
+                at: row.at.into(),
+            })
         });
         Ok(logged.collect())
     }
 }
 
-/// Removes entries older than `age`, but for what follows the youngest of them in the log. Returns how many.
+/// Removes entries older than `age`, but for what follows the youngest of them in the log. Returns
+/// how many.
 ///
-/// A reader that has not come so far gets [`StoreError::ChangesLost`] and reads everything; keep an hour at least, so that a
-/// restart does not cost that.
+/// A reader that has not come so far gets [`StoreError::ChangesLost`] and reads everything; keep an
+/// hour at least, so that a restart does not cost that.
 pub async fn prune(tx: &mut PlatformTx, age: Duration) -> Result<u64, StoreError> {
     let through = sqlx::query_scalar!(
         "SELECT max(seq) FROM change_log WHERE at < clock_timestamp() - make_interval(secs => $1)",
@@ -126,21 +137,30 @@ pub async fn prune(tx: &mut PlatformTx, age: Duration) -> Result<u64, StoreError
     .fetch_one(tx.conn())
     .await?;
     let Some(through) = through else { return Ok(0) };
-    sqlx::query!("UPDATE change_log_floor SET pruned_through = greatest(pruned_through, $1)", through)
-        .execute(tx.conn())
-        .await?;
-    let pruned = sqlx::query!("DELETE FROM change_log WHERE seq <= $1", through).execute(tx.conn()).await?;
+    sqlx::query!(
+        "UPDATE change_log_floor SET pruned_through = greatest(pruned_through, $1)",
+        through
+    )
+    .execute(tx.conn())
+    .await?;
+    let pruned =
+        sqlx::query!("DELETE FROM change_log WHERE seq <= $1", through).execute(tx.conn()).await?;
     Ok(pruned.rows_affected())
 }
 
-/// Makes the order of sequence numbers that of commits: until this transaction ends, no other writes to the log.
+/// Makes the order of sequence numbers that of commits: until this transaction ends, no other
+/// writes to the log.
 pub(crate) async fn lock(conn: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", WRITERS_LOCK).execute(conn).await?;
     Ok(())
 }
 
-/// Appends changes in this order, and wakes the readers once the transaction has committed. Returns the number of the last of them.
-pub(crate) async fn write(conn: &mut PgConnection, changes: &[(TenantId, Change)]) -> Result<i64, StoreError> {
+/// Appends changes in this order, and wakes the readers once the transaction has committed. Returns
+/// the number of the last of them.
+pub(crate) async fn write(
+    conn: &mut PgConnection,
+    changes: &[(TenantId, Change)],
+) -> Result<i64, StoreError> {
     let split = |change: &Change| match *change {
         Change::Site(site) => ("site".to_owned(), Some(Uuid::from(site)), None),
         Change::Keys(bucket) => ("keys".to_owned(), None, Some(i32::from(bucket))),
@@ -172,7 +192,10 @@ pub(crate) async fn write(conn: &mut PgConnection, changes: &[(TenantId, Change)
 }
 
 /// The number of the last change of a site; `None` if the log has none any more.
-pub async fn last_of_site(tx: &mut TenantTx, site: SiteId) -> Result<Option<(i64, DateTime<Utc>)>, StoreError> {
+pub async fn last_of_site(
+    tx: &mut TenantTx,
+    site: SiteId,
+) -> Result<Option<(i64, DateTime<Utc>)>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let last = sqlx::query!(
         "SELECT seq, at FROM change_log WHERE tenant_id = $1 AND site_id = $2 ORDER BY seq DESC LIMIT 1",
@@ -191,9 +214,12 @@ pub async fn last_of_tenant(tx: &mut TenantTx) -> Result<i64, StoreError> {
     Ok(last.fetch_one(tx.conn()).await?.unwrap_or_default())
 }
 
-/// The head of the log, and since when each of these numbers is behind it: when the first change after it was written. `None`
-/// for one that is not behind.
-pub async fn behind(tx: &mut PlatformTx, seqs: &[i64]) -> Result<(i64, Vec<Option<DateTime<Utc>>>), StoreError> {
+/// The head of the log, and since when each of these numbers is behind it: when the first change
+/// after it was written. `None` for one that is not behind.
+pub async fn behind(
+    tx: &mut PlatformTx,
+    seqs: &[i64],
+) -> Result<(i64, Vec<Option<DateTime<Utc>>>), StoreError> {
     let head = sqlx::query_scalar!(
         r#"SELECT coalesce((SELECT max(seq) FROM change_log), (SELECT pruned_through FROM change_log_floor), 0) AS "head!""#
     )

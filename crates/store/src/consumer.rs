@@ -98,9 +98,13 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "consumer" };
 /// Makes a consumer.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] on `plan_id` if the site has no such plan; [`StoreError::Conflict`] on `subjects` if another
-/// consumer of the site has one of them.
-pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewConsumer) -> Result<Consumer, StoreError> {
+/// [`StoreError::Invalid`] on `plan_id` if the site has no such plan; [`StoreError::Conflict`] on
+/// `subjects` if another consumer of the site has one of them.
+pub async fn create(
+    tx: &mut TenantTx,
+    site: SiteId,
+    new: NewConsumer,
+) -> Result<Consumer, StoreError> {
     site::lock_for_children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
@@ -160,7 +164,11 @@ pub async fn get(tx: &mut TenantTx, site: SiteId, id: ConsumerId) -> Result<Cons
 }
 
 /// Reads a page of a site's consumers.
-pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Consumer>, StoreError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    site: SiteId,
+    page: Page,
+) -> Result<Vec<Consumer>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
@@ -229,7 +237,12 @@ pub async fn update(
 }
 
 /// Marks what a change of a consumer changes for Envoys.
-async fn mark_changed(tx: &mut TenantTx, site: SiteId, before: &Consumer, after: &Consumer) -> Result<(), StoreError> {
+async fn mark_changed(
+    tx: &mut TenantTx,
+    site: SiteId,
+    before: &Consumer,
+    after: &Consumer,
+) -> Result<(), StoreError> {
     let (old, new) = (own(&before.settings), own(&after.settings));
     if old != new {
         tx.mark_consumer(after.id);
@@ -278,7 +291,8 @@ pub async fn delete(
     Ok(())
 }
 
-/// Reads a consumer and keeps others from changing it, or from making keys of it, until the end of the transaction.
+/// Reads a consumer and keeps others from changing it, or from making keys of it, until the end of
+/// the transaction.
 pub(crate) async fn lock(
     tx: &mut TenantTx,
     site: SiteId,

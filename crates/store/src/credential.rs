@@ -8,7 +8,11 @@ use crate::change::Change;
 use crate::tx::{Core, TenantTx};
 
 /// Marks the buckets of all credentials of a consumer that is locked.
-pub(crate) async fn mark_of_consumer(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId) -> Result<(), StoreError> {
+pub(crate) async fn mark_of_consumer(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let buckets = sqlx::query_scalar!(
         r#"SELECT bucket AS "bucket!" FROM api_keys
@@ -29,9 +33,13 @@ pub(crate) async fn mark_of_consumer(tx: &mut TenantTx, site: SiteId, consumer: 
     Ok(())
 }
 
-/// Marks all buckets in which something of these sites may be. The sites are locked, and whatever makes a credential holds
-/// its site: no bucket is missing.
-pub(crate) async fn mark_of_sites(core: &mut Core, tenant: TenantId, sites: &[Uuid]) -> Result<(), StoreError> {
+/// Marks all buckets in which something of these sites may be. The sites are locked, and whatever
+/// makes a credential holds its site: no bucket is missing.
+pub(crate) async fn mark_of_sites(
+    core: &mut Core,
+    tenant: TenantId,
+    sites: &[Uuid],
+) -> Result<(), StoreError> {
     let buckets = sqlx::query_scalar!(
         r#"SELECT bucket AS "bucket!" FROM api_keys
            WHERE tenant_id = $1 AND site_id = ANY($2) AND revoked_at IS NULL

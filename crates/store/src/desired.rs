@@ -1,6 +1,7 @@
 //! Reading what the Envoys should have, in bulk, inside a snapshot.
 //!
-//! Nothing that one tenant has stored can keep the others from being read: what cannot be read is left out, and named.
+//! Nothing that one tenant has stored can keep the others from being read: what cannot be read is
+//! left out, and named.
 
 use policy::desired::Secret;
 use policy::id::{ConsumerId, IssuerId, KeyId, SiteId, TenantId};
@@ -39,7 +40,8 @@ pub enum Object {
     Site(SiteId),
     /// The shared secret of an issuer, which is read without it.
     IssuerSecret(IssuerId),
-    /// A whole consumer. Records of its credentials say that there is more to know of it, so it has to be refused.
+    /// A whole consumer. Records of its credentials say that there is more to know of it, so it has
+    /// to be refused.
     Consumer(ConsumerId),
     /// A signing key, whose consumer is read without it.
     SigningKey(KeyId),
@@ -48,7 +50,8 @@ pub enum Object {
 /// Why something is left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Settings are not what this program knows: a newer one has written them. What, and where; never a secret.
+    /// Settings are not what this program knows: a newer one has written them. What, and where;
+    /// never a secret.
     Unreadable(String),
     /// It is sealed, and no secrets key is configured.
     NoSecretsKey,

@@ -1,17 +1,20 @@
-//! What xds-server has resolved of the names of upstreams, kept for its next start. The names themselves are not here, only their
-//! digests.
+//! What xds-server has resolved of the names of upstreams, kept for its next start. The names
+//! themselves are not here, only their digests.
 
 use std::net::IpAddr;
 
 use crate::StoreError;
 use crate::reader::Reader;
 
-/// How old a row has to be before [`prune`] removes it: another replica may know of a name that this one has not heard of yet.
+/// How old a row has to be before [`prune`] removes it: another replica may know of a name that
+/// this one has not heard of yet.
 const PRUNE_AGE_S: f64 = 2.0 * 86_400.0;
 
 /// The addresses of all names, by the SHA-256 of the name.
 pub async fn all(reader: &Reader) -> Result<Vec<([u8; 32], Vec<IpAddr>)>, StoreError> {
-    let rows = sqlx::query!("SELECT name_digest, addresses FROM dns_cache").fetch_all(&reader.pool).await?;
+    let rows = sqlx::query!("SELECT name_digest, addresses FROM dns_cache")
+        .fetch_all(&reader.pool)
+        .await?;
     let cached = rows.into_iter().filter_map(|row| {
         // A CHECK of the table rules out any other length.
         let digest = row.name_digest.try_into().ok()?;
@@ -21,7 +24,11 @@ pub async fn all(reader: &Reader) -> Result<Vec<([u8; 32], Vec<IpAddr>)>, StoreE
 }
 
 /// Keeps the addresses of a name.
-pub async fn put(reader: &Reader, name_digest: &[u8; 32], addresses: &[IpAddr]) -> Result<(), StoreError> {
+pub async fn put(
+    reader: &Reader,
+    name_digest: &[u8; 32],
+    addresses: &[IpAddr],
+) -> Result<(), StoreError> {
     let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     sqlx::query!(
         "INSERT INTO dns_cache (name_digest, addresses, read_at) VALUES ($1, $2, clock_timestamp())
@@ -36,7 +43,9 @@ pub async fn put(reader: &Reader, name_digest: &[u8; 32], addresses: &[IpAddr]) 
 
 /// Removes a name.
 pub async fn remove(reader: &Reader, name_digest: &[u8; 32]) -> Result<(), StoreError> {
-    sqlx::query!("DELETE FROM dns_cache WHERE name_digest = $1", name_digest).execute(&reader.pool).await?;
+    sqlx::query!("DELETE FROM dns_cache WHERE name_digest = $1", name_digest)
+        .execute(&reader.pool)
+        .await?;
     Ok(())
 }
 

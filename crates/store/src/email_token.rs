@@ -88,7 +88,11 @@ pub async fn spend(
 }
 
 /// Removes the tokens that expired before a time, so many at most. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM email_tokens WHERE digest IN (
              SELECT digest FROM email_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",

@@ -1,4 +1,5 @@
-//! The Envoys that are connected, and how far each is: what xds-server writes, and what receipts are made of.
+//! The Envoys that are connected, and how far each is: what xds-server writes, and what receipts
+//! are made of.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::reader::Reader;
 /// The channel that is notified after each writing. It has no payload.
 pub const CHANNEL: &str = "tenantry_acks";
 
-/// How long after its last sign of life a stream is taken for gone: the replica that had it cannot say so any more.
+/// How long after its last sign of life a stream is taken for gone: the replica that had it cannot
+/// say so any more.
 pub const GONE_AFTER: Duration = Duration::from_secs(15);
 /// After which time its row is removed.
 const REMOVED_AFTER_S: f64 = 60.0;
@@ -69,11 +71,18 @@ pub struct ConnectedStream {
     pub state: StreamState,
 }
 
-/// Writes the states of these streams, removes the streams that have ended, and says so to who listens.
-pub async fn write(reader: &Reader, replica: Uuid, streams: &[StreamState], ended: &[Uuid]) -> Result<(), StoreError> {
+/// Writes the states of these streams, removes the streams that have ended, and says so to who
+/// listens.
+pub async fn write(
+    reader: &Reader,
+    replica: Uuid,
+    streams: &[StreamState],
+    ended: &[Uuid],
+) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = streams.iter().map(|stream| stream.id).collect();
     let text = |of: fn(&StreamState) -> &str| -> Vec<String> {
-        // PostgreSQL's text has no NUL; one Envoy's odd name must not keep the others from being written.
+        // PostgreSQL's text has no NUL; one Envoy's odd name must not keep the others from being
+        // written.
         streams.iter().map(|stream| of(stream).replace('\0', "")).collect()
     };
     let (nodes, cells) = (text(|stream| &stream.node_id), text(|stream| &stream.cell));
@@ -132,7 +141,9 @@ pub async fn connected(store: &Store) -> Result<Vec<ConnectedStream>, StoreError
 }
 
 /// The same, as this connection sees it.
-pub(crate) async fn connected_by(connection: impl PgExecutor<'_>) -> Result<Vec<ConnectedStream>, StoreError> {
+pub(crate) async fn connected_by(
+    connection: impl PgExecutor<'_>,
+) -> Result<Vec<ConnectedStream>, StoreError> {
     let rows = sqlx::query!(
         "SELECT DISTINCT ON (node_id, stream) id, replica, node_id, stream, cell, version, connected_at, seen_at,
                 acked_seq, acked_at
@@ -160,8 +171,8 @@ pub(crate) async fn connected_by(connection: impl PgExecutor<'_>) -> Result<Vec<
     Ok(streams.collect())
 }
 
-/// Waits for writings. It connects again by itself; what it missed meanwhile is in the table. Behind a pooler it hears nothing: who
-/// waits has to look now and then anyway.
+/// Waits for writings. It connects again by itself; what it missed meanwhile is in the table.
+/// Behind a pooler it hears nothing: who waits has to look now and then anyway.
 #[derive(Debug)]
 pub struct Listener(Option<PgListener>);
 

@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use crate::platform_plan::PlanLimit;
 
-/// Why an operation of the store failed. Its texts carry what the caller sent, never another tenant's data or a secret.
+/// Why an operation of the store failed. Its texts carry what the caller sent, never another
+/// tenant's data or a secret.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The object is absent, or another tenant's, which is the same.
@@ -73,7 +74,8 @@ pub enum StoreError {
     /// The account is a member of the tenant.
     #[error("already a member")]
     AlreadyMember,
-    /// The change log no longer has what follows the given number, or the database is older than it: read everything again.
+    /// The change log no longer has what follows the given number, or the database is older than
+    /// it: read everything again.
     #[error("the change log does not reach back to {seq}")]
     ChangesLost {
         /// The number that the reader had come to.
@@ -83,7 +85,9 @@ pub enum StoreError {
     #[error("no secrets key is configured")]
     NoSecretsKey,
     /// The login role would see all rows whatever the tenant: it is a superuser or has BYPASSRLS.
-    #[error("the database role `{role}` bypasses row security; connect as a member of tenantry_admin or tenantry_xds")]
+    #[error(
+        "the database role `{role}` bypasses row security; connect as a member of tenantry_admin or tenantry_xds"
+    )]
     UnsafeRole {
         /// The role of the connection string.
         role: String,
@@ -135,9 +139,14 @@ impl StoreError {
         }
     }
 
-    /// Compares the revision that the caller expects (`If-Match`) with the one there is. `None` expects nothing.
+    /// Compares the revision that the caller expects (`If-Match`) with the one there is. `None`
+    /// expects nothing.
     pub(crate) fn unless_expected(current: i64, expected: Option<i64>) -> Result<(), Self> {
-        if expected.is_some_and(|expected| expected != current) { Err(Self::Revision { current }) } else { Ok(()) }
+        if expected.is_some_and(|expected| expected != current) {
+            Err(Self::Revision { current })
+        } else {
+            Ok(())
+        }
     }
 
     /// Compares how many there are with how many there may be, before one more is made.
@@ -145,20 +154,26 @@ impl StoreError {
         if count >= i64::from(limit) { Err(Self::LimitReached { what, limit }) } else { Ok(()) }
     }
 
-    /// Whether PostgreSQL cannot be used just now: it cannot be reached, has no connection left, or starts or stops.
+    /// Whether PostgreSQL cannot be used just now: it cannot be reached, has no connection left, or
+    /// starts or stops.
     pub fn is_unavailable(&self) -> bool {
         let Self::Database(error) = self else { return false };
         match error {
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-            // Class 08: connection exception; 53300: too_many_connections; 57P01 to 57P03: shutting down, crashed, starting.
-            sqlx::Error::Database(error) => error
-                .code()
-                .is_some_and(|code| code.starts_with("08") || matches!(&*code, "53300" | "57P01" | "57P02" | "57P03")),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed => true,
+            // Class 08: connection exception; 53300: too_many_connections; 57P01 to 57P03: shutting
+            // down, crashed, starting.
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                code.starts_with("08") || matches!(&*code, "53300" | "57P01" | "57P02" | "57P03")
+            }),
             _ => false,
         }
     }
 
-    /// Whether the transaction failed only because of others that ran at the same time, so that it may be tried again.
+    /// Whether the transaction failed only because of others that ran at the same time, so that it
+    /// may be tried again.
     pub fn is_transient(&self) -> bool {
         let Self::Database(error) = self else { return false };
         // serialization_failure, deadlock_detected, lock_not_available
@@ -175,31 +190,50 @@ impl From<sqlx::Error> for StoreError {
         let Some(database) = error.as_database_error() else { return Self::Database(error) };
         if database.is_check_violation() {
             let constraint = database.constraint().unwrap_or_default();
-            let named = |field: &&&str| constraint.strip_suffix("_check").is_some_and(|name| name.ends_with(**field));
-            let field = CHECKED_FIELDS.iter().filter(named).max_by_key(|field| field.len()).copied().unwrap_or("value");
+            let named = |field: &&&str| {
+                constraint.strip_suffix("_check").is_some_and(|name| name.ends_with(**field))
+            };
+            let field = CHECKED_FIELDS
+                .iter()
+                .filter(named)
+                .max_by_key(|field| field.len())
+                .copied()
+                .unwrap_or("value");
             return Self::Invalid { field, reason: "the database refused the value".to_owned() };
         }
         if database.is_foreign_key_violation() {
-            // Only references to upstreams and plans can be violated: parents are locked before their children are written.
+            // Only references to upstreams and plans can be violated: parents are locked before
+            // their children are written.
             return match database.constraint() {
-                Some("routes_upstream_fkey") if database.message().starts_with("update or delete") => {
+                Some("routes_upstream_fkey")
+                    if database.message().starts_with("update or delete") =>
+                {
                     Self::InUse { what: "upstream", by: "route" }
                 }
-                Some("api_versions_upstream_fkey") if database.message().starts_with("update or delete") => {
+                Some("api_versions_upstream_fkey")
+                    if database.message().starts_with("update or delete") =>
+                {
                     Self::InUse { what: "upstream", by: "version" }
                 }
-                Some("consumers_plan_fkey") if database.message().starts_with("update or delete") => {
+                Some("consumers_plan_fkey")
+                    if database.message().starts_with("update or delete") =>
+                {
                     Self::InUse { what: "plan", by: "consumer" }
                 }
-                Some("routes_upstream_fkey" | "api_versions_upstream_fkey") => {
-                    Self::Invalid { field: "upstream_id", reason: "the site has no such upstream".to_owned() }
-                }
+                Some("routes_upstream_fkey" | "api_versions_upstream_fkey") => Self::Invalid {
+                    field: "upstream_id",
+                    reason: "the site has no such upstream".to_owned(),
+                },
                 _ => Self::Database(error),
             };
         }
-        // character_not_in_repertoire, and untranslatable_character in JSON: a NUL, which PostgreSQL's text cannot hold.
+        // character_not_in_repertoire, and untranslatable_character in JSON: a NUL, which
+        // PostgreSQL's text cannot hold.
         if matches!(database.code().as_deref(), Some("22021" | "22P05")) {
-            return Self::Invalid { field: "value", reason: "a NUL character cannot be stored".to_owned() };
+            return Self::Invalid {
+                field: "value",
+                reason: "a NUL character cannot be stored".to_owned(),
+            };
         }
         Self::Database(error)
     }

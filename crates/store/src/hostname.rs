@@ -45,7 +45,11 @@ impl Audited for Hostname {
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "hostname" };
 
 /// Gives a site one more hostname.
-pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewHostname) -> Result<Hostname, StoreError> {
+pub async fn create(
+    tx: &mut TenantTx,
+    site: SiteId,
+    new: NewHostname,
+) -> Result<Hostname, StoreError> {
     site::lock_for_children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
@@ -76,7 +80,11 @@ pub async fn get(tx: &mut TenantTx, site: SiteId, id: HostnameId) -> Result<Host
 }
 
 /// Reads a page of a site's hostnames.
-pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Hostname>, StoreError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    site: SiteId,
+    page: Page,
+) -> Result<Vec<Hostname>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let hostnames = sqlx::query_as!(
         Hostname,

@@ -7,7 +7,8 @@ use crate::tx::{PlatformTx, ScopedTx};
 
 /// How long an answer is kept.
 pub const KEPT_HOURS: i32 = 24;
-/// How many answers that are too old one request removes: more than it adds, so that they get fewer.
+/// How many answers that are too old one request removes: more than it adds, so that they get
+/// fewer.
 const PURGED_AT_ONCE: i64 = 20;
 
 /// What identifies a request that may be repeated. All are SHA-256 digests.
@@ -37,8 +38,9 @@ pub enum Begin {
     Mismatch,
 }
 
-/// Claims the key for this transaction. A request with the same key that runs at the same time waits here until this
-/// transaction ends: then it gets the answer, or, after a rollback, the claim.
+/// Claims the key for this transaction. A request with the same key that runs at the same time
+/// waits here until this transaction ends: then it gets the answer, or, after a rollback, the
+/// claim.
 pub async fn begin<T: ScopedTx>(tx: &mut T, key: &IdempotencyKey) -> Result<Begin, StoreError> {
     let core = tx.core();
     sqlx::query!(
@@ -103,8 +105,13 @@ pub async fn finish<T: ScopedTx>(
     Ok(())
 }
 
-/// Removes the answers of requests before a time, so many at most: [`begin`] does so only while there are requests. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+/// Removes the answers of requests before a time, so many at most: [`begin`] does so only while
+/// there are requests. Returns how many.
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM idempotency_keys WHERE (principal_hash, key_hash) IN (
              SELECT principal_hash, key_hash FROM idempotency_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",

@@ -93,7 +93,11 @@ impl Audited for Invitation {
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "invitation" };
 
 /// Invites somebody. It is platform work because the letter that tells of it is.
-pub async fn create(tx: &mut PlatformTx, of: TenantId, new: NewInvitation) -> Result<Invitation, StoreError> {
+pub async fn create(
+    tx: &mut PlatformTx,
+    of: TenantId,
+    new: NewInvitation,
+) -> Result<Invitation, StoreError> {
     tx.core.see_tenant(of).await?;
     tenant::lock(tx, of, None).await?;
     new.standing.check(tx, of).await?;
@@ -163,15 +167,25 @@ pub async fn list(tx: &mut TenantTx, page: Page) -> Result<Vec<Invitation>, Stor
 }
 
 /// Takes an invitation back: its token is worth nothing from now on.
-pub async fn delete(tx: &mut TenantTx, id: Uuid, expected_revision: Option<i64>) -> Result<(), StoreError> {
+pub async fn delete(
+    tx: &mut TenantTx,
+    id: Uuid,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!("SELECT id FROM invitations WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tenant, id)
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    sqlx::query_scalar!(
+        "SELECT id FROM invitations WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        tenant,
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     let before = get(tx, id).await?;
     StoreError::unless_expected(before.revision, expected_revision)?;
-    sqlx::query!("DELETE FROM invitations WHERE tenant_id = $1 AND id = $2", tenant, id).execute(tx.conn()).await?;
+    sqlx::query!("DELETE FROM invitations WHERE tenant_id = $1 AND id = $2", tenant, id)
+        .execute(tx.conn())
+        .await?;
     tx.record(Entry::deleted("invitation.delete", id, &before));
     Ok(())
 }
@@ -179,8 +193,9 @@ pub async fn delete(tx: &mut TenantTx, id: Uuid, expected_revision: Option<i64>)
 /// Makes a member of the account that presents the token of an open invitation to its own address.
 ///
 /// # Errors
-/// [`StoreError::NotFound`] if there is no such invitation, it is void or was accepted, or it is for somebody else: these are not
-/// told apart. [`StoreError::AlreadyMember`] if the account is a member.
+/// [`StoreError::NotFound`] if there is no such invitation, it is void or was accepted, or it is
+/// for somebody else: these are not told apart. [`StoreError::AlreadyMember`] if the account is a
+/// member.
 pub async fn accept(
     tx: &mut PlatformTx,
     digest: &[u8; 32],
@@ -228,7 +243,11 @@ pub async fn accept(
 }
 
 /// The tenants that have something for [`prune`], so many at most.
-pub async fn prunable(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<Vec<TenantId>, StoreError> {
+pub async fn prunable(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<TenantId>, StoreError> {
     let tenants = sqlx::query_scalar!(
         "SELECT DISTINCT tenant_id FROM invitations WHERE coalesce(accepted_at, expires_at) < $1 LIMIT $2",
         before,
@@ -237,7 +256,8 @@ pub async fn prunable(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> 
     Ok(tenants.fetch_all(tx.conn()).await?.into_iter().map(TenantId).collect())
 }
 
-/// Removes the tenant's invitations that were accepted, or void, before a time: so many at most. Returns how many.
+/// Removes the tenant's invitations that were accepted, or void, before a time: so many at most.
+/// Returns how many.
 pub async fn prune(tx: &mut TenantTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let gone = sqlx::query_as!(

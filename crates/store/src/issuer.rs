@@ -86,7 +86,8 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "issuer" };
 /// Makes an issuer.
 ///
 /// # Errors
-/// [`StoreError::NoSecretsKey`] if it has a secret and there is no key; [`StoreError::Conflict`] on `issuer`.
+/// [`StoreError::NoSecretsKey`] if it has a secret and there is no key; [`StoreError::Conflict`] on
+/// `issuer`.
 pub async fn create(
     tx: &mut TenantTx,
     site: SiteId,

@@ -1,12 +1,13 @@
-//! The JWK Sets that xds-server has read, kept for its next start. The URLs themselves are not here, only their digests.
+//! The JWK Sets that xds-server has read, kept for its next start. The URLs themselves are not
+//! here, only their digests.
 
 use std::time::Duration;
 
 use crate::StoreError;
 use crate::reader::Reader;
 
-/// How old a row has to be before [`prune`] removes it: a set in use is read again within a day, and another replica may know
-/// of a URL that this one has not heard of yet.
+/// How old a row has to be before [`prune`] removes it: a set in use is read again within a day,
+/// and another replica may know of a URL that this one has not heard of yet.
 const PRUNE_AGE_S: f64 = 2.0 * 86_400.0;
 
 /// A set as it was read.
@@ -69,7 +70,9 @@ pub async fn put(
 
 /// Removes a set.
 pub async fn remove(reader: &Reader, url_digest: &[u8; 32]) -> Result<(), StoreError> {
-    sqlx::query!("DELETE FROM jwks_cache WHERE url_digest = $1", url_digest).execute(&reader.pool).await?;
+    sqlx::query!("DELETE FROM jwks_cache WHERE url_digest = $1", url_digest)
+        .execute(&reader.pool)
+        .await?;
     Ok(())
 }
 

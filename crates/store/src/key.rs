@@ -1,4 +1,5 @@
-//! API keys of a consumer. The text of a key never comes here: only its digest, which is not given out either.
+//! API keys of a consumer. The text of a key never comes here: only its digest, which is not given
+//! out either.
 
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use crate::{Page, StoreError, consumer, credential};
 
 /// How many keys a consumer may have, revoked and expired ones included.
 pub const MAX_PER_CONSUMER: u32 = 10_000;
-/// How many of the keys of a consumer may have settings, revoked ones apart: they are all read to find those of one.
+/// How many of the keys of a consumer may have settings, revoked ones apart: they are all read to
+/// find those of one.
 pub const MAX_WITH_SETTINGS_PER_CONSUMER: u32 = 1_000;
 
 /// A key.
@@ -125,7 +127,12 @@ impl Audited for Key {
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "key" };
 
 /// Makes a key.
-pub async fn create(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, new: NewKey) -> Result<Key, StoreError> {
+pub async fn create(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+    new: NewKey,
+) -> Result<Key, StoreError> {
     consumer::lock(tx, site, consumer, None).await?;
     let key = insert(tx, site, consumer, new).await?;
     tx.record(Entry::created("key.create", key.id, &key));
@@ -133,7 +140,12 @@ pub async fn create(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, new: 
 }
 
 /// Reads a key.
-pub async fn get(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, id: KeyId) -> Result<Key, StoreError> {
+pub async fn get(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+    id: KeyId,
+) -> Result<Key, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Record,
@@ -152,7 +164,12 @@ pub async fn get(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, id: KeyI
 }
 
 /// Reads a page of a consumer's keys, revoked and expired ones included.
-pub async fn list(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, page: Page) -> Result<Vec<Key>, StoreError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+    page: Page,
+) -> Result<Vec<Key>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
@@ -237,8 +254,8 @@ pub async fn revoke(
     Ok(after)
 }
 
-/// Puts a new key in the place of one, which expires when the grace period ends, or when it would have anyway. With no
-/// grace it is refused at once.
+/// Puts a new key in the place of one, which expires when the grace period ends, or when it would
+/// have anyway. With no grace it is refused at once.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] on `key` if the old one is revoked or has expired.
@@ -257,7 +274,8 @@ pub async fn rotate(
         return Err(StoreError::Conflict { field: "key", value: "revoked".to_owned() });
     }
     let tenant = Uuid::from(tx.tenant());
-    // The one that takes its place counts for it, so that keys can be rotated where there are as many as the platform plan allows.
+    // The one that takes its place counts for it, so that keys can be rotated where there are as
+    // many as the platform plan allows.
     sqlx::query!(
         "UPDATE api_keys SET ended = true WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
         tenant,
@@ -314,7 +332,12 @@ async fn lock(
 }
 
 /// Writes a key of a consumer that is locked, and marks its bucket.
-async fn insert(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, new: NewKey) -> Result<Key, StoreError> {
+async fn insert(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+    new: NewKey,
+) -> Result<Key, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3"#,

@@ -1,12 +1,14 @@
 //! All SQL of Tenantry.
 //!
-//! One way in for writers: [`Store::tenant`] begins a transaction that sees the rows of one tenant, [`Store::platform`] one
-//! that sees the registry of tenants. Every change made through either leaves its audit row and its change-log rows, which
-//! `commit` writes in the right order. [`Reader`] is the way in for xds-server: read-only, of all tenants, in snapshots;
-//! and [`usage::Ledger`] the only one through which it writes what tenants can see.
+//! One way in for writers: [`Store::tenant`] begins a transaction that sees the rows of one tenant,
+//! [`Store::platform`] one that sees the registry of tenants. Every change made through either
+//! leaves its audit row and its change-log rows, which `commit` writes in the right order.
+//! [`Reader`] is the way in for xds-server: read-only, of all tenants, in snapshots; and
+//! [`usage::Ledger`] the only one through which it writes what tenants can see.
 //!
-//! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row security stops a
-//! forgotten condition, not injected SQL; so there is no SQL that is put together at run time, here or elsewhere.
+//! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row
+//! security stops a forgotten condition, not injected SQL; so there is no SQL that is put together
+//! at run time, here or elsewhere.
 
 pub mod access_token_key;
 pub mod account;

@@ -99,8 +99,8 @@ impl Audited for Member {
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "member" };
 
 impl Store {
-    /// What an account is in a tenant, in one of its sessions; `None` if the session has ended. One query, for it precedes every
-    /// request.
+    /// What an account is in a tenant, in one of its sessions; `None` if the session has ended. One
+    /// query, for it precedes every request.
     pub async fn authenticate_account(
         &self,
         account: Uuid,
@@ -139,14 +139,19 @@ pub async fn create(
     standing: &Standing,
 ) -> Result<Member, StoreError> {
     tx.core.see_tenant(tenant).await?;
-    sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", Uuid::from(tenant))
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(StoreError::NotFound { what: "tenant" })?;
-    let count =
-        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM members WHERE tenant_id = $1"#, Uuid::from(tenant))
-            .fetch_one(tx.conn())
-            .await?;
+    sqlx::query_scalar!(
+        "SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE",
+        Uuid::from(tenant)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(StoreError::NotFound { what: "tenant" })?;
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM members WHERE tenant_id = $1"#,
+        Uuid::from(tenant)
+    )
+    .fetch_one(tx.conn())
+    .await?;
     StoreError::at_limit(count, "members of a tenant", MAX_PER_TENANT)?;
     let made = sqlx::query!(
         "INSERT INTO members (tenant_id, account_id, role, sites) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
@@ -166,13 +171,21 @@ pub async fn create(
 }
 
 /// Reads a member. The name and the address are the account's, which is the platform's.
-pub async fn get(tx: &mut PlatformTx, tenant: TenantId, account: AccountId) -> Result<Member, StoreError> {
+pub async fn get(
+    tx: &mut PlatformTx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Member, StoreError> {
     tx.core.see_tenant(tenant).await?;
     read(tx, tenant, account).await
 }
 
 /// Reads a page of the members of a tenant.
-pub async fn list(tx: &mut PlatformTx, tenant: TenantId, page: Page) -> Result<Vec<Member>, StoreError> {
+pub async fn list(
+    tx: &mut PlatformTx,
+    tenant: TenantId,
+    page: Page,
+) -> Result<Vec<Member>, StoreError> {
     let records = sqlx::query_as!(
         Record,
         r#"SELECT m.account_id, a.email, a.name, m.role, m.sites AS "sites: Json<BTreeMap<Uuid, Role>>",
@@ -192,7 +205,11 @@ pub async fn list(tx: &mut PlatformTx, tenant: TenantId, page: Page) -> Result<V
 }
 
 /// Reads the tenants that an account is a member of, by their ids.
-pub async fn memberships(tx: &mut PlatformTx, account: AccountId, page: Page) -> Result<Vec<Membership>, StoreError> {
+pub async fn memberships(
+    tx: &mut PlatformTx,
+    account: AccountId,
+    page: Page,
+) -> Result<Vec<Membership>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT t.id, t.name, t.slug, t.status, t.require_mfa, m.role, m.sites AS "sites: Json<BTreeMap<Uuid, Role>>"
          FROM members m JOIN tenants t ON t.id = m.tenant_id
@@ -242,20 +259,33 @@ pub async fn update(
     Ok(after)
 }
 
-/// Takes a member, who was locked, out of the tenant: the next request in it is answered as if the tenant did not exist.
+/// Takes a member, who was locked, out of the tenant: the next request in it is answered as if the
+/// tenant did not exist.
 ///
 /// # Errors
 /// [`StoreError::LastAdmin`] if the tenant would be left without an Admin.
-pub async fn delete(tx: &mut PlatformTx, tenant: TenantId, before: &Member) -> Result<(), StoreError> {
+pub async fn delete(
+    tx: &mut PlatformTx,
+    tenant: TenantId,
+    before: &Member,
+) -> Result<(), StoreError> {
     unless_last_admin(tx, tenant, before, &Standing::default()).await?;
-    sqlx::query!("DELETE FROM members WHERE tenant_id = $1 AND account_id = $2", Uuid::from(tenant), before.account.0)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "DELETE FROM members WHERE tenant_id = $1 AND account_id = $2",
+        Uuid::from(tenant),
+        before.account.0
+    )
+    .execute(tx.conn())
+    .await?;
     tx.core.record(tenant, Entry::deleted("member.delete", before.account, before));
     Ok(())
 }
 
-async fn read(tx: &mut impl ScopedTx, tenant: TenantId, account: AccountId) -> Result<Member, StoreError> {
+async fn read(
+    tx: &mut impl ScopedTx,
+    tenant: TenantId,
+    account: AccountId,
+) -> Result<Member, StoreError> {
     sqlx::query_as!(
         Record,
         r#"SELECT m.account_id, a.email, a.name, m.role, m.sites AS "sites: Json<BTreeMap<Uuid, Role>>",
@@ -271,7 +301,8 @@ async fn read(tx: &mut impl ScopedTx, tenant: TenantId, account: AccountId) -> R
     .ok_or(NOT_FOUND)
 }
 
-/// Reads a member to change it. The tenant is locked first: whoever counts its Admins then waits for all others who do.
+/// Reads a member to change it. The tenant is locked first: whoever counts its Admins then waits
+/// for all others who do.
 pub async fn lock(
     tx: &mut PlatformTx,
     tenant: TenantId,
@@ -279,10 +310,13 @@ pub async fn lock(
     expected_revision: Option<i64>,
 ) -> Result<Member, StoreError> {
     tx.core.see_tenant(tenant).await?;
-    sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", Uuid::from(tenant))
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    sqlx::query_scalar!(
+        "SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE",
+        Uuid::from(tenant)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     let member = read(tx, tenant, account).await?;
     StoreError::unless_expected(member.revision, expected_revision)?;
     Ok(member)

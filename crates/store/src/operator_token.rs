@@ -28,8 +28,12 @@ impl Audited for OperatorToken {
 }
 
 impl Store {
-    /// Finds the token with this SHA-256 digest, unless it was revoked. One query, for it precedes every request.
-    pub async fn authenticate(&self, digest: &[u8; 32]) -> Result<Option<OperatorToken>, StoreError> {
+    /// Finds the token with this SHA-256 digest, unless it was revoked. One query, for it precedes
+    /// every request.
+    pub async fn authenticate(
+        &self,
+        digest: &[u8; 32],
+    ) -> Result<Option<OperatorToken>, StoreError> {
         let mut reading = self.reading().await?;
         Ok(sqlx::query_as!(
             OperatorToken,
@@ -42,7 +46,11 @@ impl Store {
 }
 
 /// Makes a token.
-pub async fn create(tx: &mut PlatformTx, name: &str, digest: &[u8; 32]) -> Result<OperatorToken, StoreError> {
+pub async fn create(
+    tx: &mut PlatformTx,
+    name: &str,
+    digest: &[u8; 32],
+) -> Result<OperatorToken, StoreError> {
     let token = sqlx::query_as!(
         OperatorToken,
         "INSERT INTO operator_tokens (id, name, digest) VALUES ($1, $2, $3) RETURNING id, name, created_at, revoked_at",
@@ -56,8 +64,8 @@ pub async fn create(tx: &mut PlatformTx, name: &str, digest: &[u8; 32]) -> Resul
     Ok(token)
 }
 
-/// Makes the first token of the platform; `None` if there has ever been one. Programs that start at the same time make one
-/// between them.
+/// Makes the first token of the platform; `None` if there has ever been one. Programs that start at
+/// the same time make one between them.
 pub async fn create_first(
     tx: &mut PlatformTx,
     name: &str,
@@ -66,16 +74,20 @@ pub async fn create_first(
     /// "firsttok" in ASCII: no other lock has this number by chance.
     const FIRST_TOKEN_LOCK: i64 = i64::from_be_bytes(*b"firsttok");
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", FIRST_TOKEN_LOCK).execute(tx.conn()).await?;
-    let any =
-        sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM operator_tokens) AS "any!""#).fetch_one(tx.conn()).await?;
+    let any = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM operator_tokens) AS "any!""#)
+        .fetch_one(tx.conn())
+        .await?;
     if any { Ok(None) } else { create(tx, name, digest).await.map(Some) }
 }
 
 /// Reads all tokens, revoked ones included, oldest first.
 pub async fn list(tx: &mut PlatformTx) -> Result<Vec<OperatorToken>, StoreError> {
-    Ok(sqlx::query_as!(OperatorToken, "SELECT id, name, created_at, revoked_at FROM operator_tokens ORDER BY id")
-        .fetch_all(tx.conn())
-        .await?)
+    Ok(sqlx::query_as!(
+        OperatorToken,
+        "SELECT id, name, created_at, revoked_at FROM operator_tokens ORDER BY id"
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Revokes a token. One that is revoked stays as it is.
@@ -98,6 +110,7 @@ pub async fn revoke(tx: &mut PlatformTx, id: Uuid) -> Result<OperatorToken, Stor
     )
     .fetch_one(tx.conn())
     .await?;
-    tx.core.record(PlatformTx::PLATFORM, Entry::updated("operator_token.revoke", id, &before, &after));
+    tx.core
+        .record(PlatformTx::PLATFORM, Entry::updated("operator_token.revoke", id, &before, &after));
     Ok(after)
 }

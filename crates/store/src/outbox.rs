@@ -1,5 +1,6 @@
-//! E-mail that is to be sent: written in the transaction of what it is about, sent by a task in the background, and tried again until it
-//! is sent or nobody wants it any more. It may come twice, if the program ends between the sending and the removal.
+//! E-mail that is to be sent: written in the transaction of what it is about, sent by a task in the
+//! background, and tried again until it is sent or nobody wants it any more. It may come twice, if
+//! the program ends between the sending and the removal.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use policy::desired::Secret;
@@ -56,9 +57,14 @@ pub async fn put(
     Ok(())
 }
 
-/// Takes a letter that is due, and notes when it is tried again unless it is removed before. Letters that nobody wants any more, or that
-/// the key does not open, are removed. Commit before it is sent.
-pub async fn take(tx: &mut PlatformTx, secrets: &SecretsKey, now: DateTime<Utc>) -> Result<Option<Letter>, StoreError> {
+/// Takes a letter that is due, and notes when it is tried again unless it is removed before.
+/// Letters that nobody wants any more, or that the key does not open, are removed. Commit before it
+/// is sent.
+pub async fn take(
+    tx: &mut PlatformTx,
+    secrets: &SecretsKey,
+    now: DateTime<Utc>,
+) -> Result<Option<Letter>, StoreError> {
     sqlx::query!("DELETE FROM mail_outbox WHERE expires_at <= $1", now).execute(tx.conn()).await?;
     let row = sqlx::query!(
         "SELECT id, message_sealed, attempts FROM mail_outbox WHERE next_attempt_at <= $1
@@ -81,9 +87,16 @@ pub async fn take(tx: &mut PlatformTx, secrets: &SecretsKey, now: DateTime<Utc>)
 }
 
 /// Replaces what a letter says, so that it says the same whenever it is tried.
-pub async fn rewrite(tx: &mut PlatformTx, secrets: &SecretsKey, id: Uuid, content: &Secret) -> Result<(), StoreError> {
+pub async fn rewrite(
+    tx: &mut PlatformTx,
+    secrets: &SecretsKey,
+    id: Uuid,
+    content: &Secret,
+) -> Result<(), StoreError> {
     let sealed = secrets.seal(place(id), content)?;
-    sqlx::query!("UPDATE mail_outbox SET message_sealed = $2 WHERE id = $1", id, sealed).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE mail_outbox SET message_sealed = $2 WHERE id = $1", id, sealed)
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -93,9 +106,13 @@ pub async fn remove(tx: &mut PlatformTx, id: Uuid) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes the letters that nobody wants any more since before a time, so many at most: there may be nobody who sends any. Returns how
-/// many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+/// Removes the letters that nobody wants any more since before a time, so many at most: there may
+/// be nobody who sends any. Returns how many.
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM mail_outbox WHERE id IN (
              SELECT id FROM mail_outbox WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",

@@ -21,7 +21,8 @@ impl Page {
         i64::from(self.limit)
     }
 
-    /// The id that precedes the page: the nil UUID is below every id, so that one range condition serves all pages.
+    /// The id that precedes the page: the nil UUID is below every id, so that one range condition
+    /// serves all pages.
     pub(crate) fn after(self) -> Uuid {
         self.after.unwrap_or(Uuid::nil())
     }

@@ -23,8 +23,8 @@ pub const MAX_PER_SITE: u32 = 1_000;
 pub struct Plan {
     /// The plan's id.
     pub id: PlanId,
-    /// Its number in the site, 1 to [`MAX_PER_SITE`]: what the records of credentials name it by. The number of a plan that is
-    /// removed may be another's later.
+    /// Its number in the site, 1 to [`MAX_PER_SITE`]: what the records of credentials name it by.
+    /// The number of a plan that is removed may be another's later.
     pub number: u16,
     /// What people call it, unique in the site, 1 to 200 characters.
     pub name: String,
@@ -221,9 +221,14 @@ pub async fn delete(
     Ok(())
 }
 
-/// The number of the plan that a consumer is to have, 0 for none. The plan stays until the end of the transaction. Called
-/// before the consumer is locked: whoever removes a plan locks it first, too.
-pub(crate) async fn hold(tx: &mut TenantTx, site: SiteId, id: Option<PlanId>) -> Result<i16, StoreError> {
+/// The number of the plan that a consumer is to have, 0 for none. The plan stays until the end of
+/// the transaction. Called before the consumer is locked: whoever removes a plan locks it first,
+/// too.
+pub(crate) async fn hold(
+    tx: &mut TenantTx,
+    site: SiteId,
+    id: Option<PlanId>,
+) -> Result<i16, StoreError> {
     let Some(id) = id else { return Ok(0) };
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
@@ -234,10 +239,18 @@ pub(crate) async fn hold(tx: &mut TenantTx, site: SiteId, id: Option<PlanId>) ->
     )
     .fetch_optional(tx.conn())
     .await?
-    .ok_or_else(|| StoreError::Invalid { field: "plan_id", reason: "the site has no such plan".to_owned() })
+    .ok_or_else(|| StoreError::Invalid {
+        field: "plan_id",
+        reason: "the site has no such plan".to_owned(),
+    })
 }
 
-async fn lock(tx: &mut TenantTx, site: SiteId, id: PlanId, expected_revision: Option<i64>) -> Result<Plan, StoreError> {
+async fn lock(
+    tx: &mut TenantTx,
+    site: SiteId,
+    id: PlanId,
+    expected_revision: Option<i64>,
+) -> Result<Plan, StoreError> {
     site::hold(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(

@@ -29,7 +29,8 @@ pub struct Limits {
     pub keys: Option<i64>,
     /// Members, one at least.
     pub members: Option<i64>,
-    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and settings (as JSON).
+    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and
+    /// settings (as JSON).
     pub config_bytes: Option<i64>,
     /// Requests in each second, 1 to 100,000,000.
     pub requests_per_second: Option<i32>,
@@ -46,7 +47,10 @@ impl Limits {
 
 /// What Envoys have to know, from the columns.
 pub(crate) fn requests(per_second: Option<i32>, per_month: Option<i64>) -> PlatformRequests {
-    PlatformRequests { per_second: per_second.map(i32::unsigned_abs), per_month: per_month.map(i64::unsigned_abs) }
+    PlatformRequests {
+        per_second: per_second.map(i32::unsigned_abs),
+        per_month: per_month.map(i64::unsigned_abs),
+    }
 }
 
 /// A platform plan.
@@ -153,8 +157,14 @@ pub async fn get(tx: &mut PlatformTx, id: Uuid) -> Result<PlatformPlan, StoreErr
 }
 
 /// Makes a plan, which no tenant has yet.
-pub async fn create(tx: &mut PlatformTx, name: &str, limits: Limits) -> Result<PlatformPlan, StoreError> {
-    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM platform_plans"#).fetch_one(tx.conn()).await?;
+pub async fn create(
+    tx: &mut PlatformTx,
+    name: &str,
+    limits: Limits,
+) -> Result<PlatformPlan, StoreError> {
+    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM platform_plans"#)
+        .fetch_one(tx.conn())
+        .await?;
     StoreError::at_limit(count, "platform plans", MAX_PLANS)?;
     let id = Uuid::now_v7();
     sqlx::query!(
@@ -178,7 +188,8 @@ pub async fn create(tx: &mut PlatformTx, name: &str, limits: Limits) -> Result<P
     Ok(plan)
 }
 
-/// Changes a plan, for all tenants that have it. What they have beyond it stays; they get no more of it.
+/// Changes a plan, for all tenants that have it. What they have beyond it stays; they get no more
+/// of it.
 pub async fn update(
     tx: &mut PlatformTx,
     id: Uuid,
@@ -209,26 +220,38 @@ pub async fn update(
     let after = get(tx, id).await?;
     if after.limits.requests() != before.limits.requests() {
         // Who moves a tenant here holds the plan, so none is missing.
-        let tenants = sqlx::query_scalar!("SELECT id FROM tenants WHERE platform_plan_id = $1 ORDER BY id", id)
-            .fetch_all(tx.conn())
-            .await?;
+        let tenants = sqlx::query_scalar!(
+            "SELECT id FROM tenants WHERE platform_plan_id = $1 ORDER BY id",
+            id
+        )
+        .fetch_all(tx.conn())
+        .await?;
         for tenant in tenants {
             tenant::mark_sites(tx, TenantId(tenant)).await?;
         }
     }
-    tx.core.record(PlatformTx::PLATFORM, Entry::updated("platform_plan.update", id, &before, &after));
+    tx.core
+        .record(PlatformTx::PLATFORM, Entry::updated("platform_plan.update", id, &before, &after));
     Ok(after)
 }
 
 /// Removes a plan that no tenant has.
 ///
 /// # Errors
-/// [`StoreError::InUse`] while there are tenants with it; the default plan is always in use, by the tenants to come.
-pub async fn delete(tx: &mut PlatformTx, id: Uuid, expected_revision: Option<i64>) -> Result<(), StoreError> {
+/// [`StoreError::InUse`] while there are tenants with it; the default plan is always in use, by the
+/// tenants to come.
+pub async fn delete(
+    tx: &mut PlatformTx,
+    id: Uuid,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
     let plan = lock(tx, id, expected_revision).await?;
-    let used = sqlx::query_scalar!(r#"SELECT EXISTS (SELECT FROM tenants WHERE platform_plan_id = $1) AS "used!""#, id)
-        .fetch_one(tx.conn())
-        .await?;
+    let used = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM tenants WHERE platform_plan_id = $1) AS "used!""#,
+        id
+    )
+    .fetch_one(tx.conn())
+    .await?;
     if used || plan.is_default {
         return Err(StoreError::InUse { what: "platform plan", by: "tenant" });
     }
@@ -246,13 +269,17 @@ pub(crate) async fn hold(tx: &mut PlatformTx, id: Uuid) -> Result<PlatformPlan, 
         .fetch_optional(tx.conn())
         .await?
         .ok_or_else(|| StoreError::Invalid {
-        field: "platform_plan_id",
-        reason: "there is no such platform plan; make it first".to_owned(),
-    })?;
+            field: "platform_plan_id",
+            reason: "there is no such platform plan; make it first".to_owned(),
+        })?;
     get(tx, id).await
 }
 
-async fn lock(tx: &mut PlatformTx, id: Uuid, expected_revision: Option<i64>) -> Result<PlatformPlan, StoreError> {
+async fn lock(
+    tx: &mut PlatformTx,
+    id: Uuid,
+    expected_revision: Option<i64>,
+) -> Result<PlatformPlan, StoreError> {
     sqlx::query_scalar!("SELECT id FROM platform_plans WHERE id = $1 FOR UPDATE", id)
         .fetch_optional(tx.conn())
         .await?

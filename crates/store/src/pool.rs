@@ -10,7 +10,8 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Transac
 use crate::StoreError;
 use crate::tx::{Actor, AuditTx, PlatformTx, TenantTx};
 
-/// How long a request waits for a connection: longer than any burst should last, shorter than a client's patience.
+/// How long a request waits for a connection: longer than any burst should last, shorter than a
+/// client's patience.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Ends a statement that hangs. Removing a tenant with a million keys takes less.
 const STATEMENT_TIMEOUT_MS: &str = "60000";
@@ -19,12 +20,14 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS: &str = "30000";
 /// How long a write waits for another that holds the row.
 const LOCK_TIMEOUT_MS: &str = "10000";
 
-/// PostgreSQL compiles queries whose estimated cost is high. Those that read everything are such, come by the dozen, and gain nothing:
-/// with 10,000 sites and a million keys an xds-server was ready after 11.1 s without the compiler, and after 12.9 s with it.
+/// PostgreSQL compiles queries whose estimated cost is high. Those that read everything are such,
+/// come by the dozen, and gain nothing: with 10,000 sites and a million keys an xds-server was
+/// ready after 11.1 s without the compiler, and after 12.9 s with it.
 const JIT: &str = "off";
 
-/// The same bounds where nothing can be set on a connection: they end with the transaction. Another client may have left prepared
-/// statements behind that have the names which ours are going to have: sqlx names them even if it does not keep them.
+/// The same bounds where nothing can be set on a connection: they end with the transaction. Another
+/// client may have left prepared statements behind that have the names which ours are going to
+/// have: sqlx names them even if it does not keep them.
 const BEGIN_BOUNDED: &str = "BEGIN; DEALLOCATE ALL; SET LOCAL statement_timeout = 60000; SET LOCAL idle_in_transaction_session_timeout = 30000; \
     SET LOCAL lock_timeout = 10000; SET LOCAL jit = off";
 
@@ -34,8 +37,9 @@ pub enum Pooling {
     /// A session of PostgreSQL's own.
     #[default]
     Session,
-    /// A pooler in transaction mode, such as pgbouncer: each transaction may be in another session. So nothing is kept in one: no
-    /// settings, no prepared statements, and no LISTEN; and what takes more than one message is a transaction.
+    /// A pooler in transaction mode, such as pgbouncer: each transaction may be in another session.
+    /// So nothing is kept in one: no settings, no prepared statements, and no LISTEN; and what
+    /// takes more than one message is a transaction.
     Transaction,
 }
 
@@ -49,8 +53,9 @@ pub struct Store {
     pub(crate) pooling: Pooling,
 }
 
-/// A connection for one query, which in the transaction mode of a pooler has to be a transaction: to describe a statement and to run it
-/// are two messages, and in between another client could have put its own statement there.
+/// A connection for one query, which in the transaction mode of a pooler has to be a transaction:
+/// to describe a statement and to run it are two messages, and in between another client could have
+/// put its own statement there.
 #[derive(Debug)]
 pub(crate) enum Reading {
     Direct(PoolConnection<Postgres>),
@@ -76,7 +81,11 @@ impl Store {
     }
 
     /// The same, through a pooler perhaps.
-    pub async fn connect_through(url: &str, max_connections: u32, pooling: Pooling) -> Result<Self, StoreError> {
+    pub async fn connect_through(
+        url: &str,
+        max_connections: u32,
+        pooling: Pooling,
+    ) -> Result<Self, StoreError> {
         Ok(Self { pool: connect_pool(url, max_connections, pooling).await?, pooling })
     }
 
@@ -98,13 +107,14 @@ impl Store {
         ping(&self.pool).await
     }
 
-    /// Begins a transaction that sees and writes the rows of one tenant. It does not prove that the tenant exists: in an
-    /// absent tenant nothing is found, and nothing can be made.
+    /// Begins a transaction that sees and writes the rows of one tenant. It does not prove that the
+    /// tenant exists: in an absent tenant nothing is found, and nothing can be made.
     pub async fn tenant(&self, tenant: TenantId, actor: &Actor) -> Result<TenantTx, StoreError> {
         TenantTx::begin(self, tenant, actor.clone()).await
     }
 
-    /// Begins a transaction that sees and writes what is the platform's: tenants, operator tokens, retention.
+    /// Begins a transaction that sees and writes what is the platform's: tenants, operator tokens,
+    /// retention.
     pub async fn platform(&self, actor: &Actor) -> Result<PlatformTx, StoreError> {
         PlatformTx::begin(self, actor.clone()).await
     }
@@ -115,9 +125,13 @@ impl Store {
     }
 }
 
-/// Applies the migrations that the database lacks, as the owner of its tables. Safe to run from several places at once.
+/// Applies the migrations that the database lacks, as the owner of its tables. Safe to run from
+/// several places at once.
 pub async fn migrate(owner_url: &str) -> Result<(), StoreError> {
-    let mut connection = PgConnectOptions::from_str(owner_url)?.application_name("tenantry-migrate").connect().await?;
+    let mut connection = PgConnectOptions::from_str(owner_url)?
+        .application_name("tenantry-migrate")
+        .connect()
+        .await?;
     MIGRATIONS.run(&mut connection).await?;
     connection.close().await?;
     Ok(())
@@ -127,7 +141,11 @@ pub(crate) async fn connect(url: &str, max_connections: u32) -> Result<PgPool, S
     connect_pool(url, max_connections, Pooling::Session).await
 }
 
-async fn connect_pool(url: &str, max_connections: u32, pooling: Pooling) -> Result<PgPool, StoreError> {
+async fn connect_pool(
+    url: &str,
+    max_connections: u32,
+    pooling: Pooling,
+) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)?.application_name("tenantry");
     let options = match pooling {
         Pooling::Session => options.options([
@@ -156,7 +174,10 @@ async fn connect_pool(url: &str, max_connections: u32, pooling: Pooling) -> Resu
     Ok(pool)
 }
 
-async fn begin(pool: &PgPool, pooling: Pooling) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+async fn begin(
+    pool: &PgPool,
+    pooling: Pooling,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     match pooling {
         Pooling::Session => pool.begin().await,
         Pooling::Transaction => pool.begin_with(BEGIN_BOUNDED).await,

@@ -1,4 +1,5 @@
-//! The sites whose configuration was refused: what xds-server writes of them, and reads again at its next start.
+//! The sites whose configuration was refused: what xds-server writes of them, and reads again at
+//! its next start.
 
 use chrono::{DateTime, Utc};
 use policy::id::{SiteId, TenantId};
@@ -42,8 +43,9 @@ pub struct Quarantined {
     pub good: Option<Vec<u8>>,
 }
 
-/// Puts a site under quarantine, unless it is there for the same resources, and notes who has refused them. Every replica then
-/// reads the site again. A site that is not there any more is left alone.
+/// Puts a site under quarantine, unless it is there for the same resources, and notes who has
+/// refused them. Every replica then reads the site again. A site that is not there any more is left
+/// alone.
 pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError> {
     let mut tx = reader.pool.begin().await?;
     let site = Uuid::from(refusal.site);
@@ -89,30 +91,51 @@ pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError
     if let Some(tenant) = written {
         change::lock(&mut tx).await?;
         let seq = change::write(&mut tx, &[(TenantId(tenant), Change::Site(refusal.site))]).await?;
-        sqlx::query!("UPDATE quarantine SET seq = $3 WHERE tenant_id = $1 AND site_id = $2", tenant, site, seq)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query!(
+            "UPDATE quarantine SET seq = $3 WHERE tenant_id = $1 AND site_id = $2",
+            tenant,
+            site,
+            seq
+        )
+        .execute(&mut *tx)
+        .await?;
     }
     tx.commit().await?;
     Ok(())
 }
 
-/// Ends the quarantine of a site, if it still is there for these resources: what came after them is good.
+/// Ends the quarantine of a site, if it still is there for these resources: what came after them is
+/// good.
 pub async fn release(reader: &Reader, site: SiteId, digest: &[u8; 32]) -> Result<(), StoreError> {
-    sqlx::query!("DELETE FROM quarantine WHERE site_id = $1 AND digest = $2", Uuid::from(site), digest)
-        .execute(&reader.pool)
-        .await?;
+    sqlx::query!(
+        "DELETE FROM quarantine WHERE site_id = $1 AND digest = $2",
+        Uuid::from(site),
+        digest
+    )
+    .execute(&reader.pool)
+    .await?;
     Ok(())
 }
 
-/// Notes that the site was changed, and that its resources still are those that were refused. Where its quarantine has ended meanwhile,
-/// for something good between the two, every replica reads the site again, and finds them refused anew.
-pub async fn still(reader: &Reader, site: SiteId, digest: &[u8; 32], seq: i64) -> Result<(), StoreError> {
+/// Notes that the site was changed, and that its resources still are those that were refused. Where
+/// its quarantine has ended meanwhile, for something good between the two, every replica reads the
+/// site again, and finds them refused anew.
+pub async fn still(
+    reader: &Reader,
+    site: SiteId,
+    digest: &[u8; 32],
+    seq: i64,
+) -> Result<(), StoreError> {
     let mut tx = reader.pool.begin().await?;
     let id = Uuid::from(site);
-    sqlx::query!("UPDATE quarantine SET seq = $3 WHERE site_id = $1 AND digest = $2 AND seq < $3", id, digest, seq)
-        .execute(&mut *tx)
-        .await?;
+    sqlx::query!(
+        "UPDATE quarantine SET seq = $3 WHERE site_id = $1 AND digest = $2 AND seq < $3",
+        id,
+        digest,
+        seq
+    )
+    .execute(&mut *tx)
+    .await?;
     let released = sqlx::query_scalar!(
         "SELECT tenant_id FROM sites WHERE id = $1 AND NOT EXISTS (SELECT FROM quarantine WHERE site_id = $1)",
         id
@@ -128,14 +151,22 @@ pub async fn still(reader: &Reader, site: SiteId, digest: &[u8; 32], seq: i64) -
 }
 
 /// Those of these sites that are under quarantine.
-pub async fn of_sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Vec<Quarantined>, StoreError> {
+pub async fn of_sites(
+    snapshot: &mut SnapshotTx,
+    ids: &[SiteId],
+) -> Result<Vec<Quarantined>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
-    let rows = sqlx::query!("SELECT site_id, digest, good FROM quarantine WHERE site_id = ANY ($1)", &ids)
-        .fetch_all(snapshot.conn())
-        .await?;
+    let rows =
+        sqlx::query!("SELECT site_id, digest, good FROM quarantine WHERE site_id = ANY ($1)", &ids)
+            .fetch_all(snapshot.conn())
+            .await?;
     let quarantined = rows.into_iter().filter_map(|row| {
         // A CHECK of the table rules out any other length.
-        Some(Quarantined { site: SiteId(row.site_id), digest: row.digest.try_into().ok()?, good: row.good })
+        Some(Quarantined {
+            site: SiteId(row.site_id),
+            digest: row.digest.try_into().ok()?,
+            good: row.good,
+        })
     });
     Ok(quarantined.collect())
 }

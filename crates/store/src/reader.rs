@@ -13,7 +13,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Connects with a login role that is a member of `tenantry_xds`. One connection is taken by [`crate::change::listen`].
+    /// Connects with a login role that is a member of `tenantry_xds`. One connection is taken by
+    /// [`crate::change::listen`].
     ///
     /// # Errors
     /// [`StoreError::UnsafeRole`] for a role that row security does not bind.
@@ -31,7 +32,8 @@ impl Reader {
         pool::ping(&self.pool).await
     }
 
-    /// Begins a snapshot: all that is read in it is the state after the same commit, the head of the change log included.
+    /// Begins a snapshot: all that is read in it is the state after the same commit, the head of
+    /// the change log included.
     pub async fn snapshot(&self) -> Result<SnapshotTx, StoreError> {
         let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         Ok(SnapshotTx { tx, secrets_key: self.secrets_key.clone() })

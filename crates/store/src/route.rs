@@ -19,7 +19,8 @@ mod site_wide;
 pub use import::{ImportOutcome, diff, replace_all};
 pub use site_wide::{SiteRoute, of_site};
 
-/// How many routes a site may have, in all its versions together: they make one RouteConfiguration and one site policy.
+/// How many routes a site may have, in all its versions together: they make one RouteConfiguration
+/// and one site policy.
 pub const MAX_PER_SITE: u32 = 10_000;
 
 /// Where a version is: what precedes a route's id in a URL.
@@ -42,7 +43,8 @@ pub struct Route {
     pub name: Option<String>,
     /// The methods that it serves, one at least.
     pub methods: Methods,
-    /// The canonical template inside the version. No two routes of a version share a method and a template's shape.
+    /// The canonical template inside the version. No two routes of a version share a method and a
+    /// template's shape.
     pub path: String,
     /// The upstream; `None` for the version's.
     pub upstream_id: Option<UpstreamId>,
@@ -141,9 +143,13 @@ fn bits(methods: Methods) -> i16 {
 /// Makes a route.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] on `path` if another route of the version has a method in common and a template of the same
-/// shape; [`StoreError::Invalid`] if the site has no such upstream.
-pub async fn create(tx: &mut TenantTx, version: VersionRef, new: RouteSpec) -> Result<Route, StoreError> {
+/// [`StoreError::Conflict`] on `path` if another route of the version has a method in common and a
+/// template of the same shape; [`StoreError::Invalid`] if the site has no such upstream.
+pub async fn create(
+    tx: &mut TenantTx,
+    version: VersionRef,
+    new: RouteSpec,
+) -> Result<Route, StoreError> {
     site::lock_for_children(tx, version.site).await?;
     version::lock(tx, version.site, version.api, version.version, None).await?;
     let tenant = Uuid::from(tx.tenant());
@@ -196,7 +202,11 @@ pub async fn get(tx: &mut TenantTx, version: VersionRef, id: RouteId) -> Result<
 }
 
 /// Reads a page of a version's routes.
-pub async fn list(tx: &mut TenantTx, version: VersionRef, page: Page) -> Result<Vec<Route>, StoreError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    version: VersionRef,
+    page: Page,
+) -> Result<Vec<Route>, StoreError> {
     version::get(tx, version.site, version.api, version.version).await?;
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(

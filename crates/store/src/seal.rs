@@ -1,8 +1,10 @@
-//! Secrets at rest: what the gateway itself has to know again is sealed under a key that is not in the database.
+//! Secrets at rest: what the gateway itself has to know again is sealed under a key that is not in
+//! the database.
 //!
-//! The cipher is ChaCha20-Poly1305 (RFC 8439) with a random nonce of 96 bits, which precedes the sealed bytes. Secrets are
-//! few and hardly ever written, far below the 2^32 at which random nonces become a risk. The place of a secret is
-//! authenticated with it, so that a sealed secret that is copied to another row, or another tenant, does not open there.
+//! The cipher is ChaCha20-Poly1305 (RFC 8439) with a random nonce of 96 bits, which precedes the
+//! sealed bytes. Secrets are few and hardly ever written, far below the 2^32 at which random nonces
+//! become a risk. The place of a secret is authenticated with it, so that a sealed secret that is
+//! copied to another row, or another tenant, does not open there.
 
 use std::fmt;
 use std::fs::File;
@@ -23,10 +25,12 @@ use crate::StoreError;
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
-/// The most that is read of a key file: more than its 65 bytes, so that a longer file is seen to be wrong.
+/// The most that is read of a key file: more than its 65 bytes, so that a longer file is seen to be
+/// wrong.
 const MAX_FILE_BYTES: u64 = 128;
 
-/// The platform's key, under which secrets are sealed. Whoever has it and the database has the secrets.
+/// The platform's key, under which secrets are sealed. Whoever has it and the database has the
+/// secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretsKey([u8; KEY_LEN]);
 
@@ -87,34 +91,37 @@ impl SecretsKey {
         if pairs.len() != KEY_LEN || !rest.is_empty() {
             return None;
         }
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digit =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
             *byte = digit(*high)? << 4 | digit(*low)?;
         }
         Some(Self(bytes))
     }
 
-    /// Seals what lies outside the database. The context says what it is, and begins as no table's name does; it is
-    /// authenticated, so that the bytes open nowhere else.
+    /// Seals what lies outside the database. The context says what it is, and begins as no table's
+    /// name does; it is authenticated, so that the bytes open nowhere else.
     ///
     /// # Errors
     /// Only for more bytes than the cipher takes: 256 GiB.
     pub fn seal_bytes(&self, context: &[u8], bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
         let nonce = ChaCha20Poly1305::generate_nonce(&mut OsRng);
-        let sealed = self
-            .cipher()
-            .encrypt(&nonce, Payload { msg: bytes, aad: context })
-            .map_err(|_| StoreError::Invalid { field: "secret", reason: "it cannot be sealed".to_owned() })?;
+        let sealed =
+            self.cipher().encrypt(&nonce, Payload { msg: bytes, aad: context }).map_err(|_| {
+                StoreError::Invalid { field: "secret", reason: "it cannot be sealed".to_owned() }
+            })?;
         Ok([&nonce[..], &sealed].concat())
     }
 
-    /// Opens what was sealed for this context. `None` if it was sealed with another key, or for another context, or was changed.
+    /// Opens what was sealed for this context. `None` if it was sealed with another key, or for
+    /// another context, or was changed.
     pub fn open_bytes(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         self.cipher().decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: context }).ok()
     }
 
-    /// A key that is made of this one for a purpose and an owner (RFC 5869): who has it learns nothing of this one or of the others.
+    /// A key that is made of this one for a purpose and an owner (RFC 5869): who has it learns
+    /// nothing of this one or of the others.
     pub fn derive(&self, purpose: &[u8], owner: &[u8]) -> [u8; KEY_LEN] {
         let mut derived = [0; KEY_LEN];
         // The length fits: SHA-256 can be expanded to 255 times its own.
@@ -127,7 +134,8 @@ impl SecretsKey {
         self.seal_bytes(&place.aad(), &secret.0)
     }
 
-    /// Opens a secret of a place. `None` if it was sealed with another key, or for another place, or was changed.
+    /// Opens a secret of a place. `None` if it was sealed with another key, or for another place,
+    /// or was changed.
     pub(crate) fn open(&self, place: Place, sealed: &[u8]) -> Option<Secret> {
         self.open_bytes(&place.aad(), sealed).map(Secret)
     }

@@ -57,7 +57,10 @@ fn a_key_file_holds_64_digits() {
     let digits = "0123456789abcdefABCDEF0123456789".repeat(2);
     let good = file("good", &format!("{digits}\n"), 0o600);
     let read = SecretsKey::read(&good).unwrap();
-    assert_eq!(&read.0[..12], &[0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xab, 0xcd, 0xef, 0x01]);
+    assert_eq!(
+        &read.0[..12],
+        &[0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0xab, 0xcd, 0xef, 0x01]
+    );
     fs::remove_file(&good).unwrap();
     let wrong = [
         String::new(),
@@ -90,9 +93,11 @@ fn keys_that_are_derived_differ_by_purpose_and_owner() {
     let key = SecretsKey::new([7; 32]);
     let one = key.derive(b"answers", b"a");
     assert_eq!(one, key.derive(b"answers", b"a"));
-    for other in
-        [key.derive(b"answers", b"b"), key.derive(b"others", b"a"), SecretsKey::new([8; 32]).derive(b"answers", b"a")]
-    {
+    for other in [
+        key.derive(b"answers", b"b"),
+        key.derive(b"others", b"a"),
+        SecretsKey::new([8; 32]).derive(b"answers", b"a"),
+    ] {
         assert_ne!(one, other);
     }
 }

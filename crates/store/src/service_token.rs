@@ -12,7 +12,8 @@ use crate::audit::{Audited, Entry};
 use crate::tx::{PlatformTx, TenantTx};
 use crate::{Actor, Page, Role, Standing, Store, StoreError, tenant};
 
-/// How many tokens that work a tenant may have: one for each program and stage, not one for each run.
+/// How many tokens that work a tenant may have: one for each program and stage, not one for each
+/// run.
 pub const MAX_PER_TENANT: u32 = 200;
 
 /// A token, without its text.
@@ -128,8 +129,12 @@ impl Audited for ServiceToken {
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "service token" };
 
 impl Store {
-    /// Finds the token with this SHA-256 digest, unless it has ended. One query, for it precedes every request.
-    pub async fn authenticate_service(&self, digest: &[u8; 32]) -> Result<Option<ServiceCaller>, StoreError> {
+    /// Finds the token with this SHA-256 digest, unless it has ended. One query, for it precedes
+    /// every request.
+    pub async fn authenticate_service(
+        &self,
+        digest: &[u8; 32],
+    ) -> Result<Option<ServiceCaller>, StoreError> {
         let row = sqlx::query!(
             r#"SELECT tenant_id AS "tenant_id!", id AS "id!", role, sites AS "sites!: Json<BTreeMap<Uuid, Role>>",
                       scopes AS "scopes!", expires_at, status AS "status!", is_noted AS "is_noted!"
@@ -149,7 +154,8 @@ impl Store {
         }))
     }
 
-    /// Notes that a token is used, unless that was noted within this minute. It is no change of the token.
+    /// Notes that a token is used, unless that was noted within this minute. It is no change of the
+    /// token.
     pub async fn note_service(&self, tenant: TenantId, id: Uuid) -> Result<(), StoreError> {
         let mut tx = self.tenant(tenant, &Actor::system("service-token-used")).await?;
         sqlx::query!(
@@ -261,7 +267,11 @@ pub async fn rename(
 }
 
 /// Revokes a token: the next request with it is refused. One that is revoked stays as it is.
-pub async fn revoke(tx: &mut TenantTx, id: Uuid, expected_revision: Option<i64>) -> Result<(), StoreError> {
+pub async fn revoke(
+    tx: &mut TenantTx,
+    id: Uuid,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
     let before = lock(tx, id, expected_revision).await?;
     if before.revoked_at.is_some() {
         return Ok(());
@@ -279,19 +289,31 @@ pub async fn revoke(tx: &mut TenantTx, id: Uuid, expected_revision: Option<i64>)
     Ok(())
 }
 
-async fn lock(tx: &mut TenantTx, id: Uuid, expected_revision: Option<i64>) -> Result<ServiceToken, StoreError> {
+async fn lock(
+    tx: &mut TenantTx,
+    id: Uuid,
+    expected_revision: Option<i64>,
+) -> Result<ServiceToken, StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!("SELECT id FROM service_tokens WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tenant, id)
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    sqlx::query_scalar!(
+        "SELECT id FROM service_tokens WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        tenant,
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     let token = get(tx, id).await?;
     StoreError::unless_expected(token.revision, expected_revision)?;
     Ok(token)
 }
 
 /// The tenants that have something for [`prune`], so many at most.
-pub async fn prunable(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<Vec<TenantId>, StoreError> {
+pub async fn prunable(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<TenantId>, StoreError> {
     let tenants = sqlx::query_scalar!(
         "SELECT DISTINCT tenant_id FROM service_tokens WHERE least(revoked_at, expires_at) < $1 LIMIT $2",
         before,
@@ -300,7 +322,8 @@ pub async fn prunable(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> 
     Ok(tenants.fetch_all(tx.conn()).await?.into_iter().map(TenantId).collect())
 }
 
-/// Removes the tenant's tokens that were revoked, or expired, before a time: so many at most. Returns how many.
+/// Removes the tenant's tokens that were revoked, or expired, before a time: so many at most.
+/// Returns how many.
 pub async fn prune(tx: &mut TenantTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let gone = sqlx::query_as!(

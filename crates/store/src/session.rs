@@ -1,8 +1,9 @@
 //! Sessions of people: a login on one device, and the family of its refresh tokens.
 //!
-//! A refresh token is good once (RFC 9700 section 4.14.2). Whoever presents it gets its one successor, however many do so at the same
-//! time, and again for a short while, for the answer may have been lost. Later, it is somebody else who presents it, or the
-//! person after somebody else: nobody can tell, so the session ends.
+//! A refresh token is good once (RFC 9700 section 4.14.2). Whoever presents it gets its one
+//! successor, however many do so at the same time, and again for a short while, for the answer may
+//! have been lost. Later, it is somebody else who presents it, or the person after somebody else:
+//! nobody can tell, so the session ends.
 
 use std::net::IpAddr;
 
@@ -192,21 +193,28 @@ pub async fn revoke(
     action: &'static str,
     now: DateTime<Utc>,
 ) -> Result<Session, StoreError> {
-    sqlx::query_scalar!("SELECT id FROM sessions WHERE account_id = $1 AND id = $2 FOR UPDATE", account.0, id)
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    sqlx::query_scalar!(
+        "SELECT id FROM sessions WHERE account_id = $1 AND id = $2 FOR UPDATE",
+        account.0,
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     let before = get(tx, account, id).await?;
     if before.revoked_at.is_some() {
         return Ok(before);
     }
-    sqlx::query!("UPDATE sessions SET revoked_at = $2 WHERE id = $1", id, now).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE sessions SET revoked_at = $2 WHERE id = $1", id, now)
+        .execute(tx.conn())
+        .await?;
     let after = get(tx, account, id).await?;
     account::audit(tx, account, Entry::updated(action, id, &before, &after)).await?;
     Ok(after)
 }
 
-/// Ends all sessions of an account but one, and says how many. What made it necessary is what is audited.
+/// Ends all sessions of an account but one, and says how many. What made it necessary is what is
+/// audited.
 pub async fn revoke_all(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -224,8 +232,8 @@ pub async fn revoke_all(
     Ok(revoked.rows_affected())
 }
 
-/// Exchanges a refresh token for its successor, which was drawn for the case that it has none yet. Those who present the token at the
-/// same time wait here for each other.
+/// Exchanges a refresh token for its successor, which was drawn for the case that it has none yet.
+/// Those who present the token at the same time wait here for each other.
 pub async fn exchange(
     tx: &mut PlatformTx,
     presented: &[u8; 32],
@@ -260,12 +268,18 @@ pub async fn exchange(
     .execute(tx.conn())
     .await?;
     insert_token(tx, held.id, drawn, now).await?;
-    sqlx::query!("UPDATE sessions SET last_used_at = $2 WHERE id = $1", held.id, now).execute(tx.conn()).await?;
+    sqlx::query!("UPDATE sessions SET last_used_at = $2 WHERE id = $1", held.id, now)
+        .execute(tx.conn())
+        .await?;
     Ok(Exchange::Done(get(tx, account, held.id).await?))
 }
 
 /// Ends the session that a refresh token is of, and says whether it was one.
-pub async fn end(tx: &mut PlatformTx, presented: &[u8; 32], now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn end(
+    tx: &mut PlatformTx,
+    presented: &[u8; 32],
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let found = sqlx::query!(
         "SELECT s.id, s.account_id FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.digest = $1",
         &presented[..]
@@ -276,7 +290,11 @@ pub async fn end(tx: &mut PlatformTx, presented: &[u8; 32], now: DateTime<Utc>) 
 }
 
 /// Removes sessions that ended before a time, with their tokens: so many at most. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM sessions WHERE id IN (
              SELECT id FROM sessions WHERE least(revoked_at, expires_at) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
@@ -288,9 +306,13 @@ pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Res
     Ok(pruned.rows_affected())
 }
 
-/// Removes refresh tokens that expired before a time, so many at most; their sessions may go on. An expired token is answered like one
-/// that is unknown. Returns how many.
-pub async fn prune_tokens(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+/// Removes refresh tokens that expired before a time, so many at most; their sessions may go on. An
+/// expired token is answered like one that is unknown. Returns how many.
+pub async fn prune_tokens(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM refresh_tokens WHERE digest IN (
              SELECT digest FROM refresh_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
@@ -302,7 +324,12 @@ pub async fn prune_tokens(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64)
     Ok(pruned.rows_affected())
 }
 
-async fn insert_token(tx: &mut PlatformTx, session: Uuid, token: &Drawn, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn insert_token(
+    tx: &mut PlatformTx,
+    session: Uuid,
+    token: &Drawn,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO refresh_tokens (digest, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
         &token.digest[..],

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// The fields that differ from the defaults: what the database holds, so that `{}` says that nothing was set.
+/// The fields that differ from the defaults: what the database holds, so that `{}` says that
+/// nothing was set.
 ///
 /// What cannot be written as an object becomes `null`, which a CHECK of every table refuses.
 pub(crate) fn sparse<T: Default + Serialize>(settings: &T) -> Value {

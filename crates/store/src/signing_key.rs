@@ -182,7 +182,11 @@ pub async fn create(
 }
 
 /// Counts the signing keys of a consumer that is locked.
-async fn unless_full(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId) -> Result<(), StoreError> {
+async fn unless_full(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let counts = sqlx::query!(
         r#"SELECT count(*) AS "all!",
@@ -195,11 +199,20 @@ async fn unless_full(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId) -> R
     .fetch_one(tx.conn())
     .await?;
     StoreError::at_limit(counts.all, "signing keys of a consumer", MAX_PER_CONSUMER)?;
-    StoreError::at_limit(counts.working, "working signing keys of a consumer", MAX_WORKING_PER_CONSUMER)
+    StoreError::at_limit(
+        counts.working,
+        "working signing keys of a consumer",
+        MAX_WORKING_PER_CONSUMER,
+    )
 }
 
 /// Reads a signing key.
-pub async fn get(tx: &mut TenantTx, site: SiteId, consumer: ConsumerId, id: KeyId) -> Result<SigningKey, StoreError> {
+pub async fn get(
+    tx: &mut TenantTx,
+    site: SiteId,
+    consumer: ConsumerId,
+    id: KeyId,
+) -> Result<SigningKey, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Record,

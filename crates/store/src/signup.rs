@@ -109,8 +109,14 @@ pub async fn lock(tx: &mut PlatformTx, id: Uuid) -> Result<Signup, StoreError> {
 }
 
 /// Notes the token that is being sent to the address.
-pub async fn note_token(tx: &mut PlatformTx, id: Uuid, digest: &[u8; 32]) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE signups SET digest = $2 WHERE id = $1", id, &digest[..]).execute(tx.conn()).await?;
+pub async fn note_token(
+    tx: &mut PlatformTx,
+    id: Uuid,
+    digest: &[u8; 32],
+) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE signups SET digest = $2 WHERE id = $1", id, &digest[..])
+        .execute(tx.conn())
+        .await?;
     Ok(())
 }
 
@@ -165,14 +171,22 @@ pub async fn list_waiting(tx: &mut PlatformTx, page: Page) -> Result<Vec<Signup>
 }
 
 /// Removes a sign-up: what it wants is made, or will not be.
-pub async fn delete(tx: &mut PlatformTx, before: &Signup, action: &'static str) -> Result<(), StoreError> {
+pub async fn delete(
+    tx: &mut PlatformTx,
+    before: &Signup,
+    action: &'static str,
+) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM signups WHERE id = $1", before.id).execute(tx.conn()).await?;
     tx.core.record(PlatformTx::PLATFORM, Entry::deleted(action, before.id, before));
     Ok(())
 }
 
 /// Removes those that nobody has come for until a time, so many at most. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM signups WHERE id IN (SELECT id FROM signups WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
         before,

@@ -33,7 +33,8 @@ pub struct Site {
     pub environment: Environment,
     /// Whether the caller's credential reaches the upstreams.
     pub forward_credentials: bool,
-    /// Whether the Envoys load its routes and clusters before its first request. It costs each of them memory.
+    /// Whether the Envoys load its routes and clusters before its first request. It costs each of
+    /// them memory.
     pub eager: bool,
     /// What is set for its requests.
     pub settings: SiteSettings,
@@ -126,9 +127,12 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "site" };
 pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError> {
     tenant::lock_for_children(tx).await?;
     let tenant = Uuid::from(tx.tenant());
-    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM sites WHERE tenant_id = $1"#, tenant)
-        .fetch_one(tx.conn())
-        .await?;
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM sites WHERE tenant_id = $1"#,
+        tenant
+    )
+    .fetch_one(tx.conn())
+    .await?;
     StoreError::at_limit(count, "sites of a tenant", MAX_PER_TENANT)?;
     let site: Site = sqlx::query_as!(
         Record,
@@ -150,7 +154,8 @@ pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError>
     .into();
     tx.record(Entry::created("site.create", site.id, &site));
     tx.mark_site(site.id);
-    // The name may be another site's additional hostname: to the caller it is the slug that is taken.
+    // The name may be another site's additional hostname: to the caller it is the slug that is
+    // taken.
     hostname::insert(tx, site.id, &new.hostname, true).await.map_err(|error| match error {
         StoreError::Conflict { .. } => StoreError::Conflict { field: "slug", value: new.slug },
         other => other,
@@ -176,7 +181,11 @@ pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Site, StoreError> {
 }
 
 /// Reads a page of the tenant's sites: of all, or of these alone.
-pub async fn list(tx: &mut TenantTx, only: Option<&[Uuid]>, page: Page) -> Result<Vec<Site>, StoreError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    only: Option<&[Uuid]>,
+    page: Page,
+) -> Result<Vec<Site>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
@@ -230,7 +239,11 @@ pub async fn update(
 }
 
 /// Removes a site and everything in it. Its traffic and its keys end at once.
-pub async fn delete(tx: &mut TenantTx, id: SiteId, expected_revision: Option<i64>) -> Result<(), StoreError> {
+pub async fn delete(
+    tx: &mut TenantTx,
+    id: SiteId,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
     lock_whole(tx, id).await?;
     let before = get(tx, id).await?;
     StoreError::unless_expected(before.revision, expected_revision)?;
@@ -249,54 +262,74 @@ pub async fn delete(tx: &mut TenantTx, id: SiteId, expected_revision: Option<i64
 /// Proves that the site exists, whatever is in it.
 pub async fn require(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1 AND id = $2", tenant, Uuid::from(id))
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     Ok(())
 }
 
-/// Proves that the site exists, and makes every other change of its routes wait until this transaction ends: for checks
-/// that span the whole site. Call it before the change.
+/// Proves that the site exists, and makes every other change of its routes wait until this
+/// transaction ends: for checks that span the whole site. Call it before the change.
 pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
     lock_for_children(tx, id).await
 }
 
-/// Makes every other change in these sites wait until this transaction ends, and whoever makes a site of the tenant: for what does many
-/// things in a transaction. The tenant first, then the sites in their order, so that no two such can wait for each other. One that does
-/// not exist is no error here.
+/// Makes every other change in these sites wait until this transaction ends, and whoever makes a
+/// site of the tenant: for what does many things in a transaction. The tenant first, then the sites
+/// in their order, so that no two such can wait for each other. One that does not exist is no error
+/// here.
 pub async fn lock_all(tx: &mut TenantTx, ids: &[SiteId]) -> Result<(), StoreError> {
     tenant::lock_for_children(tx).await?;
     let tenant = Uuid::from(tx.tenant());
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
-    sqlx::query!("SELECT id FROM sites WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE", tenant, &ids)
-        .fetch_all(tx.conn())
-        .await?;
+    sqlx::query!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE",
+        tenant,
+        &ids
+    )
+    .fetch_all(tx.conn())
+    .await?;
     Ok(())
 }
 
-/// Proves that the site exists and holds it until the end of the transaction. Whatever changes something in a site calls
-/// this first: rows are then always locked from the top down, so that a removal of the site cannot deadlock with it.
+/// Proves that the site exists and holds it until the end of the transaction. Whatever changes
+/// something in a site calls this first: rows are then always locked from the top down, so that a
+/// removal of the site cannot deadlock with it.
 pub(crate) async fn hold(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE", tenant, Uuid::from(id))
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     Ok(())
 }
 
-/// Proves that the site exists, and makes every other change in it wait until this transaction ends.
+/// Proves that the site exists, and makes every other change in it wait until this transaction
+/// ends.
 async fn lock_whole(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR UPDATE", tenant, Uuid::from(id))
-        .fetch_optional(tx.conn())
-        .await?
-        .ok_or(NOT_FOUND)?;
+    sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     Ok(())
 }
 
-/// Like [`hold`], and keeps others from making children of the site meanwhile, so that their number stays what was counted.
+/// Like [`hold`], and keeps others from making children of the site meanwhile, so that their number
+/// stays what was counted.
 pub(crate) async fn lock_for_children(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(

@@ -53,7 +53,8 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// In how many single sites somebody may have a role of their own: with more, a role in the tenant is meant.
+/// In how many single sites somebody may have a role of their own: with more, a role in the tenant
+/// is meant.
 const MAX_SITES: usize = 100;
 
 /// What somebody is in one tenant.
@@ -84,14 +85,23 @@ impl Standing {
     /// Whether it is at least the other everywhere: nobody gives away more than they have.
     pub fn covers(&self, other: &Self) -> bool {
         let sites = self.sites.keys().chain(other.sites.keys());
-        self.role >= other.role && sites.map(|site| SiteId(*site)).all(|site| self.in_site(site) >= other.in_site(site))
+        self.role >= other.role
+            && sites.map(|site| SiteId(*site)).all(|site| self.in_site(site) >= other.in_site(site))
     }
 
     /// Proves that the sites are the tenant's, which the transaction sees.
-    pub(crate) async fn check(&self, tx: &mut impl ScopedTx, tenant: TenantId) -> Result<(), StoreError> {
-        let invalid = |reason: &str| Err(StoreError::Invalid { field: "sites", reason: reason.to_owned() });
+    pub(crate) async fn check(
+        &self,
+        tx: &mut impl ScopedTx,
+        tenant: TenantId,
+    ) -> Result<(), StoreError> {
+        let invalid =
+            |reason: &str| Err(StoreError::Invalid { field: "sites", reason: reason.to_owned() });
         if !self.is_member() {
-            return Err(StoreError::Invalid { field: "role", reason: "give a role, or sites with roles".to_owned() });
+            return Err(StoreError::Invalid {
+                field: "role",
+                reason: "give a role, or sites with roles".to_owned(),
+            });
         }
         if self.sites.is_empty() {
             return Ok(());
@@ -141,7 +151,8 @@ mod tests {
         assert!(!developer.covers(&Standing::everywhere(Role::Admin)));
         let one_site = Standing { role: None, sites: BTreeMap::from([(site, Role::Admin)]) };
         assert!(!developer.covers(&one_site) && !one_site.covers(&developer));
-        let lower_there = Standing { role: Some(Role::Admin), sites: BTreeMap::from([(site, Role::Viewer)]) };
+        let lower_there =
+            Standing { role: Some(Role::Admin), sites: BTreeMap::from([(site, Role::Viewer)]) };
         assert!(!lower_there.covers(&Standing::everywhere(Role::Admin)));
         assert!(Standing::everywhere(Role::Admin).covers(&lower_there));
     }
@@ -149,10 +160,17 @@ mod tests {
     #[test]
     fn a_role_in_a_site_stands_in_place_of_the_one_in_the_tenant() {
         let (here, there) = (SiteId(Uuid::from_u128(1)), SiteId(Uuid::from_u128(2)));
-        let mut standing = Standing { role: None, sites: BTreeMap::from([(here.0, Role::Developer)]) };
-        assert_eq!((standing.in_site(here), standing.in_site(there)), (Some(Role::Developer), None));
+        let mut standing =
+            Standing { role: None, sites: BTreeMap::from([(here.0, Role::Developer)]) };
+        assert_eq!(
+            (standing.in_site(here), standing.in_site(there)),
+            (Some(Role::Developer), None)
+        );
         standing.role = Some(Role::Viewer);
-        assert_eq!((standing.in_site(here), standing.in_site(there)), (Some(Role::Developer), Some(Role::Viewer)));
+        assert_eq!(
+            (standing.in_site(here), standing.in_site(there)),
+            (Some(Role::Developer), Some(Role::Viewer))
+        );
         assert!(standing.is_member());
         assert!(!Standing::default().is_member());
     }

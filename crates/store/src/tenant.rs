@@ -1,4 +1,5 @@
-//! Tenants: the customer organisations. Platform work. Whether they are served is in [`course`], what they say of themselves in [`profile`].
+//! Tenants: the customer organisations. Platform work. Whether they are served is in [`course`],
+//! what they say of themselves in [`profile`].
 
 mod course;
 mod profile;
@@ -23,7 +24,8 @@ use crate::{Page, StoreError, cell, credential, platform_plan};
 pub use course::{Course, Status, closed, erase, set_course};
 pub use profile::{ProfilePatch, update_profile};
 
-/// How many listeners of its own a tenant may have: one for each scheme and audience, not one for each site.
+/// How many listeners of its own a tenant may have: one for each scheme and audience, not one for
+/// each site.
 pub const MAX_LISTENERS: u32 = 8;
 
 /// A tenant.
@@ -83,11 +85,13 @@ pub struct TenantPatch {
     pub slug: Option<Option<String>>,
     /// See [`Tenant::settings`]; they are replaced as a whole.
     pub settings: Option<TenantSettings>,
-    /// See [`Tenant::cells`]. Its sites and credentials are sent to the cells that are new to it, and taken away from those that it leaves.
+    /// See [`Tenant::cells`]. Its sites and credentials are sent to the cells that are new to it,
+    /// and taken away from those that it leaves.
     pub cells: Option<BTreeSet<CellName>>,
     /// See [`Tenant::platform_plan`].
     pub platform_plan: Option<Uuid>,
-    /// See [`Tenant::listeners`]; they are replaced as a whole. A port is one tenant's on the whole platform.
+    /// See [`Tenant::listeners`]; they are replaced as a whole. A port is one tenant's on the whole
+    /// platform.
     pub listeners: Option<Vec<TenantListener>>,
 }
 
@@ -267,32 +271,44 @@ pub async fn update(
     Ok(after)
 }
 
-/// Has all sites of a tenant read again: what it has is part of what each of them is made of. The tenant's row is locked, and a new site
-/// would hold it.
+/// Has all sites of a tenant read again: what it has is part of what each of them is made of. The
+/// tenant's row is locked, and a new site would hold it.
 pub(crate) async fn mark_sites(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
     tx.core.see_tenant(id).await?;
-    let sites =
-        sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id)).fetch_all(tx.conn()).await?;
+    let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id))
+        .fetch_all(tx.conn())
+        .await?;
     for site in sites {
         tx.core.mark(id, Change::Site(SiteId(site)));
     }
     Ok(())
 }
 
-/// Holds the plan that a tenant gets, and has the tenant's sites read again if it lets other requests through than the one before.
+/// Holds the plan that a tenant gets, and has the tenant's sites read again if it lets other
+/// requests through than the one before.
 async fn move_to_plan(tx: &mut PlatformTx, before: &Tenant, plan: Uuid) -> Result<(), StoreError> {
-    let (old, new) = (platform_plan::get(tx, before.platform_plan).await?, platform_plan::hold(tx, plan).await?);
+    let (old, new) =
+        (platform_plan::get(tx, before.platform_plan).await?, platform_plan::hold(tx, plan).await?);
     if old.limits.requests() != new.limits.requests() {
         mark_sites(tx, before.id).await?;
     }
     Ok(())
 }
 
-async fn replace_listeners(tx: &mut PlatformTx, id: TenantId, listeners: &[TenantListener]) -> Result<(), StoreError> {
+async fn replace_listeners(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    listeners: &[TenantListener],
+) -> Result<(), StoreError> {
     if listeners.len() > MAX_LISTENERS as usize {
-        return Err(StoreError::LimitReached { what: "listeners of a tenant", limit: MAX_LISTENERS });
+        return Err(StoreError::LimitReached {
+            what: "listeners of a tenant",
+            limit: MAX_LISTENERS,
+        });
     }
-    sqlx::query!("DELETE FROM tenant_listeners WHERE tenant_id = $1", Uuid::from(id)).execute(tx.conn()).await?;
+    sqlx::query!("DELETE FROM tenant_listeners WHERE tenant_id = $1", Uuid::from(id))
+        .execute(tx.conn())
+        .await?;
     for listener in listeners {
         let port = listener.port.to_string();
         sqlx::query!(
@@ -304,21 +320,31 @@ async fn replace_listeners(tx: &mut PlatformTx, id: TenantId, listeners: &[Tenan
         .execute(tx.conn())
         .await
         .map_err(|error| {
-            let taken = ["tenant_listeners_port_key", "tenant_listeners_pkey"].map(|key| (key, "port", port.as_str()));
+            let taken = ["tenant_listeners_port_key", "tenant_listeners_pkey"]
+                .map(|key| (key, "port", port.as_str()));
             StoreError::unique(error, &taken)
         })?;
     }
     Ok(())
 }
 
-/// Removes a tenant and everything it has; its audit log stays. Its traffic and its keys end at once.
-pub async fn delete(tx: &mut PlatformTx, id: TenantId, expected_revision: Option<i64>) -> Result<(), StoreError> {
+/// Removes a tenant and everything it has; its audit log stays. Its traffic and its keys end at
+/// once.
+pub async fn delete(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
     let before = lock(tx, id, expected_revision).await?;
     tx.core.see_tenant(id).await?;
-    // A new credential holds its site's row, so once the sites are locked no bucket can be missing from what is read next.
-    let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE", Uuid::from(id))
-        .fetch_all(tx.conn())
-        .await?;
+    // A new credential holds its site's row, so once the sites are locked no bucket can be missing
+    // from what is read next.
+    let sites = sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE",
+        Uuid::from(id)
+    )
+    .fetch_all(tx.conn())
+    .await?;
     credential::mark_of_sites(&mut tx.core, id, &sites).await?;
     sqlx::query!("DELETE FROM tenants WHERE id = $1", Uuid::from(id)).execute(tx.conn()).await?;
     for site in sites {
@@ -368,6 +394,8 @@ pub async fn require(tx: &mut TenantTx) -> Result<(), StoreError> {
 /// The cells that the tenant of the transaction is placed on; `None` if it is gone.
 pub async fn cells(tx: &mut TenantTx) -> Result<Option<BTreeSet<CellName>>, StoreError> {
     let id = Uuid::from(tx.tenant());
-    let cells = sqlx::query_scalar!("SELECT cells FROM tenants WHERE id = $1", id).fetch_optional(tx.conn()).await?;
+    let cells = sqlx::query_scalar!("SELECT cells FROM tenants WHERE id = $1", id)
+        .fetch_optional(tx.conn())
+        .await?;
     Ok(cells.map(cell::names))
 }

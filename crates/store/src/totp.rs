@@ -1,4 +1,5 @@
-//! The second factor of accounts: a shared secret that makes codes (RFC 6238), and what stands in for it when it is lost.
+//! The second factor of accounts: a shared secret that makes codes (RFC 6238), and what stands in
+//! for it when it is lost.
 
 use chrono::{DateTime, Utc};
 use policy::desired::Secret;
@@ -28,7 +29,8 @@ fn place(account: AccountId) -> Place {
     Place { table: TABLE, tenant: PlatformTx::PLATFORM, row: account.0 }
 }
 
-/// Reads the factor of an account, and holds it until the end of the transaction, so that no code is taken twice.
+/// Reads the factor of an account, and holds it until the end of the transaction, so that no code
+/// is taken twice.
 ///
 /// # Errors
 /// [`StoreError::NoSecretsKey`] if there is a factor, and no key that opens it.
@@ -44,8 +46,9 @@ pub async fn lock(
     .fetch_optional(tx.conn())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let secret =
-        secrets.and_then(|key| key.open(place(account), &row.secret_sealed)).ok_or(StoreError::NoSecretsKey)?;
+    let secret = secrets
+        .and_then(|key| key.open(place(account), &row.secret_sealed))
+        .ok_or(StoreError::NoSecretsKey)?;
     Ok(Some(Factor { secret, confirmed_at: row.confirmed_at, last_step: row.last_step }))
 }
 
@@ -79,7 +82,11 @@ pub async fn enrol(
 }
 
 /// Notes that a code was taken.
-pub async fn use_step(tx: &mut PlatformTx, account: AccountId, step: i64) -> Result<(), StoreError> {
+pub async fn use_step(
+    tx: &mut PlatformTx,
+    account: AccountId,
+    step: i64,
+) -> Result<(), StoreError> {
     sqlx::query!("UPDATE totp_factors SET last_step = $2 WHERE account_id = $1", account.0, step)
         .execute(tx.conn())
         .await?;
@@ -98,7 +105,9 @@ pub async fn confirm(
     sqlx::query!("UPDATE totp_factors SET confirmed_at = $2 WHERE account_id = $1", account.0, now)
         .execute(tx.conn())
         .await?;
-    sqlx::query!("DELETE FROM recovery_codes WHERE account_id = $1", account.0).execute(tx.conn()).await?;
+    sqlx::query!("DELETE FROM recovery_codes WHERE account_id = $1", account.0)
+        .execute(tx.conn())
+        .await?;
     sqlx::query!(
         "INSERT INTO recovery_codes (account_id, digest) SELECT $1, digest FROM unnest($2::bytea[]) AS given (digest)",
         account.0,
@@ -110,10 +119,18 @@ pub async fn confirm(
 }
 
 /// The factor is not asked for any more.
-pub async fn disable(tx: &mut PlatformTx, account: AccountId, now: DateTime<Utc>) -> Result<Account, StoreError> {
+pub async fn disable(
+    tx: &mut PlatformTx,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<Account, StoreError> {
     let before = account::get(tx, account).await?;
-    sqlx::query!("DELETE FROM totp_factors WHERE account_id = $1", account.0).execute(tx.conn()).await?;
-    sqlx::query!("DELETE FROM recovery_codes WHERE account_id = $1", account.0).execute(tx.conn()).await?;
+    sqlx::query!("DELETE FROM totp_factors WHERE account_id = $1", account.0)
+        .execute(tx.conn())
+        .await?;
+    sqlx::query!("DELETE FROM recovery_codes WHERE account_id = $1", account.0)
+        .execute(tx.conn())
+        .await?;
     changed(tx, account, "account.mfa_off", before, now).await
 }
 
@@ -124,9 +141,13 @@ async fn changed(
     before: Account,
     now: DateTime<Utc>,
 ) -> Result<Account, StoreError> {
-    sqlx::query!("UPDATE accounts SET revision = revision + 1, updated_at = $2 WHERE id = $1", id.0, now)
-        .execute(tx.conn())
-        .await?;
+    sqlx::query!(
+        "UPDATE accounts SET revision = revision + 1, updated_at = $2 WHERE id = $1",
+        id.0,
+        now
+    )
+    .execute(tx.conn())
+    .await?;
     let after = account::get(tx, id).await?;
     account::audit(tx, id, Entry::updated(action, id, &before, &after)).await?;
     Ok(after)
@@ -157,14 +178,20 @@ pub async fn use_recovery_code(
         .fetch_one(tx.conn())
         .await?;
         let after = Some(json!({ "recovery_codes_left": left }));
-        let entry = Entry { action: "account.recovery_code", object: account.0, before: None, after };
+        let entry =
+            Entry { action: "account.recovery_code", object: account.0, before: None, after };
         account::audit(tx, account, entry).await?;
     }
     Ok(used)
 }
 
-/// Removes the factors that somebody began to set up before a time and did not finish, so many at most. Returns how many.
-pub async fn prune(tx: &mut PlatformTx, before: DateTime<Utc>, most: i64) -> Result<u64, StoreError> {
+/// Removes the factors that somebody began to set up before a time and did not finish, so many at
+/// most. Returns how many.
+pub async fn prune(
+    tx: &mut PlatformTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM totp_factors WHERE account_id IN (
              SELECT account_id FROM totp_factors WHERE confirmed_at IS NULL AND created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",

@@ -17,7 +17,8 @@ use crate::{Store, StoreError};
 pub struct Actor {
     /// What kind of actor it is.
     pub kind: ActorKind,
-    /// The id of the operator token, of the person's account or of the service token; nil for the system.
+    /// The id of the operator token, of the person's account or of the service token; nil for the
+    /// system.
     pub id: Uuid,
     /// The request that asked, 200 characters at most: a longer one fails the commit.
     pub request_id: String,
@@ -119,8 +120,9 @@ impl Core {
         set_local(&mut self.tx, "tenantry.tenant_id", &tenant.to_string()).await
     }
 
-    /// Writes the audit rows, tenant by tenant, then the change rows under the lock that puts commits in their order, then
-    /// commits. The lock is common to all writers: nothing that takes time may follow it.
+    /// Writes the audit rows, tenant by tenant, then the change rows under the lock that puts
+    /// commits in their order, then commits. The lock is common to all writers: nothing that takes
+    /// time may follow it.
     async fn commit(mut self) -> Result<(), StoreError> {
         if self.unfinished_idempotency {
             let reason = "an idempotent answer was begun and not finished".to_owned();
@@ -130,8 +132,11 @@ impl Core {
         let tenants: BTreeSet<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
         for tenant in tenants {
             self.see_tenant(tenant).await?;
-            let of_tenant: Vec<&Entry> =
-                entries.iter().filter(|(owner, _)| *owner == tenant).map(|(_, entry)| entry).collect();
+            let of_tenant: Vec<&Entry> = entries
+                .iter()
+                .filter(|(owner, _)| *owner == tenant)
+                .map(|(_, entry)| entry)
+                .collect();
             audit::write(&mut self.tx, tenant, &self.actor, &of_tenant).await?;
         }
         let mut last = 0;
@@ -173,8 +178,9 @@ pub struct Savepoint {
     changes: BTreeSet<(TenantId, Change)>,
 }
 
-/// A transaction in which one tenant's rows exist, and no others. Dropped without [`TenantTx::commit`] it leaves nothing.
-/// After an error there is nothing to do with it but to drop it: PostgreSQL refuses every further statement.
+/// A transaction in which one tenant's rows exist, and no others. Dropped without
+/// [`TenantTx::commit`] it leaves nothing. After an error there is nothing to do with it but to
+/// drop it: PostgreSQL refuses every further statement.
 #[derive(Debug)]
 pub struct TenantTx {
     core: Core,
@@ -182,7 +188,11 @@ pub struct TenantTx {
 }
 
 impl TenantTx {
-    pub(crate) async fn begin(store: &Store, tenant: TenantId, actor: Actor) -> Result<Self, StoreError> {
+    pub(crate) async fn begin(
+        store: &Store,
+        tenant: TenantId,
+        actor: Actor,
+    ) -> Result<Self, StoreError> {
         let mut core = Core::begin(store, actor).await?;
         core.see_tenant(tenant).await?;
         Ok(Self { core, tenant })
@@ -198,8 +208,8 @@ impl TenantTx {
         self.core.commit().await
     }
 
-    /// Marks this point: what follows can be undone by itself, even after an error. Ends with [`TenantTx::keep`] or
-    /// [`TenantTx::undo`], before another one begins.
+    /// Marks this point: what follows can be undone by itself, even after an error. Ends with
+    /// [`TenantTx::keep`] or [`TenantTx::undo`], before another one begins.
     pub async fn savepoint(&mut self) -> Result<Savepoint, StoreError> {
         sqlx::query!("SAVEPOINT item").execute(self.conn()).await?;
         Ok(Savepoint { entries: self.core.entries.len(), changes: self.core.changes.clone() })
@@ -241,7 +251,8 @@ impl TenantTx {
     }
 }
 
-/// A transaction on what is the platform's. Dropped without [`PlatformTx::commit`] it leaves nothing.
+/// A transaction on what is the platform's. Dropped without [`PlatformTx::commit`] it leaves
+/// nothing.
 #[derive(Debug)]
 pub struct PlatformTx {
     pub(crate) core: Core,
@@ -263,7 +274,8 @@ impl PlatformTx {
         self.core.commit().await
     }
 
-    /// Goes on in a tenant, in the same transaction: what is made of a tenant and in it is made at once, or not at all.
+    /// Goes on in a tenant, in the same transaction: what is made of a tenant and in it is made at
+    /// once, or not at all.
     pub async fn into_tenant(mut self, tenant: TenantId) -> Result<TenantTx, StoreError> {
         set_local(self.core.conn(), "tenantry.scope", "").await?;
         self.core.is_platform = false;
@@ -314,7 +326,8 @@ impl Sealed for PlatformTx {
 impl ScopedTx for TenantTx {}
 impl ScopedTx for PlatformTx {}
 
-/// `SET LOCAL` with a value that is a parameter: it ends with the transaction, so that a pooled connection keeps nothing.
+/// `SET LOCAL` with a value that is a parameter: it ends with the transaction, so that a pooled
+/// connection keeps nothing.
 async fn set_local(conn: &mut PgConnection, name: &str, value: &str) -> Result<(), StoreError> {
     sqlx::query_scalar!("SELECT set_config($1, $2, true)", name, value).fetch_one(conn).await?;
     Ok(())

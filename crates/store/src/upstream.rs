@@ -150,7 +150,11 @@ pub(crate) fn protocol_named(name: &str) -> UpstreamProtocol {
 }
 
 /// Makes an upstream.
-pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewUpstream) -> Result<Upstream, StoreError> {
+pub async fn create(
+    tx: &mut TenantTx,
+    site: SiteId,
+    new: NewUpstream,
+) -> Result<Upstream, StoreError> {
     site::lock_for_children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
@@ -209,7 +213,11 @@ pub async fn get(tx: &mut TenantTx, site: SiteId, id: UpstreamId) -> Result<Upst
 }
 
 /// Reads a page of a site's upstreams.
-pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Upstream>, StoreError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    site: SiteId,
+    page: Page,
+) -> Result<Vec<Upstream>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let records = sqlx::query_as!(
         Record,
@@ -333,10 +341,14 @@ async fn insert_endpoints(
     endpoints: &[Endpoint],
 ) -> Result<(), StoreError> {
     if endpoints.len() > MAX_ENDPOINTS {
-        return Err(StoreError::LimitReached { what: "endpoints of an upstream", limit: MAX_ENDPOINTS as u32 });
+        return Err(StoreError::LimitReached {
+            what: "endpoints of an upstream",
+            limit: MAX_ENDPOINTS as u32,
+        });
     }
     let tenant = Uuid::from(tx.tenant());
-    let addresses: Vec<String> = endpoints.iter().map(|endpoint| endpoint.address.clone()).collect();
+    let addresses: Vec<String> =
+        endpoints.iter().map(|endpoint| endpoint.address.clone()).collect();
     let ports: Vec<i32> = endpoints.iter().map(|endpoint| i32::from(endpoint.port)).collect();
     let weights: Vec<i32> = endpoints.iter().map(|endpoint| i32::from(endpoint.weight)).collect();
     sqlx::query!(
@@ -358,7 +370,8 @@ async fn insert_endpoints(
     Ok(())
 }
 
-/// A number as the database holds it. Its CHECKs refuse what is out of range, and so what does not fit.
+/// A number as the database holds it. Its CHECKs refuse what is out of range, and so what does not
+/// fit.
 fn column(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }

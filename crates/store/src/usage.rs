@@ -21,8 +21,8 @@ pub use query::{Grouping, Position, Query, Row, Step, read};
 /// How often the sums are tried again when others were in the way, such as the removal of a tenant.
 const ATTEMPTS: u32 = 4;
 
-/// What sums are kept by. Its order is the order in which rows are written, everywhere: two transactions that add to the
-/// same rows wait for each other, and never in a circle.
+/// What sums are kept by. Its order is the order in which rows are written, everywhere: two
+/// transactions that add to the same rows wait for each other, and never in a circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// Whose usage it is.
@@ -104,8 +104,9 @@ impl Ledger {
         Ok(Self { pool: pool::connect(url, max_connections).await? })
     }
 
-    /// Adds these reports to the sums, in one transaction: all of them or none. A report whose number is not above the
-    /// last one of its reporter is in the sums already, and changes nothing. Each reporter may be named once.
+    /// Adds these reports to the sums, in one transaction: all of them or none. A report whose
+    /// number is not above the last one of its reporter is in the sums already, and changes
+    /// nothing. Each reporter may be named once.
     pub async fn record(&self, reports: &[Report]) -> Result<Recorded, StoreError> {
         let mut attempt = 1;
         loop {
@@ -119,7 +120,8 @@ impl Ledger {
     async fn try_record(&self, reports: &[Report]) -> Result<Recorded, StoreError> {
         let mut tx = self.pool.begin().await?;
         let new = advance(&mut tx, reports).await?;
-        let added: Vec<bool> = reports.iter().map(|report| new.contains(&report.reporter)).collect();
+        let added: Vec<bool> =
+            reports.iter().map(|report| new.contains(&report.reporter)).collect();
         let mut sums: BTreeMap<Key, Sums> = BTreeMap::new();
         for (report, _) in reports.iter().zip(&added).filter(|(_, added)| **added) {
             for (key, more) in &report.entries {
@@ -135,17 +137,24 @@ impl Ledger {
     }
 }
 
-/// Whether it is worth while to try again at once: a deadlock with the removal of a tenant, or a tenant that was removed
-/// between the moment it was looked for and the moment its sums were written.
+/// Whether it is worth while to try again at once: a deadlock with the removal of a tenant, or a
+/// tenant that was removed between the moment it was looked for and the moment its sums were
+/// written.
 fn is_passing(error: &StoreError) -> bool {
     let StoreError::Database(database) = error else { return false };
-    error.is_transient() || database.as_database_error().is_some_and(|error| error.is_foreign_key_violation())
+    error.is_transient()
+        || database.as_database_error().is_some_and(|error| error.is_foreign_key_violation())
 }
 
-/// Sets the last numbers of the reporters, and tells whose report is new. The rows stay locked until the end of the
-/// transaction, so that a second delivery of a report waits for what becomes of the first.
-async fn advance(conn: &mut PgConnection, reports: &[Report]) -> Result<BTreeSet<[u8; 16]>, StoreError> {
-    let last: BTreeMap<[u8; 16], i64> = reports.iter().map(|report| (report.reporter, report.seq)).collect();
+/// Sets the last numbers of the reporters, and tells whose report is new. The rows stay locked
+/// until the end of the transaction, so that a second delivery of a report waits for what becomes
+/// of the first.
+async fn advance(
+    conn: &mut PgConnection,
+    reports: &[Report],
+) -> Result<BTreeSet<[u8; 16]>, StoreError> {
+    let last: BTreeMap<[u8; 16], i64> =
+        reports.iter().map(|report| (report.reporter, report.seq)).collect();
     let reporters: Vec<Vec<u8>> = last.keys().map(|reporter| reporter.to_vec()).collect();
     let seqs: Vec<i64> = last.values().copied().collect();
     let new = sqlx::query_scalar!(
@@ -163,14 +172,20 @@ async fn advance(conn: &mut PgConnection, reports: &[Report]) -> Result<BTreeSet
     Ok(new.into_iter().filter_map(|reporter| reporter.try_into().ok()).collect())
 }
 
-/// Takes out the sums of sites that do not exist, or are not of the tenant that is said; tells how many requests they were.
-async fn leave_out_unknown(conn: &mut PgConnection, sums: &mut BTreeMap<Key, Sums>) -> Result<i64, StoreError> {
+/// Takes out the sums of sites that do not exist, or are not of the tenant that is said; tells how
+/// many requests they were.
+async fn leave_out_unknown(
+    conn: &mut PgConnection,
+    sums: &mut BTreeMap<Key, Sums>,
+) -> Result<i64, StoreError> {
     let named: BTreeSet<Uuid> = sums.keys().map(|key| key.site.into()).collect();
     if named.is_empty() {
         return Ok(0);
     }
     let named: Vec<Uuid> = named.into_iter().collect();
-    let rows = sqlx::query!("SELECT tenant_id, id FROM sites WHERE id = ANY ($1)", &named).fetch_all(conn).await?;
+    let rows = sqlx::query!("SELECT tenant_id, id FROM sites WHERE id = ANY ($1)", &named)
+        .fetch_all(conn)
+        .await?;
     let known: BTreeSet<(TenantId, SiteId)> =
         rows.into_iter().map(|row| (TenantId(row.tenant_id), SiteId(row.id))).collect();
     let mut unknown = 0_i64;
@@ -271,11 +286,11 @@ async fn add(conn: &mut PgConnection, sums: &BTreeMap<Key, Sums>) -> Result<(), 
     Ok(())
 }
 
-/// Removes sums of hours that began longer ago than `hours_age`, and reporters that were last heard longer ago than
-/// `reporters_age`. Returns how many rows of both.
+/// Removes sums of hours that began longer ago than `hours_age`, and reporters that were last heard
+/// longer ago than `reporters_age`. Returns how many rows of both.
 ///
-/// A reporter that is forgotten could have an old report counted twice. That cannot happen while reporters are kept for
-/// longer than the age at which the receiver refuses what is reported.
+/// A reporter that is forgotten could have an old report counted twice. That cannot happen while
+/// reporters are kept for longer than the age at which the receiver refuses what is reported.
 pub async fn prune(
     tx: &mut PlatformTx,
     hours_age: Duration,

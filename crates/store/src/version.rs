@@ -19,7 +19,8 @@ pub struct Version {
     pub id: VersionId,
     /// One path segment, such as `v1`, unique in the API, 1 to 64 unreserved characters.
     pub name: String,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path of the API at once.
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path of the
+    /// API at once.
     pub in_path: bool,
     /// Where its routes send their traffic, those apart that name an upstream of their own.
     pub upstream_id: UpstreamId,
@@ -77,7 +78,12 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "version" };
 ///
 /// # Errors
 /// [`StoreError::Invalid`] if the site has no such upstream.
-pub async fn create(tx: &mut TenantTx, site: SiteId, api: ApiId, new: NewVersion) -> Result<Version, StoreError> {
+pub async fn create(
+    tx: &mut TenantTx,
+    site: SiteId,
+    api: ApiId,
+    new: NewVersion,
+) -> Result<Version, StoreError> {
     api::lock(tx, site, api, None).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
@@ -111,7 +117,12 @@ pub async fn create(tx: &mut TenantTx, site: SiteId, api: ApiId, new: NewVersion
 }
 
 /// Reads a version.
-pub async fn get(tx: &mut TenantTx, site: SiteId, api: ApiId, id: VersionId) -> Result<Version, StoreError> {
+pub async fn get(
+    tx: &mut TenantTx,
+    site: SiteId,
+    api: ApiId,
+    id: VersionId,
+) -> Result<Version, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_as!(
         Version,
@@ -128,7 +139,12 @@ pub async fn get(tx: &mut TenantTx, site: SiteId, api: ApiId, id: VersionId) -> 
 }
 
 /// Reads a page of an API's versions.
-pub async fn list(tx: &mut TenantTx, site: SiteId, api: ApiId, page: Page) -> Result<Vec<Version>, StoreError> {
+pub async fn list(
+    tx: &mut TenantTx,
+    site: SiteId,
+    api: ApiId,
+    page: Page,
+) -> Result<Vec<Version>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let versions = sqlx::query_as!(
         Version,
@@ -206,7 +222,8 @@ pub async fn delete(
     Ok(())
 }
 
-/// Reads a version and keeps others from changing it, or its routes, until the end of the transaction.
+/// Reads a version and keeps others from changing it, or its routes, until the end of the
+/// transaction.
 pub(crate) async fn lock(
     tx: &mut TenantTx,
     site: SiteId,

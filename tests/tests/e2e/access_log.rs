@@ -14,10 +14,13 @@ fn entry(log: &Path, request_id: &str) -> Option<Value> {
     entries.into_iter().find(|entry| entry["request_id"] == request_id)
 }
 
-/// The last entry with this status, as it stands there. A line that is not written to its end is none yet.
+/// The last entry with this status, as it stands there. A line that is not written to its end is
+/// none yet.
 fn last_with(log: &Path, status: u16) -> Option<String> {
     let log = fs::read_to_string(log).ok()?;
-    let is_it = |line: &&str| serde_json::from_str::<Value>(line).is_ok_and(|entry| entry["status"] == status);
+    let is_it = |line: &&str| {
+        serde_json::from_str::<Value>(line).is_ok_and(|entry| entry["status"] == status)
+    };
     log.lines().rfind(is_it).map(str::to_owned)
 }
 
@@ -30,7 +33,8 @@ async fn the_access_log_names_the_tenant_and_holds_no_secret() {
     let path = format!("/things/v1/7?token={}", things.key.text);
     let answer = things.send(Method::GET, &path, &headers).await;
     let request_id = answer.upstream_saw("x-request-id").expect("a request id");
-    let entry = eventually("the entry", || async { entry(&log, &request_id) }, Option::is_some).await;
+    let entry =
+        eventually("the entry", || async { entry(&log, &request_id) }, Option::is_some).await;
     let entry = entry.expect("an entry");
     assert_eq!(entry["tenant"], things.site.tenant_id);
     assert_eq!(entry["site"], things.site.id);
@@ -40,22 +44,31 @@ async fn the_access_log_names_the_tenant_and_holds_no_secret() {
     assert_eq!(entry["refusal"], Value::Null);
     assert_eq!(entry["path"], "/things/v1/7", "the path as the client sent it, without its query");
 
-    let refused =
-        things.send(Method::GET, THING, &[("x-tenantry-tenant", "forged"), ("x-tenantry-site", "forged")]).await;
+    let refused = things
+        .send(Method::GET, THING, &[("x-tenantry-tenant", "forged"), ("x-tenantry-site", "forged")])
+        .await;
     refused.assert_problem(403);
-    let line = eventually("the entry of the refusal", || async { last_with(&log, 403) }, Option::is_some)
-        .await
-        .expect("a line");
+    let line =
+        eventually("the entry of the refusal", || async { last_with(&log, 403) }, Option::is_some)
+            .await
+            .expect("a line");
     let entry: Value = serde_json::from_str(&line).expect("JSON");
-    assert_eq!((&entry["tenant"], &entry["site"]), (&json!(things.site.tenant_id), &json!(things.site.id)));
+    assert_eq!(
+        (&entry["tenant"], &entry["site"]),
+        (&json!(things.site.tenant_id), &json!(things.site.id))
+    );
     assert_eq!((&entry["refusal"], &entry["consumer"]), (&json!("forbidden"), &Value::Null));
 
     // Envoy refuses this one before it asks the filter.
     let forged = [("x-tenantry-tenant", "forged"), ("x-request-id", "of-the-refused")];
     things.send(Method::GET, "/things/v1/a%2Fb", &forged).await.assert_problem(400);
-    let line = eventually("the entry of Envoy's refusal", || async { last_with(&log, 400) }, Option::is_some)
-        .await
-        .expect("a line");
+    let line = eventually(
+        "the entry of Envoy's refusal",
+        || async { last_with(&log, 400) },
+        Option::is_some,
+    )
+    .await
+    .expect("a line");
     assert!(!line.contains("forged"), "what a client made up was logged: {line}");
 
     let token = things.stack.dir().join("operator-token");

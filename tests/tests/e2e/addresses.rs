@@ -15,7 +15,8 @@ async fn addresses_are_let_in_by_site_consumer_and_key() {
     let elsewhere = json!({ "ip": { "allow": ["192.0.2.0/24", "2001:db8::/32"] } });
     let refused = json!({ "ip": { "allow": ["127.0.0.0/8"], "deny": ["127.0.0.1"] } });
     let key = things.site.key_with("by key", json!({ "settings": elsewhere })).await;
-    let by_consumer = things.site.consumer(json!({ "name": "by consumer", "settings": refused })).await;
+    let by_consumer =
+        things.site.consumer(json!({ "name": "by consumer", "settings": refused })).await;
     let by_consumer = things.site.key_of(&by_consumer, json!({})).await;
     let allowed = things.site.key_with("allowed", json!({ "settings": there })).await;
     things.settled(THING, &allowed, 200).await;
@@ -33,12 +34,14 @@ async fn addresses_are_let_in_by_site_consumer_and_key() {
     finish(things.stack).await;
 }
 
-/// With one trusted proxy in front, the client is who that proxy says has called it: the last address of `X-Forwarded-For`. What
-/// stands before that is the client's own word. Without one, the peer is the client.
+/// With one trusted proxy in front, the client is who that proxy says has called it: the last
+/// address of `X-Forwarded-For`. What stands before that is the client's own word. Without one, the
+/// peer is the client.
 #[tokio::test]
 async fn a_client_is_who_the_trusted_proxy_says_and_nobody_else() {
     let proxied = Edge { trusted_hops: 1, ..Edge::default() };
-    let things = Things::start(Stack::builder("hops").envoys(2).edges(&[proxied, Edge::default()])).await;
+    let things =
+        Things::start(Stack::builder("hops").envoys(2).edges(&[proxied, Edge::default()])).await;
     let [behind_proxy, direct] = things.gateways.as_slice() else { panic!("two Envoys") };
     let forwarded = async |gateway: &Gateway, addresses: &str| {
         let mut headers = vec![("x-api-key", things.key.text.as_str())];
@@ -64,19 +67,29 @@ async fn a_client_is_who_the_trusted_proxy_says_and_nobody_else() {
         if status == 200 {
             let seen = answer.upstream_saw("x-forwarded-for").unwrap_or_default();
             // Envoy appends its own address for a peer on the same machine.
-            assert!(seen.replace(", ", ",").starts_with(&format!("{},", addresses.replace(", ", ","))), "{seen}");
+            assert!(
+                seen.replace(", ", ",").starts_with(&format!("{},", addresses.replace(", ", ","))),
+                "{seen}"
+            );
         }
         forwarded(direct, addresses).await.assert_problem(403);
     }
 
-    // A limit for each address is one for each client too, whatever the client writes in front of it.
+    // A limit for each address is one for each client too, whatever the client writes in front of
+    // it.
     let limit = json!({ "name": "each", "requests": 2, "per": "hour", "by": ["client_ip"] });
     things.site.set(json!({ "limits": [limit] })).await;
-    eventually("the limit", || forwarded(behind_proxy, "203.0.113.200"), |answer| answer.status == 429).await;
+    eventually(
+        "the limit",
+        || forwarded(behind_proxy, "203.0.113.200"),
+        |answer| answer.status == 429,
+    )
+    .await;
     for client in ["203.0.113.1", "203.0.113.2"] {
         let mut statuses = Vec::new();
         for forged in 1..=3 {
-            statuses.push(forwarded(behind_proxy, &format!("10.0.0.{forged}, {client}")).await.status);
+            statuses
+                .push(forwarded(behind_proxy, &format!("10.0.0.{forged}, {client}")).await.status);
         }
         assert_eq!(statuses, [200, 200, 429], "{client}");
     }

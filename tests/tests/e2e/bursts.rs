@@ -1,4 +1,5 @@
-//! Many changes at once: those of one thing are few pushes, and those of one tenant delay nobody else.
+//! Many changes at once: those of one thing are few pushes, and those of one tenant delay nobody
+//! else.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 use stack::Stack;
@@ -19,21 +20,27 @@ async fn metric(things: &Things, name: &str) -> i64 {
     let url = format!("http://{}/metrics", things.stack.xds_http);
     let text = reqwest::get(url).await.expect("an answer").text().await.expect("its text");
     let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    line.and_then(|value| value.trim().parse().ok())
+        .unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
 async fn head(session: &mut PgConnection) -> i64 {
-    sqlx::query_scalar("SELECT max(seq) FROM change_log").fetch_one(session).await.expect("the head of the log")
+    sqlx::query_scalar("SELECT max(seq) FROM change_log")
+        .fetch_one(session)
+        .await
+        .expect("the head of the log")
 }
 
 /// Waits until all changes through now were applied.
 async fn applied(things: &Things, session: &mut PgConnection) {
     let head = head(session).await;
-    eventually("the changes", || metric(things, "tenantry_xds_last_seq "), |seq| *seq >= head).await;
+    eventually("the changes", || metric(things, "tenantry_xds_last_seq "), |seq| *seq >= head)
+        .await;
 }
 
-/// Makes the edits, and answers how often the database took so long that the next began a burst of its own. Each edit is a transaction
-/// of its own, with its row in the log and its notification, as the admin service writes it.
+/// Makes the edits, and answers how often the database took so long that the next began a burst of
+/// its own. Each edit is a transaction of its own, with its row in the log and its notification, as
+/// the admin service writes it.
 async fn edit(things: &Things, session: &mut PgConnection, first_timeout_ms: i64) -> i64 {
     let head = head(session).await;
     let edits = format!(
@@ -65,11 +72,16 @@ async fn a_hundred_edits_of_a_site_in_a_second_are_a_few_pushes() {
         let slow = edit(&things, &mut session, first_timeout_ms).await;
         applied(&things, &mut session).await;
         let last = (first_timeout_ms + EDITS - 1) as f64 / 1000.0;
-        let dump = || async { things.stack.envoys[0].config_dump().await.expect("a dump").to_string() };
-        eventually("the last edit", dump, |dump| dump.contains(&format!("\"connect_timeout\":\"{last:.3}s\""))).await;
+        let dump =
+            || async { things.stack.envoys[0].config_dump().await.expect("a dump").to_string() };
+        eventually("the last edit", dump, |dump| {
+            dump.contains(&format!("\"connect_timeout\":\"{last:.3}s\""))
+        })
+        .await;
         let pushed = pushes().await - before;
         println!("bursts: {EDITS} edits with {slow} slow ones were {pushed} pushes");
-        // Each slow edit is a push, and after it the pushes come as fast as they began, for three more.
+        // Each slow edit is a push, and after it the pushes come as fast as they began, for three
+        // more.
         let few = 1..=EDITS / 4 + 4 * slow;
         if few.contains(&pushed) {
             break;
@@ -80,7 +92,8 @@ async fn a_hundred_edits_of_a_site_in_a_second_are_a_few_pushes() {
     finish(things.stack).await;
 }
 
-/// One tenant changes a lot at once. What another one changes after that is known everywhere before all of it is applied.
+/// One tenant changes a lot at once. What another one changes after that is known everywhere before
+/// all of it is applied.
 #[tokio::test]
 async fn a_tenant_that_changes_a_lot_delays_nobody() {
     let things = Things::start(Stack::builder("flood")).await;
@@ -96,14 +109,20 @@ async fn a_tenant_that_changes_a_lot_delays_nobody() {
          SELECT pg_notify('tenantry_changes', '')",
         things.tenant.id
     );
-    sqlx::raw_sql(AssertSqlSafe(flood)).execute(&mut session).await.expect("the changes of one tenant");
+    sqlx::raw_sql(AssertSqlSafe(flood))
+        .execute(&mut session)
+        .await
+        .expect("the changes of one tenant");
     let last_of_flood = head(&mut session).await;
     things.stack.api.delete(&revoked.path).await.expect("a revocation");
     settled(&things.gateways, &other.hostname, THING, &revoked.text, 403).await;
     version.route(&["GET"], "/{id}/more").await;
     settled(&things.gateways, &other.hostname, "/things/v1/1/more", &key.text, 200).await;
     let reached = metric(&things, "tenantry_xds_last_seq ").await;
-    assert!(reached < last_of_flood, "all of the flood was applied before: it was no flood, or not a fair one");
+    assert!(
+        reached < last_of_flood,
+        "all of the flood was applied before: it was no flood, or not a fair one"
+    );
     println!("bursts: {} changes of another tenant waited meanwhile", last_of_flood - reached);
     applied(&things, &mut session).await;
     assert_eq!(metric(&things, "tenantry_xds_waiting_changes ").await, 0);

@@ -2,17 +2,27 @@
 
 use serde_json::json;
 use stack::Stack;
-use tenantry_tests::{THING, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant};
+use tenantry_tests::{
+    THING, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant,
+};
 
 /// Makes a cell, as an operator would.
 async fn make_cell(stack: &Stack, name: &str) {
-    stack.api.post("/v1/cells", json!({ "name": name })).await.unwrap_or_else(|error| panic!("{error}"));
+    stack
+        .api
+        .post("/v1/cells", json!({ "name": name }))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// Places a tenant on these cells.
 async fn place(stack: &Stack, tenant: &Tenant, cells: &[&str]) {
     let tenant = format!("/v1/tenants/{}", tenant.id);
-    stack.api.patch(&tenant, json!({ "cells": cells })).await.unwrap_or_else(|error| panic!("{error}"));
+    stack
+        .api
+        .patch(&tenant, json!({ "cells": cells }))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// All that an Envoy's admin interface tells of its configuration.
@@ -25,7 +35,8 @@ async fn an_envoy_has_the_tenants_of_its_cell_and_no_others() {
     let stack = start(Stack::builder("cells").cells(&["default", "eu-1", "nowhere"])).await;
     make_cell(&stack, "eu-1").await;
     let upstream = echo("things");
-    let (acme, globex) = (Tenant::create(&stack.api, "Acme").await, Tenant::create(&stack.api, "Globex").await);
+    let (acme, globex) =
+        (Tenant::create(&stack.api, "Acme").await, Tenant::create(&stack.api, "Globex").await);
     place(&stack, &globex, &["eu-1"]).await;
     let mut sites = Vec::new();
     for (tenant, slug) in [(&acme, "acme"), (&globex, "globex")] {
@@ -43,9 +54,14 @@ async fn an_envoy_has_the_tenants_of_its_cell_and_no_others() {
         for envoy in elsewhere {
             let answer = all[envoy].get(&site.hostname, THING, &key.text).await;
             assert_eq!(answer.status, 404, "no site has this name here: {answer:?}");
-            let shared = all[envoy].get(tenantry_tests::tenant::SHARED_HOST, THING, &key.text).await;
+            let shared =
+                all[envoy].get(tenantry_tests::tenant::SHARED_HOST, THING, &key.text).await;
             assert_eq!(shared.status, 403, "nobody has this key here: {shared:?}");
-            assert!(!dump(&stack, envoy).await.contains(&site.id), "Envoy {envoy} knows of {}", site.hostname);
+            assert!(
+                !dump(&stack, envoy).await.contains(&site.id),
+                "Envoy {envoy} knows of {}",
+                site.hostname
+            );
         }
         assert!(dump(&stack, own).await.contains(&site.id));
     }
@@ -85,7 +101,12 @@ async fn a_tenant_that_moves_under_load_loses_no_request() {
     // Some hundred requests, however long they take.
     let under_load = async || {
         let before = upstream.total();
-        eventually("the load", || std::future::ready(upstream.total() - before), |more| *more > 200).await;
+        eventually(
+            "the load",
+            || std::future::ready(upstream.total() - before),
+            |more| *more > 200,
+        )
+        .await;
     };
     let mut running = load(0);
     let mut answered = 0;

@@ -1,4 +1,5 @@
-//! A tenant that closes: served until its day, kept if it wants to be, and then gone with all that it had.
+//! A tenant that closes: served until its day, kept if it wants to be, and then gone with all that
+//! it had.
 
 use reqwest::Method;
 use serde_json::json;
@@ -24,7 +25,10 @@ async fn left(database: &mut PgConnection, tenant: &str) -> Vec<String> {
     let mut left = Vec::new();
     for (table, column) in tables(database).await {
         let query = format!("SELECT count(*) FROM {table} WHERE {column} = '{tenant}'");
-        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut *database).await.expect("a count");
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(query))
+            .fetch_one(&mut *database)
+            .await
+            .expect("a count");
         if rows > 0 {
             left.push(table);
         }
@@ -45,7 +49,12 @@ async fn a_tenant_that_closes_is_served_until_its_day_and_then_gone_with_all_tha
     let closing = format!("{tenant}/closing");
 
     // During its grace it is served, and goes on as it likes.
-    let closed = things.stack.api.post(&format!("{closing}?wait=20"), json!({ "days": 1 })).await.expect("a closing");
+    let closed = things
+        .stack
+        .api
+        .post(&format!("{closing}?wait=20"), json!({ "days": 1 }))
+        .await
+        .expect("a closing");
     assert_eq!(closed["status"], "closing");
     things.settled(THING, &things.key, 200).await;
     things.version.route(&["GET"], "/{id}/while-it-closes").await;
@@ -58,7 +67,10 @@ async fn a_tenant_that_closes_is_served_until_its_day_and_then_gone_with_all_tha
     // Its day comes.
     things.stack.api.post(&closing, json!({ "days": 1 })).await.expect("a closing");
     let mut database = things.stack.superuser().await.expect("a session");
-    let come = format!("UPDATE tenants SET closes_at = now() - interval '1 minute' WHERE id = '{}'", things.tenant.id);
+    let come = format!(
+        "UPDATE tenants SET closes_at = now() - interval '1 minute' WHERE id = '{}'",
+        things.tenant.id
+    );
     sqlx::query(AssertSqlSafe(come)).execute(&mut database).await.expect("its day");
     assert!(left(&mut database, &things.tenant.id).await.len() > 10);
     // Who starts looks for such tenants at once.
@@ -71,9 +83,14 @@ async fn a_tenant_that_closes_is_served_until_its_day_and_then_gone_with_all_tha
         assert_eq!(gone.fingerprint(), unknown.fingerprint(), "its names are as those of nobody");
         let by_key = gateway.get("api.gw.localhost", THING, &things.key.text).await;
         assert_eq!(by_key.status, 403, "and so are its keys");
-        assert_eq!(gateway.get(&site.hostname, THING, &neighbours_key.text).await.status, 200, "the neighbour");
+        assert_eq!(
+            gateway.get(&site.hostname, THING, &neighbours_key.text).await.status,
+            200,
+            "the neighbour"
+        );
     }
-    // What was done is not undone by it; and gateways read in the log of changes that there is something less.
+    // What was done is not undone by it; and gateways read in the log of changes that there is
+    // something less.
     assert_eq!(left(&mut database, &things.tenant.id).await, ["audit_log", "change_log"]);
     let absent = things.stack.api.request(Method::GET, &tenant).send().await.expect("an answer");
     assert_eq!(absent.status(), 404);

@@ -1,4 +1,5 @@
-//! VMs of the filter that fail: requests and the mirror's messages make a module trap which is built for that.
+//! VMs of the filter that fail: requests and the mirror's messages make a module trap which is
+//! built for that.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +20,9 @@ const ENOUGH: u64 = 100;
 
 /// The module with faults on demand.
 fn module() -> PathBuf {
-    std::env::var_os(FAULTY_MODULE).map(PathBuf::from).expect("`cargo xtask test` builds the module with faults")
+    std::env::var_os(FAULTY_MODULE)
+        .map(PathBuf::from)
+        .expect("`cargo xtask test` builds the module with faults")
 }
 
 fn builder(name: &str) -> Builder {
@@ -28,7 +31,12 @@ fn builder(name: &str) -> Builder {
 
 /// A client with one connection, which goes to one worker.
 fn client() -> Client {
-    Client::builder().no_proxy().pool_max_idle_per_host(1).timeout(Duration::from_secs(10)).build().expect("a client")
+    Client::builder()
+        .no_proxy()
+        .pool_max_idle_per_host(1)
+        .timeout(Duration::from_secs(10))
+        .build()
+        .expect("a client")
 }
 
 /// The status of a request from somebody; 0 if there was no answer.
@@ -61,7 +69,8 @@ impl Traffic {
         let stop = Arc::new(AtomicBool::new(false));
         let (served, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let tasks = (0..CONNECTIONS).map(|_| {
-            let (stop, served, refused) = (Arc::clone(&stop), Arc::clone(&served), Arc::clone(&refused));
+            let (stop, served, refused) =
+                (Arc::clone(&stop), Arc::clone(&served), Arc::clone(&refused));
             let (to, key) = (to.clone(), key.to_owned());
             tokio::spawn(async move {
                 let client = client();
@@ -87,14 +96,17 @@ impl Traffic {
     }
 }
 
-/// Waits until good requests are served on many new connections at once; answers how long that took.
+/// Waits until good requests are served on many new connections at once; answers how long that
+/// took.
 async fn recovery(to: &Target, key: &str) -> Duration {
     let start = Instant::now();
     let round = || async {
         let clients: Vec<_> = (0..8).map(|_| client()).collect();
-        futures::future::join_all(clients.iter().map(|client| ask(client, to, "good", key, ""))).await
+        futures::future::join_all(clients.iter().map(|client| ask(client, to, "good", key, "")))
+            .await
     };
-    eventually("good requests", round, |statuses| statuses.iter().all(|status| *status == 200)).await;
+    eventually("good requests", round, |statuses| statuses.iter().all(|status| *status == 200))
+        .await;
     start.elapsed()
 }
 
@@ -111,31 +123,45 @@ async fn a_vm_that_fails_lets_nobody_in_and_is_soon_replaced() {
             things.upstream.clear();
             let marked: Vec<_> = (0..4).map(|_| client()).collect();
             let keys = [things.key.text.as_str(), ""];
-            let marked =
-                marked.iter().zip(keys.iter().cycle()).map(|(client, key)| ask(client, &to, "marked", key, fault));
+            let marked = marked
+                .iter()
+                .zip(keys.iter().cycle())
+                .map(|(client, key)| ask(client, &to, "marked", key, fault));
             let statuses = futures::future::join_all(marked).await;
             assert!(!statuses.contains(&200), "{fault}: {statuses:?}");
             let took = recovery(&to, &things.key.text).await;
             println!("faults: {fault} {round}: answered {statuses:?}, served again after {took:?}");
             let received = things.upstream.received();
             assert!(!received.is_empty());
-            let stranger = received.iter().find(|received| received.header("x-who") != Some("good"));
+            let stranger =
+                received.iter().find(|received| received.header("x-who") != Some("good"));
             assert_eq!(stranger, None, "{fault}: let through without a key");
         }
     }
-    let enough = || async { [&good.served, &bad.refused, &none.refused].map(|count| count.load(Ordering::Relaxed)) };
-    eventually("enough requests of each kind", enough, |counts| counts.iter().all(|count| *count > ENOUGH)).await;
+    let enough = || async {
+        [&good.served, &bad.refused, &none.refused].map(|count| count.load(Ordering::Relaxed))
+    };
+    eventually("enough requests of each kind", enough, |counts| {
+        counts.iter().all(|count| *count > ENOUGH)
+    })
+    .await;
     let ((served, lost), (bad_served, bad_refused), (none_served, none_refused)) =
         (good.stop().await, bad.stop().await, none.stop().await);
-    println!("faults: good {served} served, {lost} not; bad {bad_refused} and {none_refused} refused");
+    println!(
+        "faults: good {served} served, {lost} not; bad {bad_refused} and {none_refused} refused"
+    );
     assert_eq!((bad_served, none_served), (0, 0));
     let reloads = things.stack.envoys[0].stats("vm_reload_success").await.expect("stats");
-    assert!(reloads.iter().map(|(_, count)| count).sum::<u64>() > 0, "no VM was replaced: {reloads:?}");
+    assert!(
+        reloads.iter().map(|(_, count)| count).sum::<u64>() > 0,
+        "no VM was replaced: {reloads:?}"
+    );
     things.stack.allow_in_envoy_log("[wasm]");
     finish(things.stack).await;
 }
 
-/// Each VM tells its own numbers, and a gauge of Envoy outlives them: so a VM that traps must take its part out of the sums.
+/// Each VM tells its own numbers, and a gauge of Envoy outlives them: so a VM that traps must take
+/// its part out of the sums.
 #[tokio::test]
 async fn the_gauges_are_those_of_the_vms_that_live() {
     let mut things = Things::start(builder("gauges")).await;
@@ -145,7 +171,8 @@ async fn the_gauges_are_those_of_the_vms_that_live() {
         // Each of the two workers has decoded the site by then, and has usage to report.
         recovery(&to, &things.key.text).await;
         let marked: Vec<_> = (0..8).map(|_| client()).collect();
-        let marked = marked.iter().map(|client| ask(client, &to, "marked", &things.key.text, "panic"));
+        let marked =
+            marked.iter().map(|client| ask(client, &to, "marked", &things.key.text, "panic"));
         assert!(!futures::future::join_all(marked).await.contains(&200));
         tokio::time::sleep(Duration::from_millis(1_100)).await;
     }
@@ -156,10 +183,13 @@ async fn the_gauges_are_those_of_the_vms_that_live() {
     assert!(reloads >= 2, "{reloads} VMs were replaced");
     let gauges = || async {
         let stats = envoy.stats("tenantry.").await.expect("stats");
-        let gauge = |name: &str| stats.iter().find(|(stat, _)| stat.ends_with(name)).map(|(_, value)| *value);
+        let gauge = |name: &str| {
+            stats.iter().find(|(stat, _)| stat.ends_with(name)).map(|(_, value)| *value)
+        };
         (gauge("tenantry.decoded.sites"), gauge("tenantry.usage.pending_requests"))
     };
-    // One site in each of the two workers, or in one of them; and all that the living have counted is reported.
+    // One site in each of the two workers, or in one of them; and all that the living have counted
+    // is reported.
     let right = |gauges: &(Option<u64>, Option<u64>)| matches!(gauges, (Some(1..=2), Some(0)));
     let gauges = eventually("the gauges", gauges, right).await;
     println!("faults: {gauges:?} sites and pending requests after {reloads} VMs were replaced");
@@ -185,7 +215,10 @@ async fn a_worker_takes_over_from_a_mirror_that_fails() {
     things.stack.api.delete(&revoked.path).await.expect("a revocation");
     let start = Instant::now();
     things.settled(THING, &revoked, 403).await;
-    println!("faults: the mirror was replaced, and a revocation is known, {:?} after the fault", start.elapsed());
+    println!(
+        "faults: the mirror was replaced, and a revocation is known, {:?} after the fault",
+        start.elapsed()
+    );
     assert!(says("this worker takes over")().await);
     assert_eq!(things.get(THING).await.status, 200, "the others go on");
     // The one that took over goes on, and has what made the first one fail.

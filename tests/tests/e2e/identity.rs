@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::json;
 use stack::Stack;
-use tenantry_tests::{THING, Things, echo, eventually, finish, gateways, settled, start, tenant::Tenant};
+use tenantry_tests::{
+    THING, Things, echo, eventually, finish, gateways, settled, start, tenant::Tenant,
+};
 
 #[tokio::test]
 async fn the_upstream_can_trust_what_it_is_told() {
@@ -27,12 +29,17 @@ async fn the_upstream_can_trust_what_it_is_told() {
     assert_eq!(answer.upstream_saw("x-tenantry-consumer"), Some(key.consumer_id.clone()));
     assert_eq!(answer.upstream_saw("x-tenantry-anything"), None);
     assert_eq!(answer.upstream_saw("x-other").as_deref(), Some("kept"));
-    assert_eq!(answer.json()["path"], "/7?q=1", "base path and version are taken off, the query stays");
+    assert_eq!(
+        answer.json()["path"],
+        "/7?q=1",
+        "base path and version are taken off, the query stays"
+    );
     assert!(!answer.body.contains(&key.text), "the key reached the upstream: {}", answer.body);
     finish(things.stack).await;
 }
 
-/// Envoy obeys some `x-envoy-*` headers of those that it takes for its own; it takes nobody for that, not even this machine.
+/// Envoy obeys some `x-envoy-*` headers of those that it takes for its own; it takes nobody for
+/// that, not even this machine.
 #[tokio::test]
 async fn a_client_cannot_steer_envoy_by_its_headers() {
     let things = Things::start(Stack::builder("steering")).await;
@@ -52,7 +59,8 @@ async fn a_client_cannot_steer_envoy_by_its_headers() {
     finish(things.stack).await;
 }
 
-/// The first request of a site makes Envoy load its routes and start the request anew; the others find them loaded.
+/// The first request of a site makes Envoy load its routes and start the request anew; the others
+/// find them loaded.
 #[tokio::test]
 async fn the_key_stays_at_the_gateway_wherever_it_was() {
     let stack = start(Stack::builder("key-stays")).await;
@@ -81,7 +89,10 @@ async fn the_key_stays_at_the_gateway_wherever_it_was() {
         }
     }
     for received in upstream.received() {
-        assert!(!format!("{received:?}").contains("tnt_"), "an earlier request carried the key: {received:?}");
+        assert!(
+            !format!("{received:?}").contains("tnt_"),
+            "an earlier request carried the key: {received:?}"
+        );
     }
     finish(stack).await;
 }
@@ -91,13 +102,15 @@ async fn the_key_is_forwarded_where_the_site_asks_for_it() {
     let stack = start(Stack::builder("key-forwarded")).await;
     let upstream = echo("things");
     let tenant = Tenant::create(&stack.api, "Acme").await;
-    let site = tenant.site_with(json!({ "name": "a", "slug": "acme", "forward_credentials": true })).await;
+    let site =
+        tenant.site_with(json!({ "name": "a", "slug": "acme", "forward_credentials": true })).await;
     site.serve_things(upstream.addr).await;
     let key = site.key("app").await;
     let gateways = gateways(&stack);
     settled(&gateways, &site.hostname, THING, &key.text, 200).await;
     let bearer = format!("Bearer {}", key.text);
-    let answer = gateways[0].send(Method::GET, &site.hostname, THING, &[("authorization", &bearer)]).await;
+    let answer =
+        gateways[0].send(Method::GET, &site.hostname, THING, &[("authorization", &bearer)]).await;
     assert_eq!(answer.upstream_saw("authorization"), Some(bearer));
     let answer = gateways[0].get(&site.hostname, THING, &key.text).await;
     assert_eq!(answer.upstream_saw("x-api-key"), Some(key.text.clone()));
@@ -108,7 +121,8 @@ async fn the_key_is_forwarded_where_the_site_asks_for_it() {
 #[tokio::test]
 async fn a_token_for_the_upstream_passes_beside_the_key() {
     let things = Things::start(Stack::builder("token-passes")).await;
-    let headers = [("x-api-key", things.key.text.as_str()), ("authorization", "Bearer of-the-upstream")];
+    let headers =
+        [("x-api-key", things.key.text.as_str()), ("authorization", "Bearer of-the-upstream")];
     let answer = things.send(Method::GET, THING, &headers).await;
     assert_eq!(answer.upstream_saw("authorization").as_deref(), Some("Bearer of-the-upstream"));
     assert_eq!(answer.upstream_saw("x-api-key"), None);

@@ -37,7 +37,10 @@ async fn after_a_rotation_both_keys_work_until_the_grace_is_over() {
         assert!(status == 200 || !in_grace, "the old key was refused within its grace");
     }
     things.settled(THING, old, 403).await;
-    assert!(rotated.elapsed().is_ok_and(|elapsed| elapsed >= GRACE), "refused before the grace was over");
+    assert!(
+        rotated.elapsed().is_ok_and(|elapsed| elapsed >= GRACE),
+        "refused before the grace was over"
+    );
     for gateway in &things.gateways {
         assert_eq!(gateway.get(&things.site.hostname, THING, &new.text).await.status, 200);
     }
@@ -57,7 +60,8 @@ async fn a_key_expires_by_itself_without_the_control_plane() {
     finish(things.stack).await;
 }
 
-/// A key that works now, and expires soon. On a slow machine one that expires too soon is never seen to work, and the next has more time.
+/// A key that works now, and expires soon. On a slow machine one that expires too soon is never
+/// seen to work, and the next has more time.
 async fn short_lived(things: &Things) -> Key {
     for seconds in [10, 30] {
         let expires_at = Utc::now() + TimeDelta::seconds(seconds);
@@ -80,7 +84,12 @@ async fn a_deleted_tenant_is_gone_from_every_envoy_and_its_neighbour_is_not() {
     neighbour.serve_things(things.upstream.addr).await;
     let neighbours_key = neighbour.key("app").await;
     settled(&things.gateways, &neighbour.hostname, THING, &neighbours_key.text, 200).await;
-    things.stack.api.delete(&format!("/v1/tenants/{}", things.tenant.id)).await.expect("a deletion");
+    things
+        .stack
+        .api
+        .delete(&format!("/v1/tenants/{}", things.tenant.id))
+        .await
+        .expect("a deletion");
     things.settled(THING, &things.key, 404).await;
     settled(&things.gateways, SHARED_HOST, THING, &things.key.text, 403).await;
     for gateway in &things.gateways {

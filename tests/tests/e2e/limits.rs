@@ -18,28 +18,48 @@ async fn a_plan_limits_each_of_its_consumers_and_says_so() {
         keys.push(things.site.key_of(&consumer, json!({})).await);
     }
     for key in &keys {
-        let answer = eventually("the key", || things.get_with(&key.text), |answer: &Answer| answer.status == 200).await;
+        let answer = eventually(
+            "the key",
+            || things.get_with(&key.text),
+            |answer: &Answer| answer.status == 200,
+        )
+        .await;
         let field = answer.header("ratelimit").expect("a RateLimit header");
         assert!(field.starts_with(r#""burst";r=2;t="#), "{field}");
         assert_eq!(answer.header("ratelimit-policy"), Some(r#""burst";q=3;w=3600"#));
         // An upstream's own is not passed on beside it, or clients would not know which to obey.
-        let told = [("x-api-key", key.text.as_str()), ("x-echo-header", r#"ratelimit="own";r=99;t=1"#)];
+        let told =
+            [("x-api-key", key.text.as_str()), ("x-echo-header", r#"ratelimit="own";r=99;t=1"#)];
         let answer = things.send(Method::GET, THING, &told).await;
         assert_eq!(answer.status, 200);
-        let fields: Vec<&str> =
-            answer.headers.get_all("ratelimit").iter().map(|field| field.to_str().expect("text")).collect();
+        let fields: Vec<&str> = answer
+            .headers
+            .get_all("ratelimit")
+            .iter()
+            .map(|field| field.to_str().expect("text"))
+            .collect();
         assert!(matches!(*fields, [field] if field.starts_with(r#""burst";r=1;t="#)), "{fields:?}");
         assert_eq!(things.get_with(&key.text).await.status, 200);
         let refused = things.get_with(&key.text).await;
         refused.assert_problem(429);
-        assert!(refused.header("ratelimit").is_some_and(|field| field.starts_with(r#""burst";r=0;t="#)), "{refused:?}");
+        assert!(
+            refused.header("ratelimit").is_some_and(|field| field.starts_with(r#""burst";r=0;t="#)),
+            "{refused:?}"
+        );
         let problem = refused.json();
         assert_eq!(problem["violated-policies"], json!(["burst"]));
         assert!(problem["reset_at"].as_str().is_some_and(|at| at.ends_with('Z')), "{problem}");
-        let retry: u32 = refused.header("retry-after").and_then(|value| value.parse().ok()).expect("Retry-After");
+        let retry: u32 = refused
+            .header("retry-after")
+            .and_then(|value| value.parse().ok())
+            .expect("Retry-After");
         assert!((1..=1200).contains(&retry), "{retry}");
     }
-    assert_eq!(things.get_with(&things.key.text).await.status, 200, "who has no plan is not limited");
+    assert_eq!(
+        things.get_with(&things.key.text).await.status,
+        200,
+        "who has no plan is not limited"
+    );
     finish(things.stack).await;
 }
 
@@ -54,12 +74,20 @@ async fn a_quota_is_exact_over_all_workers() {
     settled(&things.gateways, &things.site.hostname, THING, &key.text, 200).await;
     things.upstream.clear();
     let load = Load::start(things.gateways[0].address(), &things.site.hostname, THING, &key.text);
-    eventually("the end of the quota", || async { things.upstream.total() }, |total| *total >= QUOTA - 50).await;
-    // Nearly all of it is used up when somebody is refused; until then a load that ends takes requests with it that have been counted.
-    eventually("a refusal", || things.get_with(&key.text), |answer: &Answer| answer.status == 429).await;
+    eventually(
+        "the end of the quota",
+        || async { things.upstream.total() },
+        |total| *total >= QUOTA - 50,
+    )
+    .await;
+    // Nearly all of it is used up when somebody is refused; until then a load that ends takes
+    // requests with it that have been counted.
+    eventually("a refusal", || things.get_with(&key.text), |answer: &Answer| answer.status == 429)
+        .await;
     load.warm_up().await;
     load.stop().await;
-    // What other workers have leased and do not use comes back within two ticks, and the rest of the quota can be used.
+    // What other workers have leased and do not use comes back within two ticks, and the rest of
+    // the quota can be used.
     let rest = || async {
         let answer = things.get_with(&key.text).await;
         (answer.status, things.upstream.total())
@@ -77,8 +105,9 @@ async fn a_tenant_has_no_more_requests_under_way_than_it_may() {
     // Another setting of the tenant tells when Envoy knows this one.
     let never_reached = json!({ "name": "known", "requests": 1_000_000, "per": "hour" });
     things.tenant.set(json!({ "max_concurrent_requests": 3, "limits": [never_reached] })).await;
-    let known =
-        |answer: &Answer| answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(r#""known";"#));
+    let known = |answer: &Answer| {
+        answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(r#""known";"#))
+    };
     eventually("the limit", || things.get_with(&things.key.text), known).await;
     things.upstream.clear();
     let held = [("x-api-key", things.key.text.as_str()), ("x-echo-hold", "1")];
@@ -89,8 +118,12 @@ async fn a_tenant_has_no_more_requests_under_way_than_it_may() {
         answer.status
     });
     let release = async {
-        let counts = || std::future::ready((things.upstream.total(), refused.load(Ordering::Relaxed)));
-        let counts = eventually("the fate of all requests", counts, |(let_in, refused)| let_in + refused == 12).await;
+        let counts =
+            || std::future::ready((things.upstream.total(), refused.load(Ordering::Relaxed)));
+        let counts = eventually("the fate of all requests", counts, |(let_in, refused)| {
+            let_in + refused == 12
+        })
+        .await;
         things.upstream.release();
         counts
     };
@@ -98,6 +131,7 @@ async fn a_tenant_has_no_more_requests_under_way_than_it_may() {
     assert!((1..=3).contains(&let_in), "{let_in} at once");
     let count = |wanted| statuses.iter().filter(|status| **status == wanted).count() as u64;
     assert_eq!((count(200), count(429)), (let_in, refused), "{statuses:?}");
-    eventually("room again", || things.get_with(&things.key.text), |answer| answer.status == 200).await;
+    eventually("room again", || things.get_with(&things.key.text), |answer| answer.status == 200)
+        .await;
     finish(things.stack).await;
 }

@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde_json::json;
 use stack::{Stack, ports};
 use tenantry_tests::{
-    THING, Things, eventually, finish, gateway::Gateway, settled, tenant::SHARED_HOST, tenant::Tenant,
+    THING, Things, eventually, finish, gateway::Gateway, settled, tenant::SHARED_HOST,
+    tenant::Tenant,
 };
 
 #[tokio::test]
@@ -30,11 +31,25 @@ async fn a_tenants_own_listener_leads_to_its_sites_alone() {
     assert_eq!(unknown.status, 404);
     let refused = own.get(&foreign.hostname, THING, &foreign_key.text).await;
     assert_eq!(refused.fingerprint(), unknown.fingerprint(), "as if nobody had it");
-    let forged = [("x-api-key", foreign_key.text.as_str()), ("x-tenantry-listener", globex.id.as_str())];
-    assert_eq!(own.send(Method::GET, &foreign.hostname, THING, &forged).await.fingerprint(), unknown.fingerprint());
-    assert_eq!(own.get(SHARED_HOST, THING, &foreign_key.text).await.status, 403, "a key that nobody has");
-    let told = own.send(Method::GET, &things.site.hostname, THING, &[("x-api-key", &things.key.text)]).await;
-    assert_eq!(told.upstream_saw("x-tenantry-listener"), None, "it goes no further than the filter");
+    let forged =
+        [("x-api-key", foreign_key.text.as_str()), ("x-tenantry-listener", globex.id.as_str())];
+    assert_eq!(
+        own.send(Method::GET, &foreign.hostname, THING, &forged).await.fingerprint(),
+        unknown.fingerprint()
+    );
+    assert_eq!(
+        own.get(SHARED_HOST, THING, &foreign_key.text).await.status,
+        403,
+        "a key that nobody has"
+    );
+    let told = own
+        .send(Method::GET, &things.site.hostname, THING, &[("x-api-key", &things.key.text)])
+        .await;
+    assert_eq!(
+        told.upstream_saw("x-tenantry-listener"),
+        None,
+        "it goes no further than the filter"
+    );
     settled(&things.gateways, &foreign.hostname, THING, &foreign_key.text, 200).await;
 
     let none = json!({ "listeners": [] });
@@ -53,12 +68,19 @@ async fn an_eager_site_is_loaded_before_its_first_request() {
     for site in [&lazy, &eager] {
         site.serve_things(upstream.addr).await;
     }
-    stack.api.patch(&eager.path, json!({ "eager": true })).await.unwrap_or_else(|error| panic!("{error}"));
+    stack
+        .api
+        .patch(&eager.path, json!({ "eager": true }))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let clusters = |id: String| {
         let stack = &stack;
-        async move { stack.envoys[0].stats(&format!("cluster.site/{id}")).await.unwrap_or_default().len() }
+        async move {
+            stack.envoys[0].stats(&format!("cluster.site/{id}")).await.unwrap_or_default().len()
+        }
     };
-    eventually("the eager site's clusters", || clusters(eager.id.clone()), |count| *count > 0).await;
+    eventually("the eager site's clusters", || clusters(eager.id.clone()), |count| *count > 0)
+        .await;
     assert_eq!(clusters(lazy.id.clone()).await, 0, "nobody has asked for the lazy one");
     finish(stack).await;
 }

@@ -19,9 +19,14 @@ fn read(file: &str) -> String {
 
 fn promtool(args: &[&str]) {
     let program = std::env::var_os("PROMTOOL").unwrap_or_else(|| "promtool".into());
-    let output =
-        Command::new(program).args(args).current_dir(folder()).output().expect("`cargo xtask test` gets promtool");
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(folder())
+        .output()
+        .expect("`cargo xtask test` gets promtool");
+    let said = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .concat();
     assert!(output.status.success(), "promtool {args:?}:\n{said}");
 }
 
@@ -34,8 +39,13 @@ fn the_alert_rules_are_valid_and_fire_when_they_should() {
 #[test]
 fn every_alert_has_a_test() {
     let tests = read("alerts.test.yaml");
-    for alert in read("alerts.yaml").lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
-        assert!(tests.contains(&format!("alertname=\"{alert}\"")), "{alert} does not fire in alerts.test.yaml");
+    for alert in
+        read("alerts.yaml").lines().filter_map(|line| line.trim().strip_prefix("- alert: "))
+    {
+        assert!(
+            tests.contains(&format!("alertname=\"{alert}\"")),
+            "{alert} does not fire in alerts.test.yaml"
+        );
     }
 }
 
@@ -51,10 +61,13 @@ fn fields(value: &Value, name: &str) -> Vec<String> {
     }
 }
 
-/// The metrics of Tenantry and of Envoy that an expression names. One of a pattern stands for all that begin like it.
+/// The metrics of Tenantry and of Envoy that an expression names. One of a pattern stands for all
+/// that begin like it.
 fn metrics(expression: &str) -> BTreeSet<String> {
     let words = expression.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
-    let ours = |word: &&str| (word.starts_with("tenantry_") || word.starts_with("envoy_")) && !LABELS.contains(word);
+    let ours = |word: &&str| {
+        (word.starts_with("tenantry_") || word.starts_with("envoy_")) && !LABELS.contains(word)
+    };
     words.filter(ours).map(str::to_owned).collect()
 }
 
@@ -69,23 +82,31 @@ async fn every_metric_of_the_dashboard_and_the_alerts_is_there_in_a_running_syst
     let things = Things::start(Stack::builder("metrics")).await;
     things.send(Method::GET, THING, &[]).await.assert_problem(403);
     let envoy = format!("http://{}/stats/prometheus", things.stack.envoys[0].settings.admin);
-    let urls =
-        [format!("http://{}/metrics", things.stack.xds_http), format!("{}/metrics", things.stack.api.base()), envoy];
+    let urls = [
+        format!("http://{}/metrics", things.stack.xds_http),
+        format!("{}/metrics", things.stack.api.base()),
+        envoy,
+    ];
     let dashboard: Value = serde_json::from_str(&read("dashboard.json")).expect("JSON");
     let rules = read("alerts.yaml");
     let expressions = fields(&dashboard, "expr").into_iter().chain([rules]);
     let named: BTreeSet<String> = expressions.flat_map(|expression| metrics(&expression)).collect();
-    let named: BTreeSet<String> = named.into_iter().filter(|name| !WITH_TLS.contains(&name.as_str())).collect();
+    let named: BTreeSet<String> =
+        named.into_iter().filter(|name| !WITH_TLS.contains(&name.as_str())).collect();
     assert!(named.len() > 30, "{named:?}");
     let missing = || async {
         let mut exposed = String::from("\n");
         for url in &urls {
-            exposed.push_str(&reqwest::get(url).await.expect("metrics").text().await.expect("a text"));
+            exposed
+                .push_str(&reqwest::get(url).await.expect("metrics").text().await.expect("a text"));
         }
-        let is_there = |name: &&String| ["{", " ", "_"].iter().any(|end| exposed.contains(&format!("\n{name}{end}")));
+        let is_there = |name: &&String| {
+            ["{", " ", "_"].iter().any(|end| exposed.contains(&format!("\n{name}{end}")))
+        };
         named.iter().filter(|name| !is_there(name)).cloned().collect::<Vec<_>>()
     };
     // Some come with the next tick of the filter, or of Envoy's stats.
-    eventually("metrics that nothing exposes", missing, |missing: &Vec<String>| missing.is_empty()).await;
+    eventually("metrics that nothing exposes", missing, |missing: &Vec<String>| missing.is_empty())
+        .await;
     finish(things.stack).await;
 }

@@ -26,7 +26,9 @@ fn add_envoy(stack: &mut Stack, node_id: &str, tls: ClientTls) {
 
 /// Waits until xds-server has logged this.
 async fn logged(stack: &Stack, what: &str) {
-    let log = || async { std::fs::read_to_string(&stack.xds.launch.log).unwrap_or_default().contains(what) };
+    let log = || async {
+        std::fs::read_to_string(&stack.xds.launch.log).unwrap_or_default().contains(what)
+    };
     eventually(&format!("xds-server logs {what:?}"), log, |found| *found).await;
 }
 
@@ -35,8 +37,10 @@ async fn an_envoy_is_of_the_cells_that_its_certificate_names() {
     let dir = tempfile::tempdir().expect("a folder");
     let (ours, theirs) = (Authority::new(dir.path(), "ours"), Authority::new(dir.path(), "theirs"));
     let good = Edge { tls: Some(ours.edge("edge-0", &["default", "eu-1"])), ..Edge::default() };
-    let builder =
-        ours.server().iter().fold(Stack::builder("mtls"), |builder, (name, value)| builder.xds_env(name, value));
+    let builder = ours
+        .server()
+        .iter()
+        .fold(Stack::builder("mtls"), |builder, (name, value)| builder.xds_env(name, value));
     let mut things = Things::start(builder.edges(&[good])).await;
 
     add_envoy(&mut things.stack, "impostor", ours.edge("impostor", &["eu-1"]));
@@ -58,7 +62,9 @@ async fn an_envoy_is_of_the_cells_that_its_certificate_names() {
     settled(&late, &things.site.hostname, THING, &things.key.text, 200).await;
     assert_eq!(things.get(THING).await.status, 200);
 
-    for said in ["gRPC config stream", "the stream to cluster xds ended", "DeltaAggregatedResources"] {
+    for said in
+        ["gRPC config stream", "the stream to cluster xds ended", "DeltaAggregatedResources"]
+    {
         things.stack.allow_in_envoy_log(said);
     }
     finish(things.stack).await;

@@ -38,13 +38,15 @@ impl Neighbour {
 
     /// A load of its own, watched for a while.
     async fn watched(&self, things: &Things) -> Counted {
-        let load = Load::start(things.gateways[0].address(), &self.site.hostname, THING, &self.key.text);
+        let load =
+            Load::start(things.gateways[0].address(), &self.site.hostname, THING, &self.key.text);
         tokio::time::sleep(WATCHED).await;
         load.stop().await
     }
 }
 
-/// A tenant that asks for far more than it may have is refused at the door; its neighbour does not lose a request.
+/// A tenant that asks for far more than it may have is refused at the door; its neighbour does not
+/// lose a request.
 #[tokio::test]
 async fn a_noisy_tenant_costs_its_neighbour_no_request() {
     const PER_SECOND: u64 = 50;
@@ -52,13 +54,16 @@ async fn a_noisy_tenant_costs_its_neighbour_no_request() {
     let neighbour = Neighbour::of(&things).await;
     let loud = json!({ "name": "loud", "requests": PER_SECOND, "per": "second" });
     things.tenant.set(json!({ "limits": [loud], "max_concurrent_requests": 4 })).await;
-    let limited =
-        |answer: &Answer| answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(r#""loud";"#));
+    let limited = |answer: &Answer| {
+        answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(r#""loud";"#))
+    };
     eventually("the limit", || things.get_with(&things.key.text), limited).await;
     let before = neighbour.watched(&things).await;
     let address = things.gateways[0].address();
     let begun = Instant::now();
-    let floods: Vec<_> = (0..4).map(|_| Load::start(address, &things.site.hostname, THING, &things.key.text)).collect();
+    let floods: Vec<_> = (0..4)
+        .map(|_| Load::start(address, &things.site.hostname, THING, &things.key.text))
+        .collect();
     let under = neighbour.watched(&things).await;
     let (mut asked, mut refused) = (0, 0);
     for flood in floods {
@@ -69,12 +74,18 @@ async fn a_noisy_tenant_costs_its_neighbour_no_request() {
     // A burst of a second's requests, and what came back until all of the flood had ended.
     let allowed = PER_SECOND * (2 + begun.elapsed().as_secs());
     println!("noisy: the neighbour before the flood: {before}");
-    println!("noisy: the neighbour under a flood of {asked} requests, {refused} of them refused: {under}");
+    println!(
+        "noisy: the neighbour under a flood of {asked} requests, {refused} of them refused: {under}"
+    );
     for counted in [&before, &under] {
         assert_eq!((counted.not_ok, counted.broken), (0, 0), "{counted}");
         assert!(counted.requests > 100, "{counted}");
     }
-    assert!(asked - refused <= allowed && refused > asked / 2, "{} of {asked} got through", asked - refused);
+    assert!(
+        asked - refused <= allowed && refused > asked / 2,
+        "{} of {asked} got through",
+        asked - refused
+    );
     finish(things.stack).await;
 }
 
@@ -122,7 +133,8 @@ impl Held {
     }
 }
 
-/// Nothing happens above the threshold as long as the others leave room; above it, each tenant has its share by its weight.
+/// Nothing happens above the threshold as long as the others leave room; above it, each tenant has
+/// its share by its weight.
 #[tokio::test]
 async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
     let edge = Edge { shed_above: Some(SHED_ABOVE), ..Edge::default() };
@@ -133,9 +145,11 @@ async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
         wait_long(&things, site).await;
     }
     let noisy = |count| Held::send(gateway, &things.site, &things.key, &things.upstream, count);
-    let quiet = |count| Held::send(gateway, &neighbour.site, &neighbour.key, &neighbour.upstream, count);
+    let quiet =
+        |count| Held::send(gateway, &neighbour.site, &neighbour.key, &neighbour.upstream, count);
 
-    // A quarter of eight is two. The four places that are free are the noisy one's all the same, and no more than these.
+    // A quarter of eight is two. The four places that are free are the noisy one's all the same,
+    // and no more than these.
     weigh(&things, &neighbour, 1, 3).await;
     let held = [quiet(4).await, noisy(12).await, quiet(2).await, noisy(3).await, quiet(1).await];
     assert_eq!(held.each_ref().map(Held::counts), [(4, 0), (4, 8), (2, 0), (0, 3), (0, 1)]);
@@ -150,8 +164,11 @@ async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
     assert_eq!(held.each_ref().map(Held::counts), [(4, 0), (6, 6), (0, 1)]);
     drop(held);
 
-    let stats = || async { things.stack.envoys[0].stats("requests.refused.overloaded").await.expect("stats") };
-    let twenty = |stats: &Vec<(String, u64)>| stats.iter().map(|(_, count)| count).sum::<u64>() == 20;
+    let stats = || async {
+        things.stack.envoys[0].stats("requests.refused.overloaded").await.expect("stats")
+    };
+    let twenty =
+        |stats: &Vec<(String, u64)>| stats.iter().map(|(_, count)| count).sum::<u64>() == 20;
     eventually("the count of those that were shed", stats, twenty).await;
     finish(things.stack).await;
 }
@@ -161,18 +178,25 @@ async fn wait_long(things: &Things, site: &Site) {
     let upstreams = format!("{}/upstreams", site.path);
     let listed = things.stack.api.get(&upstreams).await.expect("a list");
     let upstream = format!("{upstreams}/{}", id(&listed["items"][0]));
-    things.stack.api.patch(&upstream, json!({ "request_timeout_ms": REQUEST_TIMEOUT_MS })).await.expect("a time-out");
+    things
+        .stack
+        .api
+        .patch(&upstream, json!({ "request_timeout_ms": REQUEST_TIMEOUT_MS }))
+        .await
+        .expect("a time-out");
     caught_up(&things.stack).await;
 }
 
 /// Waits until Envoy has nothing under way.
 async fn idle(things: &Things) {
-    let active = || async { things.stack.envoys[0].stat("http.edge_http.downstream_rq_active").await.expect("stats") };
+    let active = || async {
+        things.stack.envoys[0].stat("http.edge_http.downstream_rq_active").await.expect("stats")
+    };
     eventually("the end of all requests", active, |active| *active == Some(0)).await;
 }
 
-/// Gives both tenants a weight, and waits until Envoy knows it, with nothing under way before and after. A limit of the same settings,
-/// which is never reached, tells when they are known.
+/// Gives both tenants a weight, and waits until Envoy knows it, with nothing under way before and
+/// after. A limit of the same settings, which is never reached, tells when they are known.
 async fn weigh(things: &Things, neighbour: &Neighbour, noisy: u16, quiet: u16) {
     let gateway = &things.gateways[0];
     idle(things).await;
@@ -181,11 +205,14 @@ async fn weigh(things: &Things, neighbour: &Neighbour, noisy: u16, quiet: u16) {
         (&neighbour.tenant, &neighbour.site, &neighbour.key, quiet),
     ];
     for (tenant, site, key, weight) in all {
-        let limit = json!({ "name": format!("weight-{weight}"), "requests": 1_000_000, "per": "hour" });
+        let limit =
+            json!({ "name": format!("weight-{weight}"), "requests": 1_000_000, "per": "hour" });
         tenant.set(json!({ "weight": weight, "limits": [limit] })).await;
         let ask = || gateway.get(&site.hostname, THING, &key.text);
         let policy = format!(r#""weight-{weight}";"#);
-        let known = |answer: &Answer| answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(&policy));
+        let known = |answer: &Answer| {
+            answer.header("ratelimit-policy").is_some_and(|field| field.starts_with(&policy))
+        };
         eventually("the weight", ask, known).await;
     }
     idle(things).await;

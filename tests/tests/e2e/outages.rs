@@ -2,7 +2,8 @@
 
 use stack::{Stack, service::Service};
 use tenantry_tests::{
-    THING, Things, caught_up, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant,
+    THING, Things, caught_up, echo, eventually, finish, gateways, load::Load, settled, start,
+    tenant::Tenant,
 };
 
 #[tokio::test]
@@ -10,7 +11,8 @@ async fn traffic_goes_on_without_the_xds_server_and_it_catches_up() {
     let mut things = Things::start(Stack::builder("xds-killed")).await;
     let revoked = things.site.key("revoked").await;
     things.settled(THING, &revoked, 200).await;
-    let load = Load::start(things.gateways[0].address(), &things.site.hostname, THING, &things.key.text);
+    let load =
+        Load::start(things.gateways[0].address(), &things.site.hostname, THING, &things.key.text);
     load.warm_up().await;
     things.stack.xds.kill().await.expect("a kill");
     load.warm_up().await;
@@ -36,13 +38,17 @@ async fn traffic_goes_on_without_the_database_and_what_changed_arrives() {
     let mut things = Things::start(Stack::builder("postgres-killed").own_postgres()).await;
     let revoked = things.site.key("revoked").await;
     things.settled(THING, &revoked, 200).await;
-    let load = Load::start(things.gateways[0].address(), &things.site.hostname, THING, &things.key.text);
+    let load =
+        Load::start(things.gateways[0].address(), &things.site.hostname, THING, &things.key.text);
     load.warm_up().await;
     postgres(&mut things.stack).kill().await.expect("a kill");
     load.warm_up().await;
     let refused = things.stack.api.delete(&revoked.path).await.expect_err("there is no database");
     assert_eq!(refused.status().map(|status| status.as_u16()), Some(503), "{refused}");
-    assert_eq!(things.gateways[0].get(&things.site.hostname, THING, &revoked.text).await.status, 200);
+    assert_eq!(
+        things.gateways[0].get(&things.site.hostname, THING, &revoked.text).await.status,
+        200
+    );
     postgres(&mut things.stack).start().await.expect("a start");
     let revoke = || async { things.stack.api.delete(&revoked.path).await.is_ok() };
     eventually("the admin service has its database again", revoke, |done| *done).await;
@@ -73,7 +79,8 @@ async fn an_envoy_that_starts_first_lets_nobody_in_until_it_knows_whom() {
     assert!(!connect().await, "there is no listener before the xDS server has sent one");
     stack.xds.start().await.expect("a start");
     eventually("a listener", connect, |connected| *connected).await;
-    // From the first moment: never a pass without a key, and for the right key nothing worse than a moment's 503 or 404.
+    // From the first moment: never a pass without a key, and for the right key nothing worse than a
+    // moment's 503 or 404.
     let (mut passed, mut last) = (false, 0);
     for _ in 0..2_000 {
         let stranger = gateway.get(&site.hostname, THING, "").await;
@@ -113,14 +120,16 @@ async fn a_filter_that_has_heard_of_nothing_refuses_everything() {
     finish(stack).await;
 }
 
-/// The routes of a site come with its first request. While nobody can send them, it is refused, and soon.
+/// The routes of a site come with its first request. While nobody can send them, it is refused, and
+/// soon.
 #[tokio::test]
 async fn a_site_that_was_never_asked_for_has_to_wait_for_the_xds_server() {
     let mut things = Things::start(Stack::builder("cold-outage")).await;
     let cold = things.tenant.site("cold").await;
     cold.serve_things(things.upstream.addr).await;
     let key = cold.key("app").await;
-    // The filter knows the site and the key, and Envoy the site's scope, while its routes were not asked for.
+    // The filter knows the site and the key, and Envoy the site's scope, while its routes were not
+    // asked for.
     caught_up(&things.stack).await;
     settled(&things.gateways, &cold.hostname, "/none", &key.text, 404).await;
     settled(&things.gateways, &cold.hostname, "/none", "", 403).await;
@@ -142,7 +151,10 @@ async fn a_restarted_xds_server_sends_nothing_that_envoys_have() {
     things.stack.xds.kill().await.expect("a kill");
     things.stack.xds.start().await.expect("a start");
     // A later change of routes is seen by both, so all their streams are back.
-    let other = things.site.version("/others", &things.site.upstream("others", things.upstream.addr).await).await;
+    let other = things
+        .site
+        .version("/others", &things.site.upstream("others", things.upstream.addr).await)
+        .await;
     other.route(&["GET"], "/{id}").await;
     things.settled("/others/v1/1", &things.key, 200).await;
     for (before, after) in before.iter().zip(loads(&things.stack).await) {
@@ -165,11 +177,14 @@ struct Loads {
 async fn loads(stack: &Stack) -> Vec<Loads> {
     let mut all = Vec::new();
     for envoy in &stack.envoys {
-        let count = |name: &'static str| async move { envoy.stat(name).await.expect("stats").unwrap_or_default() };
+        let count = |name: &'static str| async move {
+            envoy.stat(name).await.expect("stats").unwrap_or_default()
+        };
         let modified = count("listener_manager.listener_modified").await;
         all.push(Loads {
             listeners: count("listener_manager.listener_added").await + modified,
-            filters: count("extension_config_discovery.http_filter.tenantry-filter.config_reload").await,
+            filters: count("extension_config_discovery.http_filter.tenantry-filter.config_reload")
+                .await,
             clusters_replaced: count("cluster_manager.cluster_modified").await,
         });
     }

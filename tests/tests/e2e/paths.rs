@@ -1,4 +1,5 @@
-//! Requests that try to make filter, route and upstream disagree about which site and route they are for.
+//! Requests that try to make filter, route and upstream disagree about which site and route they
+//! are for.
 
 use std::fmt::Write as _;
 
@@ -9,7 +10,8 @@ use tenantry_tests::{
     tenant::{Key, Site, Tenant},
 };
 
-/// Two sites on one Envoy. In each, `/things/v1/open/{id}` and `/things/v1/secret` go to upstreams of their own.
+/// Two sites on one Envoy. In each, `/things/v1/open/{id}` and `/things/v1/secret` go to upstreams
+/// of their own.
 struct World {
     stack: Stack,
     acme: Owner,
@@ -56,7 +58,8 @@ impl World {
         raw::send(self.stack.envoys[0].settings.gateway, request.as_bytes()).await
     }
 
-    /// The template of the route that the upstream was told; what it was told of the site has to be acme's.
+    /// The template of the route that the upstream was told; what it was told of the site has to be
+    /// acme's.
     fn route_of(&self, echo: &Value) -> String {
         assert_eq!(echo["upstream"], "acme", "{echo}");
         assert_eq!(echo["headers"]["x-tenantry-site"][0], self.acme.site.id.as_str(), "{echo}");
@@ -69,7 +72,8 @@ impl World {
     }
 }
 
-/// What a path comes to: a route, with the path that the upstream gets; or a refusal by the gateway.
+/// What a path comes to: a route, with the path that the upstream gets; or a refusal by the
+/// gateway.
 enum Comes<'a> {
     To(&'a str, &'a str),
     Refused(&'a [u16]),
@@ -125,7 +129,13 @@ async fn a_host_is_one_site_however_it_is_written() {
     let world = world("host-games").await;
     let (acme, globex) = (&world.acme.site.hostname, &world.globex.site.hostname);
     let line = "GET /things/v1/secret HTTP/1.1";
-    for host in [acme.clone(), acme.to_uppercase(), format!("{acme}:8080"), format!("{acme}."), format!("{acme}.:80")] {
+    for host in [
+        acme.clone(),
+        acme.to_uppercase(),
+        format!("{acme}:8080"),
+        format!("{acme}."),
+        format!("{acme}.:80"),
+    ] {
         let answer = world.send(line, &[&format!("Host: {host}")]).await;
         assert_eq!(answer.status(), 200, "{host}: {answer:?}");
         assert_eq!(world.route_of(&answer.echo()), "/secret", "{host}");
@@ -136,16 +146,26 @@ async fn a_host_is_one_site_however_it_is_written() {
     assert_eq!(answer.status(), 200, "{answer:?}");
     assert_eq!(world.route_of(&answer.echo()), "/secret");
     let absolute = format!("GET http://{globex}/things/v1/secret HTTP/1.1");
-    assert_eq!(world.send(&absolute, &[&format!("Host: {acme}")]).await.status(), 403, "acme's key on globex's site");
+    assert_eq!(
+        world.send(&absolute, &[&format!("Host: {acme}")]).await.status(),
+        403,
+        "acme's key on globex's site"
+    );
 
     let (acme_host, globex_host) = (format!("Host: {acme}"), format!("Host: {globex}"));
-    for hosts in [[&acme_host, &globex_host], [&globex_host, &acme_host], [&acme_host, &acme_host]] {
+    for hosts in [[&acme_host, &globex_host], [&globex_host, &acme_host], [&acme_host, &acme_host]]
+    {
         let answer = world.send(line, &[hosts[0], hosts[1]]).await;
         assert!([400, 404].contains(&answer.status()), "two Host headers: {answer:?}");
     }
-    for host in
-        ["", "acme", "@", "acme.gw.localhost@globex.gw.localhost", "acme.gw.localhost,globex.gw.localhost", "[::1]"]
-    {
+    for host in [
+        "",
+        "acme",
+        "@",
+        "acme.gw.localhost@globex.gw.localhost",
+        "acme.gw.localhost,globex.gw.localhost",
+        "[::1]",
+    ] {
         let answer = world.send(line, &[&format!("Host: {host}")]).await;
         assert!([400, 403, 404].contains(&answer.status()), "Host {host:?}: {answer:?}");
     }
@@ -153,7 +173,8 @@ async fn a_host_is_one_site_however_it_is_written() {
     finish(world.stack).await;
 }
 
-/// RFC 9110 section 7.6.1: a `Connection` header names headers that the next hop drops. It must not name ours.
+/// RFC 9110 section 7.6.1: a `Connection` header names headers that the next hop drops. It must not
+/// name ours.
 #[tokio::test]
 async fn a_client_cannot_have_the_context_dropped_on_the_way() {
     let world = world("hop-by-hop").await;
@@ -174,7 +195,11 @@ async fn over_http2_the_authority_is_the_host() {
     let world = world("http2").await;
     let (acme, globex) = (&world.acme.site.hostname, &world.globex.site.hostname);
     let gateway = world.stack.envoys[0].settings.gateway;
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().resolve(acme, gateway).build();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge()
+        .resolve(acme, gateway)
+        .build();
     let client = client.expect("a client");
     let url = format!("http://{acme}:{}/things/v1/%2e/secret", gateway.port());
     for host in [None, Some(globex)] {
@@ -199,13 +224,15 @@ async fn bytes_that_are_no_text_and_headers_that_are_too_large_do_no_harm() {
     let gateway = world.stack.envoys[0].settings.gateway;
     let (host, key) = (&world.acme.site.hostname, &world.acme.key.text);
     let mut invalid = b"GET /things/v1/open/\xff\xfe HTTP/1.1\r\n".to_vec();
-    invalid.extend(format!("Host: {host}\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n").bytes());
+    invalid
+        .extend(format!("Host: {host}\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n").bytes());
     let answer = raw::send(gateway, &invalid).await;
     match answer.status() {
         200 => assert_eq!(world.route_of(&answer.echo()), "/open/{id}"),
         status => assert_eq!(status, 400, "{answer:?}"),
     }
-    let mut invalid_key = format!("GET /things/v1/secret HTTP/1.1\r\nHost: {host}\r\nX-API-Key: ").into_bytes();
+    let mut invalid_key =
+        format!("GET /things/v1/secret HTTP/1.1\r\nHost: {host}\r\nX-API-Key: ").into_bytes();
     invalid_key.extend(b"tnt_live_\xff\xff\r\nConnection: close\r\n\r\n");
     assert_eq!(raw::send(gateway, &invalid_key).await.status(), 403);
 
@@ -214,7 +241,8 @@ async fn bytes_that_are_no_text_and_headers_that_are_too_large_do_no_harm() {
     assert_eq!(world.send("GET /things/v1/secret HTTP/1.1", &[&host, &large]).await.status(), 431);
     let long = format!("GET /things/v1/open/{} HTTP/1.1", "a".repeat(64 * 1024));
     assert_eq!(world.send(&long, &[&host]).await.status(), 431);
-    let underscores = world.send("GET /things/v1/secret HTTP/1.1", &[&host, "x_tenantry_site: forged"]).await;
+    let underscores =
+        world.send("GET /things/v1/secret HTTP/1.1", &[&host, "x_tenantry_site: forged"]).await;
     assert_eq!(underscores.status(), 400, "some upstreams read an underscore as a hyphen");
     // The gateway is as well as before.
     assert_eq!(world.send("GET /things/v1/secret HTTP/1.1", &[&host]).await.status(), 200);

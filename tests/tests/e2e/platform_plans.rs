@@ -24,11 +24,15 @@ async fn a_tenant_gets_the_requests_of_its_platform_plan_and_its_neighbour_all_i
     let plan = json!({ "name": "Tiny", "limits": { "requests_per_month": MONTHLY } });
     let plan = id(&api.post("/v1/platform-plans", plan).await.expect("a plan"));
     let tenant = format!("/v1/tenants/{}", things.tenant.id);
-    api.patch(&format!("{tenant}?wait=20"), json!({ "platform_plan_id": plan })).await.expect("another plan");
+    api.patch(&format!("{tenant}?wait=20"), json!({ "platform_plan_id": plan }))
+        .await
+        .expect("another plan");
     let gateway = &things.gateways[0];
     let mut let_through = 0;
     for _ in 0..MONTHLY {
-        for (host, key) in [(&things.site.hostname, &things.key.text), (&second.hostname, &second_key.text)] {
+        for (host, key) in
+            [(&things.site.hostname, &things.key.text), (&second.hostname, &second_key.text)]
+        {
             let_through += usize::from(gateway.get(host, THING, key).await.status == 200);
         }
     }
@@ -37,16 +41,26 @@ async fn a_tenant_gets_the_requests_of_its_platform_plan_and_its_neighbour_all_i
     refused.assert_problem(429);
     assert_eq!(refused.json()["violated-policies"], json!(["platform-plan"]));
     assert!(
-        refused.header("ratelimit").is_some_and(|field| field.starts_with(r#""platform-plan";r=0;t="#)),
+        refused
+            .header("ratelimit")
+            .is_some_and(|field| field.starts_with(r#""platform-plan";r=0;t="#)),
         "{refused:?}"
     );
     for _ in 0..2 * MONTHLY {
-        assert_eq!(gateway.get(&site.hostname, THING, &neighbours_key.text).await.status, 200, "the neighbour");
+        assert_eq!(
+            gateway.get(&site.hostname, THING, &neighbours_key.text).await.status,
+            200,
+            "the neighbour"
+        );
     }
 
-    // It is no setting of the tenant's, and nothing that the tenant sets ends it: not even another calendar.
+    // It is no setting of the tenant's, and nothing that the tenant sets ends it: not even another
+    // calendar.
     let seen = api.get(&tenant).await.expect("the tenant");
-    assert_eq!((&seen["settings"]["quotas"], &seen["settings"]["limits"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (&seen["settings"]["quotas"], &seen["settings"]["limits"]),
+        (&json!([]), &json!([]))
+    );
     for zone in ["Pacific/Kiritimati", "Pacific/Pago_Pago"] {
         let profile = format!("{tenant}/profile?wait=20");
         api.patch(&profile, json!({ "time_zone": zone })).await.expect("another calendar");

@@ -12,8 +12,8 @@ use tenantry_tests::{THING, Things, eventually, finish, load::Load, settled, ten
 /// How many mutations are tried.
 const MUTATIONS: usize = 500;
 
-/// What is put in the place of each value of a good configuration, whatever its type: what Envoy is known to refuse, what parsers stumble
-/// over, and the edges of numbers.
+/// What is put in the place of each value of a good configuration, whatever its type: what Envoy is
+/// known to refuse, what parsers stumble over, and the edges of numbers.
 fn hostile() -> Vec<Value> {
     let texts = [
         "",
@@ -47,7 +47,8 @@ fn hostile() -> Vec<Value> {
         "content-length",
         "connection",
     ];
-    let long = ["a".repeat(70_000), "/a".repeat(24), "/a".repeat(25), "/a".repeat(128), "a.".repeat(126)];
+    let long =
+        ["a".repeat(70_000), "/a".repeat(24), "/a".repeat(25), "/a".repeat(128), "a.".repeat(126)];
     let texts = texts.iter().map(|text| json!(text)).chain(long.iter().map(|text| json!(text)));
     let others = [
         json!(null),
@@ -74,8 +75,16 @@ struct Target {
     statements: &'static [&'static str],
 }
 
-/// Everything that tenants can set about a site that has to do with Envoy, and what the filter alone reads of it.
-fn targets(site: &Site, version: &str, api: &str, upstream: &str, route: &str, port: u16) -> Vec<Target> {
+/// Everything that tenants can set about a site that has to do with Envoy, and what the filter
+/// alone reads of it.
+fn targets(
+    site: &Site,
+    version: &str,
+    api: &str,
+    upstream: &str,
+    route: &str,
+    port: u16,
+) -> Vec<Target> {
     let limits = json!([{ "name": "burst", "requests": 1000, "per": "second", "burst": 2000, "by": ["client_ip"] }]);
     vec![
         Target {
@@ -119,9 +128,10 @@ fn places(value: &Value, place: String, found: &mut Vec<String>) {
         Value::Object(fields) => {
             fields.iter().for_each(|(name, field)| places(field, format!("{place}/{name}"), found))
         }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, item)| places(item, format!("{place}/{at}"), found))
-        }
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(at, item)| places(item, format!("{place}/{at}"), found)),
         _ => {}
     }
     if !place.is_empty() {
@@ -164,16 +174,27 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
     let builder = Stack::builder("poison").envoys(2).xds_env("TENANTRY_VALIDATE_ENVOY", &envoy);
     let mut things = Things::start(builder).await;
     // The good neighbour is the tenant of `things`.
-    let bad = tenantry_tests::tenant::Tenant::create(&things.stack.api, "Globex").await.site("globex").await;
+    let bad = tenantry_tests::tenant::Tenant::create(&things.stack.api, "Globex")
+        .await
+        .site("globex")
+        .await;
     let upstream = bad.upstream("things", things.upstream.addr).await;
     let version = bad.version("/things", &upstream).await;
     let route = version.route(&["GET"], "/{id}").await;
     let key = bad.key("app").await;
     settled(&things.gateways, &bad.hostname, THING, &key.text, 200).await;
-    let targets = targets(&bad, &version.path, &version.api_path, &upstream, &route, things.upstream.addr.port());
+    let targets = targets(
+        &bad,
+        &version.path,
+        &version.api_path,
+        &upstream,
+        &route,
+        things.upstream.addr.port(),
+    );
     things.stack.envoys[1].service.stop().await.expect("a stop");
 
-    let load = Load::start(things.gateways[0].address(), &things.site.hostname, THING, &things.key.text);
+    let load =
+        Load::start(things.gateways[0].address(), &things.site.hostname, THING, &things.key.text);
     load.warm_up().await;
     let before = resources(&things.stack, &things.site.id).await;
     assert!(before.len() >= 2, "{before:?}");
@@ -187,7 +208,11 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
         if is_taken(&things.stack.api, target, &body).await {
             tally.taken += 1;
             applied(&things.stack, &mut database).await;
-            assert_eq!(quarantined(&things.stack).await, 0, "the admin API took what translation refuses: {body}");
+            assert_eq!(
+                quarantined(&things.stack).await,
+                0,
+                "the admin API took what translation refuses: {body}"
+            );
             assert!(is_taken(&things.stack.api, target, &target.good).await, "the good one");
             continue;
         }
@@ -205,25 +230,42 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
         if number > MUTATIONS / 2 && !things.stack.envoys[1].service.is_running() {
             // In the middle of it: the bad one is in the database now.
             things.stack.envoys[1].service.start().await.expect("a start");
-            settled(&things.gateways[1..], &things.site.hostname, THING, &things.key.text, 200).await;
+            settled(&things.gateways[1..], &things.site.hostname, THING, &things.key.text, 200)
+                .await;
             // It loads the bad site too, whatever that comes to.
             things.gateways[1].get(&bad.hostname, THING, &key.text).await;
         }
         write(&mut database, &bad, target, &target.good).await.expect("the good one");
     }
-    assert!(tally.taken > 20 && tally.refused > 300 && tally.written > 200 && tally.quarantined > 100, "{tally:?}");
+    assert!(
+        tally.taken > 20 && tally.refused > 300 && tally.written > 200 && tally.quarantined > 100,
+        "{tally:?}"
+    );
     applied(&things.stack, &mut database).await;
-    assert_eq!(resources(&things.stack, &things.site.id).await, before, "the neighbour's configuration");
+    assert_eq!(
+        resources(&things.stack, &things.site.id).await,
+        before,
+        "the neighbour's configuration"
+    );
     load.stop_without_a_loss().await;
     settled(&things.gateways, &things.site.hostname, THING, &things.key.text, 200).await;
     settled(&things.gateways, &bad.hostname, THING, &key.text, 200).await;
-    // Nothing that translation let through was wrong for Envoy: not for the one that only looks either.
+    // Nothing that translation let through was wrong for Envoy: not for the one that only looks
+    // either.
     let looked = || async { metrics(&things.stack).await };
-    let text =
-        eventually("all was looked at", looked, |text| text.contains("\ntenantry_xds_validations_waiting 0\n")).await;
-    assert!(text.contains(r#"tenantry_xds_validations_total{outcome="taken"}"#), "nothing was looked at");
+    let text = eventually("all was looked at", looked, |text| {
+        text.contains("\ntenantry_xds_validations_waiting 0\n")
+    })
+    .await;
+    assert!(
+        text.contains(r#"tenantry_xds_validations_total{outcome="taken"}"#),
+        "nothing was looked at"
+    );
     for outcome in ["refused", "failed", "timeout"] {
-        assert!(!text.contains(&format!(r#"tenantry_xds_validations_total{{outcome="{outcome}"}}"#)), "{outcome}");
+        assert!(
+            !text.contains(&format!(r#"tenantry_xds_validations_total{{outcome="{outcome}"}}"#)),
+            "{outcome}"
+        );
     }
     println!("{tally:?}");
     finish(things.stack).await;
@@ -231,14 +273,16 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
 
 /// Whether the admin API takes a body. A refusal says why.
 async fn is_taken(api: &AdminApi, target: &Target, body: &Value) -> bool {
-    let answer = api.request(Method::PATCH, &target.path).json(body).send().await.expect("an answer");
+    let answer =
+        api.request(Method::PATCH, &target.path).json(body).send().await.expect("an answer");
     let status = answer.status();
     let text = answer.text().await.expect("a text");
     if status.is_success() {
         return true;
     }
     assert!(status.is_client_error(), "{status} for {body}: {text}");
-    let problem: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let problem: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     assert!(problem["detail"].is_string() || problem["errors"].is_array(), "no reason: {problem}");
     false
 }
@@ -247,13 +291,20 @@ async fn is_taken(api: &AdminApi, target: &Target, body: &Value) -> bool {
 async fn owner_is_told(api: &AdminApi, site: &Site) {
     let path = format!("{}/status", site.path);
     let status = || async { api.get(&path).await.expect("a status") };
-    let refused = eventually("the owner is told", status, |status| status["state"] == "refused").await;
+    let refused =
+        eventually("the owner is told", status, |status| status["state"] == "refused").await;
     let reason = refused["refusal"]["reason"].as_str().unwrap_or_default();
     assert!(!reason.is_empty(), "{refused}");
 }
 
-/// Writes a body around the admin API, and tells xds-server. What the database refuses is not written.
-async fn write(database: &mut PgConnection, site: &Site, target: &Target, body: &Value) -> Result<(), sqlx::Error> {
+/// Writes a body around the admin API, and tells xds-server. What the database refuses is not
+/// written.
+async fn write(
+    database: &mut PgConnection,
+    site: &Site,
+    target: &Target,
+    body: &Value,
+) -> Result<(), sqlx::Error> {
     use sqlx::Connection as _;
     let id = target.path.rsplit('/').next().unwrap_or_default();
     let mut transaction = database.begin().await?;
@@ -275,7 +326,10 @@ fn uuid(text: &str) -> policy::id::Uuid {
 
 /// Waits until xds-server has looked at all that is in the log.
 async fn applied(stack: &Stack, database: &mut PgConnection) {
-    let head: i64 = sqlx::query_scalar("SELECT max(seq) FROM change_log").fetch_one(database).await.expect("a number");
+    let head: i64 = sqlx::query_scalar("SELECT max(seq) FROM change_log")
+        .fetch_one(database)
+        .await
+        .expect("a number");
     let last = || gauge(stack, "tenantry_xds_last_seq");
     eventually("xds-server has applied it", last, |last| *last >= head).await;
 }
@@ -302,11 +356,16 @@ async fn resources(stack: &Stack, site: &str) -> BTreeSet<String> {
     let dump = stack.envoys[0].config_dump().await.expect("a config dump");
     let mut found = BTreeSet::new();
     for config in dump["configs"].as_array().into_iter().flatten() {
-        for (list, inner) in [("dynamic_active_clusters", "cluster"), ("dynamic_route_configs", "route_config")] {
+        for (list, inner) in
+            [("dynamic_active_clusters", "cluster"), ("dynamic_route_configs", "route_config")]
+        {
             for entry in config[list].as_array().into_iter().flatten() {
                 let name = entry[inner]["name"].as_str().unwrap_or_default();
                 if name.contains(site) {
-                    found.insert(format!("{name} {} {}", entry["version_info"], entry["last_updated"]));
+                    found.insert(format!(
+                        "{name} {} {}",
+                        entry["version_info"], entry["last_updated"]
+                    ));
                 }
             }
         }

@@ -20,15 +20,21 @@ async fn import(
     upstream_id: &str,
     published: Published,
 ) -> (Version, Vec<Operation>) {
-    // It may have to be fetched first. To wait for that in here would keep the clients' connections from noticing that they were closed.
-    let description = tokio::task::spawn_blocking(move || published.read()).await.expect("a description");
+    // It may have to be fetched first. To wait for that in here would keep the clients' connections
+    // from noticing that they were closed.
+    let description =
+        tokio::task::spawn_blocking(move || published.read()).await.expect("a description");
     let operations = operations(&description);
     let version = site.version(base_path, upstream_id).await;
     let import = format!("{}/import", version.path);
     let call = |path: String| {
         let description = description.clone();
         async move {
-            stack.api.post_text(&path, "application/json", description).await.unwrap_or_else(|error| panic!("{error}"))
+            stack
+                .api
+                .post_text(&path, "application/json", description)
+                .await
+                .unwrap_or_else(|error| panic!("{error}"))
         }
     };
     let count = |outcome: &Value, list: &str| outcome[list].as_array().map_or(0, Vec::len);
@@ -38,12 +44,22 @@ async fn import(
     let done = call(import.clone()).await;
     assert_eq!((count(&done, "added"), count(&done, "removed")), (operations.len(), 0));
     let again = call(import).await;
-    assert_eq!((count(&again, "added"), &again["unchanged"]), (0, &Value::from(operations.len())), "nothing to do");
+    assert_eq!(
+        (count(&again, "added"), &again["unchanged"]),
+        (0, &Value::from(operations.len())),
+        "nothing to do"
+    );
     (version, operations)
 }
 
 /// Calls every operation; the upstream has to be told the route of that very operation.
-async fn call_all(stack: &Stack, site: &Site, base_path: &str, version: &Version, operations: &[Operation]) {
+async fn call_all(
+    stack: &Stack,
+    site: &Site,
+    base_path: &str,
+    version: &Version,
+    operations: &[Operation],
+) {
     let key = site.key(&format!("caller of {base_path}")).await;
     let gateway = &gateways(stack)[0];
     let routes: HashMap<String, (String, String)> = version
@@ -75,7 +91,11 @@ async fn call_all(stack: &Stack, site: &Site, base_path: &str, version: &Version
             continue;
         }
         let route = answer.route().and_then(|id| routes.get(&id).cloned());
-        assert_eq!(route, Some((operation.method.clone(), operation.path.clone())), "{method} {path}");
+        assert_eq!(
+            route,
+            Some((operation.method.clone(), operation.path.clone())),
+            "{method} {path}"
+        );
         assert_eq!(answer.upstream_saw("x-tenantry-site").as_ref(), Some(&site.id));
     }
 }

@@ -8,10 +8,12 @@ async fn status(things: &Things) -> Value {
     things.stack.api.get(&format!("{}/status", things.site.path)).await.expect("a status")
 }
 
-/// Has the Envoys refuse all expressions from now on until they start again: the routes of an API take off its base path by one.
+/// Has the Envoys refuse all expressions from now on until they start again: the routes of an API
+/// take off its base path by one.
 async fn refuse_expressions(things: &Things) {
     for envoy in &things.stack.envoys {
-        let url = format!("{}/runtime_modify?re2.max_program_size.error_level=1", envoy.admin_url());
+        let url =
+            format!("{}/runtime_modify?re2.max_program_size.error_level=1", envoy.admin_url());
         let answer = reqwest::Client::new().post(url).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{}", answer.status());
     }
@@ -19,11 +21,17 @@ async fn refuse_expressions(things: &Things) {
 
 async fn add_route(things: &Things, path: &str) -> Value {
     let routes = format!("{}/routes?wait=20", things.version.path);
-    things.stack.api.post(&routes, json!({"methods": ["GET"], "path": path})).await.expect("a route")
+    things
+        .stack
+        .api
+        .post(&routes, json!({"methods": ["GET"], "path": path}))
+        .await
+        .expect("a route")
 }
 
 #[tokio::test]
-async fn a_refused_site_keeps_what_was_good_on_old_and_new_envoys_and_over_restarts_until_it_is_mended() {
+async fn a_refused_site_keeps_what_was_good_on_old_and_new_envoys_and_over_restarts_until_it_is_mended()
+ {
     let mut things = Things::start(Stack::builder("quarantine").envoys(2)).await;
     things.stack.allow_in_envoy_log("rejected");
     things.stack.allow_in_envoy_log("gRPC config");
@@ -36,11 +44,16 @@ async fn a_refused_site_keeps_what_was_good_on_old_and_new_envoys_and_over_resta
     refuse_expressions(&things).await;
     let answer = add_route(&things, "/{id}/more").await;
     assert_eq!(answer["receipt"]["acked"], 0, "{answer}");
-    let refused = eventually("the owner is told", || status(&things), |status| status["state"] == "refused").await;
+    let refused =
+        eventually("the owner is told", || status(&things), |status| status["state"] == "refused")
+            .await;
     let reason = refused["refusal"]["reason"].as_str().unwrap_or_default();
     assert!(reason.contains("max program size"), "{refused}");
     let by_an_envoy = |envoy: &Value| envoy["state"] == "refused" && envoy["reason"] == reason;
-    assert!(refused["envoys"].as_array().is_some_and(|envoys| envoys.iter().any(by_an_envoy)), "{refused}");
+    assert!(
+        refused["envoys"].as_array().is_some_and(|envoys| envoys.iter().any(by_an_envoy)),
+        "{refused}"
+    );
     // A later edit of the same site does not get past what is bad in it.
     let answer = add_route(&things, "/{id}/even-more").await;
     assert_eq!(answer["receipt"]["acked"], 0, "{answer}");

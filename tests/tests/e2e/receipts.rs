@@ -22,8 +22,12 @@ async fn a_revocation_that_was_waited_for_is_refused_by_all_envoys_when_it_is_an
     for number in 0..5 {
         let key = things.site.key(&format!("other-{number}")).await;
         things.settled(THING, &key, 200).await;
-        let answer = things.stack.api.delete(&format!("{}?wait=20", key.path)).await.expect("a revocation");
-        assert_eq!(answer["receipt"], json!({"envoys": 2, "acked": 2, "pending": [], "refused": []}));
+        let answer =
+            things.stack.api.delete(&format!("{}?wait=20", key.path)).await.expect("a revocation");
+        assert_eq!(
+            answer["receipt"],
+            json!({"envoys": 2, "acked": 2, "pending": [], "refused": []})
+        );
         for gateway in &things.gateways {
             let first = gateway.get(&things.site.hostname, THING, &key.text).await;
             assert_eq!(first.status, 403, "it is refused by 2 of 2");
@@ -42,7 +46,10 @@ async fn a_route_that_was_waited_for_serves_when_it_is_answered() {
         assert_eq!(answer["receipt"]["acked"], 2, "{answer}");
         for gateway in &things.gateways {
             let path = format!("{THING}/more-{number}");
-            assert_eq!(gateway.get(&things.site.hostname, &path, &things.key.text).await.status, 200);
+            assert_eq!(
+                gateway.get(&things.site.hostname, &path, &things.key.text).await.status,
+                200
+            );
         }
     }
     let status = status(&things).await;
@@ -56,8 +63,9 @@ async fn an_envoy_that_does_not_answer_is_named_until_it_does() {
     let things = Things::start(Stack::builder("receipt-pending").envoys(2)).await;
     let in_sync = |listed: &Value| {
         let items = listed["items"].as_array();
-        items
-            .is_some_and(|items| items.len() == 2 && items.iter().all(|envoy| envoy["mirror"]["acked_seq"].is_number()))
+        items.is_some_and(|items| {
+            items.len() == 2 && items.iter().all(|envoy| envoy["mirror"]["acked_seq"].is_number())
+        })
     };
     let listed = eventually("both Envoys", || envoys(&things), in_sync).await;
     for (index, envoy) in listed["items"].as_array().expect("a list").iter().enumerate() {
@@ -72,11 +80,18 @@ async fn an_envoy_that_does_not_answer_is_named_until_it_does() {
         things.stack.api.patch(&change, renamed.clone()).await.expect("a change")
     };
     // The other one may need more than that second.
-    let pending = json!({"envoys": 2, "acked": 1, "pending": [{"node_id": "edge-1"}], "refused": []});
-    let answer = eventually("edge-1 alone is waited for", change, |answer| answer["receipt"] == pending).await;
+    let pending =
+        json!({"envoys": 2, "acked": 1, "pending": [{"node_id": "edge-1"}], "refused": []});
+    let answer =
+        eventually("edge-1 alone is waited for", change, |answer| answer["receipt"] == pending)
+            .await;
     assert_eq!(answer["slug"], "acme", "the answer is what it is without a receipt");
     let stuck = status(&things).await;
-    assert_eq!((&stuck["state"], &stuck["envoys"][1]["state"]), (&json!("pending"), &json!("pending")), "{stuck}");
+    assert_eq!(
+        (&stuck["state"], &stuck["envoys"][1]["state"]),
+        (&json!("pending"), &json!("pending")),
+        "{stuck}"
+    );
     assert!(envoys(&things).await["items"][1]["lag_ms"].as_i64().is_some_and(|lag| lag > 0));
     kill(paused, Signal::SIGCONT).expect("an end of the pause");
     eventually("edge-1 catches up", || status(&things), |status| status["state"] == "acked").await;
@@ -89,7 +104,12 @@ async fn an_envoy_that_is_gone_is_not_waited_for() {
     things.stack.envoys[1].service.stop().await.expect("an end");
     let one = |listed: &Value| listed["items"].as_array().map(Vec::len) == Some(1);
     eventually("one Envoy is left", || envoys(&things), one).await;
-    let answer = things.stack.api.delete(&format!("{}?wait=20", things.key.path)).await.expect("a revocation");
+    let answer = things
+        .stack
+        .api
+        .delete(&format!("{}?wait=20", things.key.path))
+        .await
+        .expect("a revocation");
     assert_eq!(answer["receipt"], json!({"envoys": 1, "acked": 1, "pending": [], "refused": []}));
     finish(things.stack).await;
 }

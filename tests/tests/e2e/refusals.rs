@@ -26,14 +26,18 @@ async fn every_failed_authentication_is_the_same_403() {
     let foreigners = foreign.key("app").await;
     let gateways = gateways(&stack);
     let path = THING;
-    for (site, key) in [(&site, &good), (&site, &expired), (&sibling, &siblings), (&foreign, &foreigners)] {
+    for (site, key) in
+        [(&site, &good), (&site, &expired), (&sibling, &siblings), (&foreign, &foreigners)]
+    {
         settled(&gateways, &site.hostname, path, &key.text, 200).await;
     }
 
     let mut mistyped = good.text.clone();
     mistyped.replace_range(12..13, if &mistyped[12..13] == "a" { "b" } else { "a" });
-    let never_made = policy::key::ApiKey::from_random(policy::key::Environment::Live, &[5; 64]).expect("a key");
-    let bearers: Vec<String> = [&mistyped, &foreigners.text].iter().map(|key| format!("Bearer {key}")).collect();
+    let never_made =
+        policy::key::ApiKey::from_random(policy::key::Environment::Live, &[5; 64]).expect("a key");
+    let bearers: Vec<String> =
+        [&mistyped, &foreigners.text].iter().map(|key| format!("Bearer {key}")).collect();
     let refused: Vec<(&str, Vec<(&str, &str)>)> = vec![
         ("no key", vec![]),
         ("an empty key", vec![("x-api-key", "")]),
@@ -58,7 +62,9 @@ async fn every_failed_authentication_is_the_same_403() {
             assert_eq!(answer.fingerprint(), reference.fingerprint(), "{what} at {path}");
         }
     }
-    for (what, headers) in refused.iter().filter(|(what, _)| !what.contains("another tenant") && !what.contains("site"))
+    for (what, headers) in refused
+        .iter()
+        .filter(|(what, _)| !what.contains("another tenant") && !what.contains("site"))
     {
         let answer = gateways[0].send(Method::GET, SHARED_HOST, path, headers).await;
         assert_eq!(answer.fingerprint(), reference.fingerprint(), "{what} on the shared host");
@@ -73,7 +79,13 @@ async fn a_host_that_no_site_owns_is_404_whatever_the_credentials() {
     let gateway = &things.gateways[0];
     let reference = gateway.get("nobody.gw.localhost", THING, "").await;
     reference.assert_problem(404);
-    for host in ["nobody.gw.localhost", "gw.localhost", "acme.other.example", "xacme.gw.localhost", "127.0.0.1"] {
+    for host in [
+        "nobody.gw.localhost",
+        "gw.localhost",
+        "acme.other.example",
+        "xacme.gw.localhost",
+        "127.0.0.1",
+    ] {
         for key in ["", "junk", &things.key.text] {
             let answer = gateway.get(host, THING, key).await;
             assert_eq!(answer.fingerprint(), reference.fingerprint(), "{host} with {key:.8}");

@@ -1,4 +1,5 @@
-//! Several xds-servers on one database: each Envoy may be on any, and loses nothing when it has to go to another.
+//! Several xds-servers on one database: each Envoy may be on any, and loses nothing when it has to
+//! go to another.
 
 use std::time::Instant;
 
@@ -8,7 +9,8 @@ use sqlx::Connection as _;
 use stack::Stack;
 use stack::service::Service;
 use tenantry_tests::{
-    PATIENCE, THING, Things, echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant,
+    PATIENCE, THING, Things, echo, eventually, finish, gateways, load::Load, settled, start,
+    tenant::Tenant,
 };
 
 use crate::outages::allow_lost_streams;
@@ -18,7 +20,8 @@ async fn two_of_each(name: &str) -> Things {
     Things::start(Stack::builder(name).replicas(2).envoys(2)).await
 }
 
-/// What changes while a replica is away: a key less, a route more, a key more. Every Envoy hears of all of it.
+/// What changes while a replica is away: a key less, a route more, a key more. Every Envoy hears of
+/// all of it.
 async fn change_everything(things: &Things, round: usize) {
     let revoked = things.site.key(&format!("revoked-{round}")).await;
     things.settled(THING, &revoked, 200).await;
@@ -168,7 +171,10 @@ async fn no_envoy_goes_back_to_an_older_state() {
         stack.api.delete(&revoked.path).await.expect("a revocation");
         let deadline = Instant::now() + PATIENCE;
         while furthest.iter().any(|count| *count <= number) {
-            assert!(Instant::now() < deadline, "revocation {number} is not known everywhere: {furthest:?}");
+            assert!(
+                Instant::now() < deadline,
+                "revocation {number} is not known everywhere: {furthest:?}"
+            );
             for (gateway, furthest) in gateways.iter().zip(&mut furthest) {
                 for (place, key) in row.iter().enumerate().take(number + 1) {
                     let status = gateway.get(&site.hostname, THING, &key.text).await.status;

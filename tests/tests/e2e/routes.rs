@@ -2,9 +2,12 @@
 
 use serde_json::json;
 use stack::Stack;
-use tenantry_tests::{echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant};
+use tenantry_tests::{
+    echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant,
+};
 
-/// A site is edited over and over under load, and a neighbour is loaded too: not one request of either is lost.
+/// A site is edited over and over under load, and a neighbour is loaded too: not one request of
+/// either is lost.
 #[tokio::test]
 async fn changes_are_live_and_lose_no_request() {
     let stack = start(Stack::builder("live-routes")).await;
@@ -21,7 +24,9 @@ async fn changes_are_live_and_lose_no_request() {
     }
     let loads: Vec<_> = sites
         .iter()
-        .map(|(site, _, key)| Load::start(gateway.address(), &site.hostname, "/things/v1/1", &key.text))
+        .map(|(site, _, key)| {
+            Load::start(gateway.address(), &site.hostname, "/things/v1/1", &key.text)
+        })
         .collect();
     loads[0].warm_up().await;
 
@@ -44,15 +49,30 @@ async fn changes_are_live_and_lose_no_request() {
         stack.api.delete(&route_path).await.expect("a deletion");
         settled(&gateways, &site.hostname, &moved, &key.text, 404).await;
     }
-    // The route under load itself is sent elsewhere and back, the upstream that it leaves is deleted.
-    let loaded = version.routes().await.iter().find(|route| route["path"] == "/{id}").map(tenantry_tests::tenant::id);
+    // The route under load itself is sent elsewhere and back, the upstream that it leaves is
+    // deleted.
+    let loaded = version
+        .routes()
+        .await
+        .iter()
+        .find(|route| route["path"] == "/{id}")
+        .map(tenantry_tests::tenant::id);
     let loaded_path = format!("{}/routes/{}", version.path, loaded.expect("the loaded route"));
     for (upstream_id, name) in [(json!(other_upstream), "second"), (json!(null), "first")] {
-        stack.api.patch(&loaded_path, json!({ "upstream_id": upstream_id })).await.expect("an upstream");
-        let upstream = || async { gateway.get(&site.hostname, "/things/v1/1", &key.text).await.upstream() };
+        stack
+            .api
+            .patch(&loaded_path, json!({ "upstream_id": upstream_id }))
+            .await
+            .expect("an upstream");
+        let upstream =
+            || async { gateway.get(&site.hostname, "/things/v1/1", &key.text).await.upstream() };
         eventually("the loaded route's upstream", upstream, |upstream| upstream == name).await;
     }
-    stack.api.delete(&format!("{}/upstreams/{other_upstream}", site.path)).await.expect("a deletion");
+    stack
+        .api
+        .delete(&format!("{}/upstreams/{other_upstream}", site.path))
+        .await
+        .expect("a deletion");
     let fresh = site.key("late").await;
     settled(&gateways, &site.hostname, "/things/v1/1", &fresh.text, 200).await;
     for load in loads {
@@ -78,7 +98,8 @@ async fn a_change_touches_its_own_site_alone() {
     let updates = |site: String| {
         let envoy = &stack.envoys[0];
         async move {
-            let loads = envoy.stats(&format!("rds.site/{site}.config_reload:")).await.expect("stats");
+            let loads =
+                envoy.stats(&format!("rds.site/{site}.config_reload:")).await.expect("stats");
             loads.iter().map(|(_, count)| count).sum::<u64>()
         }
     };
@@ -105,7 +126,14 @@ async fn a_site_is_loaded_by_its_first_request() {
     settled(&gateways, &asked.hostname, "/things/v1/1", &asked_key.text, 200).await;
     let clusters = |site: String| {
         let envoy = &stack.envoys[0];
-        async move { envoy.config_dump().await.expect("a config dump").to_string().contains(&format!("site/{site}/")) }
+        async move {
+            envoy
+                .config_dump()
+                .await
+                .expect("a config dump")
+                .to_string()
+                .contains(&format!("site/{site}/"))
+        }
     };
     assert!(clusters(asked.id.clone()).await);
     assert!(!clusters(idle.id.clone()).await, "a site that nobody asked for is on the Envoy");

@@ -21,7 +21,10 @@ impl Signer {
     fn sign(&self, base: &[u8]) -> String {
         match self {
             Self::Hmac(secret) => {
-                let mac = Hmac::<Sha256>::new_from_slice(secret).expect("a key").chain_update(base).finalize();
+                let mac = Hmac::<Sha256>::new_from_slice(secret)
+                    .expect("a key")
+                    .chain_update(base)
+                    .finalize();
                 STANDARD.encode(mac.into_bytes())
             }
             Self::Ed25519(pair) => STANDARD.encode(pair.sk.sign(base, None)),
@@ -43,7 +46,12 @@ impl Client<'_> {
     }
 
     /// The same; an error if the connection was closed before all of the body was sent.
-    async fn try_post(&self, nonce: &str, signed: &str, sent: &str) -> Result<Answer, reqwest::Error> {
+    async fn try_post(
+        &self,
+        nonce: &str,
+        signed: &str,
+        sent: &str,
+    ) -> Result<Answer, reqwest::Error> {
         let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(signed)));
         let created = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
         let parameters = format!(
@@ -60,7 +68,12 @@ impl Client<'_> {
         ];
         let base = policy::signature::base(&headers, &parameters).expect("a signature base");
         let url = format!("http://{}{THING}", self.things.gateways[0].address());
-        let request = reqwest::Client::builder().no_proxy().build().expect("a client").post(url).header("host", host);
+        let request = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client")
+            .post(url)
+            .header("host", host);
         let request = request
             .header("content-digest", digest)
             .header("signature-input", format!("sig={parameters}"))
@@ -75,7 +88,10 @@ impl Client<'_> {
 #[tokio::test]
 async fn a_signed_body_gets_in_once_and_only_as_it_was_signed() {
     let things = Things::start(Stack::builder("signatures")).await;
-    things.version.route_with(&["POST"], "/{id}", json!({ "auth": { "any_of": ["signature"] } })).await;
+    things
+        .version
+        .route_with(&["POST"], "/{id}", json!({ "auth": { "any_of": ["signature"] } }))
+        .await;
     let keys = format!("consumers/{}/signing-keys", things.key.consumer_id);
     let made = things.site.make(&keys, json!({ "algorithm": "hmac-sha256" })).await;
     let secret = STANDARD.decode(made["secret"].as_str().expect("a secret")).expect("base64");
@@ -99,7 +115,8 @@ async fn a_signed_body_gets_in_once_and_only_as_it_was_signed() {
     client.post("changed", "a body", "another").await.assert_problem(403);
     client.post("cut", &large, &large[..199_999]).await.assert_problem(403);
     let huge = "x".repeat(256 * 1024 + 1);
-    // Envoy answers before it has all of it, and does not wait for the rest for ever: the answer may get lost.
+    // Envoy answers before it has all of it, and does not wait for the rest for ever: the answer
+    // may get lost.
     let mut nonce = 0;
     let refused = || {
         nonce += 1;
@@ -107,7 +124,8 @@ async fn a_signed_body_gets_in_once_and_only_as_it_was_signed() {
         async move { client.try_post(&nonce, huge, huge).await }
     };
     eventually("a refusal", refused, Result::is_ok).await.expect("a refusal").assert_problem(413);
-    let impostor = Client { things: &things, keyid: client.keyid.clone(), signer: Signer::Hmac(vec![7; 64]) };
+    let impostor =
+        Client { things: &things, keyid: client.keyid.clone(), signer: Signer::Hmac(vec![7; 64]) };
     impostor.post("impostor", "a body", "a body").await.assert_problem(403);
     assert_eq!(things.upstream.total(), before, "what was refused has reached the upstream");
 
@@ -127,11 +145,15 @@ async fn a_signed_body_gets_in_once_and_only_as_it_was_signed() {
 #[tokio::test]
 async fn an_ed25519_signature_gets_in_and_no_other_key_or_algorithm_takes_its_place() {
     let things = Things::start(Stack::builder("ed25519")).await;
-    things.version.route_with(&["POST"], "/{id}", json!({ "auth": { "any_of": ["signature"] } })).await;
+    things
+        .version
+        .route_with(&["POST"], "/{id}", json!({ "auth": { "any_of": ["signature"] } }))
+        .await;
     let keys = format!("consumers/{}/signing-keys", things.key.consumer_id);
     let pair = KeyPair::from_seed(Seed::new([3; 32]));
     let public_key = STANDARD.encode(*pair.pk);
-    let made = things.site.make(&keys, json!({ "algorithm": "ed25519", "public_key": public_key })).await;
+    let made =
+        things.site.make(&keys, json!({ "algorithm": "ed25519", "public_key": public_key })).await;
     assert_eq!(made.get("secret"), None, "only the client has it: {made}");
     let client = |signer| Client { things: &things, keyid: id(&made), signer };
     let (owner, mut nonce) = (client(Signer::Ed25519(pair)), 0);

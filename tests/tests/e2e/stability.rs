@@ -1,4 +1,5 @@
-//! Nothing that dies, or stands still, costs a request; and what Envoys have afterwards is what the database says.
+//! Nothing that dies, or stands still, costs a request; and what Envoys have afterwards is what the
+//! database says.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -54,7 +55,11 @@ async fn cold_site(things: &Things, slug: &str) -> (Site, Key) {
 
 fn loads(things: &Things) -> Vec<Load> {
     let gateways = things.gateways.iter();
-    gateways.map(|gateway| Load::start(gateway.address(), &things.site.hostname, THING, &things.key.text)).collect()
+    gateways
+        .map(|gateway| {
+            Load::start(gateway.address(), &things.site.hostname, THING, &things.key.text)
+        })
+        .collect()
 }
 
 fn with_state(name: &str) -> Builder {
@@ -93,7 +98,11 @@ async fn an_xds_server_starts_and_serves_without_the_database_and_catches_up() {
     things.stack.xds.kill().await.expect("a kill");
     things.stack.xds.start().await.expect("a start without PostgreSQL");
     let ready = eventually_serves_from(http, "disk").await;
-    assert_eq!((&ready["postgresql"], &ready["ready"]), (&Value::from("away"), &Value::from(true)), "{ready}");
+    assert_eq!(
+        (&ready["postgresql"], &ready["ready"]),
+        (&Value::from("away"), &Value::from(true)),
+        "{ready}"
+    );
     assert_eq!(metric(http, "tenantry_xds_from_disk ").await, Some(1.0));
     // What the Envoy never had, it gets; what was taken from it stays away.
     settled(&things.gateways, &cold.hostname, THING, &cold_key.text, 200).await;
@@ -115,7 +124,8 @@ async fn an_xds_server_starts_and_serves_without_the_database_and_catches_up() {
     finish(things.stack).await;
 }
 
-/// An edge with an xds-server beside it, cut off from everything else, starts cold: the Envoy first, which waits for the other.
+/// An edge with an xds-server beside it, cut off from everything else, starts cold: the Envoy
+/// first, which waits for the other.
 #[tokio::test]
 async fn an_xds_server_beside_an_envoy_starts_cold_with_it() {
     let mut things = Things::start(with_state("sidecar")).await;
@@ -143,7 +153,8 @@ async fn an_xds_server_beside_an_envoy_starts_cold_with_it() {
     finish(things.stack).await;
 }
 
-/// What changed in the database while nobody could hear of it, and the log no longer has, is found all the same.
+/// What changed in the database while nobody could hear of it, and the log no longer has, is found
+/// all the same.
 #[tokio::test]
 async fn a_stored_state_that_the_log_does_not_reach_back_to_is_replaced() {
     let mut things = Things::start(with_state("pruned")).await;
@@ -153,9 +164,10 @@ async fn a_stored_state_that_the_log_does_not_reach_back_to_is_replaced() {
     things.stack.xds.kill().await.expect("a kill");
     things.stack.api.delete(&revoked.path).await.expect("a revocation");
     let mut superuser = things.stack.superuser().await.expect("a session");
-    for statement in
-        ["UPDATE change_log_floor SET pruned_through = (SELECT max(seq) FROM change_log)", "DELETE FROM change_log"]
-    {
+    for statement in [
+        "UPDATE change_log_floor SET pruned_through = (SELECT max(seq) FROM change_log)",
+        "DELETE FROM change_log",
+    ] {
         sqlx::query(statement).execute(&mut superuser).await.expect("a log that was pruned");
     }
     things.stack.xds.start().await.expect("a start");
@@ -173,7 +185,8 @@ async fn a_damaged_state_is_reported_and_not_served() {
     things.stack.xds.stop().await.expect("a stop");
     let state = things.stack.dir().join("xds-server-state");
     let files = std::fs::read_dir(&state).expect("the directory").flatten().map(|file| file.path());
-    let base = files.into_iter().find(|file| file.to_string_lossy().contains("/base-")).expect("a base");
+    let base =
+        files.into_iter().find(|file| file.to_string_lossy().contains("/base-")).expect("a base");
     let mut bytes = std::fs::read(&base).expect("its bytes");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -195,7 +208,8 @@ async fn a_damaged_state_is_reported_and_not_served() {
 /// Everything dies or stands still once, under load.
 #[tokio::test]
 async fn the_kill_matrix_costs_no_request_and_leaves_the_state_of_the_database() {
-    let mut things = Things::start(with_state("kill-matrix").replicas(2).envoys(2).hot_restart()).await;
+    let mut things =
+        Things::start(with_state("kill-matrix").replicas(2).envoys(2).hot_restart()).await;
     edit(&things, "before").await;
     stored(&things.stack).await;
     let load = loads(&things);
@@ -243,7 +257,8 @@ async fn the_kill_matrix_costs_no_request_and_leaves_the_state_of_the_database()
     finish(things.stack).await;
 }
 
-/// Has every Envoy, and its mirror, list what it has, and asks an xds-server that has read everything anew.
+/// Has every Envoy, and its mirror, list what it has, and asks an xds-server that has read
+/// everything anew.
 async fn assert_state_equals_database(things: &mut Things) {
     things.stack.replicas[0].service.kill().await.expect("a kill");
     things.stack.xds.kill().await.expect("a kill");
@@ -253,12 +268,19 @@ async fn assert_state_equals_database(things: &mut Things) {
     eventually_serves_from(things.stack.xds_http, "postgresql").await;
     let mut resources = 0;
     for opening in &openings {
-        resources += opening.values().map(|request| request.initial_resource_versions.len()).sum::<usize>();
+        resources +=
+            opening.values().map(|request| request.initial_resource_versions.len()).sum::<usize>();
         let differences = differences(things.stack.xds_addr, opening).await;
-        assert!(differences.is_empty(), "an Envoy has something else than the database: {differences:#?}");
+        assert!(
+            differences.is_empty(),
+            "an Envoy has something else than the database: {differences:#?}"
+        );
     }
     assert!(resources > 20, "the Envoys list what they have: {openings:?}");
-    println!("stability: {resources} resources of {} streams are those of the database", openings.len());
+    println!(
+        "stability: {resources} resources of {} streams are those of the database",
+        openings.len()
+    );
 }
 
 /// What an Envoy says that hands over.
@@ -267,7 +289,8 @@ fn allow_hand_over(stack: &mut Stack) {
     stack.allow_in_envoy_log("terminating parent process");
 }
 
-/// An Envoy hands its sockets over to a successor, which begins with nothing and takes requests when it knows what to do with them.
+/// An Envoy hands its sockets over to a successor, which begins with nothing and takes requests
+/// when it knows what to do with them.
 #[tokio::test]
 async fn a_hot_restart_of_an_envoy_costs_no_request() {
     let mut things = Things::start(Stack::builder("hot-restart").hot_restart()).await;
@@ -283,20 +306,28 @@ async fn a_hot_restart_of_an_envoy_costs_no_request() {
     finish(things.stack).await;
 }
 
-/// One Envoy after the other is taken out, restarted, and taken in when it says that it is ready, as a load balancer does it.
+/// One Envoy after the other is taken out, restarted, and taken in when it says that it is ready,
+/// as a load balancer does it.
 #[tokio::test]
 async fn a_rolling_restart_of_envoys_costs_no_request() {
     let mut things = Things::start(Stack::builder("rolling").envoys(2)).await;
     for round in 0..4 {
         let (out, stays) = (round % 2, (round + 1) % 2);
-        let load = Load::start(things.gateways[stays].address(), &things.site.hostname, THING, &things.key.text);
+        let load = Load::start(
+            things.gateways[stays].address(),
+            &things.site.hostname,
+            THING,
+            &things.key.text,
+        );
         load.warm_up().await;
         things.stack.envoys[out].service.stop().await.expect("a stop");
         things.stack.envoys[out].service.start().await.expect("a start");
         // The first request after `/ready` is answered well, and all that follow.
         for _ in 0..200 {
             let headers = [("x-api-key", things.key.text.as_str())];
-            let answer = things.gateways[out].send(Method::GET, &things.site.hostname, THING, &headers).await;
+            let answer = things.gateways[out]
+                .send(Method::GET, &things.site.hostname, THING, &headers)
+                .await;
             assert_eq!(answer.status, 200, "round {round}: {answer:?}");
         }
         load.stop_without_a_loss().await;

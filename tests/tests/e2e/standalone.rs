@@ -1,4 +1,5 @@
-//! An Envoy whose listener and routes its operator has written: the filter and the mirror stand in front of them.
+//! An Envoy whose listener and routes its operator has written: the filter and the mirror stand in
+//! front of them.
 
 use reqwest::Method;
 use serde_json::json;
@@ -24,7 +25,8 @@ async fn add_envoy(stack: &mut Stack, upstream: std::net::SocketAddr) {
         mirror: true,
         edge: Edge::default(),
     };
-    let mut envoy = Envoy::standalone(&binary, stack.dir(), settings, upstream).expect("a configuration");
+    let mut envoy =
+        Envoy::standalone(&binary, stack.dir(), settings, upstream).expect("a configuration");
     envoy.service.start().await.expect("a start");
     stack.envoys.push(envoy);
 }
@@ -46,7 +48,12 @@ async fn an_operators_own_routes_are_behind_the_filter() {
 
     let bearer = format!("Bearer {}", key.text);
     for credential in [("x-api-key", key.text.as_str()), ("authorization", bearer.as_str())] {
-        let headers = [credential, ("x-tenantry-tenant", "forged"), ("x-tenantry-route", "forged"), ("x-other", "1")];
+        let headers = [
+            credential,
+            ("x-tenantry-tenant", "forged"),
+            ("x-tenantry-route", "forged"),
+            ("x-other", "1"),
+        ];
         let answer = gateway.send(Method::POST, &site.hostname, PATH, &headers).await;
         assert_eq!((answer.status, answer.upstream().as_str()), (200, "own"));
         assert_eq!(answer.upstream_saw("x-tenantry-tenant"), Some(site.tenant_id.clone()));
@@ -54,7 +61,11 @@ async fn an_operators_own_routes_are_behind_the_filter() {
         assert_eq!(answer.upstream_saw("x-tenantry-consumer"), Some(key.consumer_id.clone()));
         assert_eq!(answer.upstream_saw("x-tenantry-route"), None, "no route of the site took it");
         assert_eq!(answer.upstream_saw("x-other").as_deref(), Some("1"));
-        assert!(!answer.body.contains(&key.text), "the upstream saw the credential: {}", answer.body);
+        assert!(
+            !answer.body.contains(&key.text),
+            "the upstream saw the credential: {}",
+            answer.body
+        );
     }
 
     let received = upstream.total();
@@ -78,7 +89,12 @@ async fn an_operators_own_routes_are_behind_the_filter() {
         let path = format!("{}/usage?group_by=key", site.path);
         let usage = stack.api.get(&path).await.unwrap_or_else(|error| panic!("{error}"));
         let of = |item: &&serde_json::Value| item["key_id"] == limited.id.as_str();
-        usage["items"].as_array().into_iter().flatten().find(of).and_then(|item| item["requests"].as_u64())
+        usage["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(of)
+            .and_then(|item| item["requests"].as_u64())
     };
     // The workers report for themselves, and in the middle of it perhaps.
     eventually("usage", usage, |requests| *requests >= Some(4)).await;

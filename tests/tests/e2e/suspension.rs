@@ -6,7 +6,8 @@ use stack::Stack;
 use tenantry_tests::{THING, Things, echo, finish, settled, tenant::Tenant};
 
 #[tokio::test]
-async fn a_suspended_tenant_is_refused_until_it_is_served_again_and_its_neighbour_notices_nothing() {
+async fn a_suspended_tenant_is_refused_until_it_is_served_again_and_its_neighbour_notices_nothing()
+{
     let things = Things::start(Stack::builder("suspension").envoys(2)).await;
     let api = &things.stack.api;
     let neighbour = Tenant::create(api, "Globex").await;
@@ -18,17 +19,24 @@ async fn a_suspended_tenant_is_refused_until_it_is_served_again_and_its_neighbou
 
     let status = format!("/v1/tenants/{}/status", things.tenant.id);
     let reason = "The invoice of May is open.";
-    api.patch(&status, json!({ "status": "suspended", "reason": reason })).await.expect("a suspension");
+    api.patch(&status, json!({ "status": "suspended", "reason": reason }))
+        .await
+        .expect("a suspension");
     things.settled(THING, &things.key, 403).await;
     let refused = things.get(THING).await;
     assert_eq!(refused.headers.get("content-type").expect("a type"), "application/problem+json");
     // Whether a credential is good is not said.
-    let (wrong, none) = (things.get_with("wrong").await, things.send(Method::GET, THING, &[]).await);
+    let (wrong, none) =
+        (things.get_with("wrong").await, things.send(Method::GET, THING, &[]).await);
     assert_eq!((wrong.status, &wrong.body), (403, &refused.body));
     assert_eq!((none.status, &none.body), (403, &refused.body));
     assert!(!refused.body.contains(reason), "what members are told is not for callers");
     for gateway in &things.gateways {
-        assert_eq!(gateway.get(&site.hostname, THING, &key.text).await.status, 200, "the neighbour");
+        assert_eq!(
+            gateway.get(&site.hostname, THING, &key.text).await.status,
+            200,
+            "the neighbour"
+        );
     }
 
     api.patch(&status, json!({ "status": "active" })).await.expect("an end of it");

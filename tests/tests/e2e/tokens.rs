@@ -25,11 +25,14 @@ async fn a_token_gets_in_as_its_consumer_and_a_rotated_key_ends_it() {
     });
     things.site.make("issuers", issuer).await;
     let subject = json!({ "issuer": ISSUER, "value": "app-1" });
-    let consumer =
-        things.site.consumer(json!({ "name": "with a subject", "settings": { "subjects": [subject] } })).await;
+    let consumer = things
+        .site
+        .consumer(json!({ "name": "with a subject", "settings": { "subjects": [subject] } }))
+        .await;
 
     let token = first.token("app-1", json!({ "aud": "things", "email": "a@b.example" }));
-    let answer = eventually("the token", || ask(&things, &token), |answer| answer.status == 200).await;
+    let answer =
+        eventually("the token", || ask(&things, &token), |answer| answer.status == 200).await;
     assert_eq!(answer.upstream_saw("x-tenantry-consumer"), Some(consumer));
     assert_eq!(answer.upstream_saw("x-user").as_deref(), Some("a@b.example"));
     assert_eq!(answer.upstream_saw("authorization"), None, "the token stays at the gateway");
@@ -45,7 +48,11 @@ async fn a_token_gets_in_as_its_consumer_and_a_rotated_key_ends_it() {
         ("a changed signature", changed(&token)),
     ] {
         let answer = ask(&things, &refused).await;
-        assert_eq!(answer.fingerprint().2, ask(&things, "").await.fingerprint().2, "{what} is told apart");
+        assert_eq!(
+            answer.fingerprint().2,
+            ask(&things, "").await.fingerprint().2,
+            "{what} is told apart"
+        );
         answer.assert_problem(403);
     }
 
@@ -54,7 +61,8 @@ async fn a_token_gets_in_as_its_consumer_and_a_rotated_key_ends_it() {
     eventually("the second key", || ask(&things, &newer), |answer| answer.status == 200).await;
     assert_eq!(ask(&things, &token).await.status, 200, "both keys are good");
     published.publish(vec![second.jwk()]);
-    eventually("the end of the first key", || ask(&things, &token), |answer| answer.status == 403).await;
+    eventually("the end of the first key", || ask(&things, &token), |answer| answer.status == 403)
+        .await;
     assert_eq!(ask(&things, &newer).await.status, 200);
     finish(things.stack).await;
 }
@@ -89,10 +97,16 @@ async fn a_shared_secret_signs_too_and_a_removed_issuer_is_gone() {
         .authenticate(Claims::create(Duration::from_mins(5)).with_issuer(ISSUER))
         .expect("a token");
     let token = format!("Bearer {token}");
-    let answer = eventually("the token", || ask(&things, &token), |answer| answer.status == 200).await;
+    let answer =
+        eventually("the token", || ask(&things, &token), |answer| answer.status == 200).await;
     assert_eq!(answer.upstream_saw("x-tenantry-consumer"), None);
     let id = made["id"].as_str().expect("an id");
-    things.stack.api.delete(&format!("{}/issuers/{id}", things.site.path)).await.expect("a deletion");
+    things
+        .stack
+        .api
+        .delete(&format!("{}/issuers/{id}", things.site.path))
+        .await
+        .expect("a deletion");
     eventually("its end", || ask(&things, &token), |answer| answer.status == 403).await;
     finish(things.stack).await;
 }

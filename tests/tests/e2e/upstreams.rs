@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use reqwest::Method;
 use serde_json::{Value, json};
 use stack::{Stack, ports};
-use tenantry_tests::{THING, Things, echo, eventually, finish, gateways, settled, start, tenant::Tenant};
+use tenantry_tests::{
+    THING, Things, echo, eventually, finish, gateways, settled, start, tenant::Tenant,
+};
 
 /// The endpoints of an upstream with only this one.
 fn endpoints(address: SocketAddr) -> Value {
@@ -16,13 +18,23 @@ fn endpoints(address: SocketAddr) -> Value {
 async fn route_to(things: &Things, path: &str, upstream: Value) {
     let upstream_id = things.site.upstream_with(upstream).await;
     let route = json!({ "methods": ["GET", "POST"], "path": path, "upstream_id": upstream_id });
-    things.stack.api.post(&format!("{}/routes", things.version.path), route).await.expect("a route");
+    things
+        .stack
+        .api
+        .post(&format!("{}/routes", things.version.path), route)
+        .await
+        .expect("a route");
 }
 
 #[tokio::test]
 async fn a_broken_upstream_is_a_problem_of_its_own_route_alone() {
     let things = Things::start(Stack::builder("broken-upstreams")).await;
-    route_to(&things, "/down/now", json!({ "name": "down", "endpoints": endpoints(ports::free()) })).await;
+    route_to(
+        &things,
+        "/down/now",
+        json!({ "name": "down", "endpoints": endpoints(ports::free()) }),
+    )
+    .await;
     let slow = json!({ "name": "slow", "endpoints": endpoints(things.upstream.addr), "request_timeout_ms": 300 });
     route_to(&things, "/slow/now", slow).await;
     things.version.route(&["GET", "POST"], "/reset/now").await;
@@ -43,7 +55,8 @@ async fn a_broken_upstream_is_a_problem_of_its_own_route_alone() {
     }
     // A request that may have arrived is not sent again.
     let received = things.upstream.received();
-    let resets = received.iter().filter(|received| received.headers.contains_key("x-echo-reset")).count();
+    let resets =
+        received.iter().filter(|received| received.headers.contains_key("x-echo-reset")).count();
     assert_eq!(resets, 2, "one GET and one POST");
     // What the upstream itself answers is its own.
     let headers = [("x-api-key", things.key.text.as_str()), ("x-echo-status", "503")];
@@ -58,7 +71,10 @@ async fn upstreams_without_endpoints_by_name_and_over_http2() {
     let things = Things::start(Stack::builder("kinds-of-upstreams")).await;
     let named = json!([{ "address": "localhost", "port": things.upstream.addr.port() }]);
     for (path, upstream) in [
-        ("/kinds/http2", json!({ "name": "h2", "protocol": "http2", "endpoints": endpoints(things.upstream.addr) })),
+        (
+            "/kinds/http2",
+            json!({ "name": "h2", "protocol": "http2", "endpoints": endpoints(things.upstream.addr) }),
+        ),
         ("/kinds/named", json!({ "name": "named", "endpoints": named })),
         ("/kinds/empty", json!({ "name": "empty", "endpoints": [] })),
     ] {
@@ -83,7 +99,11 @@ async fn endpoints_can_be_replaced() {
     let key = site.key("app").await;
     settled(&gateways, &site.hostname, THING, &key.text, 200).await;
     let moved = json!({ "endpoints": endpoints(new.addr) });
-    stack.api.patch(&format!("{}/upstreams/{upstream_id}", site.path), moved).await.expect("other endpoints");
+    stack
+        .api
+        .patch(&format!("{}/upstreams/{upstream_id}", site.path), moved)
+        .await
+        .expect("other endpoints");
     let upstream = || async { gateways[0].get(&site.hostname, THING, &key.text).await.upstream() };
     eventually("the new endpoint", upstream, |name| name == "new").await;
     finish(stack).await;

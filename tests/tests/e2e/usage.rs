@@ -10,7 +10,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use stack::Stack;
 use stack::echo::Echo;
-use tenantry_tests::{THING, Things, caught_up, echo, eventually, finish, gateway::Gateway, tenant::Site};
+use tenantry_tests::{
+    THING, Things, caught_up, echo, eventually, finish, gateway::Gateway, tenant::Site,
+};
 use tokio::task::JoinSet;
 use tonic::Request;
 use tonic::client::Grpc;
@@ -29,9 +31,18 @@ pub(super) async fn sums(things: &Things, site: &Site) -> Sums {
     let path = format!("/v1/tenants/{}/usage?group_by=site,key,status_class", site.tenant_id);
     let usage = things.stack.api.get(&path).await.unwrap_or_else(|error| panic!("{error}"));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let items = usage["items"].as_array().into_iter().flatten().filter(|item| item["site_id"] == site.id.as_str());
+    let items = usage["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|item| item["site_id"] == site.id.as_str());
     items
-        .map(|item| ((text(&item["key_id"]), text(&item["status_class"])), item["requests"].as_u64().unwrap()))
+        .map(|item| {
+            (
+                (text(&item["key_id"]), text(&item["status_class"])),
+                item["requests"].as_u64().unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -94,7 +105,8 @@ async fn give_up(things: &Things, site: &Site, upstream: &Echo, key: &str, reque
     all.shutdown().await;
 }
 
-/// The site's first request makes Envoy load its routes and begin the request anew: it counts once, too.
+/// The site's first request makes Envoy load its routes and begin the request anew: it counts once,
+/// too.
 #[tokio::test]
 async fn every_request_counts_once_though_the_xds_server_dies_and_reports_come_again() {
     let mut things = Things::start(Stack::builder("usage")).await;
@@ -159,7 +171,8 @@ pub(super) async fn send_again(things: &Things, site: &Site) {
     }
     let report = aggregator.last_report(now_ms).expect("there is usage");
     let report = UsageReport::decode(report.message).expect("a report");
-    let endpoint = Endpoint::from_shared(format!("http://{}", things.stack.xds_addr)).expect("a URI");
+    let endpoint =
+        Endpoint::from_shared(format!("http://{}", things.stack.xds_addr)).expect("a URI");
     let mut client = Grpc::new(endpoint.connect().await.expect("the xDS server listens"));
     client.ready().await.expect("it is ready");
     let path = PathAndQuery::try_from(format!("/{SERVICE}/{METHOD}")).expect("a path");

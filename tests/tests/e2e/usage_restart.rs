@@ -13,7 +13,8 @@ use tenantry_tests::{
 
 use super::usage::{Sums, send_again, sums};
 
-/// How long Envoy drains here, and a little more. Then it says with every answer that it ends the connection, and before with some.
+/// How long Envoy drains here, and a little more. Then it says with every answer that it ends the
+/// connection, and before with some.
 const DRAINED: Duration = Duration::from_millis(2_500);
 
 /// A site whose upstream is nobody else's, so that its ledger is the truth.
@@ -24,21 +25,27 @@ struct Counted {
 }
 
 impl Counted {
-    /// Eight clients at once with connections of their own, so that all workers take part, ask so many times each.
+    /// Eight clients at once with connections of their own, so that all workers take part, ask so
+    /// many times each.
     async fn wave(&self, things: &Things, times: u64) {
         let clients = (0..8).map(|_| async {
             let gateway = Gateway::new(things.gateways[0].address());
             for _ in 0..times {
-                assert_eq!(gateway.get(&self.site.hostname, THING, &self.key.text).await.status, 200);
+                assert_eq!(
+                    gateway.get(&self.site.hostname, THING, &self.key.text).await.status,
+                    200
+                );
             }
         });
         futures::future::join_all(clients).await;
     }
 
-    /// Waits until the sums of what was served are what the upstream has counted, and made-up ones; answers the upstream's.
+    /// Waits until the sums of what was served are what the upstream has counted, and made-up ones;
+    /// answers the upstream's.
     async fn equal(&self, things: &Things, made_up: u64) -> u64 {
-        let served =
-            |sums: Sums| sums.into_iter().filter(|((_, class), _)| class == "2xx").map(|(_, count)| count).sum();
+        let served = |sums: Sums| {
+            sums.into_iter().filter(|((_, class), _)| class == "2xx").map(|(_, count)| count).sum()
+        };
         let billed = || async { served(sums(things, &self.site).await) };
         let ledger = self.upstream.total();
         eventually("the sums of the ledger", billed, |billed| *billed >= ledger + made_up).await;
@@ -49,12 +56,14 @@ impl Counted {
     }
 }
 
-/// Has Envoy end its connections in order while requests are under way, and starts it again when all of it was reported.
+/// Has Envoy end its connections in order while requests are under way, and starts it again when
+/// all of it was reported.
 async fn restart_gracefully(things: &mut Things, counted: &Counted) {
     let (host, key) = (counted.site.hostname.clone(), counted.key.text.clone());
     let before = counted.upstream.total();
     let slow = (0..4).map(|_| {
-        let (gateway, host, key) = (Gateway::new(things.gateways[0].address()), host.clone(), key.clone());
+        let (gateway, host, key) =
+            (Gateway::new(things.gateways[0].address()), host.clone(), key.clone());
         let ask = async move {
             let headers = [("x-api-key", key.as_str()), ("x-echo-hold", "1")];
             gateway.send(Method::GET, &host, THING, &headers).await
@@ -104,7 +113,9 @@ async fn the_sums_are_the_upstreams_ledger_though_all_parts_are_restarted() {
         send_again(&things, &counted.site).await;
         assert_eq!(counted.equal(&things, 7).await, after);
     }
-    println!("usage: {after} requests in the upstream's ledger and in the sums, over restarts of Envoy and xds-server");
+    println!(
+        "usage: {after} requests in the upstream's ledger and in the sums, over restarts of Envoy and xds-server"
+    );
     things.stack.allow_in_envoy_log("gRPC config stream");
     things.stack.allow_in_envoy_log("the stream to cluster xds ended");
     finish(things.stack).await;

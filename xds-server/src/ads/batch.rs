@@ -12,11 +12,13 @@ use super::watermark::Through;
 use crate::resource::{Resource, ResourceType, site_of};
 use crate::snapshot::Snapshot;
 
-/// The size at which a response is complete. The filter takes in a response in one step on Envoy's main thread, so a step
-/// has to be short; and one response is what a stream holds in memory at a time.
+/// The size at which a response is complete. The filter takes in a response in one step on Envoy's
+/// main thread, so a step has to be short; and one response is what a stream holds in memory at a
+/// time.
 pub(super) const MAX_RESPONSE_BYTES: usize = 1_000_000;
 
-/// What a resource costs in a response beside name and body: version, type URL, tags and lengths, roughly.
+/// What a resource costs in a response beside name and body: version, type URL, tags and lengths,
+/// roughly.
 const OVERHEAD_BYTES: usize = 128;
 
 /// What has to be done about a name.
@@ -32,8 +34,13 @@ enum Verdict {
 }
 
 impl Stream {
-    /// Takes what is ready of a type into a response, as far as it fits. `None` if nothing is to be said.
-    pub(super) fn respond(&mut self, snapshot: &Snapshot, kind: ResourceType) -> Option<DeltaDiscoveryResponse> {
+    /// Takes what is ready of a type into a response, as far as it fits. `None` if nothing is to be
+    /// said.
+    pub(super) fn respond(
+        &mut self,
+        snapshot: &Snapshot,
+        kind: ResourceType,
+    ) -> Option<DeltaDiscoveryResponse> {
         let mut sent = Sent::new();
         let mut resources = Vec::new();
         let mut removed = Vec::new();
@@ -44,7 +51,10 @@ impl Stream {
             let verdict = self.examine(snapshot, kind, &name);
             let size = name.len() + OVERHEAD_BYTES + verdict.body_len();
             let is_part = matches!(verdict, Verdict::Send(_) | Verdict::Remove);
-            if is_part && !sent.is_empty() && (bytes + size > MAX_RESPONSE_BYTES || !self.fits(kind, &sent, &name)) {
+            if is_part
+                && !sent.is_empty()
+                && (bytes + size > MAX_RESPONSE_BYTES || !self.fits(kind, &sent, &name))
+            {
                 break;
             }
             self.subscription_mut(kind).ready.remove(&name);
@@ -93,7 +103,8 @@ impl Stream {
         })
     }
 
-    /// A cluster that is sent again warms again, and waits for endpoints, even if they have not changed.
+    /// A cluster that is sent again warms again, and waits for endpoints, even if they have not
+    /// changed.
     fn resend_endpoints(&mut self, clusters: &Sent, through: Through) {
         let endpoints = self.subscription_mut(ResourceType::Endpoints);
         for (name, _) in clusters.iter().filter(|(_, version)| version.is_some()) {

@@ -10,7 +10,9 @@ const TYPES: [ResourceType; 5] = [SitePolicy, ConsumerBucket, KeyBucket, Host, S
 /// A snapshot with one site, a key and the mark of a complete sync, and a stream that doubts it.
 fn doubting() -> Session {
     let mut session = Session::with_sites(&[1]);
-    for (owner, kind, name) in [(Owner::Bucket(7), KeyBucket, "0007"), (Owner::Platform, Sync, "sync")] {
+    for (owner, kind, name) in
+        [(Owner::Bucket(7), KeyBucket, "0007"), (Owner::Platform, Sync, "sync")]
+    {
         let resource = Resource::new(kind, b"old".to_vec());
         session.snapshot.apply(owner, vec![Named { kind, name: name.to_owned(), resource }]);
     }
@@ -32,7 +34,11 @@ fn a_client_keeps_what_it_reports() {
     }
     session.stream.trust(&session.snapshot);
     let said: Vec<_> = session.settle().into_iter().map(|said| said.0).collect();
-    assert_eq!(said, [Cluster, Endpoints, ScopedRoute, Route], "what differs is sent when it is known to be newer");
+    assert_eq!(
+        said,
+        [Cluster, Endpoints, ScopedRoute, Route],
+        "what differs is sent when it is known to be newer"
+    );
 }
 
 #[test]
@@ -51,7 +57,11 @@ fn a_mirror_in_sync_is_not_given_back_what_was_taken_from_it() {
 fn a_mirror_that_begins_gets_everything() {
     let mut session = doubting();
     for kind in TYPES {
-        assert_eq!(session.poll(), None, "{kind}: its state is not known before its last subscription");
+        assert_eq!(
+            session.poll(),
+            None,
+            "{kind}: its state is not known before its last subscription"
+        );
         session.resume(kind, &["*"], &[]);
     }
     let said = session.settle();

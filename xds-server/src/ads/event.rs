@@ -41,7 +41,9 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StreamError {
     /// The first request has no Node with an id.
-    #[error("the first request of a stream has to carry a node with an id; set `node.id` in the bootstrap")]
+    #[error(
+        "the first request of a stream has to carry a node with an id; set `node.id` in the bootstrap"
+    )]
     NoNode,
     /// The Node's metadata are wrong.
     #[error(transparent)]

@@ -8,8 +8,12 @@ use crate::resource::{ResourceType, route_name, site_of};
 use crate::snapshot::Snapshot;
 
 /// The types that the first sync consists of.
-const SYNCED: [ResourceType; 4] =
-    [ResourceType::SitePolicy, ResourceType::ConsumerBucket, ResourceType::KeyBucket, ResourceType::Host];
+const SYNCED: [ResourceType; 4] = [
+    ResourceType::SitePolicy,
+    ResourceType::ConsumerBucket,
+    ResourceType::KeyBucket,
+    ResourceType::Host,
+];
 
 /// Whether something may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +37,18 @@ enum Upstreams {
 }
 
 impl Stream {
-    /// Whether a stream is sent the clusters of this site: it asks for the site's routes; or it had clusters of the site
-    /// when it connected, and has not said yet which routes it wants. (Envoy asks for clusters first. It would lose those
-    /// under its routes if it were told at once that they are not there.)
+    /// Whether a stream is sent the clusters of this site: it asks for the site's routes; or it had
+    /// clusters of the site when it connected, and has not said yet which routes it wants. (Envoy
+    /// asks for clusters first. It would lose those under its routes if it were told at once that
+    /// they are not there.)
     pub(super) fn wants(&self, site: SiteId) -> bool {
-        self.reported_sites.contains(&site) || self.subscription(ResourceType::Route).covers(&route_name(site))
+        self.reported_sites.contains(&site)
+            || self.subscription(ResourceType::Route).covers(&route_name(site))
     }
 
-    /// Whether the routes of a site may be sent: all clusters and endpoints of the site have been accepted. If one of them
-    /// was refused, a client that has routes keeps them; one that has none gets them, so that the rest of the site works.
+    /// Whether the routes of a site may be sent: all clusters and endpoints of the site have been
+    /// accepted. If one of them was refused, a client that has routes keeps them; one that has none
+    /// gets them, so that the rest of the site works.
     pub(super) fn may_send_routes(&self, snapshot: &Snapshot, name: &str) -> Gate {
         let Some(site) = site_of(name) else { return Gate::Open };
         if !self.subscription(ResourceType::Cluster).requested {
@@ -52,7 +59,11 @@ impl Stream {
             Upstreams::UnderWay => Gate::Closed,
             Upstreams::Refused => {
                 let held = self.subscription(ResourceType::Route).held.get(name);
-                if held.is_none_or(|held| held.acked.is_none()) { Gate::Open } else { Gate::Refused }
+                if held.is_none_or(|held| held.acked.is_none()) {
+                    Gate::Open
+                } else {
+                    Gate::Refused
+                }
             }
         }
     }
@@ -65,7 +76,8 @@ impl Stream {
                 let Some(wanted) = snapshot.get(kind, name) else { continue };
                 match held.get(name) {
                     Some(held) if held.has_refused(&wanted.version) => return Upstreams::Refused,
-                    Some(held) if held.has_accepted(&wanted.version) || self.keeps(kind, Some(held)) => {}
+                    Some(held)
+                        if held.has_accepted(&wanted.version) || self.keeps(kind, Some(held)) => {}
                     _ => under_way = true,
                 }
             }
@@ -73,7 +85,8 @@ impl Stream {
         if under_way { Upstreams::UnderWay } else { Upstreams::Accepted }
     }
 
-    /// Whether a cluster may be taken away: the routes of its site, as the client has them, no longer lead to it.
+    /// Whether a cluster may be taken away: the routes of its site, as the client has them, no
+    /// longer lead to it.
     pub(super) fn may_remove_cluster(&self, snapshot: &Snapshot, name: &str) -> Gate {
         let Some(site) = site_of(name) else { return Gate::Open };
         if self.reported_sites.contains(&site) {
@@ -81,14 +94,22 @@ impl Stream {
         }
         let routes = self.subscription(ResourceType::Route);
         let route = route_name(site);
-        // The client may have dropped the routes and asked for them again, and then takes those that are under way.
-        if routes.in_flight.values().flat_map(|response| &response.sent).any(|(name, _)| *name == route) {
+        // The client may have dropped the routes and asked for them again, and then takes those
+        // that are under way.
+        if routes
+            .in_flight
+            .values()
+            .flat_map(|response| &response.sent)
+            .any(|(name, _)| *name == route)
+        {
             return Gate::Closed;
         }
         if !routes.covers(&route) {
             return Gate::Open;
         }
-        let Some(wanted) = self.desired(snapshot, ResourceType::Route, &route) else { return Gate::Open };
+        let Some(wanted) = self.desired(snapshot, ResourceType::Route, &route) else {
+            return Gate::Open;
+        };
         match routes.held.get(&route) {
             Some(held) if held.has_accepted(&wanted.version) => Gate::Open,
             Some(held) if held.has_refused(&wanted.version) => Gate::Refused,
@@ -113,12 +134,14 @@ impl Stream {
         let name = route_name(site);
         let routes = self.subscription(ResourceType::Route).held.get(&name);
         let wanted = snapshot.get(ResourceType::Route, &name);
-        let has_routes = routes.zip(wanted).is_some_and(|(held, wanted)| held.has_accepted(&wanted.version));
+        let has_routes =
+            routes.zip(wanted).is_some_and(|(held, wanted)| held.has_accepted(&wanted.version));
         has_routes && matches!(self.upstreams(snapshot, site), Upstreams::Accepted)
     }
 
-    /// Whether all of the filter's types were sent and answered, so that its first sync is complete. A refused resource
-    /// counts as answered: the filter lacks it, and refuses what would need it.
+    /// Whether all of the filter's types were sent and answered, so that its first sync is
+    /// complete. A refused resource counts as answered: the filter lacks it, and refuses what would
+    /// need it.
     pub(super) fn is_synced(&self) -> bool {
         SYNCED.into_iter().all(|kind| self.subscription(kind).is_settled())
     }

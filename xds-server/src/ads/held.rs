@@ -23,7 +23,8 @@ pub(super) struct Held {
 /// What a client was told of a resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Told {
-    /// Nothing, or it refused what it was told, perhaps only in part: there is no saying what it has.
+    /// Nothing, or it refused what it was told, perhaps only in part: there is no saying what it
+    /// has.
     #[default]
     Unknown,
     /// This version.
@@ -36,7 +37,12 @@ impl Held {
     /// What a client reports to have when it connects again.
     pub(super) fn reported(version: &str) -> Self {
         let version = Version::reported(version);
-        Self { told: Told::Version(version.clone()), acked: Some(version), reported: true, ..Self::default() }
+        Self {
+            told: Told::Version(version.clone()),
+            acked: Some(version),
+            reported: true,
+            ..Self::default()
+        }
     }
 
     /// Notes that this was sent; `None` is a removal.
@@ -59,8 +65,8 @@ impl Held {
         self.nacked = version.cloned();
     }
 
-    /// Notes that the client refused a response because of this or of something else in it. Says whether it has to be sent
-    /// again to find out; not if something newer is under way.
+    /// Notes that the client refused a response because of this or of something else in it. Says
+    /// whether it has to be sent again to find out; not if something newer is under way.
     pub(super) fn refused_with_others(&mut self, nonce: Nonce) -> bool {
         let latest = self.answered(nonce);
         if latest {
@@ -79,7 +85,9 @@ impl Held {
 
     /// Whether the client has accepted this version, and nothing else is under way.
     pub(super) fn has_accepted(&self, version: &Version) -> bool {
-        self.awaiting.is_none() && self.acked.as_ref() == Some(version) && self.told == Told::Version(version.clone())
+        self.awaiting.is_none()
+            && self.acked.as_ref() == Some(version)
+            && self.told == Told::Version(version.clone())
     }
 
     /// Whether the client has refused this version.

@@ -1,10 +1,11 @@
 //! Letting go of the routes of a site that nobody asks for.
 //!
-//! Envoy has no way to forget by itself a site that it has loaded on demand. But a scope that it is sent anew, with other content and
-//! `on_demand`, is again as if it had never been asked for: Envoy drops the scope's RouteConfiguration and its subscription to it in the
-//! same step in which it takes the scope in, and a request in the meantime waits until the routes are loaded, as a first one does. So the
-//! scope is sent twice: as that of an eager site, for which Envoy keeps what it has, and, when that is acknowledged, as it is. The
-//! clusters go when Envoy has unsubscribed.
+//! Envoy has no way to forget by itself a site that it has loaded on demand. But a scope that it is
+//! sent anew, with other content and `on_demand`, is again as if it had never been asked for: Envoy
+//! drops the scope's RouteConfiguration and its subscription to it in the same step in which it
+//! takes the scope in, and a request in the meantime waits until the routes are loaded, as a first
+//! one does. So the scope is sent twice: as that of an eager site, for which Envoy keeps what it
+//! has, and, when that is acknowledged, as it is. The clusters go when Envoy has unsubscribed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,8 +20,9 @@ use crate::snapshot::Snapshot;
 use crate::translate;
 
 impl Stream {
-    /// Looks for sites that the client had loaded at the look before, and that are not among those that were used since; lets go of
-    /// them, unless they are eager, or what is served is in doubt. Returns how many.
+    /// Looks for sites that the client had loaded at the look before, and that are not among those
+    /// that were used since; lets go of them, unless they are eager, or what is served is in doubt.
+    /// Returns how many.
     pub fn evict_idle(&mut self, snapshot: &Snapshot, used: &BTreeSet<SiteId>) -> usize {
         if self.doubts {
             return 0;
@@ -37,18 +39,21 @@ impl Stream {
         idle.len()
     }
 
-    /// Whether a site is lazy, and its scope goes to the client if it is sent as that of an eager one: otherwise no answer would say
-    /// that it is to be as it is again.
+    /// Whether a site is lazy, and its scope goes to the client if it is sent as that of an eager
+    /// one: otherwise no answer would say that it is to be as it is again.
     fn may_leave(&self, snapshot: &Snapshot, site: SiteId) -> bool {
         let name = site.to_string();
         let Some(scope) = snapshot.get(ResourceType::ScopedRoute, &name) else { return false };
-        let Some(held) = self.subscription(ResourceType::ScopedRoute).held.get(&name) else { return false };
+        let Some(held) = self.subscription(ResourceType::ScopedRoute).held.get(&name) else {
+            return false;
+        };
         let eager = translate::eager(scope);
         held.told == Told::Version(scope.version.clone())
             && eager.is_some_and(|eager| !held.has_refused(&eager.version))
     }
 
-    /// What a client is to have of a scope until it has acknowledged it, if it has to let go of the site.
+    /// What a client is to have of a scope until it has acknowledged it, if it has to let go of the
+    /// site.
     pub(super) fn while_leaving(&self, name: &str, scope: &Resource) -> Option<Arc<Resource>> {
         let site = name.parse().ok()?;
         self.leaving.contains(&site).then(|| translate::eager(scope)).flatten()

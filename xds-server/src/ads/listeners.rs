@@ -1,5 +1,5 @@
-//! An Envoy that begins gets its listeners last of all: when the mirror beside it knows whom to let in. One that has listeners keeps on
-//! getting what changes.
+//! An Envoy that begins gets its listeners last of all: when the mirror beside it knows whom to let
+//! in. One that has listeners keeps on getting what changes.
 
 use super::stream::Stream;
 use crate::resource::ResourceType;
@@ -15,14 +15,17 @@ impl Stream {
         self.holds_listeners = false;
     }
 
-    /// Whether the client is a mirror that has accepted the mark of a complete sync, on this stream or before.
+    /// Whether the client is a mirror that has accepted the mark of a complete sync, on this stream
+    /// or before.
     pub fn is_mirror_in_sync(&self) -> bool {
         self.subscription(ResourceType::Sync).held.values().any(|held| held.acked.is_some())
     }
 
     /// Whether this type is held back.
     pub(super) fn is_held_back(&self, kind: ResourceType) -> bool {
-        self.holds_listeners && kind == ResourceType::Listener && self.subscription(kind).held.is_empty()
+        self.holds_listeners
+            && kind == ResourceType::Listener
+            && self.subscription(kind).held.is_empty()
     }
 }
 
@@ -55,7 +58,11 @@ mod tests {
     #[test]
     fn a_mirror_is_in_sync_when_it_has_accepted_the_mark() {
         let mut session = Session::default();
-        let mark = Named { kind: Sync, name: "sync".to_owned(), resource: Resource::new(Sync, b"1".to_vec()) };
+        let mark = Named {
+            kind: Sync,
+            name: "sync".to_owned(),
+            resource: Resource::new(Sync, b"1".to_vec()),
+        };
         session.snapshot.apply(Owner::Platform, vec![mark]);
         for kind in [crate::resource::ResourceType::SitePolicy, Sync] {
             session.resume(kind, &["*"], if kind == Sync { &[("sync", "1")] } else { &[] });

@@ -1,9 +1,11 @@
-//! The delta xDS protocol for one stream, as a state machine without I/O: it is fed requests and notices of change, and is
-//! polled for responses. It has no clock, no channel and no task; [`crate::grpc`] pumps it.
+//! The delta xDS protocol for one stream, as a state machine without I/O: it is fed requests and
+//! notices of change, and is polled for responses. It has no clock, no channel and no task;
+//! [`crate::grpc`] pumps it.
 //!
-//! The state of a stream is small: for each type what is subscribed to, and for each resource the version that the client
-//! has. Responses are not queued: a name that may have to be sent is marked, and what is sent for it is decided when there
-//! is room for a response, from the snapshot as it is then. So a slow client costs nothing, and skips what it missed.
+//! The state of a stream is small: for each type what is subscribed to, and for each resource the
+//! version that the client has. Responses are not queued: a name that may have to be sent is
+//! marked, and what is sent for it is decided when there is room for a response, from the snapshot
+//! as it is then. So a slow client costs nothing, and skips what it missed.
 
 mod batch;
 mod doubt;

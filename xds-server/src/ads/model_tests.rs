@@ -1,5 +1,5 @@
-//! A model of Envoy does random things on a stream while sites change. In the end it has exactly the desired state, and on
-//! the way it never has routes without the clusters that they lead to.
+//! A model of Envoy does random things on a stream while sites change. In the end it has exactly
+//! the desired state, and on the way it never has routes without the clusters that they lead to.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -7,7 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message as _;
 use xds_api::pb::envoy::config::route::v3::ScopedRouteConfiguration;
-use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
+use xds_api::pb::envoy::service::discovery::v3::{
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource,
+};
 use xds_api::pb::google::rpc::Status;
 
 use super::Stream;
@@ -67,7 +69,9 @@ fn group(number: u128, content: Content) -> Vec<Named> {
         format!("{}{needs}{bad}", content.version)
     };
     let all = site(number, &text(Cluster), &text(Endpoints), &text(Route));
-    all.into_iter().filter(|named| content.cluster || !matches!(named.kind, Cluster | Endpoints)).collect()
+    all.into_iter()
+        .filter(|named| content.cluster || !matches!(named.kind, Cluster | Endpoints))
+        .collect()
 }
 
 /// What a client has of each resource: version and content.
@@ -80,7 +84,8 @@ struct World {
     inbox: VecDeque<DeltaDiscoveryResponse>,
     has: Has,
     wants: BTreeSet<String>,
-    /// The sites of which the client has ever refused something: it may have routes without their clusters.
+    /// The sites of which the client has ever refused something: it may have routes without their
+    /// clusters.
     refused: BTreeSet<u128>,
     /// The versions of everything after each change, the first of which has number 1.
     history: Vec<BTreeMap<(ResourceType, String), String>>,
@@ -133,17 +138,25 @@ impl World {
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Change { site, content, noticed } => self.apply(site, group(site, content), noticed),
+            Step::Change { site, content, noticed } => {
+                self.apply(site, group(site, content), noticed)
+            }
             Step::Remove { site } => self.apply(site, Vec::new(), true),
             Step::Want { site } => {
                 self.wants.insert(routes(site));
-                self.send(DeltaDiscoveryRequest { resource_names_subscribe: vec![routes(site)], ..request(Route) });
+                self.send(DeltaDiscoveryRequest {
+                    resource_names_subscribe: vec![routes(site)],
+                    ..request(Route)
+                });
             }
             Step::Forget { site } => {
                 if self.wants.remove(&routes(site)) {
                     self.has.remove(&(Route, routes(site)));
                     let gone = vec![routes(site)];
-                    self.send(DeltaDiscoveryRequest { resource_names_unsubscribe: gone, ..request(Route) });
+                    self.send(DeltaDiscoveryRequest {
+                        resource_names_unsubscribe: gone,
+                        ..request(Route)
+                    });
                 }
             }
             Step::Deliver => self.inbox.extend(self.stream.poll(&self.snapshot)),
@@ -167,11 +180,17 @@ impl World {
     fn process(&mut self, response: DeltaDiscoveryResponse) {
         let kind = ResourceType::from_type_url(&response.type_url).expect("a type of ours");
         let body = |resource: &Resource| resource.resource.clone().expect("a body").value;
-        let mut answer = DeltaDiscoveryRequest { response_nonce: response.nonce.clone(), ..request(kind) };
-        let mut bad = response.resources.iter().filter(|resource| body(resource).ends_with(b"bad")).peekable();
+        let mut answer =
+            DeltaDiscoveryRequest { response_nonce: response.nonce.clone(), ..request(kind) };
+        let mut bad = response
+            .resources
+            .iter()
+            .filter(|resource| body(resource).ends_with(b"bad"))
+            .peekable();
         if bad.peek().is_some() {
             for Resource { name, .. } in bad {
-                self.refused.extend((1..=SITES).filter(|number| name.contains(&id(*number).to_string())));
+                self.refused
+                    .extend((1..=SITES).filter(|number| name.contains(&id(*number).to_string())));
             }
             answer.error_detail = Some(Status::default());
             return self.send(answer);
@@ -204,7 +223,10 @@ impl World {
             if kind == Cluster {
                 self.has.remove(&(Endpoints, name.clone()));
                 let gone = vec![name.clone()];
-                self.send(DeltaDiscoveryRequest { resource_names_unsubscribe: gone, ..request(Endpoints) });
+                self.send(DeltaDiscoveryRequest {
+                    resource_names_unsubscribe: gone,
+                    ..request(Endpoints)
+                });
             }
         }
         self.send(answer);
@@ -212,26 +234,36 @@ impl World {
         self.check_watermark();
     }
 
-    /// Envoy forgets the routes of a scope that has changed, and asks for them at once if the scope is not on demand.
+    /// Envoy forgets the routes of a scope that has changed, and asks for them at once if the scope
+    /// is not on demand.
     fn rescope(&mut self, name: &str, scope: &[u8]) {
         let scope = ScopedRouteConfiguration::decode(scope).expect("a scope");
-        let site = (1..=SITES).find(|number| id(*number).to_string() == name).expect("a site of ours");
+        let site =
+            (1..=SITES).find(|number| id(*number).to_string() == name).expect("a site of ours");
         self.step(&if scope.on_demand { Step::Forget { site } } else { Step::Want { site } });
     }
 
     fn versions(&self) -> BTreeMap<(ResourceType, String), String> {
-        let version =
-            |kind, name: &String| self.snapshot.get(kind, name).map(|found| found.version.as_str().to_owned());
-        let names = ALL.into_iter().flat_map(|kind| self.snapshot.names(kind).map(move |name| (kind, name)));
-        names.filter_map(|(kind, name)| Some(((kind, name.clone()), version(kind, name)?))).collect()
+        let version = |kind, name: &String| {
+            self.snapshot.get(kind, name).map(|found| found.version.as_str().to_owned())
+        };
+        let names = ALL
+            .into_iter()
+            .flat_map(|kind| self.snapshot.names(kind).map(move |name| (kind, name)));
+        names
+            .filter_map(|(kind, name)| Some(((kind, name.clone()), version(kind, name)?)))
+            .collect()
     }
 
     /// What is acknowledged through a change is as it was after that change, or after a later one.
     fn check_watermark(&self) {
-        let Some(acked) = self.stream.acked_seq().and_then(|seq| usize::try_from(seq).ok()) else { return };
+        let Some(acked) = self.stream.acked_seq().and_then(|seq| usize::try_from(seq).ok()) else {
+            return;
+        };
         let since = self.history.get(acked.saturating_sub(1)..).unwrap_or_default();
         let refused: Vec<_> = self.refused.iter().map(|number| id(*number).to_string()).collect();
-        let names: BTreeSet<_> = since.iter().flat_map(BTreeMap::keys).chain(self.has.keys()).collect();
+        let names: BTreeSet<_> =
+            since.iter().flat_map(BTreeMap::keys).chain(self.has.keys()).collect();
         for key in names {
             let ((kind, name), mut has) = (key, self.has.get(key).map(|(version, _)| version));
             // One that Envoy is about to let go of is there under another version.
@@ -242,11 +274,13 @@ impl World {
             let is_refused = refused.iter().any(|site| name.contains(site))
                 || self.refused.iter().any(|number| *name == format!("{number}.gw.localhost"));
             let missing = translate::no_such_site(name).resource.version.clone();
-            let absent = (lazy && has.is_none()) || (*kind == Route && has.is_some_and(|has| has == missing.as_str()));
+            let absent = (lazy && has.is_none())
+                || (*kind == Route && has.is_some_and(|has| has == missing.as_str()));
             // Before the first change there was nothing.
             let none = BTreeMap::new();
             let mut states = since.iter().chain((acked == 0).then_some(&none));
-            let fits = states.any(|then| then.get(key) == has || (then.get(key).is_none() && absent));
+            let fits =
+                states.any(|then| then.get(key) == has || (then.get(key).is_none() && absent));
             assert!(
                 fits || is_refused || (lazy && has.is_none()),
                 "{kind} {name} is {has:?}, and {acked} is acknowledged"
@@ -260,7 +294,10 @@ impl World {
             let Some((_, content)) = self.has.get(&(Route, routes(number))) else { continue };
             if content.ends_with(b"needs") {
                 for kind in [Cluster, Endpoints] {
-                    assert!(self.has.contains_key(&(kind, cluster(number))), "site {number} has routes without {kind}");
+                    assert!(
+                        self.has.contains_key(&(kind, cluster(number))),
+                        "site {number} has routes without {kind}"
+                    );
                 }
             }
         }
@@ -283,7 +320,8 @@ impl World {
         for kind in ALL {
             for name in self.snapshot.names(kind) {
                 let lazy = matches!(kind, Cluster | Endpoints | Route);
-                let wanted = site_of(name).is_none_or(|site| self.wants.contains(&format!("site/{site}")));
+                let wanted =
+                    site_of(name).is_none_or(|site| self.wants.contains(&format!("site/{site}")));
                 if !lazy || wanted {
                     let resource = self.snapshot.get(kind, name).expect("a name of the snapshot");
                     desired.insert((kind, name.clone()), resource.version.as_str().to_owned());
@@ -306,7 +344,11 @@ fn answer_endpoints(stream: &mut Stream, snapshot: &Snapshot, name: &str) {
 }
 
 fn content(bad: impl Strategy<Value = Option<ResourceType>>) -> impl Strategy<Value = Content> {
-    (any::<u8>(), prop::bool::weighted(0.8), bad).prop_map(|(version, cluster, bad)| Content { version, cluster, bad })
+    (any::<u8>(), prop::bool::weighted(0.8), bad).prop_map(|(version, cluster, bad)| Content {
+        version,
+        cluster,
+        bad,
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -1,4 +1,5 @@
-//! What goes before what: clusters before routes, routes before the removal of clusters, everything before `Sync`.
+//! What goes before what: clusters before routes, routes before the removal of clusters, everything
+//! before `Sync`.
 
 use super::session::{Said, Session, cluster, id, routes, said, site};
 use crate::resource::{
@@ -20,7 +21,11 @@ fn the_clusters_of_a_site_are_sent_once_its_routes_are_asked_for() {
     session.subscribe(Route, &[&routes(2)]);
     assert_eq!(
         session.settle(),
-        [(Cluster, vec![cluster(2)], vec![]), (Endpoints, vec![cluster(2)], vec![]), (Route, vec![routes(2)], vec![]),]
+        [
+            (Cluster, vec![cluster(2)], vec![]),
+            (Endpoints, vec![cluster(2)], vec![]),
+            (Route, vec![routes(2)], vec![]),
+        ]
     );
 }
 
@@ -65,7 +70,10 @@ fn a_response_holds_the_clusters_of_one_site() {
 fn a_cluster_that_changes_is_sent_its_endpoints_again_as_it_warms_again() {
     let mut session = Session::envoy_with(&[1]);
     session.apply(1, site(1, "c2", "e1", "r1"));
-    assert_eq!(session.settle(), [(Cluster, vec![cluster(1)], vec![]), (Endpoints, vec![cluster(1)], vec![])]);
+    assert_eq!(
+        session.settle(),
+        [(Cluster, vec![cluster(1)], vec![]), (Endpoints, vec![cluster(1)], vec![])]
+    );
 }
 
 #[test]
@@ -93,8 +101,10 @@ fn a_client_without_routes_gets_them_even_if_a_cluster_is_refused() {
 #[test]
 fn a_cluster_goes_after_the_routes_that_no_longer_lead_to_it() {
     let mut session = Session::envoy_with(&[1]);
-    let without: Vec<_> =
-        site(1, "", "", "r2").into_iter().filter(|named| !matches!(named.kind, Cluster | Endpoints)).collect();
+    let without: Vec<_> = site(1, "", "", "r2")
+        .into_iter()
+        .filter(|named| !matches!(named.kind, Cluster | Endpoints))
+        .collect();
     session.apply(1, without);
     let route = session.next();
     assert_eq!(said(&route), (Route, vec![routes(1)], vec![]));
@@ -106,8 +116,10 @@ fn a_cluster_goes_after_the_routes_that_no_longer_lead_to_it() {
 #[test]
 fn a_cluster_stays_while_new_routes_are_refused() {
     let mut session = Session::envoy_with(&[1]);
-    let without: Vec<_> =
-        site(1, "", "", "bad").into_iter().filter(|named| !matches!(named.kind, Cluster | Endpoints)).collect();
+    let without: Vec<_> = site(1, "", "", "bad")
+        .into_iter()
+        .filter(|named| !matches!(named.kind, Cluster | Endpoints))
+        .collect();
     session.apply(1, without);
     let route = session.next();
     session.nack(&route);
@@ -142,7 +154,11 @@ fn an_envoy_that_comes_back_keeps_its_clusters_though_it_asks_for_them_before_th
     session.reconnect();
     session.resume(Cluster, &[], &[(&cluster(1), "c1"), (&cluster(2), "c1")]);
     assert_eq!(said(&session.next()), (Cluster, vec![], vec![]));
-    session.resume(Endpoints, &[&cluster(1), &cluster(2)], &[(&cluster(1), "e1"), (&cluster(2), "e1")]);
+    session.resume(
+        Endpoints,
+        &[&cluster(1), &cluster(2)],
+        &[(&cluster(1), "e1"), (&cluster(2), "e1")],
+    );
     assert!(session.poll().is_none());
     // It has come to need site 1 alone.
     session.resume(Route, &[&routes(1)], &[(&routes(1), "r1")]);
@@ -210,7 +226,8 @@ fn the_consumers_go_before_the_keys_that_lead_to_them() {
         session.subscribe(kind, &[]);
     }
     session.settle();
-    let named = |kind| Named { kind, name: "0001".to_owned(), resource: Resource::new(kind, vec![1]) };
+    let named =
+        |kind| Named { kind, name: "0001".to_owned(), resource: Resource::new(kind, vec![1]) };
     for (owner, kind) in [(Owner::Bucket(1), KeyBucket), (Owner::Consumers(1), ConsumerBucket)] {
         let changed = session.snapshot.apply(owner, vec![named(kind)]);
         session.stream.changed(&changed);

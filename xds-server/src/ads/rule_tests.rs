@@ -123,7 +123,8 @@ fn after_the_wildcard_is_unsubscribed_only_names_count() {
 fn a_client_that_comes_back_is_sent_what_differs_and_told_what_is_gone() {
     let mut session = Session::with_sites(&[1, 2, 4]);
     let [one, two, three] = [1, 2, 3].map(|number| id(number).to_string());
-    let scope = |number| String::from_utf8(lazy_scope(number).resource.body.value.clone()).expect("text");
+    let scope =
+        |number| String::from_utf8(lazy_scope(number).resource.body.value.clone()).expect("text");
     session.resume(ScopedRoute, &[], &[(&one, &scope(1)), (&two, "old"), (&three, &scope(3))]);
     assert_eq!(session.settle(), [(ScopedRoute, names(&[2, 4]), names(&[3]))]);
 }
@@ -166,7 +167,10 @@ fn what_was_refused_is_not_sent_again_until_it_changes() {
     let response = session.next();
     let events = session.nack(&response);
     let Event::Nack { kind, resources, message } = &events[0] else { panic!("{events:?}") };
-    assert_eq!((*kind, resources[0].0.as_str(), message.as_str()), (Route, routes(1).as_str(), "no good"));
+    assert_eq!(
+        (*kind, resources[0].0.as_str(), message.as_str()),
+        (Route, routes(1).as_str(), "no good")
+    );
     assert_eq!(session.settle(), []);
     session.stream.resync(&session.snapshot);
     assert_eq!(session.settle(), []);
@@ -302,7 +306,8 @@ fn the_listener_and_the_filter_are_those_of_the_node() {
 fn a_type_that_is_not_served_is_reported_and_ignored() {
     let mut session = Session::default();
     let type_url = "type.googleapis.com/envoy.service.runtime.v3.Runtime".to_owned();
-    let events = session.send(&DeltaDiscoveryRequest { type_url: type_url.clone(), ..request(Listener) });
+    let events =
+        session.send(&DeltaDiscoveryRequest { type_url: type_url.clone(), ..request(Listener) });
     assert_eq!(events, [Event::UnknownType { type_url }]);
     assert!(session.poll().is_none());
 }

@@ -25,7 +25,12 @@ pub(super) fn routes(number: u128) -> String {
 }
 
 /// A site with one EDS cluster; each part has a content of its own, so that it can change alone.
-pub(super) fn site(number: u128, cluster_content: &str, endpoints: &str, route: &str) -> Vec<Named> {
+pub(super) fn site(
+    number: u128,
+    cluster_content: &str,
+    endpoints: &str,
+    route: &str,
+) -> Vec<Named> {
     let named = |kind, name: String, content: &str| {
         let resource = Resource::new(kind, content.into());
         Named { kind, name, resource }
@@ -44,7 +49,8 @@ pub(super) fn site(number: u128, cluster_content: &str, endpoints: &str, route: 
 /// The scope of a site that is loaded on demand.
 pub(super) fn lazy_scope(number: u128) -> Named {
     let name = id(number).to_string();
-    let scope = ScopedRouteConfiguration { name: name.clone(), on_demand: true, ..Default::default() };
+    let scope =
+        ScopedRouteConfiguration { name: name.clone(), on_demand: true, ..Default::default() };
     Named::of(ResourceType::ScopedRoute, name, &scope)
 }
 
@@ -113,10 +119,12 @@ impl Session {
         self.send(&DeltaDiscoveryRequest { resource_names_unsubscribe, ..request(kind) })
     }
 
-    /// A first request of a type on a new stream, by a client that has these resources at these contents.
+    /// A first request of a type on a new stream, by a client that has these resources at these
+    /// contents.
     pub(super) fn resume(&mut self, kind: ResourceType, names: &[&str], has: &[(&str, &str)]) {
-        let versions =
-            has.iter().map(|(name, content)| ((*name).to_owned(), Version::of(content.as_bytes()).as_str().to_owned()));
+        let versions = has.iter().map(|(name, content)| {
+            ((*name).to_owned(), Version::of(content.as_bytes()).as_str().to_owned())
+        });
         self.send(&DeltaDiscoveryRequest {
             resource_names_subscribe: names.iter().map(|name| (*name).to_owned()).collect(),
             initial_resource_versions: versions.collect(),
@@ -135,17 +143,25 @@ impl Session {
 
     pub(super) fn ack(&mut self, response: &DeltaDiscoveryResponse) -> Vec<Event> {
         let kind = said(response).0;
-        self.send(&DeltaDiscoveryRequest { response_nonce: response.nonce.clone(), ..request(kind) })
+        self.send(&DeltaDiscoveryRequest {
+            response_nonce: response.nonce.clone(),
+            ..request(kind)
+        })
     }
 
     pub(super) fn nack(&mut self, response: &DeltaDiscoveryResponse) -> Vec<Event> {
         let kind = said(response).0;
-        let error_detail = Some(Status { code: 3, message: "no good".to_owned(), ..Default::default() });
-        self.send(&DeltaDiscoveryRequest { response_nonce: response.nonce.clone(), error_detail, ..request(kind) })
+        let error_detail =
+            Some(Status { code: 3, message: "no good".to_owned(), ..Default::default() });
+        self.send(&DeltaDiscoveryRequest {
+            response_nonce: response.nonce.clone(),
+            error_detail,
+            ..request(kind)
+        })
     }
 
-    /// Accepts responses until there are none; as Envoy does, asks for the endpoints of clusters and forgets those of
-    /// clusters that are gone. Returns what was said, in order.
+    /// Accepts responses until there are none; as Envoy does, asks for the endpoints of clusters
+    /// and forgets those of clusters that are gone. Returns what was said, in order.
     pub(super) fn settle(&mut self) -> Vec<Said> {
         let mut all = Vec::new();
         while let Some(response) = self.poll() {
@@ -153,7 +169,8 @@ impl Session {
             self.ack(&response);
             if kind == ResourceType::Cluster {
                 let held = &self.stream.subscription(ResourceType::Endpoints).names;
-                let new: Vec<_> = names.iter().filter(|name| !held.contains(*name)).map(String::as_str).collect();
+                let new: Vec<_> =
+                    names.iter().filter(|name| !held.contains(*name)).map(String::as_str).collect();
                 if !new.is_empty() {
                     self.subscribe(ResourceType::Endpoints, &new);
                 }

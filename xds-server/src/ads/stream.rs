@@ -15,8 +15,8 @@ use crate::resource::{Resource, ResourceType, Version, route_name, site_of};
 use crate::snapshot::{Changed, Snapshot};
 use crate::translate;
 
-/// The most responses of a type that a client has not answered. It works them off one after the other, so more would only
-/// wait there; a few keep it busy while its answers travel.
+/// The most responses of a type that a client has not answered. It works them off one after the
+/// other, so more would only wait there; a few keep it busy while its answers travel.
 const MAX_IN_FLIGHT: usize = 8;
 
 /// The state of one stream.
@@ -27,15 +27,17 @@ pub struct Stream {
     own: BTreeMap<(ResourceType, String), Arc<Resource>>,
     subscriptions: BTreeMap<ResourceType, Subscription>,
     unrequested: Subscription,
-    /// The sites of clusters that the client had when it connected, until it has said which routes it wants: by its first
-    /// request for routes, or by its first answer to a response, as it sends all its first requests before that.
+    /// The sites of clusters that the client had when it connected, until it has said which routes
+    /// it wants: by its first request for routes, or by its first answer to a response, as it sends
+    /// all its first requests before that.
     pub(super) reported_sites: BTreeSet<SiteId>,
     /// The sites whose routes the client had at the last look for idle ones.
     pub(super) loaded_before: BTreeSet<SiteId>,
     /// The idle sites that the client is about to let go of.
     pub(super) leaving: BTreeSet<SiteId>,
-    /// The routes that a client without any has refused, by their version. It is sent in their place what a site has that does
-    /// not exist, so that it answers instead of waiting for better ones.
+    /// The routes that a client without any has refused, by their version. It is sent in their
+    /// place what a site has that does not exist, so that it answers instead of waiting for better
+    /// ones.
     refused_routes: BTreeMap<String, Version>,
     last_nonce: Nonce,
     /// The last change of the log that this stream was told of in full.
@@ -63,7 +65,11 @@ impl Stream {
     ///
     /// # Errors
     /// Those that end the stream: a first request that does not say who it is from.
-    pub fn receive(&mut self, snapshot: &Snapshot, request: &DeltaDiscoveryRequest) -> Result<Vec<Event>, StreamError> {
+    pub fn receive(
+        &mut self,
+        snapshot: &Snapshot,
+        request: &DeltaDiscoveryRequest,
+    ) -> Result<Vec<Event>, StreamError> {
         if self.client.is_none() {
             self.identify(request)?;
             self.reached = snapshot.seq();
@@ -111,7 +117,8 @@ impl Stream {
         let now = self.now();
         for kind in ResourceType::ALL {
             let subscription = self.subscription_mut(kind);
-            let known: Vec<_> = subscription.held.keys().chain(&subscription.names).cloned().collect();
+            let known: Vec<_> =
+                subscription.held.keys().chain(&subscription.names).cloned().collect();
             known.iter().for_each(|name| subscription.mark(name, now));
             if subscription.wildcard {
                 self.mark_all(snapshot, kind, now);
@@ -139,7 +146,12 @@ impl Stream {
     }
 
     /// The resource that the client should have under this name, if it is one that exists for it.
-    pub(super) fn desired(&self, snapshot: &Snapshot, kind: ResourceType, name: &str) -> Option<Arc<Resource>> {
+    pub(super) fn desired(
+        &self,
+        snapshot: &Snapshot,
+        kind: ResourceType,
+        name: &str,
+    ) -> Option<Arc<Resource>> {
         if let Some(own) = self.own.get(&(kind, name.to_owned())) {
             return Some(Arc::clone(own));
         }
@@ -149,7 +161,8 @@ impl Stream {
         }
         let mut found = snapshot.get(kind, name).cloned();
         if kind == ResourceType::Listener {
-            // What the snapshot has is what a tenant wants; what it is in this Envoy depends on the Envoy.
+            // What the snapshot has is what a tenant wants; what it is in this Envoy depends on the
+            // Envoy.
             let edge = &self.client.as_ref()?.edge;
             return Some(translate::tenant_listener(edge, name, &*found?)?.resource);
         }
@@ -185,7 +198,8 @@ impl Stream {
     }
 
     fn identify(&mut self, request: &DeltaDiscoveryRequest) -> Result<(), StreamError> {
-        let node = request.node.as_ref().filter(|node| !node.id.is_empty()).ok_or(StreamError::NoNode)?;
+        let node =
+            request.node.as_ref().filter(|node| !node.id.is_empty()).ok_or(StreamError::NoNode)?;
         let client = Client::read(node)?;
         for own in [translate::listener(&client.edge), translate::extension_config(&client.edge)] {
             self.own.insert((own.kind, own.name), own.resource);
@@ -196,7 +210,9 @@ impl Stream {
 
     fn answered(&mut self, kind: ResourceType, request: &DeltaDiscoveryRequest) -> Event {
         let error = request.error_detail.as_ref();
-        let Some(sent) = self.subscription_mut(kind).answer(&request.response_nonce, error.is_none()) else {
+        let Some(sent) =
+            self.subscription_mut(kind).answer(&request.response_nonce, error.is_none())
+        else {
             return Event::StaleNonce { kind };
         };
         let sites: BTreeSet<_> = sent.iter().filter_map(|(name, _)| site_of(name)).collect();
@@ -214,7 +230,9 @@ impl Stream {
     }
 
     fn note_refused_routes(&mut self, kind: ResourceType, sent: &Sent) {
-        let (ResourceType::Route, [(name, Some(version))]) = (kind, sent.as_slice()) else { return };
+        let (ResourceType::Route, [(name, Some(version))]) = (kind, sent.as_slice()) else {
+            return;
+        };
         let held = self.subscription(kind).held.get(name);
         if held.is_some_and(|held| held.acked.is_none() && held.has_refused(version)) {
             self.refused_routes.insert(name.clone(), version.clone());
@@ -236,10 +254,14 @@ impl Stream {
             let through = if applied.first { Through::Nothing } else { self.now() };
             self.mark_all(snapshot, kind, through);
         }
-        if kind == ResourceType::Cluster && applied.first && !self.subscription(ResourceType::Route).requested {
+        if kind == ResourceType::Cluster
+            && applied.first
+            && !self.subscription(ResourceType::Route).requested
+        {
             self.reported_sites = self.subscription(kind).sites_held().collect();
         }
-        let mut sites: BTreeSet<_> = applied.touched.iter().filter_map(|name| site_of(name)).collect();
+        let mut sites: BTreeSet<_> =
+            applied.touched.iter().filter_map(|name| site_of(name)).collect();
         if kind == ResourceType::Route {
             if applied.first {
                 sites.append(&mut self.reported_sites);
@@ -261,14 +283,17 @@ impl Stream {
 
     fn mark_all(&mut self, snapshot: &Snapshot, kind: ResourceType, through: Through) {
         let lazy = kind == ResourceType::Cluster;
-        let shared = snapshot.names(kind).filter(|name| !lazy || site_of(name).is_none_or(|site| self.wants(site)));
+        let shared = snapshot
+            .names(kind)
+            .filter(|name| !lazy || site_of(name).is_none_or(|site| self.wants(site)));
         let own = self.own.keys().filter(|(own, _)| *own == kind).map(|(_, name)| name);
         let names: Vec<_> = shared.chain(own).cloned().collect();
         let subscription = self.subscription_mut(kind);
         names.iter().for_each(|name| subscription.mark(name, through));
     }
 
-    /// Marks the clusters of a site that has become wanted, or no longer is, and all that waits for them.
+    /// Marks the clusters of a site that has become wanted, or no longer is, and all that waits for
+    /// them.
     fn mark_upstreams(&mut self, snapshot: &Snapshot, site: SiteId) {
         let now = self.now();
         let clusters = self.subscription_mut(ResourceType::Cluster);
@@ -276,7 +301,8 @@ impl Stream {
             let prefix = format!("{}/", route_name(site));
             let held = clusters.held.range(prefix.clone()..).map(|(name, _)| name);
             let held = held.take_while(|name| name.starts_with(&prefix));
-            let names: BTreeSet<_> = held.chain(snapshot.names_of_site(ResourceType::Cluster, site)).cloned().collect();
+            let names: BTreeSet<_> =
+                held.chain(snapshot.names_of_site(ResourceType::Cluster, site)).cloned().collect();
             names.iter().for_each(|name| clusters.mark(name, now));
         }
         self.wake(site);

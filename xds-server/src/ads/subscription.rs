@@ -9,7 +9,8 @@ use super::held::{Held, Nonce};
 use super::watermark::Through;
 use crate::resource::{ResourceType, Version, route_name, site_of};
 
-/// The name that stands for all resources of a type (xDS protocol, "How the client specifies what resources to return").
+/// The name that stands for all resources of a type (xDS protocol, "How the client specifies what
+/// resources to return").
 const WILDCARD: &str = "*";
 
 /// What was in a response: names with the version that was sent, or `None` for a removal.
@@ -34,15 +35,16 @@ pub(super) struct Subscription {
     pub(super) names: BTreeSet<String>,
     /// What the client has.
     pub(super) held: BTreeMap<String, Held>,
-    /// The names that have to be looked at: what the client has may not be what it should have. With each, through which
-    /// change the client has everything as far as this name is concerned.
+    /// The names that have to be looked at: what the client has may not be what it should have.
+    /// With each, through which change the client has everything as far as this name is concerned.
     pub(super) ready: BTreeMap<String, Through>,
-    /// The names that were looked at, and wait for something of another type: [`Self::wake`] makes them ready.
+    /// The names that were looked at, and wait for something of another type: [`Self::wake`] makes
+    /// them ready.
     pub(super) blocked: BTreeMap<String, Through>,
     /// The names that are sent even if the client should have them.
     pub(super) forced: BTreeSet<String>,
-    /// The names that were refused together with others: each is sent once more by itself, so that only what is bad stays
-    /// refused.
+    /// The names that were refused together with others: each is sent once more by itself, so that
+    /// only what is bad stays refused.
     pub(super) alone: BTreeSet<String>,
     /// The responses that the client has not answered.
     pub(super) in_flight: BTreeMap<Nonce, InFlight>,
@@ -69,7 +71,8 @@ impl Subscription {
         self.wildcard || self.names.contains(name)
     }
 
-    /// Marks a name to be looked at. Until it is settled, the client has everything only through that change.
+    /// Marks a name to be looked at. Until it is settled, the client has everything only through
+    /// that change.
     pub(super) fn mark(&mut self, name: &str, through: Through) {
         let through = self.blocked.remove(name).map_or(through, |before| before.min(through));
         match self.ready.get_mut(name) {
@@ -98,14 +101,22 @@ impl Subscription {
 
     /// Whether all that was to be sent was sent and answered.
     pub(super) fn is_settled(&self) -> bool {
-        self.requested && self.ready.is_empty() && self.blocked.is_empty() && self.in_flight.is_empty()
+        self.requested
+            && self.ready.is_empty()
+            && self.blocked.is_empty()
+            && self.in_flight.is_empty()
     }
 
     /// Takes in the subscription part of a request.
     ///
-    /// What a client lacks that asks for a type for the first time counts from the beginning: it may have something older from
-    /// before. What it asks for later it never had, or had in order.
-    pub(super) fn apply(&mut self, kind: ResourceType, request: &DeltaDiscoveryRequest, now: Through) -> Applied {
+    /// What a client lacks that asks for a type for the first time counts from the beginning: it
+    /// may have something older from before. What it asks for later it never had, or had in order.
+    pub(super) fn apply(
+        &mut self,
+        kind: ResourceType,
+        request: &DeltaDiscoveryRequest,
+        now: Through,
+    ) -> Applied {
         let first = !self.requested;
         let through = if first { Through::Nothing } else { now };
         self.requested = true;
@@ -120,7 +131,8 @@ impl Subscription {
         for name in subscribe.iter().filter(|name| *name != WILDCARD) {
             self.names.insert(name.clone());
             let through = self.under_way(name).min(through);
-            // The client may have forgotten what it had, so it is answered in any case, unless it has just said so.
+            // The client may have forgotten what it had, so it is answered in any case, unless it
+            // has just said so.
             if first && request.initial_resource_versions.contains_key(name) {
                 self.mark(name, through);
             } else {
@@ -140,7 +152,10 @@ impl Subscription {
 
     /// What a client may still take in of a name that it had given up, and asks for again.
     fn under_way(&self, name: &str) -> Through {
-        let with_it = self.in_flight.values().filter(|response| response.sent.iter().any(|(sent, _)| sent == name));
+        let with_it = self
+            .in_flight
+            .values()
+            .filter(|response| response.sent.iter().any(|(sent, _)| sent == name));
         with_it.map(|response| response.through).min().unwrap_or(Through::All)
     }
 
@@ -177,7 +192,8 @@ impl Subscription {
         }
     }
 
-    /// Takes in the client's answer to a response. `None` if no such response is under way: the nonce is stale.
+    /// Takes in the client's answer to a response. `None` if no such response is under way: the
+    /// nonce is stale.
     pub(super) fn answer(&mut self, nonce: &str, accepted: bool) -> Option<Sent> {
         let nonce: Nonce = nonce.parse().ok()?;
         let InFlight { sent, through } = self.in_flight.remove(&nonce)?;
@@ -192,7 +208,9 @@ impl Subscription {
                 self.alone.insert(name.clone());
                 self.mark(name, through);
                 continue;
-            } else if let Some(newer) = held.awaiting.and_then(|newer| self.in_flight.get_mut(&newer)) {
+            } else if let Some(newer) =
+                held.awaiting.and_then(|newer| self.in_flight.get_mut(&newer))
+            {
                 // What this response had of the name is lost, and comes with that one.
                 newer.through = newer.through.min(through);
             }

@@ -1,7 +1,8 @@
 //! How far a client is: through which change of the log it has everything.
 //!
-//! A name that is marked remembers through which change the client had everything before, and takes that along until the
-//! client has answered it. So nothing is kept for a change itself, and a change that this client does not want costs nothing.
+//! A name that is marked remembers through which change the client had everything before, and takes
+//! that along until the client has answered it. So nothing is kept for a change itself, and a
+//! change that this client does not want costs nothing.
 
 use super::stream::Stream;
 
@@ -22,8 +23,9 @@ impl Stream {
         self.reached = self.reached.max(seq);
     }
 
-    /// The last change through which the client has answered everything that it wants: it has accepted it, or refused it and
-    /// keeps what it had. `None` as long as it may have something from before this stream.
+    /// The last change through which the client has answered everything that it wants: it has
+    /// accepted it, or refused it and keeps what it had. `None` as long as it may have something
+    /// from before this stream.
     pub fn acked_seq(&self) -> Option<i64> {
         if !self.answered_once || self.doubts {
             return None;
@@ -31,9 +33,12 @@ impl Stream {
         let mut through = Through::Seq(self.reached);
         for subscription in self.subscriptions() {
             let names = subscription.ready.values().chain(subscription.blocked.values()).copied();
-            for name in names.chain(subscription.in_flight.values().map(|response| response.through)) {
+            for name in
+                names.chain(subscription.in_flight.values().map(|response| response.through))
+            {
                 if name == Through::Nothing {
-                    // During the first sync of a client there are many names, and the first of them says it.
+                    // During the first sync of a client there are many names, and the first of them
+                    // says it.
                     return None;
                 }
                 through = through.min(name);

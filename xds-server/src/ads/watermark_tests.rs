@@ -90,7 +90,11 @@ fn a_refusal_is_an_answer_and_holds_up_neither_its_own_change_nor_another() {
     let clusters = session.next();
     session.nack(&clusters);
     session.settle();
-    assert_eq!(session.stream.acked_seq(), Some(2), "the routes that wait for a good cluster hold nothing up");
+    assert_eq!(
+        session.stream.acked_seq(),
+        Some(2),
+        "the routes that wait for a good cluster hold nothing up"
+    );
     session.apply(2, site(2, "c2", "e2", "r2"));
     session.reached(3);
     session.settle();
@@ -118,7 +122,8 @@ fn what_a_refusal_held_back_counts_again_once_it_is_mended() {
 #[test]
 fn removals_that_wait_for_refused_routes_hold_nothing_up() {
     let mut session = envoy(&[1]);
-    let without_cluster = site(1, "c1", "e1", "bad").into_iter().filter(|named| named.name != cluster(1));
+    let without_cluster =
+        site(1, "c1", "e1", "bad").into_iter().filter(|named| named.name != cluster(1));
     session.apply(1, without_cluster.collect());
     session.reached(2);
     let response = session.next();

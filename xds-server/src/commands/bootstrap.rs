@@ -23,22 +23,26 @@ pub struct Bootstrap {
     /// Where Envoy's admin interface is: whoever reaches it can stop Envoy.
     #[arg(long, env = "TENANTRY_ENVOY_ADMIN", default_value = "127.0.0.1:10091")]
     pub admin: SocketAddr,
-    /// A replica of xds-server, as `<host>:<port>`; repeat it, or join several by commas, in the order in which the Envoy goes to them.
+    /// A replica of xds-server, as `<host>:<port>`; repeat it, or join several by commas, in the
+    /// order in which the Envoy goes to them.
     #[arg(long, env = "TENANTRY_XDS", value_delimiter = ',', default_value = "127.0.0.1:18000", value_parser = host_and_port)]
     pub xds: Vec<(String, u16)>,
     /// Where `tenantry_filter.wasm` is on the Envoy's machine.
     #[arg(long, env = "TENANTRY_MODULE", default_value = "/etc/tenantry/tenantry_filter.wasm")]
     pub module: PathBuf,
-    /// How many proxies in front of it append to `X-Forwarded-For`. With more than there are, clients choose their address.
+    /// How many proxies in front of it append to `X-Forwarded-For`. With more than there are,
+    /// clients choose their address.
     #[arg(long, env = "TENANTRY_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=16))]
     pub trusted_hops: u32,
     /// From how many requests in one worker on tenants are held to their share; 8192 unless set.
     #[arg(long, env = "TENANTRY_SHED_ABOVE", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub shed_above: Option<u32>,
-    /// The heap in bytes at which it begins to shed: about 80 % of the memory that it may have; 2 GiB unless set.
+    /// The heap in bytes at which it begins to shed: about 80 % of the memory that it may have; 2
+    /// GiB unless set.
     #[arg(long, env = "TENANTRY_MAX_HEAP_BYTES")]
     pub max_heap_bytes: Option<u64>,
-    /// The Envoy's certificate, on its machine, in PEM: with it and the three that follow it connects by mutual TLS.
+    /// The Envoy's certificate, on its machine, in PEM: with it and the three that follow it
+    /// connects by mutual TLS.
     #[arg(long, env = "TENANTRY_CLIENT_CERT", requires_all = ["client_key", "server_ca", "server_name"])]
     pub client_cert: Option<PathBuf>,
     /// The private key of that.
@@ -88,8 +92,7 @@ pub fn run(flags: &Bootstrap) -> Result<String, PrintError> {
         tls,
         max_heap_bytes: flags.max_heap_bytes,
     })?;
-    let head =
-        "# Made by `xds-server bootstrap`. envoy/bootstrap.yaml has the same with the reason for each setting.\n";
+    let head = "# Made by `xds-server bootstrap`. envoy/bootstrap.yaml has the same with the reason for each setting.\n";
     Ok(format!("{head}{}", serde_saphyr::to_string(&config)?))
 }
 

@@ -46,12 +46,16 @@ pub struct Rendered {
     pub complete: bool,
 }
 
-/// Reads the site as the database has it now, and makes of it what xds-server would. Secrets are left out. Not in it is what
-/// xds-server knows from elsewhere: the keys of issuers that it has fetched, the addresses of names that it has looked up.
+/// Reads the site as the database has it now, and makes of it what xds-server would. Secrets are
+/// left out. Not in it is what xds-server knows from elsewhere: the keys of issuers that it has
+/// fetched, the addresses of names that it has looked up.
 ///
 /// # Errors
 /// When there is no such site, or the database cannot be read.
-pub async fn run(render: &Render, secrets_key: Option<SecretsKey>) -> Result<Rendered, RenderError> {
+pub async fn run(
+    render: &Render,
+    secrets_key: Option<SecretsKey>,
+) -> Result<Rendered, RenderError> {
     let reader = render.database.connect(secrets_key).await?;
     let mut snapshot = reader.snapshot().await?;
     let no_such_site = || RenderError::NoSuchSite(render.site.clone());
@@ -60,8 +64,11 @@ pub async fn run(render: &Render, secrets_key: Option<SecretsKey>) -> Result<Ren
     let (tenant, cells) = placed.get(&id).ok_or_else(no_such_site)?;
     let read = desired::sites(&mut snapshot, &[id]).await?;
     let (mut resources, mut problems) = (Vec::new(), Vec::new());
-    problems
-        .extend(read.omitted.iter().map(|omitted| format!("{:?} is left out: {:?}", omitted.object, omitted.reason)));
+    problems.extend(
+        read.omitted
+            .iter()
+            .map(|omitted| format!("{:?} is left out: {:?}", omitted.object, omitted.reason)),
+    );
     for site in &read.sites {
         match translate::site(site) {
             Ok(made) => resources.extend(made.iter().map(readable::resource)),
@@ -80,7 +87,10 @@ pub async fn run(render: &Render, secrets_key: Option<SecretsKey>) -> Result<Ren
 }
 
 /// A site by its id or by one of its hostnames.
-pub(super) async fn site_named(snapshot: &mut SnapshotTx, name: &str) -> Result<Option<SiteId>, StoreError> {
+pub(super) async fn site_named(
+    snapshot: &mut SnapshotTx,
+    name: &str,
+) -> Result<Option<SiteId>, StoreError> {
     match name.parse::<SiteId>() {
         Ok(id) => Ok(Some(id)),
         Err(_) => match host::canonical(name.as_bytes()) {
@@ -98,7 +108,8 @@ async fn credentials(
 ) -> Result<Vec<Value>, StoreError> {
     let of_site = desired::buckets_of_site(snapshot, site).await?;
     if of_site.more {
-        problems.push("there are more buckets with credentials of the site than are shown".to_owned());
+        problems
+            .push("there are more buckets with credentials of the site than are shown".to_owned());
     }
     let mut resources = Vec::new();
     let read = desired::consumers(snapshot, &of_site.consumers).await?;
@@ -107,7 +118,9 @@ async fn credentials(
         let made = translate::consumers(&DesiredConsumers { bucket, consumers });
         resources.extend(made.iter().map(readable::resource));
     }
-    for DesiredBucket { bucket, mut keys } in desired::buckets(snapshot, &of_site.credentials).await? {
+    for DesiredBucket { bucket, mut keys } in
+        desired::buckets(snapshot, &of_site.credentials).await?
+    {
         keys.retain(|record| record.site == site);
         let records = keys.iter().map(|record| {
             json!({ "id": record.key.to_string(), "consumer": record.consumer.to_string(), "kind": format!("{:?}", record.kind),

@@ -15,15 +15,17 @@ use crate::cells::Cells;
 use crate::snapshot::Owner;
 use crate::{report, translate};
 
-/// What one endpoint's weight is multiplied with in an upstream that has names, so that it can be shared out among the addresses of
-/// one: a name has the share of the traffic that its endpoint has, however many addresses it has.
+/// What one endpoint's weight is multiplied with in an upstream that has names, so that it can be
+/// shared out among the addresses of one: a name has the share of the traffic that its endpoint
+/// has, however many addresses it has.
 const SHARES: u32 = 64;
 
-/// How many sites get new endpoints in one step, during which no stream is served: some milliseconds.
+/// How many sites get new endpoints in one step, during which no stream is served: some
+/// milliseconds.
 const SITES_PER_STEP: usize = 100;
 
-/// The names of all upstreams. The follower joins their addresses into sites, the worker brings new ones; neither sees the other
-/// half done.
+/// The names of all upstreams. The follower joins their addresses into sites, the worker brings new
+/// ones; neither sees the other half done.
 #[derive(Debug, Default)]
 pub struct Book {
     rules: AddressRules,
@@ -130,9 +132,15 @@ impl Book {
         changed.into_iter().map(demand).collect()
     }
 
-    /// Takes in the outcome of a resolution, and pushes it to every site that uses the name: its addresses, or nothing if there
-    /// was no answer, so that what was known stays. Returns whether the addresses are others than before.
-    pub(super) fn put(&self, cells: &Cells, name: &Arc<str>, addresses: Option<Vec<IpAddr>>) -> bool {
+    /// Takes in the outcome of a resolution, and pushes it to every site that uses the name: its
+    /// addresses, or nothing if there was no answer, so that what was known stays. Returns whether
+    /// the addresses are others than before.
+    pub(super) fn put(
+        &self,
+        cells: &Cells,
+        name: &Arc<str>,
+        addresses: Option<Vec<IpAddr>>,
+    ) -> bool {
         let mut state = self.lock();
         let Some(known) = state.names.get_mut(name) else { return false };
         let is_first = !std::mem::replace(&mut known.tried, true);
@@ -152,7 +160,8 @@ impl Book {
     /// How many names are in use, and how many of them have no address.
     pub(super) fn counts(&self) -> (usize, usize) {
         let state = self.lock();
-        let without = state.names.values().filter(|name| name.addresses.as_ref().is_none_or(Vec::is_empty));
+        let without =
+            state.names.values().filter(|name| name.addresses.as_ref().is_none_or(Vec::is_empty));
         (state.names.len(), without.count())
     }
 
@@ -162,7 +171,8 @@ impl Book {
 }
 
 impl State {
-    /// Pushes what a name resolves to now. Only endpoints change, so there is no need for the database, which may be away.
+    /// Pushes what a name resolves to now. Only endpoints change, so there is no need for the
+    /// database, which may be away.
     fn push(&mut self, cells: &Cells, name: &str, sites: &[SiteId], rules: &AddressRules) {
         let mut pushed = Vec::new();
         for site in sites {
@@ -173,7 +183,8 @@ impl State {
                 }
                 let Some(served) = concrete(&self.names, &used.wanted, rules) else { continue };
                 if served != used.served {
-                    // An endpoint that translation refuses has kept the whole site from being served.
+                    // An endpoint that translation refuses has kept the whole site from being
+                    // served.
                     let endpoints = translate::endpoints(*site, *upstream, &served);
                     pushed.extend(endpoints.map(|endpoints| (Owner::Site(*site), endpoints)));
                     used.served = served;
@@ -190,7 +201,8 @@ impl State {
             if !self.names.contains_key(name) {
                 let addresses = self.restored.remove(&digest(name));
                 let tried = addresses.is_some();
-                self.names.insert(Arc::clone(name), Name { addresses, tried, sites: BTreeSet::new() });
+                self.names
+                    .insert(Arc::clone(name), Name { addresses, tried, sites: BTreeSet::new() });
             }
             if let Some(known) = self.names.get_mut(name) {
                 known.sites.insert(site);
@@ -210,19 +222,22 @@ impl State {
 }
 
 impl Held<'_> {
-    /// Gives the upstreams of a site the addresses that they may have, in the place of names and of addresses that they may not
-    /// have, and notes which names it uses.
+    /// Gives the upstreams of a site the addresses that they may have, in the place of names and of
+    /// addresses that they may not have, and notes which names it uses.
     pub fn join(&mut self, site: &mut DesiredSite) {
         let endpoints = site.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
         let names: BTreeSet<Arc<str>> = endpoints.filter_map(name_of).map(Arc::from).collect();
         self.state.note(site.site, &names);
-        let mut before = self.state.sites.remove(&site.site).map(|used| used.upstreams).unwrap_or_default();
+        let mut before =
+            self.state.sites.remove(&site.site).map(|used| used.upstreams).unwrap_or_default();
         let mut upstreams = BTreeMap::new();
         for upstream in &mut site.upstreams {
             self.report_refused(site.tenant, site.site, upstream.id, &upstream.endpoints);
             let has_names = upstream.endpoints.iter().any(|endpoint| name_of(endpoint).is_some());
             let former = before.remove(&upstream.id).map(|used| used.served);
-            let served = concrete(&self.state.names, &upstream.endpoints, self.rules).or(former).unwrap_or_default();
+            let served = concrete(&self.state.names, &upstream.endpoints, self.rules)
+                .or(former)
+                .unwrap_or_default();
             let wanted = std::mem::replace(&mut upstream.endpoints, served.clone());
             let wanted = if has_names { wanted } else { Vec::new() };
             upstreams.insert(upstream.id, UpstreamUse { wanted, served });
@@ -244,21 +259,29 @@ impl Held<'_> {
         }
     }
 
-    fn report_refused(&self, tenant: TenantId, site: SiteId, upstream: UpstreamId, endpoints: &[DesiredEndpoint]) {
-        let literals = endpoints.iter().filter_map(|endpoint| endpoint.address.parse::<IpAddr>().ok());
+    fn report_refused(
+        &self,
+        tenant: TenantId,
+        site: SiteId,
+        upstream: UpstreamId,
+        endpoints: &[DesiredEndpoint],
+    ) {
+        let literals =
+            endpoints.iter().filter_map(|endpoint| endpoint.address.parse::<IpAddr>().ok());
         for refusal in literals.filter_map(|address| self.rules.check(address).err()) {
             report::endpoint_refused(tenant, site, upstream, refusal);
         }
     }
 }
 
-/// The name of an endpoint, if it has one and no address, in the form that it is known by here. What is neither is not touched, so
-/// that translation refuses it.
+/// The name of an endpoint, if it has one and no address, in the form that it is known by here.
+/// What is neither is not touched, so that translation refuses it.
 fn name_of(endpoint: &DesiredEndpoint) -> Option<String> {
     translate::is_name(&endpoint.address).then(|| endpoint.address.to_ascii_lowercase())
 }
 
-/// Endpoints with addresses for names, and without the addresses that are not permitted; `None` while a name was never tried.
+/// Endpoints with addresses for names, and without the addresses that are not permitted; `None`
+/// while a name was never tried.
 fn concrete(
     names: &BTreeMap<Arc<str>, Name>,
     wanted: &[DesiredEndpoint],

@@ -3,7 +3,9 @@ use policy::desired::{DesiredUpstream, UpstreamProtocol};
 use policy::id::Uuid;
 use prost::Message as _;
 use xds_api::pb::envoy::config::core::v3::{address::Address, socket_address::PortSpecifier};
-use xds_api::pb::envoy::config::endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier};
+use xds_api::pb::envoy::config::endpoint::v3::{
+    ClusterLoadAssignment, lb_endpoint::HostIdentifier,
+};
 
 use super::*;
 use crate::cells::Group;
@@ -50,25 +52,34 @@ fn publish(book: &Book, cells: &Cells, mut site: DesiredSite) {
     let mut held = book.hold();
     held.join(&mut site);
     let placement = Arc::new(BTreeSet::from([CellName::default()]));
-    cells.apply(vec![Group::same(Owner::Site(site.site), placement, translate::site(&site).unwrap())]);
+    cells.apply(vec![Group::same(
+        Owner::Site(site.site),
+        placement,
+        translate::site(&site).unwrap(),
+    )]);
 }
 
 /// The endpoints that are pushed of a site: address, port, weight.
 fn pushed(cells: &Cells, number: u128) -> Vec<(String, u32, u32)> {
     let id = Uuid::from_u128(number);
-    let resource = cells.get(Owner::Site(SiteId(id)), ResourceType::Endpoints, &format!("site/{id}/{id}"));
+    let resource =
+        cells.get(Owner::Site(SiteId(id)), ResourceType::Endpoints, &format!("site/{id}/{id}"));
     let resource = resource.expect("always by EDS");
     let assignment = ClusterLoadAssignment::decode(resource.body.value.as_slice()).unwrap();
     let endpoints = assignment.endpoints.iter().flat_map(|group| &group.lb_endpoints);
     endpoints
         .map(|endpoint| {
-            let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else { panic!("{endpoint:?}") };
+            let Some(HostIdentifier::Endpoint(host)) = &endpoint.host_identifier else {
+                panic!("{endpoint:?}")
+            };
             let Some(Address::SocketAddress(socket)) =
                 host.address.as_ref().and_then(|address| address.address.clone())
             else {
                 panic!("{host:?}")
             };
-            let Some(PortSpecifier::PortValue(port)) = socket.port_specifier else { panic!("{socket:?}") };
+            let Some(PortSpecifier::PortValue(port)) = socket.port_specifier else {
+                panic!("{socket:?}")
+            };
             (socket.address, port, endpoint.load_balancing_weight.as_ref().unwrap().value)
         })
         .collect()
@@ -89,7 +100,10 @@ fn no_address_that_upstreams_may_not_have_is_pushed() {
     publish(
         &book,
         &cells,
-        site(1, &[endpoint("127.0.0.1", 1), endpoint("169.254.169.254", 1), endpoint("8.8.8.8", 1)]),
+        site(
+            1,
+            &[endpoint("127.0.0.1", 1), endpoint("169.254.169.254", 1), endpoint("8.8.8.8", 1)],
+        ),
     );
     assert_eq!(addresses(&cells, 1), ["8.8.8.8"], "literals that came around the admin API");
     // What an earlier run was allowed to resolve, and what another resolver would say.
@@ -148,7 +162,11 @@ fn a_name_has_the_share_of_its_endpoint_however_many_addresses_it_has() {
     let weights: Vec<_> = pushed(&cells, 1).into_iter().map(|(_, _, weight)| weight).collect();
     assert_eq!(weights, [20 * SHARES, 160, 160, 160, 160]);
     publish(&book, &cells, site(2, &[endpoint("1.1.1.1", 20)]));
-    assert_eq!(pushed(&cells, 2), [("1.1.1.1".to_owned(), 80, 20)], "without names nothing is shared out");
+    assert_eq!(
+        pushed(&cells, 2),
+        [("1.1.1.1".to_owned(), 80, 20)],
+        "without names nothing is shared out"
+    );
 }
 
 #[test]
@@ -173,7 +191,10 @@ fn the_worker_hears_which_names_are_used_by_whom() {
 #[test]
 fn what_an_earlier_run_resolved_is_pushed_at_once() {
     let (book, cells) = (Book::default(), Cells::default());
-    book.restore([(digest(NAME), ips(&["8.8.8.8", "10.0.0.1"]).unwrap()), (digest(OTHER), Vec::new())]);
+    book.restore([
+        (digest(NAME), ips(&["8.8.8.8", "10.0.0.1"]).unwrap()),
+        (digest(OTHER), Vec::new()),
+    ]);
     publish(&book, &cells, site(1, &[endpoint(NAME, 1)]));
     book.forget_restored();
     assert_eq!(addresses(&cells, 1), ["8.8.8.8"], "as far as it is permitted now");

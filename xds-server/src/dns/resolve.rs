@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use policy::address::{AddressRefusal, AddressRules};
 
-/// The most addresses of one name. The largest services answer with 8 or so; an upstream's 64 endpoints stay within a thousand.
+/// The most addresses of one name. The largest services answer with 8 or so; an upstream's 64
+/// endpoints stay within a thousand.
 pub const MAX_ADDRESSES: usize = 16;
 
 /// Resolves names: the system's resolver, or a test's.
@@ -16,8 +17,9 @@ pub trait Resolve: Send + Sync + 'static {
     fn resolve(&self, name: Arc<str>) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// The resolver of the system, with its `/etc/hosts` and all that it is configured to ask. It has timeouts of its own; a
-/// resolution takes a thread until it ends, so nothing here gives one up before.
+/// The resolver of the system, with its `/etc/hosts` and all that it is configured to ask. It has
+/// timeouts of its own; a resolution takes a thread until it ends, so nothing here gives one up
+/// before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 
@@ -33,7 +35,8 @@ impl Resolve for SystemResolver {
 /// What a name resolves to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// Its permitted addresses, in order: those of IPv4, or if there are none those of IPv6; [`MAX_ADDRESSES`] at the most.
+    /// Its permitted addresses, in order: those of IPv4, or if there are none those of IPv6;
+    /// [`MAX_ADDRESSES`] at the most.
     pub addresses: Vec<IpAddr>,
     /// Why one of its addresses is not permitted.
     pub refusal: Option<AddressRefusal>,
@@ -51,7 +54,8 @@ impl Answer {
         }
         answer.addresses.sort_unstable();
         answer.addresses.dedup();
-        // Many gateways have no way to the internet of IPv6, and every upstream that is worth its name has one of IPv4.
+        // Many gateways have no way to the internet of IPv6, and every upstream that is worth its
+        // name has one of IPv4.
         if answer.addresses.iter().any(IpAddr::is_ipv4) {
             answer.addresses.retain(IpAddr::is_ipv4);
         }
@@ -71,7 +75,10 @@ mod tests {
 
     #[test]
     fn only_permitted_addresses_are_taken() {
-        let taken = answer(&["8.8.8.8", "169.254.169.254", "10.1.1.1", "8.8.8.8", "1.1.1.1"], "10.1.0.0/16");
+        let taken = answer(
+            &["8.8.8.8", "169.254.169.254", "10.1.1.1", "8.8.8.8", "1.1.1.1"],
+            "10.1.0.0/16",
+        );
         assert_eq!(
             taken.addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>(),
             ["1.1.1.1", "8.8.8.8", "10.1.1.1"]
@@ -82,7 +89,10 @@ mod tests {
     #[test]
     fn addresses_of_ipv6_are_taken_if_there_are_none_of_ipv4() {
         assert_eq!(answer(&["2a00::1", "8.8.8.8"], "10.0.0.0/8").addresses.len(), 1);
-        assert_eq!(answer(&["2a00::1", "127.0.0.1"], "10.0.0.0/8").addresses, ["2a00::1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(
+            answer(&["2a00::1", "127.0.0.1"], "10.0.0.0/8").addresses,
+            ["2a00::1".parse::<IpAddr>().unwrap()]
+        );
     }
 
     #[test]

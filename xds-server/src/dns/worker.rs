@@ -16,10 +16,14 @@ use crate::grpc::{Stop, stopped};
 use crate::report;
 use crate::schedule::{Bounds, Scheduler};
 
-/// 64 tenants whose names take as long as the resolver has patience hold up no other. Each takes a thread meanwhile, of the 512 that
-/// the runtime has for such things.
-const BOUNDS: Bounds =
-    Bounds { in_flight: 128, per_tenant: 2, first_delay: Duration::from_secs(1), last_delay: Duration::from_secs(60) };
+/// 64 tenants whose names take as long as the resolver has patience hold up no other. Each takes a
+/// thread meanwhile, of the 512 that the runtime has for such things.
+const BOUNDS: Bounds = Bounds {
+    in_flight: 128,
+    per_tenant: 2,
+    first_delay: Duration::from_secs(1),
+    last_delay: Duration::from_secs(60),
+};
 /// How long an answer is good while there are few names: twice what Envoy takes by itself.
 const FRESH: Duration = Duration::from_secs(10);
 /// The most resolutions a second that refresh what is known, over all names.
@@ -27,8 +31,9 @@ const PER_SECOND: u32 = 200;
 /// How often the metrics are renewed.
 const TELL: Duration = Duration::from_secs(1);
 
-/// How long an answer is good when there are so many names: 10 s, and from 2,000 names on so long that no more than 200 a second are
-/// resolved again. What a name's records say of their lifetime is not asked: it may be a day, or nothing at all.
+/// How long an answer is good when there are so many names: 10 s, and from 2,000 names on so long
+/// that no more than 200 a second are resolved again. What a name's records say of their lifetime
+/// is not asked: it may be a day, or nothing at all.
 pub fn pace(names: usize) -> Duration {
     let names = u32::try_from(names).unwrap_or(u32::MAX);
     FRESH.max(Duration::from_secs(1).saturating_mul(names) / PER_SECOND)
@@ -51,8 +56,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that puts what it resolves into the book and the cells, and lays it down in the archive.
-    pub fn new(book: Arc<Book>, cells: Arc<Cells>, resolver: Arc<dyn Resolve>, archive: Arc<Archive>) -> Self {
+    /// A worker that puts what it resolves into the book and the cells, and lays it down in the
+    /// archive.
+    pub fn new(
+        book: Arc<Book>,
+        cells: Arc<Cells>,
+        resolver: Arc<dyn Resolve>,
+        archive: Arc<Archive>,
+    ) -> Self {
         Self {
             book,
             cells,
@@ -75,7 +86,8 @@ impl Worker {
             self.take_demands();
             self.start();
             let book = Arc::clone(&self.book);
-            let wake = self.scheduler.wake_ms().map(|at_ms| self.epoch + Duration::from_millis(at_ms));
+            let wake =
+                self.scheduler.wake_ms().map(|at_ms| self.epoch + Duration::from_millis(at_ms));
             tokio::select! {
                 () = &mut stop => return,
                 () = book.demanded() => {}
@@ -86,7 +98,8 @@ impl Worker {
                         self.names.remove(&task);
                         self.ended(&name, outcome);
                     }
-                    // It has panicked, and the log says where. A resolution does not; if it does, it is one that failed.
+                    // It has panicked, and the log says where. A resolution does not; if it does,
+                    // it is one that failed.
                     Err(panicked) => if let Some(name) = self.names.remove(&panicked.id()) {
                         self.ended(&name, Err(io::ErrorKind::Other.into()));
                     },

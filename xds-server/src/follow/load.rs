@@ -120,7 +120,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes over the sets that an earlier run has read, so that no issuer is without keys because this program was started again.
+    /// Takes over the sets that an earlier run has read, so that no issuer is without keys because
+    /// this program was started again.
     async fn restore_jwks(&self, reader: &Reader) -> Result<(), StoreError> {
         let cached = jwks_cache::all(reader).await?;
         let restored = cached.into_iter().map(|cached| {

@@ -1,13 +1,15 @@
-//! What was read of the log and is not applied yet: which of it is next, so that many changes of one thing are few steps, and no
-//! tenant waits for what another one does. Without I/O and clock.
+//! What was read of the log and is not applied yet: which of it is next, so that many changes of
+//! one thing are few steps, and no tenant waits for what another one does. Without I/O and clock.
 //!
-//! *Coalescing.* A change of a site is applied at once, and the next one of the same site not before a gap has passed. Changes
-//! that arrive in the gap are one, and double it; one that arrives after it begins with the smallest again.
+//! *Coalescing.* A change of a site is applied at once, and the next one of the same site not
+//! before a gap has passed. Changes that arrive in the gap are one, and double it; one that arrives
+//! after it begins with the smallest again.
 //!
-//! *Fairness.* Tenants take turns. A turn is a site, or a piece of the tenant's buckets, and a step has room for so much; what does
-//! not fit goes on in the next, which the log is read again for.
+//! *Fairness.* Tenants take turns. A turn is a site, or a piece of the tenant's buckets, and a step
+//! has room for so much; what does not fit goes on in the next, which the log is read again for.
 //!
-//! So changes are not applied in the order of the log. [`Pending::reached`] says up to where all of them are.
+//! So changes are not applied in the order of the log. [`Pending::reached`] says up to where all of
+//! them are.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::SystemTime;
@@ -15,7 +17,8 @@ use std::time::SystemTime;
 use policy::id::{SiteId, TenantId};
 use store::change::{Change, Logged};
 
-/// The shortest and the longest gap. An edit now and then never meets one; the longest is what somebody notices who waits for it.
+/// The shortest and the longest gap. An edit now and then never meets one; the longest is what
+/// somebody notices who waits for it.
 const FIRST_GAP_MS: u64 = 25;
 const LAST_GAP_MS: u64 = 200;
 
@@ -23,7 +26,8 @@ const LAST_GAP_MS: u64 = 200;
 const STEP_WEIGHT: usize = 1_000;
 /// A site is read by several queries, and translated.
 const SITE_WEIGHT: usize = 10;
-/// The most buckets of a turn. Those of one change of the database are together, unless it is larger than this.
+/// The most buckets of a turn. Those of one change of the database are together, unless it is
+/// larger than this.
 const BUCKETS_PER_TURN: usize = 256;
 
 /// A change that waits.
@@ -75,14 +79,17 @@ impl Pending {
 
     /// The last entry of the log up to which all are applied.
     pub(super) fn reached(&self) -> i64 {
-        let first = self.tenants.values().flat_map(BTreeMap::values).map(|waiting| waiting.seq).min();
+        let first =
+            self.tenants.values().flat_map(BTreeMap::values).map(|waiting| waiting.seq).min();
         first.map_or(self.read, |first| first - 1)
     }
 
     /// The sites whose changes wait, those apart that are in this step.
     pub(super) fn sites_beside(&self, taken: &Taken) -> BTreeSet<SiteId> {
-        let site = |change: &Change| if let Change::Site(site) = change { Some(*site) } else { None };
-        let mut sites: BTreeSet<_> = self.tenants.values().flat_map(BTreeMap::keys).filter_map(site).collect();
+        let site =
+            |change: &Change| if let Change::Site(site) = change { Some(*site) } else { None };
+        let mut sites: BTreeSet<_> =
+            self.tenants.values().flat_map(BTreeMap::keys).filter_map(site).collect();
         for (_, change) in &taken.changes {
             if let Change::Site(site) = change {
                 sites.remove(site);
@@ -117,7 +124,8 @@ impl Pending {
     pub(super) fn take(&mut self, now_ms: u64) -> Taken {
         self.gaps.retain(|_, gap| gap.used || now_ms < gap.ends_ms);
         let mut taken = Taken::default();
-        let mut queues: Vec<_> = self.turns.iter().map(|tenant| (*tenant, self.turns_of(*tenant, now_ms))).collect();
+        let mut queues: Vec<_> =
+            self.turns.iter().map(|tenant| (*tenant, self.turns_of(*tenant, now_ms))).collect();
         let mut room = STEP_WEIGHT;
         let mut served = 0;
         // A round gives each tenant a turn; what is left of the room goes to those that have more.
@@ -148,8 +156,10 @@ impl Pending {
             }
             if let Change::Site(site) = change {
                 let before = self.gaps.get(site).filter(|gap| gap.used);
-                let length_ms = before.map_or(FIRST_GAP_MS, |gap| (gap.length_ms * 2).min(LAST_GAP_MS));
-                self.gaps.insert(*site, Gap { ends_ms: now_ms + length_ms, length_ms, used: false });
+                let length_ms =
+                    before.map_or(FIRST_GAP_MS, |gap| (gap.length_ms * 2).min(LAST_GAP_MS));
+                self.gaps
+                    .insert(*site, Gap { ends_ms: now_ms + length_ms, length_ms, used: false });
             }
         }
         let tenants = &mut self.tenants;
@@ -168,10 +178,12 @@ impl Pending {
         self.gaps.get(site)
     }
 
-    /// What of a tenant can be applied now, cut in turns: its sites each for itself, its buckets in pieces, in the order of the log.
+    /// What of a tenant can be applied now, cut in turns: its sites each for itself, its buckets in
+    /// pieces, in the order of the log.
     fn turns_of(&self, tenant: TenantId, now_ms: u64) -> VecDeque<Turn> {
         let waiting = self.tenants.get(&tenant).into_iter().flatten();
-        let due = waiting.filter(|(change, _)| self.gap_of(change).is_none_or(|gap| gap.ends_ms <= now_ms));
+        let due = waiting
+            .filter(|(change, _)| self.gap_of(change).is_none_or(|gap| gap.ends_ms <= now_ms));
         let (mut buckets, mut sites): (Vec<_>, Vec<_>) =
             due.partition(|(change, _)| !matches!(change, Change::Site(_)));
         first_of(&mut buckets, STEP_WEIGHT);
@@ -182,7 +194,9 @@ impl Pending {
             .chunks(BUCKETS_PER_TURN)
             .map(|piece| Turn { weight: piece.len(), changes: piece.iter().map(change).collect() });
         let mut turns: VecDeque<Turn> = pieces.collect();
-        turns.extend(sites.iter().map(|site| Turn { weight: SITE_WEIGHT, changes: vec![change(site)] }));
+        turns.extend(
+            sites.iter().map(|site| Turn { weight: SITE_WEIGHT, changes: vec![change(site)] }),
+        );
         turns
     }
 }

@@ -46,7 +46,9 @@ fn a_hundred_edits_of_a_site_in_a_second_are_a_few_steps() {
         if now_ms % 10 == 0 {
             pending.add(&[logged(1 + now_ms as i64, 1, site(1))], now_ms);
         }
-        if pending.due_ms().is_some_and(|due_ms| due_ms <= now_ms) && !step(&mut pending, now_ms).is_empty() {
+        if pending.due_ms().is_some_and(|due_ms| due_ms <= now_ms)
+            && !step(&mut pending, now_ms).is_empty()
+        {
             applied_ms.push(now_ms);
         }
     }
@@ -70,7 +72,10 @@ fn the_keys_of_a_tenant_do_not_wait_for_its_sites() {
     let mut pending = Pending::new(0);
     pending.add(&[logged(1, 1, site(1))], 0);
     step(&mut pending, 0);
-    pending.add(&[logged(2, 1, site(1)), logged(3, 1, Change::Keys(1)), logged(4, 1, Change::Keys(1))], 1);
+    pending.add(
+        &[logged(2, 1, site(1)), logged(3, 1, Change::Keys(1)), logged(4, 1, Change::Keys(1))],
+        1,
+    );
     let taken = pending.take(1);
     assert_eq!(pending.sites_beside(&taken).len(), 1, "where the site is placed may have changed");
     assert_eq!(step(&mut pending, 1), [Change::Keys(1)]);
@@ -82,7 +87,8 @@ fn the_keys_of_a_tenant_do_not_wait_for_its_sites() {
 #[test]
 fn a_tenant_that_edits_a_thousand_sites_delays_nobody_beyond_a_step() {
     let mut pending = Pending::new(0);
-    let many: Vec<_> = (1..=1_000).map(|seq| logged(seq, 1, site(seq.unsigned_abs().into()))).collect();
+    let many: Vec<_> =
+        (1..=1_000).map(|seq| logged(seq, 1, site(seq.unsigned_abs().into()))).collect();
     pending.add(&many, 0);
     let first = step(&mut pending, 0);
     assert_eq!(first.len(), STEP_WEIGHT / SITE_WEIGHT);
@@ -97,7 +103,9 @@ fn more_tenants_than_a_step_has_room_for_all_have_their_turn() {
     let tenants = 3 * STEP_WEIGHT / SITE_WEIGHT;
     for round in 0..2 {
         let numbers = 0..tenants as u128;
-        let edits = numbers.map(|number| logged(1 + (round * tenants) as i64 + number as i64, number, site(number)));
+        let edits = numbers.map(|number| {
+            logged(1 + (round * tenants) as i64 + number as i64, number, site(number))
+        });
         pending.add(&edits.collect::<Vec<_>>(), 0);
     }
     let mut seen = BTreeSet::new();
@@ -118,7 +126,10 @@ fn what_was_not_applied_is_taken_again() {
 #[test]
 fn the_buckets_of_one_change_of_the_database_are_applied_together() {
     let mut pending = Pending::new(0);
-    pending.add(&[logged(1, 1, Change::Consumers(1)), logged(2, 1, Change::Keys(2)), logged(3, 2, site(1))], 0);
+    pending.add(
+        &[logged(1, 1, Change::Consumers(1)), logged(2, 1, Change::Keys(2)), logged(3, 2, site(1))],
+        0,
+    );
     let applied = step(&mut pending, 0);
     assert_eq!(applied[..2], [Change::Consumers(1), Change::Keys(2)]);
 }

@@ -6,7 +6,8 @@ use policy::cell::CellName;
 use policy::id::SiteId;
 use store::desired::CellSet;
 
-/// The cells of every site that there is: what tells to which cells a credential goes, without a look into the database.
+/// The cells of every site that there is: what tells to which cells a credential goes, without a
+/// look into the database.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
     of_site: HashMap<SiteId, CellSet>,
@@ -25,9 +26,14 @@ impl Placed {
         self.of_site.get(&site)
     }
 
-    /// Deals out to each cell what belongs to sites that are placed on it. What belongs to a site that is not known is left out: the
-    /// change that makes the site is still to come, and brings its credentials again.
-    pub(super) fn split<T: Clone>(&self, items: Vec<T>, site_of: impl Fn(&T) -> SiteId) -> BTreeMap<CellName, Vec<T>> {
+    /// Deals out to each cell what belongs to sites that are placed on it. What belongs to a site
+    /// that is not known is left out: the change that makes the site is still to come, and brings
+    /// its credentials again.
+    pub(super) fn split<T: Clone>(
+        &self,
+        items: Vec<T>,
+        site_of: impl Fn(&T) -> SiteId,
+    ) -> BTreeMap<CellName, Vec<T>> {
         let mut dealt: BTreeMap<CellName, Vec<T>> = BTreeMap::new();
         for item in items {
             let Some(cells) = self.of_site.get(&site_of(&item)) else { continue };
@@ -69,12 +75,14 @@ mod tests {
     fn each_cell_gets_what_is_placed_on_it() {
         let mut placed = Placed::default();
         for (number, cells) in [(1, vec!["a"]), (2, vec!["a", "b"]), (3, vec!["b"])] {
-            let cells: BTreeSet<CellName> = cells.into_iter().map(|name| name.parse().unwrap()).collect();
+            let cells: BTreeSet<CellName> =
+                cells.into_iter().map(|name| name.parse().unwrap()).collect();
             placed.put(site(number), Arc::new(cells));
         }
         placed.put(site(4), CellSet::default());
         let dealt = placed.split(vec![1, 2, 3, 4, 5], |number| site(*number));
-        let dealt: Vec<_> = dealt.iter().map(|(cell, items)| (cell.as_str(), items.as_slice())).collect();
+        let dealt: Vec<_> =
+            dealt.iter().map(|(cell, items)| (cell.as_str(), items.as_slice())).collect();
         assert_eq!(dealt, [("a", &[1, 2][..]), ("b", &[2, 3])]);
     }
 }

@@ -46,8 +46,8 @@ pub(super) struct Step {
 }
 
 impl Follower {
-    /// Reads these sites, [`SITES_PER_STEP`] of them at the most, and where they are placed. One that is not there is gone; one that
-    /// cannot be read keeps what it had.
+    /// Reads these sites, [`SITES_PER_STEP`] of them at the most, and where they are placed. One
+    /// that is not there is gone; one that cannot be read keeps what it had.
     pub(super) async fn read_sites(
         &mut self,
         snapshot: &mut SnapshotTx,
@@ -65,7 +65,14 @@ impl Follower {
                 step.kept.push(site);
                 self.quarantined.insert(site);
                 let before = || self.cells.group(Owner::Site(site));
-                self.quarantine.failed(site, None, UNREADABLE.to_owned(), step.held.get(&site), seq, before);
+                self.quarantine.failed(
+                    site,
+                    None,
+                    UNREADABLE.to_owned(),
+                    step.held.get(&site),
+                    seq,
+                    before,
+                );
             }
         }
         for id in ids {
@@ -83,7 +90,8 @@ impl Follower {
     /// Translates and serves what was read. Returns how many resources are others now.
     pub(super) fn publish(&mut self, step: Step) -> usize {
         let keyring = self.keyring.clone();
-        // Until the cells have it, so that no set that is read meanwhile is overwritten by an older one.
+        // Until the cells have it, so that no set that is read meanwhile is overwritten by an older
+        // one.
         let mut keyring = keyring.hold();
         // And no address of a name. Whoever holds both takes them in this order.
         let book = self.book.clone();
@@ -99,7 +107,8 @@ impl Follower {
         }
         groups.extend(step.kept.into_iter().map(|site| self.kept(site)));
         groups.extend(step.listeners.into_iter().map(|of| {
-            let resources = of.listeners.iter().map(|listener| translate::wanted_listener(of.tenant, listener));
+            let resources =
+                of.listeners.iter().map(|listener| translate::wanted_listener(of.tenant, listener));
             Group::same(Owner::Listeners(of.tenant), of.cells, resources.collect())
         }));
         groups.extend(step.consumers.into_iter().map(|bucket| consumers(&self.placed, bucket)));
@@ -113,14 +122,27 @@ impl Follower {
         changed
     }
 
-    fn translate(&mut self, site: &DesiredSite, wanted: &Wanted, held: Option<&Quarantined>, seq: i64) -> Group {
+    fn translate(
+        &mut self,
+        site: &DesiredSite,
+        wanted: &Wanted,
+        held: Option<&Quarantined>,
+        seq: i64,
+    ) -> Group {
         let id = site.site;
         let before = || self.cells.group(Owner::Site(id));
         let admitted = match translate::site(site) {
             Ok(newest) => self.quarantine.admit(site, newest, wanted, held, seq, before),
             Err(error) => {
                 error!(tenant = %site.tenant, site = %id, %error, "the site keeps what it had");
-                self.quarantine.failed(id, Some((site, wanted)), error.to_string(), held, seq, before)
+                self.quarantine.failed(
+                    id,
+                    Some((site, wanted)),
+                    error.to_string(),
+                    held,
+                    seq,
+                    before,
+                )
             }
         };
         if matches!(admitted, Admitted::Newest(_)) {
@@ -144,7 +166,12 @@ impl Follower {
         self.placed.cells(site).map(Arc::clone).unwrap_or_default()
     }
 
-    fn gone(&mut self, keyring: &mut jwks::Held<'_>, book: &mut dns::Held<'_>, owner: Owner) -> Group {
+    fn gone(
+        &mut self,
+        keyring: &mut jwks::Held<'_>,
+        book: &mut dns::Held<'_>,
+        owner: Owner,
+    ) -> Group {
         if let Owner::Site(site) = owner {
             self.quarantined.remove(&site);
             self.quarantine.gone(site);
@@ -158,19 +185,23 @@ impl Follower {
 /// A bucket of credentials: in each cell the records of those who are placed on it.
 fn credentials(placed: &Placed, DesiredBucket { bucket, keys }: DesiredBucket) -> Group {
     let by_cell = placed.split(keys, |record| record.site);
-    let resources = by_cell.into_iter().map(|(cell, keys)| (cell, translate::bucket(&DesiredBucket { bucket, keys })));
+    let resources = by_cell
+        .into_iter()
+        .map(|(cell, keys)| (cell, translate::bucket(&DesiredBucket { bucket, keys })));
     Group { owner: Owner::Bucket(bucket), content: per_cell(resources) }
 }
 
 /// A bucket of consumers: in each cell those who are placed on it.
 fn consumers(placed: &Placed, DesiredConsumers { bucket, consumers }: DesiredConsumers) -> Group {
     let by_cell = placed.split(consumers, |consumer| consumer.site);
-    let resources = by_cell
-        .into_iter()
-        .map(|(cell, consumers)| (cell, translate::consumers(&DesiredConsumers { bucket, consumers })));
+    let resources = by_cell.into_iter().map(|(cell, consumers)| {
+        (cell, translate::consumers(&DesiredConsumers { bucket, consumers }))
+    });
     Group { owner: Owner::Consumers(bucket), content: per_cell(resources) }
 }
 
 fn per_cell(resources: impl Iterator<Item = (CellName, Option<Named>)>) -> Content {
-    Content::PerCell(resources.map(|(cell, resource)| (cell, resource.into_iter().collect())).collect())
+    Content::PerCell(
+        resources.map(|(cell, resource)| (cell, resource.into_iter().collect())).collect(),
+    )
 }

@@ -26,7 +26,8 @@ pub struct FetchSettings {
     pub allow_private: bool,
     /// Certificates of authorities, in PEM, that are trusted beside those of the system.
     pub authorities_pem: Option<Vec<u8>>,
-    /// The whole of a reading, from the name's resolution to the last byte, may take so long. Default: [`TIMEOUT`].
+    /// The whole of a reading, from the name's resolution to the last byte, may take so long.
+    /// Default: [`TIMEOUT`].
     pub timeout: Duration,
     /// The longest lifetime of a set. It may be shorter than [`super::MIN_LIFETIME`].
     pub max_lifetime: Duration,
@@ -34,12 +35,17 @@ pub struct FetchSettings {
 
 impl Default for FetchSettings {
     fn default() -> Self {
-        Self { allow_private: false, authorities_pem: None, timeout: TIMEOUT, max_lifetime: MAX_LIFETIME }
+        Self {
+            allow_private: false,
+            authorities_pem: None,
+            timeout: TIMEOUT,
+            max_lifetime: MAX_LIFETIME,
+        }
     }
 }
 
-/// Reads URLs, each time on a connection of its own to an address that was looked at. It follows no redirect, uses no proxy,
-/// and unpacks nothing.
+/// Reads URLs, each time on a connection of its own to an address that was looked at. It follows no
+/// redirect, uses no proxy, and unpacks nothing.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     client: Client,
@@ -132,12 +138,18 @@ impl Fetcher {
             builder = builder.dns_resolver(Arc::new(PublicResolver));
         }
         if let Some(pem) = &settings.authorities_pem {
-            for authority in Certificate::from_pem_bundle(pem).map_err(FetcherError::Certificates)? {
+            for authority in
+                Certificate::from_pem_bundle(pem).map_err(FetcherError::Certificates)?
+            {
                 builder = builder.add_root_certificate(authority);
             }
         }
         let client = builder.build().map_err(FetcherError::Client)?;
-        Ok(Self { client, allow_private: settings.allow_private, max_lifetime: settings.max_lifetime })
+        Ok(Self {
+            client,
+            allow_private: settings.allow_private,
+            max_lifetime: settings.max_lifetime,
+        })
     }
 
     /// Reads a URL.
@@ -153,7 +165,8 @@ impl Fetcher {
         if !self.allow_private && literal(&url).is_some_and(|address| !is_public(address)) {
             return Err(FetchError::PrivateAddress);
         }
-        let request = self.client.get(url).header(ACCEPT, "application/jwk-set+json, application/json");
+        let request =
+            self.client.get(url).header(ACCEPT, "application/jwk-set+json, application/json");
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status { status: response.status() });
@@ -170,7 +183,8 @@ fn literal(url: &Url) -> Option<IpAddr> {
 }
 
 fn lifetime_of(headers: &HeaderMap) -> Duration {
-    let values = |name: HeaderName| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let values =
+        |name: HeaderName| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lifetime(values(CACHE_CONTROL), values(AGE).next())
 }
 
@@ -193,13 +207,15 @@ fn failure(error: &reqwest::Error) -> FetchError {
     } else if error.is_timeout() {
         FetchError::Timeout
     } else {
-        let reason = causes().last().map_or_else(|| "no reason is known".to_owned(), ToString::to_string);
+        let reason =
+            causes().last().map_or_else(|| "no reason is known".to_owned(), ToString::to_string);
         FetchError::Transport { reason }
     }
 }
 
-/// Resolves names with the system's resolver, to their public addresses alone: the client connects to what it is given, so what
-/// was looked at is what is connected to, whatever the name resolves to next time.
+/// Resolves names with the system's resolver, to their public addresses alone: the client connects
+/// to what it is given, so what was looked at is what is connected to, whatever the name resolves
+/// to next time.
 #[derive(Debug)]
 struct PublicResolver;
 

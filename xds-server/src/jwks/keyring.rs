@@ -14,7 +14,8 @@ use crate::schedule::Known;
 use crate::snapshot::Owner;
 use crate::translate;
 
-/// The sets by their URLs. The follower joins them into sites, the worker brings new ones; neither sees the other half done.
+/// The sets by their URLs. The follower joins them into sites, the worker brings new ones; neither
+/// sees the other half done.
 #[derive(Debug, Default)]
 pub struct Keyring {
     state: Mutex<State>,
@@ -109,8 +110,8 @@ impl Keyring {
         changed.into_iter().map(demand).collect()
     }
 
-    /// Takes in a set that was read, and pushes it to every site that uses it. How many resources are others now; 0 if the set
-    /// is the one that was known, or is not wanted any more.
+    /// Takes in a set that was read, and pushes it to every site that uses it. How many resources
+    /// are others now; 0 if the set is the one that was known, or is not wanted any more.
     pub(super) fn put(&self, cells: &Cells, url: &Arc<str>, set: &Arc<str>) -> usize {
         let mut state = self.lock();
         let Some(source) = state.urls.get_mut(url) else { return 0 };
@@ -136,13 +137,22 @@ impl Keyring {
 const SITES_PER_STEP: usize = 100;
 
 impl State {
-    /// Puts the set of a URL into the policies of sites. Only their keys change, so there is no need for the database, which may
-    /// be away.
+    /// Puts the set of a URL into the policies of sites. Only their keys change, so there is no
+    /// need for the database, which may be away.
     fn push(&self, cells: &Cells, url: &Arc<str>, sites: &[SiteId]) -> usize {
-        let Some(set) = self.urls.get(url).and_then(|source| source.set.as_deref()) else { return 0 };
+        let Some(set) = self.urls.get(url).and_then(|source| source.set.as_deref()) else {
+            return 0;
+        };
         let rekeyed = sites.iter().filter_map(|site| {
-            let issuers = self.of_site.get(site)?.issuers.iter().filter(|(_, of)| *of == url).map(|(id, _)| *id);
-            let policy = cells.get(Owner::Site(*site), ResourceType::SitePolicy, &site.to_string())?;
+            let issuers = self
+                .of_site
+                .get(site)?
+                .issuers
+                .iter()
+                .filter(|(_, of)| *of == url)
+                .map(|(id, _)| *id);
+            let policy =
+                cells.get(Owner::Site(*site), ResourceType::SitePolicy, &site.to_string())?;
             Some((Owner::Site(*site), translate::rekeyed(*site, &policy, &issuers.collect(), set)?))
         });
         let rekeyed: Vec<(Owner, Named)> = rekeyed.collect();
@@ -193,8 +203,10 @@ impl Held<'_> {
         let issuers = site.issuers.iter().filter_map(|issuer| Some((issuer.id, url_of(issuer)?)));
         self.note(site.site, site.tenant, issuers.collect());
         for issuer in &mut site.issuers {
-            let source = issuer.settings.jwks_uri.as_deref().and_then(|url| self.state.urls.get(url));
-            issuer.fetched_jwks = source.and_then(|source| source.set.as_deref()).map(str::to_owned);
+            let source =
+                issuer.settings.jwks_uri.as_deref().and_then(|url| self.state.urls.get(url));
+            issuer.fetched_jwks =
+                source.and_then(|source| source.set.as_deref()).map(str::to_owned);
         }
     }
 

@@ -69,7 +69,15 @@ fn publish(keyring: &Keyring, cells: &Cells, mut site: DesiredSite) {
 
 fn policy(cells: &Cells, number: u128) -> Vec<u8> {
     let name = SiteId(Uuid::from_u128(number)).to_string();
-    cells.join(DEFAULT).hub.snapshot().get(ResourceType::SitePolicy, &name).unwrap().body.value.clone()
+    cells
+        .join(DEFAULT)
+        .hub
+        .snapshot()
+        .get(ResourceType::SitePolicy, &name)
+        .unwrap()
+        .body
+        .value
+        .clone()
 }
 
 /// What translation makes of the site if its issuers with this URL have this set.
@@ -80,7 +88,14 @@ fn translated(mut site: DesiredSite, url: &str, set: &str) -> Vec<u8> {
         }
     }
     let resources = translate::site(&site).unwrap();
-    resources.into_iter().find(|named| named.kind == ResourceType::SitePolicy).unwrap().resource.body.value.clone()
+    resources
+        .into_iter()
+        .find(|named| named.kind == ResourceType::SitePolicy)
+        .unwrap()
+        .resource
+        .body
+        .value
+        .clone()
 }
 
 fn demanded(keyring: &Keyring) -> Vec<(String, Vec<TenantId>)> {
@@ -94,12 +109,18 @@ fn demanded(keyring: &Keyring) -> Vec<(String, Vec<TenantId>)> {
 #[test]
 fn a_set_is_pushed_to_the_sites_that_use_it_and_to_no_other() {
     let (keyring, cells) = (Keyring::default(), Cells::default());
-    for site in [site(1, 1, &[URL]), site(2, 2, &[OTHER, URL, URL]), site(3, 2, &[OTHER]), site(4, 3, &[])] {
+    for site in
+        [site(1, 1, &[URL]), site(2, 2, &[OTHER, URL, URL]), site(3, 2, &[OTHER]), site(4, 3, &[])]
+    {
         publish(&keyring, &cells, site);
     }
     let before = [3, 4].map(|number| policy(&cells, number));
     assert_eq!(keyring.put(&cells, &URL.into(), &SET.into()), 2);
-    assert_eq!(policy(&cells, 1), translated(site(1, 1, &[URL]), URL, SET), "as if it had been translated with it");
+    assert_eq!(
+        policy(&cells, 1),
+        translated(site(1, 1, &[URL]), URL, SET),
+        "as if it had been translated with it"
+    );
     assert_eq!(policy(&cells, 2), translated(site(2, 2, &[OTHER, URL, URL]), URL, SET));
     assert_eq!([3, 4].map(|number| policy(&cells, number)), before);
     assert_eq!(keyring.put(&cells, &URL.into(), &SET.into()), 0, "the same set is no change");
@@ -118,7 +139,12 @@ fn a_site_that_changes_keeps_the_sets_that_were_read() {
     assert_eq!(policy(&cells, 1), translated(changed, URL, SET));
     // Its routes and all else are the follower's business.
     assert!(
-        cells.join(DEFAULT).hub.snapshot().get(ResourceType::Route, &route_name(SiteId(Uuid::from_u128(1)))).is_some()
+        cells
+            .join(DEFAULT)
+            .hub
+            .snapshot()
+            .get(ResourceType::Route, &route_name(SiteId(Uuid::from_u128(1))))
+            .is_some()
     );
 }
 
@@ -127,7 +153,10 @@ fn the_worker_hears_what_is_used_by_whom() {
     let (keyring, cells) = (Keyring::default(), Cells::default());
     publish(&keyring, &cells, site(1, 1, &[URL]));
     publish(&keyring, &cells, site(2, 2, &[URL, OTHER]));
-    assert_eq!(demanded(&keyring), [(URL.to_owned(), vec![tenant(1), tenant(2)]), (OTHER.to_owned(), vec![tenant(2)])]);
+    assert_eq!(
+        demanded(&keyring),
+        [(URL.to_owned(), vec![tenant(1), tenant(2)]), (OTHER.to_owned(), vec![tenant(2)])]
+    );
     publish(&keyring, &cells, site(2, 2, &[URL, OTHER]));
     assert_eq!(demanded(&keyring), [], "nothing has changed");
     publish(&keyring, &cells, site(2, 2, &[OTHER]));
@@ -170,7 +199,13 @@ fn what_was_restored_is_there_from_the_first_translation_on() {
     let known: Vec<_> = demands.iter().map(|demand| (&*demand.url, demand.known)).collect();
     assert_eq!(
         known,
-        [(URL, Some(Known { age: Duration::from_secs(60), lifetime: Duration::from_secs(3600) })), (OTHER, None)]
+        [
+            (
+                URL,
+                Some(Known { age: Duration::from_secs(60), lifetime: Duration::from_secs(3600) })
+            ),
+            (OTHER, None)
+        ]
     );
     assert_eq!(keyring.without_set(), 1);
 }

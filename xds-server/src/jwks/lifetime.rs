@@ -2,26 +2,32 @@
 
 use std::time::Duration;
 
-/// The shortest lifetime, whatever the issuer says: it bounds what the sites of a platform ask of one issuer.
+/// The shortest lifetime, whatever the issuer says: it bounds what the sites of a platform ask of
+/// one issuer.
 pub const MIN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// The longest: a key that was taken away is not good for longer than a day.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// What holds if the issuer says nothing.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// The lifetime of an answer with these values of `Cache-Control` (RFC 9111 section 5.2.2) and this `Age` (section 5.1).
-pub fn lifetime<'a>(cache_control: impl IntoIterator<Item = &'a str>, age: Option<&str>) -> Duration {
+/// The lifetime of an answer with these values of `Cache-Control` (RFC 9111 section 5.2.2) and this
+/// `Age` (section 5.1).
+pub fn lifetime<'a>(
+    cache_control: impl IntoIterator<Item = &'a str>,
+    age: Option<&str>,
+) -> Duration {
     let mut said: Option<u64> = None;
     for directive in cache_control.into_iter().flat_map(|value| value.split(',')) {
         let (name, argument) = directive.split_once('=').unwrap_or((directive, ""));
         let name = name.trim();
-        let seconds = if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
-            Some(0)
-        } else if name.eq_ignore_ascii_case("max-age") {
-            argument.trim().trim_matches('"').parse().ok()
-        } else {
-            None
-        };
+        let seconds =
+            if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
+                Some(0)
+            } else if name.eq_ignore_ascii_case("max-age") {
+                argument.trim().trim_matches('"').parse().ok()
+            } else {
+                None
+            };
         said = seconds.into_iter().chain(said).min();
     }
     let age = age.and_then(|age| age.trim().parse().ok()).unwrap_or(0);

@@ -1,22 +1,28 @@
-//! What is taken from a JWK Set (RFC 7517 section 5): the public members of the keys that can verify a signature.
+//! What is taken from a JWK Set (RFC 7517 section 5): the public members of the keys that can
+//! verify a signature.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// The most keys of a set. Issuers have two or three; what has more than this is no list of signing keys.
+/// The most keys of a set. Issuers have two or three; what has more than this is no list of signing
+/// keys.
 const MAX_KEYS: usize = 64;
 /// The most bytes of what is pushed, as many as of an inline set.
 const MAX_BYTES: usize = 64 * 1024;
 /// The longest member of a key, in bytes: the modulus of an RSA key of 16,384 bits has 2,731.
 const MAX_MEMBER_LEN: usize = 4096;
 
-/// The members that a verifier reads (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2). All others stay behind.
+/// The members that a verifier reads (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2).
+/// All others stay behind.
 const MEMBERS: [&str; 9] = ["kty", "use", "alg", "kid", "crv", "x", "y", "n", "e"];
-/// What a key of each type needs. Symmetric keys (`oct`) are not read from a URL: who can read it could sign.
-const TYPES: [(&str, &[&str]); 3] = [("RSA", &["n", "e"]), ("EC", &["crv", "x", "y"]), ("OKP", &["crv", "x"])];
-/// Members that only a private or a secret key has. A key that is published with one of them is anybody's: it is left out.
+/// What a key of each type needs. Symmetric keys (`oct`) are not read from a URL: who can read it
+/// could sign.
+const TYPES: [(&str, &[&str]); 3] =
+    [("RSA", &["n", "e"]), ("EC", &["crv", "x", "y"]), ("OKP", &["crv", "x"])];
+/// Members that only a private or a secret key has. A key that is published with one of them is
+/// anybody's: it is left out.
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A set as it is pushed.
@@ -24,11 +30,14 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 pub struct KeySet {
     /// The JWK Set, in JSON, with nothing in it but what verifies signatures.
     pub text: Arc<str>,
-    /// How many keys it has. None, and no token of the issuer is accepted: that is for the issuer to say.
+    /// How many keys it has. None, and no token of the issuer is accepted: that is for the issuer
+    /// to say.
     pub keys: usize,
-    /// How many keys were left out, because they are not for verifying signatures, no longer secret, incomplete, or of an unknown type.
+    /// How many keys were left out, because they are not for verifying signatures, no longer
+    /// secret, incomplete, or of an unknown type.
     pub left_out: usize,
-    /// Whether a key was left out because the issuer published a private member of it. The issuer should be told.
+    /// Whether a key was left out because the issuer published a private member of it. The issuer
+    /// should be told.
     pub leaked: bool,
 }
 
@@ -56,14 +65,16 @@ pub enum SetError {
 }
 
 impl KeySet {
-    /// Reads the body of an answer. The same keys in the same order give the same text, however they are written.
+    /// Reads the body of an answer. The same keys in the same order give the same text, however
+    /// they are written.
     pub fn read(body: &[u8]) -> Result<Self, SetError> {
         let value: Value = serde_json::from_slice(body).map_err(|_| SetError::NotJson)?;
         let keys = value.get("keys").and_then(Value::as_array).ok_or(SetError::NotASet)?;
         if keys.len() > MAX_KEYS {
             return Err(SetError::TooManyKeys { found: keys.len() });
         }
-        let keys: Vec<_> = keys.iter().map(Value::as_object).collect::<Option<_>>().ok_or(SetError::NotASet)?;
+        let keys: Vec<_> =
+            keys.iter().map(Value::as_object).collect::<Option<_>>().ok_or(SetError::NotASet)?;
         let taken: Vec<_> = keys.iter().filter_map(|key| public_part(key)).collect();
         let (found, left_out) = (taken.len(), keys.len() - taken.len());
         let leaked = keys.iter().any(|key| is_private(key));
@@ -82,7 +93,9 @@ fn is_private(key: &Map<String, Value>) -> bool {
 /// Whether a key is for verifying signatures, as far as it says (RFC 7517 sections 4.2 and 4.3).
 fn is_for_verifying(key: &Map<String, Value>) -> bool {
     let by_operations = key.get("key_ops").is_none_or(|operations| {
-        operations.as_array().is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
+        operations
+            .as_array()
+            .is_some_and(|operations| operations.iter().any(|operation| operation == "verify"))
     });
     by_operations && key.get("use").is_none_or(|usage| usage == "sig")
 }
@@ -91,7 +104,10 @@ fn is_for_verifying(key: &Map<String, Value>) -> bool {
 fn public_part(key: &Map<String, Value>) -> Option<Value> {
     let text = |member: &str| key.get(member).and_then(Value::as_str);
     let (_, needed) = TYPES.iter().find(|(kty, _)| text("kty") == Some(*kty))?;
-    if is_private(key) || !is_for_verifying(key) || !needed.iter().all(|member| text(member).is_some()) {
+    if is_private(key)
+        || !is_for_verifying(key)
+        || !needed.iter().all(|member| text(member).is_some())
+    {
         return None;
     }
     let mut taken = Map::new();
@@ -128,7 +144,10 @@ mod tests {
         key["use"] = json!("sig");
         key["key_ops"] = json!(["verify"]);
         let set = read(&json!({"keys": [key], "other": "hunter2"})).unwrap();
-        assert_eq!(&*set.text, r#"{"keys":[{"e":"AQAB","kid":"1","kty":"RSA","n":"AQAB","use":"sig"}]}"#);
+        assert_eq!(
+            &*set.text,
+            r#"{"keys":[{"e":"AQAB","kid":"1","kty":"RSA","n":"AQAB","use":"sig"}]}"#
+        );
         assert_eq!((set.keys, set.left_out, set.leaked), (1, 0, false));
     }
 
@@ -173,13 +192,27 @@ mod tests {
     #[test]
     fn what_is_no_set_is_refused() {
         assert_eq!(KeySet::read(b"<html>"), Err(SetError::NotJson));
-        assert_eq!(KeySet::read(&[b'['; 100_000]), Err(SetError::NotJson), "deep nesting does no harm");
-        for value in [json!([]), json!({}), json!({"keys": {}}), json!({"keys": ["a"]}), json!({"error": "down"})] {
+        assert_eq!(
+            KeySet::read(&[b'['; 100_000]),
+            Err(SetError::NotJson),
+            "deep nesting does no harm"
+        );
+        for value in [
+            json!([]),
+            json!({}),
+            json!({"keys": {}}),
+            json!({"keys": ["a"]}),
+            json!({"error": "down"}),
+        ] {
             assert_eq!(read(&value), Err(SetError::NotASet), "{value}");
         }
         let many = vec![rsa("1"); MAX_KEYS + 1];
-        assert_eq!(read(&json!({"keys": many})), Err(SetError::TooManyKeys { found: MAX_KEYS + 1 }));
-        let large = vec![json!({"kty": "RSA", "n": "A".repeat(MAX_MEMBER_LEN), "e": "AQAB"}); MAX_KEYS];
+        assert_eq!(
+            read(&json!({"keys": many})),
+            Err(SetError::TooManyKeys { found: MAX_KEYS + 1 })
+        );
+        let large =
+            vec![json!({"kty": "RSA", "n": "A".repeat(MAX_MEMBER_LEN), "e": "AQAB"}); MAX_KEYS];
         assert!(matches!(read(&json!({"keys": large})), Err(SetError::TooLarge { .. })));
     }
 }

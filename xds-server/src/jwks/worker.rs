@@ -46,8 +46,14 @@ struct Ended {
 }
 
 impl Worker {
-    /// A worker that puts what it reads into the keyring and the cells, and lays it down in the archive.
-    pub fn new(keyring: Arc<Keyring>, cells: Arc<Cells>, fetcher: Fetcher, archive: Arc<Archive>) -> Self {
+    /// A worker that puts what it reads into the keyring and the cells, and lays it down in the
+    /// archive.
+    pub fn new(
+        keyring: Arc<Keyring>,
+        cells: Arc<Cells>,
+        fetcher: Fetcher,
+        archive: Arc<Archive>,
+    ) -> Self {
         Self {
             keyring,
             cells,
@@ -69,7 +75,8 @@ impl Worker {
             self.start();
             self.tell();
             let keyring = Arc::clone(&self.keyring);
-            let wake = self.scheduler.wake_ms().map(|at_ms| self.epoch + Duration::from_millis(at_ms));
+            let wake =
+                self.scheduler.wake_ms().map(|at_ms| self.epoch + Duration::from_millis(at_ms));
             tokio::select! {
                 () = &mut stop => return,
                 () = keyring.demanded() => {}
@@ -79,7 +86,8 @@ impl Worker {
                         self.urls.remove(&task);
                         self.ended(ended);
                     }
-                    // It has panicked, and the log says where. A reading does not; if it does, it is one that failed.
+                    // It has panicked, and the log says where. A reading does not; if it does, it
+                    // is one that failed.
                     Err(panicked) => if let Some(url) = self.urls.remove(&panicked.id()) {
                         let now_ms = self.now_ms();
                         self.scheduler.failed(&url, now_ms, rand::random());
@@ -121,7 +129,8 @@ impl Worker {
                 if self.scheduler.done(&url, lifetime, now_ms, random) {
                     let sites = self.keyring.put(&self.cells, &url, &set.text);
                     report::jwks_read(&url, took, &set, lifetime, sites);
-                    self.archive.add(&url, Entry::Set { set: set.text, read_at: Instant::now(), lifetime });
+                    self.archive
+                        .add(&url, Entry::Set { set: set.text, read_at: Instant::now(), lifetime });
                 }
             }
             Err(error) => {

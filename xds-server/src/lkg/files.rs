@@ -159,15 +159,19 @@ impl StateDir {
         Ok(Journal { path, file, coder, len_bytes: header.len() as u64, base_len_bytes })
     }
 
-    /// Applies all whole transactions of a file that is there. Returns how many bytes are torn off at its end.
+    /// Applies all whole transactions of a file that is there. Returns how many bytes are torn off
+    /// at its end.
     fn read(&self, role: Role, generation: u64, state: &mut State) -> Result<usize, StateError> {
         let path = self.path(if role == Role::Base { BASE } else { JOURNAL }, generation);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if role == Role::Journal && error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) if role == Role::Journal && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(0);
+            }
             Err(source) => return Err(StateError::Io { path, source }),
         };
-        let (whole, fault) = read_transactions(Coder::new(self.sealing.clone(), role, generation), &bytes, state);
+        let (whole, fault) =
+            read_transactions(Coder::new(self.sealing.clone(), role, generation), &bytes, state);
         match fault {
             None | Some(Fault::Torn) => Ok(bytes.len() - whole),
             Some(Fault::Damaged) => Err(StateError::Damaged { path, offset: whole }),
@@ -178,7 +182,11 @@ impl StateDir {
 
     /// The numbers of the files of this kind.
     fn generations(&self, kind: &str) -> Result<Vec<u64>, StateError> {
-        Ok(self.names()?.iter().filter_map(|name| name.strip_prefix(kind)?.strip_prefix('-')?.parse().ok()).collect())
+        Ok(self
+            .names()?
+            .iter()
+            .filter_map(|name| name.strip_prefix(kind)?.strip_prefix('-')?.parse().ok())
+            .collect())
     }
 
     fn remove_all_but(&self, generation: u64) -> Result<(), StateError> {
@@ -223,7 +231,10 @@ impl Journal {
             bytes.append(&mut frame);
             Ok(())
         })?;
-        self.file.write_all(&bytes).and_then(|()| self.file.sync_data()).map_err(io_error(self.path.clone()))?;
+        self.file
+            .write_all(&bytes)
+            .and_then(|()| self.file.sync_data())
+            .map_err(io_error(self.path.clone()))?;
         self.len_bytes += bytes.len() as u64;
         Ok(())
     }
@@ -260,7 +271,8 @@ fn transaction<'a>(
     write(coder.encode(&body).ok_or(StateError::TooLarge)?)
 }
 
-/// Applies the whole transactions of a file. Returns how many bytes those are, and what is wrong with what follows.
+/// Applies the whole transactions of a file. Returns how many bytes those are, and what is wrong
+/// with what follows.
 fn read_transactions(mut coder: Coder, file: &[u8], state: &mut State) -> (usize, Option<Fault>) {
     let mut rest = match coder.read_header(file) {
         Ok(rest) => rest,

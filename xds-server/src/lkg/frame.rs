@@ -29,7 +29,8 @@ const FORMAT: u16 = 1;
 pub(super) const HEADER_LEN: usize = 24;
 const FRAME_HEADER_LEN: usize = 16;
 
-/// The size at which a frame is complete: what lies in memory twice while a file is written or read.
+/// The size at which a frame is complete: what lies in memory twice while a file is written or
+/// read.
 pub(super) const FRAME_BYTES: usize = 1_000_000;
 
 /// How payloads are protected.
@@ -79,7 +80,10 @@ impl Coder {
         let mut header = Vec::with_capacity(HEADER_LEN);
         header.extend_from_slice(MAGIC);
         header.extend_from_slice(&FORMAT.to_le_bytes());
-        header.extend_from_slice(&[self.role as u8, u8::from(matches!(self.sealing, Sealing::Key(_)))]);
+        header.extend_from_slice(&[
+            self.role as u8,
+            u8::from(matches!(self.sealing, Sealing::Key(_))),
+        ]);
         header.extend_from_slice(&self.generation.to_le_bytes());
         header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
         header
@@ -145,7 +149,9 @@ impl Coder {
         let never_written = || rest.iter().all(|byte| *byte == 0);
         let (header, after) = rest.split_at_checked(FRAME_HEADER_LEN).ok_or(Fault::Torn)?;
         let (fields, _) = header.as_chunks::<4>();
-        let &[length, index, header_checksum, checksum] = fields else { return Err(Fault::Damaged) };
+        let &[length, index, header_checksum, checksum] = fields else {
+            return Err(Fault::Damaged);
+        };
         let length = u32::from_le_bytes(length);
         if u32::from_le_bytes(header_checksum) != self.header_checksum(length)
             || u32::from_le_bytes(index) != self.next_index
@@ -166,9 +172,14 @@ impl Coder {
         hasher.finalize()
     }
 
-    /// What the next frame is, for its checksum and its seal: no other frame of any file has the same.
+    /// What the next frame is, for its checksum and its seal: no other frame of any file has the
+    /// same.
     fn context(&self) -> Vec<u8> {
-        let place = [&self.generation.to_le_bytes()[..], &[self.role as u8], &self.next_index.to_le_bytes()];
+        let place = [
+            &self.generation.to_le_bytes()[..],
+            &[self.role as u8],
+            &self.next_index.to_le_bytes(),
+        ];
         [&MAGIC[..], &place.concat()].concat()
     }
 }

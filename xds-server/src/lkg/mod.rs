@@ -1,4 +1,5 @@
-//! The last known good state on disk: what is served, so that a start of this program needs no PostgreSQL.
+//! The last known good state on disk: what is served, so that a start of this program needs no
+//! PostgreSQL.
 //!
 //! | part | what it does |
 //! |---|---|
@@ -9,13 +10,15 @@
 //! | `restore` | the start from what was stored |
 //!
 //! # What the files promise
-//! A base is written beside its name, synced, and renamed; so it is whole, or it is not there. The journal is appended to, one
-//! write and one sync for each transaction. A transaction that was cut off by the end of the program or of the machine is the
-//! last of its file, and counts as not written. Damage of any other kind makes the state unusable, and is reported: to leave
-//! something out of the middle could let in who was refused since.
+//! A base is written beside its name, synced, and renamed; so it is whole, or it is not there. The
+//! journal is appended to, one write and one sync for each transaction. A transaction that was cut
+//! off by the end of the program or of the machine is the last of its file, and counts as not
+//! written. Damage of any other kind makes the state unusable, and is reported: to leave something
+//! out of the middle could let in who was refused since.
 //!
-//! The files are readable by their owner alone. What is served holds secrets of signing keys and issuers when there is a secrets key;
-//! then the files are sealed with it. Without one, no secret is served, and they are in clear.
+//! The files are readable by their owner alone. What is served holds secrets of signing keys and
+//! issuers when there is a secrets key; then the files are sealed with it. Without one, no secret
+//! is served, and they are in clear.
 
 mod files;
 mod frame;

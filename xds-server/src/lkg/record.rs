@@ -27,7 +27,8 @@ pub struct Entry<'a> {
 /// The end of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// Every change of the log up to this number is in what was stored so far; some of what follows may be.
+    /// Every change of the log up to this number is in what was stored so far; some of what follows
+    /// may be.
     pub seq: i64,
     /// When it was written, in milliseconds since 1970.
     pub at_ms: u64,
@@ -42,7 +43,8 @@ pub struct State {
     pub commit: Option<Commit>,
 }
 
-/// A part of a transaction, or the whole of it. It is complete with the first frame that has a commit.
+/// A part of a transaction, or the whole of it. It is complete with the first frame that has a
+/// commit.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct FrameBody {
     #[prost(message, repeated, tag = "1")]

@@ -17,11 +17,13 @@ use crate::grpc::{Stop, stopped};
 use crate::resource::{Named, Resource, ResourceType};
 use crate::snapshot::Owner;
 
-/// How long PostgreSQL has the chance to be read before what was stored is served. If it says at once that it is away, no longer than that.
+/// How long PostgreSQL has the chance to be read before what was stored is served. If it says at
+/// once that it is away, no longer than that.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Puts what was stored into the cells. It is served when PostgreSQL turns out to be away, or takes its time; what can be read from it
-/// is newer. What cannot be used is reported, and the start is one without a stored state.
+/// Puts what was stored into the cells. It is served when PostgreSQL turns out to be away, or takes
+/// its time; what can be read from it is newer. What cannot be used is reported, and the start is
+/// one without a stored state.
 pub fn serve_stored(dir: &StateDir, cells: &Arc<Cells>, stop: Stop) {
     let loaded = match dir.load() {
         Ok(Some(loaded)) => loaded,
@@ -52,7 +54,8 @@ pub fn serve_stored(dir: &StateDir, cells: &Arc<Cells>, stop: Stop) {
     });
 }
 
-/// What stands for a cell, whether or not there is something in it: nothing that is served has this owner and is stored.
+/// What stands for a cell, whether or not there is something in it: nothing that is served has this
+/// owner and is stored.
 pub(super) fn mark(cell: &str) -> Entry<'_> {
     Entry { cell, kind: ResourceType::Sync, name: SYNC_NAME, content: Some((Owner::Platform, &[])) }
 }
@@ -72,10 +75,16 @@ impl State {
             }
             count += 1;
             let resource = Resource::new(kind, bytes);
-            groups.entry(owner).or_default().entry(cell).or_default().push(Named { kind, name, resource });
+            groups.entry(owner).or_default().entry(cell).or_default().push(Named {
+                kind,
+                name,
+                resource,
+            });
         }
         cells.set_existing(existing);
-        let groups = groups.into_iter().map(|(owner, content)| Group { owner, content: Content::PerCell(content) });
+        let groups = groups
+            .into_iter()
+            .map(|(owner, content)| Group { owner, content: Content::PerCell(content) });
         cells.apply(groups.collect());
         if let Some(commit) = self.commit {
             cells.reached(commit.seq);

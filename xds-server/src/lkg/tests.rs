@@ -80,7 +80,11 @@ fn put(name: &str, content: &str) -> (Place, Option<(Owner, Vec<u8>)>) {
 }
 
 fn three() -> Vec<Batch> {
-    vec![vec![put("a", "1"), put("b", "1")], vec![put("a", "2")], vec![(place("b"), None), put("c", "1")]]
+    vec![
+        vec![put("a", "1"), put("b", "1")],
+        vec![put("a", "2")],
+        vec![(place("b"), None), put("c", "1")],
+    ]
 }
 
 fn owners() -> impl Strategy<Value = Owner> {
@@ -182,7 +186,10 @@ proptest! {
 
 /// The length of the journal after each transaction; the base has none of it.
 fn journal_lengths(sealing: &Sealing, batches: &[Batch]) -> Vec<u64> {
-    (1..=batches.len()).map(|count| written(sealing, &batches[..count]).1).map(|len| len.max(1)).collect()
+    (1..=batches.len())
+        .map(|count| written(sealing, &batches[..count]).1)
+        .map(|len| len.max(1))
+        .collect()
 }
 
 #[test]
@@ -193,7 +200,10 @@ fn an_empty_directory_has_no_state_and_is_closed_to_others() {
     assert_eq!(state.load().unwrap(), None);
     let _journal = state.begin(entries(&three()[0]), commit(0)).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&dir), mode(&file(&dir, "base")), mode(&file(&dir, "journal"))), (0o700, 0o600, 0o600));
+    assert_eq!(
+        (mode(&dir), mode(&file(&dir, "base")), mode(&file(&dir, "journal"))),
+        (0o700, 0o600, 0o600)
+    );
 }
 
 #[test]
@@ -211,7 +221,8 @@ fn a_new_base_replaces_base_and_journal() {
     let state = StateDir::open(dir.path(), sealed()).unwrap();
     let journal = state.begin(entries(&vec![put("z", "9")]), commit(9)).unwrap();
     assert!(journal.base_len_bytes() > 0);
-    let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["base-2", "journal-2", "lock"]);
     let loaded = state.load().unwrap().unwrap().state;
@@ -241,7 +252,8 @@ fn a_journal_of_another_base_is_refused() {
 
 #[test]
 fn a_transaction_of_many_frames_is_there_as_a_whole_or_not_at_all() {
-    let large = |byte: u8| (place(&byte.to_string()), Some((Owner::Bucket(1), vec![byte; 700_000])));
+    let large =
+        |byte: u8| (place(&byte.to_string()), Some((Owner::Bucket(1), vec![byte; 700_000])));
     let batches = vec![vec![put("a", "1")], (0..5).map(large).collect()];
     let (dir, _) = written(&sealed(), &batches);
     assert_eq!(load(dir.path(), &sealed()).unwrap().unwrap().state, expected(&batches));

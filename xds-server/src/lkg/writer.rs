@@ -1,4 +1,5 @@
-//! The task that writes to disk what is served. It follows the cells as a stream does, so that whatever changes them is stored.
+//! The task that writes to disk what is served. It follows the cells as a stream does, so that
+//! whatever changes them is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use crate::report;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Owner;
 
-/// How long what changes is gathered for one transaction. It is what an Envoy may lack that first starts after this program has been
-/// killed, as long as PostgreSQL is away.
+/// How long what changes is gathered for one transaction. It is what an Envoy may lack that first
+/// starts after this program has been killed, as long as PostgreSQL is away.
 const GATHER: Duration = Duration::from_millis(250);
 /// A journal that is larger than this and than its base is replaced by a new base.
 const MIN_COMPACTED_BYTES: u64 = 16 * 1024 * 1024;
@@ -57,7 +58,8 @@ struct Stored {
 
 impl Stored {
     fn entry(&self) -> Entry<'_> {
-        let content = self.content.as_ref().map(|(owner, resource)| (*owner, resource.body.value.as_slice()));
+        let content =
+            self.content.as_ref().map(|(owner, resource)| (*owner, resource.body.value.as_slice()));
         Entry { cell: self.cell.as_str(), kind: self.kind, name: &self.name, content }
     }
 }
@@ -82,8 +84,8 @@ impl Writer {
         Self { dir: Arc::new(dir), cells }
     }
 
-    /// Writes until told to stop; what has changed by then is written. It begins when everything was read from the database: what
-    /// was stored before is the last good state until then.
+    /// Writes until told to stop; what has changed by then is written. It begins when everything
+    /// was read from the database: what was stored before is the last good state until then.
     pub async fn run(self, stop: Stop) {
         tokio::select! {
             () = stopped(stop.clone()) => return,
@@ -143,7 +145,8 @@ impl Writer {
     async fn begin(&self) -> Result<(Journal, Followed), Ended> {
         let start = Instant::now();
         let existing = self.cells.existing();
-        let mut followed = Followed { existing: existing.clone(), notices: BTreeMap::new(), seq: i64::MAX };
+        let mut followed =
+            Followed { existing: existing.clone(), notices: BTreeMap::new(), seq: i64::MAX };
         let mut all = Vec::new();
         for (cell, hub) in self.hubs() {
             // Before what is in it is read, so that nothing falls between.
@@ -169,7 +172,13 @@ impl Writer {
         });
         let journal = journal.await??;
         let duration_ms = start.elapsed().as_secs_f64() * 1000.0;
-        info!(seq = commit.seq, resources, bytes = journal.base_len_bytes(), duration_ms, "stored everything");
+        info!(
+            seq = commit.seq,
+            resources,
+            bytes = journal.base_len_bytes(),
+            duration_ms,
+            "stored everything"
+        );
         tell(&journal, commit);
         Ok((journal, followed))
     }
@@ -199,7 +208,9 @@ impl Writer {
             seq = seq.min(reached);
             let snapshot = hub.snapshot();
             for (kind, name) in names {
-                let content = snapshot.owned(kind, &name).map(|(owner, resource)| (owner, Arc::clone(resource)));
+                let content = snapshot
+                    .owned(kind, &name)
+                    .map(|(owner, resource)| (owner, Arc::clone(resource)));
                 if content.as_ref().is_none_or(|(owner, _)| *owner != Owner::Platform) {
                     changed.push(Stored { cell: cell.clone(), kind, name, content });
                 }
@@ -211,11 +222,15 @@ impl Writer {
         Next::Append(changed, commit(followed.seq))
     }
 
-    /// The cells that the database knows, or that have tenants; not those that an Envoy has named and nobody else.
+    /// The cells that the database knows, or that have tenants; not those that an Envoy has named
+    /// and nobody else.
     fn hubs(&self) -> impl Iterator<Item = (CellName, Arc<Hub>)> {
         let existing = self.cells.existing();
         let inhabited = |hub: &Hub| hub.snapshot().owners().any(|owner| owner != Owner::Platform);
-        self.cells.hubs().into_iter().filter(move |(cell, hub)| existing.contains(cell) || inhabited(hub))
+        self.cells
+            .hubs()
+            .into_iter()
+            .filter(move |(cell, hub)| existing.contains(cell) || inhabited(hub))
     }
 }
 

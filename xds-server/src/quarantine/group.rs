@@ -13,7 +13,8 @@ use crate::translate;
 /// The digest of a group.
 pub(super) type Digest = [u8; 32];
 
-/// The endpoints of a site as its owner wants them: what is made of them changes by itself, with the addresses of names.
+/// The endpoints of a site as its owner wants them: what is made of them changes by itself, with
+/// the addresses of names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     digest: Digest,
@@ -42,8 +43,8 @@ impl Wanted {
     }
 }
 
-/// The digest of what a site wants to have in Envoy. The filter's part carries the keys of issuers, which change by themselves, and
-/// is refused by nobody.
+/// The digest of what a site wants to have in Envoy. The filter's part carries the keys of issuers,
+/// which change by themselves, and is refused by nobody.
 pub(super) fn digest(group: &[Named], wanted: &Wanted) -> Digest {
     let mut hash = Sha256::new();
     hash.update(wanted.digest);
@@ -92,7 +93,8 @@ pub(super) fn encode(group: &[Named]) -> Vec<u8> {
     DeltaDiscoveryResponse { resources: kept.collect(), ..Default::default() }.encode_to_vec()
 }
 
-/// Reads a group. What another version of this program has written, and this one does not know, is left out.
+/// Reads a group. What another version of this program has written, and this one does not know, is
+/// left out.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Named>> {
     let kept = DeltaDiscoveryResponse::decode(bytes).ok()?.resources;
     let group = kept.into_iter().filter_map(|Kept { name, resource, .. }| {
@@ -103,14 +105,20 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Named>> {
     Some(group.collect())
 }
 
-/// The last good group of a site, as it is to be served now: its hostnames are those that it has now, as another site may have one
-/// that it gave up, and so are the keys of its issuers, and the addresses that names have.
+/// The last good group of a site, as it is to be served now: its hostnames are those that it has
+/// now, as another site may have one that it gave up, and so are the keys of its issuers, and the
+/// addresses that names have.
 pub(super) fn as_of_now(good: &[Named], site: &DesiredSite, wanted: &Wanted) -> Vec<Named> {
-    let mut group: Vec<_> = good.iter().filter(|named| named.kind != ResourceType::Host).cloned().collect();
+    let mut group: Vec<_> =
+        good.iter().filter(|named| named.kind != ResourceType::Host).cloned().collect();
     group.extend(translate::hosts(site));
     for upstream in site.upstreams.iter().filter(|upstream| wanted.named.contains(&upstream.id)) {
-        let Ok(fresh) = translate::endpoints(site.site, upstream.id, &upstream.endpoints) else { continue };
-        for known in group.iter_mut().filter(|known| (known.kind, &known.name) == (fresh.kind, &fresh.name)) {
+        let Ok(fresh) = translate::endpoints(site.site, upstream.id, &upstream.endpoints) else {
+            continue;
+        };
+        for known in
+            group.iter_mut().filter(|known| (known.kind, &known.name) == (fresh.kind, &fresh.name))
+        {
             known.clone_from(&fresh);
         }
     }
@@ -125,7 +133,12 @@ pub(super) fn as_of_now(good: &[Named], site: &DesiredSite, wanted: &Wanted) -> 
     group
 }
 
-fn rekeyed(site: SiteId, policy: &Resource, issuer: policy::id::IssuerId, jwks: &str) -> Option<Named> {
+fn rekeyed(
+    site: SiteId,
+    policy: &Resource,
+    issuer: policy::id::IssuerId,
+    jwks: &str,
+) -> Option<Named> {
     translate::rekeyed(site, policy, &BTreeSet::from([issuer]), jwks)
 }
 
@@ -148,14 +161,18 @@ mod tests {
     fn the_digest_is_of_what_envoy_takes_in_whatever_its_order() {
         let [route, cluster] = [named(ResourceType::Route, "r"), named(ResourceType::Cluster, "c")];
         let group = content(&[route.clone(), cluster.clone()]);
-        assert_eq!(content(&[cluster.clone(), named(ResourceType::SitePolicy, "p"), route.clone()]), group);
+        assert_eq!(
+            content(&[cluster.clone(), named(ResourceType::SitePolicy, "p"), route.clone()]),
+            group
+        );
         assert_ne!(content(&[route]), group);
         assert_ne!(content(&[named(ResourceType::Route, "r2"), cluster]), group);
     }
 
     #[test]
     fn addresses_that_names_have_make_no_difference_to_what_a_site_wants() {
-        let endpoints = |content| [named(ResourceType::Route, "r"), named(ResourceType::Endpoints, content)];
+        let endpoints =
+            |content| [named(ResourceType::Route, "r"), named(ResourceType::Endpoints, content)];
         let wanted = Wanted::default();
         assert_eq!(digest(&endpoints("yesterday"), &wanted), digest(&endpoints("today"), &wanted));
         let other = Wanted { digest: [1; 32], ..Wanted::default() };

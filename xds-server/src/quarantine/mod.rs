@@ -1,8 +1,8 @@
-//! What becomes of a site whose resources are refused: it keeps the last good ones, on every replica and over every restart,
-//! until it is given others. Nobody else notices.
+//! What becomes of a site whose resources are refused: it keeps the last good ones, on every
+//! replica and over every restart, until it is given others. Nobody else notices.
 //!
-//! The database has the decision ([`store::quarantine`]); this module makes it, and keeps what it needs for it: the last good
-//! resources of the sites whose newest ones no Envoy has accepted yet.
+//! The database has the decision ([`store::quarantine`]); this module makes it, and keeps what it
+//! needs for it: the last good resources of the sites whose newest ones no Envoy has accepted yet.
 
 mod group;
 
@@ -22,7 +22,8 @@ use crate::resource::{Named, ResourceType, Version, site_of};
 use crate::snapshot::Snapshot;
 use crate::validate::Verdict;
 
-/// How long the resources before are kept once an Envoy has accepted the newest: the others may still refuse them.
+/// How long the resources before are kept once an Envoy has accepted the newest: the others may
+/// still refuse them.
 const KEPT_AFTER_ACCEPTANCE: Duration = Duration::from_secs(60);
 
 /// Decides which resources of a site are served.
@@ -82,7 +83,8 @@ impl Quarantine {
         Self { roster, state: Mutex::default() }
     }
 
-    /// Which resources a site is to have, as of change `seq`, now that `newest` was made of it. `before` gives those that it has.
+    /// Which resources a site is to have, as of change `seq`, now that `newest` was made of it.
+    /// `before` gives those that it has.
     pub fn admit(
         &self,
         site: &DesiredSite,
@@ -121,7 +123,12 @@ impl Quarantine {
         }
         match good {
             Some(good) if group::content(&good) != group::content(&newest) => {
-                let trial = Trial { digest, good: Arc::new(good), refused: Some(held.digest), accepted_at: None };
+                let trial = Trial {
+                    digest,
+                    good: Arc::new(good),
+                    refused: Some(held.digest),
+                    accepted_at: None,
+                };
                 trials.insert(site.site, trial);
             }
             Some(_) => {
@@ -129,7 +136,12 @@ impl Quarantine {
                 self.roster.released(site.site, held.digest);
             }
             None => {
-                let trial = Trial { digest, good: Arc::default(), refused: Some(held.digest), accepted_at: None };
+                let trial = Trial {
+                    digest,
+                    good: Arc::default(),
+                    refused: Some(held.digest),
+                    accepted_at: None,
+                };
                 trials.insert(site.site, trial);
             }
         }
@@ -159,10 +171,20 @@ impl Quarantine {
             let good = trial.map(|trial| trial.good).or_else(|| Some(Arc::new(before())));
             let good = good.filter(|good| !good.is_empty()).map(|good| group::encode(&good));
             let (resource_type, resource) = (String::new(), String::new());
-            self.roster.refused(Refusal { site, digest, node_id: None, resource_type, resource, reason, good });
+            self.roster.refused(Refusal {
+                site,
+                digest,
+                node_id: None,
+                resource_type,
+                resource,
+                reason,
+                good,
+            });
         }
         match (good, desired) {
-            (Some(good), Some((site, wanted))) => Admitted::LastGood(group::as_of_now(&good, site, wanted)),
+            (Some(good), Some((site, wanted))) => {
+                Admitted::LastGood(group::as_of_now(&good, site, wanted))
+            }
             _ => Admitted::Kept,
         }
     }
@@ -192,14 +214,22 @@ impl Quarantine {
                 self.roster.released(site, refused);
             }
         }
-        // Time has passed for others too; there are few, as these are the sites that were changed of late.
-        trials.retain(|_, trial| trial.accepted_at.is_none_or(|at| now.duration_since(at) < KEPT_AFTER_ACCEPTANCE));
+        // Time has passed for others too; there are few, as these are the sites that were changed
+        // of late.
+        trials.retain(|_, trial| {
+            trial.accepted_at.is_none_or(|at| now.duration_since(at) < KEPT_AFTER_ACCEPTANCE)
+        });
     }
 
     /// Takes in that an Envoy has refused a resource, by itself.
     pub fn refused(&self, snapshot: &Snapshot, refused: Refused<'_>) {
-        let Some(site) = site_of(refused.name).filter(|_| refused.kind.is_sent_by_site()) else { return };
-        if snapshot.get(refused.kind, refused.name).is_none_or(|now| now.version != *refused.version) {
+        let Some(site) = site_of(refused.name).filter(|_| refused.kind.is_sent_by_site()) else {
+            return;
+        };
+        if snapshot
+            .get(refused.kind, refused.name)
+            .is_none_or(|now| now.version != *refused.version)
+        {
             // What is served now is another.
             return;
         }
@@ -215,8 +245,12 @@ impl Quarantine {
             (digest, trial.map(|trial| Arc::clone(&trial.good)).filter(|good| !good.is_empty()))
         };
         match &good {
-            Some(_) => warn!(%site, node = node_id, "the site goes back to the last resources that were good"),
-            None => error!(%site, node = node_id, "no good resources of the site are known; who has some keeps them"),
+            Some(_) => {
+                warn!(%site, node = node_id, "the site goes back to the last resources that were good")
+            }
+            None => {
+                error!(%site, node = node_id, "no good resources of the site are known; who has some keeps them")
+            }
         }
         self.roster.refused(Refusal {
             site,
@@ -229,8 +263,8 @@ impl Quarantine {
         });
     }
 
-    /// Takes in what a validating Envoy says of resources, where `now` are those that are served. What an Envoy that serves has
-    /// accepted is good, whatever another version says of it.
+    /// Takes in what a validating Envoy says of resources, where `now` are those that are served.
+    /// What an Envoy that serves has accepted is good, whatever another version says of it.
     pub fn refused_by_validation(&self, now: &[Named], verdict: &Verdict) {
         if group::content(now) != group::content(&verdict.group) {
             // It looks at them as well.
@@ -242,7 +276,9 @@ impl Quarantine {
             let Some(digest) = state.served.get(&site).copied() else { return };
             match state.trials.get(&site).filter(|trial| trial.digest == digest) {
                 Some(trial) if trial.accepted_at.is_some() => return,
-                Some(trial) => (digest, Some(Arc::clone(&trial.good)).filter(|good| !good.is_empty())),
+                Some(trial) => {
+                    (digest, Some(Arc::clone(&trial.good)).filter(|good| !good.is_empty()))
+                }
                 None => (digest, None),
             }
         };

@@ -29,7 +29,11 @@ fn desired(hostname: &str) -> DesiredSite {
 
 fn routes(content: &str) -> Vec<Named> {
     let name = route_name(desired("").site);
-    vec![Named { kind: ResourceType::Route, name, resource: Resource::new(ResourceType::Route, content.into()) }]
+    vec![Named {
+        kind: ResourceType::Route,
+        name,
+        resource: Resource::new(ResourceType::Route, content.into()),
+    }]
 }
 
 /// A replica with one site.
@@ -43,7 +47,12 @@ struct Replica {
 impl Replica {
     fn new() -> Self {
         let roster = Arc::new(Roster::default());
-        Self { quarantine: Quarantine::new(Arc::clone(&roster)), roster, snapshot: Snapshot::default(), seq: 0 }
+        Self {
+            quarantine: Quarantine::new(Arc::clone(&roster)),
+            roster,
+            snapshot: Snapshot::default(),
+            seq: 0,
+        }
     }
 
     /// Reads the site, whose resources have this content, with this row of the database.
@@ -51,8 +60,17 @@ impl Replica {
         self.seq += 1;
         let site = desired("now.gw.localhost");
         let before = || self.snapshot.group(Owner::Site(site.site));
-        let admitted = self.quarantine.admit(&site, routes(content), &Wanted::default(), held, self.seq, before);
-        let (Admitted::Newest(resources) | Admitted::LastGood(resources)) = admitted else { panic!("{admitted:?}") };
+        let admitted = self.quarantine.admit(
+            &site,
+            routes(content),
+            &Wanted::default(),
+            held,
+            self.seq,
+            before,
+        );
+        let (Admitted::Newest(resources) | Admitted::LastGood(resources)) = admitted else {
+            panic!("{admitted:?}")
+        };
         self.snapshot.apply(Owner::Site(site.site), resources);
         self.served()
     }
@@ -63,14 +81,18 @@ impl Replica {
         String::from_utf8(served.body.value.clone()).unwrap()
     }
 
-    /// A validating Envoy refuses this content; gives the row that the database has then, if it changes.
+    /// A validating Envoy refuses this content; gives the row that the database has then, if it
+    /// changes.
     fn refuse_by_validation(&self, content: &str) -> Option<Quarantined> {
         let site = desired("").site;
         let now = self.snapshot.group(Owner::Site(site));
         let verdict = Verdict { site, group: routes(content), reason: "no good".to_owned() };
         self.quarantine.refused_by_validation(&now, &verdict);
         let refusal = self.roster.take(false).refusals.into_values().next()?;
-        assert_eq!((refusal.node_id, refusal.reason.as_str()), (None, "a validating Envoy refuses it: no good"));
+        assert_eq!(
+            (refusal.node_id, refusal.reason.as_str()),
+            (None, "a validating Envoy refuses it: no good")
+        );
         Some(Quarantined { site: refusal.site, digest: refusal.digest, good: refusal.good })
     }
 
@@ -81,9 +103,11 @@ impl Replica {
     /// An Envoy refuses what is served; gives the row that the database has then.
     fn refuse(&self) -> Quarantined {
         let name = route_name(desired("").site);
-        let version = self.snapshot.get(ResourceType::Route, &name).expect("routes").version.clone();
+        let version =
+            self.snapshot.get(ResourceType::Route, &name).expect("routes").version.clone();
         let kind = ResourceType::Route;
-        let refused = Refused { node_id: "edge-1", kind, name: &name, version: &version, reason: "no good" };
+        let refused =
+            Refused { node_id: "edge-1", kind, name: &name, version: &version, reason: "no good" };
         self.quarantine.refused(&self.snapshot, refused);
         let refusal = self.roster.take(false).refusals.into_values().next().expect("a refusal");
         Quarantined { site: refusal.site, digest: refusal.digest, good: refusal.good }
@@ -179,7 +203,8 @@ fn the_refusal_of_what_is_served_no_more_says_nothing() {
     let name = route_name(desired("").site);
     let version = Version::of(b"older");
     let kind = ResourceType::Route;
-    let refused = Refused { node_id: "edge-1", kind, name: &name, version: &version, reason: "no good" };
+    let refused =
+        Refused { node_id: "edge-1", kind, name: &name, version: &version, reason: "no good" };
     replica.quarantine.refused(&replica.snapshot, refused);
     assert!(replica.roster.take(false).refusals.is_empty());
 }
@@ -201,8 +226,14 @@ fn a_site_that_cannot_be_translated_keeps_what_it_had_and_a_restart_finds_it() {
     replica.read("good", None);
     let site = desired("now.gw.localhost");
     let before = || replica.snapshot.group(Owner::Site(site.site));
-    let admitted =
-        replica.quarantine.failed(site.site, Some((&site, &Wanted::default())), "a reason".to_owned(), None, 2, before);
+    let admitted = replica.quarantine.failed(
+        site.site,
+        Some((&site, &Wanted::default())),
+        "a reason".to_owned(),
+        None,
+        2,
+        before,
+    );
     assert!(matches!(admitted, Admitted::Kept));
     let refusal = replica.roster.take(false).refusals.into_values().next().expect("a refusal");
     let held = Quarantined { site: site.site, digest: refusal.digest, good: refusal.good };

@@ -1,5 +1,5 @@
-//! From a message as Rust's derived `Debug` shows it to a tree: names, values, lists. For eyes alone, as that form is nobody's
-//! promise; what does not look like it is shown as it is.
+//! From a message as Rust's derived `Debug` shows it to a tree: names, values, lists. For eyes
+//! alone, as that form is nobody's promise; what does not look like it is shown as it is.
 
 use serde_json::{Map, Value};
 
@@ -34,7 +34,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number, a word, or a structure with a name: `None`, `Some(x)`, `Name { field: value, .. }`.
+    /// A number, a word, or a structure with a name: `None`, `Some(x)`,
+    /// `Name { field: value, .. }`.
     fn named(&mut self, depth: usize) -> Option<Value> {
         let word = self.word()?;
         self.skip_space();
@@ -49,7 +50,9 @@ impl<'a> Reader<'a> {
             "None" => Value::Null,
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
-            word => word.parse::<serde_json::Number>().map_or_else(|_| Value::String(word.to_owned()), Value::Number),
+            word => word
+                .parse::<serde_json::Number>()
+                .map_or_else(|_| Value::String(word.to_owned()), Value::Number),
         })
     }
 
@@ -67,7 +70,8 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 continue;
             }
-            let name = if self.rest.starts_with('"') { self.text()? } else { self.word()?.to_owned() };
+            let name =
+                if self.rest.starts_with('"') { self.text()? } else { self.word()?.to_owned() };
             self.skip_space();
             if !self.take(':') {
                 return None;
@@ -111,8 +115,12 @@ impl<'a> Reader<'a> {
                     't' => text.push('\t'),
                     '0' => text.push('\0'),
                     'u' => {
-                        let digits: String =
-                            chars.by_ref().map(|(_, char)| char).skip(1).take_while(|char| *char != '}').collect();
+                        let digits: String = chars
+                            .by_ref()
+                            .map(|(_, char)| char)
+                            .skip(1)
+                            .take_while(|char| *char != '}')
+                            .collect();
                         text.push(char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?);
                     }
                     other => text.push(other),
@@ -123,7 +131,8 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self) -> Option<&'a str> {
-        let is_part = |char: char| char.is_alphanumeric() || matches!(char, '_' | '-' | '+' | '.' | '#');
+        let is_part =
+            |char: char| char.is_alphanumeric() || matches!(char, '_' | '-' | '+' | '.' | '#');
         let end = self.rest.find(|char| !is_part(char)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest;
@@ -143,7 +152,8 @@ impl<'a> Reader<'a> {
 
 /// A list of small numbers is bytes: text, the id of something, or what else it may be.
 fn of_list(items: Vec<Value>) -> Value {
-    let bytes: Option<Vec<u8>> = items.iter().map(|item| u8::try_from(item.as_u64()?).ok()).collect();
+    let bytes: Option<Vec<u8>> =
+        items.iter().map(|item| u8::try_from(item.as_u64()?).ok()).collect();
     let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) else { return Value::Array(items) };
     if let Ok(id) = <[u8; 16]>::try_from(bytes.as_slice()) {
         return Value::String(policy::id::Uuid::from_bytes(id).to_string());

@@ -22,7 +22,8 @@ use xds_api::pb::envoy::r#type::matcher::v3::HttpRequestHeaderMatchInput;
 
 use super::fields;
 
-/// What a message says. One of a type that is not known here, or that cannot be read, is shown by its size.
+/// What a message says. One of a type that is not known here, or that cannot be read, is shown by
+/// its size.
 pub(super) fn readable(type_url: &str, bytes: &[u8]) -> Value {
     let name = type_url.strip_prefix("type.googleapis.com/").unwrap_or(type_url);
     known(name, bytes).unwrap_or_else(|| json!({ "unreadable_bytes": bytes.len() }))
@@ -36,17 +37,27 @@ fn known(name: &str, bytes: &[u8]) -> Option<Value> {
         "envoy.config.listener.v3.Listener" => json_of::<Listener>(bytes),
         "envoy.config.route.v3.Route" => json_of::<Route>(bytes),
         "envoy.config.route.v3.RouteConfiguration" => json_of::<RouteConfiguration>(bytes),
-        "envoy.config.route.v3.ScopedRouteConfiguration" => json_of::<ScopedRouteConfiguration>(bytes),
+        "envoy.config.route.v3.ScopedRouteConfiguration" => {
+            json_of::<ScopedRouteConfiguration>(bytes)
+        }
         "envoy.extensions.filters.http.router.v3.Router" => json_of::<Router>(bytes),
-        "envoy.type.matcher.v3.HttpRequestHeaderMatchInput" => json_of::<HttpRequestHeaderMatchInput>(bytes),
-        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter" => fields_of::<ExpressionFilter>(bytes),
-        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog" => fields_of::<StdoutAccessLog>(bytes),
+        "envoy.type.matcher.v3.HttpRequestHeaderMatchInput" => {
+            json_of::<HttpRequestHeaderMatchInput>(bytes)
+        }
+        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter" => {
+            fields_of::<ExpressionFilter>(bytes)
+        }
+        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog" => {
+            fields_of::<StdoutAccessLog>(bytes)
+        }
         "envoy.extensions.filters.http.on_demand.v3.OnDemand" => fields_of::<OnDemand>(bytes),
         "envoy.extensions.filters.http.wasm.v3.Wasm" => fields_of::<Wasm>(bytes),
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation" => {
             fields_of::<HeaderMutation>(bytes)
         }
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => fields_of::<HttpProtocolOptions>(bytes),
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => {
+            fields_of::<HttpProtocolOptions>(bytes)
+        }
         "tenantry.filter.v1.Host" => fields_of::<wire::Host>(bytes),
         "tenantry.filter.v1.ConsumerBucket" => fields_of::<wire::ConsumerBucket>(bytes),
         "tenantry.filter.v1.KeyBucket" => {
@@ -74,7 +85,8 @@ fn unpacked(value: Value) -> Value {
             if let (Some(Value::String(type_url)), Some(Value::Array(bytes))) =
                 (fields.get("@type"), fields.get("value"))
             {
-                let bytes: Vec<u8> = bytes.iter().filter_map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
+                let bytes: Vec<u8> =
+                    bytes.iter().filter_map(|byte| u8::try_from(byte.as_u64()?).ok()).collect();
                 return json!({ "@type": type_url, "value": readable(type_url, &bytes) });
             }
             Value::Object(fields.into_iter().map(|(name, value)| (name, unpacked(value))).collect())

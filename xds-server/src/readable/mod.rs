@@ -1,6 +1,8 @@
-//! Resources as text that a person can read: protobuf's JSON where a type has one, and else the fields as Rust shows them.
+//! Resources as text that a person can read: protobuf's JSON where a type has one, and else the
+//! fields as Rust shows them.
 //!
-//! Secrets do not show themselves (`Debug` of the messages that hold some leaves them out), and nothing here brings them back.
+//! Secrets do not show themselves (`Debug` of the messages that hold some leaves them out), and
+//! nothing here brings them back.
 
 mod fields;
 mod message;

@@ -13,9 +13,11 @@ use crate::config::DatabaseUrl;
 use crate::grpc::{Stop, stopped};
 use crate::report;
 
-/// How long news wait for more: the answers of all Envoys to one change come within it, and are one statement.
+/// How long news wait for more: the answers of all Envoys to one change come within it, and are one
+/// statement.
 const GATHER: Duration = Duration::from_millis(20);
-/// How often every stream gives a sign of life: three of them fit into the time after which it is taken for gone.
+/// How often every stream gives a sign of life: three of them fit into the time after which it is
+/// taken for gone.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How long to wait after an error of the database.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -45,7 +47,8 @@ impl Recorder {
             () = stopped(stop) => {}
             () = self.record() => {}
         }
-        // Only this replica knows that its streams are ending; other streams of the same Envoys have rows of their own.
+        // Only this replica knows that its streams are ending; other streams of the same Envoys
+        // have rows of their own.
         if let Some(reader) = &self.reader {
             let _ = tokio::time::timeout(FAREWELL, envoy::leave(reader, self.replica)).await;
         }
@@ -80,7 +83,9 @@ impl Recorder {
         }
         let reader = match &self.reader {
             Some(reader) => reader,
-            None => self.reader.insert(Reader::connect(self.database_url.reveal(), CONNECTIONS).await?),
+            None => {
+                self.reader.insert(Reader::connect(self.database_url.reveal(), CONNECTIONS).await?)
+            }
         };
         for refusal in news.refusals.values() {
             quarantine::refuse(reader, refusal).await?;

@@ -17,11 +17,12 @@ pub struct Roster {
     news: Notify,
 }
 
-/// What is to be written. While the database is away it waits, one entry for each thing, so that it is bounded.
+/// What is to be written. While the database is away it waits, one entry for each thing, so that it
+/// is bounded.
 #[derive(Debug, Default)]
 pub(crate) struct News {
-    /// What was refused, by site and Envoy. To be written first: who learns that an Envoy has answered a change has to learn
-    /// that it refused it.
+    /// What was refused, by site and Envoy. To be written first: who learns that an Envoy has
+    /// answered a change has to learn that it refused it.
     pub(crate) refusals: BTreeMap<(SiteId, Option<String>), Refusal>,
     /// The sites that have recovered, with the digest of what had been refused.
     pub(crate) released: BTreeMap<SiteId, [u8; 32]>,
@@ -112,7 +113,8 @@ impl Roster {
     pub(super) fn put_back(&self, mut news: News) {
         let mut state = self.lock();
         let now = std::mem::take(&mut state.news);
-        let refused: BTreeSet<_> = now.refusals.keys().map(|(site, _)| site).chain(now.still.keys()).collect();
+        let refused: BTreeSet<_> =
+            now.refusals.keys().map(|(site, _)| site).chain(now.still.keys()).collect();
         news.released.retain(|site, _| !refused.contains(site));
         news.still.retain(|site, _| !now.released.contains_key(site));
         state.changed.extend(news.streams.iter().map(|stream| stream.id));
@@ -197,7 +199,10 @@ mod tests {
         first.acked(Some(7));
         first.acked(Some(7));
         let news = roster.take(false);
-        assert_eq!(news.streams.iter().map(|stream| stream.acked_seq).collect::<Vec<_>>(), [Some(7)]);
+        assert_eq!(
+            news.streams.iter().map(|stream| stream.acked_seq).collect::<Vec<_>>(),
+            [Some(7)]
+        );
         assert_eq!(roster.take(true).streams.len(), 2, "a sign of life");
         drop(second);
         let news = roster.take(true);
@@ -219,7 +224,10 @@ mod tests {
         roster.still(site, [1; 32], 9);
         roster.put_back(news);
         let news = roster.take(false);
-        assert!(news.released.is_empty() && news.still.contains_key(&site), "what was put back is older: {news:?}");
+        assert!(
+            news.released.is_empty() && news.still.contains_key(&site),
+            "what was put back is older: {news:?}"
+        );
     }
 
     #[test]

@@ -73,27 +73,32 @@ pub enum FilesError {
 
 impl Files {
     pub(super) fn read(&self) -> Result<Contents, FilesError> {
-        let read = |path: &Path| std::fs::read(path).map_err(|source| FilesError::Read { path: path.into(), source });
-        Ok(Contents { cert: read(&self.cert)?, key: read(&self.key)?, client_ca: read(&self.client_ca)? })
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|source| FilesError::Read { path: path.into(), source })
+        };
+        Ok(Contents {
+            cert: read(&self.cert)?,
+            key: read(&self.key)?,
+            client_ca: read(&self.client_ca)?,
+        })
     }
 
     /// Makes a configuration of what was read: TLS 1.3 alone, and no client without a certificate.
     pub(super) fn load(&self, contents: &Contents) -> Result<Loaded, FilesError> {
         let chain = certificates(&self.cert, &contents.cert)?;
         let authorities = certificates(&self.client_ca, &contents.client_ca)?;
-        let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|source| FilesError::Pem {
-            path: self.key.clone(),
-            expected: "private key",
-            source,
+        let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|source| {
+            FilesError::Pem { path: self.key.clone(), expected: "private key", source }
         })?;
         let mut roots = RootCertStore::empty();
         for authority in &authorities {
             roots.add(authority.clone()).map_err(FilesError::Pair)?;
         }
         let provider = Arc::new(ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .map_err(FilesError::Authorities)?;
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .map_err(FilesError::Authorities)?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])
             .map_err(FilesError::Pair)?
@@ -101,13 +106,16 @@ impl Files {
             .with_single_cert(chain.clone(), key)
             .map_err(FilesError::Pair)?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        let der = |certificates: Vec<CertificateDer<'_>>| certificates.iter().map(|der| der.to_vec()).collect();
+        let der = |certificates: Vec<CertificateDer<'_>>| {
+            certificates.iter().map(|der| der.to_vec()).collect()
+        };
         Ok(Loaded { config: Arc::new(config), chain: der(chain), authorities: der(authorities) })
     }
 }
 
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, FilesError> {
     let error = |source| FilesError::Pem { path: path.into(), expected: "certificate", source };
-    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(error)?;
+    let found =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(error)?;
     if found.is_empty() { Err(error(PemError::NoItemsFound)) } else { Ok(found) }
 }

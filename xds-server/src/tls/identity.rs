@@ -6,10 +6,13 @@ use policy::cell::CellName;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// Which cells the holder of a certificate may be of: one for each URI among its subject alternative names that is
-/// `spiffe://<trust domain>/cell/<cell>` (SPIFFE-ID, section 2). A certificate that cannot be read names none.
+/// Which cells the holder of a certificate may be of: one for each URI among its subject
+/// alternative names that is `spiffe://<trust domain>/cell/<cell>` (SPIFFE-ID, section 2). A
+/// certificate that cannot be read names none.
 pub(super) fn cells(certificate: &[u8], trust_domain: &str) -> BTreeSet<CellName> {
-    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else { return BTreeSet::new() };
+    let Ok((_, certificate)) = X509Certificate::from_der(certificate) else {
+        return BTreeSet::new();
+    };
     let Ok(Some(names)) = certificate.subject_alternative_name() else { return BTreeSet::new() };
     let uris = names.value.general_names.iter().filter_map(|name| match name {
         GeneralName::URI(uri) => Some(*uri),
@@ -38,14 +41,17 @@ mod tests {
 
     fn certificate(uris: &[&str]) -> Vec<u8> {
         let mut params = CertificateParams::new(vec!["edge.example".to_owned()]).unwrap();
-        params.subject_alt_names.extend(uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap())));
+        params
+            .subject_alt_names
+            .extend(uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap())));
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
     }
 
     #[test]
     fn a_certificate_names_cells_by_spiffe_ids_of_the_trust_domain() {
         let uris = ["spiffe://tenantry/cell/eu-1", "spiffe://tenantry/cell/eu-2"];
-        let named: Vec<_> = cells(&certificate(&uris), "tenantry").iter().map(ToString::to_string).collect();
+        let named: Vec<_> =
+            cells(&certificate(&uris), "tenantry").iter().map(ToString::to_string).collect();
         assert_eq!(named, ["eu-1", "eu-2"]);
     }
 

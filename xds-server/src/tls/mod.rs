@@ -1,5 +1,5 @@
-//! Mutual TLS between Envoys and this server: who connects has a certificate of an authority that the operator names, and is of the
-//! cells that the certificate names.
+//! Mutual TLS between Envoys and this server: who connects has a certificate of an authority that
+//! the operator names, and is of the cells that the certificate names.
 
 mod files;
 mod identity;
@@ -22,11 +22,12 @@ use crate::report;
 
 use self::files::Contents;
 
-/// How often the files are looked at. A certificate is renewed long before it ends, so this could be longer; short, an operator who
-/// has put one there sees in the log that it was taken.
+/// How often the files are looked at. A certificate is renewed long before it ends, so this could
+/// be longer; short, an operator who has put one there sees in the log that it was taken.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// The server's side of mutual TLS. Its files may change while it runs: connections that are made from then on have the new ones.
+/// The server's side of mutual TLS. Its files may change while it runs: connections that are made
+/// from then on have the new ones.
 #[derive(Debug)]
 pub struct Tls {
     files: Files,
@@ -57,7 +58,8 @@ impl Tls {
         own.map(|certificate| identity::cells(certificate, &self.trust_domain)).unwrap_or_default()
     }
 
-    /// Takes over the files whenever they have changed, until told to stop. If they cannot be used, what was read before is.
+    /// Takes over the files whenever they have changed, until told to stop. If they cannot be used,
+    /// what was read before is.
     pub async fn watch(self: Arc<Self>, stop: Stop) {
         let mut seen = self.files.read().ok();
         loop {
@@ -103,7 +105,8 @@ fn failed(error: &FilesError) {
 /// Shows when the first certificate of each file ends.
 fn tell(chain: &[Vec<u8>], authorities: &[Vec<u8>]) {
     for (file, certificates) in [("server", chain), ("client_ca", authorities)] {
-        let first = certificates.iter().filter_map(|certificate| identity::not_after_s(certificate)).min();
+        let first =
+            certificates.iter().filter_map(|certificate| identity::not_after_s(certificate)).min();
         if let Some(at) = first {
             gauge!(report::TLS_EXPIRY, "file" => file).set(at as f64);
         }

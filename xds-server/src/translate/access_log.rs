@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use xds_api::pb::envoy::config::accesslog::v3::{AccessLog, AccessLogFilter, access_log, comparison_filter::Op};
+use xds_api::pb::envoy::config::accesslog::v3::{
+    AccessLog, AccessLogFilter, access_log, comparison_filter::Op,
+};
 
 use super::log_filter::{all, any, has_status, satisfies};
 use super::ordered::{JsonLogFormat, StdoutAccessLog, Struct, Text};
 use super::protobuf::pack_as;
 
-/// The fields, and Envoy's command operators for them. The path is the one that the client sent, without its query, which
-/// may hold secrets; tenant, site, route and consumer are what the filter decided, and why it refused is what it says of
-/// itself. The headers are there once the router has the request: what fails before (no route yet, the client went away) has
-/// the site and the route in `route`, as the filter named them, with a comma between.
+/// The fields, and Envoy's command operators for them. The path is the one that the client sent,
+/// without its query, which may hold secrets; tenant, site, route and consumer are what the filter
+/// decided, and why it refused is what it says of itself. The headers are there once the router has
+/// the request: what fails before (no route yet, the client went away) has the site and the route
+/// in `route`, as the filter named them, with a comma between.
 const FIELDS: [(&str, &str); 25] = [
     ("authority", "%REQ(:AUTHORITY)%"),
     ("bytes_received", "%BYTES_RECEIVED%"),
@@ -43,24 +46,33 @@ const FIELDS: [(&str, &str); 25] = [
 /// What the filter decided; the rest of the fields is Envoy's own.
 const DECIDED: [&str; 4] = ["consumer", "route", "site", "tenant"];
 
-/// Envoy refused the request without asking the filter, which removes what clients made up. The names are of Envoy's "Response code details".
+/// Envoy refused the request without asking the filter, which removes what clients made up. The
+/// names are of Envoy's "Response code details".
 const REFUSED_UNSEEN: &str = r#"has(response.code_details) && (response.code_details in ["path_normalization_failed", "missing_host_header", "missing_path_rejected", "absolute_path_rejected", "invalid_path", "invalid_scheme", "low_version", "overload", "upgrade_failed"] || response.code_details.startsWith("http1.") || response.code_details.startsWith("http2."))"#;
 
-/// The access log of the HTTP connection manager, in two: the headers of a request that Envoy refused before the filter saw
-/// it are the client's word, so there the fields that the filter decides are left out.
+/// The access log of the HTTP connection manager, in two: the headers of a request that Envoy
+/// refused before the filter saw it are the client's word, so there the fields that the filter
+/// decides are left out.
 pub(super) fn stdout() -> Vec<AccessLog> {
     let seen = format!("!({REFUSED_UNSEEN})");
     let seen = any(vec![has_status(Op::Le, 399), satisfies(&seen)]);
     let unseen = all(vec![has_status(Op::Ge, 400), satisfies(REFUSED_UNSEEN)]);
-    vec![log("stdout", seen, |_| true), log("stdout_refused", unseen, |name| !DECIDED.contains(&name))]
+    vec![
+        log("stdout", seen, |_| true),
+        log("stdout_refused", unseen, |name| !DECIDED.contains(&name)),
+    ]
 }
 
 fn log(name: &str, filter: AccessLogFilter, has_field: impl Fn(&str) -> bool) -> AccessLog {
     let fields = FIELDS.iter().filter(|(name, _)| has_field(name));
-    let fields: BTreeMap<_, _> =
-        fields.map(|(name, format)| ((*name).to_owned(), Text { string_value: (*format).to_owned() })).collect();
-    let format =
-        JsonLogFormat { json_format: Some(Struct { fields }), omit_empty_values: false, formatters: Vec::new() };
+    let fields: BTreeMap<_, _> = fields
+        .map(|(name, format)| ((*name).to_owned(), Text { string_value: (*format).to_owned() }))
+        .collect();
+    let format = JsonLogFormat {
+        json_format: Some(Struct { fields }),
+        omit_empty_values: false,
+        formatters: Vec::new(),
+    };
     AccessLog {
         name: name.to_owned(),
         filter: Some(filter),

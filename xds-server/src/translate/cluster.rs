@@ -4,25 +4,32 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3 as core;
-use envoy_types::pb::envoy::extensions::upstreams::http::v3::{HttpProtocolOptions, http_protocol_options as options};
+use envoy_types::pb::envoy::extensions::upstreams::http::v3::{
+    HttpProtocolOptions, http_protocol_options as options,
+};
 use envoy_types::pb::google::protobuf::{Duration as ProtoDuration, UInt32Value};
 use policy::desired::{DesiredUpstream, UpstreamProtocol};
 use policy::id::{SiteId, UpstreamId};
-use xds_api::pb::envoy::config::cluster::v3::{CircuitBreakers, Cluster, circuit_breakers::Thresholds, cluster};
+use xds_api::pb::envoy::config::cluster::v3::{
+    CircuitBreakers, Cluster, circuit_breakers::Thresholds, cluster,
+};
 
 use super::error::TranslateError;
 use super::protobuf::{ads, duration, pack_as, uint};
 use super::{Named, ResourceType, endpoints};
 
-/// The most connections, waiting requests and requests in flight of one cluster in one Envoy, so that one tenant's slow
-/// upstream does not use up the memory and the file descriptors of all.
+/// The most connections, waiting requests and requests in flight of one cluster in one Envoy, so
+/// that one tenant's slow upstream does not use up the memory and the file descriptors of all.
 const MAX_IN_FLIGHT: u32 = 1024;
-/// The most retries in flight of one cluster: enough to ride over a restart of one endpoint under load.
+/// The most retries in flight of one cluster: enough to ride over a restart of one endpoint under
+/// load.
 const MAX_RETRIES: u32 = 128;
-/// What a connection buffers before it stops reading: Envoy's advice for the edge is 32 KiB; its default is 1 MiB.
+/// What a connection buffers before it stops reading: Envoy's advice for the edge is 32 KiB; its
+/// default is 1 MiB.
 const BUFFER_BYTES: u32 = 32 * 1024;
-/// How long a connection to an upstream may idle, in seconds. Many servers close theirs after 5 s (Node.js); a request that meets the
-/// close may have been done, so it cannot be sent again. Closing first avoids that.
+/// How long a connection to an upstream may idle, in seconds. Many servers close theirs after 5 s
+/// (Node.js); a request that meets the close may have been done, so it cannot be sent again.
+/// Closing first avoids that.
 const IDLE_S: i64 = 4;
 
 /// The name of an upstream's cluster.
@@ -30,10 +37,16 @@ pub(super) fn name(site: SiteId, upstream: UpstreamId) -> String {
     format!("site/{site}/{upstream}")
 }
 
-/// The cluster of an upstream, and its endpoints. They always come by EDS: Envoy resolves no name of a tenant.
-pub(super) fn resources(site: SiteId, upstream: &DesiredUpstream) -> Result<Vec<Named>, TranslateError> {
-    let timeouts =
-        [("connect_timeout_ms", upstream.connect_timeout_ms), ("request_timeout_ms", upstream.request_timeout_ms)];
+/// The cluster of an upstream, and its endpoints. They always come by EDS: Envoy resolves no name
+/// of a tenant.
+pub(super) fn resources(
+    site: SiteId,
+    upstream: &DesiredUpstream,
+) -> Result<Vec<Named>, TranslateError> {
+    let timeouts = [
+        ("connect_timeout_ms", upstream.connect_timeout_ms),
+        ("request_timeout_ms", upstream.request_timeout_ms),
+    ];
     if let Some((field, _)) = timeouts.into_iter().find(|(_, value)| *value == 0) {
         return Err(TranslateError::NoTimeout { upstream: upstream.id, field });
     }
@@ -63,7 +76,10 @@ fn common(name: &str, upstream: &DesiredUpstream) -> Cluster {
         name: name.to_owned(),
         connect_timeout: duration(Duration::from_millis(upstream.connect_timeout_ms.into())),
         per_connection_buffer_limit_bytes: uint(BUFFER_BYTES),
-        circuit_breakers: Some(CircuitBreakers { thresholds: vec![thresholds], ..Default::default() }),
+        circuit_breakers: Some(CircuitBreakers {
+            thresholds: vec![thresholds],
+            ..Default::default()
+        }),
         typed_extension_protocol_options: HashMap::from([(
             http.to_owned(),
             pack_as(http, &protocol(upstream.protocol)),
@@ -75,13 +91,17 @@ fn common(name: &str, upstream: &DesiredUpstream) -> Cluster {
 fn protocol(protocol: UpstreamProtocol) -> HttpProtocolOptions {
     use options::explicit_http_config::ProtocolConfig;
     let protocol_config = match protocol {
-        UpstreamProtocol::Http1 => ProtocolConfig::HttpProtocolOptions(core::Http1ProtocolOptions::default()),
-        UpstreamProtocol::Http2 => ProtocolConfig::Http2ProtocolOptions(core::Http2ProtocolOptions {
-            max_concurrent_streams: Some(UInt32Value { value: 100 }),
-            initial_stream_window_size: Some(UInt32Value { value: 64 * 1024 }),
-            initial_connection_window_size: Some(UInt32Value { value: 1024 * 1024 }),
-            ..Default::default()
-        }),
+        UpstreamProtocol::Http1 => {
+            ProtocolConfig::HttpProtocolOptions(core::Http1ProtocolOptions::default())
+        }
+        UpstreamProtocol::Http2 => {
+            ProtocolConfig::Http2ProtocolOptions(core::Http2ProtocolOptions {
+                max_concurrent_streams: Some(UInt32Value { value: 100 }),
+                initial_stream_window_size: Some(UInt32Value { value: 64 * 1024 }),
+                initial_connection_window_size: Some(UInt32Value { value: 1024 * 1024 }),
+                ..Default::default()
+            })
+        }
     };
     HttpProtocolOptions {
         common_http_protocol_options: Some(core::HttpProtocolOptions {

@@ -12,12 +12,14 @@ use xds_api::pb::envoy::config::endpoint::v3::{
 use super::error::TranslateError;
 use super::protobuf::uint;
 
-/// The longest DNS name (RFC 1035 section 2.3.4, without the root's dot), and the longest label of one.
+/// The longest DNS name (RFC 1035 section 2.3.4, without the root's dot), and the longest label of
+/// one.
 const MAX_NAME_LEN: usize = 253;
 const MAX_LABEL_LEN: usize = 63;
 
-/// The endpoints of an upstream under the name of its cluster, in a fixed order, each once. A DNS name has none: what it resolves to is
-/// put in its place before ([`crate::dns`]), as far as upstreams may have it.
+/// The endpoints of an upstream under the name of its cluster, in a fixed order, each once. A DNS
+/// name has none: what it resolves to is put in its place before ([`crate::dns`]), as far as
+/// upstreams may have it.
 pub(super) fn assignment(
     cluster: &str,
     upstream: UpstreamId,
@@ -34,7 +36,10 @@ pub(super) fn assignment(
     Ok(ClusterLoadAssignment { cluster_name: cluster.to_owned(), endpoints, ..Default::default() })
 }
 
-fn lb_endpoint(upstream: UpstreamId, endpoint: &DesiredEndpoint) -> Result<Option<LbEndpoint>, TranslateError> {
+fn lb_endpoint(
+    upstream: UpstreamId,
+    endpoint: &DesiredEndpoint,
+) -> Result<Option<LbEndpoint>, TranslateError> {
     let address = endpoint.address.as_str();
     for (field, value) in [("port", u32::from(endpoint.port)), ("weight", endpoint.weight)] {
         if value == 0 {
@@ -66,8 +71,8 @@ pub(crate) fn socket(address: &str, port: u16) -> Address {
     }
 }
 
-/// Gives an IP address the one form that it has, an IPv4 address that is mapped into IPv6 its own: Envoy takes it for IPv6, of which
-/// its host may have none.
+/// Gives an IP address the one form that it has, an IPv4 address that is mapped into IPv6 its own:
+/// Envoy takes it for IPv6, of which its host may have none.
 fn canonicalize(endpoint: &mut DesiredEndpoint) {
     if let Ok(address) = endpoint.address.parse::<IpAddr>() {
         endpoint.address = address.to_canonical().to_string();
@@ -78,7 +83,8 @@ fn is_ip(address: &str) -> bool {
     address.parse::<IpAddr>().is_ok()
 }
 
-/// Whether this is a DNS name, and no address: letters, digits, hyphens and underscores in labels; a root's dot may end it.
+/// Whether this is a DNS name, and no address: letters, digits, hyphens and underscores in labels;
+/// a root's dot may end it.
 pub fn is_name(address: &str) -> bool {
     !is_ip(address) && is_dns_name(address)
 }
@@ -87,7 +93,9 @@ fn is_dns_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_label = |label: &str| {
         (1..=MAX_LABEL_LEN).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     name.len() <= MAX_NAME_LEN && name.split('.').all(is_label)
 }
@@ -98,7 +106,8 @@ mod tests {
 
     #[test]
     fn an_address_has_one_form_and_is_there_once() {
-        let endpoint = |address: &str| DesiredEndpoint { address: address.to_owned(), port: 80, weight: 1 };
+        let endpoint =
+            |address: &str| DesiredEndpoint { address: address.to_owned(), port: 80, weight: 1 };
         let endpoints = ["::ffff:8.8.8.8", "8.8.8.8", "2A00:0::1", "2a00::1"].map(endpoint);
         let made = assignment("c", UpstreamId(policy::id::Uuid::nil()), &endpoints).unwrap();
         let text = format!("{made:?}");

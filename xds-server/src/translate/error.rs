@@ -17,7 +17,9 @@ pub enum TranslateError {
         upstream: UpstreamId,
     },
     /// An endpoint's address is neither an IP address nor a DNS name.
-    #[error("upstream {upstream} has an endpoint with the address `{address}`, neither an IP address nor a DNS name")]
+    #[error(
+        "upstream {upstream} has an endpoint with the address `{address}`, neither an IP address nor a DNS name"
+    )]
     EndpointAddress {
         /// The upstream.
         upstream: UpstreamId,
@@ -40,8 +42,11 @@ pub enum TranslateError {
         /// What was given.
         time_zone: String,
     },
-    /// A header in which the site takes keys cannot be removed from requests: Envoy refuses its name.
-    #[error("site {site} takes keys in the header {name:?}, which is no name of a header that can be removed")]
+    /// A header in which the site takes keys cannot be removed from requests: Envoy refuses its
+    /// name.
+    #[error(
+        "site {site} takes keys in the header {name:?}, which is no name of a header that can be removed"
+    )]
     HeaderName {
         /// The site.
         site: SiteId,
@@ -49,7 +54,9 @@ pub enum TranslateError {
         name: String,
     },
     /// The prefix of a route has more segments than Envoy can take off.
-    #[error("the prefix of route {route} has more than {MAX_PREFIX_SEGMENTS} segments, and is to be taken off")]
+    #[error(
+        "the prefix of route {route} has more than {MAX_PREFIX_SEGMENTS} segments, and is to be taken off"
+    )]
     PrefixSegments {
         /// The route.
         route: RouteId,

@@ -1,4 +1,5 @@
-//! The wasm filter's configuration, as an ECDS resource and as the default that holds until that arrives.
+//! The wasm filter's configuration, as an ECDS resource and as the default that holds until that
+//! arrives.
 
 use envoy_types::pb::envoy::config::core::v3::{
     AsyncDataSource, BackoffStrategy, DataSource, async_data_source, data_source,
@@ -18,7 +19,8 @@ use crate::node::EdgeSettings;
 /// The name of the ECDS resource, and of the HTTP filter that asks for it.
 pub const FILTER_NAME: &str = "tenantry-filter";
 
-/// Shared data is keyed by this: the filter and the singleton that mirrors the pushed state have to have the same one.
+/// Shared data is keyed by this: the filter and the singleton that mirrors the pushed state have to
+/// have the same one.
 const VM_ID: &str = "tenantry";
 
 /// The type URL without its host.
@@ -29,7 +31,8 @@ pub fn extension_config(edge: &EdgeSettings) -> Named {
     Named::of(ResourceType::ExtensionConfig, FILTER_NAME, &extension(FILTER_NAME, wasm(edge)))
 }
 
-/// The configuration of the HTTP filter. If the module fails, it is loaded again, and requests are refused meanwhile.
+/// The configuration of the HTTP filter. If the module fails, it is loaded again, and requests are
+/// refused meanwhile.
 pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
     let code = DataSource {
         specifier: Some(data_source::Specifier::Filename(edge.filter_path.clone())),
@@ -40,7 +43,8 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
         vm_id: VM_ID.to_owned(),
         runtime: "envoy.wasm.runtime.v8".to_owned(),
         code: Some(AsyncDataSource { specifier: Some(async_data_source::Specifier::Local(code)) }),
-        // The VM's, not the plugin's: another configuration is then another VM, and a request need not say whose it is.
+        // The VM's, not the plugin's: another configuration is then another VM, and a request need
+        // not say whose it is.
         configuration: Some(Any {
             type_url: "type.googleapis.com/google.protobuf.StringValue".to_owned(),
             value: configuration.encode_to_vec(),
@@ -56,28 +60,36 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
         ..Default::default()
     };
     let mut packed = pack_as(WASM_TYPE, &Wasm { config: Some(plugin) });
-    // Messages that follow each other are one (Protocol Buffers, "Last One Wins"): this adds a field to the same plugin.
-    let stopping =
-        Stopping { config: Some(StoppingPlugin { allow_on_headers_stop_iteration: Some(BoolValue { value: true }) }) };
+    // Messages that follow each other are one (Protocol Buffers, "Last One Wins"): this adds a
+    // field to the same plugin.
+    let stopping = Stopping {
+        config: Some(StoppingPlugin {
+            allow_on_headers_stop_iteration: Some(BoolValue { value: true }),
+        }),
+    };
     packed.value.extend(stopping.encode_to_vec());
     packed
 }
 
-/// What the module is told: to decide about requests; the cluster to which it reports usage, the one that the bootstrap names;
-/// that a client's address is the one that this listener has found, trusted hops taken into account; and from when on it sheds, if
-/// the Envoy has a number of its own for that.
+/// What the module is told: to decide about requests; the cluster to which it reports usage, the
+/// one that the bootstrap names; that a client's address is the one that this listener has found,
+/// trusted hops taken into account; and from when on it sheds, if the Envoy has a number of its own
+/// for that.
 fn configuration(edge: &EdgeSettings) -> String {
-    let shed_above = edge.shed_above.map_or_else(String::new, |above| format!(r#","shed_above":{above}"#));
+    let shed_above =
+        edge.shed_above.map_or_else(String::new, |above| format!(r#","shed_above":{above}"#));
     format!(r#"{{"role":"filter","xds_cluster":"xds","client_address":"edge"{shed_above}}}"#)
 }
 
-/// How long a worker whose VM has failed waits before it has another one: requests are refused meanwhile.
+/// How long a worker whose VM has failed waits before it has another one: requests are refused
+/// meanwhile.
 fn backoff() -> BackoffStrategy {
     let ms = |ms: i32| Some(Duration { seconds: 0, nanos: ms * 1_000_000 });
     BackoffStrategy { base_interval: ms(100), max_interval: ms(500) }
 }
 
-/// `envoy.extensions.filters.http.wasm.v3.Wasm`, for the field of its plugin that the bindings do not have yet.
+/// `envoy.extensions.filters.http.wasm.v3.Wasm`, for the field of its plugin that the bindings do
+/// not have yet.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Stopping {
     #[prost(message, optional, tag = "1")]
@@ -87,7 +99,8 @@ struct Stopping {
 /// `envoy.extensions.wasm.v3.PluginConfig`, in part.
 #[derive(Clone, PartialEq, prost::Message)]
 struct StoppingPlugin {
-    /// The filter sees the body of a request whose headers it holds: it checks the digests of signed bodies.
+    /// The filter sees the body of a request whose headers it holds: it checks the digests of
+    /// signed bodies.
     #[prost(message, optional, tag = "9")]
     allow_on_headers_stop_iteration: Option<BoolValue>,
 }

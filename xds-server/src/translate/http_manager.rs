@@ -1,5 +1,5 @@
-//! The HTTP connection manager at the edge: Envoy's advice for edge proxies ("Configuring Envoy as an edge proxy"), with the
-//! reasons for what is chosen here.
+//! The HTTP connection manager at the edge: Envoy's advice for edge proxies ("Configuring Envoy as
+//! an edge proxy"), with the reasons for what is chosen here.
 
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_muta
 use policy::id::TenantId;
 use policy::request::LISTENER_HEADER;
 use xds_api::pb::envoy::config::core::v3::{
-    CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions,
-    TypedExtensionConfig, http_protocol_options::HeadersWithUnderscoresAction,
+    CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions,
+    HttpProtocolOptions, TypedExtensionConfig, http_protocol_options::HeadersWithUnderscoresAction,
 };
 use xds_api::pb::envoy::extensions::filters::http::router::v3::Router;
 use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
-    HttpConnectionManager, HttpFilter, ScopedRds, ScopedRoutes, http_connection_manager as hcm, http_filter,
+    HttpConnectionManager, HttpFilter, ScopedRds, ScopedRoutes, http_connection_manager as hcm,
+    http_filter,
     scoped_routes::{ConfigSpecifier, ScopeKeyBuilder, scope_key_builder as scope},
 };
 
@@ -26,23 +27,27 @@ use super::route::{ROUTE_HEADER, SEPARATOR};
 use super::{access_log, local_reply};
 use crate::node::EdgeSettings;
 
-/// A connection without a request is closed after this: most clients reuse theirs within seconds, and each costs memory.
+/// A connection without a request is closed after this: most clients reuse theirs within seconds,
+/// and each costs memory.
 const CONNECTION_IDLE: Duration = Duration::from_secs(300);
-/// A stream that has no route yet, and on which nothing moves, is ended. It bounds how long the first request of a site waits
-/// for its routes while no xds-server is there to send them; once there is a route, its own idle timeout counts.
+/// A stream that has no route yet, and on which nothing moves, is ended. It bounds how long the
+/// first request of a site waits for its routes while no xds-server is there to send them; once
+/// there is a route, its own idle timeout counts.
 const UNROUTED_IDLE: Duration = Duration::from_secs(15);
 /// The headers of a request have to be there by then, against clients that send them byte by byte.
 const REQUEST_HEADERS: Duration = Duration::from_secs(10);
-/// The whole of a request has to be there by then. It bounds slow bodies, which the idle timeout alone lets go on for ever,
-/// and leaves time for a large upload over a thin line. It does not bound the response. It does bound how long a request
-/// waits for the routes of its site while the xDS server is away: Envoy has no other limit for that.
+/// The whole of a request has to be there by then. It bounds slow bodies, which the idle timeout
+/// alone lets go on for ever, and leaves time for a large upload over a thin line. It does not
+/// bound the response. It does bound how long a request waits for the routes of its site while the
+/// xDS server is away: Envoy has no other limit for that.
 const REQUEST: Duration = Duration::from_secs(300);
 /// The most headers of a request: Envoy's default, twice what browsers behind several proxies send.
 const MAX_HEADERS: u32 = 100;
-/// The most bytes of all headers of a request, in KiB: four times what common servers take, so that nothing real is refused
-/// here, and half of Envoy's default, as each connection may hold as much.
+/// The most bytes of all headers of a request, in KiB: four times what common servers take, so that
+/// nothing real is refused here, and half of Envoy's default, as each connection may hold as much.
 const MAX_HEADERS_KIB: u32 = 32;
-/// HTTP/2: what one connection may ask for at once, and how much may be under way for a stream and for the connection.
+/// HTTP/2: what one connection may ask for at once, and how much may be under way for a stream and
+/// for the connection.
 const MAX_STREAMS: u32 = 100;
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -59,7 +64,8 @@ pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConne
         common_http_protocol_options: Some(HttpProtocolOptions {
             idle_timeout: duration(CONNECTION_IDLE),
             max_headers_count: uint(MAX_HEADERS),
-            // Many servers read `_` as `-`: `x_tenantry_site` must not become `x-tenantry-site` behind the gateway.
+            // Many servers read `_` as `-`: `x_tenantry_site` must not become `x-tenantry-site`
+            // behind the gateway.
             headers_with_underscores_action: HeadersWithUnderscoresAction::RejectRequest.into(),
             ..Default::default()
         }),
@@ -74,18 +80,23 @@ pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConne
         stream_idle_timeout: duration(UNROUTED_IDLE),
         request_headers_timeout: duration(REQUEST_HEADERS),
         request_timeout: duration(REQUEST),
-        // The peer is the client, or a proxy that the operator trusts: a client's address is not taken from what the client
-        // says in x-forwarded-for. And no address counts as internal, so that x-envoy-* headers of clients are always removed.
+        // The peer is the client, or a proxy that the operator trusts: a client's address is not
+        // taken from what the client says in x-forwarded-for. And no address counts as internal, so
+        // that x-envoy-* headers of clients are always removed.
         use_remote_address: boolean(true),
         xff_num_trusted_hops: edge.trusted_hops,
-        internal_address_config: Some(hcm::InternalAddressConfig { cidr_ranges: vec![nobody()], ..Default::default() }),
+        internal_address_config: Some(hcm::InternalAddressConfig {
+            cidr_ranges: vec![nobody()],
+            ..Default::default()
+        }),
         early_header_mutation_extensions: mutations,
-        // One reading of a path for filter, route and upstream. An escaped slash has no such reading, so it is refused.
+        // One reading of a path for filter, route and upstream. An escaped slash has no such
+        // reading, so it is refused.
         normalize_path: boolean(true),
         merge_slashes: true,
         path_with_escaped_slashes_action: hcm::PathWithEscapedSlashesAction::RejectRequest.into(),
-        // The filter brings the host to its canonical form for its own look-up, and the VirtualHost takes any host. So port
-        // and trailing dot are left as they came, for the upstream to see.
+        // The filter brings the host to its canonical form for its own look-up, and the VirtualHost
+        // takes any host. So port and trailing dot are left as they came, for the upstream to see.
         strip_matching_host_port: false,
         strip_trailing_host_dot: false,
         // The upstream's own server header is nobody's business.
@@ -97,7 +108,8 @@ pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConne
 }
 
 /// The HTTP filters, in order:
-/// 1. Tenantry's own, which decides. It is first, so that nothing happens for a request that it refuses.
+/// 1. Tenantry's own, which decides. It is first, so that nothing happens for a request that it
+///    refuses.
 /// 2. `on_demand`, which holds the request until the routes of its site are there.
 /// 3. the router, always last.
 fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
@@ -108,9 +120,13 @@ fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
         apply_default_config_without_warming: true,
         type_urls: vec![format!("type.googleapis.com/{WASM_TYPE}")],
     };
-    let on_demand = pack_as("envoy.extensions.filters.http.on_demand.v3.OnDemand", &OnDemand::default());
-    let filter =
-        |name: &str, config| HttpFilter { name: name.to_owned(), config_type: Some(config), ..Default::default() };
+    let on_demand =
+        pack_as("envoy.extensions.filters.http.on_demand.v3.OnDemand", &OnDemand::default());
+    let filter = |name: &str, config| HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(config),
+        ..Default::default()
+    };
     vec![
         filter(FILTER_NAME, http_filter::ConfigType::ConfigDiscovery(discovered)),
         filter("on_demand", http_filter::ConfigType::TypedConfig(on_demand)),
@@ -118,15 +134,17 @@ fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
     ]
 }
 
-/// The routes of each site are a scope of their own, found by the first half of the header that the filter sets: the site.
+/// The routes of each site are a scope of their own, found by the first half of the header that the
+/// filter sets: the site.
 fn scoped_routes() -> ScopedRoutes {
     let extractor = scope::fragment_builder::HeaderValueExtractor {
         name: ROUTE_HEADER.to_owned(),
         element_separator: SEPARATOR.to_string(),
         extract_type: Some(scope::fragment_builder::header_value_extractor::ExtractType::Index(0)),
     };
-    let fragment =
-        scope::FragmentBuilder { r#type: Some(scope::fragment_builder::Type::HeaderValueExtractor(extractor)) };
+    let fragment = scope::FragmentBuilder {
+        r#type: Some(scope::fragment_builder::Type::HeaderValueExtractor(extractor)),
+    };
     ScopedRoutes {
         name: "sites".to_owned(),
         scope_key_builder: Some(ScopeKeyBuilder { fragments: vec![fragment] }),
@@ -138,16 +156,21 @@ fn scoped_routes() -> ScopedRoutes {
     }
 }
 
-/// A range in which no client is. An empty list would mean Envoy's default, private addresses, which a load balancer in front
-/// of the edge has: whatever came through it could then set timeouts and retries by x-envoy-* headers.
+/// A range in which no client is. An empty list would mean Envoy's default, private addresses,
+/// which a load balancer in front of the edge has: whatever came through it could then set timeouts
+/// and retries by x-envoy-* headers.
 fn nobody() -> CidrRange {
     CidrRange { address_prefix: "255.255.255.255".to_owned(), prefix_len: uint(32) }
 }
 
-/// Tells the filter whose listener it is, in the place of whatever the client says. A filter configuration for each tenant would cost
-/// a VM context in every worker.
+/// Tells the filter whose listener it is, in the place of whatever the client says. A filter
+/// configuration for each tenant would cost a VM context in every worker.
 fn name_listener(tenant: TenantId) -> TypedExtensionConfig {
-    let header = HeaderValue { key: LISTENER_HEADER.to_owned(), value: tenant.to_string(), ..Default::default() };
+    let header = HeaderValue {
+        key: LISTENER_HEADER.to_owned(),
+        value: tenant.to_string(),
+        ..Default::default()
+    };
     let set = header_mutation::Action::Append(HeaderValueOption {
         header: Some(header),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
@@ -156,16 +179,23 @@ fn name_listener(tenant: TenantId) -> TypedExtensionConfig {
     let config = early::HeaderMutation { mutations: vec![HeaderMutation { action: Some(set) }] };
     extension(
         "tenant_listener",
-        pack_as("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", &config),
+        pack_as(
+            "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            &config,
+        ),
     )
 }
 
-/// Envoy keeps the path before a rewrite in this header, and the access log reads it there; a client must not write it.
+/// Envoy keeps the path before a rewrite in this header, and the access log reads it there; a
+/// client must not write it.
 fn remove_forged_path() -> TypedExtensionConfig {
     let remove = header_mutation::Action::Remove("x-envoy-original-path".to_owned());
     let config = early::HeaderMutation { mutations: vec![HeaderMutation { action: Some(remove) }] };
     extension(
         "forged_path",
-        pack_as("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", &config),
+        pack_as(
+            "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+            &config,
+        ),
     )
 }

@@ -1,4 +1,5 @@
-//! The Listeners of an Envoy: a shared one, and those of tenants that have their own; each one address, one HTTP connection manager.
+//! The Listeners of an Envoy: a shared one, and those of tenants that have their own; each one
+//! address, one HTTP connection manager.
 
 use std::net::IpAddr;
 
@@ -18,8 +19,8 @@ pub const LISTENER_NAME: &str = "edge/http";
 /// What the names of tenants' own listeners begin with: `tenant/<tenant>/<port>`.
 const TENANT_PREFIX: &str = "tenant/";
 
-/// How many bytes of a request may lie in this Envoy: a signed body is held until its digest is checked. One byte more than the
-/// filter allows reaches it, so that it is the filter that says so.
+/// How many bytes of a request may lie in this Envoy: a signed body is held until its digest is
+/// checked. One byte more than the filter allows reaches it, so that it is the filter that says so.
 const BUFFER_BYTES: u32 = policy::settings::MAX_BODY_BYTES + 4096;
 
 /// The listener for plain HTTP of an Envoy with these settings.
@@ -27,8 +28,8 @@ pub fn listener(edge: &EdgeSettings) -> Named {
     http(edge, LISTENER_NAME, edge.http_address, edge.http_port, None)
 }
 
-/// A listener of a tenant's own as the snapshot has it: what it is to be, whatever the Envoy. Each Envoy gets what
-/// [`tenant_listener`] makes of it.
+/// A listener of a tenant's own as the snapshot has it: what it is to be, whatever the Envoy. Each
+/// Envoy gets what [`tenant_listener`] makes of it.
 pub fn wanted_listener(tenant: TenantId, listener: &TenantListener) -> Named {
     let kind = ResourceType::Listener;
     let address = listener.address.map(|address| address.to_string()).unwrap_or_default();
@@ -36,8 +37,9 @@ pub fn wanted_listener(tenant: TenantId, listener: &TenantListener) -> Named {
     Named { kind, name, resource: Resource::new(kind, address.into_bytes()) }
 }
 
-/// A listener of a tenant's own in an Envoy with these settings, by its name and what [`wanted_listener`] says of it. `None` for any
-/// other name; and if the port is that of the shared listener, which everybody else needs.
+/// A listener of a tenant's own in an Envoy with these settings, by its name and what
+/// [`wanted_listener`] says of it. `None` for any other name; and if the port is that of the shared
+/// listener, which everybody else needs.
 pub fn tenant_listener(edge: &EdgeSettings, name: &str, wanted: &Resource) -> Option<Named> {
     let (tenant, port) = name.strip_prefix(TENANT_PREFIX)?.split_once('/')?;
     let (tenant, port) = (tenant.parse().ok()?, port.parse().ok()?);
@@ -48,10 +50,18 @@ pub fn tenant_listener(edge: &EdgeSettings, name: &str, wanted: &Resource) -> Op
     (port != edge.http_port).then(|| http(edge, name, address, port, Some(tenant)))
 }
 
-fn http(edge: &EdgeSettings, name: &str, address: IpAddr, port: u16, tenant: Option<TenantId>) -> Named {
+fn http(
+    edge: &EdgeSettings,
+    name: &str,
+    address: IpAddr,
+    port: u16,
+    tenant: Option<TenantId>,
+) -> Named {
     let manager = Filter {
         name: "http".to_owned(),
-        config_type: Some(filter::ConfigType::TypedConfig(pack(&http_manager::config(edge, tenant)))),
+        config_type: Some(filter::ConfigType::TypedConfig(pack(&http_manager::config(
+            edge, tenant,
+        )))),
     };
     let listener = Listener {
         name: name.to_owned(),

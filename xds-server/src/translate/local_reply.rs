@@ -1,11 +1,14 @@
 //! Envoy's own error replies, turned into problem details (RFC 9457).
 //!
-//! Replies of the wasm filter and direct responses of routes are problems already and stay as they are: they carry no
-//! response flag, and where Envoy sets none either, its reply is told by the detail that only Envoy gives.
+//! Replies of the wasm filter and direct responses of routes are problems already and stay as they
+//! are: they carry no response flag, and where Envoy sets none either, its reply is told by the
+//! detail that only Envoy gives.
 
 use xds_api::pb::envoy::config::accesslog::v3::{AccessLogFilter, comparison_filter::Op};
 use xds_api::pb::envoy::config::core::v3::{SubstitutionFormatString, substitution_format_string};
-use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{LocalReplyConfig, ResponseMapper};
+use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
+    LocalReplyConfig, ResponseMapper,
+};
 
 use super::log_filter::{all, has_flag, has_header, has_status, satisfies};
 use super::problem::{CONTENT_TYPE, Problem, overwrite};
@@ -20,7 +23,8 @@ enum Told {
     Status,
     /// By an expression over the response's attributes.
     Expression(&'static str),
-    /// By having no route, for a request for which the filter has found one: this Envoy has not got it yet.
+    /// By having no route, for a request for which the filter has found one: this Envoy has not got
+    /// it yet.
     NotYet,
 }
 
@@ -36,33 +40,69 @@ const UNAVAILABLE: &str = "Service Unavailable";
 /// In the order in which they are tried; the first that fits is taken.
 const REPLIES: [Reply; 16] = [
     Reply(Told::NotYet, 404, super::route::NOT_YET),
-    Reply(Told::Flags(&["OM"]), 503, problem(503, UNAVAILABLE, "The gateway is overloaded; try again.")),
-    Reply(Told::Expression(FILTER_FAILED), 503, problem(503, UNAVAILABLE, "The gateway is not ready yet.")),
+    Reply(
+        Told::Flags(&["OM"]),
+        503,
+        problem(503, UNAVAILABLE, "The gateway is overloaded; try again."),
+    ),
+    Reply(
+        Told::Expression(FILTER_FAILED),
+        503,
+        problem(503, UNAVAILABLE, "The gateway is not ready yet."),
+    ),
     Reply(
         Told::Flags(&["UO"]),
         503,
         problem(503, UNAVAILABLE, "The upstream of this route has too many requests in flight."),
     ),
-    Reply(Told::Flags(&["NC", "UH"]), 503, problem(503, UNAVAILABLE, "The route has no upstream that could answer.")),
+    Reply(
+        Told::Flags(&["NC", "UH"]),
+        503,
+        problem(503, UNAVAILABLE, "The route has no upstream that could answer."),
+    ),
     Reply(
         Told::Flags(&[]),
         503,
-        problem(503, UNAVAILABLE, "The upstream of this route could not be reached, or closed the connection."),
+        problem(
+            503,
+            UNAVAILABLE,
+            "The upstream of this route could not be reached, or closed the connection.",
+        ),
     ),
     Reply(
         Told::Flags(&[]),
         502,
         problem(502, "Bad Gateway", "The upstream of this route gave an answer that is not HTTP."),
     ),
-    Reply(Told::Status, 504, problem(504, "Gateway Timeout", "The upstream of this route did not answer in time.")),
+    Reply(
+        Told::Status,
+        504,
+        problem(504, "Gateway Timeout", "The upstream of this route did not answer in time."),
+    ),
     Reply(Told::Flags(&[]), 404, problem(404, "Not Found", "There is no route at this path.")),
-    Reply(Told::Status, 408, problem(408, "Request Timeout", "The request did not arrive in time.")),
-    Reply(Told::Status, 413, problem(413, "Content Too Large", "The body of the request is too large.")),
-    Reply(Told::Status, 426, problem(426, "Upgrade Required", "The request needs another version of HTTP.")),
+    Reply(
+        Told::Status,
+        408,
+        problem(408, "Request Timeout", "The request did not arrive in time."),
+    ),
+    Reply(
+        Told::Status,
+        413,
+        problem(413, "Content Too Large", "The body of the request is too large."),
+    ),
+    Reply(
+        Told::Status,
+        426,
+        problem(426, "Upgrade Required", "The request needs another version of HTTP."),
+    ),
     Reply(
         Told::Status,
         431,
-        problem(431, "Request Header Fields Too Large", "The headers of the request are too large."),
+        problem(
+            431,
+            "Request Header Fields Too Large",
+            "The headers of the request are too large.",
+        ),
     ),
     Reply(Told::Flags(&[]), 400, problem(400, "Bad Request", "The request is not valid HTTP.")),
     Reply(
@@ -77,7 +117,8 @@ const REPLIES: [Reply; 16] = [
     ),
 ];
 
-/// The details of Envoy's refusals of a request without a response flag (Envoy, "Response code details").
+/// The details of Envoy's refusals of a request without a response flag (Envoy, "Response code
+/// details").
 const REFUSED_BY_ENVOY: &str = r#"response.code_details in ["path_normalization_failed", "missing_host_header", "missing_path_rejected", "invalid_path", "invalid_scheme", "invalid_envoy_request_headers"] || response.code_details.startsWith("http1.") || response.code_details.startsWith("http2.")"#;
 const UPGRADE_REFUSED: &str = r#"response.code_details == "upgrade_failed""#;
 /// The module trapped, and is loaded again at the next request.
@@ -91,10 +132,13 @@ pub(super) fn config() -> LocalReplyConfig {
 fn mapper(Reply(told, status, problem): &Reply) -> ResponseMapper {
     let format = SubstitutionFormatString {
         content_type: CONTENT_TYPE.to_owned(),
-        format: Some(substitution_format_string::Format::TextFormatSource(inline_text(&problem.body()))),
+        format: Some(substitution_format_string::Format::TextFormatSource(inline_text(
+            &problem.body(),
+        ))),
         ..Default::default()
     };
-    let passing = matches!(told, Told::NotYet | Told::Flags(["OM"]) | Told::Expression(FILTER_FAILED));
+    let passing =
+        matches!(told, Told::NotYet | Told::Flags(["OM"]) | Told::Expression(FILTER_FAILED));
     ResponseMapper {
         filter: Some(filter(told, *status)),
         status_code: if problem.status == *status { None } else { uint(problem.status) },

@@ -2,8 +2,9 @@
 
 use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
 use xds_api::pb::envoy::config::accesslog::v3::{
-    AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, HeaderFilter, OrFilter, ResponseFlagFilter,
-    StatusCodeFilter, access_log_filter::FilterSpecifier, comparison_filter::Op, extension_filter,
+    AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, HeaderFilter, OrFilter,
+    ResponseFlagFilter, StatusCodeFilter, access_log_filter::FilterSpecifier,
+    comparison_filter::Op, extension_filter,
 };
 use xds_api::pb::envoy::config::core::v3::RuntimeUInt32;
 use xds_api::pb::envoy::config::route::v3::{HeaderMatcher, header_matcher};

@@ -1,8 +1,9 @@
-//! Desired state to xDS resources: pure and deterministic. The same desired state, in whatever order its lists are, gives
-//! the same bytes; golden files under `tests/golden` show them.
+//! Desired state to xDS resources: pure and deterministic. The same desired state, in whatever
+//! order its lists are, gives the same bytes; golden files under `tests/golden` show them.
 //!
-//! Architecture invariant: nothing here reads a clock, a file, the network or the database, and no `map` field of a message
-//! with more than one entry is encoded from a hash map (`ordered` has them).
+//! Architecture invariant: nothing here reads a clock, a file, the network or the database, and no
+//! `map` field of a message with more than one entry is encoded from a hash map (`ordered` has
+//! them).
 
 mod access_log;
 mod cluster;
@@ -28,7 +29,9 @@ use policy::id::{IssuerId, SiteId, UpstreamId};
 use policy::key::bucket_name;
 use policy::wire::{ConsumerBucket, Host, KeyBucket, SYNC_NAME, SitePolicy, Sync};
 use prost::Message as _;
-use xds_api::pb::envoy::config::route::v3::{ScopedRouteConfiguration, scoped_route_configuration as scoped};
+use xds_api::pb::envoy::config::route::v3::{
+    ScopedRouteConfiguration, scoped_route_configuration as scoped,
+};
 
 pub use endpoints::is_name;
 pub(crate) use endpoints::socket;
@@ -41,19 +44,31 @@ use crate::resource::{Named, Resource, ResourceType, route_name};
 /// All resources of one site, for Envoy and for the filter.
 ///
 /// # Errors
-/// What Envoy would refuse, or what refers to something that is not there: the site then keeps what it had.
+/// What Envoy would refuse, or what refers to something that is not there: the site then keeps what
+/// it had.
 pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     let site = desired.site;
-    let mut resources = Vec::with_capacity(3 + 2 * desired.upstreams.len() + desired.hostnames.len());
+    let mut resources =
+        Vec::with_capacity(3 + 2 * desired.upstreams.len() + desired.hostnames.len());
     for upstream in &desired.upstreams {
         resources.extend(cluster::resources(site, upstream)?);
     }
     resources.push(Named::of(ResourceType::ScopedRoute, site.to_string(), &scope(desired)));
-    resources.push(Named::of(ResourceType::Route, route_name(site), &route::configuration(desired)?));
+    resources.push(Named::of(
+        ResourceType::Route,
+        route_name(site),
+        &route::configuration(desired)?,
+    ));
     let time_zone = &desired.tenant_settings.time_zone;
-    let offsets = time_zone::offsets(time_zone)
-        .ok_or_else(|| TranslateError::TimeZone { tenant: desired.tenant, time_zone: time_zone.clone() })?;
-    resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &SitePolicy::of(desired, offsets)));
+    let offsets = time_zone::offsets(time_zone).ok_or_else(|| TranslateError::TimeZone {
+        tenant: desired.tenant,
+        time_zone: time_zone.clone(),
+    })?;
+    resources.push(Named::of(
+        ResourceType::SitePolicy,
+        site.to_string(),
+        &SitePolicy::of(desired, offsets),
+    ));
     resources.extend(hosts(desired));
     resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     Ok(resources)
@@ -61,22 +76,35 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
 
 /// The hostnames of a site.
 pub fn hosts(desired: &DesiredSite) -> impl Iterator<Item = Named> {
-    desired.hostnames.iter().map(|hostname| Named::of(ResourceType::Host, hostname, &Host::of_site(desired.site)))
+    desired
+        .hostnames
+        .iter()
+        .map(|hostname| Named::of(ResourceType::Host, hostname, &Host::of_site(desired.site)))
 }
 
 /// The endpoints of one upstream: what [`site`] makes of them.
 ///
 /// # Errors
 /// What Envoy would refuse.
-pub fn endpoints(site: SiteId, upstream: UpstreamId, endpoints: &[DesiredEndpoint]) -> Result<Named, TranslateError> {
+pub fn endpoints(
+    site: SiteId,
+    upstream: UpstreamId,
+    endpoints: &[DesiredEndpoint],
+) -> Result<Named, TranslateError> {
     let name = cluster::name(site, upstream);
     let assignment = endpoints::assignment(&name, upstream, endpoints)?;
     Ok(Named::of(ResourceType::Endpoints, name, &assignment))
 }
 
-/// The policy of a site with another set of keys for some of its issuers: what [`site`] would make of it, if nothing else has
-/// changed. `None` if the resource is no policy, or has none of these issuers.
-pub fn rekeyed(site: SiteId, policy: &Resource, issuers: &BTreeSet<IssuerId>, jwks: &str) -> Option<Named> {
+/// The policy of a site with another set of keys for some of its issuers: what [`site`] would make
+/// of it, if nothing else has changed. `None` if the resource is no policy, or has none of these
+/// issuers.
+pub fn rekeyed(
+    site: SiteId,
+    policy: &Resource,
+    issuers: &BTreeSet<IssuerId>,
+    jwks: &str,
+) -> Option<Named> {
     let mut policy = SitePolicy::decode(policy.body.value.as_slice()).ok()?;
     let mut found = false;
     for issuer in &mut policy.issuers {
@@ -91,7 +119,8 @@ pub fn rekeyed(site: SiteId, policy: &Resource, issuers: &BTreeSet<IssuerId>, jw
 /// The resource of one bucket of credentials; none if the bucket is empty.
 pub fn bucket(desired: &DesiredBucket) -> Option<Named> {
     let name = bucket_name(desired.bucket);
-    (!desired.keys.is_empty()).then(|| Named::of(ResourceType::KeyBucket, name, &KeyBucket::from(desired)))
+    (!desired.keys.is_empty())
+        .then(|| Named::of(ResourceType::KeyBucket, name, &KeyBucket::from(desired)))
 }
 
 /// The resource of one bucket of consumers; none if the bucket is empty.
@@ -109,8 +138,8 @@ pub fn platform(base_domain: &str) -> Vec<Named> {
     ]
 }
 
-/// The answer to a subscription to the routes of a site that does not exist: 404 for every request. Envoy would wait for
-/// a missing RouteConfiguration, and hold the requests meanwhile.
+/// The answer to a subscription to the routes of a site that does not exist: 404 for every request.
+/// Envoy would wait for a missing RouteConfiguration, and hold the requests meanwhile.
 pub fn no_such_site(name: &str) -> Named {
     Named::of(ResourceType::Route, name, &route::no_such_site(name))
 }
@@ -122,10 +151,12 @@ pub fn eager(scope: &Resource) -> Option<Arc<Resource>> {
     lazy.then(|| Named::of(ResourceType::ScopedRoute, scope.name.clone(), &scope).resource)
 }
 
-/// The scope of a site: unless it is eager, its routes are loaded when the first request for it arrives.
+/// The scope of a site: unless it is eager, its routes are loaded when the first request for it
+/// arrives.
 fn scope(desired: &DesiredSite) -> ScopedRouteConfiguration {
-    let fragment =
-        scoped::key::Fragment { r#type: Some(scoped::key::fragment::Type::StringKey(desired.site.to_string())) };
+    let fragment = scoped::key::Fragment {
+        r#type: Some(scoped::key::fragment::Type::StringKey(desired.site.to_string())),
+    };
     ScopedRouteConfiguration {
         on_demand: !desired.eager,
         name: desired.site.to_string(),

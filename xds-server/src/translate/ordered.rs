@@ -1,7 +1,8 @@
 //! Messages with `map` fields, encoded in the order of their keys.
 //!
-//! The generated types hold maps in a `HashMap`, whose order changes from run to run, and with it the bytes and the content
-//! hash. These mirrors have the same field numbers as the originals, with only the fields that are used here.
+//! The generated types hold maps in a `HashMap`, whose order changes from run to run, and with it
+//! the bytes and the content hash. These mirrors have the same field numbers as the originals, with
+//! only the fields that are used here.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,12 @@
-//! Problem details (RFC 9457) that Envoy answers by itself, and the direct responses that carry them.
+//! Problem details (RFC 9457) that Envoy answers by itself, and the direct responses that carry
+//! them.
 
-use xds_api::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction};
-use xds_api::pb::envoy::config::route::v3::{DirectResponseAction, Route, RouteMatch, route, route_match};
+use xds_api::pb::envoy::config::core::v3::{
+    HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
+};
+use xds_api::pb::envoy::config::route::v3::{
+    DirectResponseAction, Route, RouteMatch, route, route_match,
+};
 
 use super::protobuf::inline_text;
 
@@ -23,7 +28,9 @@ impl Problem {
     /// The body, in the form that the filter's own refusals have.
     pub(super) fn body(&self) -> String {
         let Self { status, title, detail } = self;
-        format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}"#)
+        format!(
+            r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}"#
+        )
     }
 
     /// A route that answers every request with this problem and these further headers.
@@ -44,13 +51,20 @@ impl Problem {
 
 /// A match that takes every request: the matcher tree has chosen already.
 pub(super) fn any_path() -> RouteMatch {
-    RouteMatch { path_specifier: Some(route_match::PathSpecifier::Prefix("/".to_owned())), ..Default::default() }
+    RouteMatch {
+        path_specifier: Some(route_match::PathSpecifier::Prefix("/".to_owned())),
+        ..Default::default()
+    }
 }
 
 /// A header that replaces one of the same name. Envoy leaves it out if its value comes to nothing.
 pub(super) fn overwrite(name: &str, value: &str) -> HeaderValueOption {
     HeaderValueOption {
-        header: Some(HeaderValue { key: name.to_owned(), value: value.to_owned(), ..Default::default() }),
+        header: Some(HeaderValue {
+            key: name.to_owned(),
+            value: value.to_owned(),
+            ..Default::default()
+        }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         ..Default::default()
     }

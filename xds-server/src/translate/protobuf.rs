@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use xds_api::pb::envoy::config::core::v3::{
-    AggregatedConfigSource, ApiVersion, ConfigSource, DataSource, TypedExtensionConfig, config_source, data_source,
+    AggregatedConfigSource, ApiVersion, ConfigSource, DataSource, TypedExtensionConfig,
+    config_source, data_source,
 };
 use xds_api::pb::google::protobuf::{self, Any, BoolValue, UInt32Value};
 
@@ -36,14 +37,20 @@ pub(crate) fn duration(value: Duration) -> Option<protobuf::Duration> {
 }
 
 pub(crate) fn inline_text(text: &str) -> DataSource {
-    DataSource { specifier: Some(data_source::Specifier::InlineString(text.to_owned())), watched_directory: None }
+    DataSource {
+        specifier: Some(data_source::Specifier::InlineString(text.to_owned())),
+        watched_directory: None,
+    }
 }
 
-/// Over the same aggregated stream as everything else, so that what depends on each other is ordered.
+/// Over the same aggregated stream as everything else, so that what depends on each other is
+/// ordered.
 pub(crate) fn ads() -> ConfigSource {
     ConfigSource {
         resource_api_version: ApiVersion::V3.into(),
-        config_source_specifier: Some(config_source::ConfigSourceSpecifier::Ads(AggregatedConfigSource {})),
+        config_source_specifier: Some(config_source::ConfigSourceSpecifier::Ads(
+            AggregatedConfigSource {},
+        )),
         ..Default::default()
     }
 }

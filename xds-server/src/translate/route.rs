@@ -1,4 +1,5 @@
-//! RouteConfigurations: one per site, one VirtualHost, and in it a map from the route that the filter chose to its action.
+//! RouteConfigurations: one per site, one VirtualHost, and in it a map from the route that the
+//! filter chose to its action.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,7 +9,9 @@ use policy::id::{RouteId, SiteId, UpstreamId};
 use policy::request::CREDENTIAL_HEADER;
 use policy::settings::KeySource;
 use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
-use xds_api::pb::envoy::r#type::matcher::v3::{HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher};
+use xds_api::pb::envoy::r#type::matcher::v3::{
+    HttpRequestHeaderMatchInput, RegexMatchAndSubstitute, RegexMatcher,
+};
 
 use super::cluster;
 use super::error::TranslateError;
@@ -17,9 +20,9 @@ use super::problem::{Problem, any_path, overwrite};
 use super::protobuf::{duration, extension, pack, uint};
 use crate::resource::route_name;
 
-/// The request header in which the filter says which route it chose: `<site>,<route>`. It is the one header that the filter has
-/// to set for Envoy to find the rest, which costs Envoy less than each call out of the filter would. The upstream sees the
-/// route alone in it.
+/// The request header in which the filter says which route it chose: `<site>,<route>`. It is the
+/// one header that the filter has to set for Envoy to find the rest, which costs Envoy less than
+/// each call out of the filter would. The upstream sees the route alone in it.
 pub(super) const ROUTE_HEADER: &str = "x-tenantry-route";
 /// What is between site and route in [`ROUTE_HEADER`].
 pub(super) const SEPARATOR: char = ',';
@@ -28,36 +31,51 @@ pub(super) const SEPARATOR: char = ',';
 const TENANT_HEADER: &str = "x-tenantry-tenant";
 const SITE_HEADER: &str = "x-tenantry-site";
 
-/// A routed stream on which nothing moves in either direction is ended; not before the timeout of its request is over.
+/// A routed stream on which nothing moves in either direction is ended; not before the timeout of
+/// its request is over.
 const STREAM_IDLE: Duration = Duration::from_secs(300);
 
-/// Only what cannot have reached the upstream is tried again, so that no request is ever done twice.
+/// Only what cannot have reached the upstream is tried again, so that no request is ever done
+/// twice.
 const RETRY_ON: &str = "reset-before-request,connect-failure,refused-stream";
 
-/// The filter knows a route that this Envoy has not got yet, or that it has lost already: for milliseconds.
-pub(super) const NOT_YET: Problem =
-    Problem { status: 503, title: "Service Unavailable", detail: "The route is being updated; try again." };
+/// The filter knows a route that this Envoy has not got yet, or that it has lost already: for
+/// milliseconds.
+pub(super) const NOT_YET: Problem = Problem {
+    status: 503,
+    title: "Service Unavailable",
+    detail: "The route is being updated; try again.",
+};
 
-/// The most segments of a prefix that is taken off: each costs 4 instructions of RE2, and Envoy refuses regular expressions of more than
-/// 100 (`re2.max_program_size.error_level`).
+/// The most segments of a prefix that is taken off: each costs 4 instructions of RE2, and Envoy
+/// refuses regular expressions of more than 100 (`re2.max_program_size.error_level`).
 pub(super) const MAX_PREFIX_SEGMENTS: usize = 24;
 
-const NO_SITE: Problem = Problem { status: 404, title: "Not Found", detail: "There is no API at this host." };
+const NO_SITE: Problem =
+    Problem { status: 404, title: "Not Found", detail: "There is no API at this host." };
 
 /// The routes of a site.
 pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration, TranslateError> {
-    let upstreams: BTreeMap<_, _> = desired.upstreams.iter().map(|upstream| (upstream.id, upstream)).collect();
+    let upstreams: BTreeMap<_, _> =
+        desired.upstreams.iter().map(|upstream| (upstream.id, upstream)).collect();
     let mut map = BTreeMap::new();
     for route in &desired.routes {
-        map.insert(chosen(desired.site, route.id), action(&envoy_route(desired, route, &upstreams)?));
+        map.insert(
+            chosen(desired.site, route.id),
+            action(&envoy_route(desired, route, &upstreams)?),
+        );
     }
     // Envoy refuses a tree with an empty map.
     let matcher_tree = (!map.is_empty()).then(|| MatcherTree {
-        input: Some(extension("route", pack(&HttpRequestHeaderMatchInput { header_name: ROUTE_HEADER.to_owned() }))),
+        input: Some(extension(
+            "route",
+            pack(&HttpRequestHeaderMatchInput { header_name: ROUTE_HEADER.to_owned() }),
+        )),
         exact_match_map: Some(MatchMap { map }),
     });
     let on_no_match = Some(action(&NOT_YET.route(&[("retry-after", "1")])));
-    let mut routes = one_virtual_host(route_name(desired.site), Matcher { matcher_tree, on_no_match });
+    let mut routes =
+        one_virtual_host(route_name(desired.site), Matcher { matcher_tree, on_no_match });
     for host in &mut routes.virtual_hosts {
         host.request_headers_to_remove = headers_to_remove(desired)?;
         host.request_headers_to_add = vec![
@@ -75,12 +93,12 @@ fn chosen(site: SiteId, route: RouteId) -> String {
 
 /// What does not reach the upstream.
 fn headers_to_remove(desired: &DesiredSite) -> Result<Vec<String>, TranslateError> {
-    // Envoy refuses an upgrade when it has the route, but not in the request for which it has to load the routes first: that
-    // one would become a tunnel.
+    // Envoy refuses an upgrade when it has the route, but not in the request for which it has to
+    // load the routes first: that one would become a tunnel.
     let mut headers = vec!["upgrade".to_owned()];
-    // The caller's credential ends here. The filter has moved it to this header, or left it in one that the site names, and
-    // could not remove it: a request that makes Envoy load a site starts again from the first filter, with its headers as
-    // the filters left them.
+    // The caller's credential ends here. The filter has moved it to this header, or left it in one
+    // that the site names, and could not remove it: a request that makes Envoy load a site starts
+    // again from the first filter, with its headers as the filters left them.
     headers.push(CREDENTIAL_HEADER.to_owned());
     if !desired.forward_credentials {
         let named = desired.settings.key_sources.iter().filter_map(|source| match source {
@@ -96,7 +114,8 @@ fn headers_to_remove(desired: &DesiredSite) -> Result<Vec<String>, TranslateErro
     Ok(headers)
 }
 
-/// Whether Envoy takes this name, in lower case, as that of a header to remove: a token (RFC 9110 section 5.1), and not `host`.
+/// Whether Envoy takes this name, in lower case, as that of a header to remove: a token (RFC 9110
+/// section 5.1), and not `host`.
 fn is_removable(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name != "host" && name.bytes().all(token)
@@ -131,9 +150,13 @@ fn envoy_route(
     let unknown = TranslateError::UnknownUpstream { route: route.id, upstream: route.upstream };
     let upstream = upstreams.get(&route.upstream).ok_or(unknown)?;
     let timeout = Duration::from_millis(upstream.request_timeout_ms.into());
-    let retry_policy = RetryPolicy { retry_on: RETRY_ON.to_owned(), num_retries: uint(1), ..Default::default() };
+    let retry_policy =
+        RetryPolicy { retry_on: RETRY_ON.to_owned(), num_retries: uint(1), ..Default::default() };
     let action = RouteAction {
-        cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(cluster::name(site.site, upstream.id))),
+        cluster_specifier: Some(route_action::ClusterSpecifier::Cluster(cluster::name(
+            site.site,
+            upstream.id,
+        ))),
         timeout: duration(timeout),
         idle_timeout: duration(STREAM_IDLE.max(timeout)),
         retry_policy: Some(retry_policy),
@@ -151,9 +174,10 @@ fn envoy_route(
 
 /// Takes the prefix off a path: `/base/v1`, `/base/v1/` and `/base/v1/x` become `/`, `/` and `/x`.
 ///
-/// The filter has matched the prefix already, in canonical form, while Envoy may still see an encoded one (`/%62ase/v1/x`).
-/// So the prefix is taken off by its number of segments, which the encoding cannot change, and not by its text; what
-/// follows it is not looked at, and reaches the upstream byte for byte.
+/// The filter has matched the prefix already, in canonical form, while Envoy may still see an
+/// encoded one (`/%62ase/v1/x`). So the prefix is taken off by its number of segments, which the
+/// encoding cannot change, and not by its text; what follows it is not looked at, and reaches the
+/// upstream byte for byte.
 fn strip(route: &DesiredRoute) -> Result<Option<RegexMatchAndSubstitute>, TranslateError> {
     let segments = route.prefix.split('/').filter(|segment| !segment.is_empty()).count();
     if segments > MAX_PREFIX_SEGMENTS {
@@ -164,5 +188,6 @@ fn strip(route: &DesiredRoute) -> Result<Option<RegexMatchAndSubstitute>, Transl
         // RE2 is the only engine, and naming it is deprecated.
         engine_type: None,
     };
-    Ok((segments > 0).then(|| RegexMatchAndSubstitute { pattern: Some(regex), substitution: "/".to_owned() }))
+    Ok((segments > 0)
+        .then(|| RegexMatchAndSubstitute { pattern: Some(regex), substitution: "/".to_owned() }))
 }

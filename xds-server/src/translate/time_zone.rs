@@ -7,17 +7,19 @@ use chrono::{DateTime, Datelike as _, Duration, NaiveDate, Offset as _, TimeZone
 use chrono_tz::Tz;
 use policy::wire::UtcOffset;
 
-/// The years whose changes are pushed, from the first to the end of the last. They are fixed, and not reckoned from today, so
-/// that translation depends on no clock: the same desired state has the same bytes tomorrow. Before and after them, the first
-/// and the last offset hold; move them in good time, which pushes the policies of the tenants with such a zone once.
+/// The years whose changes are pushed, from the first to the end of the last. They are fixed, and
+/// not reckoned from today, so that translation depends on no clock: the same desired state has the
+/// same bytes tomorrow. Before and after them, the first and the last offset hold; move them in
+/// good time, which pushes the policies of the tenants with such a zone once.
 const FIRST_YEAR: i32 = 2025;
 const LAST_YEAR: i32 = 2045;
 
-/// How far apart a zone's offset is looked at. Two changes within a week would be missed; the shortest time between two in the
-/// database, in those years, is the month of Ramadan in Morocco.
+/// How far apart a zone's offset is looked at. Two changes within a week would be missed; the
+/// shortest time between two in the database, in those years, is the month of Ramadan in Morocco.
 const STEP: Duration = Duration::days(7);
 
-/// What is pushed for a zone, by its name in the IANA time zone database; none for UTC. `None` if there is no such zone.
+/// What is pushed for a zone, by its name in the IANA time zone database; none for UTC. `None` if
+/// there is no such zone.
 ///
 /// What was found is kept, as many sites share a zone; there are some 600 zones.
 pub(super) fn offsets(name: &str) -> Option<Vec<UtcOffset>> {
@@ -41,7 +43,8 @@ fn found(zone: Tz) -> Vec<UtcOffset> {
         let now_s = seconds(zone, next);
         if now_s != offset_s {
             offset_s = now_s;
-            offsets.push(UtcOffset { from_ms: changed(zone, at, next).timestamp_millis(), offset_s });
+            offsets
+                .push(UtcOffset { from_ms: changed(zone, at, next).timestamp_millis(), offset_s });
         }
         at = next;
     }
@@ -49,9 +52,11 @@ fn found(zone: Tz) -> Vec<UtcOffset> {
     if is_utc { Vec::new() } else { offsets }
 }
 
-/// The first second at which the offset is the one at `after`, of a zone that changes it once between the two.
+/// The first second at which the offset is the one at `after`, of a zone that changes it once
+/// between the two.
 fn changed(zone: Tz, before: DateTime<Utc>, after: DateTime<Utc>) -> DateTime<Utc> {
-    let (mut before, mut after, new) = (before.timestamp(), after.timestamp(), seconds(zone, after));
+    let (mut before, mut after, new) =
+        (before.timestamp(), after.timestamp(), seconds(zone, after));
     while after - before > 1 {
         let middle = before + (after - before) / 2;
         if seconds(zone, second(middle)) == new {
@@ -73,7 +78,11 @@ fn second(timestamp: i64) -> DateTime<Utc> {
 }
 
 fn first_of(year: i32) -> DateTime<Utc> {
-    NaiveDate::default().with_year(year).and_then(|day| day.and_hms_opt(0, 0, 0)).unwrap_or_default().and_utc()
+    NaiveDate::default()
+        .with_year(year)
+        .and_then(|day| day.and_hms_opt(0, 0, 0))
+        .unwrap_or_default()
+        .and_utc()
 }
 
 #[cfg(test)]
@@ -107,7 +116,11 @@ mod tests {
             let offsets = offsets(zone.name()).unwrap();
             let mut at = first_of(FIRST_YEAR);
             while at < first_of(LAST_YEAR + 1) {
-                assert_eq!(offset_at(&offsets, at.timestamp_millis()), seconds(zone, at), "{zone} at {at}");
+                assert_eq!(
+                    offset_at(&offsets, at.timestamp_millis()),
+                    seconds(zone, at),
+                    "{zone} at {at}"
+                );
                 at += Duration::hours(12);
             }
         }

@@ -1,13 +1,14 @@
-//! The usage service: takes what the worker VMs of the filter have counted, and adds it to the sums in PostgreSQL, each
-//! report exactly once ([`policy::usage`] says how).
+//! The usage service: takes what the worker VMs of the filter have counted, and adds it to the sums
+//! in PostgreSQL, each report exactly once ([`policy::usage`] says how).
 //!
-//! A report waits in a bounded queue for the [`Writer`], which adds all that wait in one transaction; it is acknowledged when
-//! that has been committed. When PostgreSQL is away, or too much waits, the answer is UNAVAILABLE, and the VM keeps the
-//! report and sends it again.
+//! A report waits in a bounded queue for the [`Writer`], which adds all that wait in one
+//! transaction; it is acknowledged when that has been committed. When PostgreSQL is away, or too
+//! much waits, the answer is UNAVAILABLE, and the VM keeps the report and sends it again.
 //!
-//! Reports are not authenticated: whoever reaches the listener is taken for an Envoy, and could make up usage. It has to
-//! stay on the network of the Envoys until the streams have certificates. What a report can do is bounded all the same: by its
-//! size, by how many wait, and by what is refused of it ([`parse`]).
+//! Reports are not authenticated: whoever reaches the listener is taken for an Envoy, and could
+//! make up usage. It has to stay on the network of the Envoys until the streams have certificates.
+//! What a report can do is bounded all the same: by its size, by how many wait, and by what is
+//! refused of it ([`parse`]).
 
 pub mod parse;
 mod report;

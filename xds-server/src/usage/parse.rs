@@ -1,4 +1,5 @@
-//! Reading reports: what cannot be true is left out and counted, so that no report comes again and again for nothing.
+//! Reading reports: what cannot be true is left out and counted, so that no report comes again and
+//! again for nothing.
 
 use std::ops::RangeInclusive;
 
@@ -8,14 +9,14 @@ use policy::usage::{UsageEntry, UsageReport};
 use store::usage::{Key, Report, Sums};
 use thiserror::Error;
 
-/// How old usage may be when it is reported. VMs that cannot report keep on counting for as long as they have room; a month
-/// is longer than any outage that somebody would bill for. What is older is refused, so that a reporter may be forgotten
-/// after that ([`store::usage::prune`]).
+/// How old usage may be when it is reported. VMs that cannot report keep on counting for as long as
+/// they have room; a month is longer than any outage that somebody would bill for. What is older is
+/// refused, so that a reporter may be forgotten after that ([`store::usage::prune`]).
 pub const OLDEST_HOURS: u32 = 31 * 24;
 /// How far the clock of an Envoy may be ahead.
 pub const AHEAD_HOURS: u32 = 24;
-/// The most that one entry may claim of anything: 281 TB, or nine years of duration. It takes 32,768 such entries to overflow
-/// a column.
+/// The most that one entry may claim of anything: 281 TB, or nine years of duration. It takes
+/// 32,768 such entries to overflow a column.
 const MOST: u64 = 1 << 48;
 /// A Node id in the log.
 const NODE_ID_CHARS: usize = 256;
@@ -57,7 +58,10 @@ pub struct Parsed {
 pub fn parse(message: UsageReport, now_hour: u32) -> Result<Parsed, ParseError> {
     let reporter = message.reporter.as_slice().try_into();
     let reporter = reporter.map_err(|_| ParseError::Reporter(message.reporter.len()))?;
-    let seq = i64::try_from(message.seq).ok().filter(|seq| *seq > 0).ok_or(ParseError::Seq(message.seq))?;
+    let seq = i64::try_from(message.seq)
+        .ok()
+        .filter(|seq| *seq > 0)
+        .ok_or(ParseError::Seq(message.seq))?;
     let mut parsed = Parsed {
         report: Report { reporter, seq, entries: Vec::with_capacity(message.entries.len()) },
         node_id: message.node_id.chars().take(NODE_ID_CHARS).collect(),
@@ -105,7 +109,8 @@ fn key(entry: &UsageEntry) -> Option<Key> {
     })
 }
 
-/// An id that may be absent; `None` for what is no id. The nil UUID is none either: it stands for an absent one in queries.
+/// An id that may be absent; `None` for what is no id. The nil UUID is none either: it stands for
+/// an absent one in queries.
 fn optional<T: From<Uuid>>(bytes: &[u8]) -> Option<Option<T>> {
     if bytes.is_empty() {
         return Some(None);

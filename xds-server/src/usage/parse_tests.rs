@@ -34,12 +34,24 @@ fn what_the_aggregator_writes_is_read_as_it_was_meant() {
         route: Some(id(4).into()),
     };
     let ended_at_ms = u64::from(NOW) * HOUR_MS + 1;
-    let exchange = Exchange { ended_at_ms, status: 503, duration_us: 1_500, request_bytes: 5, response_bytes: 7 };
+    let exchange = Exchange {
+        ended_at_ms,
+        status: 503,
+        duration_us: 1_500,
+        request_bytes: 5,
+        response_bytes: 7,
+    };
     aggregator.record(&who, &exchange);
     aggregator.record(&who, &exchange);
-    let message = aggregator.next_report(0).map(|report| UsageReport::decode(report.message).unwrap()).unwrap();
+    let message = aggregator
+        .next_report(0)
+        .map(|report| UsageReport::decode(report.message).unwrap())
+        .unwrap();
     let parsed = parse(message, NOW).unwrap();
-    assert_eq!((parsed.report.reporter, parsed.report.seq, parsed.node_id.as_str()), ([9; 16], 1, "envoy-1"));
+    assert_eq!(
+        (parsed.report.reporter, parsed.report.seq, parsed.node_id.as_str()),
+        ([9; 16], 1, "envoy-1")
+    );
     let key = Key {
         tenant: who.tenant,
         hour: NOW,
@@ -51,7 +63,8 @@ fn what_the_aggregator_writes_is_read_as_it_was_meant() {
     };
     let mut histogram = [0; BUCKETS];
     histogram[1] = 2;
-    let sums = Sums { requests: 2, request_bytes: 10, response_bytes: 14, duration_us: 3_000, histogram };
+    let sums =
+        Sums { requests: 2, request_bytes: 10, response_bytes: 14, duration_us: 3_000, histogram };
     assert_eq!(parsed.report.entries, [(key, sums)]);
     assert_eq!((parsed.requests, parsed.malformed_requests, parsed.untimely_requests), (2, 0, 0));
 }
@@ -86,7 +99,11 @@ fn entries_that_cannot_be_true_are_left_out_and_counted() {
         let mut spoilt = entry();
         spoil(&mut spoilt);
         let parsed = parse(report(vec![spoilt, entry()]), NOW).unwrap();
-        assert_eq!((parsed.report.entries.len(), parsed.malformed_requests, parsed.requests), (1, 3, 3), "{place}");
+        assert_eq!(
+            (parsed.report.entries.len(), parsed.malformed_requests, parsed.requests),
+            (1, 3, 3),
+            "{place}"
+        );
     }
 }
 

@@ -24,7 +24,10 @@ pub fn describe() {
         COARSENED,
         "Requests that lost a part of what they are told apart by, for want of memory in a VM"
     );
-    describe_histogram!(WRITE_DURATION, "Seconds that it took to write the reports that were waiting");
+    describe_histogram!(
+        WRITE_DURATION,
+        "Seconds that it took to write the reports that were waiting"
+    );
     // So that they can be read, and alerted on, before the first event.
     for outcome in ["added", "repeated", "refused", "unavailable"] {
         counter!(REPORTS, "outcome" => outcome).increment(0);
@@ -44,7 +47,8 @@ pub(super) fn added(parsed: &Parsed) {
     counter!(DROPPED, "reason" => "untimely").increment(parsed.untimely_requests);
     counter!(DROPPED, "reason" => "lost_by_vm").increment(parsed.lost_requests);
     let (node, requests, seq) = (&parsed.node_id, parsed.requests, parsed.report.seq);
-    let (malformed, untimely, lost) = (parsed.malformed_requests, parsed.untimely_requests, parsed.lost_requests);
+    let (malformed, untimely, lost) =
+        (parsed.malformed_requests, parsed.untimely_requests, parsed.lost_requests);
     if malformed + untimely + lost > 0 {
         warn!(node, seq, requests, malformed, untimely, lost, "usage was left out");
     } else {
@@ -81,7 +85,8 @@ pub(super) fn unavailable(reports: usize, error: &StoreError) {
     }
 }
 
-/// Reports were written together, with so many requests, of which so many are of sites that do not exist (any more).
+/// Reports were written together, with so many requests, of which so many are of sites that do not
+/// exist (any more).
 pub(super) fn written(reports: usize, requests: u64, unknown_requests: i64, took: Duration) {
     let unknown = u64::try_from(unknown_requests).unwrap_or_default();
     counter!(REQUESTS).increment(requests.saturating_sub(unknown));

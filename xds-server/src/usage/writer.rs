@@ -1,7 +1,7 @@
 //! The one task that writes: all reports that wait, in one transaction.
 //!
-//! One transaction for each report would make the reports of all VMs wait for each other's rows, for they are of the same
-//! consumers and hours. Together they touch each row once.
+//! One transaction for each report would make the reports of all VMs wait for each other's rows,
+//! for they are of the same consumers and hours. Together they touch each row once.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -21,8 +21,8 @@ const BATCH_ENTRIES: usize = 8 * policy::usage::MAX_REPORT_ENTRIES;
 const BATCH_REPORTS: usize = 64;
 /// One transaction at a time.
 const CONNECTIONS: u32 = 1;
-/// How long to wait before the next try after PostgreSQL could not be reached. Reports that come meanwhile wait, or are
-/// turned away.
+/// How long to wait before the next try after PostgreSQL could not be reached. Reports that come
+/// meanwhile wait, or are turned away.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a report was not added.
@@ -39,7 +39,8 @@ pub(super) struct Queued {
 pub struct Writer {
     reports: mpsc::Receiver<Queued>,
     ledger: Option<Ledger>,
-    /// What has to wait for the next transaction: a second report of a reporter of this one, or one too many.
+    /// What has to wait for the next transaction: a second report of a reporter of this one, or one
+    /// too many.
     left_over: Option<Queued>,
 }
 
@@ -101,12 +102,20 @@ impl Writer {
         batch
     }
 
-    async fn write(&mut self, database_url: &DatabaseUrl, batch: &[Queued]) -> Result<Recorded, StoreError> {
+    async fn write(
+        &mut self,
+        database_url: &DatabaseUrl,
+        batch: &[Queued],
+    ) -> Result<Recorded, StoreError> {
         let ledger = match &self.ledger {
             Some(ledger) => ledger.clone(),
-            None => self.ledger.insert(Ledger::connect(database_url.reveal(), CONNECTIONS).await?).clone(),
+            None => self
+                .ledger
+                .insert(Ledger::connect(database_url.reveal(), CONNECTIONS).await?)
+                .clone(),
         };
-        let reports: Vec<Report> = batch.iter().map(|queued| queued.parsed.report.clone()).collect();
+        let reports: Vec<Report> =
+            batch.iter().map(|queued| queued.parsed.report.clone()).collect();
         ledger.record(&reports).await
     }
 
@@ -121,7 +130,8 @@ impl Writer {
     }
 }
 
-/// Acknowledges what is in the sums. Whoever has stopped waiting will send it again, and learn it then.
+/// Acknowledges what is in the sums. Whoever has stopped waiting will send it again, and learn it
+/// then.
 fn settle(batch: Vec<Queued>, recorded: &Recorded, start: Instant) {
     let new = batch.iter().zip(&recorded.added).filter(|(_, added)| **added);
     let requests = new.map(|(queued, _)| queued.parsed.requests).fold(0, u64::saturating_add);

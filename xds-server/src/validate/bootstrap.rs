@@ -1,22 +1,23 @@
 //! A bootstrap that makes Envoy look at resources as it does when they come by xDS.
 //!
-//! Validation asks no xDS server for anything, so whatever would come later is put where Envoy builds it at once: endpoints into static
-//! clusters, routes into connection managers, an extension's configuration into a filter. The resources themselves are as they are
-//! pushed.
+//! Validation asks no xDS server for anything, so whatever would come later is put where Envoy
+//! builds it at once: endpoints into static clusters, routes into connection managers, an
+//! extension's configuration into a filter. The resources themselves are as they are pushed.
 
 use prost::Message as _;
 use xds_api::pb::envoy::config::bootstrap::v3::{Bootstrap, bootstrap};
 use xds_api::pb::envoy::config::cluster::v3::{Cluster, cluster};
 use xds_api::pb::envoy::config::core::v3::{
-    ApiConfigSource, ApiVersion, GrpcService, Node, TypedExtensionConfig, api_config_source, grpc_service,
+    ApiConfigSource, ApiVersion, GrpcService, Node, TypedExtensionConfig, api_config_source,
+    grpc_service,
 };
 use xds_api::pb::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use xds_api::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
 use xds_api::pb::envoy::config::route::v3::{RouteConfiguration, ScopedRouteConfiguration};
 use xds_api::pb::envoy::extensions::filters::http::router::v3::Router;
 use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
-    HttpConnectionManager, HttpFilter, ScopedRouteConfigurationsList, ScopedRoutes, http_connection_manager as hcm,
-    http_filter,
+    HttpConnectionManager, HttpFilter, ScopedRouteConfigurationsList, ScopedRoutes,
+    http_connection_manager as hcm, http_filter,
     scoped_routes::{ConfigSpecifier, ScopeKeyBuilder, scope_key_builder as scope},
 };
 
@@ -35,7 +36,8 @@ struct Parts {
     scopes: Vec<ScopedRouteConfiguration>,
 }
 
-/// The bytes of a bootstrap with these resources; those of the filter are left out, as Envoy does not know them.
+/// The bytes of a bootstrap with these resources; those of the filter are left out, as Envoy does
+/// not know them.
 ///
 /// # Errors
 /// When a resource is not what its type says.
@@ -64,13 +66,20 @@ pub fn bootstrap<'a>(
         ..Default::default()
     };
     let bootstrap = Bootstrap {
-        node: Some(Node { id: "validate".to_owned(), cluster: "validate".to_owned(), ..Default::default() }),
+        node: Some(Node {
+            id: "validate".to_owned(),
+            cluster: "validate".to_owned(),
+            ..Default::default()
+        }),
         static_resources: Some(bootstrap::StaticResources {
             clusters: parts.clusters,
             listeners: parts.listeners,
             ..Default::default()
         }),
-        dynamic_resources: Some(bootstrap::DynamicResources { ads_config: Some(ads_config), ..Default::default() }),
+        dynamic_resources: Some(bootstrap::DynamicResources {
+            ads_config: Some(ads_config),
+            ..Default::default()
+        }),
         ..Default::default()
     };
     Ok(bootstrap.encode_to_vec())
@@ -84,7 +93,8 @@ impl Parts {
                 let mut assignment = ClusterLoadAssignment::decode(bytes)?;
                 // Its cluster is there by this name already.
                 assignment.cluster_name.insert_str(0, "endpoints of ");
-                self.clusters.push(static_cluster(&assignment.cluster_name.clone(), Some(assignment)));
+                self.clusters
+                    .push(static_cluster(&assignment.cluster_name.clone(), Some(assignment)));
             }
             ResourceType::Route => {
                 let mut routes = RouteConfiguration::decode(bytes)?;
@@ -103,7 +113,10 @@ impl Parts {
             ResourceType::Listener => self.listeners.push(Listener::decode(bytes)?),
             ResourceType::ExtensionConfig => {
                 let extension = TypedExtensionConfig::decode(bytes)?;
-                self.manager(hcm::RouteSpecifier::RouteConfig(RouteConfiguration::default()), Some(extension));
+                self.manager(
+                    hcm::RouteSpecifier::RouteConfig(RouteConfiguration::default()),
+                    Some(extension),
+                );
             }
             ResourceType::SitePolicy
             | ResourceType::ConsumerBucket
@@ -114,22 +127,29 @@ impl Parts {
         Ok(())
     }
 
-    /// Adds a listener with a connection manager, and with a filter before the router if there is one.
+    /// Adds a listener with a connection manager, and with a filter before the router if there is
+    /// one.
     fn manager(&mut self, routes: hcm::RouteSpecifier, extension: Option<TypedExtensionConfig>) {
         let typed = |name: &str, config| HttpFilter {
             name: name.to_owned(),
             config_type: Some(http_filter::ConfigType::TypedConfig(config)),
             ..Default::default()
         };
-        let extension = extension.and_then(|extension| Some(typed(&extension.name, extension.typed_config?)));
+        let extension =
+            extension.and_then(|extension| Some(typed(&extension.name, extension.typed_config?)));
         let manager = HttpConnectionManager {
             stat_prefix: "validate".to_owned(),
-            http_filters: extension.into_iter().chain([typed("router", pack(&Router::default()))]).collect(),
+            http_filters: extension
+                .into_iter()
+                .chain([typed("router", pack(&Router::default()))])
+                .collect(),
             route_specifier: Some(routes),
             ..Default::default()
         };
-        let filter =
-            Filter { name: "http".to_owned(), config_type: Some(filter::ConfigType::TypedConfig(pack(&manager))) };
+        let filter = Filter {
+            name: "http".to_owned(),
+            config_type: Some(filter::ConfigType::TypedConfig(pack(&manager))),
+        };
         let number = self.listeners.len();
         self.listeners.push(Listener {
             name: format!("validate {number}"),
@@ -142,11 +162,15 @@ impl Parts {
 }
 
 fn static_cluster(name: &str, assignment: Option<ClusterLoadAssignment>) -> Cluster {
-    let assignment =
-        assignment.unwrap_or_else(|| ClusterLoadAssignment { cluster_name: name.to_owned(), ..Default::default() });
+    let assignment = assignment.unwrap_or_else(|| ClusterLoadAssignment {
+        cluster_name: name.to_owned(),
+        ..Default::default()
+    });
     Cluster {
         name: name.to_owned(),
-        cluster_discovery_type: Some(cluster::ClusterDiscoveryType::Type(cluster::DiscoveryType::Static.into())),
+        cluster_discovery_type: Some(cluster::ClusterDiscoveryType::Type(
+            cluster::DiscoveryType::Static.into(),
+        )),
         load_assignment: Some(assignment),
         ..Default::default()
     }
@@ -158,14 +182,15 @@ fn scoped(scopes: Vec<ScopedRouteConfiguration>) -> ScopedRoutes {
         extract_type: Some(scope::fragment_builder::header_value_extractor::ExtractType::Index(0)),
         ..Default::default()
     };
-    let fragment =
-        scope::FragmentBuilder { r#type: Some(scope::fragment_builder::Type::HeaderValueExtractor(extractor)) };
+    let fragment = scope::FragmentBuilder {
+        r#type: Some(scope::fragment_builder::Type::HeaderValueExtractor(extractor)),
+    };
     ScopedRoutes {
         name: "sites".to_owned(),
         scope_key_builder: Some(ScopeKeyBuilder { fragments: vec![fragment] }),
         rds_config_source: Some(ads()),
-        config_specifier: Some(ConfigSpecifier::ScopedRouteConfigurationsList(ScopedRouteConfigurationsList {
-            scoped_route_configurations: scopes,
-        })),
+        config_specifier: Some(ConfigSpecifier::ScopedRouteConfigurationsList(
+            ScopedRouteConfigurationsList { scoped_route_configurations: scopes },
+        )),
     }
 }

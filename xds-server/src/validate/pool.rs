@@ -1,4 +1,5 @@
-//! The Envoys that look at what is served, beside the way that changes take: nothing waits for them.
+//! The Envoys that look at what is served, beside the way that changes take: nothing waits for
+//! them.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +52,8 @@ impl Pool {
         self.wake.notify_one();
     }
 
-    /// Looks, with as many Envoys at once, until told to stop; what they find comes out of the receiver.
+    /// Looks, with as many Envoys at once, until told to stop; what they find comes out of the
+    /// receiver.
     pub fn start(
         self: &Arc<Self>,
         envoy: &Envoy,
@@ -135,7 +137,8 @@ impl Worker {
         let mut parts = vec![served];
         while let Some(mut part) = parts.pop() {
             let resources = part.iter().flat_map(|served| &served.group);
-            let outcome = self.envoy.validate(resources.map(|named| (named.kind, &*named.resource))).await;
+            let outcome =
+                self.envoy.validate(resources.map(|named| (named.kind, &*named.resource))).await;
             report::validated(&outcome, part.len());
             match outcome {
                 Ok(()) => {}

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use policy::id::{SiteId, TenantId};
 
-/// The sites that wait: each once, however often it has changed, and tenants in turn, so that one who changes much keeps no other
-/// waiting.
+/// The sites that wait: each once, however often it has changed, and tenants in turn, so that one
+/// who changes much keeps no other waiting.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     of_tenant: BTreeMap<TenantId, VecDeque<SiteId>>,

@@ -16,7 +16,8 @@ use crate::resource::{Resource, ResourceType};
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// How much is kept of what Envoy says: reasons name a field and quote a value, which may be long.
 const MAX_REASON_CHARS: usize = 1_000;
-/// The signals with which a program ends that has met its own error: abort, bus error, illegal instruction, division, segmentation.
+/// The signals with which a program ends that has met its own error: abort, bus error, illegal
+/// instruction, division, segmentation.
 const CRASHES: [i32; 5] = [4, 6, 7, 8, 11];
 /// What Envoy's own reason follows in its log.
 const BEFORE_REASON: &str = "error initializing configuration";
@@ -75,10 +76,19 @@ impl Envoy {
         &self,
         resources: impl IntoIterator<Item = (ResourceType, &'a Resource)>,
     ) -> Result<(), ValidateError> {
-        let file = tempfile::Builder::new().prefix("tenantry-validate-").suffix(".pb").tempfile()?;
+        let file =
+            tempfile::Builder::new().prefix("tenantry-validate-").suffix(".pb").tempfile()?;
         tokio::fs::write(file.path(), bootstrap(resources)?).await?;
         let run = Command::new(&self.program)
-            .args(["--mode", "validate", "--concurrency", "1", "--disable-hot-restart", "--log-level", "critical"])
+            .args([
+                "--mode",
+                "validate",
+                "--concurrency",
+                "1",
+                "--disable-hot-restart",
+                "--log-level",
+                "critical",
+            ])
             .arg("--config-path")
             .arg(file.path())
             // The secrets of this program are in its environment.
@@ -87,7 +97,8 @@ impl Envoy {
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output();
-        let output = tokio::time::timeout(TIMEOUT, run).await.map_err(|_| ValidateError::Timeout)??;
+        let output =
+            tokio::time::timeout(TIMEOUT, run).await.map_err(|_| ValidateError::Timeout)??;
         if output.status.success() {
             return Ok(());
         }
@@ -95,9 +106,13 @@ impl Envoy {
         let said = String::from_utf8_lossy(&said);
         match (reason(&said), output.status.signal()) {
             (Some(reason), _) => Err(ValidateError::Refused { reason }),
-            (None, Some(signal)) if CRASHES.contains(&signal) => Err(ValidateError::Crashed { signal }),
+            (None, Some(signal)) if CRASHES.contains(&signal) => {
+                Err(ValidateError::Crashed { signal })
+            }
             // Somebody has ended it, or it could not read its file.
-            (None, _) => Err(io::Error::other(format!("{}: {}", output.status, shortened(&said))).into()),
+            (None, _) => {
+                Err(io::Error::other(format!("{}: {}", output.status, shortened(&said))).into())
+            }
         }
     }
 }
@@ -119,7 +134,8 @@ mod tests {
 
     #[test]
     fn the_reason_is_what_follows_the_name_of_the_file() {
-        let said = "[x] noise\nerror initializing configuration '/tmp/x.pb': Protobuf message: no\nmore\n";
+        let said =
+            "[x] noise\nerror initializing configuration '/tmp/x.pb': Protobuf message: no\nmore\n";
         assert_eq!(reason(said).as_deref(), Some("Protobuf message: no\nmore"));
         assert_eq!(reason("killed"), None, "that says nothing of the resources");
     }

@@ -25,8 +25,12 @@ async fn traffic_goes_on_without_the_server_and_changes_arrive_when_it_is_back()
     server.remove(&sites[1]);
     server.resume().await;
 
-    until("the changed site arrives", async || envoy.get(1, 2, "/base/v1/x").await.body == "two /x").await;
-    until("the removed site goes", async || envoy.get(2, 1, "/base/v1/x").await.status == 503).await;
+    until("the changed site arrives", async || {
+        envoy.get(1, 2, "/base/v1/x").await.body == "two /x"
+    })
+    .await;
+    until("the removed site goes", async || envoy.get(2, 1, "/base/v1/x").await.status == 503)
+        .await;
     until("its cluster goes", async || envoy.clusters().await.len() == 2).await;
     assert_eq!(envoy.get(3, 1, "/base/v1/x").await.body, "one /x");
     let removed = envoy.stat("cluster_manager.cluster_removed").await;
@@ -44,8 +48,12 @@ async fn an_envoy_that_is_up_to_date_is_sent_nothing_again() {
 
     server.stop().await;
     server.resume().await;
-    until("Envoy connects again", async || envoy.stat("cluster.xds.upstream_cx_total").await > before).await;
-    until("the stream is up", async || envoy.stat("control_plane.connected_state").await == 1).await;
+    until("Envoy connects again", async || {
+        envoy.stat("cluster.xds.upstream_cx_total").await > before
+    })
+    .await;
+    until("the stream is up", async || envoy.stat("control_plane.connected_state").await == 1)
+        .await;
     assert_eq!(envoy.get(1, 1, "/base/v1/x").await.status, 200);
     assert_eq!(envoy.stat("cluster_manager.cluster_modified").await, 0);
     assert_eq!(envoy.stat("listener_manager.listener_modified").await, 0);
@@ -58,9 +66,15 @@ async fn an_envoy_that_starts_first_serves_once_the_server_is_there() {
     let mut server = Server::start(&[site(1, upstream.port(), [1])]).await;
     server.stop().await;
     let envoy = Envoy::spawn(&server, "DELTA_GRPC").await;
-    until("Envoy tries to connect", async || envoy.stat("cluster.xds.upstream_cx_connect_fail").await > 0).await;
+    until("Envoy tries to connect", async || {
+        envoy.stat("cluster.xds.upstream_cx_connect_fail").await > 0
+    })
+    .await;
     server.resume().await;
-    until("the listener opens", async || envoy.stat("listener_manager.listener_create_success").await == 1).await;
+    until("the listener opens", async || {
+        envoy.stat("listener_manager.listener_create_success").await == 1
+    })
+    .await;
     assert_eq!(envoy.get(1, 1, "/base/v1/x").await.status, 200);
     envoy.refused_nothing().await;
 }

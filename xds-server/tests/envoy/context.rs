@@ -63,7 +63,10 @@ async fn the_access_log_says_whose_request_it_was_and_why_it_was_refused() {
     let entry = envoy.logged("/base/v1/x").await;
     assert_eq!(entry["refusal"], "rate_limited");
     assert_eq!(entry["tenant"], site(1, 1, []).tenant.to_string());
-    assert_eq!((&entry["site"], &entry["route"]), (&json!(site_id(1).to_string()), &json!(route_id(1).to_string())));
+    assert_eq!(
+        (&entry["site"], &entry["route"]),
+        (&json!(site_id(1).to_string()), &json!(route_id(1).to_string()))
+    );
 
     assert_eq!(envoy.get(1, 9, "/base/v1/no-route").await.status, 503);
     let entry = envoy.logged("/base/v1/no-route").await;

@@ -12,7 +12,8 @@ use crate::upstream::{self, Manner};
 #[tokio::test]
 async fn an_idle_site_goes_and_comes_back_with_its_next_request() {
     let upstream = upstream::start("one", Manner::Answer).await;
-    let server = Server::start(&[site(1, upstream.port(), [1]), site(2, upstream.port(), [1])]).await;
+    let server =
+        Server::start(&[site(1, upstream.port(), [1]), site(2, upstream.port(), [1])]).await;
     let envoy = Envoy::start(&server).await;
     for number in [1, 2] {
         assert_eq!(envoy.get(number, 1, "/base/v1/x").await.status, 200);
@@ -22,14 +23,18 @@ async fn an_idle_site_goes_and_comes_back_with_its_next_request() {
     }
     until("the cluster of the idle site is gone", async || envoy.clusters().await.len() == 1).await;
     let routes = envoy.admin("/config_dump?resource=dynamic_route_configs").await;
-    assert!(!routes.contains(&site(1, 1, []).site.to_string()) && routes.contains(&site(2, 1, []).site.to_string()));
+    assert!(
+        !routes.contains(&site(1, 1, []).site.to_string())
+            && routes.contains(&site(2, 1, []).site.to_string())
+    );
 
     for number in [1, 2] {
         assert_eq!(envoy.get(number, 1, "/base/v1/x").await.status, 200, "{}", envoy.log());
     }
     assert_eq!(envoy.clusters().await.len(), 2);
     server.apply(&[site(1, upstream.port(), [1, 2])]);
-    until("it changes as any other", async || envoy.get(1, 2, "/base/v1/x").await.status == 200).await;
+    until("it changes as any other", async || envoy.get(1, 2, "/base/v1/x").await.status == 200)
+        .await;
     envoy.refused_nothing().await;
 }
 

@@ -35,11 +35,27 @@ async fn a_request_that_envoy_refuses_is_answered_with_a_problem() {
     let context = format!("{}\r\n", chosen(1, 1));
     let large = "x".repeat(64 * 1024);
     for (request, status) in [
-        (format!("GET /base/v1/a%2Fb HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{context}\r\n"), 400),
-        (format!("GET /base/v1/a%5Cb HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{context}\r\n"), 400),
+        (
+            format!("GET /base/v1/a%2Fb HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{context}\r\n"),
+            400,
+        ),
+        (
+            format!("GET /base/v1/a%5Cb HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{context}\r\n"),
+            400,
+        ),
         (format!("GET /base/v1/x HTTP/1.1\r\nconnection: close\r\n{context}\r\n"), 400),
-        (format!("GET /base/v1/x HTTP/1.1\r\nhost: h\r\nx_a: 1\r\nconnection: close\r\n{context}\r\n"), 400),
-        (format!("GET /base/v1/x HTTP/1.1\r\nhost: h\r\nx-l: {large}\r\nconnection: close\r\n{context}\r\n"), 431),
+        (
+            format!(
+                "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nx_a: 1\r\nconnection: close\r\n{context}\r\n"
+            ),
+            400,
+        ),
+        (
+            format!(
+                "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nx-l: {large}\r\nconnection: close\r\n{context}\r\n"
+            ),
+            431,
+        ),
         ("GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n".to_owned(), 404),
     ] {
         let answer = send(envoy.http, request.as_bytes()).await;
@@ -60,7 +76,11 @@ async fn an_upgrade_is_not_passed_on_neither_by_the_first_request_nor_later() {
         chosen(1, 1)
     );
     let first = send(envoy.http, request.as_bytes()).await;
-    assert_eq!((first.status, first.body.as_str()), (200, "one /x"), "an upgrade would have no body: {first:?}");
+    assert_eq!(
+        (first.status, first.body.as_str()),
+        (200, "one /x"),
+        "an upgrade would have no body: {first:?}"
+    );
     let second = send(envoy.http, request.as_bytes()).await;
     assert_eq!(second.status, 403);
     assert!(second.is_problem(), "{second:?}");

@@ -1,6 +1,8 @@
 //! Desired sites to serve.
 
-use policy::desired::{DesiredEndpoint, DesiredRoute, DesiredSite, DesiredUpstream, UpstreamProtocol};
+use policy::desired::{
+    DesiredEndpoint, DesiredRoute, DesiredSite, DesiredUpstream, UpstreamProtocol,
+};
 use policy::id::{ApiId, RouteId, SiteId, TenantId, UpstreamId, Uuid};
 use policy::method::Methods;
 

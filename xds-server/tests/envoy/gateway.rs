@@ -95,10 +95,12 @@ impl Server {
 
     pub(crate) async fn resume(&mut self) {
         let (stop, stopped) = watch::channel(false);
-        let listener = TcpListener::bind(self.address).await.expect("the port of the server is free again");
+        let listener =
+            TcpListener::bind(self.address).await.expect("the port of the server is free again");
         // Nobody writes what is reported: there is no PostgreSQL here.
         let (reports, _) = usage::channel();
-        let serving = grpc::serve(listener, Arc::clone(&self.cells), Told::default(), reports, None, stopped);
+        let serving =
+            grpc::serve(listener, Arc::clone(&self.cells), Told::default(), reports, None, stopped);
         let task = tokio::spawn(async { serving.await.expect("the server serves") });
         self.running = Some((stop, task));
     }
@@ -118,10 +120,14 @@ impl Envoy {
         Self::start_with(server, EMPTY_FILTER, json!({})).await
     }
 
-    /// As [`Self::start`], with this module, in text form, for a filter, and these settings of the listener in its Node's metadata.
+    /// As [`Self::start`], with this module, in text form, for a filter, and these settings of the
+    /// listener in its Node's metadata.
     pub(crate) async fn start_with(server: &Server, filter: &str, http: Value) -> Self {
         let envoy = Self::launch(server, "DELTA_GRPC", filter, http).await;
-        until("the listener opens", async || envoy.stat("listener_manager.listener_create_success").await == 1).await;
+        until("the listener opens", async || {
+            envoy.stat("listener_manager.listener_create_success").await == 1
+        })
+        .await;
         envoy
     }
 
@@ -130,7 +136,12 @@ impl Envoy {
         Self::launch(server, api_type, EMPTY_FILTER, json!({})).await
     }
 
-    async fn launch(server: &Server, api_type: &str, module: &str, mut http_setting: Value) -> Self {
+    async fn launch(
+        server: &Server,
+        api_type: &str,
+        module: &str,
+        mut http_setting: Value,
+    ) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let (http, admin) = (free_address().await, free_address().await);
         let filter = dir.path().join("filter.wasm");
@@ -156,27 +167,29 @@ impl Envoy {
         });
         let config = dir.path().join("bootstrap.json");
         std::fs::write(&config, bootstrap.to_string()).expect("a file in a new directory");
-        let log = std::fs::File::create(dir.path().join("envoy.log")).expect("a file in a new directory");
-        let process = Command::new(std::env::var_os("ENVOY_BIN").map_or("envoy".into(), PathBuf::from))
-            .arg("--config-path")
-            .arg(config)
-            .args([
-                "--use-dynamic-base-id",
-                "--concurrency",
-                "1",
-                "--log-level",
-                "warning",
-                "--drain-time-s",
-                "1",
-                "--file-flush-interval-msec",
-                "50",
-            ])
-            .args(["--component-log-level", "config:info,upstream:info"])
-            .stdout(log.try_clone().expect("a log file"))
-            .stderr(log)
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("Envoy starts: set ENVOY_BIN to an Envoy 1.40, or put an `envoy` on PATH");
+        let log =
+            std::fs::File::create(dir.path().join("envoy.log")).expect("a file in a new directory");
+        let process =
+            Command::new(std::env::var_os("ENVOY_BIN").map_or("envoy".into(), PathBuf::from))
+                .arg("--config-path")
+                .arg(config)
+                .args([
+                    "--use-dynamic-base-id",
+                    "--concurrency",
+                    "1",
+                    "--log-level",
+                    "warning",
+                    "--drain-time-s",
+                    "1",
+                    "--file-flush-interval-msec",
+                    "50",
+                ])
+                .args(["--component-log-level", "config:info,upstream:info"])
+                .stdout(log.try_clone().expect("a log file"))
+                .stderr(log)
+                .stdin(Stdio::null())
+                .spawn()
+                .expect("Envoy starts: set ENVOY_BIN to an Envoy 1.40, or put an `envoy` on PATH");
         Self { process, dir, http, admin }
     }
 
@@ -204,10 +217,15 @@ impl Envoy {
 
     /// The names of all clusters that are in use.
     pub(crate) async fn clusters(&self) -> Vec<String> {
-        let dump: Value = serde_json::from_str(&self.admin("/config_dump?resource=dynamic_active_clusters").await)
-            .unwrap_or_default();
+        let dump: Value = serde_json::from_str(
+            &self.admin("/config_dump?resource=dynamic_active_clusters").await,
+        )
+        .unwrap_or_default();
         let configs = dump["configs"].as_array().cloned().unwrap_or_default();
-        configs.iter().filter_map(|config| config["cluster"]["name"].as_str().map(str::to_owned)).collect()
+        configs
+            .iter()
+            .filter_map(|config| config["cluster"]["name"].as_str().map(str::to_owned))
+            .collect()
     }
 
     pub(crate) async fn admin(&self, path: &str) -> String {
@@ -227,7 +245,8 @@ impl Envoy {
     pub(crate) async fn logged(&self, path: &str) -> Value {
         let find = || {
             let log = self.log();
-            let mut entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let mut entries =
+                log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
             entries.find(|entry| entry["path"] == path)
         };
         until(&format!("{path} is logged"), async || find().is_some()).await;
@@ -270,8 +289,8 @@ fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
 }
 
-/// A port that nothing listens on, below those that outgoing connections take: one of these must not be in its place when
-/// it is used. Each run begins elsewhere, and each port is given out once.
+/// A port that nothing listens on, below those that outgoing connections take: one of these must
+/// not be in its place when it is used. Each run begins elsewhere, and each port is given out once.
 async fn free_address() -> SocketAddr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {

@@ -24,7 +24,8 @@ async fn envoy_takes_every_site_of_the_golden_files() {
             continue;
         }
         server.apply(std::slice::from_ref(&site));
-        let clusters = site.upstreams.iter().map(|upstream| format!("site/{}/{}", site.site, upstream.id));
+        let clusters =
+            site.upstreams.iter().map(|upstream| format!("site/{}/{}", site.site, upstream.id));
         let clusters: Vec<_> = clusters.collect();
         until(&format!("{} is loaded", case.display()), async || {
             // Its routes have none for this request, and say so.

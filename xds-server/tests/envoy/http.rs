@@ -24,7 +24,8 @@ impl Answer {
     /// Whether the body is a problem with the status of the answer.
     pub(crate) fn is_problem(&self) -> bool {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
-        self.header("content-type") == Some("application/problem+json") && body["status"] == self.status
+        self.header("content-type") == Some("application/problem+json")
+            && body["status"] == self.status
     }
 }
 
@@ -61,6 +62,7 @@ fn joined(chunks: &str) -> String {
 /// A GET as the filter would let it go.
 pub(crate) async fn get(to: SocketAddr, site: u128, route: u128, path: &str) -> Answer {
     let chosen = chosen(site, route);
-    let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{chosen}\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{chosen}\r\n\r\n");
     send(to, request.as_bytes()).await
 }

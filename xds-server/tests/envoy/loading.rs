@@ -7,7 +7,8 @@ use crate::upstream::{self, Manner};
 #[tokio::test]
 async fn a_site_is_loaded_by_its_first_request() {
     let upstream = upstream::start("one", Manner::Answer).await;
-    let server = Server::start(&[site(1, upstream.port(), [1]), site(2, upstream.port(), [1])]).await;
+    let server =
+        Server::start(&[site(1, upstream.port(), [1]), site(2, upstream.port(), [1])]).await;
     let envoy = Envoy::start(&server).await;
     assert!(envoy.clusters().await.is_empty());
 
@@ -47,17 +48,25 @@ async fn endpoints_settings_and_routes_change_in_a_warm_envoy() {
     assert_eq!(envoy.get(1, 1, "/base/v1/x").await.body, "one /x");
 
     server.apply(&[site(1, two.port(), [1])]);
-    until("the new endpoint answers", async || envoy.get(1, 1, "/base/v1/x").await.body == "two /x").await;
+    until("the new endpoint answers", async || {
+        envoy.get(1, 1, "/base/v1/x").await.body == "two /x"
+    })
+    .await;
 
     let mut changed = site(1, two.port(), [1, 2]);
     changed.upstreams[0].connect_timeout_ms = 7_000;
     server.apply(&[changed]);
-    until("the new route answers", async || envoy.get(1, 2, "/base/v1/x").await.status == 200).await;
+    until("the new route answers", async || envoy.get(1, 2, "/base/v1/x").await.status == 200)
+        .await;
     let warming = envoy.admin("/config_dump?resource=dynamic_warming_clusters").await;
-    assert!(!warming.contains("site/"), "a changed cluster still waits for its endpoints: {warming}");
+    assert!(
+        !warming.contains("site/"),
+        "a changed cluster still waits for its endpoints: {warming}"
+    );
 
     server.apply(&[site(1, two.port(), [2])]);
-    until("the old route is gone", async || envoy.get(1, 1, "/base/v1/x").await.status == 503).await;
+    until("the old route is gone", async || envoy.get(1, 1, "/base/v1/x").await.status == 503)
+        .await;
     let gone = envoy.get(1, 1, "/base/v1/x").await;
     assert!(gone.is_problem() && gone.header("retry-after") == Some("1"), "{gone:?}");
     envoy.refused_nothing().await;

@@ -1,5 +1,5 @@
-//! A real Envoy against this server, with desired state from memory and without PostgreSQL and the filter: what the filter
-//! decides, `x-tenantry-route`, is sent by the client.
+//! A real Envoy against this server, with desired state from memory and without PostgreSQL and the
+//! filter: what the filter decides, `x-tenantry-route`, is sent by the client.
 //!
 //! They need Envoy 1.40: `ENVOY_BIN`, or an `envoy` on PATH.
 

@@ -1,5 +1,5 @@
-//! What translation lets through, Envoy takes: its own validation says so of the golden files, and of sites into which a search puts
-//! whatever a database can hold.
+//! What translation lets through, Envoy takes: its own validation says so of the golden files, and
+//! of sites into which a search puts whatever a database can hold.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,8 @@ use xds_server::validate::{Envoy, Pool, ValidateError};
 use crate::fixture::{self, site_id};
 use crate::input::{self, Input};
 
-/// How many sites the search makes, and how many Envoy is asked about at once: a run of Envoy costs some hundred milliseconds,
-/// whatever it is asked about.
+/// How many sites the search makes, and how many Envoy is asked about at once: a run of Envoy costs
+/// some hundred milliseconds, whatever it is asked about.
 const SITES: u128 = 3_000;
 const AT_ONCE: usize = 150;
 
@@ -42,7 +42,8 @@ async fn every_golden_output_passes_envoys_own_validation() {
     let cases = cases.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir());
     let dir = tempfile::tempdir().expect("a directory");
     let module = dir.path().join("filter.wasm");
-    std::fs::write(&module, wat::parse_str(crate::gateway::EMPTY_FILTER).expect("a module")).expect("a file");
+    std::fs::write(&module, wat::parse_str(crate::gateway::EMPTY_FILTER).expect("a module"))
+        .expect("a file");
     let mut passed = 0;
     for case in cases {
         let resources = match input::read(&case.join("input.json")) {
@@ -77,7 +78,8 @@ async fn envoys_own_validation_finds_what_it_would_refuse() {
     }
 }
 
-/// Puts a resource that Envoy refuses in the place of one: the bytes of a message without anything in it.
+/// Puts a resource that Envoy refuses in the place of one: the bytes of a message without anything
+/// in it.
 fn cut(resources: &mut [Named], kind: &str) {
     let named = resources.iter_mut().find(|named| named.kind.label() == kind).expect("a resource");
     let bytes = match kind {
@@ -106,9 +108,13 @@ async fn of_many_sites_the_pool_finds_the_one_that_envoy_refuses() {
         pool.want(site.tenant, site.site);
     }
     let (_stop, stopped) = watch::channel(false);
-    let (mut verdicts, _workers) = pool.start(&envoy(), &cells, 2.try_into().expect("not zero"), &stopped);
+    let (mut verdicts, _workers) =
+        pool.start(&envoy(), &cells, 2.try_into().expect("not zero"), &stopped);
     let verdict = verdicts.recv().await.expect("a verdict");
-    assert_eq!((verdict.site, verdict.group), (site_id(bad), cells.group(Owner::Site(site_id(bad)))));
+    assert_eq!(
+        (verdict.site, verdict.group),
+        (site_id(bad), cells.group(Owner::Site(site_id(bad))))
+    );
     assert!(verdict.reason.starts_with("Envoy refuses it: "), "{}", verdict.reason);
     // When it has looked at another bad one after all others, there was no other.
     let last = fixture::site(sites + 1, 80, [1]);
@@ -140,7 +146,11 @@ async fn whatever_translation_lets_through_envoy_takes() {
             Err(_) => refused += 1,
         }
     }
-    assert!(taken.len() > 500 && refused > 500, "{} were let through, {refused} refused", taken.len());
+    assert!(
+        taken.len() > 500 && refused > 500,
+        "{} were let through, {refused} refused",
+        taken.len()
+    );
     let mut failures = Vec::new();
     for batch in taken.chunks(AT_ONCE) {
         let all: Vec<_> = batch.iter().flat_map(|(_, resources)| resources.clone()).collect();
@@ -167,11 +177,18 @@ fn mutated(number: u128, random: &mut StdRng) -> DesiredSite {
         match random.random_range(0..9) {
             0 => site.settings.key_sources = vec![KeySource::Header { name: text(random) }],
             1 => {
-                site.settings.key_sources =
-                    (0..random.random_range(0..4)).map(|_| KeySource::Header { name: text(random) }).collect();
+                site.settings.key_sources = (0..random.random_range(0..4))
+                    .map(|_| KeySource::Header { name: text(random) })
+                    .collect();
             }
-            2 => site.upstreams[0].endpoints = (0..random.random_range(0..4)).map(|_| endpoint(random)).collect(),
-            3 => site.upstreams[0].endpoints = vec![DesiredEndpoint { address: text(random), port: 80, weight: 1 }],
+            2 => {
+                site.upstreams[0].endpoints =
+                    (0..random.random_range(0..4)).map(|_| endpoint(random)).collect()
+            }
+            3 => {
+                site.upstreams[0].endpoints =
+                    vec![DesiredEndpoint { address: text(random), port: 80, weight: 1 }]
+            }
             4 => site.upstreams[0].connect_timeout_ms = number_of(random),
             5 => site.upstreams[0].request_timeout_ms = number_of(random),
             6 => site.upstreams[0].protocol = UpstreamProtocol::Http2,
@@ -181,7 +198,9 @@ fn mutated(number: u128, random: &mut StdRng) -> DesiredSite {
             }
             _ => {
                 site.settings.rate_limit_headers =
-                    *[RateLimitHeaders::All, RateLimitHeaders::Refused].choose(random).expect("one");
+                    *[RateLimitHeaders::All, RateLimitHeaders::Refused]
+                        .choose(random)
+                        .expect("one");
                 site.forward_credentials = random.random();
                 site.hostnames.push(text(random));
                 // An upstream that no route leads to, with a name of its own.
@@ -197,13 +216,20 @@ fn mutated(number: u128, random: &mut StdRng) -> DesiredSite {
 
 fn endpoint(random: &mut StdRng) -> DesiredEndpoint {
     let port = *[0, 1, 80, u16::MAX].choose(random).expect("one");
-    const ADDRESSES: [&str; 6] = ["8.8.8.8", "0.0.0.0", "255.255.255.255", "2a00::1", "::", "ff02::1"];
-    let address = if random.random() { text(random) } else { (*ADDRESSES.choose(random).expect("one")).to_owned() };
+    const ADDRESSES: [&str; 6] =
+        ["8.8.8.8", "0.0.0.0", "255.255.255.255", "2a00::1", "::", "ff02::1"];
+    let address = if random.random() {
+        text(random)
+    } else {
+        (*ADDRESSES.choose(random).expect("one")).to_owned()
+    };
     DesiredEndpoint { address, port, weight: number_of(random) }
 }
 
 fn number_of(random: &mut StdRng) -> u32 {
-    *[0, 1, 1000, 64_000, i32::MAX as u32, i32::MAX as u32 + 1, u32::MAX].choose(random).expect("one")
+    *[0, 1, 1000, 64_000, i32::MAX as u32, i32::MAX as u32 + 1, u32::MAX]
+        .choose(random)
+        .expect("one")
 }
 
 fn prefix(random: &mut StdRng) -> String {
@@ -282,8 +308,12 @@ fn text(random: &mut StdRng) -> String {
         "x-envoy-original-path",
     ];
     match random.random_range(0..12) {
-        0 => "a".repeat(*[63, 64, 128, 253, 254, 1_000, 16_384, 70_000].choose(random).expect("one")),
-        1 => (0..random.random_range(1..6)).map(|_| char::from(random.random_range(0..=127_u8))).collect(),
+        0 => {
+            "a".repeat(*[63, 64, 128, 253, 254, 1_000, 16_384, 70_000].choose(random).expect("one"))
+        }
+        1 => (0..random.random_range(1..6))
+            .map(|_| char::from(random.random_range(0..=127_u8)))
+            .collect(),
         2 => (0..random.random_range(1..4)).map(|_| random.random::<char>()).collect(),
         _ => (*TEXTS.choose(random).expect("one")).to_owned(),
     }

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use policy::desired::{
-    DesiredBucket, DesiredConsumer, DesiredConsumers, DesiredEndpoint, DesiredIssuer, DesiredPlan, DesiredRoute,
-    DesiredSigningKey, DesiredSite, DesiredUpstream, Secret, UpstreamProtocol,
+    DesiredBucket, DesiredConsumer, DesiredConsumers, DesiredEndpoint, DesiredIssuer, DesiredPlan,
+    DesiredRoute, DesiredSigningKey, DesiredSite, DesiredUpstream, Secret, UpstreamProtocol,
 };
 use policy::id::Uuid;
 use policy::key::{CredentialKind, Digest, KeyRecord};
 use policy::method::Methods;
 use policy::settings::{
-    self, ApiSettings, ConsumerSettings, KeySettings, PlanSettings, RouteSettings, SigningAlgorithm, SiteSettings,
-    TenantSettings,
+    self, ApiSettings, ConsumerSettings, KeySettings, PlanSettings, RouteSettings,
+    SigningAlgorithm, SiteSettings, TenantSettings,
 };
 use serde::Deserialize;
 use xds_server::node::EdgeSettings;
@@ -282,10 +282,17 @@ impl Consumers {
             id: consumer.id.into(),
             site: Uuid::nil().into(),
             settings: consumer.settings.clone(),
-            keys: consumer.keys.iter().map(|(id, settings)| ((*id).into(), settings.clone())).collect(),
+            keys: consumer
+                .keys
+                .iter()
+                .map(|(id, settings)| ((*id).into(), settings.clone()))
+                .collect(),
             signing_keys: consumer.signing_keys.iter().map(signing_key).collect(),
         };
-        DesiredConsumers { bucket: self.bucket, consumers: self.consumers.iter().map(consumer).collect() }
+        DesiredConsumers {
+            bucket: self.bucket,
+            consumers: self.consumers.iter().map(consumer).collect(),
+        }
     }
 }
 

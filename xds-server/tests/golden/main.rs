@@ -1,7 +1,8 @@
-//! Golden files: for each folder beside this file, what `input.json` is translated to is `output.json`.
+//! Golden files: for each folder beside this file, what `input.json` is translated to is
+//! `output.json`.
 //!
-//! After a wanted change: `cargo xtask golden`, then read the diff. It writes every `output.json` anew and removes those
-//! whose input is gone.
+//! After a wanted change: `cargo xtask golden`, then read the diff. It writes every `output.json`
+//! anew and removes those whose input is gone.
 
 mod input;
 mod render;
@@ -21,7 +22,8 @@ fn folder() -> PathBuf {
 
 fn cases() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder()).expect("the folder of the golden files");
-    let mut cases: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir()).collect();
+    let mut cases: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir()).collect();
     cases.sort();
     cases
 }
@@ -30,7 +32,9 @@ fn translated(input: &Input) -> Result<Vec<Named>, String> {
     match input {
         Input::Site(site) => translate::site(&site.desired()).map_err(|error| error.to_string()),
         Input::Bucket(bucket) => Ok(translate::bucket(&bucket.desired()).into_iter().collect()),
-        Input::Consumers(consumers) => Ok(translate::consumers(&consumers.desired()).into_iter().collect()),
+        Input::Consumers(consumers) => {
+            Ok(translate::consumers(&consumers.desired()).into_iter().collect())
+        }
         Input::Platform { base_domain } => Ok(translate::platform(base_domain)),
         Input::NoSuchSite { name } => Ok(vec![translate::no_such_site(name)]),
         Input::Edge(edge) => {
@@ -47,7 +51,11 @@ fn golden_outputs_are_what_their_inputs_are_translated_to() {
     for case in cases() {
         let (input, output) = (case.join("input.json"), case.join("output.json"));
         if !input.exists() {
-            assert!(update, "{} has no input.json: remove it, or run `cargo xtask golden`", case.display());
+            assert!(
+                update,
+                "{} has no input.json: remove it, or run `cargo xtask golden`",
+                case.display()
+            );
             std::fs::remove_dir_all(&case).expect("a folder that can be removed");
             continue;
         }
@@ -58,7 +66,10 @@ fn golden_outputs_are_what_their_inputs_are_translated_to() {
             wrong.push(case.file_name().expect("a name").to_owned());
         }
     }
-    assert!(wrong.is_empty(), "{wrong:?} are translated differently: run `cargo xtask golden`, and read the diff");
+    assert!(
+        wrong.is_empty(),
+        "{wrong:?} are translated differently: run `cargo xtask golden`, and read the diff"
+    );
 }
 
 #[test]
@@ -89,8 +100,14 @@ fn every_golden_output_can_be_shown_to_a_person() {
             let shown = xds_server::readable::resource(&named);
             let text = shown.to_string();
             let name = case.display();
-            assert!(!text.contains("unreadable_bytes"), "{name}: add its types to src/readable/message.rs: {text}");
-            assert!(!text.contains(": Some("), "{name}: src/readable/fields.rs does not understand it: {text}");
+            assert!(
+                !text.contains("unreadable_bytes"),
+                "{name}: add its types to src/readable/message.rs: {text}"
+            );
+            assert!(
+                !text.contains(": Some("),
+                "{name}: src/readable/fields.rs does not understand it: {text}"
+            );
         }
     }
 }

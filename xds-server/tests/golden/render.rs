@@ -1,11 +1,14 @@
-//! Resources as text that a person can review: protobuf's JSON where there is one, and else the fields as Rust shows them.
+//! Resources as text that a person can review: protobuf's JSON where there is one, and else the
+//! fields as Rust shows them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use envoy_types::pb::envoy::config::core::v3::substitution_format_string::Format;
 use envoy_types::pb::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
-use envoy_types::pb::envoy::extensions::access_loggers::stream::v3::{StdoutAccessLog, stdout_access_log};
+use envoy_types::pb::envoy::extensions::access_loggers::stream::v3::{
+    StdoutAccessLog, stdout_access_log,
+};
 use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::OnDemand;
 use envoy_types::pb::envoy::extensions::filters::http::wasm::v3::Wasm;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3::HeaderMutation;
@@ -54,17 +57,25 @@ fn message(type_url: &str, bytes: &[u8]) -> Value {
         "envoy.config.listener.v3.Listener" => json_of::<Listener>(bytes),
         "envoy.config.route.v3.Route" => json_of::<Route>(bytes),
         "envoy.config.route.v3.RouteConfiguration" => json_of::<RouteConfiguration>(bytes),
-        "envoy.config.route.v3.ScopedRouteConfiguration" => json_of::<ScopedRouteConfiguration>(bytes),
+        "envoy.config.route.v3.ScopedRouteConfiguration" => {
+            json_of::<ScopedRouteConfiguration>(bytes)
+        }
         "envoy.extensions.filters.http.router.v3.Router" => json_of::<Router>(bytes),
-        "envoy.type.matcher.v3.HttpRequestHeaderMatchInput" => json_of::<HttpRequestHeaderMatchInput>(bytes),
-        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter" => debug_of::<ExpressionFilter>(bytes),
+        "envoy.type.matcher.v3.HttpRequestHeaderMatchInput" => {
+            json_of::<HttpRequestHeaderMatchInput>(bytes)
+        }
+        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter" => {
+            debug_of::<ExpressionFilter>(bytes)
+        }
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog" => access_log(bytes),
         "envoy.extensions.filters.http.on_demand.v3.OnDemand" => debug_of::<OnDemand>(bytes),
         "envoy.extensions.filters.http.wasm.v3.Wasm" => debug_of::<Wasm>(bytes),
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation" => {
             debug_of::<HeaderMutation>(bytes)
         }
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => debug_of::<HttpProtocolOptions>(bytes),
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => {
+            debug_of::<HttpProtocolOptions>(bytes)
+        }
         "tenantry.filter.v1.Host" => debug_of::<wire::Host>(bytes),
         "tenantry.filter.v1.ConsumerBucket" => debug_of::<wire::ConsumerBucket>(bytes),
         "tenantry.filter.v1.KeyBucket" => debug_of::<wire::KeyBucket>(bytes),
@@ -86,12 +97,18 @@ fn unpacked(value: Value) -> Value {
             if let (Some(Value::String(type_url)), Some(Value::Array(bytes))) =
                 (fields.get("@type"), fields.get("value"))
             {
-                let bytes: Vec<u8> = bytes.iter().map(|byte| byte.as_u64().expect("a byte") as u8).collect();
+                let bytes: Vec<u8> =
+                    bytes.iter().map(|byte| byte.as_u64().expect("a byte") as u8).collect();
                 let content = message(type_url, &bytes);
                 fields.insert("value".to_owned(), content);
                 return Value::Object(fields);
             }
-            Value::Object(fields.into_iter().map(|(name, value)| (name, unpacked(value))).collect::<Map<_, _>>())
+            Value::Object(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (name, unpacked(value)))
+                    .collect::<Map<_, _>>(),
+            )
         }
         Value::Array(items) => items.into_iter().map(unpacked).collect(),
         other => other,
@@ -114,7 +131,8 @@ fn lines(message: &impl Debug) -> Value {
         if !bytes.is_empty() {
             lines.push(shown(&std::mem::take(&mut bytes)));
         }
-        let unset = [": None,", ": [],", ": {},", ": \"\","].iter().any(|unset| line.ends_with(unset));
+        let unset =
+            [": None,", ": [],", ": {},", ": \"\","].iter().any(|unset| line.ends_with(unset));
         if !unset {
             lines.push(line.to_owned());
         }
@@ -132,7 +150,9 @@ fn shown(bytes: &[u8]) -> String {
 /// Its fields are a map, which has no order of its own.
 fn access_log(bytes: &[u8]) -> Value {
     let log = StdoutAccessLog::decode(bytes).expect("an access log");
-    let Some(stdout_access_log::AccessLogFormat::LogFormat(format)) = log.access_log_format else { panic!("a format") };
+    let Some(stdout_access_log::AccessLogFormat::LogFormat(format)) = log.access_log_format else {
+        panic!("a format")
+    };
     let Some(Format::JsonFormat(fields)) = format.format else { panic!("a JSON format") };
     let fields: BTreeMap<_, _> = fields
         .fields

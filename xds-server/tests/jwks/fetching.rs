@@ -24,10 +24,16 @@ fn patient() -> FetchSettings {
 #[tokio::test]
 async fn a_set_is_read_by_https_with_its_lifetime() {
     let body = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"1","x5c":["x"]},{"kty":"oct","k":"s"}]}"#;
-    let issuer =
-        Issuer::https(Manner::Ok("cache-control: public, max-age=1200\r\nage: 200\r\n", body.to_owned())).await;
+    let issuer = Issuer::https(Manner::Ok(
+        "cache-control: public, max-age=1200\r\nage: 200\r\n",
+        body.to_owned(),
+    ))
+    .await;
     let fetched = private(trusting(&issuer)).fetch(&issuer.url()).await.unwrap();
-    assert_eq!(&*fetched.set.text, r#"{"keys":[{"crv":"P-256","kid":"1","kty":"EC","x":"AA","y":"AA"}]}"#);
+    assert_eq!(
+        &*fetched.set.text,
+        r#"{"keys":[{"crv":"P-256","kid":"1","kty":"EC","x":"AA","y":"AA"}]}"#
+    );
     assert_eq!((fetched.set.keys, fetched.set.left_out), (1, 1));
     assert_eq!(fetched.lifetime, Duration::from_secs(1000));
     let short = FetchSettings { max_lifetime: Duration::from_secs(7), ..trusting(&issuer) };
@@ -78,7 +84,8 @@ async fn an_answer_without_end_is_given_up_at_its_bound() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_given_up_in_time() {
-    let fetcher = private(FetchSettings { timeout: Duration::from_millis(400), ..FetchSettings::default() });
+    let fetcher =
+        private(FetchSettings { timeout: Duration::from_millis(400), ..FetchSettings::default() });
     for manner in [Manner::Silent, Manner::Dripping] {
         let issuer = Issuer::http(manner.clone()).await;
         let start = Instant::now();
@@ -93,14 +100,25 @@ async fn what_is_near_this_program_is_not_connected_to() {
     let issuer = Issuer::https(Manner::Ok("", set("1"))).await;
     let fetcher = Fetcher::new(&trusting(&issuer)).unwrap();
     let port = issuer.address.port();
-    for host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0", "[::1]", "[::ffff:127.0.0.1]"] {
+    for host in
+        ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0", "[::1]", "[::ffff:127.0.0.1]"]
+    {
         let error = fetcher.fetch(&format!("https://{host}:{port}/keys")).await.unwrap_err();
         assert!(matches!(error, FetchError::PrivateAddress), "{host}: {error:?}");
     }
-    for url in ["https://169.254.169.254/latest/meta-data", "https://10.0.0.1/", "https://[fd00::1]/"] {
-        assert!(matches!(fetcher.fetch(url).await.unwrap_err(), FetchError::PrivateAddress), "{url}");
+    for url in
+        ["https://169.254.169.254/latest/meta-data", "https://10.0.0.1/", "https://[fd00::1]/"]
+    {
+        assert!(
+            matches!(fetcher.fetch(url).await.unwrap_err(), FetchError::PrivateAddress),
+            "{url}"
+        );
     }
-    for url in [format!("http://127.0.0.1:{port}/keys"), "file:///etc/passwd".to_owned(), "keys".to_owned()] {
+    for url in [
+        format!("http://127.0.0.1:{port}/keys"),
+        "file:///etc/passwd".to_owned(),
+        "keys".to_owned(),
+    ] {
         assert!(matches!(fetcher.fetch(&url).await.unwrap_err(), FetchError::Url), "{url}");
     }
     assert_eq!(issuer.asked(), 0);
@@ -111,5 +129,8 @@ async fn what_is_near_this_program_is_not_connected_to() {
 #[test]
 fn certificates_that_are_none_are_said_to_be_wrong() {
     let pem = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
-    assert!(Fetcher::new(&FetchSettings { authorities_pem: Some(pem), ..FetchSettings::default() }).is_err());
+    assert!(
+        Fetcher::new(&FetchSettings { authorities_pem: Some(pem), ..FetchSettings::default() })
+            .is_err()
+    );
 }

@@ -126,9 +126,14 @@ async fn answer(mut connection: impl AsyncRead + AsyncWrite + Unpin, manner: &Mu
     let manner = manner.lock().expect("nothing panics while it is held").clone();
     let text = match manner {
         Manner::Ok(headers, body) => {
-            format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+            format!(
+                "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            )
         }
-        Manner::Status(status) => format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        Manner::Status(status) => {
+            format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        }
         Manner::Closing => return,
         Manner::Silent => return std::future::pending().await,
         Manner::Endless | Manner::Dripping => {
@@ -136,10 +141,12 @@ async fn answer(mut connection: impl AsyncRead + AsyncWrite + Unpin, manner: &Mu
                 Manner::Endless => (vec![b' '; 16 * 1024], Duration::ZERO),
                 _ => (b" ".to_vec(), Duration::from_millis(50)),
             };
-            let mut alive = connection.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.is_ok();
+            let mut alive =
+                connection.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.is_ok();
             while alive {
                 tokio::time::sleep(pause).await;
-                alive = connection.write_all(&chunk).await.is_ok() && connection.flush().await.is_ok();
+                alive =
+                    connection.write_all(&chunk).await.is_ok() && connection.flush().await.is_ok();
             }
             return;
         }

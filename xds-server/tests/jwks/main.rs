@@ -1,5 +1,5 @@
-//! Reading the keys of issuers from real servers on loopback: what is taken, what is refused, what happens while they are away, and
-//! what a restart keeps.
+//! Reading the keys of issuers from real servers on loopback: what is taken, what is refused, what
+//! happens while they are away, and what a restart keeps.
 
 mod fetching;
 mod issuer;

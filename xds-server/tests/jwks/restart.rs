@@ -1,5 +1,5 @@
-//! With a real PostgreSQL: what the follower serves of settings and secrets, and what a start of this program finds of the one
-//! before.
+//! With a real PostgreSQL: what the follower serves of settings and secrets, and what a start of
+//! this program finds of the one before.
 
 use std::sync::Arc;
 
@@ -58,7 +58,12 @@ impl Deployment {
         let xds_url = database.login(Group::Xds, "secret").await.expect("a login");
         let store = Store::connect(&admin_url, 2).await.expect("the admin role connects");
         let mut tx = store.platform(&actor()).await.expect("a transaction");
-        let new = NewTenant { name: "Acme".to_owned(), slug: None, settings: Default::default(), platform_plan: None };
+        let new = NewTenant {
+            name: "Acme".to_owned(),
+            slug: None,
+            settings: Default::default(),
+            platform_plan: None,
+        };
         let tenant = store::tenant::create(&mut tx, new).await.expect("a tenant").id;
         tx.commit().await.expect("a commit");
         let mut tx = store.tenant(tenant, &actor()).await.expect("a transaction");
@@ -90,12 +95,17 @@ impl Deployment {
 
     /// Starts what `xds-server serve` starts, gRPC and HTTP apart.
     async fn serve(&self, secrets_key: Option<SecretsKey>) -> Running {
-        let (cells, keyring, archive) =
-            (Arc::new(Cells::default()), Arc::new(Keyring::default()), Arc::new(Archive::default()));
+        let (cells, keyring, archive) = (
+            Arc::new(Cells::default()),
+            Arc::new(Keyring::default()),
+            Arc::new(Archive::default()),
+        );
         let fetcher =
-            Fetcher::new(&FetchSettings { allow_private: true, ..FetchSettings::default() }).expect("a fetcher");
+            Fetcher::new(&FetchSettings { allow_private: true, ..FetchSettings::default() })
+                .expect("a fetcher");
         let (stop, stopped) = watch::channel(false);
-        let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
+        let worker =
+            Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
         tokio::spawn(worker.run(stopped.clone()));
         tokio::spawn(archive.run(self.xds_url.parse().expect("a URL"), stopped.clone()));
         let followed = Followed {
@@ -103,7 +113,10 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(Follower::new(followed, Arc::clone(&cells), keyring, Arc::default(), Arc::default()).run(stopped));
+        tokio::spawn(
+            Follower::new(followed, Arc::clone(&cells), keyring, Arc::default(), Arc::default())
+                .run(stopped),
+        );
         cells.loaded().await;
         Running { cells, stop }
     }
@@ -129,10 +142,12 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
     deployment.add_issuer(issuer_settings(&issuer.url()), None).await;
     let first = deployment.serve(None).await;
-    until("the set is pushed", async || pushed(&first.cells, deployment.site).contains("one")).await;
+    until("the set is pushed", async || pushed(&first.cells, deployment.site).contains("one"))
+        .await;
     let good = pushed(&first.cells, deployment.site);
     let reader = Reader::connect(&deployment.xds_url, 1).await.expect("the xds role connects");
-    until("it is saved", async || jwks_cache::all(&reader).await.expect("a table").len() == 1).await;
+    until("it is saved", async || jwks_cache::all(&reader).await.expect("a table").len() == 1)
+        .await;
     first.stop.send_replace(true);
 
     issuer.set_manner(Manner::Closing);
@@ -143,7 +158,8 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
     second.stop.send_replace(true);
 
     // Its time is over, and the issuer is still down.
-    let mut superuser = deployment.cluster.server().connect_to("jwks").await.expect("the superuser connects");
+    let mut superuser =
+        deployment.cluster.server().connect_to("jwks").await.expect("the superuser connects");
     sqlx::query("UPDATE jwks_cache SET read_at = read_at - interval '2 hours'")
         .execute(&mut superuser)
         .await
@@ -159,7 +175,10 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
     let mut tx = deployment.tx().await;
     store::site::delete(&mut tx, deployment.site, None).await.expect("the site goes");
     tx.commit().await.expect("a commit");
-    until("the set is forgotten", async || jwks_cache::all(&reader).await.expect("a table").is_empty()).await;
+    until("the set is forgotten", async || {
+        jwks_cache::all(&reader).await.expect("a table").is_empty()
+    })
+    .await;
     third.stop.send_replace(true);
     deployment.cluster.destroy().await.expect("PostgreSQL stops");
 }
@@ -182,7 +201,8 @@ async fn secrets_are_served_to_who_has_the_key_and_consumers_as_they_change() {
     let settings = ConsumerSettings { scopes: vec!["orders".to_owned()], ..Default::default() };
     let mut tx = deployment.tx().await;
     let new = NewConsumer { name: "App".to_owned(), plan_id: None, settings };
-    let consumer = store::consumer::create(&mut tx, deployment.site, new).await.expect("a consumer").id;
+    let consumer =
+        store::consumer::create(&mut tx, deployment.site, new).await.expect("a consumer").id;
     tx.commit().await.expect("a commit");
     until("the consumer is served", async || consumers() == 1).await;
     {
@@ -196,7 +216,9 @@ async fn secrets_are_served_to_who_has_the_key_and_consumers_as_they_change() {
     }
     let mut tx = deployment.tx().await;
     let patch = ConsumerPatch { settings: Some(ConsumerSettings::default()), ..Default::default() };
-    store::consumer::update(&mut tx, deployment.site, consumer, patch, None).await.expect("an update");
+    store::consumer::update(&mut tx, deployment.site, consumer, patch, None)
+        .await
+        .expect("an update");
     tx.commit().await.expect("a commit");
     until("there is nothing to say of it any more", async || consumers() == 0).await;
     running.stop.send_replace(true);

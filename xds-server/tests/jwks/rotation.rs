@@ -29,7 +29,12 @@ fn working(max_lifetime: Duration) -> Working {
     };
     let fetcher = Fetcher::new(&settings).expect("a fetcher");
     let (stop, stopped) = watch::channel(false);
-    let worker = Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::new(Archive::default()));
+    let worker = Worker::new(
+        Arc::clone(&keyring),
+        Arc::clone(&cells),
+        fetcher,
+        Arc::new(Archive::default()),
+    );
     tokio::spawn(worker.run(stopped));
     Working { keyring, cells, _stop: stop }
 }
@@ -45,7 +50,8 @@ async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_
     for number in [1, 2] {
         publish(&keyring, &cells, site(number, &[issuer.url()]));
     }
-    let both_have = async |kid: &str| [1, 2].iter().all(|number| pushed(&cells, id(*number)) == canonical(kid));
+    let both_have =
+        async |kid: &str| [1, 2].iter().all(|number| pushed(&cells, id(*number)) == canonical(kid));
     until("the first set is pushed", async || both_have("one").await).await;
 
     issuer.set_manner(Manner::Ok("", set("two")));
@@ -64,7 +70,10 @@ async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_
     until("the third set is pushed", async || both_have("three").await).await;
 
     issuer.set_manner(Manner::Ok("", r#"{"keys":[]}"#.to_owned()));
-    until("an issuer that takes its keys away is believed", async || pushed(&cells, id(1)) == r#"{"keys":[]}"#).await;
+    until("an issuer that takes its keys away is believed", async || {
+        pushed(&cells, id(1)) == r#"{"keys":[]}"#
+    })
+    .await;
 }
 
 /// A set as it is pushed.
@@ -79,7 +88,10 @@ async fn the_sites_of_a_url_read_it_once() {
     for number in 1..=50 {
         publish(&keyring, &cells, site(number, &[issuer.url(), issuer.url()]));
     }
-    until("all have it", async || (1..=50).all(|number| pushed(&cells, id(number)) == canonical("one"))).await;
+    until("all have it", async || {
+        (1..=50).all(|number| pushed(&cells, id(number)) == canonical("one"))
+    })
+    .await;
     publish(&keyring, &cells, site(51, &[issuer.url()]));
     assert_eq!(pushed(&cells, id(51)), canonical("one"), "what comes later has it from the start");
     assert_eq!(issuer.asked(), 1);
@@ -95,7 +107,11 @@ async fn a_tenant_whose_issuers_are_silent_holds_up_no_other() {
     until("the silent ones are waited for", async || silent.asked() >= 4).await;
     publish(&keyring, &cells, site(2, &[issuer.url()]));
     until("the other tenant has its set", async || pushed(&cells, id(2)) == canonical("one")).await;
-    assert_eq!(silent.asked(), 4, "no more than one tenant may have under way, as none has ended yet");
+    assert_eq!(
+        silent.asked(),
+        4,
+        "no more than one tenant may have under way, as none has ended yet"
+    );
 }
 
 #[tokio::test]

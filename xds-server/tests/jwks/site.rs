@@ -73,7 +73,9 @@ pub(crate) fn publish(keyring: &Keyring, cells: &Cells, mut site: DesiredSite) {
 pub(crate) fn pushed(cells: &Cells, site: SiteId) -> String {
     let hub = cells.join(DEFAULT).hub;
     let snapshot = hub.snapshot();
-    let Some(policy) = snapshot.get(ResourceType::SitePolicy, &site.to_string()) else { return String::new() };
+    let Some(policy) = snapshot.get(ResourceType::SitePolicy, &site.to_string()) else {
+        return String::new();
+    };
     let policy = SitePolicy::decode(policy.body.value.as_slice()).expect("a policy");
     policy.issuers.first().map(|issuer| issuer.jwks.clone()).unwrap_or_default()
 }

@@ -38,9 +38,15 @@ pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
             "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
         );
     };
-    let cluster = PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
-    let name = format!("usage_test_{}", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos());
-    let admin = PgPoolOptions::new().max_connections(1).connect_with(cluster.clone()).await.expect("it answers");
+    let cluster =
+        PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
+    let name =
+        format!("usage_test_{}", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos());
+    let admin = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(cluster.clone())
+        .await
+        .expect("it answers");
     let run = async |statement: String| {
         admin.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
     };
@@ -48,10 +54,12 @@ pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
     let owner = cluster.clone().database(&name);
     store::migrate(owner.to_url_lossy().as_str()).await.expect("the migrations apply");
     for role in ["admin", "xds"] {
-        run(format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}")).await;
+        run(format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}"))
+            .await;
     }
-    let url_of =
-        |role: &str| owner.clone().username(&format!("{name}_{role}")).password(&name).to_url_lossy().to_string();
+    let url_of = |role: &str| {
+        owner.clone().username(&format!("{name}_{role}")).password(&name).to_url_lossy().to_string()
+    };
     let database = Database {
         store: Store::connect(&url_of("admin"), 2).await.expect("the admin role connects"),
         superuser: PgPoolOptions::new().connect_lazy_with(owner.clone()),
@@ -97,10 +105,14 @@ impl Database {
 
     /// What the superuser counts.
     pub(crate) async fn count(&self, query: &str) -> i64 {
-        sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&self.superuser).await.expect("the query counts")
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .fetch_one(&self.superuser)
+            .await
+            .expect("the query counts")
     }
 
-    /// Ends the connections of the server and lets it make no new ones, as a failing database would.
+    /// Ends the connections of the server and lets it make no new ones, as a failing database
+    /// would.
     pub(crate) async fn cut_off(&self) {
         for statement in [
             format!("ALTER ROLE {}_xds CONNECTION LIMIT 0", self.name),
@@ -110,7 +122,10 @@ impl Database {
                 self.name
             ),
         ] {
-            self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
+            self.superuser
+                .execute(AssertSqlSafe(statement))
+                .await
+                .expect("the superuser may run it");
         }
     }
 
@@ -135,12 +150,20 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let (reports, writer) = usage::channel();
         let writing = writer.run(database_url.parse().expect("a database URL"), stopped.clone());
-        let serving = grpc::serve(listener, Arc::new(Cells::default()), Told::default(), reports, None, stopped);
+        let serving = grpc::serve(
+            listener,
+            Arc::new(Cells::default()),
+            Told::default(),
+            reports,
+            None,
+            stopped,
+        );
         let tasks = [
             tokio::spawn(async move { writing.await.expect("the writer ends well") }),
             tokio::spawn(async move { serving.await.expect("the server ends well") }),
         ];
-        let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URI").connect_lazy();
+        let channel =
+            Endpoint::from_shared(format!("http://{address}")).expect("a URI").connect_lazy();
         Self { channel, stop, tasks }
     }
 

@@ -1,4 +1,5 @@
-//! The usage service with a real PostgreSQL: reports come in by gRPC, as from Envoy, and end up in the sums once.
+//! The usage service with a real PostgreSQL: reports come in by gRPC, as from Envoy, and end up in
+//! the sums once.
 
 mod fixture;
 
@@ -13,8 +14,13 @@ use crate::fixture::{Database, Server, now_ms, report, with_database};
 fn counted(reporter: u8, who: &Who, requests: u64) -> Aggregator {
     let mut aggregator = Aggregator::new([reporter; 16], format!("envoy-{reporter}"));
     for _ in 0..requests {
-        let exchange =
-            Exchange { ended_at_ms: now_ms(), status: 200, request_bytes: 2, response_bytes: 3, duration_us: 4 };
+        let exchange = Exchange {
+            ended_at_ms: now_ms(),
+            status: 200,
+            request_bytes: 2,
+            response_bytes: 3,
+            duration_us: 4,
+        };
         aggregator.record(who, &exchange);
     }
     aggregator
@@ -22,14 +28,20 @@ fn counted(reporter: u8, who: &Who, requests: u64) -> Aggregator {
 
 /// Its next report, before it is due.
 fn message(aggregator: &mut Aggregator) -> UsageReport {
-    UsageReport::decode(aggregator.last_report(now_ms()).expect("there is usage").message).expect("a report")
+    UsageReport::decode(aggregator.last_report(now_ms()).expect("there is usage").message)
+        .expect("a report")
 }
 
 async fn sums(database: &Database) -> (i64, i64, i64, i64) {
     let sum = async |column: &str| {
         database.count(&format!("SELECT coalesce(sum({column}), 0)::bigint FROM usage_hours")).await
     };
-    (sum("requests").await, sum("request_bytes").await, sum("response_bytes").await, sum("duration_us").await)
+    (
+        sum("requests").await,
+        sum("request_bytes").await,
+        sum("response_bytes").await,
+        sum("duration_us").await,
+    )
 }
 
 #[tokio::test]
@@ -67,7 +79,9 @@ async fn reports_of_many_vms_at_once_all_count() {
         let reports = (1..=40_u8).map(|reporter| {
             let one = message(&mut counted(reporter, &who, u64::from(reporter)));
             let client = server.client();
-            tokio::spawn(async move { (report(client.clone(), &one).await, report(client, &one).await) })
+            tokio::spawn(
+                async move { (report(client.clone(), &one).await, report(client, &one).await) },
+            )
         });
         for both in reports.collect::<Vec<_>>() {
             let (first, second) = both.await.unwrap();
@@ -107,7 +121,10 @@ async fn what_cannot_be_true_is_left_out_and_never_comes_again() {
         let mut one = message(&mut counted(1, &who, 5));
         let good = one.entries[0].clone();
         one.entries.push(UsageEntry { hour: 1, ..good.clone() });
-        one.entries.push(UsageEntry { site_id: SiteId(Uuid::from_u128(1)).as_bytes().to_vec(), ..good.clone() });
+        one.entries.push(UsageEntry {
+            site_id: SiteId(Uuid::from_u128(1)).as_bytes().to_vec(),
+            ..good.clone()
+        });
         one.entries.push(UsageEntry { tenant_id: good.site_id.clone(), ..good.clone() });
         one.entries.push(UsageEntry { consumer_id: vec![1], ..good });
         assert_eq!(server.report(&one).await.unwrap().seq, 1);

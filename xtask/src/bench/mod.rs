@@ -1,4 +1,5 @@
-//! `cargo xtask bench <name>`: programs that measure, print a table and write JSON under `target/bench`.
+//! `cargo xtask bench <name>`: programs that measure, print a table and write JSON under
+//! `target/bench`.
 
 pub(crate) mod admin;
 pub(crate) mod control_plane;
@@ -25,9 +26,11 @@ use crate::{block_on, prerequisites};
 pub(crate) enum Bench {
     /// How long people wait for the admin API: lists, new keys and logins, with very many tenants
     Admin(admin::Admin),
-    /// What a change costs, from its commit to its effect, by the number of tenants; and a cold start with all of them
+    /// What a change costs, from its commit to its effect, by the number of tenants; and a cold
+    /// start with all of them
     ControlPlane(control_plane::ControlPlane),
-    /// What a request costs in Envoy: ours beside an empty filter, Envoy's own filters, Lua and call-outs
+    /// What a request costs in Envoy: ours beside an empty filter, Envoy's own filters, Lua and
+    /// call-outs
     DataPlane(data_plane::DataPlane),
     /// From the commit of an API key's revocation to its refusal, on two Envoys
     Revocation {
@@ -35,7 +38,8 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 200)]
         count: usize,
     },
-    /// Whether the time of a refusal tells what was wrong: accounts, keys, tokens and ids that exist beside such that do not
+    /// Whether the time of a refusal tells what was wrong: accounts, keys, tokens and ids that
+    /// exist beside such that do not
     Timing(timing::Timing),
 }
 
@@ -72,7 +76,8 @@ fn write_json(name: &str, figures: &impl Serialize) -> Result<()> {
     let folder = workspace_root().join("target/bench");
     fs::create_dir_all(&folder)?;
     let file = folder.join(format!("{name}.json"));
-    fs::write(&file, serde_json::to_vec_pretty(figures)?).with_context(|| format!("writing {}", file.display()))?;
+    fs::write(&file, serde_json::to_vec_pretty(figures)?)
+        .with_context(|| format!("writing {}", file.display()))?;
     println!("written to {}", file.display());
     Ok(())
 }
@@ -84,9 +89,9 @@ fn machine() -> Result<String> {
     let model = model.map_or("an unknown CPU", |(_, name)| name.trim());
     let count = std::thread::available_parallelism()?;
     let memory = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
-    let kilobytes = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:")?.split_ascii_whitespace().next()?.parse::<f64>().ok());
+    let kilobytes = memory.lines().find_map(|line| {
+        line.strip_prefix("MemTotal:")?.split_ascii_whitespace().next()?.parse::<f64>().ok()
+    });
     Ok(format!("{count} x {model}, {:.0} GB", kilobytes.unwrap_or_default() * 1024.0 / 1e9))
 }
 
@@ -104,7 +109,9 @@ impl Percentiles {
     /// By the nearest rank. `None` for an empty sample.
     fn of(mut sample_ms: Vec<f64>) -> Option<Percentiles> {
         sample_ms.sort_by(f64::total_cmp);
-        let rank = |percent: usize| sample_ms.get((sample_ms.len() * percent).div_ceil(100).saturating_sub(1)).copied();
+        let rank = |percent: usize| {
+            sample_ms.get((sample_ms.len() * percent).div_ceil(100).saturating_sub(1)).copied()
+        };
         Some(Percentiles {
             count: sample_ms.len(),
             min_ms: *sample_ms.first()?,

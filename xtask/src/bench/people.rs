@@ -18,7 +18,9 @@ impl People {
         let hash = password_hash()?;
         let last = scale.sites - 1;
         let id = |kind: usize| {
-            format!("('01900000-0000-7000-' || to_hex(32768 + {kind}) || '-' || lpad(to_hex(n), 12, '0'))::uuid")
+            format!(
+                "('01900000-0000-7000-' || to_hex(32768 + {kind}) || '-' || lpad(to_hex(n), 12, '0'))::uuid"
+            )
         };
         let (account, tenant) = (id(ACCOUNT), id(TENANT));
         let statements = format!(

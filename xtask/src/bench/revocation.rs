@@ -1,7 +1,9 @@
-//! How long a revoked key still works: from the commit of its revocation, as PostgreSQL dates it, to the first refusal.
+//! How long a revoked key still works: from the commit of its revocation, as PostgreSQL dates it,
+//! to the first refusal.
 //!
-//! Each Envoy is asked over and over with the key on a connection of its own, while the key is revoked through the admin
-//! API. All clocks are this machine's one clock. The figure includes the time of the one request that is refused.
+//! Each Envoy is asked over and over with the key on a connection of its own, while the key is
+//! revoked through the admin API. All clocks are this machine's one clock. The figure includes the
+//! time of the one request that is refused.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -33,11 +35,17 @@ struct Figures {
 }
 
 pub(crate) async fn run(artifacts: &Artifacts, count: usize) -> Result<()> {
-    let stack = Stack::builder("bench-revocation").artifacts(artifacts).envoys(2).own_postgres().start().await?;
+    let stack = Stack::builder("bench-revocation")
+        .artifacts(artifacts)
+        .envoys(2)
+        .own_postgres()
+        .start()
+        .await?;
     let upstream = Echo::start("shop", stack::ports::loopback(0))?;
     let shop = stack.publish(&SiteSpec::shop("Bench", "bench", upstream.addr)).await?;
     let mut database = stack.superuser().await?;
-    let gateways: Vec<SocketAddr> = stack.envoys.iter().map(|envoy| envoy.settings.gateway).collect();
+    let gateways: Vec<SocketAddr> =
+        stack.envoys.iter().map(|envoy| envoy.settings.gateway).collect();
     let mut latencies_ms: Vec<Vec<f64>> = Vec::with_capacity(count);
     for number in 1..=count {
         latencies_ms.push(revoke_one(&stack, &shop, &gateways, &mut database).await?);
@@ -45,17 +53,29 @@ pub(crate) async fn run(artifacts: &Artifacts, count: usize) -> Result<()> {
             eprintln!("{number} of {count} keys revoked");
         }
     }
-    let of_envoy = |index: usize| latencies_ms.iter().filter_map(|latencies| latencies.get(index).copied()).collect();
-    let by_envoy = (0..gateways.len()).filter_map(|index| Percentiles::of(of_envoy(index))).collect();
-    let last = latencies_ms.iter().filter_map(|latencies| latencies.iter().copied().reduce(f64::max)).collect();
+    let of_envoy = |index: usize| {
+        latencies_ms.iter().filter_map(|latencies| latencies.get(index).copied()).collect()
+    };
+    let by_envoy =
+        (0..gateways.len()).filter_map(|index| Percentiles::of(of_envoy(index))).collect();
+    let last = latencies_ms
+        .iter()
+        .filter_map(|latencies| latencies.iter().copied().reduce(f64::max))
+        .collect();
     let everywhere = Percentiles::of(last).context("no key was revoked")?;
-    let figures = Figures { what: "commit of a revocation to refusal", envoys: gateways.len(), by_envoy, everywhere };
+    let figures = Figures {
+        what: "commit of a revocation to refusal",
+        envoys: gateways.len(),
+        by_envoy,
+        everywhere,
+    };
     print(&figures);
     stack.finish().await?;
     write_json("revocation", &figures)
 }
 
-/// Makes a key, sees it work on every Envoy, revokes it; the milliseconds from the commit to the refusal on each Envoy.
+/// Makes a key, sees it work on every Envoy, revokes it; the milliseconds from the commit to the
+/// refusal on each Envoy.
 async fn revoke_one(
     stack: &Stack,
     shop: &Published,
@@ -63,7 +83,8 @@ async fn revoke_one(
     database: &mut PgConnection,
 ) -> Result<Vec<f64>> {
     let created = stack.api.post(&shop.keys_url(), json!({})).await?;
-    let (id, key) = (created["id"].as_str().unwrap_or_default(), created["key"].as_str().unwrap_or_default());
+    let (id, key) =
+        (created["id"].as_str().unwrap_or_default(), created["key"].as_str().unwrap_or_default());
     let clients: Vec<Client> =
         gateways.iter().map(|_| Client::builder().no_proxy().build()).collect::<Result<_, _>>()?;
     for (client, gateway) in clients.iter().zip(gateways) {
@@ -74,7 +95,9 @@ async fn revoke_one(
         .zip(gateways.iter().copied())
         .map(|(client, gateway)| {
             let (shop, key) = (shop.clone(), key.to_owned());
-            tokio::spawn(async move { until(&client, gateway, &shop, &key, StatusCode::FORBIDDEN).await })
+            tokio::spawn(async move {
+                until(&client, gateway, &shop, &key, StatusCode::FORBIDDEN).await
+            })
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(5)).await;
@@ -97,7 +120,8 @@ async fn until(
 ) -> Result<SystemTime> {
     let started = SystemTime::now();
     loop {
-        let request = client.get(format!("http://{gateway}{}", shop.path)).header("host", &shop.hostname);
+        let request =
+            client.get(format!("http://{gateway}{}", shop.path)).header("host", &shop.hostname);
         let response = request.header("x-api-key", key).send().await?;
         let (status, at) = (response.status(), SystemTime::now());
         if status == wanted {
@@ -105,11 +129,15 @@ async fn until(
         }
         // Read to its end, so that the connection is used again.
         response.bytes().await?;
-        ensure!(started.elapsed().unwrap_or_default() < LOST, "{gateway} still answers {status} after {LOST:?}");
+        ensure!(
+            started.elapsed().unwrap_or_default() < LOST,
+            "{gateway} still answers {status} after {LOST:?}"
+        );
     }
 }
 
-/// Milliseconds since the Unix epoch at which the last change of a key was committed (`track_commit_timestamp`).
+/// Milliseconds since the Unix epoch at which the last change of a key was committed
+/// (`track_commit_timestamp`).
 async fn committed_at(database: &mut PgConnection, key: Uuid) -> Result<f64> {
     let sql = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 FROM api_keys WHERE id = $1";
     Ok(sqlx::query_scalar(sql).bind(key).fetch_one(database).await?)
@@ -120,7 +148,10 @@ fn milliseconds(at: SystemTime) -> f64 {
 }
 
 fn print(figures: &Figures) {
-    println!("{:<34} {:>6} {:>9} {:>9} {:>9} {:>9}", figures.what, "count", "min ms", "p50 ms", "p99 ms", "max ms");
+    println!(
+        "{:<34} {:>6} {:>9} {:>9} {:>9} {:>9}",
+        figures.what, "count", "min ms", "p50 ms", "p99 ms", "max ms"
+    );
     let row = |name: &str, of: &Percentiles| {
         let Percentiles { count, min_ms, p50_ms, p99_ms, max_ms } = of;
         println!("{name:<34} {count:>6} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2}");

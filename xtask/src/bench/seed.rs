@@ -1,8 +1,9 @@
 //! Filling the database: sites, routes and keys by the million, by SQL alone.
 //!
-//! What a bench site looks like is said here and nowhere else. Every tenant has one site, every site one API with ten routes
-//! on one upstream, and ten consumers with a tenth of the keys each, under a plan with a rate limit and a quota that no run
-//! reaches. Keys are accepted, and tokens of one issuer.
+//! What a bench site looks like is said here and nowhere else. Every tenant has one site, every
+//! site one API with ten routes on one upstream, and ten consumers with a tenth of the keys each,
+//! under a plan with a rate limit and a quota that no run reaches. Keys are accepted, and tokens of
+//! one issuer.
 
 use std::net::SocketAddr;
 
@@ -57,7 +58,8 @@ pub(super) fn hostname(site: usize) -> String {
     format!("s{site}.{BASE_DOMAIN}")
 }
 
-/// What the filter says about a request for `/shop/v1/products/{id}`: the site, and the second of its routes.
+/// What the filter says about a request for `/shop/v1/products/{id}`: the site, and the second of
+/// its routes.
 pub(super) fn chosen_route(site: usize) -> String {
     format!("{},{}", id(SITE, site), id(ROUTE, site * 100 + 2))
 }
@@ -158,7 +160,8 @@ async fn copy_keys(database: &mut PgConnection, scale: Scale) -> Result<Vec<Seed
         let site = number % scale.sites;
         let consumer = site * CONSUMERS + number / scale.sites % CONSUMERS;
         let digest = hexadecimal(&key.digest());
-        let ids = [id(TENANT, site), id(SITE, site), id(CONSUMER, consumer), id(KEY, number)].join("\t");
+        let ids =
+            [id(TENANT, site), id(SITE, site), id(CONSUMER, consumer), id(KEY, number)].join("\t");
         // COPY's text format wants a backslash doubled.
         message.push_str(&format!("{ids}\t1\t\\\\x{digest}\t{}\n", key.hint()));
         keys.push(SeededKey { site, key: key.reveal().to_owned() });
@@ -174,11 +177,14 @@ async fn copy_keys(database: &mut PgConnection, scale: Scale) -> Result<Vec<Seed
 
 /// The subjects of tokens, each of which is the first consumer of its site.
 async fn copy_subjects(database: &mut PgConnection, scale: Scale, count: usize) -> Result<()> {
-    let columns = "tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, issuer, value, digest";
-    let mut copy = database.copy_in_raw(&format!("COPY consumer_subjects ({columns}) FROM STDIN")).await?;
+    let columns =
+        "tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, issuer, value, digest";
+    let mut copy =
+        database.copy_in_raw(&format!("COPY consumer_subjects ({columns}) FROM STDIN")).await?;
     for number in 0..count {
         let site = site_of_subject(number, scale);
-        let ids = [id(TENANT, site), id(SITE, site), id(CONSUMER, site * CONSUMERS), id(SUBJECT, number)];
+        let ids =
+            [id(TENANT, site), id(SITE, site), id(CONSUMER, site * CONSUMERS), id(SUBJECT, number)];
         let value = tokens::subject(number);
         let digest = hexadecimal(&Digest::of_subject(ids[1].parse()?, ISSUER, &value));
         let line = format!("{}\t1\tf\t{ISSUER}\t{value}\t\\\\x{digest}\n", ids.join("\t"));

@@ -32,11 +32,13 @@ pub(super) fn make(count: usize) -> Result<Tokens> {
         .map_err(|error| anyhow!("a key of our own is refused: {error}"))?;
     // An uncompressed point: 4, then both coordinates of 32 bytes.
     let point = pair.public_key().as_ref();
-    let coordinate = |from: usize| URL_SAFE_NO_PAD.encode(point.get(from..from + 32).unwrap_or_default());
+    let coordinate =
+        |from: usize| URL_SAFE_NO_PAD.encode(point.get(from..from + 32).unwrap_or_default());
     let jwk = json!({
         "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "bench", "x": coordinate(1), "y": coordinate(33),
     });
-    let header = URL_SAFE_NO_PAD.encode(json!({ "alg": "ES256", "typ": "JWT", "kid": "bench" }).to_string());
+    let header =
+        URL_SAFE_NO_PAD.encode(json!({ "alg": "ES256", "typ": "JWT", "kid": "bench" }).to_string());
     let token = |number: usize| -> Result<String> {
         let claims = json!({
             "iss": ISSUER, "sub": subject(number), "aud": "bench", "iat": 1_700_000_000, "exp": EXPIRES_AT_S,

@@ -16,7 +16,8 @@ use crate::up::home::Home;
 
 const NAME: &str = "tenantry";
 
-/// Where root keeps the data directory when PostgreSQL's account may not enter the checkout (one under `/root`, say).
+/// Where root keeps the data directory when PostgreSQL's account may not enter the checkout (one
+/// under `/root`, say).
 const ELSEWHERE: &str = "/var/lib/tenantry";
 
 pub(super) fn from_env() -> Option<String> {
@@ -24,7 +25,11 @@ pub(super) fn from_env() -> Option<String> {
 }
 
 /// Starts the private server, and makes the database in it if it is not there.
-pub(super) async fn start_private(home: &Home, binaries: &Binaries, addr: SocketAddr) -> Result<(Service, Database)> {
+pub(super) async fn start_private(
+    home: &Home,
+    binaries: &Binaries,
+    addr: SocketAddr,
+) -> Result<(Service, Database)> {
     let dir = data_dir(&home.postgres())?;
     // Beside the data that it opens, so that the two are only ever lost together.
     let password_file = dir.join("password");
@@ -32,7 +37,8 @@ pub(super) async fn start_private(home: &Home, binaries: &Binaries, addr: Socket
         fs::create_dir_all(&dir)?;
         secret::write_private(&password_file, secret::password().as_bytes())?;
     }
-    let password = fs::read_to_string(&password_file).context("reading the password of the private PostgreSQL")?;
+    let password = fs::read_to_string(&password_file)
+        .context("reading the password of the private PostgreSQL")?;
     let settings = ClusterSettings { dir, addr, password, durable: true };
     let cluster = Cluster::start(binaries, settings).await?;
     let server = cluster.server();
@@ -40,8 +46,8 @@ pub(super) async fn start_private(home: &Home, binaries: &Binaries, addr: Socket
     Ok((cluster.service, server.database(NAME)))
 }
 
-/// `usual`, or what a link there leads to: a folder elsewhere that PostgreSQL's account can enter. Whoever removes
-/// `.tenantry/` removes the link, and the next `up` begins anew.
+/// `usual`, or what a link there leads to: a folder elsewhere that PostgreSQL's account can enter.
+/// Whoever removes `.tenantry/` removes the link, and the next `up` begins anew.
 fn data_dir(usual: &Path) -> Result<PathBuf> {
     if let Ok(elsewhere) = fs::read_link(usual) {
         return Ok(elsewhere);

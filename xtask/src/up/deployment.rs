@@ -42,26 +42,37 @@ impl<'a> Deployment<'a> {
         let database = self.start_database().await?;
         self.database_url = database.owner_url();
         step("Migrating the database");
-        control::migrate(&self.tools.artifacts, &database.owner_url(), &self.home.part_log("migrate")).await?;
+        control::migrate(
+            &self.tools.artifacts,
+            &database.owner_url(),
+            &self.home.part_log("migrate"),
+        )
+        .await?;
         let kept = self.home.database(&database.identity().await?)?;
 
         let files = control::Files::in_folder(&kept)?;
         let login = database.login(Group::Admin, &secret::password()).await?;
         let log = self.home.part_log("admin");
-        self.run(control::admin(&self.tools.artifacts, &login, self.ports.admin, &files, log)).await?;
+        self.run(control::admin(&self.tools.artifacts, &login, self.ports.admin, &files, log))
+            .await?;
         self.operator_token = read_token(&files.operator_token)?;
 
         self.run(self.upstreams()?).await?;
         let login = database.login(Group::Xds, &secret::password()).await?;
-        let (grpc, http, log) = (self.ports.xds_grpc, self.ports.xds_http, self.home.part_log("xds-server"));
-        self.run(control::xds_server(&self.tools.artifacts, &login, grpc, http, &files, log)).await?;
+        let (grpc, http, log) =
+            (self.ports.xds_grpc, self.ports.xds_http, self.home.part_log("xds-server"));
+        self.run(control::xds_server(&self.tools.artifacts, &login, grpc, http, &files, log))
+            .await?;
         self.run(self.envoy()?.service).await?;
 
         step("Provisioning two demo tenants through the admin API");
         let api = AdminApi::new(format!("http://{}", self.ports.admin), &self.operator_token)?;
         let demo = demo::provision(&api, &self.ports, &kept.join("demo.json")).await?;
         demo::wait_until_served(&self.ports, &demo).await.with_context(|| {
-            format!("the gateway does not serve the demo; the logs are in {}", self.home.logs().display())
+            format!(
+                "the gateway does not serve the demo; the logs are in {}",
+                self.home.logs().display()
+            )
         })?;
         Ok(demo)
     }
@@ -70,7 +81,8 @@ impl<'a> Deployment<'a> {
         match (&self.tools.postgres, database::from_env()) {
             (Some(binaries), _) => {
                 step("Starting PostgreSQL");
-                let (service, database) = database::start_private(self.home, binaries, self.ports.postgres).await?;
+                let (service, database) =
+                    database::start_private(self.home, binaries, self.ports.postgres).await?;
                 self.services.push(service);
                 Ok(database)
             }
@@ -106,7 +118,8 @@ impl<'a> Deployment<'a> {
         Envoy::new(&self.tools.envoy, &self.home.logs(), settings)
     }
 
-    /// Kept from the moment it is launched, so that [`Deployment::stop`] finds it even if it never gets ready.
+    /// Kept from the moment it is launched, so that [`Deployment::stop`] finds it even if it never
+    /// gets ready.
     async fn run(&mut self, mut service: Service) -> Result<()> {
         step(&format!("Starting {}", service.name));
         service.launch()?;

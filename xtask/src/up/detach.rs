@@ -13,9 +13,15 @@ use crate::up::ports::Ports;
 use crate::up::screen::{Screen, UpJson};
 use crate::up::{Tools, end_signal};
 
-pub(super) async fn run(home: &Home, ports: &Ports, tools: &Tools, port_base: u16) -> Result<ExitCode> {
+pub(super) async fn run(
+    home: &Home,
+    ports: &Ports,
+    tools: &Tools,
+    port_base: u16,
+) -> Result<ExitCode> {
     let _ = fs::remove_file(home.up_json());
-    let log = File::create(home.log()).with_context(|| format!("creating {}", home.log().display()))?;
+    let log =
+        File::create(home.log()).with_context(|| format!("creating {}", home.log().display()))?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(["up", "--supervised", "--port-base", &port_base.to_string()])
         .env("TENANTRY_BIN_DIR", &tools.artifacts.bin_dir)

@@ -14,7 +14,8 @@ pub(crate) struct Home {
     dir: PathBuf,
 }
 
-/// Who runs `up`. A pid alone may have been given to another process since; the time at which it started tells.
+/// Who runs `up`. A pid alone may have been given to another process since; the time at which it
+/// started tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Holder {
     pub(crate) pid: i32,
@@ -29,9 +30,13 @@ pub(crate) struct Lock {
 }
 
 impl Home {
-    /// `TENANTRY_HOME` names another folder, so that a second deployment can stand beside the first.
+    /// `TENANTRY_HOME` names another folder, so that a second deployment can stand beside the
+    /// first.
     pub(crate) fn open() -> Result<Home> {
-        Home::at(std::env::var_os("TENANTRY_HOME").map_or_else(|| workspace_root().join(".tenantry"), PathBuf::from))
+        Home::at(
+            std::env::var_os("TENANTRY_HOME")
+                .map_or_else(|| workspace_root().join(".tenantry"), PathBuf::from),
+        )
     }
 
     fn at(dir: PathBuf) -> Result<Home> {
@@ -87,11 +92,16 @@ impl Home {
     /// Takes the lock, or says who has it.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let path = self.lock_file();
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(already_running(&read_holder(&mut file, &path)?)),
-            Err(TryLockError::Error(error)) => return Err(error).context("taking the lock of `up`"),
+            Err(TryLockError::WouldBlock) => {
+                bail!(already_running(&read_holder(&mut file, &path)?))
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).context("taking the lock of `up`");
+            }
         }
         let holder = Holder::this_process()?;
         file.set_len(0)?;
@@ -123,7 +133,8 @@ impl Holder {
 fn read_holder(file: &mut File, path: &Path) -> Result<Holder> {
     let mut text = String::new();
     file.read_to_string(&mut text)?;
-    serde_json::from_str(&text).with_context(|| format!("{} is held, but does not say by whom", path.display()))
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} is held, but does not say by whom", path.display()))
 }
 
 fn start_time(pid: i32) -> Option<u64> {
@@ -145,7 +156,10 @@ mod tests {
         let lock = home.lock().unwrap();
         let holder = home.running().unwrap().unwrap();
         assert!(holder.is_alive());
-        assert!(!Holder { started: holder.started + 1, ..holder }.is_alive(), "the pid of another process");
+        assert!(
+            !Holder { started: holder.started + 1, ..holder }.is_alive(),
+            "the pid of another process"
+        );
         assert!(home.lock().unwrap_err().to_string().contains("running already"));
         drop(lock);
         assert_eq!(home.running().unwrap(), None);

@@ -74,7 +74,8 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode> {
 }
 
 impl Tools {
-    /// Gets what is missing; builds, or takes what the process in the foreground or a test run has built.
+    /// Gets what is missing; builds, or takes what the process in the foreground or a test run has
+    /// built.
     fn get(profile: Option<Profile>) -> Result<Tools> {
         let envoy = prerequisites::ensure_wasm_target_and_envoy()?;
         let postgres = match database::from_env() {

@@ -10,7 +10,8 @@ use crate::up::deployment::Deployment;
 use crate::up::home::Home;
 use crate::up::ports::Ports;
 
-/// Written when everything serves, and removed when it stops; mode 0600, because it holds credentials.
+/// Written when everything serves, and removed when it stops; mode 0600, because it holds
+/// credentials.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct UpJson {
     gateway_http: String,
@@ -67,22 +68,38 @@ impl fmt::Display for Screen<'_> {
         writeln!(f, "\nTenantry is up.\n")?;
         writeln!(f, "  gateway (Envoy)  {}", up.gateway_http)?;
         writeln!(f, "  admin API        {0}   documentation: {0}/docs", up.admin)?;
-        writeln!(f, "  xds-server       {}   metrics: http://{}/metrics", ports.xds_grpc, ports.xds_http)?;
+        writeln!(
+            f,
+            "  xds-server       {}   metrics: http://{}/metrics",
+            ports.xds_grpc, ports.xds_http
+        )?;
         writeln!(f, "  Envoy's admin    {}", up.envoy_admin)?;
         writeln!(f, "  database, operator token: {}", home.up_json().display())?;
         writeln!(f, "  logs:                     {}\n", home.logs().display())?;
         if let [acme, globex] = up.demo.as_slice() {
-            writeln!(f, "Two tenants publish the same API, each on an upstream of its own. Try:\n")?;
+            writeln!(
+                f,
+                "Two tenants publish the same API, each on an upstream of its own. Try:\n"
+            )?;
             let shared = format!("api.{BASE_DOMAIN}");
             let mut try_it = |what: &str, host: &str, key: Option<&str>| -> fmt::Result {
-                let key = key.map_or_else(String::new, |key| format!(" -H \"Authorization: Bearer {key}\""));
-                writeln!(f, "# {what}\ncurl -i -H \"Host: {host}\"{key} {}{}\n", up.gateway_http, acme.path)
+                let key = key
+                    .map_or_else(String::new, |key| format!(" -H \"Authorization: Bearer {key}\""));
+                writeln!(
+                    f,
+                    "# {what}\ncurl -i -H \"Host: {host}\"{key} {}{}\n",
+                    up.gateway_http, acme.path
+                )
             };
             try_it("Acme's key on Acme's host: 200", &acme.hostname, Some(&acme.api_key))?;
             try_it("no key: 403", &acme.hostname, None)?;
             try_it("a wrong key: 403", &acme.hostname, Some("wrong"))?;
             try_it("Globex's key on Acme's host: 403", &acme.hostname, Some(&globex.api_key))?;
-            try_it("the shared host, where the key alone says whose API it is: 200", &shared, Some(&globex.api_key))?;
+            try_it(
+                "the shared host, where the key alone says whose API it is: 200",
+                &shared,
+                Some(&globex.api_key),
+            )?;
         }
         match detached {
             true => writeln!(f, "It runs in the background: `cargo xtask down` stops it."),

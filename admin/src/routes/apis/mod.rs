@@ -29,7 +29,8 @@ pub(super) fn router() -> OpenApiRouter<App> {
     ))
 }
 
-/// What a site publishes under a base path. A route of it is at `<base_path>/<version name><route path>`.
+/// What a site publishes under a base path. A route of it is at
+/// `<base_path>/<version name><route path>`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Api {
     pub id: Uuid,
@@ -78,7 +79,12 @@ pub(super) struct NewApi {
     #[schema(min_length = 1, max_length = 200, example = "Orders")]
     name: String,
     /// What the paths of its routes begin with, unique in the site; `/` for nothing.
-    #[schema(min_length = 1, max_length = 256, pattern = "^(/|(/[A-Za-z0-9._~-]+)+)$", example = "/orders")]
+    #[schema(
+        min_length = 1,
+        max_length = 256,
+        pattern = "^(/|(/[A-Za-z0-9._~-]+)+)$",
+        example = "/orders"
+    )]
     base_path: String,
     /// Whether the upstream sees the path without the base path and the version's name.
     #[serde(default, deserialize_with = "present")]
@@ -116,13 +122,19 @@ pub(super) struct ApiChanges {
     name: Option<String>,
     /// What the paths of its routes begin with, unique in the site; `/` for nothing.
     #[serde(default, deserialize_with = "present")]
-    #[schema(min_length = 1, max_length = 256, pattern = "^(/|(/[A-Za-z0-9._~-]+)+)$", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 256,
+        pattern = "^(/|(/[A-Za-z0-9._~-]+)+)$",
+        nullable = false
+    )]
     base_path: Option<String>,
     /// Whether the upstream sees the path without the base path and the version's name.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     strip_base_path: Option<bool>,
-    /// How the requests of its routes are treated. They are replaced as a whole: an absent field gets its default.
+    /// How the requests of its routes are treated. They are replaced as a whole: an absent field
+    /// gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ApiSettings>, nullable = false)]
     settings: Option<Given<ApiSettings>>,

@@ -27,7 +27,8 @@ pub(super) async fn update(
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
     site::lock(&mut tx, at.site_id).await?;
-    let api = Api::from(api::update(&mut tx, at.site_id, at.api_id, changes, patch.expected.0).await?);
+    let api =
+        Api::from(api::update(&mut tx, at.site_id, at.api_id, changes, patch.expected.0).await?);
     collision::refuse_any(&mut tx, at.site_id, "base_path").await?;
     tx.commit().await?;
     Answer::object(&api)

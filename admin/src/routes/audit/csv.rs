@@ -1,19 +1,20 @@
-//! A row of the log as CSV (RFC 4180). A spreadsheet takes a cell that begins with `=` and the like for a formula, and runs it: such a
-//! cell gets an apostrophe before it. So CSV is for people; what is to be verified is exported as JSON Lines.
+//! A row of the log as CSV (RFC 4180). A spreadsheet takes a cell that begins with `=` and the like
+//! for a formula, and runs it: such a cell gets an apostrophe before it. So CSV is for people; what
+//! is to be verified is exported as JSON Lines.
 
 use store::audit::AuditRow;
 
 /// The first line.
-pub(super) const HEADER: &str =
-    "tenant_id,seq,at,actor_kind,actor_id,request_id,source,action,object_id,before,after,prev_hash,hash\r\n";
+pub(super) const HEADER: &str = "tenant_id,seq,at,actor_kind,actor_id,request_id,source,action,object_id,before,after,prev_hash,hash\r\n";
 
 /// What makes a formula of a cell (OWASP, CSV Injection).
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Adds a row.
 pub(super) fn write(out: &mut Vec<u8>, row: &AuditRow) {
-    let json =
-        |object: &Option<_>| object.as_ref().and_then(|object| serde_json::to_string(object).ok()).unwrap_or_default();
+    let json = |object: &Option<_>| {
+        object.as_ref().and_then(|object| serde_json::to_string(object).ok()).unwrap_or_default()
+    };
     let cells = [
         row.tenant_id.to_string(),
         row.seq.to_string(),

@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::query::SECONDS;
 
-/// The first byte of a cursor, so that none is taken for another list's: in one chain, and over all of them.
+/// The first byte of a cursor, so that none is taken for another list's: in one chain, and over all
+/// of them.
 const IN_CHAIN: u8 = 3;
 const OVER_ALL: u8 = 4;
 

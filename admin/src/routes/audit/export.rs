@@ -1,5 +1,6 @@
-//! A chain as a stream: some rows at a time, each time in a transaction of its own, so that a client that reads slowly holds neither a
-//! connection to the database nor more than those rows. What was written stays as it is, so the pieces fit together.
+//! A chain as a stream: some rows at a time, each time in a transaction of its own, so that a
+//! client that reads slowly holds neither a connection to the database nor more than those rows.
+//! What was written stays as it is, so the pieces fit together.
 
 use std::num::NonZeroU32;
 
@@ -41,7 +42,13 @@ impl Chain {
         }
     }
 
-    async fn rows(self, store: &Store, actor: &Actor, after: i64, last: i64) -> Result<Vec<AuditRow>, StoreError> {
+    async fn rows(
+        self,
+        store: &Store,
+        actor: &Actor,
+        after: i64,
+        last: i64,
+    ) -> Result<Vec<AuditRow>, StoreError> {
         match self {
             Self::OfTenant(tenant) => {
                 let mut tx = store.tenant(tenant, actor).await?;
@@ -78,7 +85,8 @@ impl Export {
         let rows = match self.chain.rows(&self.store, &self.actor, self.after, self.last).await {
             Ok(rows) => rows,
             Err(error) => {
-                // The answer has begun: all that is left is to break it off, so that nobody takes it for whole.
+                // The answer has begun: all that is left is to break it off, so that nobody takes
+                // it for whole.
                 tracing::error!(%error, "an export of the audit log broke off");
                 return Err(error);
             }
@@ -99,7 +107,13 @@ impl Export {
 }
 
 /// Answers with the chain up to this head.
-pub(super) fn stream(chain: Chain, app: &App, actor: Actor, head: Option<Head>, format: Format) -> Response {
+pub(super) fn stream(
+    chain: Chain,
+    app: &App,
+    actor: Actor,
+    head: Option<Head>,
+    format: Format,
+) -> Response {
     let tenant = chain.tenant();
     let (last, hash) = head.map_or((0, String::new()), |head| (head.seq, head.hash));
     // A copy of the head outside of the database: what is cut off later can be told by it.
@@ -108,11 +122,16 @@ pub(super) fn stream(chain: Chain, app: &App, actor: Actor, head: Option<Head>, 
         Format::JsonLines => ("jsonl", "application/jsonl"),
         Format::Csv => ("csv", "text/csv; charset=utf-8; header=present"),
     };
-    let export = Export { chain, store: app.store.clone(), actor, format, after: 0, last, begun: false };
-    let mut response = Response::new(Body::from_stream(futures::stream::try_unfold(export, Export::next)));
+    let export =
+        Export { chain, store: app.store.clone(), actor, format, after: 0, last, begun: false };
+    let mut response =
+        Response::new(Body::from_stream(futures::stream::try_unfold(export, Export::next)));
     let headers = [
         (header::CONTENT_TYPE, media_type.to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"audit-{tenant}.{extension}\"")),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"audit-{tenant}.{extension}\""),
+        ),
         (header::CACHE_CONTROL, "no-store".to_owned()),
         (HeaderName::from_static("audit-rows"), last.to_string()),
         (HeaderName::from_static("audit-head"), hash),

@@ -14,7 +14,8 @@ use crate::problem::Problem;
 
 /// Exports a chain of the audit log.
 ///
-/// The platform's, or with `tenant_id` that of a tenant, which may have been deleted since. Otherwise as the export of a tenant.
+/// The platform's, or with `tenant_id` that of a tenant, which may have been deleted since.
+/// Otherwise as the export of a tenant.
 #[utoipa::path(get, path = "/v1/operator/audit/export", operation_id = "exportAudit", tag = "Audit",
     params(OperatorExportQuery),
     responses((status = 200, description = "The chain.",

@@ -31,14 +31,16 @@ pub(super) fn router() -> OpenApiRouter<App> {
 /// A change, as the database has written it down.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AuditEntry {
-    /// Whose chain it is in; `00000000-0000-0000-0000-000000000000` for what was done for no tenant.
+    /// Whose chain it is in; `00000000-0000-0000-0000-000000000000` for what was done for no
+    /// tenant.
     tenant_id: Uuid,
     /// The place in the chain, from 1.
     #[schema(minimum = 1)]
     seq: i64,
     /// When it was written, to the microsecond.
     at: DateTime<Utc>,
-    /// What kind of actor it was: `operator`, `member`, `service`, or `system` for the program itself.
+    /// What kind of actor it was: `operator`, `member`, `service`, or `system` for the program
+    /// itself.
     #[schema(example = "operator")]
     actor_kind: String,
     /// The operator token, account or service token; nil for the program itself.
@@ -92,13 +94,15 @@ impl From<AuditRow> for AuditEntry {
 pub(super) struct AuditPage {
     /// The entries.
     items: Vec<AuditEntry>,
-    /// Give this as `cursor`, and all other parameters as before, to get the next page; null on the last one.
+    /// Give this as `cursor`, and all other parameters as before, to get the next page; null on the
+    /// last one.
     #[schema(required = true)]
     next_cursor: Option<String>,
 }
 
 impl AuditPage {
-    /// Makes the page out of the rows that the store gave, one more than it may have. It ends early if its entries are large.
+    /// Makes the page out of the rows that the store gave, one more than it may have. It ends early
+    /// if its entries are large.
     fn of(rows: Vec<AuditRow>, limit: u32, cursor: impl Fn(&AuditRow) -> String) -> Self {
         let available = rows.len();
         let mut page = Self { items: Vec::new(), next_cursor: None };

@@ -28,7 +28,9 @@ pub(super) async fn of_platform(
     let mut tx = app.store.audit(&caller.actor()).await?;
     let page = if let Some(tenant) = tenant {
         let asked = query.asked(read_place_in_chain)?;
-        let rows = audit::newest(&mut tx, TenantId(tenant), &asked.filter, asked.after, asked.rows()).await?;
+        let rows =
+            audit::newest(&mut tx, TenantId(tenant), &asked.filter, asked.after, asked.rows())
+                .await?;
         AuditPage::of(rows, asked.limit, |row| place_in_chain(row.seq))
     } else {
         let asked = query.asked(read_place)?;

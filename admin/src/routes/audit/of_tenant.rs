@@ -28,6 +28,7 @@ pub(super) async fn of_tenant(
     let asked = query.asked(read_place_in_chain)?;
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     tenant::require(&mut tx).await?;
-    let rows = audit::newest(&mut tx, at.tenant_id, &asked.filter, asked.after, asked.rows()).await?;
+    let rows =
+        audit::newest(&mut tx, at.tenant_id, &asked.filter, asked.after, asked.rows()).await?;
     Answer::json(StatusCode::OK, &AuditPage::of(rows, asked.limit, |row| place_in_chain(row.seq)))
 }

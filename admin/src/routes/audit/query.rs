@@ -14,8 +14,8 @@ use crate::problem::Problem;
 /// The years that a calendar has.
 pub(super) const SECONDS: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
 
-/// Declares a query of the log: what all of them have, and what is its own. (Serde cannot refuse unknown parameters of a struct that has
-/// another one flattened into it.)
+/// Declares a query of the log: what all of them have, and what is its own. (Serde cannot refuse
+/// unknown parameters of a struct that has another one flattened into it.)
 macro_rules! query {
     ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
         $(#[$doc])*
@@ -27,7 +27,8 @@ macro_rules! query {
             /// Only what this actor has done: an operator token, an account or a service token.
             #[param(required = false, nullable = false, value_type = Uuid)]
             actor: Option<String>,
-            /// Only this action, as in `route.create`, or all on one kind of object, as in `route.*`.
+            /// Only this action, as in `route.create`, or all on one kind of object, as in
+            /// `route.*`.
             #[param(required = false, nullable = false, pattern = r"^[a-z_]+\.([a-z_]+|\*)$", example = "route.*")]
             action: Option<String>,
             /// Only what was done to this object.
@@ -60,7 +61,8 @@ query! {
 query! {
     /// The query of the whole audit log.
     OperatorAuditQuery {
-        /// Only the chain of this tenant; `00000000-0000-0000-0000-000000000000` for the platform's own.
+        /// Only the chain of this tenant; `00000000-0000-0000-0000-000000000000` for the platform's
+        /// own.
         #[param(required = false, nullable = false, value_type = Uuid)]
         tenant_id: Option<String>,
     }
@@ -77,7 +79,8 @@ impl OperatorAuditQuery {
     }
 }
 
-/// What the store is to be asked. Where a page goes on is of another form in one chain than over all.
+/// What the store is to be asked. Where a page goes on is of another form in one chain than over
+/// all.
 #[derive(Clone, Debug)]
 pub(super) struct Asked<C> {
     pub(super) filter: Filter,
@@ -119,7 +122,8 @@ impl AuditQuery {
         let limit = page::limit(&mut check, self.limit.as_deref());
         let mut after = None;
         if let Some(text) = &self.cursor {
-            after = check.take("cursor", read_cursor(text).ok_or("is not a cursor that this list gave"));
+            after = check
+                .take("cursor", read_cursor(text).ok_or("is not a cursor that this list gave"));
         }
         check.finish()?;
         Ok(Asked { filter, limit, after })
@@ -138,7 +142,9 @@ fn time(check: &mut Check, field: &str, text: Option<&str>) -> Option<DateTime<U
 
 /// Noun and verb.
 fn action(text: &str) -> Option<(&str, &str)> {
-    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let word = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
     text.split_once('.').filter(|(noun, verb)| word(noun) && (*verb == "*" || word(verb)))
 }
 

@@ -10,7 +10,8 @@ use crate::problem::Problem;
 
 /// Gets the keys that verify access tokens, as a JWK Set.
 ///
-/// A key signs for a day, and stays here until its last token is over. Read the set again when a token names a key that is not in it.
+/// A key signs for a day, and stays here until its last token is over. Read the set again when a
+/// token names a key that is not in it.
 #[utoipa::path(get, path = "/v1/auth/jwks",
     operation_id = "getAccessTokenKeys", tag = "Login",
     responses((status = 200, description = "The keys.", body = Jwks)))]

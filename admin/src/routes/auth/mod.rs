@@ -83,7 +83,9 @@ struct Refresh {
 impl Refresh {
     /// The token; what does not have the form of one is none.
     fn token(&self) -> Option<RefreshToken> {
-        (self.refresh_token.len() <= limits::EMAIL_CHARS).then(|| RefreshToken::parse(&self.refresh_token)).flatten()
+        (self.refresh_token.len() <= limits::EMAIL_CHARS)
+            .then(|| RefreshToken::parse(&self.refresh_token))
+            .flatten()
     }
 }
 

@@ -18,7 +18,10 @@ use crate::session::Posted;
 #[utoipa::path(post, path = "/v1/auth/password-reset/confirm",
     operation_id = "confirmPasswordReset", tag = "Login", request_body = NewPassword,
     responses((status = 204, description = "It is changed.")))]
-pub(super) async fn confirm(State(app): State<App>, posted: Posted<NewPassword>) -> Result<Response, Problem> {
+pub(super) async fn confirm(
+    State(app): State<App>,
+    posted: Posted<NewPassword>,
+) -> Result<Response, Problem> {
     let Posted { visitor, body } = posted;
     let none = || Problem::field("token", "is not, or no longer, good; ask for another e-mail");
     let digest = EmailToken::parse(&body.token).ok_or_else(none)?.digest();

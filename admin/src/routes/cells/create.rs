@@ -15,7 +15,10 @@ use crate::problem::Problem;
 /// Nobody is placed on it yet: that is a change of the tenants.
 #[utoipa::path(post, path = "/v1/cells", operation_id = "createCell", tag = "Cells",
     request_body = NewCell, responses((status = 201, description = "The cell.", body = Cell)))]
-pub(super) async fn create(State(app): State<App>, post: Post<NewCell>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    post: Post<NewCell>,
+) -> Result<Response, Problem> {
     let (name, description) = post.body.checked()?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

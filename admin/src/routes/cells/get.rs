@@ -13,8 +13,13 @@ use crate::problem::Problem;
 /// Gets a cell.
 #[utoipa::path(get, path = "/v1/cells/{cell_name}", operation_id = "getCell", tag = "Cells", params(CellPath),
     responses((status = 200, description = "The cell.", body = Cell)))]
-pub(super) async fn get(State(app): State<App>, At(at): At<CellPath>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    At(at): At<CellPath>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let mut tx = app.store.platform(&caller.actor()).await?;
-    // How many tenants it has is no part of its revision, so that it is sent whatever the client has.
+    // How many tenants it has is no part of its revision, so that it is sent whatever the client
+    // has.
     Answer::object(&Cell::from(cell::get(&mut tx, &at.cell_name).await?))
 }

@@ -78,7 +78,12 @@ impl Object for Cell {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCell {
     /// What its gateways have as `node.cluster`. For good.
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "eu-1")]
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        example = "eu-1"
+    )]
     name: String,
     /// What people say about it.
     #[serde(default, deserialize_with = "present")]

@@ -19,7 +19,8 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let description = patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;
-    let cell = cell::update(&mut tx, &at.cell_name, description.as_deref(), patch.expected.0).await?;
+    let cell =
+        cell::update(&mut tx, &at.cell_name, description.as_deref(), patch.expected.0).await?;
     tx.commit().await?;
     Answer::object(&Cell::from(cell))
 }

@@ -32,6 +32,7 @@ pub(super) async fn create(
         return Ok(answer);
     }
     let consumer = Consumer::from(consumer::create(&mut tx, at.site_id, new).await?);
-    let place = format!("/v1/tenants/{}/sites/{}/consumers/{}", at.tenant_id, at.site_id, consumer.id);
+    let place =
+        format!("/v1/tenants/{}/sites/{}/consumers/{}", at.tenant_id, at.site_id, consumer.id);
     post.once.finish(tx, Answer::created(place, &consumer)?).await
 }

@@ -123,6 +123,10 @@ impl ConsumerChanges {
         }
         let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        Ok(consumer::ConsumerPatch { name: self.name, plan_id: self.plan_id.map(|id| id.map(Into::into)), settings })
+        Ok(consumer::ConsumerPatch {
+            name: self.name,
+            plan_id: self.plan_id.map(|id| id.map(Into::into)),
+            settings,
+        })
     }
 }

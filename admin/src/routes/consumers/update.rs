@@ -22,8 +22,9 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
-    let consumer =
-        Consumer::from(consumer::update(&mut tx, at.site_id, at.consumer_id, changes, patch.expected.0).await?);
+    let consumer = Consumer::from(
+        consumer::update(&mut tx, at.site_id, at.consumer_id, changes, patch.expected.0).await?,
+    );
     tx.commit().await?;
     Answer::object(&consumer)
 }

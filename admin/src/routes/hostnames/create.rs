@@ -26,6 +26,7 @@ pub(super) async fn create(
         return Ok(answer);
     }
     let hostname = Hostname::from(hostname::create(&mut tx, at.site_id, new).await?);
-    let place = format!("/v1/tenants/{}/sites/{}/hostnames/{}", at.tenant_id, at.site_id, hostname.id);
+    let place =
+        format!("/v1/tenants/{}/sites/{}/hostnames/{}", at.tenant_id, at.site_id, hostname.id);
     post.once.finish(tx, Answer::created(place, &hostname)?).await
 }

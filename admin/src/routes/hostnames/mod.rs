@@ -19,7 +19,9 @@ use crate::config::BaseDomain;
 use crate::problem::Problem;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create::create, list::list)).routes(routes!(get::get, delete::delete))
+    OpenApiRouter::new()
+        .routes(routes!(create::create, list::list))
+        .routes(routes!(get::get, delete::delete))
 }
 
 /// A name that resolves to a site.
@@ -61,7 +63,12 @@ impl Object for Hostname {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewHostname {
     /// The one label that precedes the base domain. Unique on the platform; some are reserved.
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme-outlet")]
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        example = "acme-outlet"
+    )]
     name: String,
 }
 

@@ -16,7 +16,8 @@ use crate::routes::ids::VersionPath;
 
 /// Replaces the routes of a version by the operations of an OpenAPI 3.0 or 3.1 description.
 ///
-/// A route whose method and path stay keeps its id, its own upstream and its settings. `dry_run` only says what would change.
+/// A route whose method and path stay keeps its id, its own upstream and its settings. `dry_run`
+/// only says what would change.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/import",
     operation_id = "importRoutes", tag = "Import", params(VersionPath, ImportQuery),
     request_body(description = "The description, as JSON or YAML; 32 MiB and 5,000 operations at most.",
@@ -39,7 +40,10 @@ pub(super) async fn create(
     super::keep_upstreams(&mut tx, at.version(), &mut wanted).await?;
     let outcome = route::replace_all(&mut tx, at.version(), wanted).await?;
     collision::refuse_any(&mut tx, at.site_id, "").await?;
-    let answer = Answer::json(StatusCode::OK, &ImportResult::new(query.dry_run, outcome, document.warnings))?;
+    let answer = Answer::json(
+        StatusCode::OK,
+        &ImportResult::new(query.dry_run, outcome, document.warnings),
+    )?;
     if query.dry_run {
         return Ok(answer.into_response());
     }

@@ -27,12 +27,14 @@ impl FromRequest<App> for Document {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, app).await?;
-        // Before the body is read: it bounds the memory of bodies as much as that of parsed documents.
+        // Before the body is read: it bounds the memory of bodies as much as that of parsed
+        // documents.
         let _place = app.imports.acquire().await.map_err(|_| Problem::Unavailable)?;
         let bytes = body::read(body, limits::DOCUMENT_BYTES).await?;
         let once = Once::of(&parts, &bytes, &caller)?;
         let expected = "application/json or application/yaml";
-        let format = Format::of(&body::media_type(&parts.headers), &bytes).ok_or(Problem::MediaType { expected })?;
+        let format = Format::of(&body::media_type(&parts.headers), &bytes)
+            .ok_or(Problem::MediaType { expected })?;
         let parsed = tokio::task::spawn_blocking(move || import::import(&bytes, format)).await;
         let Imported { routes, warnings } = parsed.map_err(|_| Problem::Internal)??;
         let routes = routes.into_iter().map(|route| RouteSpec {

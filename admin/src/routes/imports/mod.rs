@@ -69,13 +69,19 @@ impl ImportLine {
     }
 
     fn removed(route: Route) -> Self {
-        Self { id: Some(route.id.into()), name: route.name, methods: names(route.methods), path: route.path }
+        Self {
+            id: Some(route.id.into()),
+            name: route.name,
+            methods: names(route.methods),
+            path: route.path,
+        }
     }
 }
 
 impl ImportResult {
     fn new(dry_run: bool, outcome: ImportOutcome, warnings: Vec<String>) -> Self {
-        let changed = outcome.changed.into_iter().map(|(id, spec)| ImportLine::wanted(Some(id.into()), spec));
+        let changed =
+            outcome.changed.into_iter().map(|(id, spec)| ImportLine::wanted(Some(id.into()), spec));
         Self {
             dry_run,
             added: outcome.added.into_iter().map(|spec| ImportLine::wanted(None, spec)).collect(),
@@ -88,10 +94,16 @@ impl ImportResult {
 }
 
 /// Lets the routes that stay keep an upstream of their own: a description cannot know of it.
-async fn keep_upstreams(tx: &mut TenantTx, version: VersionRef, wanted: &mut [RouteSpec]) -> Result<(), Problem> {
+async fn keep_upstreams(
+    tx: &mut TenantTx,
+    version: VersionRef,
+    wanted: &mut [RouteSpec],
+) -> Result<(), Problem> {
     let existing = route::list(tx, version, Page::first(route::MAX_PER_SITE)).await?;
-    let own: HashMap<_, _> =
-        existing.iter().filter_map(|route| Some(((route.methods, route.path.as_str()), route.upstream_id?))).collect();
+    let own: HashMap<_, _> = existing
+        .iter()
+        .filter_map(|route| Some(((route.methods, route.path.as_str()), route.upstream_id?)))
+        .collect();
     for spec in wanted {
         spec.upstream_id = own.get(&(spec.methods, spec.path.as_str())).copied();
     }

@@ -46,13 +46,17 @@ impl Object for Joined {
 
 /// Accepts an invitation.
 ///
-/// Only the account with the invited address can, once, and while it is good; otherwise there is no such invitation.
+/// Only the account with the invited address can, once, and while it is good; otherwise there is no
+/// such invitation.
 #[utoipa::path(post, path = "/v1/me/invitations", operation_id = "acceptInvitation", tag = "Invitations",
     request_body = Acceptance,
     responses(
         (status = 201, description = "The caller is a member now.", body = Joined),
         (status = 404, description = "There is no such invitation.")))]
-pub(super) async fn accept(State(app): State<App>, post: Post<Acceptance>) -> Result<Response, Problem> {
+pub(super) async fn accept(
+    State(app): State<App>,
+    post: Post<Acceptance>,
+) -> Result<Response, Problem> {
     let account = AccountId(post.caller.account()?);
     let token = InvitationToken::parse(&post.body.token).ok_or(Problem::NotFound)?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;

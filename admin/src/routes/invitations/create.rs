@@ -15,7 +15,8 @@ use crate::secret::InvitationToken;
 
 /// Invites somebody to the tenant.
 ///
-/// The token is in this answer and in the e-mail that is sent, if the platform sends any, and nowhere else. Whoever has logged in with the invited address accepts it by
+/// The token is in this answer and in the e-mail that is sent, if the platform sends any, and
+/// nowhere else. Whoever has logged in with the invited address accepts it by
 /// `POST /v1/me/invitations`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/invitations",
     operation_id = "createInvitation", tag = "Invitations", params(TenantPath),

@@ -5,7 +5,9 @@ use std::fmt;
 
 use policy::settings::{Algorithm, Issuer};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor,
+};
 use serde_json::Value;
 use store::issuer;
 use utoipa::ToSchema;
@@ -30,7 +32,12 @@ pub(super) struct NewIssuer {
 impl NewIssuer {
     pub(super) fn checked(self, app: &App) -> Result<issuer::NewIssuer, Problem> {
         let secret = self.secret.as_ref();
-        refuse(&Subject { issuer: &self.settings, secret, kept_bytes: 0, allow_http: app.allow_http_jwks })?;
+        refuse(&Subject {
+            issuer: &self.settings,
+            secret,
+            kept_bytes: 0,
+            allow_http: app.allow_http_jwks,
+        })?;
         let shared_secret = self.secret.map(SharedSecret::into_secret);
         Ok(issuer::NewIssuer { settings: self.settings, shared_secret })
     }
@@ -53,12 +60,16 @@ impl<'de> Visitor<'de> for NewIssuerVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NewIssuer, A::Error> {
         let mut secret = None;
-        let settings = Issuer::deserialize(MapAccessDeserializer::new(WithoutSecret { map, secret: &mut secret }))?;
+        let settings = Issuer::deserialize(MapAccessDeserializer::new(WithoutSecret {
+            map,
+            secret: &mut secret,
+        }))?;
         Ok(NewIssuer { settings, secret })
     }
 }
 
-/// The fields of an object without the secret, which is put aside. (`serde(flatten)` would take unknown fields.)
+/// The fields of an object without the secret, which is put aside. (`serde(flatten)` would take
+/// unknown fields.)
 struct WithoutSecret<'a, A> {
     map: A,
     secret: &'a mut Option<SharedSecret>,
@@ -67,7 +78,10 @@ struct WithoutSecret<'a, A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutSecret<'_, A> {
     type Error = A::Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
         while let Some(name) = self.map.next_key::<String>()? {
             if name != SECRET {
                 return seed.deserialize(name.into_deserializer()).map(Some);
@@ -84,8 +98,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutSecret<'_, A> {
     }
 }
 
-/// What is to change of an issuer. To change from one kind of keys to another, take the old one away with null in the same
-/// request; a shared secret goes when the algorithms that need it go.
+/// What is to change of an issuer. To change from one kind of keys to another, take the old one
+/// away with null in the same request; a shared secret goes when the algorithms that need it go.
 #[derive(Debug, serde::Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IssuerChanges {
@@ -137,7 +151,8 @@ pub(super) struct IssuerChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     scope_claim: Option<String>,
-    /// Headers for the upstream: name of the header to name of the claim. They are replaced as a whole.
+    /// Headers for the upstream: name of the header to name of the claim. They are replaced as a
+    /// whole.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     upstream_headers: Option<BTreeMap<String, String>>,
@@ -145,7 +160,11 @@ pub(super) struct IssuerChanges {
 
 impl IssuerChanges {
     /// Puts the changes onto the issuer as it is, and checks the outcome.
-    pub(super) fn onto(self, before: issuer::Issuer, app: &App) -> Result<issuer::IssuerPatch, Problem> {
+    pub(super) fn onto(
+        self,
+        before: issuer::Issuer,
+        app: &App,
+    ) -> Result<issuer::IssuerPatch, Problem> {
         let issuer::Issuer { settings: before, has_secret, .. } = before;
         let kept_bytes = if has_secret { least_bytes(&before.algorithms) } else { 0 };
         let settings = Issuer {
@@ -163,7 +182,12 @@ impl IssuerChanges {
             upstream_headers: self.upstream_headers.unwrap_or(before.upstream_headers),
         };
         let secret = self.shared_secret;
-        refuse(&Subject { issuer: &settings, secret: secret.as_ref(), kept_bytes, allow_http: app.allow_http_jwks })?;
+        refuse(&Subject {
+            issuer: &settings,
+            secret: secret.as_ref(),
+            kept_bytes,
+            allow_http: app.allow_http_jwks,
+        })?;
         let shared_secret = match secret {
             Some(secret) => Some(Some(secret.into_secret())),
             None if least_bytes(&settings.algorithms) == 0 => Some(None),

@@ -1,4 +1,5 @@
-//! What an issuer has to be beyond its own checks: what depends on the secret that is kept apart, and on this service.
+//! What an issuer has to be beyond its own checks: what depends on the secret that is kept apart,
+//! and on this service.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +11,8 @@ use serde_json::Value;
 use super::secret::{SharedSecret, least_bytes};
 use crate::check::Check;
 
-/// Members of a JWK that are private: RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2; `priv` is that of the
-/// key type AKP.
+/// Members of a JWK that are private: RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2;
+/// `priv` is that of the key type AKP.
 const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// What the check of an issuer is about.
@@ -44,7 +45,10 @@ impl Subject<'_> {
         let mut headers = BTreeSet::new();
         for header in self.issuer.upstream_headers.keys() {
             if !headers.insert(header.to_ascii_lowercase()) {
-                check.refuse(format!("upstream_headers.{header}"), "is given twice: the case does not matter");
+                check.refuse(
+                    format!("upstream_headers.{header}"),
+                    "is given twice: the case does not matter",
+                );
             }
         }
         self.secret(check);
@@ -56,9 +60,10 @@ impl Subject<'_> {
             Some(_) if uri.contains('#') => check.refuse("jwks_uri", "must not have a fragment"),
             Some("https") => {}
             Some("http") if self.allow_http => {}
-            Some("http") => {
-                check.refuse("jwks_uri", "must be an https URL: whoever is on the way could put other keys there")
-            }
+            Some("http") => check.refuse(
+                "jwks_uri",
+                "must be an https URL: whoever is on the way could put other keys there",
+            ),
             _ => check.refuse("jwks_uri", "must be an https URL"),
         }
     }
@@ -66,16 +71,19 @@ impl Subject<'_> {
     fn secret(&self, check: &mut Check) {
         let least = least_bytes(&self.issuer.algorithms);
         match self.secret {
-            Some(_) if least == 0 => check.refuse("shared_secret", "is for HS256, HS384 and HS512 only"),
+            Some(_) if least == 0 => {
+                check.refuse("shared_secret", "is for HS256, HS384 and HS512 only")
+            }
             Some(secret) => {
                 if let Some(fault) = secret.fault(&self.issuer.algorithms) {
                     check.refuse("shared_secret", fault);
                 }
             }
             None if self.kept_bytes >= least => {}
-            None => {
-                check.refuse("shared_secret", format!("is missing: the algorithms need one of {least} bytes at least"))
-            }
+            None => check.refuse(
+                "shared_secret",
+                format!("is missing: the algorithms need one of {least} bytes at least"),
+            ),
         }
     }
 }
@@ -98,7 +106,8 @@ fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
     for (index, key) in keys.iter().enumerate() {
         let here = format!("jwks.keys[{index}]");
         if !key.get("kty").is_some_and(Value::is_string) {
-            check.refuse(&here, "must be a JSON Web Key: an object with `kty` (RFC 7517 section 4)");
+            check
+                .refuse(&here, "must be a JSON Web Key: an object with `kty` (RFC 7517 section 4)");
         }
         for member in PRIVATE.into_iter().filter(|member| key.get(member).is_some()) {
             private = true;
@@ -112,7 +121,11 @@ fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
         check.refuse("jwks.keys", format!("must have {MAX_KEYS} keys at most"));
     }
     // A private key is none here, and the message about it says more.
-    if !private && !keys.is_empty() && !algorithms.is_empty() && !has_key_for(&jwks.to_string(), algorithms) {
+    if !private
+        && !keys.is_empty()
+        && !algorithms.is_empty()
+        && !has_key_for(&jwks.to_string(), algorithms)
+    {
         let message = "has no usable key for any of the algorithms: a public key of their type (RSA with 2048 to 4096 bits, P-256 \
                        for ES256, P-384 for ES384, Ed25519 for EdDSA) whose `alg`, `use` and `key_ops` allow it";
         check.refuse("jwks", message);
@@ -124,7 +137,9 @@ fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
+        Value::Object(fields) => {
+            fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -13,8 +13,9 @@ use crate::routes::ids::SitePath;
 
 /// Makes an issuer of tokens that the site accepts.
 ///
-/// Its public keys come from `jwks_uri` or `jwks`; HS256, HS384 and HS512 take a `shared_secret` instead. A token leads to
-/// the consumer whose `settings.subjects` have the issuer and the value of the token's `consumer_claim`.
+/// Its public keys come from `jwks_uri` or `jwks`; HS256, HS384 and HS512 take a `shared_secret`
+/// instead. A token leads to the consumer whose `settings.subjects` have the issuer and the value
+/// of the token's `consumer_claim`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/issuers",
     operation_id = "createIssuer", tag = "Issuers", params(SitePath),
     request_body(content = NewIssuer, examples(
@@ -56,7 +57,8 @@ pub(super) async fn create(
     if let Some(answer) = post.once.replay(&mut tx).await? {
         return Ok(answer);
     }
-    let issuer = Issuer::from(issuer::create(&mut tx, at.site_id, new, app.secrets.as_deref()).await?);
+    let issuer =
+        Issuer::from(issuer::create(&mut tx, at.site_id, new, app.secrets.as_deref()).await?);
     let place = format!("{}/issuers/{}", at.place(), issuer.id);
     post.once.finish(tx, Answer::created(place, &issuer)?).await
 }

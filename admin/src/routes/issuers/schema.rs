@@ -1,4 +1,5 @@
-//! The schemas of an issuer in bodies and answers: the fields of its settings stand beside others in one object.
+//! The schemas of an issuer in bodies and answers: the fields of its settings stand beside others
+//! in one object.
 
 use std::borrow::Cow;
 
@@ -58,8 +59,11 @@ impl ToSchema for NewIssuer {
 
 impl PartialSchema for Issuer {
     fn schema() -> RefOr<Schema> {
-        let format =
-            |format| ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(format)));
+        let format = |format| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(format)))
+        };
         let fields = vec![
             ("id", format(KnownFormat::Uuid), true),
             ("created_at", format(KnownFormat::DateTime), true),

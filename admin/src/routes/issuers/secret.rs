@@ -8,8 +8,8 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The most bytes of a shared secret: none is stronger than the block of its hash, 128 bytes for SHA-512; some systems make
-/// long ones.
+/// The most bytes of a shared secret: none is stronger than the block of its hash, 128 bytes for
+/// SHA-512; some systems make long ones.
 const MAX_BYTES: usize = 1_024;
 
 /// A shared secret in clear. Its `Debug` does not show it.
@@ -23,7 +23,8 @@ impl SharedSecret {
         Secret(self.0.into_bytes())
     }
 
-    /// What is wrong with it for these algorithms: RFC 7518 section 3.2 wants a key as long as the hash, at least.
+    /// What is wrong with it for these algorithms: RFC 7518 section 3.2 wants a key as long as the
+    /// hash, at least.
     pub(super) fn fault(&self, algorithms: &[Algorithm]) -> Option<String> {
         let least = least_bytes(algorithms);
         let range = least..=MAX_BYTES;
@@ -32,7 +33,8 @@ impl SharedSecret {
     }
 }
 
-/// How many bytes a secret has to have for these algorithms, at least: as many as the longest hash. 0: they need none.
+/// How many bytes a secret has to have for these algorithms, at least: as many as the longest hash.
+/// 0: they need none.
 pub(super) fn least_bytes(algorithms: &[Algorithm]) -> usize {
     let hash_bytes = |algorithm: &Algorithm| match algorithm {
         Algorithm::HS512 => 64,
@@ -74,7 +76,11 @@ mod tests {
             (1024, vec![Algorithm::HS512], true),
             (1025, vec![Algorithm::HS256], false),
         ] {
-            assert_eq!(SharedSecret("s".repeat(bytes)).fault(&algorithms).is_none(), good, "{bytes} {algorithms:?}");
+            assert_eq!(
+                SharedSecret("s".repeat(bytes)).fault(&algorithms).is_none(),
+                good,
+                "{bytes} {algorithms:?}"
+            );
         }
     }
 

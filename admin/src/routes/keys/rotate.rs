@@ -39,7 +39,8 @@ pub(super) async fn rotate(
         expires_at: post.body.expires_at,
         settings: old.settings,
     };
-    let rotated = key::rotate(&mut tx, at.site_id, at.consumer_id, at.key_id, new, grace, None).await?;
+    let rotated =
+        key::rotate(&mut tx, at.site_id, at.consumer_id, at.key_id, new, grace, None).await?;
     let place = format!("{}/keys/{}", at.consumer().place(), rotated.new.id);
     post.once.finish(tx, Answer::created(place, &KeyWithText::new(&key, rotated.new))?).await
 }

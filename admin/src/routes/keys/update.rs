@@ -24,7 +24,9 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
-    let key = key::update(&mut tx, at.site_id, at.consumer_id, at.key_id, changes, patch.expected.0).await?;
+    let key =
+        key::update(&mut tx, at.site_id, at.consumer_id, at.key_id, changes, patch.expected.0)
+            .await?;
     tx.commit().await?;
     Answer::object(&Key::from(key))
 }

@@ -15,12 +15,16 @@ use crate::session::totp::step_of;
 
 /// Confirms a second factor.
 ///
-/// From now on each login asks for a code. The recovery codes are in this answer and nowhere else; keep them.
+/// From now on each login asks for a code. The recovery codes are in this answer and nowhere else;
+/// keep them.
 #[utoipa::path(post, path = "/v1/me/totp/confirm", operation_id = "confirmTotp", tag = "Account",
     request_body = Confirmation, responses(
         (status = 200, description = "The recovery codes.", body = RecoveryCodes),
         (status = 404, description = "None was set up.")))]
-pub(super) async fn confirm(State(app): State<App>, post: Post<Confirmation>) -> Result<Response, Problem> {
+pub(super) async fn confirm(
+    State(app): State<App>,
+    post: Post<Confirmation>,
+) -> Result<Response, Problem> {
     let Post { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let now = (app.clock)();
@@ -34,7 +38,8 @@ pub(super) async fn confirm(State(app): State<App>, post: Post<Confirmation>) ->
         return Err(StoreError::Conflict { field: "factor", value: "totp".to_owned() }.into());
     }
     let step = step_of(&factor.secret.0, &body.code, now, factor.last_step);
-    let step = step.ok_or_else(|| Problem::field("code", "is not the code of the authenticator"))?;
+    let step =
+        step.ok_or_else(|| Problem::field("code", "is not the code of the authenticator"))?;
     let (shown, kept): (Vec<_>, Vec<_>) = recovery_codes(id)?.into_iter().unzip();
     totp::use_step(&mut tx, id, step).await?;
     totp::confirm(&mut tx, id, &kept, now).await?;

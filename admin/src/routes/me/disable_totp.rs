@@ -17,7 +17,10 @@ use crate::session::factor::Proof;
 /// It needs the password, and a code or a recovery code. The recovery codes end with it.
 #[utoipa::path(post, path = "/v1/me/totp/disable", operation_id = "disableTotp", tag = "Account",
     request_body = FactorRemoval, responses((status = 200, description = "The account as it is now.", body = Me)))]
-pub(super) async fn disable(State(app): State<App>, post: Post<FactorRemoval>) -> Result<Response, Problem> {
+pub(super) async fn disable(
+    State(app): State<App>,
+    post: Post<FactorRemoval>,
+) -> Result<Response, Problem> {
     let Post { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let now = (app.clock)();

@@ -17,7 +17,11 @@ use crate::routes::ids::SessionPath;
 /// Its tokens are refused from now on. A session that has ended stays as it is.
 #[utoipa::path(delete, path = "/v1/me/sessions/{session_id}", operation_id = "endSession", tag = "Account", params(SessionPath),
     responses((status = 204, description = "It has ended.")))]
-pub(super) async fn end(State(app): State<App>, At(at): At<SessionPath>, caller: Caller) -> Result<Response, Problem> {
+pub(super) async fn end(
+    State(app): State<App>,
+    At(at): At<SessionPath>,
+    caller: Caller,
+) -> Result<Response, Problem> {
     let (account, _) = person(&caller)?;
     let mut tx = app.store.platform(&caller.actor()).await?;
     session::revoke(&mut tx, account, at.session_id, "session.revoke", (app.clock)()).await?;

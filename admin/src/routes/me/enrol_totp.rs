@@ -16,10 +16,14 @@ use crate::session::{again, totp as codes};
 
 /// Begins to set up a second factor.
 ///
-/// The secret is in this answer and nowhere else: give it to an authenticator, and confirm it with a code. Until then nothing changes.
+/// The secret is in this answer and nowhere else: give it to an authenticator, and confirm it with
+/// a code. Until then nothing changes.
 #[utoipa::path(post, path = "/v1/me/totp", operation_id = "enrolTotp", tag = "Account",
     request_body = NewFactor, responses((status = 200, description = "The secret.", body = FactorSecret)))]
-pub(super) async fn enrol(State(app): State<App>, post: Post<NewFactor>) -> Result<Response, Problem> {
+pub(super) async fn enrol(
+    State(app): State<App>,
+    post: Post<NewFactor>,
+) -> Result<Response, Problem> {
     let Post { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let found = again::authenticate(&app, &caller, id, "password", body.password).await?;
@@ -28,7 +32,11 @@ pub(super) async fn enrol(State(app): State<App>, post: Post<NewFactor>) -> Resu
     if let Some(answer) = once.replay(&mut tx).await? {
         return Ok(answer);
     }
-    totp::enrol(&mut tx, app.secrets.as_deref(), id, &Secret(secret.to_vec()), (app.clock)()).await?;
-    let shown = FactorSecret { secret: codes::base32(&secret), uri: codes::uri(&found.account.email, &secret) };
+    totp::enrol(&mut tx, app.secrets.as_deref(), id, &Secret(secret.to_vec()), (app.clock)())
+        .await?;
+    let shown = FactorSecret {
+        secret: codes::base32(&secret),
+        uri: codes::uri(&found.account.email, &secret),
+    };
     once.finish(tx, Answer { secret: true, ..Answer::json(StatusCode::OK, &shown)? }).await
 }

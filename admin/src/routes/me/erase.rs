@@ -34,12 +34,16 @@ struct Erased {
 
 /// Erases the account.
 ///
-/// The person is taken out of all tenants, all sessions end, and address, name, password and factors are gone. What the person has made in
-/// tenants stays theirs; and audit logs go on saying who did what. Who is the last Admin of a tenant makes another member one first, or closes the
+/// The person is taken out of all tenants, all sessions end, and address, name, password and
+/// factors are gone. What the person has made in tenants stays theirs; and audit logs go on saying
+/// who did what. Who is the last Admin of a tenant makes another member one first, or closes the
 /// tenant and waits until it is erased.
 #[utoipa::path(post, path = "/v1/me/erasure", operation_id = "eraseMe", tag = "Account",
     request_body = Erasure, responses((status = 200, description = "It is gone.", body = Erased)))]
-pub(super) async fn erase(State(app): State<App>, post: Post<Erasure>) -> Result<Response, Problem> {
+pub(super) async fn erase(
+    State(app): State<App>,
+    post: Post<Erasure>,
+) -> Result<Response, Problem> {
     let Post { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let found = again::authenticate(&app, &caller, id, "password", body.password).await?;

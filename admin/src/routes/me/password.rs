@@ -16,10 +16,14 @@ use crate::session::again;
 /// All other sessions of the account end.
 #[utoipa::path(patch, path = "/v1/me/password", operation_id = "changePassword", tag = "Account",
     request_body = PasswordChange, responses((status = 204, description = "It is changed.")))]
-pub(super) async fn change(State(app): State<App>, patch: Patch<PasswordChange>) -> Result<Response, Problem> {
+pub(super) async fn change(
+    State(app): State<App>,
+    patch: Patch<PasswordChange>,
+) -> Result<Response, Problem> {
     let Patch { caller, body, expected } = patch;
     let (id, session) = person(&caller)?;
-    let found = again::authenticate(&app, &caller, id, "current_password", body.current_password).await?;
+    let found =
+        again::authenticate(&app, &caller, id, "current_password", body.current_password).await?;
     let known = [found.account.email.as_str(), found.account.name.as_str()];
     app.passwords.check("new_password", &body.new_password, &known).await?;
     let hash = app.passwords.hash(body.new_password).await?;

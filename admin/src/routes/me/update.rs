@@ -13,7 +13,10 @@ use crate::problem::Problem;
 /// Changes the account that has logged in.
 #[utoipa::path(patch, path = "/v1/me", operation_id = "updateMe", tag = "Account",
     request_body = MyChanges, responses((status = 200, description = "The account as it is now.", body = Me)))]
-pub(super) async fn update(State(app): State<App>, patch: Patch<MyChanges>) -> Result<Answer, Problem> {
+pub(super) async fn update(
+    State(app): State<App>,
+    patch: Patch<MyChanges>,
+) -> Result<Answer, Problem> {
     let (account, _) = person(&patch.caller)?;
     let mut check = Check::new();
     if let Some(name) = &patch.body.name {
@@ -25,7 +28,8 @@ pub(super) async fn update(State(app): State<App>, patch: Patch<MyChanges>) -> R
         Some(name) => name,
         None => account::get(&mut tx, account).await?.name,
     };
-    let me = Me::from(account::rename(&mut tx, account, &name, patch.expected.0, (app.clock)()).await?);
+    let me =
+        Me::from(account::rename(&mut tx, account, &name, patch.expected.0, (app.clock)()).await?);
     tx.commit().await?;
     Answer::object(&me)
 }

@@ -22,7 +22,8 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
-    let plan = Plan::from(plan::update(&mut tx, at.site_id, at.plan_id, changes, patch.expected.0).await?);
+    let plan =
+        Plan::from(plan::update(&mut tx, at.site_id, at.plan_id, changes, patch.expected.0).await?);
     tx.commit().await?;
     Answer::object(&plan)
 }

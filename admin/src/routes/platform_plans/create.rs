@@ -20,7 +20,10 @@ use crate::problem::Problem;
             "requests_per_second": 500, "requests_per_month": 10000000
         }}))))),
     responses((status = 201, description = "The plan.", body = PlatformPlan)))]
-pub(super) async fn create(State(app): State<App>, post: Post<NewPlatformPlan>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    post: Post<NewPlatformPlan>,
+) -> Result<Response, Problem> {
     let (name, limits) = post.body.checked()?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

@@ -28,14 +28,15 @@ pub(crate) struct Limits {
     /// Routes in all its sites.
     #[schema(required = true)]
     routes: Option<i64>,
-    /// API keys and signing keys in all its sites; those that are revoked, expired or replaced by a rotation do not count.
+    /// API keys and signing keys in all its sites; those that are revoked, expired or replaced by a
+    /// rotation do not count.
     #[schema(required = true)]
     keys: Option<i64>,
     /// Members.
     #[schema(required = true)]
     members: Option<i64>,
-    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and settings (as JSON) of all that its sites
-    /// have, in UTF-8.
+    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and
+    /// settings (as JSON) of all that its sites have, in UTF-8.
     #[schema(required = true)]
     config_bytes: Option<i64>,
     /// Requests in a second, in each Envoy.
@@ -73,7 +74,8 @@ pub(crate) struct LimitChanges {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 1000000000000i64, example = 1000)]
     routes: Option<Option<i64>>,
-    /// API keys and signing keys in all its sites; those that are revoked, expired or replaced by a rotation do not count.
+    /// API keys and signing keys in all its sites; those that are revoked, expired or replaced by a
+    /// rotation do not count.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 1000000000000i64, example = 10000)]
     keys: Option<Option<i64>>,
@@ -115,7 +117,8 @@ impl LimitChanges {
 
     /// The limits with these changes, which were checked.
     pub(super) fn applied_to(&self, limits: platform_plan::Limits) -> platform_plan::Limits {
-        let per_second = self.requests_per_second.map(|rate| rate.and_then(|rate| i32::try_from(rate).ok()));
+        let per_second =
+            self.requests_per_second.map(|rate| rate.and_then(|rate| i32::try_from(rate).ok()));
         platform_plan::Limits {
             sites: self.sites.unwrap_or(limits.sites),
             routes: self.routes.unwrap_or(limits.routes),

@@ -73,7 +73,8 @@ pub(super) struct NewPlatformPlan {
     /// What people call it; unique on the platform.
     #[schema(min_length = 1, max_length = 200, example = "Business")]
     name: String,
-    /// What each tenant with it may have. Of what is absent or null, there may be as much as the general bounds allow.
+    /// What each tenant with it may have. Of what is absent or null, there may be as much as the
+    /// general bounds allow.
     #[serde(default, deserialize_with = "present_object")]
     #[schema(nullable = false)]
     limits: Option<LimitChanges>,

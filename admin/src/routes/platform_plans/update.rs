@@ -30,7 +30,8 @@ pub(super) async fn update(
         name: changes.name,
         limits: changes.limits.map(|limits| limits.applied_to(before.limits)),
     };
-    let plan = platform_plan::update(&mut tx, at.platform_plan_id, patched, patch.expected.0).await?;
+    let plan =
+        platform_plan::update(&mut tx, at.platform_plan_id, patched, patch.expected.0).await?;
     tx.commit().await?;
     Answer::object(&PlatformPlan::from(plan))
 }

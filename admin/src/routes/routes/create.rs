@@ -30,7 +30,8 @@ pub(super) async fn create(
     let api = api::get(&mut tx, at.site_id, at.api_id).await?;
     let version = version::get(&mut tx, at.site_id, at.api_id, at.version_id).await?;
     let (base_path, version) = (&api.base_path, version.segment());
-    let candidate = Candidate { id: None, base_path, version, methods: new.methods, path: &new.path };
+    let candidate =
+        Candidate { id: None, base_path, version, methods: new.methods, path: &new.path };
     collision::refuse(&mut tx, at.site_id, &candidate).await?;
     let route = Route::from(route::create(&mut tx, at.version(), new).await?);
     let place = format!("{}/routes/{}", at.place(), route.id);

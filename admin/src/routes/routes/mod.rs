@@ -71,7 +71,10 @@ fn set(methods: &[Method]) -> Methods {
     if methods.is_empty() {
         return Methods::ALL;
     }
-    methods.iter().filter_map(|method| Methods::named(method.name())).fold(Methods::NONE, Methods::union)
+    methods
+        .iter()
+        .filter_map(|method| Methods::named(method.name()))
+        .fold(Methods::NONE, Methods::union)
 }
 
 /// Methods and a path template of a version.
@@ -126,8 +129,9 @@ pub(super) struct NewRoute {
     /// The methods that it serves. None: all.
     #[serde(default)]
     methods: Vec<Method>,
-    /// A path template. A segment is literal text, a parameter `{id}`, or text around parameters such as `{id}.json`;
-    /// the last one can be `{*rest}`, which takes the rest of the path. Literal text wins over parameters.
+    /// A path template. A segment is literal text, a parameter `{id}`, or text around parameters
+    /// such as `{id}.json`; the last one can be `{*rest}`, which takes the rest of the path.
+    /// Literal text wins over parameters.
     #[schema(min_length = 1, max_length = 1024, pattern = "^/", example = "/orders/{id}")]
     path: String,
     /// What people call it.
@@ -137,7 +141,8 @@ pub(super) struct NewRoute {
     /// Where its traffic goes: an upstream of the site. Null: the version's.
     #[serde(default)]
     upstream_id: Option<Uuid>,
-    /// How its requests are treated, beside the settings of its API. An absent field has its default.
+    /// How its requests are treated, beside the settings of its API. An absent field has its
+    /// default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<RouteSettings>, nullable = false)]
     settings: Option<Given<RouteSettings>>,
@@ -182,7 +187,8 @@ pub(super) struct RouteChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>)]
     upstream_id: Option<Option<Uuid>>,
-    /// How its requests are treated, beside the settings of its API. They are replaced as a whole: an absent field gets its default.
+    /// How its requests are treated, beside the settings of its API. They are replaced as a whole:
+    /// an absent field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<RouteSettings>, nullable = false)]
     settings: Option<Given<RouteSettings>>,

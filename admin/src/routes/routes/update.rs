@@ -38,7 +38,9 @@ pub(super) async fn update(
         path: changes.path.as_ref().unwrap_or(&before.path),
     };
     collision::refuse(&mut tx, at.site_id, &candidate).await?;
-    let route = Route::from(route::update(&mut tx, at.version(), at.route_id, changes, patch.expected.0).await?);
+    let route = Route::from(
+        route::update(&mut tx, at.version(), at.route_id, changes, patch.expected.0).await?,
+    );
     tx.commit().await?;
     Answer::object(&route)
 }

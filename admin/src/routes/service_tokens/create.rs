@@ -14,8 +14,8 @@ use crate::secret::ServiceToken;
 
 /// Makes a service token.
 ///
-/// The token is in this answer and nowhere else; keep it. It cannot have more than its maker: a token that makes another gives away no
-/// role, no scope and no day more than it has itself.
+/// The token is in this answer and nowhere else; keep it. It cannot have more than its maker: a
+/// token that makes another gives away no role, no scope and no day more than it has itself.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/service-tokens",
     operation_id = "createServiceToken", tag = "Service tokens", params(TenantPath),
     request_body(content = NewServiceToken, examples(

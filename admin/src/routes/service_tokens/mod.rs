@@ -138,8 +138,9 @@ pub(super) struct NewServiceToken {
     #[serde(default, deserialize_with = "objects")]
     #[schema(required = false, max_items = 100)]
     sites: Vec<SiteRole>,
-    /// What it may do of what its role may: `read`, `write`, or either of one noun of this document, such as `signing-keys:write`. Writing
-    /// includes reading. All of it if this is empty.
+    /// What it may do of what its role may: `read`, `write`, or either of one noun of this
+    /// document, such as `signing-keys:write`. Writing includes reading. All of it if this is
+    /// empty.
     #[serde(default)]
     #[schema(required = false, max_items = 64, example = json!(["routes:write", "read"]))]
     scopes: Vec<String>,

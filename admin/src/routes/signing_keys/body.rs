@@ -37,7 +37,11 @@ pub(super) struct NewSigningKey {
 
 impl NewSigningKey {
     /// Joins what the client says with the secret that was drawn, for HMAC.
-    pub(super) fn checked(self, now: DateTime<Utc>, drawn: &HmacSecret) -> Result<signing_key::NewSigningKey, Problem> {
+    pub(super) fn checked(
+        self,
+        now: DateTime<Utc>,
+        drawn: &HmacSecret,
+    ) -> Result<signing_key::NewSigningKey, Problem> {
         let mut check = Check::new();
         if let Some(name) = &self.name {
             check.name("name", name);
@@ -48,7 +52,12 @@ impl NewSigningKey {
         check.finish()?;
         let material = material.ok_or(Problem::Internal)?;
         let settings = settings.unwrap_or_default();
-        Ok(signing_key::NewSigningKey { name: self.name, material, settings, expires_at: self.expires_at })
+        Ok(signing_key::NewSigningKey {
+            name: self.name,
+            material,
+            settings,
+            expires_at: self.expires_at,
+        })
     }
 
     /// What verifies signatures; none if that was refused.
@@ -62,7 +71,10 @@ impl NewSigningKey {
                 None
             }
             (SigningAlgorithm::HmacSha256, Some(_)) => {
-                check.refuse("public_key", "is for ed25519 only: the secret of hmac-sha256 is drawn here");
+                check.refuse(
+                    "public_key",
+                    "is for ed25519 only: the secret of hmac-sha256 is drawn here",
+                );
                 None
             }
             (SigningAlgorithm::HmacSha256, None) => Some(Material::HmacSha256(drawn.to_secret())),

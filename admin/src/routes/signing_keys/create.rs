@@ -14,8 +14,8 @@ use crate::routes::ids::ConsumerPath;
 
 /// Makes a signing key for a consumer.
 ///
-/// For `ed25519` the consumer gives its public key. For `hmac-sha256` the secret is drawn here: it is in this answer and
-/// nowhere else; keep it. The `id` is what signatures name as their `keyid`.
+/// For `ed25519` the consumer gives its public key. For `hmac-sha256` the secret is drawn here: it
+/// is in this answer and nowhere else; keep it. The `id` is what signatures name as their `keyid`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
     operation_id = "createSigningKey", tag = "Signing keys",
     params(ConsumerPath), request_body(content = NewSigningKey, examples(
@@ -37,7 +37,8 @@ pub(super) async fn create(
     if let Some(answer) = post.once.replay(&mut tx).await? {
         return Ok(answer);
     }
-    let row = signing_key::create(&mut tx, at.site_id, at.consumer_id, new, app.secrets.as_deref()).await?;
+    let row = signing_key::create(&mut tx, at.site_id, at.consumer_id, new, app.secrets.as_deref())
+        .await?;
     let place = format!("{}/signing-keys/{}", at.place(), row.id);
     post.once.finish(tx, Answer::created(place, &SigningKeyWithSecret::new(&secret, row))?).await
 }

@@ -24,6 +24,8 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
-    let key = SigningKey::from(signing_key::get(&mut tx, at.site_id, at.consumer_id, at.signing_key_id).await?);
+    let key = SigningKey::from(
+        signing_key::get(&mut tx, at.site_id, at.consumer_id, at.signing_key_id).await?,
+    );
     Ok(Answer::object(&key)?.unless_known(&headers))
 }

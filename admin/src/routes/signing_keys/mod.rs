@@ -1,5 +1,5 @@
-//! Signing keys: a consumer signs its requests with them. The secret of an HMAC key is in the answer that made it, and sealed
-//! in the database.
+//! Signing keys: a consumer signs its requests with them. The secret of an HMAC key is in the
+//! answer that made it, and sealed in the database.
 
 mod body;
 mod create;
@@ -118,7 +118,8 @@ pub(super) struct SigningKeyWithSecret {
 impl SigningKeyWithSecret {
     /// The key, with the secret that was drawn for it if it is for HMAC.
     fn new(drawn: &HmacSecret, row: signing_key::SigningKey) -> Self {
-        let secret = (row.algorithm == SigningAlgorithm::HmacSha256).then(|| STANDARD.encode(drawn.0));
+        let secret =
+            (row.algorithm == SigningAlgorithm::HmacSha256).then(|| STANDARD.encode(drawn.0));
         Self { secret, object: row.into() }
     }
 }

@@ -12,7 +12,8 @@ use crate::routes::ids::SigningKeyPath;
 
 /// Changes the name or the settings of a signing key.
 ///
-/// The key itself stays the same: to replace it, make another one, and revoke this one when nobody signs with it any more.
+/// The key itself stays the same: to replace it, make another one, and revoke this one when nobody
+/// signs with it any more.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys/{signing_key_id}",
     operation_id = "updateSigningKey", tag = "Signing keys",
     params(SigningKeyPath), request_body = SigningKeyChanges,
@@ -24,8 +25,15 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
-    let key =
-        signing_key::update(&mut tx, at.site_id, at.consumer_id, at.signing_key_id, changes, patch.expected.0).await?;
+    let key = signing_key::update(
+        &mut tx,
+        at.site_id,
+        at.consumer_id,
+        at.signing_key_id,
+        changes,
+        patch.expected.0,
+    )
+    .await?;
     tx.commit().await?;
     Answer::object(&SigningKey::from(key))
 }

@@ -20,12 +20,15 @@ const PER_SOURCE: i32 = 10;
 
 /// Signs an organisation up.
 ///
-/// A token is sent to the address; nothing is made before it comes back. The answer and its work are the same if the address has an
-/// account already.
+/// A token is sent to the address; nothing is made before it comes back. The answer and its work
+/// are the same if the address has an account already.
 #[utoipa::path(post, path = "/v1/signup",
     operation_id = "signUp", tag = "Sign-up", request_body = NewSignup,
     responses((status = 202, description = "An e-mail is on its way.")))]
-pub(super) async fn create(State(app): State<App>, posted: Posted<NewSignup>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    posted: Posted<NewSignup>,
+) -> Result<Response, Problem> {
     let Posted { visitor, body } = posted;
     if app.signup == Mode::Closed {
         return Err(Problem::SignupClosed);
@@ -33,12 +36,15 @@ pub(super) async fn create(State(app): State<App>, posted: Posted<NewSignup>) ->
     body.check(&app)?;
     let now = (app.clock)();
     let email = canonical_email(&body.email);
-    let source = visitor.source.map(|source| attempt::network_of(source).to_string()).unwrap_or_default();
+    let source =
+        visitor.source.map(|source| attempt::network_of(source).to_string()).unwrap_or_default();
     let mut tx = app.store.platform(&visitor.nobody()).await?;
     Try::of_kind(&mut tx, "signup", &email, PER_EMAIL, now).await?;
     Try::of_kind(&mut tx, "signup_source", &source, PER_SOURCE, now).await?;
     tx.commit().await?;
-    app.passwords.check("password", &body.password, &[&email, &body.name, &body.organisation]).await?;
+    app.passwords
+        .check("password", &body.password, &[&email, &body.name, &body.organisation])
+        .await?;
     let password = app.passwords.hash(body.password).await?;
     let wish = Wish {
         organisation: body.organisation,

@@ -46,8 +46,14 @@ struct NewSignup {
     /// What people call the organisation: the name of its tenant.
     #[schema(min_length = 1, max_length = 200, example = "Acme")]
     organisation: String,
-    /// The label of the hostname of its first site. If it is taken, the site gets one that begins with it.
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme-shop")]
+    /// The label of the hostname of its first site. If it is taken, the site gets one that begins
+    /// with it.
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        example = "acme-shop"
+    )]
     site_slug: String,
     /// What the site begins with.
     template: Template,

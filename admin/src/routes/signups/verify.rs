@@ -15,11 +15,15 @@ use crate::signup::{Mode, WAITING_KEPT};
 
 /// Proves the address of a sign-up, with the token of the e-mail.
 ///
-/// The account, the tenant with the person as its Admin, and the first site are made at once; or the sign-up waits for an operator.
+/// The account, the tenant with the person as its Admin, and the first site are made at once; or
+/// the sign-up waits for an operator.
 #[utoipa::path(post, path = "/v1/signup/verify",
     operation_id = "verifySignUp", tag = "Sign-up", request_body = Proof,
     responses((status = 200, description = "What was made.", body = Outcome)))]
-pub(super) async fn verify(State(app): State<App>, posted: Posted<Proof>) -> Result<Answer, Problem> {
+pub(super) async fn verify(
+    State(app): State<App>,
+    posted: Posted<Proof>,
+) -> Result<Answer, Problem> {
     let Posted { visitor, body } = posted;
     let digest = EmailToken::parse(&body.token).ok_or_else(none)?.digest();
     let outcome = match app.signup {
@@ -34,7 +38,9 @@ pub(super) async fn verify(State(app): State<App>, posted: Posted<Proof>) -> Res
         }
         Mode::Open => {
             let made = match make(&app, &visitor, &digest, false).await {
-                Err(problem) if is_slug_taken(&problem) => make(&app, &visitor, &digest, true).await?,
+                Err(problem) if is_slug_taken(&problem) => {
+                    make(&app, &visitor, &digest, true).await?
+                }
                 made => made?,
             };
             Outcome { waiting: false, made: Some(made) }
@@ -43,7 +49,12 @@ pub(super) async fn verify(State(app): State<App>, posted: Posted<Proof>) -> Res
     Answer::json(StatusCode::OK, &outcome)
 }
 
-async fn make(app: &App, visitor: &Visitor, digest: &[u8; 32], is_taken: bool) -> Result<Made, Problem> {
+async fn make(
+    app: &App,
+    visitor: &Visitor,
+    digest: &[u8; 32],
+    is_taken: bool,
+) -> Result<Made, Problem> {
     let now = (app.clock)();
     let mut tx = app.store.platform(&visitor.nobody()).await?;
     let held = signup::by_token(&mut tx, digest, now).await?.ok_or_else(none)?;

@@ -68,9 +68,10 @@ impl SiteCopy {
 
 /// Copies a site.
 ///
-/// The copy has its settings, upstreams, APIs, versions, routes, plans and issuers, with the issuers' shared secrets. It has new ids, a
-/// hostname of its own, and what refers to something of the site refers to the copy of that. Hostnames, consumers, their keys and usage are
-/// not copied: they belong to those who call the original.
+/// The copy has its settings, upstreams, APIs, versions, routes, plans and issuers, with the
+/// issuers' shared secrets. It has new ids, a hostname of its own, and what refers to something of
+/// the site refers to the copy of that. Hostnames, consumers, their keys and usage are not copied:
+/// they belong to those who call the original.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/clone",
     operation_id = "cloneSite", tag = "Sites", params(SitePath),
     request_body = SiteCopy, responses((status = 201, description = "The copy.", body = Site)))]

@@ -115,7 +115,12 @@ pub(super) struct NewSite {
     #[schema(min_length = 1, max_length = 200, example = "Shop")]
     name: String,
     /// The label of its own hostname. Unique on the platform, and for good; some are reserved.
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme-shop")]
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        example = "acme-shop"
+    )]
     slug: String,
     /// What its keys are meant for. For good.
     #[serde(default, deserialize_with = "present")]
@@ -161,12 +166,13 @@ pub(super) struct SiteChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     forward_credentials: Option<bool>,
-    /// Whether the gateways load its routes and upstreams before its first request, which then takes some milliseconds less. It costs
-    /// memory in each of them, some 50 KB for each upstream.
+    /// Whether the gateways load its routes and upstreams before its first request, which then
+    /// takes some milliseconds less. It costs memory in each of them, some 50 KB for each upstream.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     eager: Option<bool>,
-    /// How its requests are treated. They are replaced as a whole: an absent field gets its default.
+    /// How its requests are treated. They are replaced as a whole: an absent field gets its
+    /// default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<SiteSettings>, nullable = false)]
     settings: Option<Given<SiteSettings>>,

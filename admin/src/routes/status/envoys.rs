@@ -68,18 +68,24 @@ struct EnvoyStream {
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Answer, Problem> {
     let streams = envoy::connected(&app.store).await?;
     let envoys = Envoy::all(&streams, None);
-    let acked: Vec<_> = envoys.values().map(|envoy| envoy.acked_seq().unwrap_or_default()).collect();
+    let acked: Vec<_> =
+        envoys.values().map(|envoy| envoy.acked_seq().unwrap_or_default()).collect();
     let mut tx = app.store.platform(&caller.actor()).await?;
     let (head_seq, behind_since) = change::behind(&mut tx, &acked).await?;
     let now = (app.clock)();
-    let items = envoys.into_iter().zip(behind_since).map(|((node_id, envoy), since)| ConnectedEnvoy {
-        node_id: node_id.to_owned(),
-        cell: envoy.streams().next().map(|stream| stream.state.cell.clone()).unwrap_or_default(),
-        acked_seq: envoy.acked_seq(),
-        lag_ms: since.map_or(0, |since| (now - since).num_milliseconds().max(0)),
-        ads: envoy.ads.map(EnvoyStream::from),
-        mirror: envoy.mirror.map(EnvoyStream::from),
-    });
+    let items =
+        envoys.into_iter().zip(behind_since).map(|((node_id, envoy), since)| ConnectedEnvoy {
+            node_id: node_id.to_owned(),
+            cell: envoy
+                .streams()
+                .next()
+                .map(|stream| stream.state.cell.clone())
+                .unwrap_or_default(),
+            acked_seq: envoy.acked_seq(),
+            lag_ms: since.map_or(0, |since| (now - since).num_milliseconds().max(0)),
+            ads: envoy.ads.map(EnvoyStream::from),
+            mirror: envoy.mirror.map(EnvoyStream::from),
+        });
     Answer::json(StatusCode::OK, &ConnectedEnvoys { head_seq, items: items.collect() })
 }
 

@@ -35,9 +35,11 @@ enum Progress {
 /// What has become of a site's last change.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SiteStatus {
-    /// Of all Envoys together: `acked` when all have it, `refused` when the site's configuration was refused.
+    /// Of all Envoys together: `acked` when all have it, `refused` when the site's configuration
+    /// was refused.
     state: Progress,
-    /// The number of the last change of the site in the order of all changes; null if there was none for some days.
+    /// The number of the last change of the site in the order of all changes; null if there was
+    /// none for some days.
     #[schema(required = true)]
     desired_seq: Option<i64>,
     /// When that was.
@@ -53,7 +55,8 @@ pub(super) struct SiteStatus {
 /// What was refused of a site.
 #[derive(Debug, Serialize, ToSchema)]
 struct SiteRefusal {
-    /// What kind of configuration, such as `rds` (routes) or `cds` (upstreams); empty if none could be made.
+    /// What kind of configuration, such as `rds` (routes) or `cds` (upstreams); empty if none could
+    /// be made.
     resource_type: String,
     /// Its name.
     resource: String,
@@ -87,7 +90,11 @@ struct EnvoyStatus {
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/status",
     operation_id = "getSiteStatus", tag = "Status", params(SitePath),
     responses((status = 200, description = "The status.", body = SiteStatus)))]
-pub(super) async fn of_site(State(app): State<App>, At(at): At<SitePath>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn of_site(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     // Not read whole: when what is in it cannot be read, this is where its owner learns so.
     site::require(&mut tx, at.site_id).await?;
@@ -111,8 +118,10 @@ impl SiteStatus {
         let hold = hold.filter(|hold| hold.seq >= desired);
         let refused = hold.as_ref().map(refusals).unwrap_or_default();
         let envoys = Envoy::all(streams, cells);
-        let envoys: Vec<_> =
-            envoys.into_iter().map(|(node_id, envoy)| EnvoyStatus::of(node_id, &envoy, desired, &refused)).collect();
+        let envoys: Vec<_> = envoys
+            .into_iter()
+            .map(|(node_id, envoy)| EnvoyStatus::of(node_id, &envoy, desired, &refused))
+            .collect();
         let state = if hold.is_some() {
             Progress::Refused
         } else if envoys.iter().all(|envoy| envoy.state == Progress::Acked) {
@@ -136,9 +145,17 @@ impl EnvoyStatus {
         let acked_seq = envoy.acked_seq();
         let since = envoy.streams().filter_map(|stream| stream.acked_at).max();
         let node_id = node_id.to_owned();
-        if let Some(refusal) = refused.iter().find(|refusal| refusal.node_id.as_ref() == Some(&node_id)) {
+        if let Some(refusal) =
+            refused.iter().find(|refusal| refusal.node_id.as_ref() == Some(&node_id))
+        {
             let reason = Some(refusal.reason.clone());
-            return Self { node_id, state: Progress::Refused, acked_seq, at: Some(refusal.at), reason };
+            return Self {
+                node_id,
+                state: Progress::Refused,
+                acked_seq,
+                at: Some(refusal.at),
+                reason,
+            };
         }
         let has = acked_seq.is_some_and(|acked| acked >= desired) && refused.is_empty();
         let state = if has { Progress::Acked } else { Progress::Pending };

@@ -34,9 +34,10 @@ pub(super) struct Closing {
 
 /// Closes a tenant.
 ///
-/// It is served until `closes_at`, which all its members see. Then its traffic ends, and it is erased with everything that it has; only its
-/// audit log stays, and the accounts of its members, which are theirs. Until then it can be kept. A second call sets another day. A tenant that
-/// is suspended is not erased: it closes when it is served again.
+/// It is served until `closes_at`, which all its members see. Then its traffic ends, and it is
+/// erased with everything that it has; only its audit log stays, and the accounts of its members,
+/// which are theirs. Until then it can be kept. A second call sets another day. A tenant that is
+/// suspended is not erased: it closes when it is served again.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/closing",
     operation_id = "closeTenant", tag = "Tenants", params(TenantPath), request_body = Closing,
     responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]

@@ -13,7 +13,10 @@ use crate::problem::Problem;
 /// Makes a tenant.
 #[utoipa::path(post, path = "/v1/tenants", operation_id = "createTenant", tag = "Tenants",
     request_body = NewTenant, responses((status = 201, description = "The tenant.", body = Tenant)))]
-pub(super) async fn create(State(app): State<App>, post: Post<NewTenant>) -> Result<Response, Problem> {
+pub(super) async fn create(
+    State(app): State<App>,
+    post: Post<NewTenant>,
+) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

@@ -24,14 +24,17 @@ pub(super) struct TenantLimits {
     sites: Measured,
     /// Routes in all its sites.
     routes: Measured,
-    /// API keys and signing keys in all its sites that are neither revoked, expired nor replaced by a rotation.
+    /// API keys and signing keys in all its sites that are neither revoked, expired nor replaced by
+    /// a rotation.
     keys: Measured,
     /// Members.
     members: Measured,
-    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and settings (as JSON), in UTF-8.
+    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and
+    /// settings (as JSON), in UTF-8.
     config_bytes: Measured,
-    /// Requests of this month of the calendar in UTC. What is used are the requests that gateways have reported, refused ones among them; the
-    /// limit counts those that were let through, in each Envoy.
+    /// Requests of this month of the calendar in UTC. What is used are the requests that gateways
+    /// have reported, refused ones among them; the limit counts those that were let through, in
+    /// each Envoy.
     requests_per_month: Measured,
     /// How many requests there may be in a second, in each Envoy; null: as many as come.
     #[schema(required = true)]
@@ -53,7 +56,8 @@ pub(super) struct Measured {
     /// How much there may be; null: as much as the general bounds allow.
     #[schema(required = true)]
     limit: Option<i64>,
-    /// How much there is. It is more than the limit after that was lowered: then there is no more of it until it is less.
+    /// How much there is. It is more than the limit after that was lowered: then there is no more
+    /// of it until it is less.
     #[schema(minimum = 0)]
     used: i64,
 }
@@ -83,7 +87,11 @@ fn month_of(now: DateTime<Utc>) -> DateTime<Utc> {
 /// Gets what a tenant may have by its platform plan, and what it has.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/limits", operation_id = "getTenantLimits", tag = "Tenants",
     params(TenantPath), responses((status = 200, description = "The limits.", body = TenantLimits)))]
-pub(super) async fn get(State(app): State<App>, At(at): At<TenantPath>, caller: Caller) -> Result<Answer, Problem> {
+pub(super) async fn get(
+    State(app): State<App>,
+    At(at): At<TenantPath>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     let limits = platform_plan::of_tenant(&mut tx, month_of((app.clock)())).await?;
     Answer::json(StatusCode::OK, &TenantLimits::from(limits))

@@ -85,7 +85,8 @@ pub(super) struct Tenant {
     /// Why it is not active; null if nobody said so.
     #[schema(required = true)]
     status_reason: Option<String>,
-    /// When it will be erased, if it is closing. A tenant that is suspended is not erased, and closes when it is served again.
+    /// When it will be erased, if it is closing. A tenant that is suspended is not erased, and
+    /// closes when it is served again.
     #[schema(required = true)]
     closes_at: Option<DateTime<Utc>>,
     /// Whether it turns away sessions without a second factor.
@@ -135,7 +136,12 @@ pub(super) struct NewTenant {
     name: String,
     /// A short name, unique on the platform.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", example = "acme")]
+    #[schema(
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$",
+        example = "acme"
+    )]
     slug: Option<String>,
     /// What holds for all its sites. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
@@ -177,17 +183,20 @@ pub(super) struct TenantChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     slug: Option<Option<String>>,
-    /// What holds for all its sites. They are replaced as a whole: an absent field gets its default.
+    /// What holds for all its sites. They are replaced as a whole: an absent field gets its
+    /// default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<TenantSettings>, nullable = false)]
     settings: Option<Given<TenantSettings>>,
-    /// The cells that it is placed on, 1 to 16. To move it without a gap, place it on both the old cell and the new one, send the traffic
-    /// to the new one, and then place it on the new one alone.
+    /// The cells that it is placed on, 1 to 16. To move it without a gap, place it on both the old
+    /// cell and the new one, send the traffic to the new one, and then place it on the new one
+    /// alone.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_items = 1, max_items = 16)]
     cells: Option<Vec<String>>,
-    /// Ports of its own in the gateways of its cells, 8 at most: what arrives there reaches its sites alone. They are replaced as a
-    /// whole. A port is one tenant's on the whole platform, and none that the gateways use otherwise.
+    /// Ports of its own in the gateways of its cells, 8 at most: what arrives there reaches its
+    /// sites alone. They are replaced as a whole. A port is one tenant's on the whole platform, and
+    /// none that the gateways use otherwise.
     #[serde(default, deserialize_with = "present_objects")]
     #[schema(nullable = false, max_items = 8)]
     listeners: Option<Vec<Listener>>,
@@ -208,9 +217,17 @@ impl TenantChanges {
         }
         let settings = check.tenant_settings(self.settings.as_ref());
         let cells = self.cells.map(|cells| placement::cells(&mut check, &cells));
-        let listeners = self.listeners.map(|listeners| placement::listeners(&mut check, &listeners));
+        let listeners =
+            self.listeners.map(|listeners| placement::listeners(&mut check, &listeners));
         check.finish()?;
         let platform_plan = self.platform_plan_id;
-        Ok(tenant::TenantPatch { name: self.name, slug: self.slug, settings, cells, platform_plan, listeners })
+        Ok(tenant::TenantPatch {
+            name: self.name,
+            slug: self.slug,
+            settings,
+            cells,
+            platform_plan,
+            listeners,
+        })
     }
 }

@@ -58,7 +58,10 @@ pub(super) fn listeners(check: &mut Check, given: &[Listener]) -> Vec<TenantList
             let parsed = address.parse::<IpAddr>().map_err(|_| "must be an IP address");
             check.take(&format!("listeners[{index}].address"), parsed)
         });
-        listeners.push(TenantListener { port: u16::try_from(listener.port).unwrap_or_default(), address });
+        listeners.push(TenantListener {
+            port: u16::try_from(listener.port).unwrap_or_default(),
+            address,
+        });
     }
     listeners
 }

@@ -56,7 +56,8 @@ pub(super) struct ProfileChanges {
     #[serde(default, deserialize_with = "present_objects")]
     #[schema(nullable = false, max_items = 20)]
     contacts: Option<Vec<Contact>>,
-    /// Whether sessions without a second factor are turned away. Who switches it on without one has to log in again with one.
+    /// Whether sessions without a second factor are turned away. Who switches it on without one has
+    /// to log in again with one.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     require_mfa: Option<bool>,
@@ -82,7 +83,12 @@ impl ProfileChanges {
             serde_json::to_value(contacts).unwrap_or_default()
         });
         check.finish()?;
-        Ok(tenant::ProfilePatch { name: self.name, time_zone: self.time_zone, contacts, require_mfa: self.require_mfa })
+        Ok(tenant::ProfilePatch {
+            name: self.name,
+            time_zone: self.time_zone,
+            contacts,
+            require_mfa: self.require_mfa,
+        })
     }
 }
 
@@ -99,7 +105,9 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;
-    let tenant = Tenant::from(tenant::update_profile(&mut tx, at.tenant_id, changes, patch.expected.0).await?);
+    let tenant = Tenant::from(
+        tenant::update_profile(&mut tx, at.tenant_id, changes, patch.expected.0).await?,
+    );
     tx.commit().await?;
     Answer::object(&tenant)
 }

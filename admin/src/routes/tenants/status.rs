@@ -14,7 +14,8 @@ use crate::extract::{At, Patch};
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 
-/// What a tenant that is served again has at least until it closes, so that its members see it, and may keep it.
+/// What a tenant that is served again has at least until it closes, so that its members see it, and
+/// may keep it.
 const LEAST_GRACE: TimeDelta = TimeDelta::days(1);
 
 /// Whether a tenant is to be served.
@@ -63,9 +64,10 @@ impl StatusChange {
 
 /// Suspends a tenant, or serves it again.
 ///
-/// The traffic of a suspended tenant is refused by every gateway with 403, and its members may read everything and change nothing. Nothing
-/// of it is lost, not even if it was closing: it closes again once it is served, on the day that was set, or a day later if that has passed. A
-/// closing is neither begun nor ended by this.
+/// The traffic of a suspended tenant is refused by every gateway with 403, and its members may read
+/// everything and change nothing. Nothing of it is lost, not even if it was closing: it closes
+/// again once it is served, on the day that was set, or a day later if that has passed. A closing
+/// is neither begun nor ended by this.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/status",
     operation_id = "updateTenantStatus", tag = "Tenants", params(TenantPath),
     request_body(content = StatusChange, examples(
@@ -78,7 +80,8 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let course = patch.body.checked((app.clock)())?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;
-    let tenant = Tenant::from(tenant::set_course(&mut tx, at.tenant_id, course, patch.expected.0).await?);
+    let tenant =
+        Tenant::from(tenant::set_course(&mut tx, at.tenant_id, course, patch.expected.0).await?);
     tx.commit().await?;
     Answer::object(&tenant)
 }

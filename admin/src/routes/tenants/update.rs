@@ -29,7 +29,8 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;
-    let tenant = Tenant::from(tenant::update(&mut tx, at.tenant_id, changes, patch.expected.0).await?);
+    let tenant =
+        Tenant::from(tenant::update(&mut tx, at.tenant_id, changes, patch.expected.0).await?);
     tx.commit().await?;
     Answer::object(&tenant)
 }

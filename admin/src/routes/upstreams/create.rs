@@ -26,6 +26,7 @@ pub(super) async fn create(
         return Ok(answer);
     }
     let upstream = Upstream::from(upstream::create(&mut tx, at.site_id, new).await?);
-    let place = format!("/v1/tenants/{}/sites/{}/upstreams/{}", at.tenant_id, at.site_id, upstream.id);
+    let place =
+        format!("/v1/tenants/{}/sites/{}/upstreams/{}", at.tenant_id, at.site_id, upstream.id);
     post.once.finish(tx, Answer::created(place, &upstream)?).await
 }

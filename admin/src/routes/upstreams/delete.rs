@@ -40,7 +40,10 @@ pub(crate) async fn delete(
 }
 
 fn in_use(what: &'static str, by: &'static str, users: &[UpstreamUser]) -> Problem {
-    let named: Vec<_> = users.iter().map(|user| format!("the {} `{}` ({})", user.kind, user.name, user.id)).collect();
+    let named: Vec<_> = users
+        .iter()
+        .map(|user| format!("the {} `{}` ({})", user.kind, user.name, user.id))
+        .collect();
     let by = if named.is_empty() { format!("a {by}") } else { named.join(", ") };
     Problem::InUse { what, by }
 }

@@ -14,8 +14,8 @@ use crate::limits;
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Endpoint {
-    /// An IP address (IPv6 without brackets), or a DNS name. Only addresses of the public internet are good, and those that the
-    /// operator allows; what else a name resolves to is left out.
+    /// An IP address (IPv6 without brackets), or a DNS name. Only addresses of the public internet
+    /// are good, and those that the operator allows; what else a name resolves to is left out.
     #[schema(min_length = 1, max_length = 253, example = "orders.internal")]
     address: String,
     /// The TCP port.
@@ -38,7 +38,11 @@ impl From<upstream::Endpoint> for Endpoint {
 }
 
 /// Checks a list of endpoints; what is given back is only good if the check finds nothing.
-pub(super) fn checked(check: &mut Check, endpoints: Vec<Endpoint>, rules: &AddressRules) -> Vec<upstream::Endpoint> {
+pub(super) fn checked(
+    check: &mut Check,
+    endpoints: Vec<Endpoint>,
+    rules: &AddressRules,
+) -> Vec<upstream::Endpoint> {
     if endpoints.len() > limits::ENDPOINTS {
         check.refuse("endpoints", format!("must have {} items at most", limits::ENDPOINTS));
         return Vec::new();
@@ -49,7 +53,10 @@ pub(super) fn checked(check: &mut Check, endpoints: Vec<Endpoint>, rules: &Addre
         check.range(&format!("endpoints[{index}].port"), endpoint.port, &(1..=i64::from(u16::MAX)));
         check.range(&format!("endpoints[{index}].weight"), endpoint.weight, &limits::WEIGHT);
         if !seen.insert((endpoint.address.to_ascii_lowercase(), endpoint.port)) {
-            check.refuse(format!("endpoints[{index}]"), "is in the list already; give it a higher weight instead");
+            check.refuse(
+                format!("endpoints[{index}]"),
+                "is in the list already; give it a higher weight instead",
+            );
         }
     }
     let fits = |number: i64| u16::try_from(number).unwrap_or(u16::MAX);

@@ -184,7 +184,8 @@ impl UpstreamChanges {
         if let Some(name) = &self.name {
             check.name("name", name);
         }
-        let endpoints = self.endpoints.map(|endpoints| endpoint::checked(&mut check, endpoints, rules));
+        let endpoints =
+            self.endpoints.map(|endpoints| endpoint::checked(&mut check, endpoints, rules));
         if let Some(connect) = self.connect_timeout_ms {
             check.range("connect_timeout_ms", connect, &limits::CONNECT_TIMEOUT_MS);
         }

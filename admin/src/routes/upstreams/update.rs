@@ -24,8 +24,9 @@ pub(super) async fn update(
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked(&app.upstream_addresses)?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
-    let upstream =
-        Upstream::from(upstream::update(&mut tx, at.site_id, at.upstream_id, changes, patch.expected.0).await?);
+    let upstream = Upstream::from(
+        upstream::update(&mut tx, at.site_id, at.upstream_id, changes, patch.expected.0).await?,
+    );
     tx.commit().await?;
     Answer::object(&upstream)
 }

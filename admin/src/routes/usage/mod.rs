@@ -83,8 +83,9 @@ impl StatusClass {
 pub(super) struct Latency {
     /// The mean in milliseconds.
     mean_ms: f64,
-    /// At least half of the requests took no longer. Durations are counted in buckets (1, 2, 5, 10, 20, 50, 100, 200, 500 ms,
-    /// 1, 2, 5, 10, 30, 60 s); this is the upper bound of the bucket, and null if it is beyond the last bound.
+    /// At least half of the requests took no longer. Durations are counted in buckets (1, 2, 5, 10,
+    /// 20, 50, 100, 200, 500 ms, 1, 2, 5, 10, 30, 60 s); this is the upper bound of the bucket, and
+    /// null if it is beyond the last bound.
     #[schema(required = true)]
     p50_ms: Option<u32>,
     /// At least 95 % of the requests took no longer; see `p50_ms`.
@@ -132,9 +133,12 @@ pub(super) struct UsageItem {
 impl UsageItem {
     fn of(row: &Row, grouping: Grouping) -> Self {
         let at = &row.position;
-        let optional = |grouped: bool, id: Uuid| grouped.then(|| Some(id).filter(|id| !id.is_nil()));
-        let counts: Vec<u64> = row.histogram.iter().map(|count| u64::try_from(*count).unwrap_or_default()).collect();
-        let mean_us = if row.requests > 0 { row.duration_us as f64 / row.requests as f64 } else { 0.0 };
+        let optional =
+            |grouped: bool, id: Uuid| grouped.then(|| Some(id).filter(|id| !id.is_nil()));
+        let counts: Vec<u64> =
+            row.histogram.iter().map(|count| u64::try_from(*count).unwrap_or_default()).collect();
+        let mean_us =
+            if row.requests > 0 { row.duration_us as f64 / row.requests as f64 } else { 0.0 };
         Self {
             start: at.start,
             site_id: grouping.site.then_some(at.site),
@@ -155,7 +159,8 @@ impl UsageItem {
     }
 }
 
-/// A page of usage, ordered by time, then by what is grouped by. Steps without requests are left out.
+/// A page of usage, ordered by time, then by what is grouped by. Steps without requests are left
+/// out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Usage {
     /// The first hour of the span.
@@ -165,7 +170,8 @@ pub(super) struct Usage {
     step: StepName,
     /// One for each group and step in which there was any request.
     items: Vec<UsageItem>,
-    /// Give this as `cursor`, and all other parameters as before, to get the next page; null on the last one.
+    /// Give this as `cursor`, and all other parameters as before, to get the next page; null on the
+    /// last one.
     #[schema(required = true)]
     next_cursor: Option<String>,
 }
@@ -178,7 +184,8 @@ async fn page(tx: &mut TenantTx, site: Option<SiteId>, asked: Asked) -> Result<U
     let mut rows = usage::read(tx, &query).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let next_cursor = rows.last().filter(|_| more).map(|row| cursor_of(&asked.query, &row.position));
+    let next_cursor =
+        rows.last().filter(|_| more).map(|row| cursor_of(&asked.query, &row.position));
     let items = rows.iter().map(|row| UsageItem::of(row, query.grouping)).collect();
     Ok(Usage { from: query.from, to: query.to, step: query.step.into(), items, next_cursor })
 }
@@ -192,9 +199,17 @@ mod tests {
     fn row(histogram: Vec<i64>) -> Row {
         let nil = Uuid::nil();
         let start = DateTime::UNIX_EPOCH;
-        let position = Position { start, site: nil, consumer: nil, key: nil, route: nil, status_class: -1 };
+        let position =
+            Position { start, site: nil, consumer: nil, key: nil, route: nil, status_class: -1 };
         let requests = histogram.iter().sum();
-        Row { position, requests, request_bytes: 1, response_bytes: 2, duration_us: 1_234 * requests, histogram }
+        Row {
+            position,
+            requests,
+            request_bytes: 1,
+            response_bytes: 2,
+            duration_us: 1_234 * requests,
+            histogram,
+        }
     }
 
     #[test]
@@ -204,7 +219,8 @@ mod tests {
         histogram[3] = 94;
         histogram[6] = 4;
         histogram[15] = 2;
-        let expected = Latency { mean_ms: 1.234, p50_ms: Some(10), p95_ms: Some(100), p99_ms: None };
+        let expected =
+            Latency { mean_ms: 1.234, p50_ms: Some(10), p95_ms: Some(100), p99_ms: None };
         assert_eq!(latency(histogram), expected);
         let none = Latency { mean_ms: 0.0, p50_ms: None, p95_ms: None, p99_ms: None };
         assert_eq!(latency(vec![0; 16]), none);
@@ -212,11 +228,13 @@ mod tests {
 
     #[test]
     fn what_is_not_grouped_by_is_not_mentioned() {
-        let plain = serde_json::to_value(UsageItem::of(&row(vec![1; 16]), Grouping::default())).unwrap();
+        let plain =
+            serde_json::to_value(UsageItem::of(&row(vec![1; 16]), Grouping::default())).unwrap();
         for absent in ["site_id", "consumer_id", "key_id", "route_id", "status_class"] {
             assert_eq!(plain.get(absent), None);
         }
-        let all = Grouping { site: true, consumer: true, key: true, route: true, status_class: true };
+        let all =
+            Grouping { site: true, consumer: true, key: true, route: true, status_class: true };
         let grouped = serde_json::to_value(UsageItem::of(&row(vec![1; 16]), all)).unwrap();
         for null in ["consumer_id", "key_id", "route_id"] {
             assert_eq!(grouped.get(null), Some(&serde_json::Value::Null));

@@ -1,4 +1,5 @@
-//! What is asked for, and the cursor, which holds all of it: pages of a span that ends now are pages of one span.
+//! What is asked for, and the cursor, which holds all of it: pages of a span that ends now are
+//! pages of one span.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +14,8 @@ use crate::check::Check;
 use crate::limits;
 use crate::problem::Problem;
 
-/// The first byte of a cursor, so that its form can change. The cursors of other lists begin with another.
+/// The first byte of a cursor, so that its form can change. The cursors of other lists begin with
+/// another.
 const CURSOR_FORM: u8 = 2;
 const HOUR_S: i64 = 3_600;
 /// The span when the client does not say.
@@ -35,7 +37,8 @@ pub(super) struct UsageQuery {
     /// The steps into which the span is divided, in UTC.
     #[param(required = false, nullable = false, inline, default = "total", value_type = StepName)]
     step: Option<String>,
-    /// What to tell apart: a list, separated by commas, of `site`, `consumer`, `key`, `route` and `status_class`.
+    /// What to tell apart: a list, separated by commas, of `site`, `consumer`, `key`, `route` and
+    /// `status_class`.
     #[param(
         required = false,
         nullable = false,
@@ -64,7 +67,8 @@ impl UsageQuery {
         let mut time = |field: &str, text: &Option<String>| {
             let parsed = DateTime::parse_from_rfc3339(text.as_deref()?).map(|time| time.to_utc());
             let parsed = parsed.ok().filter(|time| SECONDS.contains(&time.timestamp()));
-            check.take(field, parsed.ok_or("must be a time such as 2026-01-31T22:00:00Z (RFC 3339)"))
+            check
+                .take(field, parsed.ok_or("must be a time such as 2026-01-31T22:00:00Z (RFC 3339)"))
         };
         let (from, to) = (time("from", &self.from), time("to", &self.to));
         let step = self.step.as_deref().map_or(Ok(Step::Total), step_of);
@@ -73,22 +77,33 @@ impl UsageQuery {
         let grouping = check.take("group_by", grouping).unwrap_or_default();
         let mut limit = limits::USAGE_PAGE_DEFAULT;
         if let Some(text) = &self.limit {
-            limit = check.take("limit", text.parse::<i64>().map_err(|_| "must be a number")).unwrap_or(limit);
+            limit = check
+                .take("limit", text.parse::<i64>().map_err(|_| "must be a number"))
+                .unwrap_or(limit);
             check.range("limit", limit, &limits::USAGE_PAGE);
         }
         let cursor = self.cursor.as_deref();
-        let cursor = cursor.and_then(|text| check.take("cursor", read(text).ok_or("is not a cursor that usage gave")));
+        let cursor = cursor.and_then(|text| {
+            check.take("cursor", read(text).ok_or("is not a cursor that usage gave"))
+        });
         check.finish()?;
 
         let limit = u32::try_from(limit).unwrap_or_default();
         let end = to.map(ceil).or(cursor.map(|cursor| cursor.to)).unwrap_or_else(|| ceil(now));
-        let begin = from.map(floor).or(cursor.map(|cursor| cursor.from)).unwrap_or_else(|| end - SPAN_DEFAULT);
-        let mut query = Query { site: None, from: begin, to: end, step, grouping, limit, after: None };
+        let begin = from
+            .map(floor)
+            .or(cursor.map(|cursor| cursor.from))
+            .unwrap_or_else(|| end - SPAN_DEFAULT);
+        let mut query =
+            Query { site: None, from: begin, to: end, step, grouping, limit, after: None };
         let mut check = Check::new();
         if begin >= end {
             check.refuse("from", "must be before the end of the span");
         } else if end - begin > limits::USAGE_SPAN {
-            check.refuse("from", format!("the span must not have more than {} days", limits::USAGE_SPAN.num_days()));
+            check.refuse(
+                "from",
+                format!("the span must not have more than {} days", limits::USAGE_SPAN.num_days()),
+            );
         }
         if let Some(cursor) = cursor {
             if (cursor.from, cursor.to, cursor.form) == (begin, end, form_of(&query)) {
@@ -160,7 +175,9 @@ fn form_of(query: &Query) -> u8 {
         Step::Month => 2,
         Step::Total => 3,
     };
-    [site, consumer, key, route, status_class].into_iter().fold(step, |form, bit| (form << 1) | u8::from(bit))
+    [site, consumer, key, route, status_class]
+        .into_iter()
+        .fold(step, |form, bit| (form << 1) | u8::from(bit))
 }
 
 /// The cursor of the page after this position.
@@ -189,7 +206,14 @@ fn read(text: &str) -> Option<Cursor> {
     };
     let id = |place: usize| ids.as_chunks().0.get(place).copied().map(Uuid::from_bytes);
     let (from, to, start) = (time(0)?, time(1)?, time(2)?);
-    let after = Position { start, site: id(0)?, consumer: id(1)?, key: id(2)?, route: id(3)?, status_class };
+    let after = Position {
+        start,
+        site: id(0)?,
+        consumer: id(1)?,
+        key: id(2)?,
+        route: id(3)?,
+        status_class,
+    };
     Some(Cursor { form, from, to, after })
 }
 
@@ -219,8 +243,14 @@ mod tests {
     #[test]
     fn by_default_the_last_day_is_asked_for() {
         let query = asked(UsageQuery::default()).unwrap();
-        assert_eq!((query.from, query.to), (time("2026-03-30T23:00:00Z"), time("2026-03-31T23:00:00Z")));
-        assert_eq!((query.step, query.grouping, query.limit), (Step::Total, Grouping::default(), 200));
+        assert_eq!(
+            (query.from, query.to),
+            (time("2026-03-30T23:00:00Z"), time("2026-03-31T23:00:00Z"))
+        );
+        assert_eq!(
+            (query.step, query.grouping, query.limit),
+            (Step::Total, Grouping::default(), 200)
+        );
     }
 
     #[test]
@@ -231,21 +261,38 @@ mod tests {
             ..UsageQuery::default()
         };
         let query = asked(query).unwrap();
-        assert_eq!((query.from, query.to), (time("2026-03-01T09:00:00Z"), time("2026-03-02T00:00:00Z")));
-        let query = asked(UsageQuery { to: some("2026-03-02T00:00:00.001Z"), ..UsageQuery::default() }).unwrap();
-        assert_eq!((query.from, query.to), (time("2026-03-01T01:00:00Z"), time("2026-03-02T01:00:00Z")));
+        assert_eq!(
+            (query.from, query.to),
+            (time("2026-03-01T09:00:00Z"), time("2026-03-02T00:00:00Z"))
+        );
+        let query =
+            asked(UsageQuery { to: some("2026-03-02T00:00:00.001Z"), ..UsageQuery::default() })
+                .unwrap();
+        assert_eq!(
+            (query.from, query.to),
+            (time("2026-03-01T01:00:00Z"), time("2026-03-02T01:00:00Z"))
+        );
     }
 
     #[test]
     fn what_cannot_be_answered_is_refused() {
         let none = UsageQuery::default;
         for (query, fields) in [
-            (UsageQuery { from: some("yesterday"), to: some("2026-03-02"), ..none() }, &["from", "to"][..]),
+            (
+                UsageQuery { from: some("yesterday"), to: some("2026-03-02"), ..none() },
+                &["from", "to"][..],
+            ),
             (UsageQuery { from: some("-0001-01-01T00:00:00Z"), ..none() }, &["from"]),
             (UsageQuery { from: some("2026-04-01T00:00:00Z"), ..none() }, &["from"]),
             (UsageQuery { from: some("2025-02-01T00:00:00Z"), ..none() }, &["from"]),
-            (UsageQuery { step: some("year"), group_by: some("site,"), ..none() }, &["step", "group_by"]),
-            (UsageQuery { group_by: some(""), limit: some("1001"), ..none() }, &["group_by", "limit"]),
+            (
+                UsageQuery { step: some("year"), group_by: some("site,"), ..none() },
+                &["step", "group_by"],
+            ),
+            (
+                UsageQuery { group_by: some(""), limit: some("1001"), ..none() },
+                &["group_by", "limit"],
+            ),
             (UsageQuery { limit: some("x"), cursor: some("AQ"), ..none() }, &["limit", "cursor"]),
         ] {
             assert_eq!(refused(query), fields);
@@ -255,8 +302,12 @@ mod tests {
 
     #[test]
     fn a_cursor_goes_on_in_the_same_span_of_the_same_query() {
-        let first =
-            asked(UsageQuery { group_by: some("key,site"), step: some("hour"), ..UsageQuery::default() }).unwrap();
+        let first = asked(UsageQuery {
+            group_by: some("key,site"),
+            step: some("hour"),
+            ..UsageQuery::default()
+        })
+        .unwrap();
         let after = Position {
             start: time("2026-03-31T01:00:00Z"),
             site: Uuid::from_u128(1),

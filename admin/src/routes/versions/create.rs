@@ -26,6 +26,9 @@ pub(super) async fn create(
         return Ok(answer);
     }
     let version = Version::from(version::create(&mut tx, at.site_id, at.api_id, new).await?);
-    let place = format!("/v1/tenants/{}/sites/{}/apis/{}/versions/{}", at.tenant_id, at.site_id, at.api_id, version.id);
+    let place = format!(
+        "/v1/tenants/{}/sites/{}/apis/{}/versions/{}",
+        at.tenant_id, at.site_id, at.api_id, version.id
+    );
     post.once.finish(tx, Answer::created(place, &version)?).await
 }

@@ -34,7 +34,8 @@ pub(super) struct Version {
     /// What it is called: the segment of the path that follows the base path, if `in_path` is set.
     #[schema(example = "v1")]
     name: String,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at once.
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at
+    /// once.
     in_path: bool,
     /// Where its routes go, unless they say otherwise.
     upstream_id: Uuid,
@@ -68,10 +69,12 @@ impl Object for Version {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewVersion {
-    /// What it is called: the segment of the path that follows the base path, if `in_path` is set. Unique in the API.
+    /// What it is called: the segment of the path that follows the base path, if `in_path` is set.
+    /// Unique in the API.
     #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9][a-z0-9._-]*$", example = "v1")]
     name: String,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at once.
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at
+    /// once.
     #[serde(default = "in_path")]
     #[schema(default = true)]
     in_path: bool,
@@ -89,7 +92,11 @@ impl NewVersion {
         let mut check = Check::new();
         check.version_name("name", &self.name);
         check.finish()?;
-        Ok(version::NewVersion { name: self.name, in_path: self.in_path, upstream_id: self.upstream_id.into() })
+        Ok(version::NewVersion {
+            name: self.name,
+            in_path: self.in_path,
+            upstream_id: self.upstream_id.into(),
+        })
     }
 }
 
@@ -97,11 +104,18 @@ impl NewVersion {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VersionChanges {
-    /// What it is called: the segment of the path that follows the base path, if `in_path` is set. Unique in the API.
+    /// What it is called: the segment of the path that follows the base path, if `in_path` is set.
+    /// Unique in the API.
     #[serde(default, deserialize_with = "present")]
-    #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9][a-z0-9._-]*$", nullable = false)]
+    #[schema(
+        min_length = 1,
+        max_length = 32,
+        pattern = "^[a-z0-9][a-z0-9._-]*$",
+        nullable = false
+    )]
     name: Option<String>,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at once.
+    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at
+    /// once.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     in_path: Option<bool>,

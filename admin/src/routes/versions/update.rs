@@ -26,9 +26,12 @@ pub(super) async fn update(
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
     site::lock(&mut tx, at.site_id).await?;
-    let field = if changes.name.is_none() && changes.in_path.is_some() { "in_path" } else { "name" };
-    let version =
-        Version::from(version::update(&mut tx, at.site_id, at.api_id, at.version_id, changes, patch.expected.0).await?);
+    let field =
+        if changes.name.is_none() && changes.in_path.is_some() { "in_path" } else { "name" };
+    let version = Version::from(
+        version::update(&mut tx, at.site_id, at.api_id, at.version_id, changes, patch.expected.0)
+            .await?,
+    );
     collision::refuse_any(&mut tx, at.site_id, field).await?;
     tx.commit().await?;
     Answer::object(&version)

@@ -7,9 +7,12 @@ use crate::harness::Api;
 /// Fails when a session of this database sleeps, which nothing of ours ever lets one do.
 pub(crate) async fn watch(api: &Api) -> ! {
     loop {
-        let asleep =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
-        assert_eq!(api.count(asleep).await, 0, "a payload has become SQL: a session of the database sleeps");
+        let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        assert_eq!(
+            api.count(asleep).await,
+            0,
+            "a payload has become SQL: a session of the database sleeps"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }

@@ -49,14 +49,21 @@ impl<'a> Judge<'a> {
     }
 
     /// What is wrong with an answer to a request in which this was put; nothing if nothing is.
-    pub(crate) fn look(&self, operation: &Operation, sent: &str, reply: &Reply, sees_all: bool) -> Option<String> {
+    pub(crate) fn look(
+        &self,
+        operation: &Operation,
+        sent: &str,
+        reply: &Reply,
+        sees_all: bool,
+    ) -> Option<String> {
         if reply.status >= 500 {
             return Some("a fault of the service".to_owned());
         }
         if let Some(wrong) = self.form(operation, reply) {
             return Some(wrong);
         }
-        let headers: String = reply.headers.iter().map(|(name, value)| format!("{name}: {value:?}\n")).collect();
+        let headers: String =
+            reply.headers.iter().map(|(name, value)| format!("{name}: {value:?}\n")).collect();
         if reply.headers.contains_key("x-injected") {
             return Some("a header was put into the answer".to_owned());
         }
@@ -64,12 +71,16 @@ impl<'a> Judge<'a> {
             return None;
         }
         // What was sent may come back.
-        let (all, sent) = (format!("{headers}{}", reply.text()).to_lowercase(), sent.to_lowercase());
+        let (all, sent) =
+            (format!("{headers}{}", reply.text()).to_lowercase(), sent.to_lowercase());
         let told = OF_THE_INSIDE.iter().find(|text| all.contains(**text) && !sent.contains(**text));
         if let Some(text) = told {
             return Some(format!("`{text}` tells of the inside"));
         }
-        let seen = self.secrets.iter().find(|text| all.contains(text.as_str()) && !sent.contains(text.as_str()));
+        let seen = self
+            .secrets
+            .iter()
+            .find(|text| all.contains(text.as_str()) && !sent.contains(text.as_str()));
         seen.filter(|_| !sees_all).map(|text| format!("`{text}` is the neighbour's"))
     }
 
@@ -77,13 +88,18 @@ impl<'a> Judge<'a> {
     fn form(&self, operation: &Operation, reply: &Reply) -> Option<String> {
         let status = reply.status.to_string();
         let responses = &operation.value["responses"];
-        let Some(response) = responses.get(&status).map(|response| self.schemas.resolve(response)) else {
+        let Some(response) = responses.get(&status).map(|response| self.schemas.resolve(response))
+        else {
             return Some(format!("the document has no {status}"));
         };
-        let given = reply.headers.get("content-type").map_or("", |value| value.to_str().unwrap_or_default());
+        let given = reply
+            .headers
+            .get("content-type")
+            .map_or("", |value| value.to_str().unwrap_or_default());
         let media_type = given.split(';').next().unwrap_or_default();
         let Some(content) = response["content"].as_object() else {
-            return (!reply.body.is_empty()).then(|| format!("the document has no body for {status}"));
+            return (!reply.body.is_empty())
+                .then(|| format!("the document has no body for {status}"));
         };
         let Some(found) = content.get(media_type) else {
             return Some(format!("the document has no `{media_type}` for {status}"));
@@ -98,12 +114,20 @@ impl<'a> Judge<'a> {
             return Some("the body is no JSON".to_owned());
         };
         let mut validators = self.validators.borrow_mut();
-        let validator = validators.entry(format!("{} {status}", operation.id)).or_insert_with(|| {
-            let schema = found.get("schema")?;
-            let whole = json!({"allOf": [schema], "components": self.schemas.0["components"]});
-            Some(jsonschema::draft202012::new(&whole).unwrap_or_else(|error| panic!("{}: {error}", operation.id)))
-        });
+        let validator =
+            validators.entry(format!("{} {status}", operation.id)).or_insert_with(|| {
+                let schema = found.get("schema")?;
+                let whole = json!({"allOf": [schema], "components": self.schemas.0["components"]});
+                Some(
+                    jsonschema::draft202012::new(&whole)
+                        .unwrap_or_else(|error| panic!("{}: {error}", operation.id)),
+                )
+            });
         let error = validator.as_ref()?.iter_errors(&body).next()?;
-        Some(format!("the body is not what the document says: {} at `{}`", error, error.instance_path()))
+        Some(format!(
+            "the body is not what the document says: {} at `{}`",
+            error,
+            error.instance_path()
+        ))
     }
 }

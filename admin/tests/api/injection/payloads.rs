@@ -7,13 +7,15 @@ use uuid::Uuid;
 use crate::harness::id_of;
 use crate::publishing::World;
 
-/// For how long a payload that reaches the database as SQL holds its session: longer than the watch needs to see it.
+/// For how long a payload that reaches the database as SQL holds its session: longer than the watch
+/// needs to see it.
 const SLEEP_S: u32 = 20;
 
 /// One value to try.
 #[derive(Clone, Debug)]
 pub(crate) struct Payload {
-    /// As it is put, percent-encoded, into paths and queries, and into headers as far as they can have it.
+    /// As it is put, percent-encoded, into paths and queries, and into headers as far as they can
+    /// have it.
     pub(crate) bytes: Vec<u8>,
     /// As it stands in a JSON document; nothing if it has no form in one.
     pub(crate) json: Vec<u8>,
@@ -61,7 +63,8 @@ impl Payload {
     }
 }
 
-/// What tries to become a part of a statement. What a stacked one would make is looked for in the catalog.
+/// What tries to become a part of a statement. What a stacked one would make is looked for in the
+/// catalog.
 const SQL: [&str; 19] = [
     "' OR '1'='1",
     "\" OR \"\"=\"",
@@ -84,7 +87,8 @@ const SQL: [&str; 19] = [
     "U&'\\0027' UESCAPE '\\'; SELECT 1",
 ];
 
-/// What means something elsewhere: in an answer's header, a log, a page, a template, a shell, a directory, a directory of people, a spreadsheet.
+/// What means something elsewhere: in an answer's header, a log, a page, a template, a shell, a
+/// directory, a directory of people, a spreadsheet.
 const ELSEWHERE: [&str; 19] = [
     "a\r\nX-Injected: yes\r\n\r\n<html>",
     "a\n{\"level\":\"INFO\",\"message\":\"forged\"}",
@@ -107,7 +111,8 @@ const ELSEWHERE: [&str; 19] = [
     "{a:((.*)*)*}/**/{b}",
 ];
 
-/// What is read differently by different readers: control characters, twins under normalisation, directions, widths.
+/// What is read differently by different readers: control characters, twins under normalisation,
+/// directions, widths.
 const CHARACTERS: [&str; 13] = [
     "a\0b",
     "\u{1}\u{8}\u{1b}[31m\u{7f}",
@@ -126,8 +131,14 @@ const CHARACTERS: [&str; 13] = [
 
 /// Bytes that are no text, and what only looks like JSON.
 fn malformed() -> Vec<Payload> {
-    let bytes: [&[u8]; 6] =
-        [b"\xff\xfe", b"\xc0\xa7 OR 1=1", b"\xe0\x80\xa7", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"a\xc3"];
+    let bytes: [&[u8]; 6] = [
+        b"\xff\xfe",
+        b"\xc0\xa7 OR 1=1",
+        b"\xe0\x80\xa7",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"a\xc3",
+    ];
     let no_text = bytes.into_iter().map(|bytes| {
         let json = [b"\"".as_slice(), bytes, b"\""].concat();
         Payload { bytes: bytes.to_vec(), json, scope: Scope::Texts, is_foreign: false }
@@ -149,16 +160,30 @@ fn malformed() -> Vec<Payload> {
 
 /// Of every type, and of every size.
 fn values() -> Vec<Payload> {
-    let deep = |open: &str, close: &str, times: usize| Payload::raw(open.repeat(times) + "1" + &close.repeat(times));
-    let mut all: Vec<_> =
-        ["null", "-1", "9223372036854775807", "[]", "{}", "[[\"'\"]]", r#"{"'; --": {"__proto__": 1}}"#]
-            .map(Payload::raw)
-            .into();
+    let deep = |open: &str, close: &str, times: usize| {
+        Payload::raw(open.repeat(times) + "1" + &close.repeat(times))
+    };
+    let mut all: Vec<_> = [
+        "null",
+        "-1",
+        "9223372036854775807",
+        "[]",
+        "{}",
+        "[[\"'\"]]",
+        r#"{"'; --": {"__proto__": 1}}"#,
+    ]
+    .map(Payload::raw)
+    .into();
     all.extend([deep("[", "]", 100), deep("{\"a\":", "}", 100), deep("[", "]", 5_000)]);
     all.extend(
-        ["", " ", "0", "-1", "99999999999999999999", "1e99", "9223372036854775808", "true", "null"].map(Payload::text),
+        ["", " ", "0", "-1", "99999999999999999999", "1e99", "9223372036854775808", "true", "null"]
+            .map(Payload::text),
     );
-    all.extend(["a".repeat(201), "é".repeat(130), "'".repeat(3_000)].iter().map(|text| Payload::text(text)));
+    all.extend(
+        ["a".repeat(201), "é".repeat(130), "'".repeat(3_000)]
+            .iter()
+            .map(|text| Payload::text(text)),
+    );
     all
 }
 

@@ -4,11 +4,20 @@ use serde_json::{Map, Value, json};
 
 use crate::document::Operation;
 
-/// Headers of which the document does not say that an operation reads them, and that decide whether it is reached.
+/// Headers of which the document does not say that an operation reads them, and that decide whether
+/// it is reached.
 const DECIDING: [&str; 2] = ["Authorization", "Content-Type"];
-/// Those that all operations read, or something before or behind them may. None of them is refused, so they go together.
-pub(crate) const OTHERS: [&str; 7] =
-    ["X-Request-Id", "X-Forwarded-For", "Traceparent", "Cookie", "User-Agent", "Accept", "X-Tenantry-Tenant"];
+/// Those that all operations read, or something before or behind them may. None of them is refused,
+/// so they go together.
+pub(crate) const OTHERS: [&str; 7] = [
+    "X-Request-Id",
+    "X-Forwarded-For",
+    "Traceparent",
+    "Cookie",
+    "User-Agent",
+    "Accept",
+    "X-Tenantry-Tenant",
+];
 
 /// A step into a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,13 +81,20 @@ impl Schemas<'_> {
             all.push(match parameter["in"].as_str().unwrap() {
                 // All ids are read alike.
                 "path" => Target::text(Place::Path(name), format!("path {schema}")),
-                "query" => Target::text(Place::Query(name.clone()), format!("query {name} {schema}")),
+                "query" => {
+                    Target::text(Place::Query(name.clone()), format!("query {name} {schema}"))
+                }
                 "header" => Target::text(Place::Header(name.clone()), format!("header {name}")),
-                other => panic!("{}: no way is known to put something into a {other}", operation.id),
+                other => {
+                    panic!("{}: no way is known to put something into a {other}", operation.id)
+                }
             });
         }
         all.push(Target::text(Place::Query("unknown'".to_owned()), "query"));
-        all.extend(DECIDING.map(|name| Target::text(Place::Header(name.to_owned()), format!("header {name}"))));
+        all.extend(
+            DECIDING
+                .map(|name| Target::text(Place::Header(name.to_owned()), format!("header {name}"))),
+        );
         all.push(Target::text(Place::Headers, "headers"));
         if let Some(schema) = self.body(operation) {
             self.fields(&schema, &mut Vec::new(), &mut all);
@@ -135,13 +151,18 @@ impl Schemas<'_> {
         if is_object(&schema) {
             let is_map = schema.get("properties").is_none();
             if is_map {
-                into(Step::Field("x-any".to_owned()), &format!("{owner}.*"), &schema["additionalProperties"]);
+                into(
+                    Step::Field("x-any".to_owned()),
+                    &format!("{owner}.*"),
+                    &schema["additionalProperties"],
+                );
             }
             into(Step::Name, if is_map { &owner } else { "name" }, &Value::Null);
         }
     }
 
-    /// The least that a schema takes. `known` has what only the world knows, by the name of the field.
+    /// The least that a schema takes. `known` has what only the world knows, by the name of the
+    /// field.
     pub(crate) fn sample(&self, name: &str, schema: &Value, known: &Map<String, Value>) -> Value {
         if let Some(value) = known.get(name) {
             return value.clone();
@@ -153,12 +174,16 @@ impl Schemas<'_> {
         if let Some(variant) = variants(&schema).find(|variant| variant["type"] != "null") {
             return self.sample(name, variant, known);
         }
-        let text = |minimum: &Value| "a".repeat(minimum.as_u64().unwrap_or(1).max(1).try_into().unwrap());
+        let text =
+            |minimum: &Value| "a".repeat(minimum.as_u64().unwrap_or(1).max(1).try_into().unwrap());
         match type_of(&schema) {
             Some("object") => {
-                let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let required =
+                    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 required
-                    .map(|field| (field.to_owned(), self.sample(field, &schema["properties"][field], known)))
+                    .map(|field| {
+                        (field.to_owned(), self.sample(field, &schema["properties"][field], known))
+                    })
                     .collect()
             }
             Some("array") if schema["minItems"].as_u64().is_some_and(|least| least > 0) => {
@@ -168,18 +193,28 @@ impl Schemas<'_> {
             Some("boolean") => json!(false),
             Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
             _ if schema["format"] == "date-time" => json!("2099-01-01T00:00:00Z"),
-            _ if schema["pattern"].as_str().is_some_and(|pattern| pattern.starts_with("^/")) => json!("/a"),
+            _ if schema["pattern"].as_str().is_some_and(|pattern| pattern.starts_with("^/")) => {
+                json!("/a")
+            }
             _ => json!(text(&schema["minLength"])),
         }
     }
 
     /// Puts a value where the steps lead; what is missing on the way is made.
-    pub(crate) fn put(&self, body: &mut Value, steps: &[(Step, Value)], value: &str, known: &Map<String, Value>) {
+    pub(crate) fn put(
+        &self,
+        body: &mut Value,
+        steps: &[(Step, Value)],
+        value: &str,
+        known: &Map<String, Value>,
+    ) {
         let mut at = body;
         for (step, schema) in steps {
-            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let required =
+                schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
             // Another variant of what stands there has other fields.
-            let is_other = !at.is_object() || required.into_iter().any(|field| at.get(field).is_none());
+            let is_other =
+                !at.is_object() || required.into_iter().any(|field| at.get(field).is_none());
             if (is_object(schema) && is_other) || (schema["items"].is_object() && !at.is_array()) {
                 *at = self.sample("", schema, known);
             }
@@ -195,7 +230,11 @@ impl Schemas<'_> {
                 }
             };
         }
-        *at = if steps.last().is_some_and(|(step, _)| *step == Step::Name) { json!(1) } else { json!(value) };
+        *at = if steps.last().is_some_and(|(step, _)| *step == Step::Name) {
+            json!(1)
+        } else {
+            json!(value)
+        };
     }
 }
 
@@ -209,7 +248,8 @@ fn is_object(schema: &Value) -> bool {
 
 /// The type, without null.
 fn type_of(schema: &Value) -> Option<&str> {
-    let types = schema["type"].as_array().map_or(std::slice::from_ref(&schema["type"]), Vec::as_slice);
+    let types =
+        schema["type"].as_array().map_or(std::slice::from_ref(&schema["type"]), Vec::as_slice);
     types.iter().filter_map(Value::as_str).find(|name| *name != "null")
 }
 

@@ -49,24 +49,31 @@ pub(crate) struct Sent {
 impl Sent {
     /// All that was sent, as text.
     pub(crate) fn shown(&self) -> String {
-        let headers: String = self.headers.iter().map(|(_, value)| String::from_utf8_lossy(value.as_bytes())).collect();
+        let headers: String = self
+            .headers
+            .iter()
+            .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
         format!("{}{}{headers}{}", self.path, self.query, String::from_utf8_lossy(&self.body))
     }
 
-    /// Puts a payload into a header, percent-encoded if no header can have it; nothing if it is no text at all.
+    /// Puts a payload into a header, percent-encoded if no header can have it; nothing if it is no
+    /// text at all.
     fn set(&mut self, name: &str, payload: &Payload) -> Option<()> {
         if payload.json.is_empty() || (payload.bytes.is_empty() && payload.json != b"\"\"") {
             return None;
         }
         let value = HeaderValue::from_bytes(&payload.bytes);
-        let value = value.or_else(|_| HeaderValue::from_str(&percent_encoded(&payload.bytes))).ok()?;
+        let value =
+            value.or_else(|_| HeaderValue::from_str(&percent_encoded(&payload.bytes))).ok()?;
         self.headers.retain(|(given, _)| !given.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value));
         Some(())
     }
 
     pub(crate) async fn send(&self, api: &Api) -> crate::harness::Reply {
-        let mut call = api.anonymous(self.method.clone(), &format!("{}{}", self.path, self.query)).from(PROXY);
+        let mut call =
+            api.anonymous(self.method.clone(), &format!("{}{}", self.path, self.query)).from(PROXY);
         for (name, value) in &self.headers {
             call = call.header_bytes(name, value.clone());
         }
@@ -130,9 +137,9 @@ impl<'a> Sender<'a> {
         let Some(schema) = self.schemas.body(operation) else { return Value::Null };
         match operation.id.as_str() {
             "login" => json!({"email": EMAIL, "password": PASSWORD}),
-            "createUpstream" | "createIssuer" | "createSigningKey" | "createServiceToken" | "createInvitation" => {
-                fixture(operation, self.own, self.number.get()).map_or(Value::Null, |fixture| fixture.body)
-            }
+            "createUpstream" | "createIssuer" | "createSigningKey" | "createServiceToken"
+            | "createInvitation" => fixture(operation, self.own, self.number.get())
+                .map_or(Value::Null, |fixture| fixture.body),
             _ => self.schemas.sample("", &schema, known),
         }
     }
@@ -151,9 +158,14 @@ impl<'a> Sender<'a> {
     fn base(&self, operation: &Operation) -> Sent {
         let by_operator = is_operators(operation);
         let mut headers = Vec::new();
-        let mut add = |name: &str, value: &str| headers.push((name.to_owned(), HeaderValue::from_str(value).unwrap()));
+        let mut add = |name: &str, value: &str| {
+            headers.push((name.to_owned(), HeaderValue::from_str(value).unwrap()))
+        };
         if permissions::of(&operation.id) != Some(Who::Anyone) {
-            add("authorization", &format!("Bearer {}", if by_operator { self.operator } else { self.admin }));
+            add(
+                "authorization",
+                &format!("Bearer {}", if by_operator { self.operator } else { self.admin }),
+            );
         }
         if operation.method == "DELETE" {
             // Of a revision that it does not have, so that it stays.
@@ -161,7 +173,10 @@ impl<'a> Sender<'a> {
         }
         // Each from another place, so that none is refused for those before.
         let number = self.number.get();
-        add("x-forwarded-for", &format!("198.{}.{}.{}", 18 + number / 65_536, number / 256 % 256, number % 256));
+        add(
+            "x-forwarded-for",
+            &format!("198.{}.{}.{}", 18 + number / 65_536, number / 256 % 256, number % 256),
+        );
         let body = match self.body(operation, &self.known(operation)) {
             Value::Null => Vec::new(),
             body => body.to_string().into_bytes(),
@@ -170,11 +185,23 @@ impl<'a> Sender<'a> {
             add("content-type", "application/json");
         }
         let method = operation.method.parse().unwrap();
-        Sent { method, path: self.path(operation), query: String::new(), headers, body, by_operator }
+        Sent {
+            method,
+            path: self.path(operation),
+            query: String::new(),
+            headers,
+            body,
+            by_operator,
+        }
     }
 
     /// The request of an operation with a payload in a place; nothing if the place cannot have it.
-    pub(crate) fn request(&self, operation: &Operation, place: &Place, payload: &Payload) -> Option<Sent> {
+    pub(crate) fn request(
+        &self,
+        operation: &Operation,
+        place: &Place,
+        payload: &Payload,
+    ) -> Option<Sent> {
         let mut sent = self.base(operation);
         if sent.by_operator && payload.is_foreign {
             // An operator is at home in every tenant.
@@ -191,7 +218,11 @@ impl<'a> Sender<'a> {
             }
             Place::Query(_) if payload.bytes.is_empty() && payload.json != b"\"\"" => return None,
             Place::Query(name) => {
-                sent.query = format!("?{}={}", percent_encoded(name.as_bytes()), percent_encoded(&payload.bytes));
+                sent.query = format!(
+                    "?{}={}",
+                    percent_encoded(name.as_bytes()),
+                    percent_encoded(&payload.bytes)
+                );
             }
             Place::Header(name) => sent.set(name, payload)?,
             Place::Headers => OTHERS.iter().try_for_each(|name| sent.set(name, payload))?,
@@ -227,18 +258,23 @@ impl<'a> Sender<'a> {
             "confirmPasswordReset" | "verifySignUp" => &[422],
             "refreshSession" => &[401],
             // The Admin has no password and no second factor.
-            "changePassword" | "enrolTotp" | "confirmTotp" | "disableTotp" | "eraseMe" => &[401, 404, 409, 422],
+            "changePassword" | "enrolTotp" | "confirmTotp" | "disableTotp" | "eraseMe" => {
+                &[401, 404, 409, 422]
+            }
             _ if operation.method == "DELETE" => &[412],
             _ => &[200, 201, 202, 204],
         };
-        (!expected.contains(&reply.status)).then(|| format!("{}: {} {}", operation.id, reply.status, reply.text()))
+        (!expected.contains(&reply.status))
+            .then(|| format!("{}: {} {}", operation.id, reply.status, reply.text()))
     }
 }
 
 fn percent_encoded(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         match byte {
-            byte if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) => text.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) => {
+                text.push(char::from(*byte))
+            }
             byte => write!(text, "%{byte:02X}").unwrap(),
         }
         text
@@ -248,7 +284,8 @@ fn percent_encoded(bytes: &[u8]) -> String {
 /// A document with a value in the place of what stands for it.
 fn replaced(document: &[u8], json: &[u8]) -> Vec<u8> {
     let here = format!("\"{HERE}\"").into_bytes();
-    let at = document.windows(here.len()).position(|window| window == here).expect("it was put there");
+    let at =
+        document.windows(here.len()).position(|window| window == here).expect("it was put there");
     [&document[..at], json, &document[at + here.len()..]].concat()
 }
 

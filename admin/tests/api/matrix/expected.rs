@@ -40,7 +40,9 @@ pub(crate) fn expected(who: Who, caller: Caller, object: Object, path: &str) -> 
         Caller::Service(_) if who == Who::Account => return Expected::Forbidden,
         Caller::Account(rank) => (rank, true),
         Caller::Service(rank) => (rank, false),
-        Caller::SiteDeveloper if site_level && matches!(object, Object::Own | Object::Elsewhere { from: 2.. }) => {
+        Caller::SiteDeveloper
+            if site_level && matches!(object, Object::Own | Object::Elsewhere { from: 2.. }) =>
+        {
             (Rank::Developer, true)
         }
         // Of the other sites, nothing is there.

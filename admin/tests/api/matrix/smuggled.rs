@@ -16,14 +16,26 @@ fn bodies(neighbour: &World, absent: &str) -> Vec<(&'static str, &'static str, V
     let mut all = Vec::new();
     let mut add = |id, method, pair: (Value, Value)| all.push((id, method, pair.0, pair.1));
     let (upstream, plan) = (&neighbour.upstream, &neighbour.plan);
-    add("{site}/apis/{api}/versions", "POST", pair(&|id| json!({"name": "v7", "upstream_id": id}), upstream));
+    add(
+        "{site}/apis/{api}/versions",
+        "POST",
+        pair(&|id| json!({"name": "v7", "upstream_id": id}), upstream),
+    );
     add("{version}", "PATCH", pair(&|id| json!({"upstream_id": id}), upstream));
     add("{version}/routes", "POST", pair(&|id| json!({"path": "/x", "upstream_id": id}), upstream));
     add("{route}", "PATCH", pair(&|id| json!({"upstream_id": id}), upstream));
     add("{site}/consumers", "POST", pair(&|id| json!({"name": "x", "plan_id": id}), plan));
     add("{consumer}", "PATCH", pair(&|id| json!({"plan_id": id}), plan));
-    add("{tenant}/service-tokens", "POST", pair(&|id| json!({"name": "x", "sites": site(id)}), &neighbour.site));
-    add("{tenant}/invitations", "POST", pair(&|id| json!({"email": "a@b.test", "sites": site(id)}), &neighbour.site));
+    add(
+        "{tenant}/service-tokens",
+        "POST",
+        pair(&|id| json!({"name": "x", "sites": site(id)}), &neighbour.site),
+    );
+    add(
+        "{tenant}/invitations",
+        "POST",
+        pair(&|id| json!({"email": "a@b.test", "sites": site(id)}), &neighbour.site),
+    );
     add("{member}", "PATCH", pair(&|id| json!({"sites": site(id)}), &neighbour.site));
     all
 }
@@ -46,8 +58,9 @@ async fn ids_of_others_in_bodies_queries_and_headers_are_like_absent_ones() {
                 .replace("{consumer}", &own.consumer)
                 .replace("{member}", &own.member);
             for token in [api.token.reveal(), &admin.token] {
-                let send =
-                    async |body: &Value| api.call_as(token, method.parse().unwrap(), &path).json(body).send().await;
+                let send = async |body: &Value| {
+                    api.call_as(token, method.parse().unwrap(), &path).json(body).send().await
+                };
                 let absent = send(&absent).await.problem(422, "invalid");
                 assert_eq!(visible(&send(&foreign).await), visible(&absent), "{method} {place}");
             }
@@ -56,15 +69,23 @@ async fn ids_of_others_in_bodies_queries_and_headers_are_like_absent_ones() {
         let page = |tenant: &str| format!("{tenant}/sites?limit=1");
         World::site(api, &victim.tenant, "globex-two").await;
         let untouched_after = state(api, id_of(&victim.tenant)).await;
-        let cursor = api.get(&page(&victim.tenant)).await.json()["next_cursor"].as_str().unwrap().to_owned();
-        let listed = api.call_as(&admin.token, Method::GET, &format!("{}&cursor={cursor}", page(&own.tenant)));
+        let cursor =
+            api.get(&page(&victim.tenant)).await.json()["next_cursor"].as_str().unwrap().to_owned();
+        let listed = api.call_as(
+            &admin.token,
+            Method::GET,
+            &format!("{}&cursor={cursor}", page(&own.tenant)),
+        );
         assert!(!listed.send().await.expect(200).text().contains(id_of(&victim.site)));
         // A key that somebody else has used is new.
         let theirs = api.colleague(id_of(&victim.tenant), json!({"role": "admin"})).await;
         let mut texts = Vec::new();
         for (token, world) in [(&theirs.token, &victim), (&admin.token, &own)] {
-            let call = api.call_as(token, Method::POST, &format!("{}/service-tokens", world.tenant));
-            let call = call.header("idempotency-key", "shared").json(&json!({"name": "x", "role": "viewer"}));
+            let call =
+                api.call_as(token, Method::POST, &format!("{}/service-tokens", world.tenant));
+            let call = call
+                .header("idempotency-key", "shared")
+                .json(&json!({"name": "x", "role": "viewer"}));
             let reply = call.send().await.expect(201);
             assert!(!reply.headers.contains_key("idempotency-replayed"));
             texts.push(reply.text());

@@ -29,8 +29,8 @@ impl Cells for Planted {
     }
 }
 
-/// A byte of seconds, then the bytes of a nonce cell. Whatever is in it, a nonce is accepted once; what is refused changes
-/// nothing; and a cell stays within its bounds.
+/// A byte of seconds, then the bytes of a nonce cell. Whatever is in it, a nonce is accepted once;
+/// what is refused changes nothing; and a cell stays within its bounds.
 pub fn nonce_cell(data: &[u8]) {
     let Some((seconds, value)) = data.split_first() else { return };
     let site = SiteId(Uuid::from_u128(1));
@@ -51,8 +51,9 @@ pub fn nonce_cell(data: &[u8]) {
     }
 }
 
-/// The bytes of a limit cell. Whatever is in it, two workers together admit no more at one moment than a limit allows, for a
-/// rate and for a quota; and what they leave behind is no larger than a cell may be.
+/// The bytes of a limit cell. Whatever is in it, two workers together admit no more at one moment
+/// than a limit allows, for a rate and for a quota; and what they leave behind is no larger than a
+/// cell may be.
 pub fn limit_cell(data: &[u8]) {
     let rate = Measure::Rate { requests: 1, per_ms: 60_000, burst: ALLOWED };
     let quota = Measure::Quota { requests: u64::from(ALLOWED), window: Window::Day };

@@ -22,8 +22,9 @@ thread_local! {
     static ISSUERS: Issuers = Issuers::decode(SITE, &[issuer()]);
 }
 
-/// Lines: a token, and the claims of another. If the token verifies, which only one of the corpus can, no change of it does.
-/// The claims are signed with the shared secret: they are accepted, or refused for what they say.
+/// Lines: a token, and the claims of another. If the token verifies, which only one of the corpus
+/// can, no change of it does. The claims are signed with the shared secret: they are accepted, or
+/// refused for what they say.
 pub fn jwt(data: &[u8]) {
     ISSUERS.with(|issuers| tokens(issuers, data));
 }
@@ -36,29 +37,48 @@ fn tokens(issuers: &Issuers, data: &[u8]) {
         changes_are_refused(issuers, token);
     }
     // As if every signature of a public key were right: what is read then.
-    if let Ok(verified) = verify(issuers, token, NOW_MS, |operation| operation.for_envoy().is_some()) {
+    if let Ok(verified) =
+        verify(issuers, token, NOW_MS, |operation| operation.for_envoy().is_some())
+    {
         is_sound(&verified);
     }
-    let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#), URL_SAFE_NO_PAD.encode(claims));
-    let mac = Hmac::<Sha256>::new_from_slice(&secret()).expect("a key").chain_update(&message).finalize().into_bytes();
+    let message = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#),
+        URL_SAFE_NO_PAD.encode(claims)
+    );
+    let mac = Hmac::<Sha256>::new_from_slice(&secret())
+        .expect("a key")
+        .chain_update(&message)
+        .finalize()
+        .into_bytes();
     let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(mac));
-    match verify(issuers, token.as_bytes(), NOW_MS, |_| panic!("a shared secret is not handed on")) {
+    match verify(issuers, token.as_bytes(), NOW_MS, |_| panic!("a shared secret is not handed on"))
+    {
         Ok(verified) => {
             is_sound(&verified);
             changes_are_refused(issuers, token.as_bytes());
         }
-        Err(Rejected::Signature | Rejected::Algorithm | Rejected::Key) => panic!("a token with the right MAC"),
+        Err(Rejected::Signature | Rejected::Algorithm | Rejected::Key) => {
+            panic!("a token with the right MAC")
+        }
         Err(_) => {}
     }
 }
 
-/// A JWK Set, as an issuer may publish it: no key of it accepts a signature that nobody made, nor does one that is meant for
-/// something else.
+/// A JWK Set, as an issuer may publish it: no key of it accepts a signature that nobody made, nor
+/// does one that is meant for something else.
 pub fn jwks(data: &[u8]) {
     let Ok(jwks) = std::str::from_utf8(data) else { return };
-    let issuers = Issuers::decode(SITE, &[wire::Issuer { jwks: jwks.to_owned(), secret: Vec::new(), ..issuer() }]);
-    let claims = URL_SAFE_NO_PAD.encode(r#"{"iss":"https://login.example.com/","sub":"a","exp":2000000600}"#);
-    for (algorithm, len) in [("RS256", 256), ("PS256", 256), ("ES256", 64), ("ES384", 96), ("EdDSA", 64)] {
+    let issuers = Issuers::decode(
+        SITE,
+        &[wire::Issuer { jwks: jwks.to_owned(), secret: Vec::new(), ..issuer() }],
+    );
+    let claims = URL_SAFE_NO_PAD
+        .encode(r#"{"iss":"https://login.example.com/","sub":"a","exp":2000000600}"#);
+    for (algorithm, len) in
+        [("RS256", 256), ("PS256", 256), ("ES256", 64), ("ES384", 96), ("EdDSA", 64)]
+    {
         let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{algorithm}","kid":"k"}}"#));
         let token = format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(vec![1; len]));
         let mut asked = 0;
@@ -66,7 +86,11 @@ pub fn jwks(data: &[u8]) {
             asked += 1;
             check_here(operation)
         });
-        assert!(matches!(outcome, Err(Rejected::Signature | Rejected::Key)), "{algorithm}: {:?}", outcome.err());
+        assert!(
+            matches!(outcome, Err(Rejected::Signature | Rejected::Key)),
+            "{algorithm}: {:?}",
+            outcome.err()
+        );
         assert!(asked <= 4, "{asked} signatures for one token");
     }
 }
@@ -78,12 +102,18 @@ fn made() -> serde_json::Value {
 fn secret() -> Vec<u8> {
     let made = made();
     let hex = made["secret"].as_str().expect("a secret");
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits")).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits"))
+        .collect()
 }
 
 fn issuer() -> wire::Issuer {
     let algorithms = ["ES256", "ES384", "EdDSA", "HS256", "PS256", "RS256"];
-    let header = |header: &str, claim: &str| wire::ClaimHeader { header: header.to_owned(), claim: claim.to_owned() };
+    let header = |header: &str, claim: &str| wire::ClaimHeader {
+        header: header.to_owned(),
+        claim: claim.to_owned(),
+    };
     wire::Issuer {
         id: Uuid::from_u128(7).as_bytes().to_vec(),
         issuer: "https://login.example.com/".to_owned(),

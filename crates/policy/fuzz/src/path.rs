@@ -8,7 +8,8 @@ use policy::router::{RouteMatch, Router};
 /// The most templates that are read of an input: what the trie does shows with a few.
 const TEMPLATES_MAX: usize = 16;
 
-/// A text as a template: its canonical form is its own, and what it matches does not depend on the names of parameters.
+/// A text as a template: its canonical form is its own, and what it matches does not depend on the
+/// names of parameters.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(template) = Template::parse(text) else { return };
@@ -18,27 +19,35 @@ pub fn template(data: &[u8]) {
     assert!(Template::parse_whole(text).is_ok());
 }
 
-/// Lines: templates, and last a path. The first byte of a template's line tells its methods: that of an even number is for
-/// GET, of an odd one for POST. The trie finds a route exactly if a template matches slowly.
+/// Lines: templates, and last a path. The first byte of a template's line tells its methods: that
+/// of an even number is for GET, of an odd one for POST. The trie finds a route exactly if a
+/// template matches slowly.
 pub fn path(data: &[u8]) {
     let lines: Vec<_> = data.split(|byte| *byte == b'\n').collect();
     let Some((last, templates)) = lines.split_last() else { return };
     let Ok(canonical_path) = canonical(last) else { return };
-    assert_eq!(canonical(&canonical_path).as_deref(), Ok(&*canonical_path), "canonical once and for all");
+    assert_eq!(
+        canonical(&canonical_path).as_deref(),
+        Ok(&*canonical_path),
+        "canonical once and for all"
+    );
 
     let (get, post) = (method("GET"), method("POST"));
     let mut routes = Vec::new();
     let mut router = Router::default();
     for line in templates.iter().take(TEMPLATES_MAX) {
         let Some((kind, text)) = line.split_first() else { continue };
-        let Some(template) = std::str::from_utf8(text).ok().and_then(|text| Template::parse(text).ok()) else {
+        let Some(template) =
+            std::str::from_utf8(text).ok().and_then(|text| Template::parse(text).ok())
+        else {
             continue;
         };
         let methods = if kind % 2 == 0 { get } else { post };
         router.insert(&template, methods, id(routes.len()));
         routes.push((template, methods));
     }
-    let matching: Vec<_> = (0..routes.len()).filter(|at| matches(routes[*at].0.as_str(), &canonical_path)).collect();
+    let matching: Vec<_> =
+        (0..routes.len()).filter(|at| matches(routes[*at].0.as_str(), &canonical_path)).collect();
     let routes = &routes;
     let of = |wanted: Methods| matching.iter().copied().filter(move |at| routes[*at].1 == wanted);
     for (asked, other) in [(get, post), (post, get)] {
@@ -67,9 +76,14 @@ fn matches(template: &str, path: &[u8]) -> bool {
     let parts: Vec<_> = template[1..].split('/').collect();
     let segments: Vec<_> = path.split(|byte| *byte == b'/').collect();
     let rest = parts.last().is_some_and(|part| part.starts_with("{*"));
-    let long_enough = if rest { segments.len() >= parts.len() } else { segments.len() == parts.len() };
+    let long_enough =
+        if rest { segments.len() >= parts.len() } else { segments.len() == parts.len() };
     let fixed = parts.len() - usize::from(rest);
-    long_enough && parts[..fixed].iter().zip(segments).all(|(part, segment)| part_matches(part.as_bytes(), segment))
+    long_enough
+        && parts[..fixed]
+            .iter()
+            .zip(segments)
+            .all(|(part, segment)| part_matches(part.as_bytes(), segment))
 }
 
 /// Parameters stand for one byte or more: try every length.
@@ -80,8 +94,8 @@ fn part_matches(part: &[u8], segment: &[u8]) -> bool {
             let end = part.iter().position(|byte| *byte == b'}').expect("braces pair");
             (1..=segment.len()).any(|len| part_matches(&part[end + 1..], &segment[len..]))
         }
-        [byte, part @ ..] => {
-            segment.split_first().is_some_and(|(first, rest)| first == byte && part_matches(part, rest))
-        }
+        [byte, part @ ..] => segment
+            .split_first()
+            .is_some_and(|(first, rest)| first == byte && part_matches(part, rest)),
     }
 }

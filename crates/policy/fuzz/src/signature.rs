@@ -8,22 +8,35 @@ use sha2::Sha256;
 const SECRET: &[u8] = &[0xa5; 32];
 const NOW_MS: u64 = 1_700_000_000_000;
 
-/// Lines: the parameters of a signature, then fields as `name: value`. As it comes, nothing verifies. Signed with the key, it
-/// verifies or is refused for a reason other than the signature; and no change to what it covers verifies.
+/// Lines: the parameters of a signature, then fields as `name: value`. As it comes, nothing
+/// verifies. Signed with the key, it verifies or is refused for a reason other than the signature;
+/// and no change to what it covers verifies.
 pub fn signature(data: &[u8]) {
     let (parameters, fields) = crate::split_line(data);
     let mut headers = fields_of(fields);
-    let rules = Rules { required: Vec::new(), max_age_s: u32::MAX, max_skew_s: u32::MAX, ..Rules::default() };
+    let rules = Rules {
+        required: Vec::new(),
+        max_age_s: u32::MAX,
+        max_skew_s: u32::MAX,
+        ..Rules::default()
+    };
     let key = Key::new(Algorithm::HmacSha256, SECRET).expect("a key");
     if let Ok(Some(presented)) = Presented::parse(&headers) {
-        assert!(presented.verify(&key, &rules, true, NOW_MS).is_err(), "a signature that nobody made");
+        assert!(
+            presented.verify(&key, &rules, true, NOW_MS).is_err(),
+            "a signature that nobody made"
+        );
     }
 
     let Ok(parameters) = std::str::from_utf8(parameters) else { return };
     headers.retain(|(name, _)| !name.starts_with("signature"));
     let Ok(bytes) = base(&headers, parameters) else { return };
     assert!(bytes.is_ascii());
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("a key").chain_update(&bytes).finalize().into_bytes();
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET)
+        .expect("a key")
+        .chain_update(&bytes)
+        .finalize()
+        .into_bytes();
     let value = format!("s={}", sfv::ItemSerializer::new().bare_item(mac.as_slice()).finish());
     let input = format!("s={parameters}");
     headers.push(("signature-input", input.as_bytes()));
@@ -43,18 +56,28 @@ pub fn signature(data: &[u8]) {
 }
 
 /// Appends a byte to each field that is covered as it is: the signature no longer holds.
-fn changes_are_refused(headers: &[(&str, &[u8])], components: &[Component], key: &Key<'_>, rules: &Rules) {
+fn changes_are_refused(
+    headers: &[(&str, &[u8])],
+    components: &[Component],
+    key: &Key<'_>,
+    rules: &Rules,
+) {
     for component in components {
         let name = match component {
             Component::Method => ":method",
-            Component::Path | Component::Query | Component::TargetUri | Component::RequestTarget => ":path",
+            Component::Path
+            | Component::Query
+            | Component::TargetUri
+            | Component::RequestTarget => ":path",
             Component::Field(field) if field.key.is_none() && !field.sf => &field.name,
             _ => continue,
         };
         let Some(at) = headers.iter().position(|(known, _)| *known == name) else { continue };
         // The path ends where a query begins.
         let end = match component {
-            Component::Path => headers[at].1.split(|byte| *byte == b'?').next().unwrap_or_default().len(),
+            Component::Path => {
+                headers[at].1.split(|byte| *byte == b'?').next().unwrap_or_default().len()
+            }
             _ => headers[at].1.len(),
         };
         let changed = [&headers[at].1[..end], b"!", &headers[at].1[end..]].concat();

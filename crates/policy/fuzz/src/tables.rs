@@ -12,14 +12,16 @@ use policy::site::Site;
 use policy::wire::{KeyBucket, SitePolicy, bucket_records};
 use prost::Message as _;
 
-/// A digest, then the bytes of a bucket. What is found has the digest; and of records that are made from the bytes and packed,
-/// each is found.
+/// A digest, then the bytes of a bucket. What is found has the digest; and of records that are made
+/// from the bytes and packed, each is found.
 pub fn bucket(data: &[u8]) {
     let mut rest = data;
     let Ok(wanted) = <[u8; 32]>::try_from(crate::take(&mut rest, 32)) else { return };
     if let Some(records) = bucket_records(rest) {
         // In the bytes of the one encoder, what is found without decoding is what decoding finds.
-        if let Some(bucket) = KeyBucket::decode(rest).ok().filter(|bucket| bucket.encode_to_vec() == rest) {
+        if let Some(bucket) =
+            KeyBucket::decode(rest).ok().filter(|bucket| bucket.encode_to_vec() == rest)
+        {
             assert!(bucket.records == records);
         }
         if let Some(found) = find(records, &Digest(wanted)) {
@@ -29,7 +31,8 @@ pub fn bucket(data: &[u8]) {
     }
     let made: Vec<_> = data.chunks_exact(32).take(64).map(record).collect();
     let bucket = KeyBucket { records: pack_bucket(&made) }.encode_to_vec();
-    let records = if made.is_empty() { &[][..] } else { bucket_records(&bucket).expect("a bucket") };
+    let records =
+        if made.is_empty() { &[][..] } else { bucket_records(&bucket).expect("a bucket") };
     for record in &made {
         assert_eq!(find(records, &record.digest).as_ref(), Some(record));
     }
@@ -48,12 +51,14 @@ fn record(bytes: &[u8]) -> KeyRecord {
         key: KeyId(id),
         expires_at_ms: (bytes[1] > 127).then_some(u64::from(bytes[1])),
         plan: u16::from(bytes[2]),
-        kind: [CredentialKind::ApiKey, CredentialKind::SigningKey, CredentialKind::Subject][usize::from(bytes[3] % 3)],
+        kind: [CredentialKind::ApiKey, CredentialKind::SigningKey, CredentialKind::Subject]
+            [usize::from(bytes[3] % 3)],
         has_details: bytes[4] > 127,
     }
 }
 
-/// 16 bytes that are an address, then a packed list: read by the book, the list holds the address or not.
+/// 16 bytes that are an address, then a packed list: read by the book, the list holds the address
+/// or not.
 pub fn ip_list(data: &[u8]) {
     let mut rest = data;
     let Ok(address) = <[u8; 16]>::try_from(crate::take(&mut rest, 16)) else { return };
@@ -67,7 +72,9 @@ pub fn ip_list(data: &[u8]) {
     assert!(ranges.len() <= MAX_CIDRS);
     assert_eq!(set.is_empty(), ranges.is_empty());
     let v4 = Ipv4Addr::from([address[0], address[1], address[2], address[3]]);
-    for address in [IpAddr::V4(v4), IpAddr::V6(v4.to_ipv6_mapped()), IpAddr::V6(Ipv6Addr::from(address))] {
+    for address in
+        [IpAddr::V4(v4), IpAddr::V6(v4.to_ipv6_mapped()), IpAddr::V6(Ipv6Addr::from(address))]
+    {
         let bits = bits_of(address);
         let obvious = ranges.iter().any(|(v6, length, prefix)| {
             let length = usize::from(*length);
@@ -88,7 +95,8 @@ fn text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:08b}")).collect()
 }
 
-/// A client's address, then lines of CIDRs: both have one text each, and packing the list changes nothing.
+/// A client's address, then lines of CIDRs: both have one text each, and packing the list changes
+/// nothing.
 pub fn ip_text(data: &[u8]) {
     let (client, lines) = crate::split_line(data);
     let client = parse_client(client);
@@ -96,7 +104,8 @@ pub fn ip_text(data: &[u8]) {
         assert_eq!(address, address.to_canonical());
         assert_eq!(parse_client(address.to_string().as_bytes()), Some(address));
     }
-    let lines = lines.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let lines =
+        lines.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
     let cidrs: Vec<Cidr> = lines.filter_map(|line| line.parse().ok()).take(MAX_CIDRS).collect();
     let set: IpSet = cidrs.iter().copied().collect();
     assert_eq!(IpSet::decode(&IpSet::encode(cidrs.iter().copied())).as_ref(), Some(&set));
@@ -112,7 +121,8 @@ pub fn ip_text(data: &[u8]) {
     }
 }
 
-/// The bytes of a pushed site policy: a site that is read serves what its policy lists, and nothing else.
+/// The bytes of a pushed site policy: a site that is read serves what its policy lists, and nothing
+/// else.
 pub fn site(data: &[u8]) {
     let id = SiteId(Uuid::from_u128(1));
     let Some(site) = Site::decode(id, data, 0) else { return };
@@ -127,10 +137,15 @@ pub fn site(data: &[u8]) {
             let method = Methods::named(name).expect("a name of a method");
             match site.find(method, &path) {
                 // A template matches its own text, as a parameter matches its own name.
-                RouteMatch::Route(found) => assert!(listed(site.route(found).expect("a route").id.as_bytes())),
+                RouteMatch::Route(found) => {
+                    assert!(listed(site.route(found).expect("a route").id.as_bytes()))
+                }
                 other => assert!(route.id.len() != 16, "{other:?} for a route that is listed"),
             }
         }
     }
-    assert!(matches!(site.find(Methods::NONE, b"/"), RouteMatch::None | RouteMatch::OtherMethods(_)));
+    assert!(matches!(
+        site.find(Methods::NONE, b"/"),
+        RouteMatch::None | RouteMatch::OtherMethods(_)
+    ));
 }

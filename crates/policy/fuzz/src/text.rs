@@ -7,18 +7,24 @@ use policy::key::{ApiKey, Digest, Environment};
 use policy::request::Request;
 use sha2::{Digest as _, Sha256, Sha512};
 
-/// `:authority`: what is accepted is a name in its one canonical form, and finds the same site with a port, a dot, in capitals.
+/// `:authority`: what is accepted is a name in its one canonical form, and finds the same site with
+/// a port, a dot, in capitals.
 pub fn host(data: &[u8]) {
     let Some(name) = canonical(data) else { return };
     assert!(!name.is_empty() && name.len() <= 253 && !name.ends_with('.'));
-    assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte)));
-    for same in [name.clone(), format!("{name}:443"), format!("{name}."), name.to_ascii_uppercase()] {
+    assert!(
+        name.bytes().all(|byte| byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || b"-._".contains(&byte))
+    );
+    for same in [name.clone(), format!("{name}:443"), format!("{name}."), name.to_ascii_uppercase()]
+    {
         assert_eq!(canonical(same.as_bytes()).as_ref(), Some(&name), "{same}");
     }
 }
 
-/// A presented key: what is accepted has the checksum of its own text, so that no change of a byte is accepted. And a key that
-/// is made from the bytes is accepted, wherever in a request it stands.
+/// A presented key: what is accepted has the checksum of its own text, so that no change of a byte
+/// is accepted. And a key that is made from the bytes is accepted, wherever in a request it stands.
 pub fn key(data: &[u8]) {
     if let Some(digest) = Digest::of_presented(data) {
         assert_eq!(data.len(), 45);
@@ -35,12 +41,19 @@ pub fn key(data: &[u8]) {
             found_in_requests(made.reveal().as_bytes(), made.digest());
         }
     }
-    // Whatever else a request carries: what it presents as its key is what it has, and of a key's length.
+    // Whatever else a request carries: what it presents as its key is what it has, and of a key's
+    // length.
     let headers = [(&b"authorization"[..], data), (b"x-api-key", data), (b":path", data)];
-    let sources =
-        [KeySource::Bearer, KeySource::Basic, KeySource::Header("x-api-key".into()), KeySource::Query("key".into())];
+    let sources = [
+        KeySource::Bearer,
+        KeySource::Basic,
+        KeySource::Header("x-api-key".into()),
+        KeySource::Query("key".into()),
+    ];
     for at in 0..sources.len() {
-        if let PresentedKey::Key(key) = PresentedKey::find(&Request::read(&headers, false), &sources[..=at]) {
+        if let PresentedKey::Key(key) =
+            PresentedKey::find(&Request::read(&headers, false), &sources[..=at])
+        {
             assert!(key.0.starts_with(b"tnt_") && key.0.len() == 45);
         }
     }
@@ -56,8 +69,9 @@ fn found_in_requests(text: &[u8], digest: Digest) {
     }
 }
 
-/// `Content-Digest`, then a line feed, then a body. A field that matches has the body's digest in it, and the chunks in which
-/// the body comes do not matter. The right field for the body matches, and not for another one.
+/// `Content-Digest`, then a line feed, then a body. A field that matches has the body's digest in
+/// it, and the chunks in which the body comes do not matter. The right field for the body matches,
+/// and not for another one.
 pub fn content_digest(data: &[u8]) {
     let (field, body) = crate::split_line(data);
     if let Some(expected) = Expected::parse(field) {
@@ -68,9 +82,12 @@ pub fn content_digest(data: &[u8]) {
         let matches = whole.finish();
         assert_eq!(matches, bytewise.finish());
         if matches {
-            let field: sfv::Dictionary = sfv::Parser::new(field).parse().expect("it was one before");
+            let field: sfv::Dictionary =
+                sfv::Parser::new(field).parse().expect("it was one before");
             let is = |name: &str, digest: &[u8]| match field.get(name) {
-                Some(sfv::ListEntry::Item(item)) => item.bare_item.as_byte_sequence() == Some(digest),
+                Some(sfv::ListEntry::Item(item)) => {
+                    item.bare_item.as_byte_sequence() == Some(digest)
+                }
                 Some(sfv::ListEntry::InnerList(_)) => false,
                 None => true,
             };

@@ -11,7 +11,8 @@ use proptest::test_runner::TestRunner;
 
 fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
-    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut inputs: Vec<_> = entries
         .map(|entry| entry.expect("an entry").path())
         .map(|path| (path.clone(), fs::read(path).expect("a file")))
@@ -22,7 +23,8 @@ fn corpus(name: &str) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn names(folder: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
+    let entries =
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
     let stem = |path: PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
     entries.map(|entry| stem(entry.expect("an entry").path())).collect()
 }
@@ -31,10 +33,17 @@ fn names(folder: &str) -> BTreeSet<String> {
 fn every_target_has_a_corpus_and_a_program() {
     let targets: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names("corpus"), targets, "a folder under `corpus` for each entry of TARGETS");
-    assert_eq!(names("fuzz_targets"), targets, "a program under `fuzz_targets` for each entry of TARGETS");
+    assert_eq!(
+        names("fuzz_targets"),
+        targets,
+        "a program under `fuzz_targets` for each entry of TARGETS"
+    );
     let manifest = include_str!("../Cargo.toml");
     for name in targets {
-        assert!(manifest.contains(&format!("name = \"{name}\"")), "a [[bin]] for `{name}` in Cargo.toml");
+        assert!(
+            manifest.contains(&format!("name = \"{name}\"")),
+            "a [[bin]] for `{name}` in Cargo.toml"
+        );
     }
 }
 
@@ -66,7 +75,9 @@ fn holds(target: Target, inputs: impl Strategy<Value = Vec<u8>>) {
     };
     // A failed input is printed, and belongs into the corpus.
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    TestRunner::new(config).run(&inputs.prop_map(Input), run).unwrap_or_else(|error| panic!("{error}"));
+    TestRunner::new(config)
+        .run(&inputs.prop_map(Input), run)
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
@@ -83,7 +94,8 @@ fn the_corpus_holds_with_random_changes() {
         println!("{name}");
         let inputs: Vec<_> = corpus(name).into_iter().map(|(_, input)| input).collect();
         let pieces = prop::sample::select(inputs.clone());
-        let change = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), pieces);
+        let change =
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), pieces);
         let changes = proptest::collection::vec(change, 1..6);
         let changed = (prop::sample::select(inputs), changes).prop_map(|(mut input, changes)| {
             for (place, other, byte, piece) in changes {

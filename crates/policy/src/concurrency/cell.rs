@@ -1,6 +1,8 @@
-//! A cell with the slots that VMs hold of the tenants whose cell it is: an entry for each tenant and VM.
+//! A cell with the slots that VMs hold of the tenants whose cell it is: an entry for each tenant
+//! and VM.
 //!
-//! A value that is no whole number of entries is taken for empty, as in `limit`: only another version of this filter can have written it.
+//! A value that is no whole number of entries is taken for empty, as in `limit`: only another
+//! version of this filter can have written it.
 
 use super::{DEAD_AFTER_MS, GRACE_MS};
 use crate::{
@@ -11,7 +13,8 @@ use crate::{
 /// Tag, VM, slots, last sign of life, whether it is in doubt; numbers little endian.
 const ENTRY_LEN: usize = 37;
 
-/// The most entries of a cell, 19 KB: 64 VMs for eight tenants that share a cell. Beyond, newcomers find it full.
+/// The most entries of a cell, 19 KB: 64 VMs for eight tenants that share a cell. Beyond, newcomers
+/// find it full.
 const ENTRIES_MAX: usize = 512;
 
 /// Which slots are meant, and when.
@@ -54,11 +57,12 @@ impl Entry {
         to.push(u8::from(self.in_doubt));
     }
 
-    /// The entry as it stands at `now_ms`: one without a sign of life is doubted first, and dropped (`None`) later.
+    /// The entry as it stands at `now_ms`: one without a sign of life is doubted first, and dropped
+    /// (`None`) later.
     fn aged(self, now_ms: u64) -> Option<Self> {
         let patience_ms = if self.in_doubt { GRACE_MS } else { DEAD_AFTER_MS };
-        let lively =
-            now_ms.saturating_sub(self.beat_ms) < patience_ms && self.beat_ms <= now_ms.saturating_add(SKEW_MS);
+        let lively = now_ms.saturating_sub(self.beat_ms) < patience_ms
+            && self.beat_ms <= now_ms.saturating_add(SKEW_MS);
         match (lively, self.in_doubt) {
             (true, _) => Some(self),
             (false, false) => Some(Self { beat_ms: now_ms, in_doubt: true, ..self }),
@@ -68,8 +72,9 @@ impl Entry {
 }
 
 impl Slots<'_> {
-    /// Sets how many slots this VM holds: `change` is told what other VMs hold, and answers that and a result, or `None` to
-    /// leave it. `None` also if the cell could not be written: too many conflicts, or no room.
+    /// Sets how many slots this VM holds: `change` is told what other VMs hold, and answers that
+    /// and a result, or `None` to leave it. `None` also if the cell could not be written: too many
+    /// conflicts, or no room.
     pub(super) fn update(
         &self,
         cells: &mut impl Cells,
@@ -89,7 +94,13 @@ impl Slots<'_> {
                     if entries.len() >= ENTRIES_MAX {
                         return None;
                     }
-                    entries.push(Entry { tag, vm: self.vm, slots, beat_ms: self.now_ms, in_doubt: false });
+                    entries.push(Entry {
+                        tag,
+                        vm: self.vm,
+                        slots,
+                        beat_ms: self.now_ms,
+                        in_doubt: false,
+                    });
                 }
             }
             let mut replaced = Vec::with_capacity(entries.len() * ENTRY_LEN);

@@ -18,7 +18,10 @@ fn an_entry_without_a_sign_of_life_is_doubted_and_then_dropped() {
 fn a_sign_of_life_from_the_future_is_doubted() {
     let now_ms = 100_000 - SKEW_MS;
     assert_eq!(ENTRY.aged(now_ms), Some(ENTRY));
-    assert_eq!(ENTRY.aged(now_ms - 1), Some(Entry { in_doubt: true, beat_ms: now_ms - 1, ..ENTRY }));
+    assert_eq!(
+        ENTRY.aged(now_ms - 1),
+        Some(Entry { in_doubt: true, beat_ms: now_ms - 1, ..ENTRY })
+    );
 }
 
 #[test]

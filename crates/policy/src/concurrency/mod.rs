@@ -1,19 +1,24 @@
-//! How many requests of a tenant are in flight at once in one Envoy, and who has to give way when a VM has too many.
+//! How many requests of a tenant are in flight at once in one Envoy, and who has to give way when a
+//! VM has too many.
 //!
-//! Each worker's VM has a [`Gate`]. Slots of a tenant's limit lie in a cell that all VMs share; a VM holds as many as it has requests
-//! in flight, and while there are plenty a few spare ones, so that most requests need no host call. Near the limit
-//! there are no spares: each request takes a slot and each end returns it.
+//! Each worker's VM has a [`Gate`]. Slots of a tenant's limit lie in a cell that all VMs share; a
+//! VM holds as many as it has requests in flight, and while there are plenty a few spare ones, so
+//! that most requests need no host call. Near the limit there are no spares: each request takes a
+//! slot and each end returns it.
 //!
 //! # The law
-//! - Never more requests of a tenant are in flight than its limit, over all VMs that live. A limit that is lowered ends no
-//!   request.
-//! - A request is refused as full only if the others leave no slot but spares: at most `min(SPARE_MAX, limit / SPARE_SHARE)` for each
-//!   other VM, until its next [`Gate::flush`]; or up to [`FULL_MS`] after this VM saw that there is none.
-//! - A VM that dies keeps its slots until [`DEAD_AFTER_MS`] after its last sign of life, and [`GRACE_MS`] after somebody then looked.
-//!   Its requests, if Envoy has not ended them, then no longer count. The same befalls a VM that does not flush for so long.
-//! - Shedding: while the VM has [`Gate::new`]'s threshold of requests in flight or more, a tenant that has its weighted share of the
-//!   threshold (by the weights of the tenants with requests in flight) is shed; the others pass, and have room at once. So
-//!   a VM holds at most the threshold, and one request for each tenant, beyond what was let in while fewer tenants were active.
+//! - Never more requests of a tenant are in flight than its limit, over all VMs that live. A limit
+//!   that is lowered ends no request.
+//! - A request is refused as full only if the others leave no slot but spares: at most
+//!   `min(SPARE_MAX, limit / SPARE_SHARE)` for each other VM, until its next [`Gate::flush`]; or up
+//!   to [`FULL_MS`] after this VM saw that there is none.
+//! - A VM that dies keeps its slots until [`DEAD_AFTER_MS`] after its last sign of life, and
+//!   [`GRACE_MS`] after somebody then looked. Its requests, if Envoy has not ended them, then no
+//!   longer count. The same befalls a VM that does not flush for so long.
+//! - Shedding: while the VM has [`Gate::new`]'s threshold of requests in flight or more, a tenant
+//!   that has its weighted share of the threshold (by the weights of the tenants with requests in
+//!   flight) is shed; the others pass, and have room at once. So a VM holds at most the threshold,
+//!   and one request for each tenant, beyond what was let in while fewer tenants were active.
 
 mod cell;
 
@@ -32,24 +37,27 @@ pub const SPARE_MAX: u32 = 16;
 /// Spares are no more than this share of the free slots, so that eight VMs can have some.
 pub const SPARE_SHARE: u32 = 8;
 
-/// How long a VM refuses a tenant without looking again, in milliseconds, unless one of its own requests ends.
+/// How long a VM refuses a tenant without looking again, in milliseconds, unless one of its own
+/// requests ends.
 pub const FULL_MS: u64 = 10;
 
-/// A VM gives a sign of life for each tenant that it holds slots of at least this often, in milliseconds, if it is flushed once a second.
+/// A VM gives a sign of life for each tenant that it holds slots of at least this often, in
+/// milliseconds, if it is flushed once a second.
 pub const BEAT_MS: u64 = 5_000;
 
 /// A VM that gave no sign of life for so long is taken for dead, in milliseconds: three beats.
 pub const DEAD_AFTER_MS: u64 = 15_000;
 
-/// How long a VM that is taken for dead has to contradict, in milliseconds: so that a leap of the clock does not take the slots of
-/// those that live.
+/// How long a VM that is taken for dead has to contradict, in milliseconds: so that a leap of the
+/// clock does not take the slots of those that live.
 pub const GRACE_MS: u64 = 5_000;
 
-/// The most tenants that a VM keeps account of, some 80 bytes each. Those without a request in flight make room for others; if all
-/// have one, those that are new are shed.
+/// The most tenants that a VM keeps account of, some 80 bytes each. Those without a request in
+/// flight make room for others; if all have one, those that are new are shed.
 pub const TENANTS_MAX: usize = 8_192;
 
-/// Of how many tenants a VM returns the spare slots at a time when it needs room: they take some 2 us each.
+/// Of how many tenants a VM returns the spare slots at a time when it needs room: they take some 2
+/// us each.
 const RETURNED_AT_ONCE: usize = 64;
 
 /// What a [`Gate`] says of a request.
@@ -57,7 +65,8 @@ const RETURNED_AT_ONCE: usize = 64;
 pub enum Entrance {
     /// It is in flight: [`Gate::leave`] has to be called when it ends.
     Entered,
-    /// The tenant has as many requests in flight as its limit allows; or its cell could not be written.
+    /// The tenant has as many requests in flight as its limit allows; or its cell could not be
+    /// written.
     Full,
     /// The VM has too much to do, and the tenant its share of it.
     Shed,
@@ -102,8 +111,9 @@ fn spares(free: u32) -> u32 {
 }
 
 impl Gate {
-    /// The gate of a VM that has just started. `vm` is a random number that no other VM of this Envoy has or had; `seed` is the
-    /// same for all of them. From `shed_at` requests in flight in this VM on, tenants beyond their share are shed.
+    /// The gate of a VM that has just started. `vm` is a random number that no other VM of this
+    /// Envoy has or had; `seed` is the same for all of them. From `shed_at` requests in flight in
+    /// this VM on, tenants beyond their share are shed.
     pub fn new(seed: Seed, vm: u64, shed_at: u32) -> Self {
         Self { seed, vm, shed_at, tenants: HashMap::default(), active: 0, in_flight: 0, weight: 0 }
     }
@@ -113,8 +123,9 @@ impl Gate {
         self.in_flight
     }
 
-    /// Asks for a request of a tenant to be let in. `limit`: how many may be in flight in this Envoy, `None` for any number. `weight`:
-    /// the tenant's part when there is too much to do, in proportion to the others'; 0 counts as 1.
+    /// Asks for a request of a tenant to be let in. `limit`: how many may be in flight in this
+    /// Envoy, `None` for any number. `weight`: the tenant's part when there is too much to do, in
+    /// proportion to the others'; 0 counts as 1.
     pub fn enter(
         &mut self,
         id: TenantId,
@@ -161,7 +172,8 @@ impl Gate {
         Entrance::Entered
     }
 
-    /// Forgets tenants that have no request in flight: those without slots, or else some, whose slots are returned.
+    /// Forgets tenants that have no request in flight: those without slots, or else some, whose
+    /// slots are returned.
     #[cold]
     fn make_room(&mut self, now_ms: u64, cells: &mut impl Cells) {
         self.tenants.retain(|_, tenant| tenant.in_flight > 0 || tenant.held > 0);
@@ -182,7 +194,9 @@ impl Gate {
 
     /// A request that had [`Entrance::Entered`] has ended.
     pub fn leave(&mut self, id: TenantId, now_ms: u64, cells: &mut impl Cells) {
-        let Some(tenant) = self.tenants.get_mut(&id).filter(|tenant| tenant.in_flight > 0) else { return };
+        let Some(tenant) = self.tenants.get_mut(&id).filter(|tenant| tenant.in_flight > 0) else {
+            return;
+        };
         tenant.in_flight -= 1;
         tenant.full_until_ms = 0;
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -196,13 +210,18 @@ impl Gate {
         }
     }
 
-    /// Returns spare slots of tenants that had no request since the last flush, gives signs of life for the others, and forgets who
-    /// has nothing here: to be called on a tick, about once a second.
+    /// Returns spare slots of tenants that had no request since the last flush, gives signs of life
+    /// for the others, and forgets who has nothing here: to be called on a tick, about once a
+    /// second.
     pub fn flush(&mut self, now_ms: u64, cells: &mut impl Cells) {
         let (seed, vm) = (&self.seed, self.vm);
         self.tenants.retain(|id, tenant| {
             let slots = Slots { seed, vm, tenant: *id, now_ms };
-            let wanted = if tenant.used { tenant.wanted().min(tenant.held) } else { tenant.in_flight.min(tenant.held) };
+            let wanted = if tenant.used {
+                tenant.wanted().min(tenant.held)
+            } else {
+                tenant.in_flight.min(tenant.held)
+            };
             // A clock that was set back is a reason for a sign of life, too.
             let beat_due = now_ms.abs_diff(tenant.beat_ms) >= BEAT_MS;
             if tenant.held > 0 && (wanted < tenant.held || beat_due) {
@@ -227,7 +246,8 @@ fn take(tenant: &mut Tenant, limit: u32, slots: &Slots<'_>, cells: &mut impl Cel
     true
 }
 
-/// Holds so many slots, no more than before. If the cell cannot be written, the next flush tries again.
+/// Holds so many slots, no more than before. If the cell cannot be written, the next flush tries
+/// again.
 #[inline(never)]
 fn keep(tenant: &mut Tenant, held: u32, slots: &Slots<'_>, cells: &mut impl Cells) {
     if slots.update(cells, |_| Some((held, 0))).is_some() {

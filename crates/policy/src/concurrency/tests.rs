@@ -22,8 +22,12 @@ fn entered(gate: &mut Gate, id: TenantId, limit: u32, now_ms: u64, map: &mut Map
 fn a_limit_counts_over_all_vms_and_ends_return_at_once_when_it_is_small() {
     let (id, mut map) = (tenant(1), Map::default());
     let (mut one, mut two) = (Gate::new(seed(), 1, u32::MAX), Gate::new(seed(), 2, u32::MAX));
-    assert!(entered(&mut one, id, 2, NOW_MS, &mut map) && entered(&mut two, id, 2, NOW_MS, &mut map));
-    assert!(!entered(&mut one, id, 2, NOW_MS, &mut map) && !entered(&mut two, id, 2, NOW_MS, &mut map));
+    assert!(
+        entered(&mut one, id, 2, NOW_MS, &mut map) && entered(&mut two, id, 2, NOW_MS, &mut map)
+    );
+    assert!(
+        !entered(&mut one, id, 2, NOW_MS, &mut map) && !entered(&mut two, id, 2, NOW_MS, &mut map)
+    );
     one.leave(id, NOW_MS, &mut map);
     assert!(entered(&mut two, id, 2, NOW_MS + FULL_MS, &mut map));
     assert!(!entered(&mut one, id, 2, NOW_MS + FULL_MS, &mut map));
@@ -58,13 +62,19 @@ fn spares_return_with_the_flush_after_the_last_use() {
 fn the_slots_of_a_dead_vm_return_and_those_of_a_living_one_do_not() {
     let (id, mut map) = (tenant(1), Map::default());
     let [mut dead, mut idle, mut next] = [1, 2, 3].map(|vm| Gate::new(seed(), vm, u32::MAX));
-    assert!(entered(&mut dead, id, 2, NOW_MS, &mut map) && entered(&mut idle, id, 2, NOW_MS, &mut map));
+    assert!(
+        entered(&mut dead, id, 2, NOW_MS, &mut map) && entered(&mut idle, id, 2, NOW_MS, &mut map)
+    );
     drop(dead);
     let mut free_at = None;
     for now_ms in (NOW_MS..NOW_MS + 60_000).step_by(1_000) {
         idle.flush(now_ms, &mut map);
         if entered(&mut next, id, 2, now_ms, &mut map) {
-            assert_eq!(free_at.replace(now_ms - NOW_MS), None, "the slot of the living one was taken");
+            assert_eq!(
+                free_at.replace(now_ms - NOW_MS),
+                None,
+                "the slot of the living one was taken"
+            );
         }
         next.flush(now_ms, &mut map);
     }
@@ -118,7 +128,8 @@ fn tenants_beyond_the_bound_are_shed() {
     assert_eq!(gate.enter(tenant(u128::MAX), None, 1, NOW_MS, &mut map), Entrance::Entered);
 }
 
-/// However many tenants have a request between two flushes, none is shed for it: those before make room, and return what they held.
+/// However many tenants have a request between two flushes, none is shed for it: those before make
+/// room, and return what they held.
 #[test]
 fn tenants_without_a_request_in_flight_make_room() {
     for limit in [None, Some(100)] {
@@ -137,7 +148,8 @@ fn tenants_without_a_request_in_flight_make_room() {
         assert_eq!(gate.tenants.keys().collect::<Vec<_>>(), [&stays]);
         let mut other = Gate::new(seed(), 2, u32::MAX);
         for id in [tenant(0), tenant(11_999)] {
-            let entered = (0..101).filter(|_| other.enter(id, Some(100), 1, NOW_MS, &mut map) == Entrance::Entered);
+            let entered = (0..101)
+                .filter(|_| other.enter(id, Some(100), 1, NOW_MS, &mut map) == Entrance::Entered);
             assert_eq!(entered.count(), 100, "all slots came back");
         }
     }

@@ -3,8 +3,14 @@ use super::*;
 #[test]
 fn a_key_on_its_sites_host_is_let_go_with_its_identity() {
     let one = key(1);
-    let asked = World::plain()
-        .ask(0, &[(":authority", "One.example:80"), (":path", "/v1/orders/7?x=1"), ("x-api-key", one.reveal())]);
+    let asked = World::plain().ask(
+        0,
+        &[
+            (":authority", "One.example:80"),
+            (":path", "/v1/orders/7?x=1"),
+            ("x-api-key", one.reveal()),
+        ],
+    );
     assert_eq!(asked.refusal, None);
     let who = Who {
         site: Some((TenantId(uuid(10)), SiteId(uuid(1)))),
@@ -20,7 +26,8 @@ fn a_key_on_its_sites_host_is_let_go_with_its_identity() {
 fn on_the_shared_host_the_key_tells_the_site() {
     for number in [1_u8, 2] {
         let key = key(number);
-        let asked = World::plain().ask(0, &[(":authority", "api.example"), ("x-api-key", key.reveal())]);
+        let asked =
+            World::plain().ask(0, &[(":authority", "api.example"), ("x-api-key", key.reveal())]);
         assert_eq!(asked.who.site.map(|(_, site)| site), Some(SiteId(uuid(number.into()))));
         assert_eq!(asked.status(), 200);
     }
@@ -32,13 +39,19 @@ fn a_suspended_tenant_is_refused_whatever_the_credential_and_no_other_is() {
     let mut world = World::plain();
     world.site_one().tenant_settings.suspended = true;
     for headers in [&[][..], &[("x-api-key", one.reveal())], &[("x-api-key", "junk")]] {
-        let asked = world.ask(0, &[&[(":authority", "one.example"), (":path", "/v1/orders/7")], headers].concat());
+        let asked = world.ask(
+            0,
+            &[&[(":authority", "one.example"), (":path", "/v1/orders/7")], headers].concat(),
+        );
         assert_eq!((asked.status(), asked.refusal), (403, Some(Refusal::Suspended)));
     }
     let asked = world.ask(0, &[(":authority", "api.example"), ("x-api-key", two.reveal())]);
     assert_eq!(asked.refusal, None);
     world.site_one().tenant_settings.suspended = false;
-    let asked = world.ask(0, &[(":authority", "one.example"), (":path", "/v1/orders/7"), ("x-api-key", one.reveal())]);
+    let asked = world.ask(
+        0,
+        &[(":authority", "one.example"), (":path", "/v1/orders/7"), ("x-api-key", one.reveal())],
+    );
     assert_eq!(asked.refusal, None);
 }
 
@@ -60,7 +73,8 @@ fn every_failure_to_authenticate_is_the_same_refusal() {
         for host in ["one.example", "api.example"] {
             for key in [None, Some("junk"), Some(keys[1].as_str()), Some(&keys[2])] {
                 let key: Vec<_> = key.map(|key| ("x-api-key", key)).into_iter().collect();
-                let asked = World::plain().ask(0, &[&[(":authority", host), (":path", path)], &key[..]].concat());
+                let asked = World::plain()
+                    .ask(0, &[&[(":authority", host), (":path", path)], &key[..]].concat());
                 assert_eq!(asked.refusal, Some(Refusal::Forbidden), "{host} {path}");
             }
         }

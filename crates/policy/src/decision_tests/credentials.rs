@@ -16,10 +16,18 @@ fn signed(created_s: u64, nonce: &str) -> [(&'static str, String); 2] {
         r#"("@method" "@authority" "@path" "@query");created={created_s};keyid="{}";nonce="{nonce}""#,
         KeyId(uuid(1))
     );
-    let headers: [(&str, &[u8]); 4] =
-        [(":method", b"GET"), (":authority", b"one.example"), (":path", b"/v1/orders"), (":scheme", b"https")];
+    let headers: [(&str, &[u8]); 4] = [
+        (":method", b"GET"),
+        (":authority", b"one.example"),
+        (":path", b"/v1/orders"),
+        (":scheme", b"https"),
+    ];
     let base = signature::base(&headers, &parameters).expect("a base");
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("a key").chain_update(base).finalize().into_bytes();
+    let mac = Hmac::<Sha256>::new_from_slice(SECRET)
+        .expect("a key")
+        .chain_update(base)
+        .finalize()
+        .into_bytes();
     let mac = base64::engine::general_purpose::STANDARD.encode(mac);
     [("signature-input", format!("s={parameters}")), ("signature", format!("s=:{mac}:"))]
 }
@@ -38,7 +46,8 @@ fn a_credential_that_the_site_does_not_forward_is_moved_to_where_envoy_removes_i
         assert_eq!((again.status(), again.edits), (200, Vec::new()));
     }
     let one = key(1);
-    let asked = World::plain().ask(0, &[("x-api-key", one.reveal()), ("authorization", "Basic dTpw")]);
+    let asked =
+        World::plain().ask(0, &[("x-api-key", one.reveal()), ("authorization", "Basic dTpw")]);
     assert!(asked.edits.is_empty(), "what is not ours stays: {:?}", asked.edits);
 }
 
@@ -50,9 +59,18 @@ fn a_key_in_the_query_never_goes_on_and_is_known_again() {
     let path = format!("/v1/orders?a=1&key={}", key(1).reveal());
     let asked = world.ask(0, &[(":path", &path)]);
     let bearer = format!("Bearer {}", key(1).reveal());
-    assert_eq!(asked.edits, [":path=/v1/orders?a=1".to_owned(), format!("{CREDENTIAL_HEADER}+={bearer}")]);
-    assert_eq!(world.ask(0, &[(":path", "/v1/orders?a=1"), (CREDENTIAL_HEADER, &bearer)]).status(), 200);
-    assert_eq!(world.ask(0, &[(":path", "/v1/orders?a=1"), ("authorization", &bearer)]).status(), 403);
+    assert_eq!(
+        asked.edits,
+        [":path=/v1/orders?a=1".to_owned(), format!("{CREDENTIAL_HEADER}+={bearer}")]
+    );
+    assert_eq!(
+        world.ask(0, &[(":path", "/v1/orders?a=1"), (CREDENTIAL_HEADER, &bearer)]).status(),
+        200
+    );
+    assert_eq!(
+        world.ask(0, &[(":path", "/v1/orders?a=1"), ("authorization", &bearer)]).status(),
+        403
+    );
 }
 
 #[test]
@@ -62,7 +80,8 @@ fn public_routes_need_nothing_and_the_others_still_do() {
     assert_eq!((asked.status(), asked.who.consumer), (200, None));
     assert_eq!(world.ask(0, &[]).status(), 403);
     assert_eq!(world.ask(0, &[(":path", "/none")]).status(), 403);
-    let mut world = World::new(json!({"auth": "none"}), [json!({"auth": {"any_of": ["key"]}}), json!({})]);
+    let mut world =
+        World::new(json!({"auth": "none"}), [json!({"auth": {"any_of": ["key"]}}), json!({})]);
     assert_eq!(world.ask(0, &[(":path", "/v1/orders/7")]).status(), 403);
     assert_eq!(world.ask(0, &[]).status(), 200);
     assert_eq!(world.ask(0, &[(":path", "/none")]).refusal, Some(Refusal::NoRoute));
@@ -74,7 +93,11 @@ fn a_public_route_is_public_whatever_scopes_its_api_asks_for() {
     *world.site_one().apis.get_mut(&ApiId(uuid(1))).expect("the API") =
         serde_json::from_value(json!({"scopes": ["read"]})).expect("settings");
     assert_eq!(world.ask(0, &[(":path", "/v1/orders/7")]).status(), 200);
-    assert_eq!(world.ask(0, &[("x-api-key", key(1).reveal())]).status(), 403, "the API's other routes ask for it");
+    assert_eq!(
+        world.ask(0, &[("x-api-key", key(1).reveal())]).status(),
+        403,
+        "the API's other routes ask for it"
+    );
 }
 
 #[test]
@@ -89,10 +112,12 @@ fn any_of_and_all_of_are_what_they_say() {
     let names = ["key", "jwt", "signature"];
     for presented in 0..8_usize {
         let has = |method: usize| presented & (1 << method) != 0;
-        let headers: Vec<_> = (0..3).filter(|method| has(*method)).flat_map(|method| all[method].clone()).collect();
+        let headers: Vec<_> =
+            (0..3).filter(|method| has(*method)).flat_map(|method| all[method].clone()).collect();
         for wanted in 1..8_usize {
             let wants = |method: usize| wanted & (1 << method) != 0;
-            let methods: Vec<_> = (0..3).filter(|method| wants(*method)).map(|method| names[method]).collect();
+            let methods: Vec<_> =
+                (0..3).filter(|method| wants(*method)).map(|method| names[method]).collect();
             let expected = |let_go| if let_go { 200 } else { 403 };
             assert_eq!(
                 status(json!({"auth": {"any_of": methods}}), &headers),
@@ -111,13 +136,20 @@ fn any_of_and_all_of_are_what_they_say() {
 #[test]
 fn all_credentials_have_to_be_of_one_consumer() {
     let settings = json!({"auth": {"all_of": ["key", "jwt"]}});
-    let mut world = World::new(settings, [json!({}), json!({})]).with_issuer(json!({"require_consumer": false}));
+    let mut world = World::new(settings, [json!({}), json!({})])
+        .with_issuer(json!({"require_consumer": false}));
     let mut other = record(1, key(7).digest(), CredentialKind::ApiKey);
     other.consumer = ConsumerId(uuid(99));
     world.keys.push(other);
     let (mine, others, token) = (key(1), key(7), token(json!({"sub": "app-1"})));
-    assert_eq!(world.ask(10, &[("x-api-key", mine.reveal()), ("authorization", &token)]).status(), 200);
-    assert_eq!(world.ask(10, &[("x-api-key", others.reveal()), ("authorization", &token)]).status(), 403);
+    assert_eq!(
+        world.ask(10, &[("x-api-key", mine.reveal()), ("authorization", &token)]).status(),
+        200
+    );
+    assert_eq!(
+        world.ask(10, &[("x-api-key", others.reveal()), ("authorization", &token)]).status(),
+        403
+    );
     let nobody = super::token(json!({"sub": "nobody"}));
     let asked = world.ask(10, &[("x-api-key", mine.reveal()), ("authorization", &nobody)]);
     assert_eq!((asked.status(), asked.who.consumer), (200, Some(ConsumerId(uuid(1)))));
@@ -130,13 +162,21 @@ fn a_token_is_of_the_consumer_that_lists_its_subject() {
         let asked = world.ask(10, &[("authorization", &token(claims))]);
         (asked.status(), asked.who.consumer)
     };
-    let world = |more| World::new(json!({"auth": {"any_of": ["jwt"]}}), [json!({}), json!({})]).with_issuer(more);
+    let world = |more| {
+        World::new(json!({"auth": {"any_of": ["jwt"]}}), [json!({}), json!({})]).with_issuer(more)
+    };
     assert_eq!(ask(world(json!({})), json!({"sub": "app-1"})), (200, Some(ConsumerId(uuid(1)))));
     assert_eq!(ask(world(json!({})), json!({"sub": "app-2"})), (403, None));
     assert_eq!(ask(world(json!({})), json!({})), (403, None));
-    assert_eq!(ask(world(json!({"require_consumer": false})), json!({"sub": "app-2"})), (200, None));
+    assert_eq!(
+        ask(world(json!({"require_consumer": false})), json!({"sub": "app-2"})),
+        (200, None)
+    );
     assert_eq!(ask(world(json!({})), json!({"sub": "app-1", "exp": -100})), (403, None));
-    assert_eq!(ask(world(json!({"audiences": ["us"]})), json!({"sub": "app-1", "aud": "them"})), (403, None));
+    assert_eq!(
+        ask(world(json!({"audiences": ["us"]})), json!({"sub": "app-1", "aud": "them"})),
+        (403, None)
+    );
 }
 
 #[test]
@@ -146,7 +186,8 @@ fn claims_become_headers_and_such_headers_of_clients_never_pass() {
     let mut world = World::new(settings, [json!({}), json!({"auth": "none"})]).with_issuer(issuer);
     let token = token(json!({"sub": "app-1", "email": "a@b.example"}));
     let forged = [("x-user", "root"), ("x-org", "root")];
-    let asked = world.ask(10, &[&[(":path", "/v1/orders/1"), ("authorization", &token)], &forged[..]].concat());
+    let asked = world
+        .ask(10, &[&[(":path", "/v1/orders/1"), ("authorization", &token)], &forged[..]].concat());
     let expected = [format!("{CREDENTIAL_HEADER}+={token}"), "-authorization".to_owned()];
     let headers = ["-x-user", "-x-org", "x-user=a@b.example"].map(str::to_owned);
     assert_eq!(asked.edits, [&expected[..], &headers].concat());
@@ -159,7 +200,10 @@ fn scopes_come_from_consumer_key_and_token() {
     let path = (":path", "/v1/orders/1");
     let one = key(1).reveal().to_owned();
     let ask = |consumer, key| {
-        World::new(json!({}), routes()).with_consumer(consumer, key).ask(0, &[path, ("x-api-key", &one)]).status()
+        World::new(json!({}), routes())
+            .with_consumer(consumer, key)
+            .ask(0, &[path, ("x-api-key", &one)])
+            .status()
     };
     assert_eq!(ask(json!({"scopes": ["read"]}), json!({"scopes": ["write"]})), 200);
     assert_eq!(ask(json!({"scopes": ["read"]}), json!({})), 403);
@@ -183,8 +227,10 @@ fn challenges_tell_a_missing_credential_from_a_wrong_one() {
 
 #[test]
 fn a_signature_is_accepted_once_and_only_while_it_is_fresh() {
-    let settings = json!({"auth": {"any_of": ["signature"]}, "signatures": {"max_age_seconds": 60}});
-    let mut world = World::new(settings, [json!({}), json!({})]).with_consumer(json!({}), json!({}));
+    let settings =
+        json!({"auth": {"any_of": ["signature"]}, "signatures": {"max_age_seconds": 60}});
+    let mut world =
+        World::new(settings, [json!({}), json!({})]).with_consumer(json!({}), json!({}));
     let mut ask = |now_s, headers: [(&'static str, String); 2]| {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         world.ask(now_s, &headers).status()
@@ -205,12 +251,22 @@ fn addresses_are_let_in_by_site_consumer_and_key() {
     for place in 0..3 {
         let at = |wanted| if place == wanted { list.clone() } else { json!({}) };
         let mut world = World::new(at(0), [json!({}), json!({})]).with_consumer(at(1), at(2));
-        for (address, status) in [("192.0.2.1", 200), ("192.0.2.9", 403), ("198.51.100.1", 403), ("2001:db8::1", 403)] {
+        for (address, status) in
+            [("192.0.2.1", 200), ("192.0.2.9", 403), ("198.51.100.1", 403), ("2001:db8::1", 403)]
+        {
             world.address = Some(address.parse().expect("an address"));
-            assert_eq!(world.ask(0, &[("x-api-key", &one)]).status(), status, "{address} at place {place}");
+            assert_eq!(
+                world.ask(0, &[("x-api-key", &one)]).status(),
+                status,
+                "{address} at place {place}"
+            );
         }
         world.address = None;
-        assert_eq!(world.ask(0, &[("x-api-key", &one)]).status(), 403, "an unknown address at place {place}");
+        assert_eq!(
+            world.ask(0, &[("x-api-key", &one)]).status(),
+            403,
+            "an unknown address at place {place}"
+        );
     }
 }
 

@@ -33,7 +33,8 @@ fn what_the_platform_plan_allows_counts_beside_what_is_set_and_in_utc() {
     let mut world = World::new(json!({}), [json!({}), json!({})]);
     let quota = json!({"quotas": [{"name": "platform-plan", "requests": 5, "per": "month"}]});
     world.site_one().tenant_settings = serde_json::from_value(quota).expect("settings");
-    world.site_one().tenant_settings.platform = PlatformRequests { per_second: None, per_month: Some(2) };
+    world.site_one().tenant_settings.platform =
+        PlatformRequests { per_second: None, per_month: Some(2) };
     assert_eq!(ask(&mut world, &[]), None);
     assert_eq!(ask(&mut world, &[]), None);
     assert_eq!(ask(&mut world, &[]).as_deref(), Some("platform-plan"));
@@ -41,7 +42,8 @@ fn what_the_platform_plan_allows_counts_beside_what_is_set_and_in_utc() {
     let rules = SitePolicy::of(world.site_one(), Vec::new()).limits;
     assert_eq!(rules.iter().map(|rule| rule.in_utc).collect::<Vec<_>>(), [true, false]);
     assert_ne!(rules[0].id, rules[1].id);
-    world.site_one().tenant_settings.platform = PlatformRequests { per_second: Some(1), per_month: None };
+    world.site_one().tenant_settings.platform =
+        PlatformRequests { per_second: Some(1), per_month: None };
     assert_eq!(ask(&mut world, &[]), None, "three of five are used of what is set");
     assert_eq!(ask(&mut world, &[]).as_deref(), Some("platform-plan"), "one in a second");
 }
@@ -49,12 +51,17 @@ fn what_the_platform_plan_allows_counts_beside_what_is_set_and_in_utc() {
 #[test]
 fn counters_are_told_apart_by_what_the_limit_says() {
     let header = |value| [("x-device", value)];
-    let mut world = World::new(once("device", json!([{"header": "X-Device"}])), [json!({}), json!({})]);
+    let mut world =
+        World::new(once("device", json!([{"header": "X-Device"}])), [json!({}), json!({})]);
     assert_eq!(ask(&mut world, &header("a")), None);
     assert_eq!(ask(&mut world, &header("b")), None);
     assert_eq!(ask(&mut world, &header("a")).as_deref(), Some("device"));
     assert_eq!(ask(&mut world, &[]), None);
-    assert_eq!(ask(&mut world, &[]).as_deref(), Some("device"), "requests without it share a counter");
+    assert_eq!(
+        ask(&mut world, &[]).as_deref(),
+        Some("device"),
+        "requests without it share a counter"
+    );
 
     let mut world = World::new(once("route", json!(["route", "consumer"])), [json!({}), json!({})]);
     assert_eq!(ask(&mut world, &[]), None);
@@ -62,9 +69,13 @@ fn counters_are_told_apart_by_what_the_limit_says() {
     assert_eq!(ask(&mut world, &[(":path", "/v1/orders/2")]).as_deref(), Some("route"));
 
     let mut world = World::new(once("address", json!(["client_ip"])), [json!({}), json!({})]);
-    for (address, refused) in
-        [("192.0.2.1", false), ("192.0.2.2", false), ("192.0.2.1", true), ("2001:db8::1", false), ("2001:db8::2", true)]
-    {
+    for (address, refused) in [
+        ("192.0.2.1", false),
+        ("192.0.2.2", false),
+        ("192.0.2.1", true),
+        ("2001:db8::1", false),
+        ("2001:db8::2", true),
+    ] {
         world.address = Some(address.parse().expect("an address"));
         assert_eq!(ask(&mut world, &[]).is_some(), refused, "{address}");
     }
@@ -75,7 +86,9 @@ fn a_claim_tells_counters_apart() {
     let mut settings = once("org", json!([{"claim": "org"}]));
     settings["auth"] = json!({"any_of": ["jwt"]});
     let mut world = World::new(settings, [json!({}), json!({})]).with_issuer(json!({}));
-    let mut ask = |org| world.ask(10, &[("authorization", &token(json!({"sub": "app-1", "org": org})))]).status();
+    let mut ask = |org| {
+        world.ask(10, &[("authorization", &token(json!({"sub": "app-1", "org": org})))]).status()
+    };
     assert_eq!([ask("a"), ask("b"), ask("a")], [200, 200, 429]);
 }
 
@@ -97,7 +110,11 @@ fn each_consumer_has_its_own_share_of_a_plan_unless_the_plan_says_otherwise() {
 fn what_is_refused_for_other_reasons_takes_no_tokens() {
     let mut world = World::new(once("site", json!([])), [json!({}), json!({"scopes": ["never"]})]);
     let one = key(1);
-    for headers in [&[][..], &[("x-api-key", one.reveal())], &[(":path", "/none"), ("x-api-key", one.reveal())]] {
+    for headers in [
+        &[][..],
+        &[("x-api-key", one.reveal())],
+        &[(":path", "/none"), ("x-api-key", one.reveal())],
+    ] {
         assert!(matches!(world.ask(10, headers).status(), 403 | 404));
     }
     assert_eq!(ask(&mut world, &[(":path", "/v1/orders/1")]), None);
@@ -121,7 +138,11 @@ fn the_headers_name_the_tightest_limit_and_the_refusal_says_when() {
     assert_eq!((limited.policy.as_str(), limited.retry_after_s.as_str()), ("daily", "86390"));
     let answer = Refusal::RateLimited(limited).answer();
     assert!(answer.body.contains(r#""reset_at":"1970-01-02T00:00:00Z""#), "{}", answer.body);
-    assert!(answer.headers.contains(&("ratelimit", r#""daily";r=0;t=86390"#.to_owned())), "{:?}", answer.headers);
+    assert!(
+        answer.headers.contains(&("ratelimit", r#""daily";r=0;t=86390"#.to_owned())),
+        "{:?}",
+        answer.headers
+    );
 }
 
 #[test]

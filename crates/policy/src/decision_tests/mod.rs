@@ -1,4 +1,5 @@
-//! Decisions in a small world: what is pushed goes through the pushed formats, limits and nonces through cells.
+//! Decisions in a small world: what is pushed goes through the pushed formats, limits and nonces
+//! through cells.
 
 mod base;
 mod credentials;
@@ -15,7 +16,8 @@ use sha2::Sha256;
 use super::*;
 use crate::concurrency::Gate;
 use crate::desired::{
-    DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSigningKey, DesiredSite, Secret,
+    DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSigningKey,
+    DesiredSite, Secret,
 };
 use crate::id::{ApiId, IssuerId, PlanId, UpstreamId, Uuid};
 use crate::jwt;
@@ -26,7 +28,8 @@ use crate::settings::{PlatformRequests, SigningAlgorithm, SiteSettings, TenantSe
 use crate::wire::{ConsumerBucket, SitePolicy};
 
 /// The shared secret of the one issuer, and of the one signing key.
-const SECRET: &[u8] = b"an entirely secret text of more than 64 bytes, as some algorithms ask for it";
+const SECRET: &[u8] =
+    b"an entirely secret text of more than 64 bytes, as some algorithms ask for it";
 
 #[derive(Default)]
 struct Map(BTreeMap<String, (Vec<u8>, u32)>);
@@ -90,7 +93,12 @@ fn site(number: u128, settings: Value, routes: [Value; 2]) -> DesiredSite {
         plans: Vec::new(),
         apis: BTreeMap::from([(ApiId(uuid(number)), Default::default())]),
         upstreams: Vec::new(),
-        routes: ["/orders/{id}", "/orders"].into_iter().zip(routes).enumerate().map(route).collect(),
+        routes: ["/orders/{id}", "/orders"]
+            .into_iter()
+            .zip(routes)
+            .enumerate()
+            .map(route)
+            .collect(),
     }
 }
 
@@ -109,14 +117,17 @@ fn record(number: u8, digest: Digest, kind: CredentialKind) -> KeyRecord {
 }
 
 impl World {
-    /// With these settings for site 1 and its two routes; key 1 is of site 1, key 2 of site 2, key 3 of no site that there is.
+    /// With these settings for site 1 and its two routes; key 1 is of site 1, key 2 of site 2, key
+    /// 3 of no site that there is.
     fn new(settings: Value, routes: [Value; 2]) -> Self {
         let seed = Seed::new([7; 16]);
         let sites = [site(1, settings, routes), site(2, json!({}), [json!({}), json!({})])];
         Self {
             sites: sites.into_iter().map(|site| (site.site, site)).collect(),
             consumers: Vec::new(),
-            keys: (1..=3).map(|number| record(number, key(number).digest(), CredentialKind::ApiKey)).collect(),
+            keys: (1..=3)
+                .map(|number| record(number, key(number).digest(), CredentialKind::ApiKey))
+                .collect(),
             address: None,
             seed,
             limiter: Limiter::new(seed),
@@ -139,14 +150,21 @@ impl World {
             id: ConsumerId(uuid(1)),
             site: SiteId(uuid(1)),
             settings: serde_json::from_value(settings).expect("settings of a consumer"),
-            keys: BTreeMap::from([(KeyId(uuid(1)), serde_json::from_value(key_settings).expect("settings of a key"))]),
+            keys: BTreeMap::from([(
+                KeyId(uuid(1)),
+                serde_json::from_value(key_settings).expect("settings of a key"),
+            )]),
             signing_keys: vec![DesiredSigningKey {
                 id: KeyId(uuid(1)),
                 algorithm: SigningAlgorithm::HmacSha256,
                 material: Secret(SECRET.to_vec()),
             }],
         });
-        self.keys.push(record(1, Digest::of_signing_key(KeyId(uuid(1))), CredentialKind::SigningKey));
+        self.keys.push(record(
+            1,
+            Digest::of_signing_key(KeyId(uuid(1))),
+            CredentialKind::SigningKey,
+        ));
         for key in self.keys.iter_mut().filter(|key| key.consumer == ConsumerId(uuid(1))) {
             key.has_details = true;
         }
@@ -156,7 +174,10 @@ impl World {
     /// An issuer, by whose tokens the subject `app-1` is consumer 1.
     fn with_issuer(mut self, more: Value) -> Self {
         let mut settings = json!({"issuer": "https://i.example/", "algorithms": ["HS256"]});
-        settings.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        settings
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
         self.site_one().issuers.push(DesiredIssuer {
             id: IssuerId(uuid(1)),
             settings: serde_json::from_value(settings).expect("an issuer"),
@@ -179,20 +200,29 @@ impl World {
 
     /// Asks for `GET /v1/orders` of one.example unless the headers say otherwise, at a second.
     fn ask(&mut self, now_s: u64, headers: &[(&str, &str)]) -> Asked {
-        let mut all =
-            vec![(":authority", "one.example"), (":method", "GET"), (":path", "/v1/orders"), (":scheme", "https")];
+        let mut all = vec![
+            (":authority", "one.example"),
+            (":method", "GET"),
+            (":path", "/v1/orders"),
+            (":scheme", "https"),
+        ];
         for (name, value) in headers {
             match all.iter_mut().find(|(known, _)| known.starts_with(':') && known == name) {
                 Some(known) => known.1 = value,
                 None => all.push((name, value)),
             }
         }
-        let headers: Vec<_> = all.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+        let headers: Vec<_> =
+            all.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
         let decision = decide(&Request::read(&headers, false), Mode::default(), self, now_s * 1000);
         Asked {
             who: decision.who,
             refusal: decision.outcome.as_ref().err().cloned(),
-            edits: decision.outcome.as_ref().map(|forward| shown(&forward.edits)).unwrap_or_default(),
+            edits: decision
+                .outcome
+                .as_ref()
+                .map(|forward| shown(&forward.edits))
+                .unwrap_or_default(),
             rate_limit: decision.outcome.ok().and_then(|forward| forward.rate_limit),
         }
     }
@@ -229,7 +259,8 @@ fn token(claims: Value) -> String {
     all.as_object_mut().expect("an object").extend(claims.as_object().expect("an object").clone());
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let signed = format!("{}.{}", part(&json!({"alg": "HS256"})), part(&all));
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("a key").chain_update(&signed).finalize();
+    let mac =
+        Hmac::<Sha256>::new_from_slice(SECRET).expect("a key").chain_update(&signed).finalize();
     format!("Bearer {signed}.{}", URL_SAFE_NO_PAD.encode(mac.into_bytes()))
 }
 
@@ -250,12 +281,16 @@ impl State for World {
     }
 
     fn site(&mut self, id: SiteId) -> Option<Rc<Site>> {
-        let policy = prost::Message::encode_to_vec(&SitePolicy::of(self.sites.get(&id)?, Vec::new()));
+        let policy =
+            prost::Message::encode_to_vec(&SitePolicy::of(self.sites.get(&id)?, Vec::new()));
         Site::decode(id, &policy, 0).map(Rc::new)
     }
 
     fn consumer(&mut self, id: ConsumerId) -> Option<Rc<Consumer>> {
-        let bucket = DesiredConsumers { bucket: crate::consumer::bucket_of(id), consumers: self.consumers.clone() };
+        let bucket = DesiredConsumers {
+            bucket: crate::consumer::bucket_of(id),
+            consumers: self.consumers.clone(),
+        };
         Consumer::find(&ConsumerBucket::from(&bucket).to_bytes(), id).map(Rc::new)
     }
 
@@ -267,8 +302,16 @@ impl State for World {
         jwt::verify(&site.issuers, token, now_ms, jwt::check_here).ok().map(Rc::new)
     }
 
-    fn fresh(&mut self, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64) -> bool {
-        nonce::accept(&mut self.cells, site, keyid, nonce, until_ms, now_ms) == nonce::Outcome::Accepted
+    fn fresh(
+        &mut self,
+        site: SiteId,
+        keyid: &str,
+        nonce: &str,
+        until_ms: u64,
+        now_ms: u64,
+    ) -> bool {
+        nonce::accept(&mut self.cells, site, keyid, nonce, until_ms, now_ms)
+            == nonce::Outcome::Accepted
     }
 
     fn seed(&self) -> &Seed {

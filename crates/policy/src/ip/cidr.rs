@@ -33,10 +33,11 @@ pub enum CidrError {
     },
 }
 
-/// A range of addresses: those that begin with a prefix of so many bits. Its text is `192.0.2.0/24` or `2001:db8::/32`; an
-/// address alone is the range of itself.
+/// A range of addresses: those that begin with a prefix of so many bits. Its text is `192.0.2.0/24`
+/// or `2001:db8::/32`; an address alone is the range of itself.
 ///
-/// A CIDR of IPv4-mapped IPv6 addresses (`::ffff:192.0.2.0/120`) is read as the IPv4 CIDR that it stands for.
+/// A CIDR of IPv4-mapped IPv6 addresses (`::ffff:192.0.2.0/120`) is read as the IPv4 CIDR that it
+/// stands for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cidr {
     family: Family,
@@ -52,7 +53,8 @@ enum Family {
     V6,
 }
 
-/// What the length byte of an IPv6 CIDR has added to it in packed form; lengths of IPv4 end at 32, so both fit a byte.
+/// What the length byte of an IPv6 CIDR has added to it in packed form; lengths of IPv4 end at 32,
+/// so both fit a byte.
 const PACKED_V6: u8 = 64;
 /// The length of the prefix that all IPv4-mapped addresses share.
 const MAPPED_LENGTH: u8 = 96;
@@ -143,7 +145,8 @@ impl FromStr for Cidr {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| CidrError::Address { cidr: text.to_owned() })?;
+        let address: IpAddr =
+            address.parse().map_err(|_| CidrError::Address { cidr: text.to_owned() })?;
         let (family, first) = match address {
             IpAddr::V4(address) => (Family::V4, u128::from(address.to_bits())),
             IpAddr::V6(address) => (Family::V6, address.to_bits()),
@@ -166,7 +169,9 @@ impl Cidr {
     fn unmapped(self) -> Self {
         match (self.first(), self.length.checked_sub(MAPPED_LENGTH)) {
             (IpAddr::V6(first), Some(length)) => match first.to_ipv4_mapped() {
-                Some(first) => Self { family: Family::V4, first: u128::from(first.to_bits()), length },
+                Some(first) => {
+                    Self { family: Family::V4, first: u128::from(first.to_bits()), length }
+                }
                 None => self,
             },
             _ => self,
@@ -176,7 +181,8 @@ impl Cidr {
 
 /// A decimal number without sign or leading zero.
 fn number(text: &str) -> Option<u8> {
-    let plain = text == "0" || (!text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let plain =
+        text == "0" || (!text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()));
     if plain { text.parse().ok() } else { None }
 }
 

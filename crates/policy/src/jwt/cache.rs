@@ -1,4 +1,5 @@
-//! The tokens that were verified lately, so that one that is sent with every request is verified once.
+//! The tokens that were verified lately, so that one that is sent with every request is verified
+//! once.
 
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -8,20 +9,21 @@ use super::Verified;
 use crate::cache::Cache;
 use crate::id::SiteId;
 
-/// The most bytes that the cache of a VM holds, in both halves. A usual token takes about 3 KB with what it says, so this is
-/// for about 2,700 callers at a time, at 8 MiB for each worker of Envoy.
+/// The most bytes that the cache of a VM holds, in both halves. A usual token takes about 3 KB with
+/// what it says, so this is for about 2,700 callers at a time, at 8 MiB for each worker of Envoy.
 pub const MAX_CACHE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a place in a table, a reference count and the allocator add to an entry, generously.
 const OVERHEAD_BYTES: usize = 128;
-/// How many bytes of a token are hashed: of its end, which is the signature. A token gets here only with a right one, so that
-/// nobody can make many with the same end, and a few more that do only push each other out.
+/// How many bytes of a token are hashed: of its end, which is the signature. A token gets here only
+/// with a right one, so that nobody can make many with the same end, and a few more that do only
+/// push each other out.
 const HASHED_BYTES: usize = 32;
 
 /// Verified tokens.
 ///
-/// A token is found by the site, the version of the site's policy and all its bytes. A policy whose issuers or keys changed
-/// has another version, and so takes its tokens with it.
+/// A token is found by the site, the version of the site's policy and all its bytes. A policy whose
+/// issuers or keys changed has another version, and so takes its tokens with it.
 pub struct TokenCache {
     entries: Cache<u64, Entry, BuildHasherDefault<Hashed>>,
 }
@@ -40,18 +42,29 @@ impl Default for TokenCache {
 }
 
 impl TokenCache {
-    /// What a token says that was verified for this version of this site; `None` if it is not known, or may not be used now.
-    /// It allocates nothing.
-    pub fn get(&mut self, site: SiteId, version: u64, token: &[u8], now_ms: u64) -> Option<Rc<Verified>> {
+    /// What a token says that was verified for this version of this site; `None` if it is not
+    /// known, or may not be used now. It allocates nothing.
+    pub fn get(
+        &mut self,
+        site: SiteId,
+        version: u64,
+        token: &[u8],
+        now_ms: u64,
+    ) -> Option<Rc<Verified>> {
         let entry = self.entries.get(&hash(site, version, token))?;
         let is_it = entry.version == version && entry.site == site && same(&entry.token, token);
         (is_it && entry.verified.is_valid(now_ms)).then(|| Rc::clone(&entry.verified))
     }
 
-    /// Keeps what [`super::verify`] answered for this token and the issuers of this version of this site.
+    /// Keeps what [`super::verify`] answered for this token and the issuers of this version of this
+    /// site.
     pub fn insert(&mut self, site: SiteId, version: u64, token: &[u8], verified: Rc<Verified>) {
         let bytes = token.len() + verified.held_bytes() + OVERHEAD_BYTES;
-        self.entries.insert(hash(site, version, token), Entry { site, version, token: token.into(), verified }, bytes);
+        self.entries.insert(
+            hash(site, version, token),
+            Entry { site, version, token: token.into(), verified },
+            bytes,
+        );
     }
 
     /// How many bytes are held now, about; never more than [`MAX_CACHE_BYTES`].
@@ -76,16 +89,18 @@ fn hash(site: SiteId, version: u64, token: &[u8]) -> u64 {
     words.chain(end).fold(0, mix)
 }
 
-/// Whether two texts are the same. WebAssembly has no instruction for that, and the compiler's function for it goes byte by
-/// byte there, which for a token of a kilobyte is most of a hit.
+/// Whether two texts are the same. WebAssembly has no instruction for that, and the compiler's
+/// function for it goes byte by byte there, which for a token of a kilobyte is most of a hit.
 fn same(one: &[u8], other: &[u8]) -> bool {
     let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
-    let same_word = |(word, other): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*word) == u64::from_le_bytes(*other);
+    let same_word = |(word, other): (&[u8; 8], &[u8; 8])| {
+        u64::from_le_bytes(*word) == u64::from_le_bytes(*other)
+    };
     one.len() == other.len() && words.iter().zip(other_words).all(same_word) && rest == other_rest
 }
 
-/// Spreads every bit of both over the whole word, by the high and the low half of a product with an odd constant, which is
-/// 2^64 divided by the golden ratio.
+/// Spreads every bit of both over the whole word, by the high and the low half of a product with an
+/// odd constant, which is 2^64 divided by the golden ratio.
 fn mix(hash: u64, word: u64) -> u64 {
     let product = u128::from(hash.rotate_left(23) ^ word) * 0x9e37_79b9_7f4a_7c15;
     #[allow(clippy::cast_possible_truncation, reason = "the two halves of the product")]

@@ -43,7 +43,8 @@ fn a_token_is_found_by_site_version_and_all_its_bytes() {
     assert!(cache.get(SITE, 1, b"", 50).is_none());
 }
 
-/// The hash covers the end of a token alone: those that share it push each other out, and are not mixed up.
+/// The hash covers the end of a token alone: those that share it push each other out, and are not
+/// mixed up.
 #[test]
 fn tokens_with_the_same_hash_are_told_apart() {
     let mut cache = TokenCache::default();
@@ -61,7 +62,9 @@ fn tokens_with_the_same_hash_are_told_apart() {
 fn a_hit_is_valid_now() {
     let mut cache = TokenCache::default();
     cache.insert(SITE, 1, b"token", verified(10, 100));
-    for (now_ms, found) in [(9, false), (10, true), (99, true), (100, false), (u64::MAX, false), (50, true)] {
+    for (now_ms, found) in
+        [(9, false), (10, true), (99, true), (100, false), (u64::MAX, false), (50, true)]
+    {
         assert_eq!(cache.get(SITE, 1, b"token", now_ms).is_some(), found, "{now_ms}");
     }
 }
@@ -96,7 +99,8 @@ fn claims_are_counted() {
 }
 
 proptest! {
-    /// Against a map: what is found is what was put there last, and while little is put there, everything is found.
+    /// Against a map: what is found is what was put there last, and while little is put there,
+    /// everything is found.
     #[test]
     fn it_is_a_map_that_forgets(steps in prop::collection::vec((0..3_u64, 0..4_u8, any::<bool>(), 1..5_u64), 0..60)) {
         let mut cache = TokenCache::default();

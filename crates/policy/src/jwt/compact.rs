@@ -7,12 +7,13 @@ use super::Rejected;
 use super::json::Json;
 use crate::settings::Algorithm;
 
-/// The longest token that is read, in bytes. Tokens with hundreds of groups reach 5 or 6 KiB; what is longer is checked by
-/// nobody cheaply. It bounds all that reading a token can cost.
+/// The longest token that is read, in bytes. Tokens with hundreds of groups reach 5 or 6 KiB; what
+/// is longer is checked by nobody cheaply. It bounds all that reading a token can cost.
 pub const MAX_TOKEN_LEN: usize = 8192;
 
-/// Types of tokens that are accepted: the general ones of RFC 7519 and RFC 7515, and the access tokens of RFC 9068. Other tokens that an issuer signs,
-/// such as those that announce a logout, are not for this (RFC 8725 section 3.11).
+/// Types of tokens that are accepted: the general ones of RFC 7519 and RFC 7515, and the access
+/// tokens of RFC 9068. Other tokens that an issuer signs, such as those that announce a logout, are
+/// not for this (RFC 8725 section 3.11).
 const TYPES: [&str; 3] = ["jwt", "at+jwt", "jose"];
 
 /// A token in its parts. Nothing in it is verified.
@@ -28,8 +29,9 @@ pub(super) struct Compact<'t> {
 impl<'t> Compact<'t> {
     /// Reads the header, and decodes the rest.
     ///
-    /// Base64url has to be in the one form that RFC 7515 section 2 allows: no padding, no unused bits that are set, so that a
-    /// token has no second spelling. A token of another number of parts, such as an encrypted one, is refused.
+    /// Base64url has to be in the one form that RFC 7515 section 2 allows: no padding, no unused
+    /// bits that are set, so that a token has no second spelling. A token of another number of
+    /// parts, such as an encrypted one, is refused.
     pub(super) fn parse(token: &'t [u8]) -> Result<Self, Rejected> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(Rejected::TooLong);
@@ -41,14 +43,21 @@ impl<'t> Compact<'t> {
             return Err(Rejected::Malformed);
         };
         let message = token.get(..header.len() + 1 + payload.len()).ok_or(Rejected::Malformed)?;
-        let header = Json::parse(&decode(header)?).filter(Json::is_object).ok_or(Rejected::Malformed)?;
+        let header =
+            Json::parse(&decode(header)?).filter(Json::is_object).ok_or(Rejected::Malformed)?;
         let algorithm = algorithm(&header)?;
         check_header(&header)?;
         let kid = match header.get("kid") {
             None => None,
             Some(kid) => Some(kid.as_text().ok_or(Rejected::Malformed)?.into()),
         };
-        Ok(Self { algorithm, kid, payload: decode(payload)?, message, signature: decode(signature)? })
+        Ok(Self {
+            algorithm,
+            kid,
+            payload: decode(payload)?,
+            message,
+            signature: decode(signature)?,
+        })
     }
 }
 
@@ -62,8 +71,9 @@ fn algorithm(header: &Json) -> Result<Algorithm, Rejected> {
     algorithm_named(name).ok_or(Rejected::Algorithm)
 }
 
-/// Extensions that have to be understood are refused, as none is (RFC 7515 section 4.1.11), and so is an unencoded payload
-/// (RFC 7797). Keys that the token brings along (`jwk`, `jku`, `x5c`, `x5u`) are never looked at.
+/// Extensions that have to be understood are refused, as none is (RFC 7515 section 4.1.11), and so
+/// is an unencoded payload (RFC 7797). Keys that the token brings along (`jwk`, `jku`, `x5c`,
+/// `x5u`) are never looked at.
 fn check_header(header: &Json) -> Result<(), Rejected> {
     if header.get("crit").is_some() || header.get("b64").is_some() {
         return Err(Rejected::Critical);
@@ -74,8 +84,8 @@ fn check_header(header: &Json) -> Result<(), Rejected> {
     if TYPES.contains(&kind) { Ok(()) } else { Err(Rejected::Type) }
 }
 
-/// The algorithm of a name of RFC 7518 section 3.1 or RFC 8037 section 3.1; `Ed25519` is the name that RFC 9864 gives to what
-/// issuers mean by `EdDSA`.
+/// The algorithm of a name of RFC 7518 section 3.1 or RFC 8037 section 3.1; `Ed25519` is the name
+/// that RFC 9864 gives to what issuers mean by `EdDSA`.
 pub(super) fn algorithm_named(name: &str) -> Option<Algorithm> {
     Some(match name {
         "RS256" => Algorithm::RS256,

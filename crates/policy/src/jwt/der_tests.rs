@@ -1,5 +1,6 @@
 use jwt_simple::algorithms::{
-    ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, ES256PublicKey, ES384PublicKey, RS256PublicKey,
+    ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, ES256PublicKey, ES384PublicKey,
+    RS256PublicKey,
 };
 use proptest::prelude::*;
 
@@ -12,7 +13,8 @@ fn rsa_keys_are_what_others_write() {
         let mut modulus = vec![0x5b; 256];
         modulus[0] = first;
         for exponent in [&[1, 0, 1][..], &[3], &[0x81, 1]] {
-            let theirs = RS256PublicKey::from_components(&modulus, exponent).unwrap().to_der().unwrap();
+            let theirs =
+                RS256PublicKey::from_components(&modulus, exponent).unwrap().to_der().unwrap();
             assert_eq!(rsa_public_key(&modulus, exponent), theirs);
         }
     }

@@ -74,7 +74,11 @@ impl Issuer {
         }
         if algorithm.is_symmetric() {
             let secret = self.secret.as_ref().ok_or(Rejected::Key)?;
-            return if secret.check(algorithm, message, &token.signature) { Ok(()) } else { Err(Rejected::Signature) };
+            return if secret.check(algorithm, message, &token.signature) {
+                Ok(())
+            } else {
+                Err(Rejected::Signature)
+            };
         }
         let mut refusal = Rejected::Key;
         for key in jwk::candidates(&self.keys, token.kid.as_deref(), algorithm) {
@@ -87,12 +91,17 @@ impl Issuer {
         Err(refusal)
     }
 
-    /// When the token may be used, if its claims are what this issuer asks for now. All of this is far cheaper than a signature.
+    /// When the token may be used, if its claims are what this issuer asks for now. All of this is
+    /// far cheaper than a signature.
     pub(super) fn check_claims(&self, claims: &Json, now_ms: u64) -> Result<Validity, Rejected> {
         let validity = Validity::of(claims, self.leeway_ms, self.max_age_ms)?;
         validity.check(now_ms)?;
         self.check_audience(claims)?;
-        if !self.required.iter().all(|(claim, value)| claims.find(claim).is_some_and(|found| holds(found, value))) {
+        if !self
+            .required
+            .iter()
+            .all(|(claim, value)| claims.find(claim).is_some_and(|found| holds(found, value)))
+        {
             return Err(Rejected::Claims);
         }
         if self.require_consumer && self.consumer(claims).is_none() {
@@ -109,7 +118,9 @@ impl Issuer {
         });
         Verified {
             issuer: self.id,
-            subject: self.consumer(&claims).map(|value| Digest::of_subject(site, &self.name, &value)),
+            subject: self
+                .consumer(&claims)
+                .map(|value| Digest::of_subject(site, &self.name, &value)),
             require_consumer: self.require_consumer,
             scopes: claims.find(&self.scope_claim).map(scopes).unwrap_or_default(),
             headers: headers.collect(),
@@ -125,7 +136,9 @@ impl Issuer {
     /// RFC 7519 section 4.1.3: `aud` is a text or a list of texts.
     fn check_audience(&self, claims: &Json) -> Result<(), Rejected> {
         let known = |audience: &Json| {
-            audience.as_text().is_some_and(|audience| self.audiences.iter().any(|known| **known == *audience))
+            audience
+                .as_text()
+                .is_some_and(|audience| self.audiences.iter().any(|known| **known == *audience))
         };
         let named = match claims.get("aud") {
             _ if self.audiences.is_empty() => true,
@@ -137,7 +150,8 @@ impl Issuer {
     }
 }
 
-/// Whether a claim is, or as a list holds, the value that it has to have; `null` stands for any value but `null`.
+/// Whether a claim is, or as a list holds, the value that it has to have; `null` stands for any
+/// value but `null`.
 fn holds(found: &Json, value: &Json) -> bool {
     match (found, value) {
         (found, Json::Null) => *found != Json::Null,
@@ -146,10 +160,13 @@ fn holds(found: &Json, value: &Json) -> bool {
     }
 }
 
-/// A text with spaces (RFC 8693 section 4.2), or a list of texts; sorted. Anything else grants nothing.
+/// A text with spaces (RFC 8693 section 4.2), or a list of texts; sorted. Anything else grants
+/// nothing.
 fn scopes(claim: &Json) -> Vec<Box<str>> {
     let mut scopes: Vec<Box<str>> = match claim {
-        Json::Text(text) => text.split(' ').filter(|scope| !scope.is_empty()).map(Into::into).collect(),
+        Json::Text(text) => {
+            text.split(' ').filter(|scope| !scope.is_empty()).map(Into::into).collect()
+        }
         Json::List(items) => items.iter().filter_map(Json::as_text).map(Into::into).collect(),
         _ => Vec::new(),
     };
@@ -158,8 +175,9 @@ fn scopes(claim: &Json) -> Vec<Box<str>> {
     scopes
 }
 
-/// A scalar, or a list of scalars with commas between them. `None` for what could be taken for something else by the upstream:
-/// control characters, which could end the header, and commas in an item of a list.
+/// A scalar, or a list of scalars with commas between them. `None` for what could be taken for
+/// something else by the upstream: control characters, which could end the header, and commas in an
+/// item of a list.
 fn header_value(claim: &Json) -> Option<String> {
     let value = match claim {
         Json::List(items) => {

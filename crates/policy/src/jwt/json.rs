@@ -1,7 +1,8 @@
 //! JSON as tokens and JWK Sets have it, read strictly.
 //!
-//! What parsers disagree about is refused, as another party may have read it the other way: a name that occurs twice in an
-//! object (RFC 7519 section 4 leaves a choice there), text after the value, and values that are nested deeply.
+//! What parsers disagree about is refused, as another party may have read it the other way: a name
+//! that occurs twice in an object (RFC 7519 section 4 leaves a choice there), text after the value,
+//! and values that are nested deeply.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -44,8 +45,9 @@ impl Json {
         members.get(place).map(|(_, value)| value)
     }
 
-    /// The value at a path, in which dots lead into objects. A member whose whole name is the path comes first, so that names
-    /// with dots in them, such as `https://example.com/tier`, are found too.
+    /// The value at a path, in which dots lead into objects. A member whose whole name is the path
+    /// comes first, so that names with dots in them, such as `https://example.com/tier`, are found
+    /// too.
     pub(super) fn find(&self, path: &str) -> Option<&Self> {
         self.get(path).or_else(|| {
             path.match_indices('.').find_map(|(dot, _)| {
@@ -62,7 +64,8 @@ impl Json {
         }
     }
 
-    /// The text of a text, an integer or a truth value. Other numbers have several texts, and name nothing.
+    /// The text of a text, an integer or a truth value. Other numbers have several texts, and name
+    /// nothing.
     pub(super) fn scalar(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text)),
@@ -79,9 +82,8 @@ impl Json {
                 clippy::cast_precision_loss,
                 reason = "integers that a float cannot hold differ from every float that is read"
             )]
-            (Self::Integer(integer), Self::Float(float)) | (Self::Float(float), Self::Integer(integer)) => {
-                *integer as f64 == *float
-            }
+            (Self::Integer(integer), Self::Float(float))
+            | (Self::Float(float), Self::Integer(integer)) => *integer as f64 == *float,
             _ => self == other,
         }
     }
@@ -91,7 +93,9 @@ impl Json {
         match self {
             Self::Null | Self::Truth(_) | Self::Integer(_) | Self::Float(_) => 0,
             Self::Text(text) => text.len(),
-            Self::List(items) => size_of_val::<[Self]>(items) + items.iter().map(Self::held_bytes).sum::<usize>(),
+            Self::List(items) => {
+                size_of_val::<[Self]>(items) + items.iter().map(Self::held_bytes).sum::<usize>()
+            }
             Self::Object(members) => {
                 let held = members.iter().map(|(name, value)| name.len() + value.held_bytes());
                 size_of_val::<[(Box<str>, Self)]>(members) + held.sum::<usize>()
@@ -137,7 +141,10 @@ impl<'de> Visitor<'de> for Depth {
         Ok(Json::Integer(number))
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "what does not fit is only ever compared with bounds")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "what does not fit is only ever compared with bounds"
+    )]
     fn visit_u64<E>(self, number: u64) -> Result<Json, E> {
         Ok(i64::try_from(number).map_or(Json::Float(number as f64), Json::Integer))
     }

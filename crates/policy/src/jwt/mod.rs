@@ -1,9 +1,10 @@
 //! JSON Web Tokens (RFC 7519), as the issuers of a site sign them (JWS, RFC 7515).
 //!
-//! [`verify`] answers what a token says, or why it is refused. It is strict where RFC 8725 asks for it: a token names its issuer;
-//! the issuer's list of algorithms decides, and the type of its keys; a token has to expire. Keys that a token brings along
-//! are never looked at. Everything that is cheap is checked first, so that most bad tokens cost no signature, which is the
-//! one step that can be handed to Envoy ([`Operation`]). [`TokenCache`] keeps what was verified.
+//! [`verify`] answers what a token says, or why it is refused. It is strict where RFC 8725 asks for
+//! it: a token names its issuer; the issuer's list of algorithms decides, and the type of its keys;
+//! a token has to expire. Keys that a token brings along are never looked at. Everything that is
+//! cheap is checked first, so that most bad tokens cost no signature, which is the one step that
+//! can be handed to Envoy ([`Operation`]). [`TokenCache`] keeps what was verified.
 
 mod cache;
 mod compact;
@@ -85,11 +86,12 @@ pub struct Issuers {
 }
 
 impl Issuers {
-    /// Reads the issuers of a site's policy. One that cannot be used, or a key that cannot, is left out: its tokens are refused,
-    /// and the others go on.
+    /// Reads the issuers of a site's policy. One that cannot be used, or a key that cannot, is left
+    /// out: its tokens are refused, and the others go on.
     pub fn decode(site: SiteId, issuers: &[wire::Issuer]) -> Self {
         let headers = issuers.iter().flat_map(|issuer| &issuer.upstream_headers);
-        let mut headers: Vec<Box<str>> = headers.map(|header| header.header.as_str().into()).collect();
+        let mut headers: Vec<Box<str>> =
+            headers.map(|header| header.header.as_str().into()).collect();
         headers.sort_unstable();
         headers.dedup();
         Self { site, issuers: issuers.iter().filter_map(Issuer::of).collect(), headers }
@@ -100,8 +102,9 @@ impl Issuers {
         self.issuers.is_empty()
     }
 
-    /// The headers, in lower case, that only tokens may set for the upstream: they have to be removed from every request of the
-    /// site, whatever its credential. Those of issuers that were left out are among them.
+    /// The headers, in lower case, that only tokens may set for the upstream: they have to be
+    /// removed from every request of the site, whatever its credential. Those of issuers that were
+    /// left out are among them.
     pub fn upstream_headers(&self) -> &[Box<str>] {
         &self.headers
     }
@@ -115,8 +118,9 @@ impl fmt::Debug for Issuers {
 
 /// What a token says, if it is one that an issuer of the site signed and that may be used now.
 ///
-/// `check` answers whether a signature under a public key is right: [`check_here`] does that, and Envoy can. It is called
-/// for at most four keys, after all else was found right. Shared secrets are not handed to it.
+/// `check` answers whether a signature under a public key is right: [`check_here`] does that, and
+/// Envoy can. It is called for at most four keys, after all else was found right. Shared secrets
+/// are not handed to it.
 pub fn verify(
     issuers: &Issuers,
     token: &[u8],
@@ -126,7 +130,8 @@ pub fn verify(
     let token = Compact::parse(token)?;
     let claims = Json::parse(&token.payload).filter(Json::is_object).ok_or(Rejected::Malformed)?;
     let name = claims.get("iss").and_then(Json::as_text).ok_or(Rejected::Issuer)?;
-    let issuer = issuers.issuers.iter().find(|issuer| *issuer.name == *name).ok_or(Rejected::Issuer)?;
+    let issuer =
+        issuers.issuers.iter().find(|issuer| *issuer.name == *name).ok_or(Rejected::Issuer)?;
     let validity = issuer.check_claims(&claims, now_ms)?;
     issuer.check_signature(&token, &mut check)?;
     Ok(issuer.accept(issuers.site, claims, validity))

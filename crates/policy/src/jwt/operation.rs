@@ -1,7 +1,7 @@
 //! The one expensive step of a verification: a signature under a public key.
 //!
-//! It is data, so that whoever verifies can choose where it is done: in this module, or, far cheaper, by Envoy's own
-//! cryptography (see [`Operation::for_envoy`]).
+//! It is data, so that whoever verifies can choose where it is done: in this module, or, far
+//! cheaper, by Envoy's own cryptography (see [`Operation::for_envoy`]).
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use prost::Message as _;
@@ -27,8 +27,8 @@ pub struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// Whether the signature has the length that algorithm and key ask for (RFC 7518 sections 3.3 to 3.5, RFC 8037 section
-    /// 3.1). It is seen to before anything is computed.
+    /// Whether the signature has the length that algorithm and key ask for (RFC 7518 sections 3.3
+    /// to 3.5, RFC 8037 section 3.1). It is seen to before anything is computed.
     pub(super) fn has_right_length(&self) -> bool {
         self.signature.len()
             == match &self.key.material {
@@ -44,10 +44,16 @@ impl Operation<'_> {
         }
         match &self.key.material {
             Material::Rsa { key, .. } => self.check_rsa(key).unwrap_or(false),
-            Material::P256(key) => p256::ecdsa::Signature::from_slice(self.signature)
-                .is_ok_and(|signature| key.verify_prehash(&Sha256::digest(self.message), &signature).is_ok()),
-            Material::P384(key) => p384::ecdsa::Signature::from_slice(self.signature)
-                .is_ok_and(|signature| key.verify_prehash(&Sha384::digest(self.message), &signature).is_ok()),
+            Material::P256(key) => {
+                p256::ecdsa::Signature::from_slice(self.signature).is_ok_and(|signature| {
+                    key.verify_prehash(&Sha256::digest(self.message), &signature).is_ok()
+                })
+            }
+            Material::P384(key) => {
+                p384::ecdsa::Signature::from_slice(self.signature).is_ok_and(|signature| {
+                    key.verify_prehash(&Sha384::digest(self.message), &signature).is_ok()
+                })
+            }
             Material::Ed25519(key) => ed25519_compact::Signature::from_slice(self.signature)
                 .is_ok_and(|signature| key.verify(self.message, &signature).is_ok()),
         }
@@ -72,11 +78,12 @@ impl Operation<'_> {
         verifier.verify(self.signature).ok()
     }
 
-    /// The argument with which [`ENVOY_FUNCTION`] verifies this: `VerifySignatureArguments` of Envoy's
-    /// `source/extensions/common/wasm/ext/verify_signature.proto`. Its answer is for [`envoy_agrees`].
+    /// The argument with which [`ENVOY_FUNCTION`] verifies this: `VerifySignatureArguments` of
+    /// Envoy's `source/extensions/common/wasm/ext/verify_signature.proto`. Its answer is for
+    /// [`envoy_agrees`].
     ///
-    /// `None` for the algorithms that it does not have, which stay here: RSASSA-PSS, as it sets no padding, and EdDSA, as it
-    /// insists on a hash.
+    /// `None` for the algorithms that it does not have, which stay here: RSASSA-PSS, as it sets no
+    /// padding, and EdDSA, as it insists on a hash.
     pub fn for_envoy(&self) -> Option<Vec<u8>> {
         use Algorithm::{ES256, ES384, RS256, RS384, RS512};
         let hash_function = match self.algorithm {
@@ -86,7 +93,8 @@ impl Operation<'_> {
             _ => return None,
         };
         let ecdsa = matches!(self.algorithm, ES256 | ES384);
-        let signature = if ecdsa { der::ecdsa_signature(self.signature) } else { self.signature.to_vec() };
+        let signature =
+            if ecdsa { der::ecdsa_signature(self.signature) } else { self.signature.to_vec() };
         let arguments = VerifySignatureArguments {
             hash_function: hash_function.to_owned(),
             public_key: self.key.spki.to_vec(),

@@ -3,11 +3,12 @@
 use super::Rejected;
 use super::json::Json;
 
-/// The last second of the year 9999. What is later is no date but a mistake, such as one in milliseconds.
+/// The last second of the year 9999. What is later is no date but a mistake, such as one in
+/// milliseconds.
 const MAX_DATE_S: f64 = 253_402_300_799.0;
 
-/// The time in which a token may be used, in milliseconds since the Unix epoch, leeway included: the first moment, and the
-/// first one after it.
+/// The time in which a token may be used, in milliseconds since the Unix epoch, leeway included:
+/// the first moment, and the first one after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Validity {
     pub(super) from_ms: u64,
@@ -15,9 +16,13 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    /// Out of `exp`, `nbf` and `iat` (RFC 7519 section 4.1). A token has to expire, and what is there has to be a date. With an
-    /// age it has to have `iat`, too.
-    pub(super) fn of(claims: &Json, leeway_ms: u64, max_age_ms: Option<u64>) -> Result<Self, Rejected> {
+    /// Out of `exp`, `nbf` and `iat` (RFC 7519 section 4.1). A token has to expire, and what is
+    /// there has to be a date. With an age it has to have `iat`, too.
+    pub(super) fn of(
+        claims: &Json,
+        leeway_ms: u64,
+        max_age_ms: Option<u64>,
+    ) -> Result<Self, Rejected> {
         let expires = date_ms(claims, "exp")?.ok_or(Rejected::Undated)?;
         let not_before = date_ms(claims, "nbf")?;
         let issued = date_ms(claims, "iat")?;
@@ -45,9 +50,13 @@ pub(super) fn seconds_to_ms(seconds: u32) -> u64 {
     u64::from(seconds) * 1000
 }
 
-/// A NumericDate (RFC 7519 section 2): seconds since the Unix epoch, with or without a fraction, of which milliseconds count.
+/// A NumericDate (RFC 7519 section 2): seconds since the Unix epoch, with or without a fraction, of
+/// which milliseconds count.
 fn date_ms(claims: &Json, claim: &str) -> Result<Option<u64>, Rejected> {
-    #[allow(clippy::cast_precision_loss, reason = "integers that a float cannot hold are out of bounds")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "integers that a float cannot hold are out of bounds"
+    )]
     let seconds = match claims.get(claim) {
         None => return Ok(None),
         Some(Json::Integer(seconds)) => *seconds as f64,
@@ -57,6 +66,10 @@ fn date_ms(claims: &Json, claim: &str) -> Result<Option<u64>, Rejected> {
     if !(0.0..=MAX_DATE_S).contains(&seconds) {
         return Err(Rejected::Undated);
     }
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was just seen to be within bounds")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it was just seen to be within bounds"
+    )]
     Ok(Some((seconds * 1000.0) as u64))
 }

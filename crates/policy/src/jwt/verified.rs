@@ -8,8 +8,8 @@ use super::time::Validity;
 use crate::id::IssuerId;
 use crate::key::Digest;
 
-/// A token whose signature and claims are right. It is so only for the site and the issuers that it was verified for, and
-/// only while [`Verified::is_valid`].
+/// A token whose signature and claims are right. It is so only for the site and the issuers that it
+/// was verified for, and only while [`Verified::is_valid`].
 pub struct Verified {
     pub(super) issuer: IssuerId,
     pub(super) subject: Option<Digest>,
@@ -26,7 +26,8 @@ impl Verified {
         self.issuer
     }
 
-    /// The digest under which the consumer is found that the token names, by [`Digest::of_subject`]; `None` if it names none.
+    /// The digest under which the consumer is found that the token names, by
+    /// [`Digest::of_subject`]; `None` if it names none.
     pub fn subject(&self) -> Option<&Digest> {
         self.subject.as_ref()
     }
@@ -41,19 +42,21 @@ impl Verified {
         &self.scopes
     }
 
-    /// Headers for the upstream: names in lower case, and values without control characters. Claims that are not there, or
-    /// that cannot be a header, have none: see [`super::Issuers::upstream_headers`] for what has to be removed first.
+    /// Headers for the upstream: names in lower case, and values without control characters. Claims
+    /// that are not there, or that cannot be a header, have none: see
+    /// [`super::Issuers::upstream_headers`] for what has to be removed first.
     pub fn upstream_headers(&self) -> &[(Box<str>, Box<str>)] {
         &self.headers
     }
 
-    /// The text, integer or truth value of a claim, by its name; a dot leads into an object. `None` for other values, which
-    /// nothing can be counted by.
+    /// The text, integer or truth value of a claim, by its name; a dot leads into an object. `None`
+    /// for other values, which nothing can be counted by.
     pub fn claim(&self, name: &str) -> Option<Cow<'_, str>> {
         self.claims.find(name)?.scalar()
     }
 
-    /// The first moment at which the token may be used, in milliseconds since the Unix epoch, leeway included.
+    /// The first moment at which the token may be used, in milliseconds since the Unix epoch,
+    /// leeway included.
     pub fn valid_from_ms(&self) -> u64 {
         self.validity.from_ms
     }
@@ -70,9 +73,15 @@ impl Verified {
 
     /// About how many bytes of memory this takes.
     pub(super) fn held_bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| size_of_val(&(name, value)) + name.len() + value.len());
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| size_of_val(&(name, value)) + name.len() + value.len());
         let scopes = self.scopes.iter().map(|scope| size_of_val(scope) + scope.len());
-        size_of::<Self>() + self.claims.held_bytes() + headers.sum::<usize>() + scopes.sum::<usize>()
+        size_of::<Self>()
+            + self.claims.held_bytes()
+            + headers.sum::<usize>()
+            + scopes.sum::<usize>()
     }
 }
 

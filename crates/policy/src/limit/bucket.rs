@@ -1,7 +1,8 @@
 //! The arithmetic of a token bucket that lends.
 //!
-//! All in whole numbers: a token is `per_ms` units, and `requests` units come back in a millisecond. The state is the deficit, what
-//! the bucket lacks to be full. It falls with time, but not below what leases hold.
+//! All in whole numbers: a token is `per_ms` units, and `requests` units come back in a
+//! millisecond. The state is the deficit, what the bucket lacks to be full. It falls with time, but
+//! not below what leases hold.
 
 use super::{CHUNK_SHARE, EPOCH_MS, SKEW_MS, entry::Entry};
 
@@ -32,7 +33,8 @@ impl Rate {
         self.capacity().saturating_sub(deficit).checked_div(u64::from(self.per_ms)).unwrap_or(0)
     }
 
-    /// Milliseconds until a bucket with a deficit has one whole token more; 0 if it is full, `u64::MAX` if that is never.
+    /// Milliseconds until a bucket with a deficit has one whole token more; 0 if it is full,
+    /// `u64::MAX` if that is never.
     pub(super) fn wait_ms(self, deficit: u64) -> u64 {
         let next = self.level(deficit).saturating_add(1).saturating_mul(u64::from(self.per_ms));
         match self.capacity().checked_sub(next) {
@@ -79,10 +81,13 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// The bucket that an entry describes, brought to `now_ms`. Without an entry it is full. An entry that says more than is
-    /// possible, also one from before a limit was lowered, is an empty bucket.
+    /// The bucket that an entry describes, brought to `now_ms`. Without an entry it is full. An
+    /// entry that says more than is possible, also one from before a limit was lowered, is an empty
+    /// bucket.
     pub(super) fn at(entry: Option<Entry>, rate: Rate, now_ms: u64) -> Self {
-        let Some(entry) = entry else { return Self { rate, at_ms: now_ms, deficit: 0, held: [0; 2] } };
+        let Some(entry) = entry else {
+            return Self { rate, at_ms: now_ms, deficit: 0, held: [0; 2] };
+        };
         let deficit = rescaled(entry.amount, entry.scale, rate.per_ms).min(rate.capacity());
         let mut bucket = Self { rate, at_ms: entry.at_ms, deficit, held: entry.held };
         bucket.advance(now_ms);
@@ -97,7 +102,8 @@ impl Bucket {
     fn advance(&mut self, now_ms: u64) {
         let [held, held_before] = self.held;
         if now_ms.saturating_add(SKEW_MS) < self.at_ms {
-            // The clock was set back: nothing comes back for that, and what is held is held from now.
+            // The clock was set back: nothing comes back for that, and what is held is held from
+            // now.
             self.at_ms = now_ms;
             self.held = [held.saturating_add(held_before), 0];
             self.deficit = self.deficit.max(self.floor());
@@ -112,12 +118,13 @@ impl Bucket {
     }
 
     fn drain_to(&mut self, to_ms: u64) {
-        self.deficit = self.rate.drained(self.deficit, to_ms.saturating_sub(self.at_ms)).max(self.floor());
+        self.deficit =
+            self.rate.drained(self.deficit, to_ms.saturating_sub(self.at_ms)).max(self.floor());
         self.at_ms = self.at_ms.max(to_ms);
     }
 
-    /// Ends a lease: what it held is no longer held, and what it did not use comes back. One that is too old has been
-    /// forgotten already, with its tokens.
+    /// Ends a lease: what it held is no longer held, and what it did not use comes back. One that
+    /// is too old has been forgotten already, with its tokens.
     pub(super) fn end(&mut self, lease: Lease) {
         let [held, held_before] = &mut self.held;
         let counted = match (self.at_ms / EPOCH_MS).checked_sub(lease.at_ms / EPOCH_MS) {
@@ -134,7 +141,8 @@ impl Bucket {
         self.deficit = self.deficit.saturating_sub(self.rate.units(tokens)).max(self.floor());
     }
 
-    /// Takes up to `wanted` tokens: the first is to be used at once, the others are held for the taker. `None` if there is none.
+    /// Takes up to `wanted` tokens: the first is to be used at once, the others are held for the
+    /// taker. `None` if there is none.
     pub(super) fn take(&mut self, wanted: u32) -> Option<u32> {
         let level = self.rate.level(self.deficit);
         if level == 0 {
@@ -178,7 +186,8 @@ fn rescaled(deficit: u64, from: u32, to: u32) -> u64 {
         // No bucket's scale: an empty bucket is the safe reading.
         return u64::MAX;
     }
-    u64::try_from((u128::from(deficit) * u128::from(to)).div_ceil(u128::from(from))).unwrap_or(u64::MAX)
+    u64::try_from((u128::from(deficit) * u128::from(to)).div_ceil(u128::from(from)))
+        .unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

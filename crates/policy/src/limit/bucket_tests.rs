@@ -17,7 +17,9 @@ fn the_chunk_shrinks_with_what_is_left() {
 fn what_is_held_does_not_come_back_with_time_but_with_its_epochs() {
     let mut bucket = Bucket::at(None, RATE, 0);
     assert_eq!(bucket.take(20), Some(20));
-    let level = |bucket: &Bucket, now_ms| RATE.level(Bucket::at(Some(bucket.entry()), RATE, now_ms).deficit);
+    let level = |bucket: &Bucket, now_ms| {
+        RATE.level(Bucket::at(Some(bucket.entry()), RATE, now_ms).deficit)
+    };
     assert_eq!(level(&bucket, 0), 300);
     assert_eq!(level(&bucket, 100), 301);
     assert_eq!(level(&bucket, 2 * EPOCH_MS - 1), 301);

@@ -1,4 +1,5 @@
-//! Windows of the calendar in a time zone that is given as a list of offsets, so that no database of zones is needed here.
+//! Windows of the calendar in a time zone that is given as a list of offsets, so that no database
+//! of zones is needed here.
 
 /// The most offsets of a [`Zone`]: two a year for 32 years.
 pub const OFFSETS_MAX: usize = 64;
@@ -29,16 +30,20 @@ struct Stretch {
 }
 
 impl Zone {
-    /// A zone from its offsets: from when (milliseconds since the Unix epoch) which offset to add to UTC (seconds). The first also
-    /// counts before its time, the last for ever; without any the zone is UTC. `None` if the times do not ascend, lie beyond
-    /// the year 9999, an offset exceeds 16 hours, or there are more than [`OFFSETS_MAX`].
+    /// A zone from its offsets: from when (milliseconds since the Unix epoch) which offset to add
+    /// to UTC (seconds). The first also counts before its time, the last for ever; without any the
+    /// zone is UTC. `None` if the times do not ascend, lie beyond the year 9999, an offset exceeds
+    /// 16 hours, or there are more than [`OFFSETS_MAX`].
     pub fn new(offsets: &[(u64, i32)]) -> Option<Self> {
         let ascending = offsets.is_sorted_by(|(a, _), (b, _)| a < b);
-        let possible = offsets.iter().all(|(from, offset)| *from <= NOW_MAX_MS && offset.abs() <= OFFSET_MAX_S);
+        let possible = offsets
+            .iter()
+            .all(|(from, offset)| *from <= NOW_MAX_MS && offset.abs() <= OFFSET_MAX_S);
         if !ascending || !possible || offsets.len() > OFFSETS_MAX {
             return None;
         }
-        let millis = |&(from, offset): &(u64, i32)| (from.cast_signed(), i64::from(offset) * SECOND_MS);
+        let millis =
+            |&(from, offset): &(u64, i32)| (from.cast_signed(), i64::from(offset) * SECOND_MS);
         Some(Self { offsets: offsets.iter().map(millis).collect() })
     }
 
@@ -73,15 +78,18 @@ impl Zone {
 pub enum Window {
     /// A minute of the local clock.
     Minute,
-    /// An hour of the local clock. Where the clock is set back or forth within an hour, a window ends there.
+    /// An hour of the local clock. Where the clock is set back or forth within an hour, a window
+    /// ends there.
     Hour,
-    /// From local midnight to the next: 23 to 25 hours where the clock is set. Midnight is when the date first shows.
+    /// From local midnight to the next: 23 to 25 hours where the clock is set. Midnight is when the
+    /// date first shows.
     Day,
     /// From the first local midnight of a month to that of the next.
     Month,
 }
 
-/// A window: from `start_ms` up to but not including `end_ms`, in milliseconds since the Unix epoch.
+/// A window: from `start_ms` up to but not including `end_ms`, in milliseconds since the Unix
+/// epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The first moment.
@@ -107,7 +115,8 @@ impl Window {
         loop {
             let next = self.next(first_day);
             let (start, end) = (zone.first_at(first_day * DAY_MS), zone.first_at(next * DAY_MS));
-            // Where a clock is set back over midnight, the old date shows again. The new window has begun all the same.
+            // Where a clock is set back over midnight, the old date shows again. The new window has
+            // begun all the same.
             if now < end {
                 return (start, end);
             }
@@ -141,7 +150,8 @@ fn clock_bounds(len: i64, zone: &Zone, now: i64) -> (i64, i64) {
 
 /// The day of its month, from 1, of a day since the Unix epoch, in the Gregorian calendar.
 fn day_of_month(day: i64) -> i64 {
-    // Days are counted from 1 March of the year 0, so that the leap day is the last of its year and of its 4, 100 and 400 years.
+    // Days are counted from 1 March of the year 0, so that the leap day is the last of its year and
+    // of its 4, 100 and 400 years.
     const EPOCH: i64 = 719_468;
     let in_400_years = (day + EPOCH).rem_euclid(146_097);
     let century = (in_400_years / 36_524).min(3);
@@ -149,7 +159,8 @@ fn day_of_month(day: i64) -> i64 {
     let in_4_years = in_century % 1_461;
     let year = (in_4_years / 365).min(3);
     let in_year = in_4_years - year * 365;
-    // March to July, and again August to December, have 31, 30, 31, 30, 31 days: 153 in five months.
+    // March to July, and again August to December, have 31, 30, 31, 30, 31 days: 153 in five
+    // months.
     let month = (5 * in_year + 2) / 153;
     in_year - (153 * month + 2) / 5 + 1
 }

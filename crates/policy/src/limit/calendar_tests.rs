@@ -46,9 +46,14 @@ fn months_have_their_lengths() {
     for year in [1970, 1999, 2000, 2024, 2026, 2100, 2400] {
         for month in 1..=12 {
             let start_ms = utc(year, month, 1, 0, 0);
-            let expected = Bounds { start_ms, end_ms: start_ms + month_len(year, month) * 86_400_000 };
+            let expected =
+                Bounds { start_ms, end_ms: start_ms + month_len(year, month) * 86_400_000 };
             for now_ms in [expected.start_ms, start_ms + 14 * 86_400_000, expected.end_ms - 1] {
-                assert_eq!(Window::Month.bounds(&Zone::default(), now_ms), expected, "{year}-{month}");
+                assert_eq!(
+                    Window::Month.bounds(&Zone::default(), now_ms),
+                    expected,
+                    "{year}-{month}"
+                );
             }
         }
     }

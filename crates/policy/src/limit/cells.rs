@@ -2,29 +2,34 @@
 
 use super::entry::{self, Entry, Tag};
 
-/// The number of cells, and so of names in shared data, which knows no delete. A cell is some 130 bytes of Envoy's memory and
-/// 52 for each counter in it: a million counters in use come to 190 MB, the most there can be ([`CELL_ENTRIES_MAX`]
-/// everywhere) to 1.9 GB, for which 33 million counters would have to be in use.
+/// The number of cells, and so of names in shared data, which knows no delete. A cell is some 130
+/// bytes of Envoy's memory and 52 for each counter in it: a million counters in use come to 190 MB,
+/// the most there can be ([`CELL_ENTRIES_MAX`] everywhere) to 1.9 GB, for which 33 million counters
+/// would have to be in use.
 pub const CELLS: u32 = 1 << 20;
 
-/// The most counters in one cell. One that finds no room is refused: it must neither lift nor reset another's. Places
-/// are drawn by a keyed hash, so they cannot be aimed at, and a tenant's counters spread over all cells: with 4 million
-/// in use, of any owner, a new one meets a full cell with a probability below 1e-18, with 16 million 2e-4.
+/// The most counters in one cell. One that finds no room is refused: it must neither lift nor reset
+/// another's. Places are drawn by a keyed hash, so they cannot be aimed at, and a tenant's counters
+/// spread over all cells: with 4 million in use, of any owner, a new one meets a full cell with a
+/// probability below 1e-18, with 16 million 2e-4.
 pub const CELL_ENTRIES_MAX: usize = 32;
 
-/// How often a conflicting write is tried again before the request is refused. Each conflict means that another worker got
-/// through, so that this many in a row mean that something is wrong.
+/// How often a conflicting write is tried again before the request is refused. Each conflict means
+/// that another worker got through, so that this many in a row mean that something is wrong.
 pub const TRIES_MAX: u32 = 64;
 
-/// Shared values with compare-and-swap, as a VM sees them. Reading and writing cost about a microsecond in Envoy.
+/// Shared values with compare-and-swap, as a VM sees them. Reading and writing cost about a
+/// microsecond in Envoy.
 pub trait Cells {
     /// The value and its version, `None` if it was never written.
     fn read(&mut self, name: &str) -> Option<(Vec<u8>, u32)>;
 
-    /// Writes if the version is still `cas`, or, with `None`, if there is no value yet. False means that somebody else wrote.
+    /// Writes if the version is still `cas`, or, with `None`, if there is no value yet. False means
+    /// that somebody else wrote.
     ///
-    /// Envoy's shared data takes version 0 for "whatever it is"; a version that is never given out (`u32::MAX`) is accepted
-    /// for an absent name and refused for any other, which is what `None` asks for.
+    /// Envoy's shared data takes version 0 for "whatever it is"; a version that is never given out
+    /// (`u32::MAX`) is accepted for an absent name and refused for any other, which is what `None`
+    /// asks for.
     fn write(&mut self, name: &str, value: &[u8], cas: Option<u32>) -> bool;
 }
 
@@ -35,8 +40,9 @@ pub(super) struct Place {
     pub(super) tag: Tag,
 }
 
-/// Changes one counter: `change` is told its entry and answers the new one (`None` to leave it) and a result. Tried again
-/// on conflict. `None` if it could not be carried out: too many conflicts, or no room.
+/// Changes one counter: `change` is told its entry and answers the new one (`None` to leave it) and
+/// a result. Tried again on conflict. `None` if it could not be carried out: too many conflicts, or
+/// no room.
 pub(super) fn update<T>(
     cells: &mut impl Cells,
     place: &Place,

@@ -35,6 +35,10 @@ fn a_new_counter_in_a_full_cell_is_refused() {
     let mut map = Map::default();
     map.write(&place.name, &full, None);
     let check = Check { limit: &limit, subject: 0, zone: utc() };
-    let refused = Verdict::Refused(Standing { limit: &limit, remaining: 0, reset_ms: super::super::RETRY_MS });
+    let refused = Verdict::Refused(Standing {
+        limit: &limit,
+        remaining: 0,
+        reset_ms: super::super::RETRY_MS,
+    });
     assert_eq!(Limiter::new(seed()).admit(&[check], 1_700_000_000_000, &mut map), refused);
 }

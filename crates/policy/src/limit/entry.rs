@@ -1,8 +1,10 @@
-//! The bytes of a cell: entries of [`ENTRY_LEN`] bytes, one for each counter that differs from an untouched one.
+//! The bytes of a cell: entries of [`ENTRY_LEN`] bytes, one for each counter that differs from an
+//! untouched one.
 //!
-//! A value that is no whole number of entries is taken for empty, and replaced by the next write. Nobody but this filter can
-//! write to shared data, so such bytes come from another version of it; refusing would last as long as the process, for
-//! nothing can be deleted, while an empty cell gives each of its counters one fresh start.
+//! A value that is no whole number of entries is taken for empty, and replaced by the next write.
+//! Nobody but this filter can write to shared data, so such bytes come from another version of it;
+//! refusing would last as long as the process, for nothing can be deleted, while an empty cell
+//! gives each of its counters one fresh start.
 
 use super::{SKEW_MS, cells::CELL_ENTRIES_MAX};
 
@@ -23,7 +25,8 @@ pub(super) struct Entry {
     pub(super) amount: u64,
     /// Rate: `per_ms`. Quota: 0.
     pub(super) scale: u32,
-    /// Rate: tokens that leases hold, taken in the epoch of `at_ms` and in the one before. Quota: 0.
+    /// Rate: tokens that leases hold, taken in the epoch of `at_ms` and in the one before. Quota:
+    /// 0.
     pub(super) held: [u32; 2],
 }
 
@@ -57,8 +60,8 @@ impl Entry {
         to.extend_from_slice(&held_before.to_le_bytes());
     }
 
-    /// Whether it can be left out. Not before all clocks agree that its time is over: for one that lags, absence would be
-    /// a fresh start of a window that has not ended.
+    /// Whether it can be left out. Not before all clocks agree that its time is over: for one that
+    /// lags, absence would be a fresh start of a window that has not ended.
     fn over(&self, now_ms: u64) -> bool {
         self.until_ms.saturating_add(SKEW_MS) <= now_ms
     }
@@ -75,7 +78,8 @@ pub(super) fn find(value: &[u8], tag: &Tag) -> Option<Entry> {
     Entry::decode(found).map(|(_, entry)| entry)
 }
 
-/// The cell with the entry of a counter replaced or added, and all that are over left out. `None` if there is no room.
+/// The cell with the entry of a counter replaced or added, and all that are over left out. `None`
+/// if there is no room.
 pub(super) fn replace(value: &[u8], tag: &Tag, new: &Entry, now_ms: u64) -> Option<Vec<u8>> {
     let mut replaced = Vec::with_capacity(value.len() + ENTRY_LEN);
     for bytes in entries(value).filter(|bytes| !bytes.starts_with(tag)) {

@@ -3,8 +3,9 @@ use proptest::prelude::*;
 use super::*;
 
 fn entry() -> impl Strategy<Value = Entry> {
-    (any::<u64>(), any::<u64>(), any::<u64>(), any::<u32>(), any::<[u32; 2]>())
-        .prop_map(|(until_ms, at_ms, amount, scale, held)| Entry { until_ms, at_ms, amount, scale, held })
+    (any::<u64>(), any::<u64>(), any::<u64>(), any::<u32>(), any::<[u32; 2]>()).prop_map(
+        |(until_ms, at_ms, amount, scale, held)| Entry { until_ms, at_ms, amount, scale, held },
+    )
 }
 
 fn lasting(until_ms: u64) -> Entry {
@@ -46,7 +47,8 @@ fn a_value_of_another_length_is_empty() {
 #[test]
 fn what_is_over_for_all_clocks_is_left_out() {
     let value = replace(&[], &[1; 16], &lasting(1_000), 0).expect("room");
-    let just_before = replace(&value, &[2; 16], &lasting(u64::MAX), 1_000 + SKEW_MS - 1).expect("room");
+    let just_before =
+        replace(&value, &[2; 16], &lasting(u64::MAX), 1_000 + SKEW_MS - 1).expect("room");
     assert!(find(&just_before, &[1; 16]).is_some());
     let value = replace(&value, &[2; 16], &lasting(u64::MAX), 1_000 + SKEW_MS).expect("room");
     assert_eq!(find(&value, &[1; 16]), None);
@@ -57,7 +59,8 @@ fn what_is_over_for_all_clocks_is_left_out() {
 fn a_full_cell_takes_no_newcomer_and_keeps_what_it_has() {
     let mut value = Vec::new();
     for tag in 0..CELL_ENTRIES_MAX {
-        value = replace(&value, &[u8::try_from(tag).expect("small"); 16], &lasting(1_000), 0).expect("room");
+        value = replace(&value, &[u8::try_from(tag).expect("small"); 16], &lasting(1_000), 0)
+            .expect("room");
     }
     assert_eq!(replace(&value, &[0xff; 16], &lasting(u64::MAX), 0), None);
     assert!(replace(&value, &[3; 16], &lasting(2_000), 0).is_some());

@@ -1,5 +1,6 @@
-//! What a client is told: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10), `Retry-After` (RFC 9110,
-//! section 10.2.3). Field values are structured fields (RFC 9651).
+//! What a client is told: `RateLimit` and `RateLimit-Policy`
+//! (draft-ietf-httpapi-ratelimit-headers-10), `Retry-After` (RFC 9110, section 10.2.3). Field
+//! values are structured fields (RFC 9651).
 
 use super::{Limit, Measure, Standing, Zone};
 
@@ -9,7 +10,8 @@ const INTEGER_MAX: u64 = 999_999_999_999_999;
 /// Room for what is put behind a name, in bytes: two parameters of up to 15 digits.
 const PARAMETERS_LEN: usize = 40;
 
-/// What is told of a limit whatever its standing, ready to be sent: made once, when the limit is read.
+/// What is told of a limit whatever its standing, ready to be sent: made once, when the limit is
+/// read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Told {
     /// `RateLimit` up to what remains.
@@ -25,10 +27,12 @@ impl Told {
         let standing = [&name_only[..], b";r="].concat();
         let (quota, window_s) = match *measure {
             Measure::Rate { requests, per_ms, .. } => {
-                // A window is whole seconds: a period that is not is told as the next longer one, with what comes back in it.
+                // A window is whole seconds: a period that is not is told as the next longer one,
+                // with what comes back in it.
                 let window_s = u64::from(per_ms).div_ceil(1_000).max(1);
                 let per_ms = u64::from(per_ms.max(1));
-                let quota = u64::from(requests).saturating_mul(window_s.saturating_mul(1_000)) / per_ms;
+                let quota =
+                    u64::from(requests).saturating_mul(window_s.saturating_mul(1_000)) / per_ms;
                 (quota, Some(window_s))
             }
             Measure::Quota { requests, .. } => (requests, None),
@@ -44,8 +48,8 @@ impl Told {
     }
 }
 
-/// `RateLimit`: the limit's name, `r` what remains, `t` seconds until there is more (absent if that is never).
-/// For instance `"per key";r=17;t=1`.
+/// `RateLimit`: the limit's name, `r` what remains, `t` seconds until there is more (absent if that
+/// is never). For instance `"per key";r=17;t=1`.
 pub fn ratelimit(standing: &Standing<'_>) -> Vec<u8> {
     let start = &standing.limit.told.standing;
     let mut value = Vec::with_capacity(start.len() + PARAMETERS_LEN);
@@ -58,8 +62,9 @@ pub fn ratelimit(standing: &Standing<'_>) -> Vec<u8> {
     value
 }
 
-/// `RateLimit-Policy`: the limit with `q`, what it allows in `w` seconds. Constant for a rate; for a quota `w` is the length of the
-/// window that `now_ms` is in, so that a value may be kept until that ends.
+/// `RateLimit-Policy`: the limit with `q`, what it allows in `w` seconds. Constant for a rate; for
+/// a quota `w` is the length of the window that `now_ms` is in, so that a value may be kept until
+/// that ends.
 pub fn ratelimit_policy(limit: &Limit, zone: &Zone, now_ms: u64) -> Vec<u8> {
     let start = &limit.told.policy;
     let mut value = Vec::with_capacity(start.len() + PARAMETERS_LEN);
@@ -77,8 +82,8 @@ pub fn retry_after(standing: &Standing<'_>) -> Option<String> {
     Some(wait_ms.div_ceil(1_000).clamp(1, INTEGER_MAX).to_string())
 }
 
-/// A string of a structured field (RFC 9651, section 3.3.3). It has no room for anything but printable ASCII: other bytes of a
-/// name are written as `%` and two hexadecimal digits, in UTF-8.
+/// A string of a structured field (RFC 9651, section 3.3.3). It has no room for anything but
+/// printable ASCII: other bytes of a name are written as `%` and two hexadecimal digits, in UTF-8.
 fn push_string(to: &mut Vec<u8>, name: &str) {
     to.push(b'"');
     for byte in name.bytes() {

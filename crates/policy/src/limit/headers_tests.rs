@@ -13,7 +13,9 @@ fn text(value: Vec<u8>) -> String {
 
 #[test]
 fn numbers_are_written_as_they_are_read() {
-    for value in (0..1_000).chain([9_999, 10_000, 99_999, 123_456_789, INTEGER_MAX - 1, INTEGER_MAX]) {
+    for value in
+        (0..1_000).chain([9_999, 10_000, 99_999, 123_456_789, INTEGER_MAX - 1, INTEGER_MAX])
+    {
         let mut written = b"=".to_vec();
         push_number(&mut written, value);
         assert_eq!(text(written), format!("={value}"));
@@ -23,7 +25,8 @@ fn numbers_are_written_as_they_are_read() {
 #[test]
 fn the_standing_is_told_in_whole_seconds_rounded_up() {
     let limit = named("per key");
-    let told = |remaining, reset_ms| text(ratelimit(&Standing { limit: &limit, remaining, reset_ms }));
+    let told =
+        |remaining, reset_ms| text(ratelimit(&Standing { limit: &limit, remaining, reset_ms }));
     assert_eq!(told(17, 1), r#""per key";r=17;t=1"#);
     assert_eq!(told(0, 1_000), r#""per key";r=0;t=1"#);
     assert_eq!(told(20, 0), r#""per key";r=20;t=0"#);
@@ -49,7 +52,8 @@ fn a_period_that_is_not_whole_seconds_is_told_as_the_next_longer() {
 
 #[test]
 fn names_are_strings_of_structured_fields() {
-    let told = |name: &str| text(ratelimit(&Standing { limit: &named(name), remaining: 1, reset_ms: 0 }));
+    let told =
+        |name: &str| text(ratelimit(&Standing { limit: &named(name), remaining: 1, reset_ms: 0 }));
     assert_eq!(told(r#"a"b\c"#), r#""a\"b\\c";r=1;t=0"#);
     assert_eq!(told("größe\r\n"), r#""gr%C3%B6%C3%9Fe%0D%0A";r=1;t=0"#);
     assert_eq!(told(""), r#""";r=1;t=0"#);

@@ -1,5 +1,6 @@
-//! How the control plane lends an Envoy its share of a limit that counts over the whole fleet: package `tenantry.filter.v1`.
-//! Reports go up a stream, grants come down. [`granted`] is what a grant means for the counting inside an Envoy.
+//! How the control plane lends an Envoy its share of a limit that counts over the whole fleet:
+//! package `tenantry.filter.v1`. Reports go up a stream, grants come down. [`granted`] is what a
+//! grant means for the counting inside an Envoy.
 
 use super::{Bounds, Measure};
 
@@ -12,10 +13,12 @@ pub struct LeaseGrant {
     /// [`super::Limit::id`].
     #[prost(fixed64, tag = "1")]
     pub limit: u64,
-    /// Whose counter, if the limit has one for each consumer or key: the 16 bytes of that id. Empty: every counter of the limit.
+    /// Whose counter, if the limit has one for each consumer or key: the 16 bytes of that id.
+    /// Empty: every counter of the limit.
     #[prost(bytes = "vec", tag = "2")]
     pub subject: Vec<u8>,
-    /// Rate: requests in the limit's `per_ms`. Quota: requests in the window, all grants in it so far included.
+    /// Rate: requests in the limit's `per_ms`. Quota: requests in the window, all grants in it so
+    /// far included.
     #[prost(uint64, tag = "3")]
     pub requests: u64,
     /// Rate: the part of the burst, in requests. Quota: 0.
@@ -27,8 +30,9 @@ pub struct LeaseGrant {
     /// From when it is not valid any more, milliseconds since the Unix epoch.
     #[prost(uint64, tag = "6")]
     pub expires_ms: u64,
-    /// The share of the limit, in millionths, that the Envoy may admit while it has no valid grant: in a new window, or cut off
-    /// from the control plane. At most 1,000,000; the control plane sees to it that the shares of all Envoys add up to no more.
+    /// The share of the limit, in millionths, that the Envoy may admit while it has no valid grant:
+    /// in a new window, or cut off from the control plane. At most 1,000,000; the control plane
+    /// sees to it that the shares of all Envoys add up to no more.
     #[prost(uint32, tag = "7")]
     pub fallback_ppm: u32,
 }
@@ -62,16 +66,23 @@ pub struct LeaseUse {
     /// Requests admitted since the report before.
     #[prost(uint64, tag = "4")]
     pub admitted: u64,
-    /// Requests that this limit refused since the report before: what a larger grant would be good for.
+    /// Requests that this limit refused since the report before: what a larger grant would be good
+    /// for.
     #[prost(uint64, tag = "5")]
     pub refused: u64,
 }
 
-/// The measure that an Envoy applies to a limit under a grant; never more than the limit itself allows.
+/// The measure that an Envoy applies to a limit under a grant; never more than the limit itself
+/// allows.
 ///
-/// `window` is the window that `now_ms` is in, for a quota. A grant that is over, or for another window, gives way to its fallback
-/// share, rounded down.
-pub fn granted(measure: Measure, grant: &LeaseGrant, window: Option<Bounds>, now_ms: u64) -> Measure {
+/// `window` is the window that `now_ms` is in, for a quota. A grant that is over, or for another
+/// window, gives way to its fallback share, rounded down.
+pub fn granted(
+    measure: Measure,
+    grant: &LeaseGrant,
+    window: Option<Bounds>,
+    now_ms: u64,
+) -> Measure {
     let same_window = window.is_none_or(|window| window.start_ms == grant.window_start_ms);
     let valid = now_ms < grant.expires_ms && same_window;
     match measure {

@@ -44,7 +44,13 @@ fn without_a_valid_grant_the_fallback_counts() {
 
 #[test]
 fn messages_come_back_as_they_were_sent() {
-    let counter = LeaseUse { limit: u64::MAX, subject: vec![1; 16], window_start_ms: 1_000, admitted: 7, refused: 1 };
+    let counter = LeaseUse {
+        limit: u64::MAX,
+        subject: vec![1; 16],
+        window_start_ms: 1_000,
+        admitted: 7,
+        refused: 1,
+    };
     let report = LeaseReport { boot_id: vec![2; 16], sequence: 3, counters: vec![counter] };
     assert_eq!(LeaseReport::decode(&*report.encode_to_vec()), Ok(report));
     assert_eq!(LeaseGrant::decode(&*grant(30, 20).encode_to_vec()), Ok(grant(30, 20)));

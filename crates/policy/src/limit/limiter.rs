@@ -1,7 +1,8 @@
 //! A VM's limits: which tokens it holds, and how it gets and returns them.
 
 use super::{
-    BLOCKED_MAX_MS, Bounds, CHECKS_MAX, Cells, Check, Limit, Measure, RETRY_MS, SKEW_MS, Seed, Standing, Verdict,
+    BLOCKED_MAX_MS, Bounds, CHECKS_MAX, Cells, Check, Limit, Measure, RETRY_MS, SKEW_MS, Seed,
+    Standing, Verdict,
     bucket::{Bucket, Lease, Rate},
     calendar::NOW_MAX_MS,
     cells,
@@ -10,14 +11,16 @@ use super::{
     table::{SETS, Slot, Table},
 };
 
-/// How many leases one [`Limiter::flush`] returns at most: with about 2 us for each, it takes half a millisecond of a worker's time.
+/// How many leases one [`Limiter::flush`] returns at most: with about 2 us for each, it takes half
+/// a millisecond of a worker's time.
 const FLUSH_MAX: usize = 256;
 
-/// How many slots one [`Limiter::flush`] looks at, the rest in the next ones: of the smallest table all.
+/// How many slots one [`Limiter::flush`] looks at, the rest in the next ones: of the smallest table
+/// all.
 const LOOK_MAX: usize = 8_192;
 
-/// The limits of one VM. Its memory is a table, of a megabyte at first, and of 17 when that many counters are in use; see the module
-/// for what it guarantees.
+/// The limits of one VM. Its memory is a table, of a megabyte at first, and of 17 when that many
+/// counters are in use; see the module for what it guarantees.
 pub struct Limiter {
     seed: Seed,
     table: Table,
@@ -27,7 +30,8 @@ pub struct Limiter {
     flushed: u64,
     /// Where the next flush begins.
     cursor: usize,
-    /// The latest time seen since the clock was last set back, and how often that was. Leases of rates from before are void.
+    /// The latest time seen since the clock was last set back, and how often that was. Leases of
+    /// rates from before are void.
     latest_ms: u64,
     era: u32,
 }
@@ -55,24 +59,43 @@ fn refuse_longer<'a>(refused: &mut Option<Standing<'a>>, check: &Check<'a>, rese
 }
 
 impl Limiter {
-    /// The limits of a VM that has just started. The seed has to be the same for all VMs of an Envoy.
+    /// The limits of a VM that has just started. The seed has to be the same for all VMs of an
+    /// Envoy.
     pub fn new(seed: Seed) -> Self {
         Self::with_sets(seed, SETS)
     }
 
     pub(super) fn with_sets(seed: Seed, sets: usize) -> Self {
-        Self { seed, table: Table::new(seed, sets), request: 0, flushed: 0, cursor: 0, latest_ms: 0, era: 0 }
+        Self {
+            seed,
+            table: Table::new(seed, sets),
+            request: 0,
+            flushed: 0,
+            cursor: 0,
+            latest_ms: 0,
+            era: 0,
+        }
     }
 
-    /// Decides whether a request passes all of its limits, and takes one token from each if it does, from none if not.
+    /// Decides whether a request passes all of its limits, and takes one token from each if it
+    /// does, from none if not.
     ///
-    /// `now_ms` is the Unix time. There is no host call while leases last. Fails closed: a request with more than
-    /// [`CHECKS_MAX`] limits, or whose cell is full or fought over, is refused.
-    pub fn admit<'a>(&mut self, checks: &[Check<'a>], now_ms: u64, cells: &mut impl Cells) -> Verdict<'a> {
+    /// `now_ms` is the Unix time. There is no host call while leases last. Fails closed: a request
+    /// with more than [`CHECKS_MAX`] limits, or whose cell is full or fought over, is refused.
+    pub fn admit<'a>(
+        &mut self,
+        checks: &[Check<'a>],
+        now_ms: u64,
+        cells: &mut impl Cells,
+    ) -> Verdict<'a> {
         let now_ms = self.observe(now_ms);
         self.request += 1;
         if let Some(check) = checks.get(CHECKS_MAX) {
-            return Verdict::Refused(Standing { limit: check.limit, remaining: 0, reset_ms: RETRY_MS });
+            return Verdict::Refused(Standing {
+                limit: check.limit,
+                remaining: 0,
+                reset_ms: RETRY_MS,
+            });
         }
         let mut taken = vec![None; checks.len()];
         let mut refused: Option<Standing<'a>> = None;
@@ -84,9 +107,11 @@ impl Limiter {
                 Local::Blocked(reset_ms) => refuse_longer(&mut refused, check, reset_ms),
             }
         }
-        // Only if no limit is known to refuse: so a flood of refused requests takes nothing from cells, and returns nothing.
+        // Only if no limit is known to refuse: so a flood of refused requests takes nothing from
+        // cells, and returns nothing.
         if !all_local && refused.is_none() {
-            for (check, taken) in checks.iter().zip(&mut taken).filter(|(_, taken)| taken.is_none()) {
+            for (check, taken) in checks.iter().zip(&mut taken).filter(|(_, taken)| taken.is_none())
+            {
                 match self.take_leasing(check, now_ms, cells) {
                     Ok(index) => *taken = Some(index),
                     Err(Blocked { reset_ms }) => refuse_longer(&mut refused, check, reset_ms),
@@ -102,9 +127,9 @@ impl Limiter {
         }
     }
 
-    /// Returns the leases of counters that no request has used since the flush before, and forgets them: to be called on a
-    /// tick, about once a second. One call looks at no more than 8,192 counters and returns no more than 256 leases, the next
-    /// goes on from there.
+    /// Returns the leases of counters that no request has used since the flush before, and forgets
+    /// them: to be called on a tick, about once a second. One call looks at no more than 8,192
+    /// counters and returns no more than 256 leases, the next goes on from there.
     pub fn flush(&mut self, now_ms: u64, cells: &mut impl Cells) {
         let now_ms = self.observe(now_ms);
         let mut returned = 0;
@@ -112,7 +137,10 @@ impl Limiter {
         for _ in 0..self.table.len().min(LOOK_MAX) {
             let index = self.cursor;
             self.cursor = (index + 1) % self.table.len();
-            let idle = self.table.get(index).is_some_and(|slot| slot.used_by > 0 && slot.used_by <= self.flushed);
+            let idle = self
+                .table
+                .get(index)
+                .is_some_and(|slot| slot.used_by > 0 && slot.used_by <= self.flushed);
             if !idle {
                 continue;
             }
@@ -138,7 +166,9 @@ impl Limiter {
 
     /// Takes one token of a counter from what is in hand.
     fn take_local(&mut self, check: &Check<'_>, now_ms: u64) -> Local {
-        let Some(index) = self.table.find(check.limit.id, check.subject) else { return Local::Unknown };
+        let Some(index) = self.table.find(check.limit.id, check.subject) else {
+            return Local::Unknown;
+        };
         let Some(slot) = self.table.get(index) else { return Local::Unknown };
         slot.used_by = self.request;
         if slot.era != self.era || slot.measure != check.limit.measure {
@@ -155,7 +185,12 @@ impl Limiter {
 
     /// Takes one token of a counter from its cell, and some more for later requests.
     #[inline(never)]
-    fn take_leasing(&mut self, check: &Check<'_>, now_ms: u64, cells: &mut impl Cells) -> Result<usize, Blocked> {
+    fn take_leasing(
+        &mut self,
+        check: &Check<'_>,
+        now_ms: u64,
+        cells: &mut impl Cells,
+    ) -> Result<usize, Blocked> {
         let Check { limit, subject, .. } = *check;
         let index = match self.table.find(limit.id, subject) {
             Some(index) => index,
@@ -165,9 +200,17 @@ impl Limiter {
         Ok(index)
     }
 
-    fn new_slot(&mut self, limit: &Limit, subject: u64, now_ms: u64, cells: &mut impl Cells) -> Result<usize, Blocked> {
-        let slot = Slot { used_by: self.request, ..Slot::new(limit.id, subject, limit.measure, self.era) };
-        let (index, gone) = self.table.insert(slot, self.flushed).ok_or(Blocked { reset_ms: RETRY_MS })?;
+    fn new_slot(
+        &mut self,
+        limit: &Limit,
+        subject: u64,
+        now_ms: u64,
+        cells: &mut impl Cells,
+    ) -> Result<usize, Blocked> {
+        let slot =
+            Slot { used_by: self.request, ..Slot::new(limit.id, subject, limit.measure, self.era) };
+        let (index, gone) =
+            self.table.insert(slot, self.flushed).ok_or(Blocked { reset_ms: RETRY_MS })?;
         if let Some(gone) = gone {
             self.give_back(&gone, now_ms, cells);
         }
@@ -175,13 +218,22 @@ impl Limiter {
     }
 
     /// Gets tokens from the cell, of which one is used at once.
-    fn lease(&mut self, index: usize, check: &Check<'_>, now_ms: u64, cells: &mut impl Cells) -> Result<(), Blocked> {
+    fn lease(
+        &mut self,
+        index: usize,
+        check: &Check<'_>,
+        now_ms: u64,
+        cells: &mut impl Cells,
+    ) -> Result<(), Blocked> {
         let era = self.era;
         let contended = Blocked { reset_ms: RETRY_MS };
         let Some(mut slot) = self.table.get(index).copied() else { return Err(contended) };
         if slot.measure != check.limit.measure {
             self.give_back(&slot, now_ms, cells);
-            slot = Slot { used_by: slot.used_by, ..Slot::new(slot.limit, slot.subject, check.limit.measure, era) };
+            slot = Slot {
+                used_by: slot.used_by,
+                ..Slot::new(slot.limit, slot.subject, check.limit.measure, era)
+            };
         } else if slot.era != era && matches!(slot.measure, Measure::Rate { .. }) {
             (slot.left, slot.size) = (0, 0);
         }
@@ -194,9 +246,13 @@ impl Limiter {
             Measure::Rate { requests, per_ms, burst } => {
                 self.lease_rate(&mut slot, Rate { requests, per_ms, burst }, now_ms, cells)
             }
-            Measure::Quota { requests, window } => {
-                self.lease_quota(&mut slot, requests, window.bounds(check.zone, now_ms), now_ms, cells)
-            }
+            Measure::Quota { requests, window } => self.lease_quota(
+                &mut slot,
+                requests,
+                window.bounds(check.zone, now_ms),
+                now_ms,
+                cells,
+            ),
         };
         if let Some(Err(Blocked { reset_ms })) = taken {
             slot.blocked_ms = now_ms.saturating_add(reset_ms.min(BLOCKED_MAX_MS));
@@ -266,7 +322,8 @@ impl Limiter {
         match slot.measure {
             Measure::Rate { requests, per_ms, burst } if slot.left >= slot.size => {
                 // It came from the cell just now, which holds only the others for this VM.
-                let (place, rate) = (self.seed.place(slot.limit, slot.subject), Rate { requests, per_ms, burst });
+                let (place, rate) =
+                    (self.seed.place(slot.limit, slot.subject), Rate { requests, per_ms, burst });
                 cells::update(cells, &place, now_ms, |entry| {
                     let mut bucket = Bucket::at(entry, rate, now_ms);
                     bucket.put_back(1);
@@ -297,8 +354,10 @@ impl Limiter {
                 cells::update(cells, &place, now_ms, |entry| {
                     let same_window = entry.filter(|entry| entry.at_ms == slot.at_ms);
                     (
-                        same_window
-                            .map(|entry| Entry { amount: entry.amount.saturating_sub(slot.left.into()), ..entry }),
+                        same_window.map(|entry| Entry {
+                            amount: entry.amount.saturating_sub(slot.left.into()),
+                            ..entry
+                        }),
                         (),
                     )
                 });
@@ -309,21 +368,32 @@ impl Limiter {
     }
 
     /// How the limit stands of which the smallest share is left.
-    fn tightest<'a>(&mut self, checks: &[Check<'a>], taken: &[Option<usize>], now_ms: u64) -> Option<Standing<'a>> {
+    fn tightest<'a>(
+        &mut self,
+        checks: &[Check<'a>],
+        taken: &[Option<usize>],
+        now_ms: u64,
+    ) -> Option<Standing<'a>> {
         let mut tightest: Option<(&Slot, &'a Limit, u64)> = None;
         for (check, index) in checks.iter().zip(taken) {
             let Some(slot) = index.and_then(|index| self.table.peek(index)) else { continue };
             let remaining = slot.remaining(now_ms);
             let tighter = tightest.is_none_or(|(_, than, than_remaining)| {
-                // As floating point: shares that differ by less than 1e-15 may be taken for each other.
-                let (total, than_total) = (check.limit.measure.total() as f64, than.measure.total() as f64);
+                // As floating point: shares that differ by less than 1e-15 may be taken for each
+                // other.
+                let (total, than_total) =
+                    (check.limit.measure.total() as f64, than.measure.total() as f64);
                 (remaining as f64) * than_total < (than_remaining as f64) * total
             });
             if tighter {
                 tightest = Some((slot, check.limit, remaining));
             }
         }
-        tightest.map(|(slot, limit, remaining)| Standing { limit, remaining, reset_ms: slot.reset_ms(now_ms) })
+        tightest.map(|(slot, limit, remaining)| Standing {
+            limit,
+            remaining,
+            reset_ms: slot.reset_ms(now_ms),
+        })
     }
 }
 

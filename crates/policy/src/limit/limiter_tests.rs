@@ -15,7 +15,13 @@ fn admitted(limiter: &mut Limiter, checks: &[Check<'_>], now_ms: u64, map: &mut 
 }
 
 /// How many of `tries` requests at one moment are admitted.
-fn admitted_of(tries: usize, limiter: &mut Limiter, checks: &[Check<'_>], now_ms: u64, map: &mut Map) -> usize {
+fn admitted_of(
+    tries: usize,
+    limiter: &mut Limiter,
+    checks: &[Check<'_>],
+    now_ms: u64,
+    map: &mut Map,
+) -> usize {
     (0..tries).filter(|_| admitted(limiter, checks, now_ms, map)).count()
 }
 
@@ -25,19 +31,28 @@ fn leased_max(workers: usize, total: u64) -> u64 {
 }
 
 /// What the module says of rates: the most that is admitted in any interval, and the least.
-fn keeps_the_law(workers: &Workers<'_>, requests: u32, per_ms: u32, burst: u32) -> Result<(), TestCaseError> {
+fn keeps_the_law(
+    workers: &Workers<'_>,
+    requests: u32,
+    per_ms: u32,
+    burst: u32,
+) -> Result<(), TestCaseError> {
     let (requests, per_ms, burst_units) =
         (i128::from(requests), i128::from(per_ms), i128::from(burst) * i128::from(per_ms));
     let (events, lag) = (workers.events.borrow(), i128::from(workers.lag_ms()));
-    let mut times: Vec<_> = events.iter().filter(|event| event.admitted).map(|event| event.read_ms).collect();
+    let mut times: Vec<_> =
+        events.iter().filter(|event| event.admitted).map(|event| event.read_ms).collect();
     times.sort_unstable();
-    // For each pair: what was admitted from the one to the other is no more than the burst and what came back. Looking
-    // at the pair with the least start alone is the same.
+    // For each pair: what was admitted from the one to the other is no more than the burst and what
+    // came back. Looking at the pair with the least start alone is the same.
     let mut start = i128::MAX;
     for (count, time) in (0..).zip(times) {
         let by_then = count * per_ms - requests * i128::from(time - NOW_MS);
         start = start.min(by_then);
-        prop_assert!(by_then + per_ms - start <= burst_units + requests * 2 * lag, "request {count} at {time}");
+        prop_assert!(
+            by_then + per_ms - start <= burst_units + requests * 2 * lag,
+            "request {count} at {time}"
+        );
     }
     // One obvious bucket, in units of `1 / per_ms` tokens.
     let leased = 2 * i128::from(leased_max(4 + workers.deaths.get(), burst.into()));
@@ -179,7 +194,10 @@ fn requests_are_served_from_the_lease_without_a_host_call() {
     let (mut limiter, mut map) = (Limiter::new(seed()), Map::default());
     admitted_of(1_000, &mut limiter, &[check(&limit)], NOW_MS, &mut map);
     map.calls = 0;
-    assert_eq!(admitted_of(CHUNK_MAX as usize * 100, &mut limiter, &[check(&limit)], NOW_MS, &mut map), 12_800);
+    assert_eq!(
+        admitted_of(CHUNK_MAX as usize * 100, &mut limiter, &[check(&limit)], NOW_MS, &mut map),
+        12_800
+    );
     assert_eq!(map.calls, 2 * 100, "a read and a write for each chunk");
 }
 
@@ -209,7 +227,10 @@ fn a_bucket_of_one_token_gives_it_again_and_again() {
     let limit = rate(1, 1_000, 1);
     let (mut limiter, mut map) = (Limiter::new(seed()), Map::default());
     for second in 0..100 {
-        assert_eq!(admitted_of(3, &mut limiter, &[check(&limit)], NOW_MS + second * 1_000, &mut map), 1);
+        assert_eq!(
+            admitted_of(3, &mut limiter, &[check(&limit)], NOW_MS + second * 1_000, &mut map),
+            1
+        );
     }
 }
 
@@ -223,7 +244,8 @@ fn a_window_begins_anew_and_is_the_same_for_all_workers() {
         let mut total = 0;
         for _ in 0..200 {
             for limiter in &mut limiters {
-                total += usize::from(admitted(limiter, &[check(&limit)], now_ms + 59_999, &mut map));
+                total +=
+                    usize::from(admitted(limiter, &[check(&limit)], now_ms + 59_999, &mut map));
             }
         }
         assert_eq!(total, 100, "in minute {minute}");
@@ -238,7 +260,11 @@ fn an_idle_lease_returns_with_the_second_flush() {
         assert_eq!(admitted_of(100, &mut idle, &[check(&limit)], NOW_MS, &mut map), 100);
         idle.flush(NOW_MS, &mut map);
         idle.flush(NOW_MS, &mut map);
-        assert_eq!(admitted_of(1_000, &mut busy, &[check(&limit)], NOW_MS, &mut map), 900, "{limit:?}");
+        assert_eq!(
+            admitted_of(1_000, &mut busy, &[check(&limit)], NOW_MS, &mut map),
+            900,
+            "{limit:?}"
+        );
     }
 }
 
@@ -252,14 +278,16 @@ fn a_dead_vm_loses_no_more_than_its_lease_and_of_a_rate_only_for_a_while() {
         let mut next = Limiter::new(seed());
         used += admitted_of(2_000, &mut next, &[check(&limit)], NOW_MS, &mut map);
         assert!(used < 1_000 && used as u64 >= 1_000 - leased_max(1, 1_000), "{used} of {limit:?}");
-        let later = admitted_of(2_000, &mut next, &[check(&limit)], NOW_MS + 3 * EPOCH_MS, &mut map);
+        let later =
+            admitted_of(2_000, &mut next, &[check(&limit)], NOW_MS + 3 * EPOCH_MS, &mut map);
         assert_eq!(later, if ever { 1_000 } else { 0 });
     }
 }
 
 #[test]
 fn the_tightest_limit_is_named_and_the_longest_refusal() {
-    let (per_key, per_day) = (rate(1, 1_000, 10), Limit::new(8, "day", quota(5, Window::Day).measure));
+    let (per_key, per_day) =
+        (rate(1, 1_000, 10), Limit::new(8, "day", quota(5, Window::Day).measure));
     let checks = [check(&per_key), check(&per_day)];
     let (mut limiter, mut map) = (Limiter::new(seed()), Map::default());
     let until_midnight = 86_400_000 - NOW_MS % 86_400_000;
@@ -276,14 +304,18 @@ fn the_tightest_limit_is_named_and_the_longest_refusal() {
 
 #[test]
 fn without_limits_everything_passes() {
-    assert_eq!(Limiter::new(seed()).admit(&[], NOW_MS, &mut Map::default()), Verdict::Admitted(None));
+    assert_eq!(
+        Limiter::new(seed()).admit(&[], NOW_MS, &mut Map::default()),
+        Verdict::Admitted(None)
+    );
 }
 
 #[test]
 fn more_limits_than_there_is_room_for_are_refused() {
     let limit = rate(1_000, 1_000, 1_000);
     let (mut limiter, mut map) = (Limiter::new(seed()), Map::default());
-    let checks: Vec<_> = (0..=CHECKS_MAX as u64).map(|subject| Check { subject, ..check(&limit) }).collect();
+    let checks: Vec<_> =
+        (0..=CHECKS_MAX as u64).map(|subject| Check { subject, ..check(&limit) }).collect();
     assert!(admitted(&mut limiter, &checks[1..], NOW_MS, &mut map));
     assert!(!admitted(&mut limiter, &checks, NOW_MS, &mut map));
 }
@@ -310,7 +342,12 @@ fn more_counters_than_a_new_vm_has_room_for_are_served_from_leases() {
     for _ in 0..12 {
         let before = map.calls;
         for subject in 1..=20_000 {
-            assert!(admitted(&mut limiter, &[Check { subject, ..check(&limit) }], NOW_MS, &mut map));
+            assert!(admitted(
+                &mut limiter,
+                &[Check { subject, ..check(&limit) }],
+                NOW_MS,
+                &mut map
+            ));
         }
         limiter.flush(NOW_MS, &mut map);
         calls.push(map.calls - before);
@@ -338,7 +375,10 @@ fn endless_conflict_is_refused() {
     let limit = rate(1_000, 1_000, 1_000);
     let mut cells = Contended(0);
     let verdict = Limiter::new(seed()).admit(&[check(&limit)], NOW_MS, &mut cells);
-    assert_eq!(verdict, Verdict::Refused(Standing { limit: &limit, remaining: 0, reset_ms: RETRY_MS }));
+    assert_eq!(
+        verdict,
+        Verdict::Refused(Standing { limit: &limit, remaining: 0, reset_ms: RETRY_MS })
+    );
     assert_eq!(cells.0, super::super::TRIES_MAX as usize);
 }
 
@@ -374,8 +414,12 @@ fn threads_share_a_limit_to_the_last_token() {
         let total: usize = std::thread::scope(|scope| {
             let worker = || {
                 let (mut limiter, mut cells) = (Limiter::new(seed()), Locked(&map));
-                let mut admitted =
-                    || matches!(limiter.admit(&[check(&limit)], NOW_MS, &mut cells), Verdict::Admitted(_));
+                let mut admitted = || {
+                    matches!(
+                        limiter.admit(&[check(&limit)], NOW_MS, &mut cells),
+                        Verdict::Admitted(_)
+                    )
+                };
                 let used = (0..7_000).filter(|_| admitted()).count();
                 limiter.flush(NOW_MS, &mut cells);
                 limiter.flush(NOW_MS, &mut cells);
@@ -385,8 +429,9 @@ fn threads_share_a_limit_to_the_last_token() {
             threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
         });
         let mut last = Limiter::new(seed());
-        let rest = (0..20_000)
-            .filter(|_| matches!(last.admit(&[check(&limit)], NOW_MS, &mut Locked(&map)), Verdict::Admitted(_)));
+        let rest = (0..20_000).filter(|_| {
+            matches!(last.admit(&[check(&limit)], NOW_MS, &mut Locked(&map)), Verdict::Admitted(_))
+        });
         assert_eq!(total + rest.count(), 20_000, "{limit:?}");
     }
 }

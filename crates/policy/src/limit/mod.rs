@@ -1,32 +1,39 @@
-//! Limits: token buckets with burst and calendar quotas, exact in one Envoy over all its worker VMs.
+//! Limits: token buckets with burst and calendar quotas, exact in one Envoy over all its worker
+//! VMs.
 //!
-//! Each worker runs a VM with a [`Limiter`] of its own; what they share are [`Cells`], named values with compare-and-swap.
-//! A VM takes tokens from a cell in chunks, its *lease*, and serves requests from it without a host call. The chunk grows
-//! with demand up to [`CHUNK_MAX`] and shrinks with what is left, to 1 near the limit ([`CHUNK_SHARE`]).
+//! Each worker runs a VM with a [`Limiter`] of its own; what they share are [`Cells`], named values
+//! with compare-and-swap. A VM takes tokens from a cell in chunks, its *lease*, and serves requests
+//! from it without a host call. The chunk grows with demand up to [`CHUNK_MAX`] and shrinks with
+//! what is left, to 1 near the limit ([`CHUNK_SHARE`]).
 //!
 //! # The law
 //! For one counter (a limit and a subject), whatever the interleaving of workers:
 //!
-//! - **Rate**: in any interval of `t` ms, at most `burst + requests * t / per_ms` requests are admitted. There is no overshoot.
-//!   The reason: the cell keeps a deficit `D` (what the bucket lacks to be full) that falls with time, but never below what
-//!   leases hold. So bucket and leases together never hold more than `burst`; they grow by no more than the rate; and each
-//!   admission takes one from them.
-//! - **Quota**: of each window, at most `requests` are admitted. What is leased counts as used; what returns is taken off
-//!   in the window that it was charged to. A worker whose clock lags behind a window's start by up to [`SKEW_MS`] is charged to
-//!   the window that the others have begun.
-//! - **Undershoot**: let `H` be the most tokens that leases held at once since they were last all returned, no more than
-//!   `workers * min(CHUNK_MAX, max(1, burst / CHUNK_SHARE))`. A rate refuses only when one obvious bucket, charged with the
-//!   same admissions, would have less than `1 + 2 * H` tokens; a quota only when less than `1 + H` of the window are left;
-//!   except that a VM which was refused does not ask again before the next token is due, or for [`BLOCKED_MAX_MS`] at most.
-//!   [`Limiter::flush`] returns the leases of counters that are idle. A VM that dies loses what it leased: of a quota for
-//!   the window, of a rate for two [`EPOCH_MS`] at most.
+//! - **Rate**: in any interval of `t` ms, at most `burst + requests * t / per_ms` requests are
+//!   admitted. There is no overshoot. The reason: the cell keeps a deficit `D` (what the bucket
+//!   lacks to be full) that falls with time, but never below what leases hold. So bucket and leases
+//!   together never hold more than `burst`; they grow by no more than the rate; and each admission
+//!   takes one from them.
+//! - **Quota**: of each window, at most `requests` are admitted. What is leased counts as used;
+//!   what returns is taken off in the window that it was charged to. A worker whose clock lags
+//!   behind a window's start by up to [`SKEW_MS`] is charged to the window that the others have
+//!   begun.
+//! - **Undershoot**: let `H` be the most tokens that leases held at once since they were last all
+//!   returned, no more than `workers * min(CHUNK_MAX, max(1, burst / CHUNK_SHARE))`. A rate refuses
+//!   only when one obvious bucket, charged with the same admissions, would have less than
+//!   `1 + 2 * H` tokens; a quota only when less than `1 + H` of the window are left; except that a
+//!   VM which was refused does not ask again before the next token is due, or for
+//!   [`BLOCKED_MAX_MS`] at most. [`Limiter::flush`] returns the leases of counters that are idle. A
+//!   VM that dies loses what it leased: of a quota for the window, of a rate for two [`EPOCH_MS`]
+//!   at most.
 //!
 //! # Clocks
-//! All that is said above is by one clock. If the readings that workers act upon lie up to `J` ms behind it, with `J` below
-//! [`SKEW_MS`], a rate may admit what comes back in `2 * J` more. A clock that goes back further sets the cell's time back
-//! with it and mints nothing; going forward again is time like any other. A clock that
-//! leaps forward and back while a VM does not look at all (not even in `flush`) may add that VM's lease to a rate, no more.
-//! Changing a limit's figures, or a zone, begins a new law.
+//! All that is said above is by one clock. If the readings that workers act upon lie up to `J` ms
+//! behind it, with `J` below [`SKEW_MS`], a rate may admit what comes back in `2 * J` more. A clock
+//! that goes back further sets the cell's time back with it and mints nothing; going forward again
+//! is time like any other. A clock that leaps forward and back while a VM does not look at all (not
+//! even in `flush`) may add that VM's lease to a rate, no more. Changing a limit's figures, or a
+//! zone, begins a new law.
 
 mod bucket;
 mod calendar;
@@ -47,31 +54,36 @@ pub use cells::{CELL_ENTRIES_MAX, CELLS, Cells, TRIES_MAX};
 pub use limiter::Limiter;
 pub use subject::{OPEN_SUBJECTS, Seed};
 
-/// How much the clocks of two workers may differ when they touch the same cell, in milliseconds. They read one clock, so this
-/// is how long a worker may stand still between reading it and using what it read. A clock that is set back by less lets
-/// rates rest for that long, by more is believed.
+/// How much the clocks of two workers may differ when they touch the same cell, in milliseconds.
+/// They read one clock, so this is how long a worker may stand still between reading it and using
+/// what it read. A clock that is set back by less lets rates rest for that long, by more is
+/// believed.
 pub const SKEW_MS: u64 = 5_000;
 
-/// Leases of rates are counted by epochs of this length, in milliseconds: one that was taken in an epoch is held for it until the
-/// end of the next, and its VM uses it until [`SKEW_MS`] before that. Long enough that a consumer with a request per second is
-/// served from a lease; short enough that a dead VM's hold is soon forgotten.
+/// Leases of rates are counted by epochs of this length, in milliseconds: one that was taken in an
+/// epoch is held for it until the end of the next, and its VM uses it until [`SKEW_MS`] before
+/// that. Long enough that a consumer with a request per second is served from a lease; short enough
+/// that a dead VM's hold is soon forgotten.
 pub const EPOCH_MS: u64 = 10_000;
 
 /// The most tokens of a lease: then a pair of host calls of about 2 us costs 16 ns per request.
 pub const CHUNK_MAX: u32 = 128;
 
-/// A lease takes no more than this share of what is left, so that 16 workers can have one, and the last tokens go singly.
+/// A lease takes no more than this share of what is left, so that 16 workers can have one, and the
+/// last tokens go singly.
 pub const CHUNK_SHARE: u64 = 16;
 
-/// The most limits that one request is checked against: four rates and four quotas each of tenant, site, API, route, plan, consumer
-/// and three credentials, and one of each of the platform plan. A request with more is refused: whoever publishes policies has to keep to it
-/// ([`crate::settings`] does).
+/// The most limits that one request is checked against: four rates and four quotas each of tenant,
+/// site, API, route, plan, consumer and three credentials, and one of each of the platform plan. A
+/// request with more is refused: whoever publishes policies has to keep to it ([`crate::settings`]
+/// does).
 pub const CHECKS_MAX: usize = 74;
 
 /// How long a VM refuses by what it knows, without looking at the cell again, in milliseconds.
 pub const BLOCKED_MAX_MS: u64 = 100;
 
-/// What a refusal that comes from contention or a full cell tells the client to wait, in milliseconds.
+/// What a refusal that comes from contention or a full cell tells the client to wait, in
+/// milliseconds.
 pub const RETRY_MS: u64 = 1_000;
 
 /// A limit of a tenant, as configured.
@@ -97,7 +109,8 @@ impl Limit {
 /// What a limit allows for each of its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
-    /// A token bucket. With `requests` 0 it never refills; with `per_ms` or `burst` 0 it admits nothing.
+    /// A token bucket. With `requests` 0 it never refills; with `per_ms` or `burst` 0 it admits
+    /// nothing.
     Rate {
         /// Tokens that come back in `per_ms`, evenly.
         requests: u32,
@@ -130,7 +143,8 @@ impl Measure {
 pub struct Check<'a> {
     /// The limit.
     pub limit: &'a Limit,
-    /// Whose counter it is ([`Seed::subject`], [`Seed::open_subject`]); 0 where the limit has one for all.
+    /// Whose counter it is ([`Seed::subject`], [`Seed::open_subject`]); 0 where the limit has one
+    /// for all.
     pub subject: u64,
     /// The time zone of the tenant that the limit belongs to.
     pub zone: &'a Zone,
@@ -145,15 +159,15 @@ pub enum Verdict<'a> {
     Refused(Standing<'a>),
 }
 
-/// How a limit stands after a request, as this VM last knew: what other workers took or returned since its last look at the cell
-/// is not in it.
+/// How a limit stands after a request, as this VM last knew: what other workers took or returned
+/// since its last look at the cell is not in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing<'a> {
     /// The limit.
     pub limit: &'a Limit,
     /// Requests that would pass now.
     pub remaining: u64,
-    /// Milliseconds until there is more: to the next token, or the next window. 0 if the bucket is full; `u64::MAX` if
-    /// there is never more.
+    /// Milliseconds until there is more: to the next token, or the next window. 0 if the bucket is
+    /// full; `u64::MAX` if there is never more.
     pub reset_ms: u64,
 }

@@ -1,4 +1,5 @@
-//! The arithmetic of a quota: requests used in a window of the calendar. What is leased is used, until it returns.
+//! The arithmetic of a quota: requests used in a window of the calendar. What is leased is used,
+//! until it returns.
 
 use super::{Bounds, CHUNK_SHARE, SKEW_MS, entry::Entry};
 
@@ -14,17 +15,23 @@ pub(super) struct Quota {
 impl Quota {
     /// The quota that an entry describes, at `now_ms`, which is in the window `bounds`.
     ///
-    /// A window that began after this worker's is in force for it too: its clock lags, or its time zone was changed.
-    /// A window that lies wholly in the future comes from a clock that was set back: what was used stays used.
+    /// A window that began after this worker's is in force for it too: its clock lags, or its time
+    /// zone was changed. A window that lies wholly in the future comes from a clock that was set
+    /// back: what was used stays used.
     pub(super) fn at(entry: Option<Entry>, requests: u64, bounds: Bounds, now_ms: u64) -> Self {
         let fresh = Self { requests, start_ms: bounds.start_ms, end_ms: bounds.end_ms, used: 0 };
         match entry {
             None => fresh,
-            Some(entry) if entry.at_ms > now_ms.saturating_add(SKEW_MS) => Self { used: entry.amount, ..fresh },
-            Some(entry) if entry.at_ms < bounds.start_ms => fresh,
-            Some(entry) => {
-                Self { start_ms: entry.at_ms, end_ms: bounds.end_ms.max(entry.until_ms), used: entry.amount, ..fresh }
+            Some(entry) if entry.at_ms > now_ms.saturating_add(SKEW_MS) => {
+                Self { used: entry.amount, ..fresh }
             }
+            Some(entry) if entry.at_ms < bounds.start_ms => fresh,
+            Some(entry) => Self {
+                start_ms: entry.at_ms,
+                end_ms: bounds.end_ms.max(entry.until_ms),
+                used: entry.amount,
+                ..fresh
+            },
         }
     }
 
@@ -45,7 +52,8 @@ impl Quota {
         Some(taken)
     }
 
-    /// Takes back what was leased from the window that began at `start_ms`, if that is the one in force.
+    /// Takes back what was leased from the window that began at `start_ms`, if that is the one in
+    /// force.
     pub(super) fn put_back(&mut self, unused: u32, start_ms: u64) {
         if start_ms == self.start_ms {
             self.used = self.used.saturating_sub(u64::from(unused));
@@ -54,7 +62,13 @@ impl Quota {
 
     /// What the cell keeps of it.
     pub(super) fn entry(&self) -> Entry {
-        Entry { until_ms: self.end_ms, at_ms: self.start_ms, amount: self.used, scale: 0, held: [0; 2] }
+        Entry {
+            until_ms: self.end_ms,
+            at_ms: self.start_ms,
+            amount: self.used,
+            scale: 0,
+            held: [0; 2],
+        }
     }
 }
 

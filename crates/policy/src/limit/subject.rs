@@ -9,20 +9,23 @@ use super::cells::Place;
 /// Hexadecimal digits of a counter's cell: [`super::CELLS`].
 const CELL_DIGITS: u32 = 5;
 
-/// Hexadecimal digits of a cell with slots of tenants: 65,536 cells, for some ten thousand tenants in an Envoy.
+/// Hexadecimal digits of a cell with slots of tenants: 65,536 cells, for some ten thousand tenants
+/// in an Envoy.
 const SLOTS_CELL_DIGITS: u32 = 4;
 
-/// How many counters a limit has at most for values from an open set (client addresses, headers, claims). Values beyond that
-/// share: with 400 active addresses a given one shares with some other in one case of ten. It bounds what a flood of
-/// invented values can take, 4,096 * 52 bytes and as many of 33 million places, for each limit; and a flood that fills
-/// them all is at once held to 4,096 times the limit.
+/// How many counters a limit has at most for values from an open set (client addresses, headers,
+/// claims). Values beyond that share: with 400 active addresses a given one shares with some other
+/// in one case of ten. It bounds what a flood of invented values can take, 4,096 * 52 bytes and as
+/// many of 33 million places, for each limit; and a flood that fills them all is at once held to
+/// 4,096 times the limit.
 pub const OPEN_SUBJECTS: u64 = 4_096;
 
-/// The secret of an Envoy process that all its hashes of subjects and places are keyed with. All VMs of a process need the same one; it
-/// is drawn at random when the first of them starts.
+/// The secret of an Envoy process that all its hashes of subjects and places are keyed with. All
+/// VMs of a process need the same one; it is drawn at random when the first of them starts.
 #[derive(Clone, Copy)]
 pub struct Seed {
-    /// A hash for each kind of thing, with a key of its own: they need not be told apart by what is hashed.
+    /// A hash for each kind of thing, with a key of its own: they need not be told apart by what is
+    /// hashed.
     subjects: SipHasher13,
     places: SipHasher13,
     slots: SipHasher13,
@@ -50,13 +53,14 @@ impl Seed {
         }
     }
 
-    /// The subject of a value from a closed set, such as the id of a consumer or a key. Never 0, which stands for "one
-    /// counter for all".
+    /// The subject of a value from a closed set, such as the id of a consumer or a key. Never 0,
+    /// which stands for "one counter for all".
     pub fn subject(&self, value: &[u8]) -> u64 {
         self.subjects.hash(value).h1.max(1)
     }
 
-    /// The subject of a value that a client may choose: one of [`OPEN_SUBJECTS`] for each limit, never 0.
+    /// The subject of a value that a client may choose: one of [`OPEN_SUBJECTS`] for each limit,
+    /// never 0.
     pub fn open_subject(&self, limit: u64, value: &[u8]) -> u64 {
         self.subject(&[&limit.to_le_bytes(), value].concat()) % OPEN_SUBJECTS + 1
     }
@@ -73,7 +77,8 @@ impl Seed {
         (cell_name("g/", SLOTS_CELL_DIGITS, hash.h1 ^ hash.h2), hash.as_bytes())
     }
 
-    /// A quick keyed hash of two words for a VM's own tables. Words come from hashes, and cannot be chosen one by one.
+    /// A quick keyed hash of two words for a VM's own tables. Words come from hashes, and cannot be
+    /// chosen one by one.
     pub(crate) fn quick(&self, a: u64, b: u64) -> u64 {
         let product = u128::from(a ^ self.mix.0) * u128::from(b ^ self.mix.1);
         #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]

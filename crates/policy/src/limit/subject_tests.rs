@@ -7,17 +7,24 @@ use super::{
 
 #[test]
 fn subjects_are_told_apart_by_value_and_seed() {
-    let subjects =
-        [seed().subject(b"ab"), seed().subject(b"abc"), Seed::new([0; 16]).subject(b"abc"), seed().subject(b""), 0];
+    let subjects = [
+        seed().subject(b"ab"),
+        seed().subject(b"abc"),
+        Seed::new([0; 16]).subject(b"abc"),
+        seed().subject(b""),
+        0,
+    ];
     assert_eq!(BTreeSet::from(subjects).len(), subjects.len());
 }
 
 #[test]
 fn open_values_share_a_bounded_number_of_subjects_of_their_limit() {
-    let subjects: BTreeSet<_> = (0u32..50_000).map(|value| seed().open_subject(1, &value.to_le_bytes())).collect();
+    let subjects: BTreeSet<_> =
+        (0u32..50_000).map(|value| seed().open_subject(1, &value.to_le_bytes())).collect();
     assert_eq!(subjects, (1..=OPEN_SUBJECTS).collect());
-    let moved = (0u32..1_000)
-        .filter(|value| seed().open_subject(1, &value.to_le_bytes()) != seed().open_subject(2, &value.to_le_bytes()));
+    let moved = (0u32..1_000).filter(|value| {
+        seed().open_subject(1, &value.to_le_bytes()) != seed().open_subject(2, &value.to_le_bytes())
+    });
     assert!(moved.count() > 990, "values that share a subject in one limit do not in another");
 }
 

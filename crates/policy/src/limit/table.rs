@@ -1,6 +1,7 @@
-//! What a VM holds of its counters: a table in sets. Finding is a look at the tags of one set, which are a line of the processor's cache;
-//! what is put in where a set is full takes the place of what was not used for longest, which the caller has to return to
-//! its cell. Where that happens much to what is in use, the table grows.
+//! What a VM holds of its counters: a table in sets. Finding is a look at the tags of one set,
+//! which are a line of the processor's cache; what is put in where a set is full takes the place of
+//! what was not used for longest, which the caller has to return to its cell. Where that happens
+//! much to what is in use, the table grows.
 
 use super::{
     CHUNK_MAX, Measure,
@@ -8,8 +9,9 @@ use super::{
     subject::Seed,
 };
 
-/// How many counters share a set. A request for which a set has no room is refused: of all the counters of one request, more
-/// than this many would have to fall into one of 512 sets, by a keyed hash.
+/// How many counters share a set. A request for which a set has no room is refused: of all the
+/// counters of one request, more than this many would have to fall into one of 512 sets, by a keyed
+/// hash.
 const WAYS: usize = 16;
 
 /// The sets of a VM that has just started: 8,192 slots, a megabyte.
@@ -18,7 +20,8 @@ pub(super) const SETS: usize = 512;
 /// The most sets: 131,072 slots, 17 MB. Half as much besides while the table grows to that.
 const SETS_MAX: usize = 8_192;
 
-/// A table in which more than one slot in so many was lost by a counter in use, between two looks, is too small.
+/// A table in which more than one slot in so many was lost by a counter in use, between two looks,
+/// is too small.
 const LOST_SHARE: usize = 16;
 
 /// What a VM knows of one counter.
@@ -76,7 +79,8 @@ impl Slot {
         Lease { size: self.size, left: self.left, at_ms: self.at_ms }
     }
 
-    /// Notes that so many tokens came from the cell, of which one is used at once, and that more are to be asked for next time.
+    /// Notes that so many tokens came from the cell, of which one is used at once, and that more
+    /// are to be asked for next time.
     pub(super) fn fill(&mut self, taken: u32, ends_ms: u64) {
         self.left = taken.saturating_sub(1);
         self.size = self.left;
@@ -135,7 +139,8 @@ impl Table {
     /// The set of a counter, and its tag.
     fn place(&self, limit: u64, subject: u64) -> (usize, u32) {
         let hash = self.seed.quick(limit, subject);
-        // The upper half, scaled: no division; and a set of a table twice as large has no counter of another one of this.
+        // The upper half, scaled: no division; and a set of a table twice as large has no counter
+        // of another one of this.
         let set = ((hash >> 32) * self.tags.len() as u64) >> 32;
         #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
         let tag = hash as u32 | 1;
@@ -146,9 +151,12 @@ impl Table {
     pub(super) fn find(&self, limit: u64, subject: u64) -> Option<usize> {
         let (set, tag) = self.place(limit, subject);
         let tags = self.tags.get(set)?;
-        let is_its =
-            |index: usize| self.slots.get(index).is_some_and(|slot| slot.limit == limit && slot.subject == subject);
-        (set * WAYS..).zip(tags).find_map(|(index, known)| (*known == tag && is_its(index)).then_some(index))
+        let is_its = |index: usize| {
+            self.slots.get(index).is_some_and(|slot| slot.limit == limit && slot.subject == subject)
+        };
+        (set * WAYS..)
+            .zip(tags)
+            .find_map(|(index, known)| (*known == tag && is_its(index)).then_some(index))
     }
 
     pub(super) fn peek(&self, index: usize) -> Option<&Slot> {
@@ -159,8 +167,9 @@ impl Table {
         self.slots.get_mut(index)
     }
 
-    /// Puts a new slot in, and answers its index and what had to go. Slots of the request `slot.used_by` stay. `None` if
-    /// there is no room for that. A slot that was used after the request `in_use` is missed.
+    /// Puts a new slot in, and answers its index and what had to go. Slots of the request
+    /// `slot.used_by` stay. `None` if there is no room for that. A slot that was used after the
+    /// request `in_use` is missed.
     pub(super) fn insert(&mut self, slot: Slot, in_use: u64) -> Option<(usize, Option<Slot>)> {
         let (set, tag) = self.place(slot.limit, slot.subject);
         let first = set * WAYS;
@@ -180,7 +189,8 @@ impl Table {
         self.slots.get_mut(index).map(|slot| std::mem::replace(slot, Slot::FREE))
     }
 
-    /// Becomes twice as large if too much was lost since this was asked before. Slots have other indices then.
+    /// Becomes twice as large if too much was lost since this was asked before. Slots have other
+    /// indices then.
     pub(super) fn look_after_size(&mut self) {
         let lost = std::mem::take(&mut self.lost);
         let sets = self.tags.len();
@@ -193,7 +203,8 @@ impl Table {
         }
     }
 
-    /// Puts in a slot of a table half as large, for which there is room: its set has no others than those of one set there.
+    /// Puts in a slot of a table half as large, for which there is room: its set has no others than
+    /// those of one set there.
     fn put(&mut self, slot: Slot) {
         let (set, tag) = self.place(slot.limit, slot.subject);
         let tags = self.tags.get_mut(set).into_iter().flatten();

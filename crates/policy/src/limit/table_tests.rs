@@ -70,7 +70,9 @@ fn a_table_grows_until_what_is_in_use_has_room() {
             match table.find(7, subject).and_then(|index| table.get(index)) {
                 Some(known) => known.used_by = request,
                 None => {
-                    lost += table.insert(slot(subject, request), 0).map_or(0, |(_, gone)| usize::from(gone.is_some()))
+                    lost += table
+                        .insert(slot(subject, request), 0)
+                        .map_or(0, |(_, gone)| usize::from(gone.is_some()))
                 }
             }
         }

@@ -74,7 +74,8 @@ pub(super) struct Op {
     pub(super) act: Act,
     /// By how much the clock moves on before.
     pub(super) advance_ms: u64,
-    /// For each host call of the operation, whether the next one runs to its end before that call takes effect.
+    /// For each host call of the operation, whether the next one runs to its end before that call
+    /// takes effect.
     pub(super) interrupted: u8,
 }
 
@@ -88,7 +89,9 @@ pub(super) fn ops(workers: usize, len: usize, advance_ms: u64) -> impl Strategy<
 /// Operations of many requests, between which leases last, or are forgotten, and buckets fill.
 pub(super) fn floods(workers: usize) -> impl Strategy<Value = Vec<Op>> {
     let requests = prop_oneof![1usize..40, Just(400)].boxed();
-    let advance = prop_oneof![3 => Just(0), 3 => 0..3_000u64, 3 => 3_000..=EPOCH_MS, 1 => 0..=3 * EPOCH_MS].boxed();
+    let advance =
+        prop_oneof![3 => Just(0), 3 => 0..3_000u64, 3 => 3_000..=EPOCH_MS, 1 => 0..=3 * EPOCH_MS]
+            .boxed();
     script(workers, 40, requests, advance)
 }
 
@@ -98,15 +101,13 @@ fn script(
     requests: BoxedStrategy<usize>,
     advance: BoxedStrategy<u64>,
 ) -> impl Strategy<Value = Vec<Op>> {
-    let admit = (requests, prop::bool::weighted(0.8)).prop_map(|(requests, all)| Act::Admit { requests, all });
+    let admit = (requests, prop::bool::weighted(0.8))
+        .prop_map(|(requests, all)| Act::Admit { requests, all });
     let act = prop_oneof![40 => admit, 3 => Just(Act::Flush), 1 => Just(Act::Die)];
     let interrupted = prop_oneof![3 => Just(0), 2 => any::<u8>()];
-    let op = (0..workers, act, advance, interrupted).prop_map(|(worker, act, advance_ms, interrupted)| Op {
-        worker,
-        act,
-        advance_ms,
-        interrupted,
-    });
+    let op = (0..workers, act, advance, interrupted).prop_map(
+        |(worker, act, advance_ms, interrupted)| Op { worker, act, advance_ms, interrupted },
+    );
     prop::collection::vec(op, 1..len)
 }
 
@@ -160,11 +161,13 @@ impl<'a> Workers<'a> {
         let mut cells = Interrupted { workers: self, interrupted: op.interrupted };
         match op.act {
             Act::Admit { requests, all } => {
-                let checks = self.checks.get(..if all { self.checks.len() } else { 1 }).expect("checks");
+                let checks =
+                    self.checks.get(..if all { self.checks.len() } else { 1 }).expect("checks");
                 for _ in 0..requests {
                     let read_ms = self.clock_ms.get();
                     let verdict = limiter.admit(checks, read_ms, &mut cells);
-                    let (done_ms, admitted) = (self.clock_ms.get(), matches!(verdict, Verdict::Admitted(_)));
+                    let (done_ms, admitted) =
+                        (self.clock_ms.get(), matches!(verdict, Verdict::Admitted(_)));
                     // A request that another limit refuses says nothing of the first.
                     if admitted
                         || checks.len() == 1
@@ -189,8 +192,8 @@ impl<'a> Workers<'a> {
     }
 }
 
-/// How far the clock moves on between two host calls of a worker at most: with three others that interrupt it, and each
-/// other, at eight calls each, less than [`SKEW_MS`].
+/// How far the clock moves on between two host calls of a worker at most: with three others that
+/// interrupt it, and each other, at eight calls each, less than [`SKEW_MS`].
 const PAUSE_MAX_MS: u64 = SKEW_MS / 32;
 
 struct Interrupted<'w, 'a> {
@@ -228,7 +231,8 @@ impl Workers<'_> {
             limiter.borrow_mut().flush(now_ms, &mut *map);
         }
         let mut fresh = Limiter::with_sets(seed(), 1);
-        let mut admits = || matches!(fresh.admit(&[check(limit)], now_ms, &mut *map), Verdict::Admitted(_));
+        let mut admits =
+            || matches!(fresh.admit(&[check(limit)], now_ms, &mut *map), Verdict::Admitted(_));
         (0..).take_while(|_| admits()).count() as u64
     }
 }

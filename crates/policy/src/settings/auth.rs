@@ -31,7 +31,8 @@ pub enum Method {
 pub enum Auth {
     /// None: the route is public. A credential that is sent along is not looked at.
     None,
-    /// One of these. The first that the request presents counts, in the order signature, key, token; the others are not looked at.
+    /// One of these. The first that the request presents counts, in the order signature, key,
+    /// token; the others are not looked at.
     AnyOf(Vec<Method>),
     /// All of these, and all of the same consumer where they name one.
     AllOf(Vec<Method>),
@@ -116,7 +117,8 @@ pub(super) fn check_scopes(scopes: &[String], faults: &mut Faults) {
     faults.each("scopes", scopes, MAX_SCOPES, |faults, scope| {
         let token = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         if scope.is_empty() || scope.len() > MAX_SCOPE_LEN || !scope.bytes().all(token) {
-            faults.add("has to be 1 to 128 visible ASCII characters without quotes and backslashes");
+            faults
+                .add("has to be 1 to 128 visible ASCII characters without quotes and backslashes");
         }
     });
 }

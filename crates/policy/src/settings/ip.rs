@@ -7,7 +7,8 @@ use super::Faults;
 /// The most ranges of a list.
 const MAX_CIDRS: usize = 10_000;
 
-/// Lists of address ranges. What `deny` names is refused; if `allow` names any, all others are refused too.
+/// Lists of address ranges. What `deny` names is refused; if `allow` names any, all others are
+/// refused too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]

@@ -43,16 +43,20 @@ impl Algorithm {
     }
 }
 
-/// An issuer of JSON Web Tokens. Its keys come from one of `jwks_uri`, `jwks` and a shared secret, which is kept apart from these
-/// settings.
+/// An issuer of JSON Web Tokens. Its keys come from one of `jwks_uri`, `jwks` and a shared secret,
+/// which is kept apart from these settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
     /// What a token's `iss` has to be, byte for byte.
-    #[cfg_attr(feature = "openapi", schema(example = "https://login.example.com/", min_length = 1, max_length = 512))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "https://login.example.com/", min_length = 1, max_length = 512)
+    )]
     pub issuer: String,
-    /// Where the issuer publishes its keys (RFC 7517 section 5): an https URL, which the control plane reads and keeps fresh.
+    /// Where the issuer publishes its keys (RFC 7517 section 5): an https URL, which the control
+    /// plane reads and keeps fresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
@@ -63,38 +67,46 @@ pub struct Issuer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub jwks: Option<Value>,
-    /// The algorithms that are accepted, each once; they are all symmetric, with a shared secret, or none of them is.
+    /// The algorithms that are accepted, each once; they are all symmetric, with a shared secret,
+    /// or none of them is.
     pub algorithms: Vec<Algorithm>,
     /// A token's `aud` has to name one of these. Empty: it is not looked at.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_items = 32, example = json!(["https://api.example.com"])))]
     pub audiences: Vec<String>,
-    /// Claims that have to be there, and what they have to be: a text, a number, a truth value; `null` for any value. A claim
-    /// that is a list has to hold the value. A dot in a name leads into an object.
+    /// Claims that have to be there, and what they have to be: a text, a number, a truth value;
+    /// `null` for any value. A claim that is a list has to hold the value. A dot in a name leads
+    /// into an object.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = json!({"email_verified": true, "realm.name": "prod"})))]
     pub required_claims: BTreeMap<String, Value>,
-    /// How far apart the clocks of issuer and gateway may be, in seconds; for `exp`, `nbf` and `iat`. Default: 30.
+    /// How far apart the clocks of issuer and gateway may be, in seconds; for `exp`, `nbf` and
+    /// `iat`. Default: 30.
     #[serde(default = "default_leeway_s")]
     #[cfg_attr(feature = "openapi", schema(maximum = 600, default = 30))]
     pub leeway_seconds: u32,
-    /// How old a token may be by its `iat`, which it then has to have, in seconds. Default: any age until it expires.
+    /// How old a token may be by its `iat`, which it then has to have, in seconds. Default: any age
+    /// until it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 316224000))]
     pub max_age_seconds: Option<u32>,
-    /// The claim whose value names the consumer, by the subjects that the consumer lists. Default: `sub`.
+    /// The claim whose value names the consumer, by the subjects that the consumer lists. Default:
+    /// `sub`.
     #[serde(default = "default_consumer_claim")]
     #[cfg_attr(feature = "openapi", schema(default = "sub", min_length = 1, max_length = 128))]
     pub consumer_claim: String,
-    /// Whether a token is refused whose consumer is not known. Default: it is; otherwise it is let go without a consumer.
+    /// Whether a token is refused whose consumer is not known. Default: it is; otherwise it is let
+    /// go without a consumer.
     #[serde(default = "default_true")]
     #[cfg_attr(feature = "openapi", schema(default = true))]
     pub require_consumer: bool,
-    /// The claim that lists the scopes, as a text with spaces (RFC 8693 section 4.2) or as a list of texts. Default: `scope`.
+    /// The claim that lists the scopes, as a text with spaces (RFC 8693 section 4.2) or as a list
+    /// of texts. Default: `scope`.
     #[serde(default = "default_scope_claim")]
     #[cfg_attr(feature = "openapi", schema(default = "scope", min_length = 1, max_length = 128))]
     pub scope_claim: String,
-    /// Headers for the upstream: name of the header to name of the claim. Such headers of the client are removed.
+    /// Headers for the upstream: name of the header to name of the claim. Such headers of the
+    /// client are removed.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(example = json!({"x-user-email": "email"})))]
     pub upstream_headers: BTreeMap<String, String>,
@@ -120,7 +132,9 @@ impl Checked for Issuer {
     fn check(&self, faults: &mut Faults) {
         faults.at("issuer", |faults| faults.text(&self.issuer, 512));
         self.check_keys(faults);
-        faults.each("audiences", &self.audiences, MAX_AUDIENCES, |faults, audience| faults.text(audience, 512));
+        faults.each("audiences", &self.audiences, MAX_AUDIENCES, |faults, audience| {
+            faults.text(audience, 512)
+        });
         faults.at("required_claims", |faults| {
             if self.required_claims.len() > MAX_REQUIRED_CLAIMS {
                 faults.add(format!("at most {MAX_REQUIRED_CLAIMS} are allowed"));
@@ -129,18 +143,25 @@ impl Checked for Issuer {
                 faults.at(claim, |faults| {
                     faults.text(claim, 128);
                     if value.is_array() || value.is_object() {
-                        faults.add("has to be a text, a number, a truth value, or null for any value");
+                        faults.add(
+                            "has to be a text, a number, a truth value, or null for any value",
+                        );
                     }
                 });
             }
         });
         if self.leeway_seconds > MAX_LEEWAY_S {
-            faults.at("leeway_seconds", |faults| faults.add(format!("has to be at most {MAX_LEEWAY_S}")));
+            faults.at("leeway_seconds", |faults| {
+                faults.add(format!("has to be at most {MAX_LEEWAY_S}"))
+            });
         }
         if self.max_age_seconds.is_some_and(|age| age == 0 || age > MAX_AGE_S) {
-            faults.at("max_age_seconds", |faults| faults.add(format!("has to be 1 to {MAX_AGE_S}")));
+            faults
+                .at("max_age_seconds", |faults| faults.add(format!("has to be 1 to {MAX_AGE_S}")));
         }
-        for (field, claim) in [("consumer_claim", &self.consumer_claim), ("scope_claim", &self.scope_claim)] {
+        for (field, claim) in
+            [("consumer_claim", &self.consumer_claim), ("scope_claim", &self.scope_claim)]
+        {
             faults.at(field, |faults| faults.text(claim, 128));
         }
         faults.at("upstream_headers", |faults| {
@@ -191,13 +212,18 @@ impl Issuer {
                 faults.add("name at least one, such as RS256");
             }
             let repeated = self.algorithms.iter().enumerate();
-            if repeated.clone().any(|(index, one)| self.algorithms.iter().take(index).any(|other| other == one)) {
+            if repeated
+                .clone()
+                .any(|(index, one)| self.algorithms.iter().take(index).any(|other| other == one))
+            {
                 faults.add("each may be named once");
             }
-            let symmetric = self.algorithms.iter().filter(|algorithm| algorithm.is_symmetric()).count();
+            let symmetric =
+                self.algorithms.iter().filter(|algorithm| algorithm.is_symmetric()).count();
             let keyed = self.jwks_uri.is_some() || self.jwks.is_some();
             if symmetric != 0 && symmetric != self.algorithms.len() {
-                faults.add("HS256, HS384 and HS512 cannot stand beside algorithms with public keys");
+                faults
+                    .add("HS256, HS384 and HS512 cannot stand beside algorithms with public keys");
             } else if symmetric != 0 && keyed {
                 faults.add("HS256, HS384 and HS512 take a shared secret, not a JWK Set");
             } else if symmetric == 0 && !keyed && !self.algorithms.is_empty() {

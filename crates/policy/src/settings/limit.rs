@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Faults;
 
-/// The most limits, and the most quotas, of one object. A request meets those of its tenant, site, API, route, plan, consumer.
+/// The most limits, and the most quotas, of one object. A request meets those of its tenant, site,
+/// API, route, plan, consumer.
 const MAX_LIMITS: usize = 4;
 /// The most requests of a limit's unit of time, and of its burst.
 const MAX_RATE: u32 = 100_000_000;
@@ -26,7 +27,8 @@ pub enum By {
     Api,
     /// The route.
     Route,
-    /// The plan: all its consumers together. In a plan's limits, without it each consumer has its own counter.
+    /// The plan: all its consumers together. In a plan's limits, without it each consumer has its
+    /// own counter.
     Plan,
     /// The client's address; IPv6 by its /64.
     ClientIp,
@@ -78,8 +80,8 @@ pub struct Limit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100000000))]
     pub burst: Option<u32>,
-    /// By what it counts apart. Default: one counter for all requests of the object that it belongs to; in a plan, one for each
-    /// consumer.
+    /// By what it counts apart. Default: one counter for all requests of the object that it belongs
+    /// to; in a plan, one for each consumer.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_items = 3))]
     pub by: Vec<By>,
@@ -105,11 +107,19 @@ pub struct Quota {
     /// What the refusal and the `RateLimit` headers call it; unique in its object, limits included.
     #[cfg_attr(
         feature = "openapi",
-        schema(example = "monthly", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")
+        schema(
+            example = "monthly",
+            min_length = 1,
+            max_length = 64,
+            pattern = "^[A-Za-z0-9._-]+$"
+        )
     )]
     pub name: String,
     /// How many requests in one window, 1 to 10^15.
-    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000000000000000i64, example = 100000))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(minimum = 1, maximum = 1000000000000000i64, example = 100000)
+    )]
     pub requests: u64,
     /// The window.
     pub per: Window,
@@ -119,7 +129,8 @@ pub struct Quota {
     pub by: Vec<By>,
 }
 
-/// Which answers carry `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10).
+/// Which answers carry `RateLimit` and `RateLimit-Policy`
+/// (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -175,7 +186,8 @@ fn check_by(by: &[By], faults: &mut Faults) {
         (By::Header(one), By::Header(other)) => one.eq_ignore_ascii_case(other),
         _ => one == other,
     };
-    if by.iter().enumerate().any(|(index, one)| by.iter().take(index).any(|other| same(one, other))) {
+    if by.iter().enumerate().any(|(index, one)| by.iter().take(index).any(|other| same(one, other)))
+    {
         faults.at("by", |faults| faults.add("each may be named once"));
     }
 }

@@ -1,7 +1,9 @@
-//! What a tenant can set about how its requests are treated: one type for each object that carries settings.
+//! What a tenant can set about how its requests are treated: one type for each object that carries
+//! settings.
 //!
-//! These types are the JSON of the admin API and of the database alike. An absent field has its default; an unknown field is
-//! an error. [`Checked::check`] finds what the types cannot rule out, and names the field by its path.
+//! These types are the JSON of the admin API and of the database alike. An absent field has its
+//! default; an unknown field is an error. [`Checked::check`] finds what the types cannot rule out,
+//! and names the field by its path.
 
 mod auth;
 mod ip;
@@ -17,8 +19,8 @@ pub use ip::IpSettings;
 pub use issuer::{Algorithm, Issuer};
 pub use limit::{By, Limit, Quota, RateLimitHeaders, RateUnit, Window};
 pub use object::{
-    ApiSettings, ConsumerSettings, KeySettings, PlanSettings, PlatformRequests, RouteSettings, SiteSettings, Subject,
-    TenantSettings,
+    ApiSettings, ConsumerSettings, KeySettings, PlanSettings, PlatformRequests, RouteSettings,
+    SiteSettings, Subject, TenantSettings,
 };
 pub use signing::{MAX_BODY_BYTES, SignatureSettings, SigningAlgorithm};
 
@@ -52,9 +54,17 @@ impl Faults {
     }
 
     /// Looks at every item of a list, which has at most `max` of them.
-    pub fn each<T>(&mut self, field: &str, items: &[T], max: usize, mut look: impl FnMut(&mut Self, &T)) {
+    pub fn each<T>(
+        &mut self,
+        field: &str,
+        items: &[T],
+        max: usize,
+        mut look: impl FnMut(&mut Self, &T),
+    ) {
         if items.len() > max {
-            self.at(field, |faults| faults.add(format!("at most {max} are allowed, and there are {}", items.len())));
+            self.at(field, |faults| {
+                faults.add(format!("at most {max} are allowed, and there are {}", items.len()))
+            });
         }
         for (index, item) in items.iter().enumerate().take(max) {
             self.at(format!("{field}[{index}]"), |faults| look(faults, item));
@@ -69,10 +79,12 @@ impl Faults {
         }
     }
 
-    /// The name of a header that tenants may use: a token (RFC 9110 section 5.1) without underscores, which upstreams may take
-    /// for hyphens, and none of those that Envoy or Tenantry itself rely on.
+    /// The name of a header that tenants may use: a token (RFC 9110 section 5.1) without
+    /// underscores, which upstreams may take for hyphens, and none of those that Envoy or Tenantry
+    /// itself rely on.
     pub fn header(&mut self, name: &str) {
-        const RESERVED: [&str; 6] = ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade"];
+        const RESERVED: [&str; 6] =
+            ["host", "connection", "content-length", "transfer-encoding", "te", "upgrade"];
         let lower = name.to_ascii_lowercase();
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^`|~".contains(&byte);
         if lower.is_empty() || lower.len() > 128 || !lower.bytes().all(token) {
@@ -81,7 +93,9 @@ impl Faults {
             || lower.starts_with("x-tenantry-")
             || lower.starts_with("x-envoy-")
         {
-            self.add(format!("the header {name} is used by the gateway itself; choose another one"));
+            self.add(format!(
+                "the header {name} is used by the gateway itself; choose another one"
+            ));
         }
     }
 

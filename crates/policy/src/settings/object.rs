@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::{check_key_sources, check_scopes, default_key_sources};
 use super::limit::check_limits;
-use super::{Auth, Checked, Faults, IpSettings, KeySource, Limit, Quota, RateLimitHeaders, SignatureSettings};
+use super::{
+    Auth, Checked, Faults, IpSettings, KeySource, Limit, Quota, RateLimitHeaders, SignatureSettings,
+};
 
 /// The most subjects of a consumer.
 const MAX_SUBJECTS: usize = 32;
@@ -16,8 +18,12 @@ const MAX_WEIGHT: u16 = 1_000;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct TenantSettings {
-    /// The zone of the tenant's calendar, by its name in the IANA time zone database. Default: `UTC`.
-    #[cfg_attr(feature = "openapi", schema(example = "Europe/Berlin", min_length = 1, max_length = 64))]
+    /// The zone of the tenant's calendar, by its name in the IANA time zone database. Default:
+    /// `UTC`.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "Europe/Berlin", min_length = 1, max_length = 64)
+    )]
     pub time_zone: String,
     /// Rate limits over all sites of the tenant.
     pub limits: Vec<Limit>,
@@ -26,10 +32,12 @@ pub struct TenantSettings {
     /// How many requests may be under way at once in one Envoy. Default: not limited.
     #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub max_concurrent_requests: Option<u32>,
-    /// The tenant's share of an Envoy that is overloaded, relative to the others: 1 to 1000. Default: 100.
+    /// The tenant's share of an Envoy that is overloaded, relative to the others: 1 to 1000.
+    /// Default: 100.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub weight: u16,
-    /// Whether the tenant's traffic is refused. It is no setting: whoever reads the tenant takes it from the tenant's status.
+    /// Whether the tenant's traffic is refused. It is no setting: whoever reads the tenant takes it
+    /// from the tenant's status.
     #[serde(skip)]
     pub suspended: bool,
     /// What the tenant's platform plan lets through. It is no setting either.
@@ -83,8 +91,9 @@ pub struct SiteSettings {
     pub key_sources: Vec<KeySource>,
     /// What a route needs that says nothing itself, nor its API. Default: an API key.
     pub auth: Auth,
-    /// Whether callers are told why they are refused, as RFC 6750 section 3 does it: 401 with `WWW-Authenticate` for a credential
-    /// that is missing or wrong, 403 for scopes that are missing. Default: every refusal is the same 403.
+    /// Whether callers are told why they are refused, as RFC 6750 section 3 does it: 401 with
+    /// `WWW-Authenticate` for a credential that is missing or wrong, 403 for scopes that are
+    /// missing. Default: every refusal is the same 403.
     pub challenges: bool,
     /// Which client addresses are let in.
     pub ip: IpSettings,

@@ -8,8 +8,9 @@ use super::Faults;
 const MAX_COMPONENTS: usize = 32;
 /// The longest time for which a signature is good, in seconds; nonces are remembered as long.
 const MAX_AGE_S: u32 = 3_600;
-/// The largest body whose digest is checked, in bytes. It is held in memory until it is complete, so Envoy's buffers have to have
-/// this size, for every connection: an eighth of a gigabyte for 500 clients that are slow.
+/// The largest body whose digest is checked, in bytes. It is held in memory until it is complete,
+/// so Envoy's buffers have to have this size, for every connection: an eighth of a gigabyte for 500
+/// clients that are slow.
 pub const MAX_BODY_BYTES: u32 = 256 * 1024;
 
 /// The algorithm of a signing key (RFC 9421 section 3.3).
@@ -29,8 +30,8 @@ pub enum SigningAlgorithm {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SignatureSettings {
-    /// The components that a signature has to cover (RFC 9421 section 2), more are welcome. Default: `@method`, `@authority`,
-    /// `@path`, `@query`.
+    /// The components that a signature has to cover (RFC 9421 section 2), more are welcome.
+    /// Default: `@method`, `@authority`, `@path`, `@query`.
     pub components: Vec<String>,
     /// How old a signature may be by its `created`, in seconds, 1 to 3600. Default: 300.
     pub max_age_seconds: u32,
@@ -38,10 +39,11 @@ pub struct SignatureSettings {
     pub skew_seconds: u32,
     /// Whether a signature has to have a nonce, which is accepted once. Default: it has to.
     pub require_nonce: bool,
-    /// Whether a request with a body has to have a signed `Content-Digest` (RFC 9530). Where there is one it is always checked.
-    /// Default: it has to.
+    /// Whether a request with a body has to have a signed `Content-Digest` (RFC 9530). Where there
+    /// is one it is always checked. Default: it has to.
     pub require_content_digest: bool,
-    /// The largest body whose digest is checked, in bytes; larger ones are answered with 413. Default and most: 256 KiB.
+    /// The largest body whose digest is checked, in bytes; larger ones are answered with 413.
+    /// Default and most: 256 KiB.
     pub max_body_bytes: u32,
 }
 
@@ -60,26 +62,38 @@ impl Default for SignatureSettings {
 
 impl SignatureSettings {
     pub(super) fn check(&self, faults: &mut Faults) {
-        const DERIVED: [&str; 7] =
-            ["@method", "@target-uri", "@authority", "@scheme", "@request-target", "@path", "@query"];
+        const DERIVED: [&str; 7] = [
+            "@method",
+            "@target-uri",
+            "@authority",
+            "@scheme",
+            "@request-target",
+            "@path",
+            "@query",
+        ];
         faults.each("components", &self.components, MAX_COMPONENTS, |faults, component| {
             let lower = component.bytes().all(|byte| !byte.is_ascii_uppercase());
             if component.starts_with('@') {
                 if !DERIVED.contains(&component.as_str()) {
-                    faults.add(format!("has to be a header's name or one of {}", DERIVED.join(", ")));
+                    faults
+                        .add(format!("has to be a header's name or one of {}", DERIVED.join(", ")));
                 }
             } else if component.is_empty() || !lower || component.len() > 128 {
                 faults.add("has to be a header's name in lower case");
             }
         });
         if self.max_age_seconds == 0 || self.max_age_seconds > MAX_AGE_S {
-            faults.at("max_age_seconds", |faults| faults.add(format!("has to be 1 to {MAX_AGE_S}")));
+            faults
+                .at("max_age_seconds", |faults| faults.add(format!("has to be 1 to {MAX_AGE_S}")));
         }
         if self.skew_seconds > MAX_AGE_S {
-            faults.at("skew_seconds", |faults| faults.add(format!("has to be at most {MAX_AGE_S}")));
+            faults
+                .at("skew_seconds", |faults| faults.add(format!("has to be at most {MAX_AGE_S}")));
         }
         if self.max_body_bytes == 0 || self.max_body_bytes > MAX_BODY_BYTES {
-            faults.at("max_body_bytes", |faults| faults.add(format!("has to be 1 to {MAX_BODY_BYTES}")));
+            faults.at("max_body_bytes", |faults| {
+                faults.add(format!("has to be 1 to {MAX_BODY_BYTES}"))
+            });
         }
     }
 }

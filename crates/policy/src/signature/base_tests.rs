@@ -5,7 +5,9 @@ use super::*;
 
 #[test]
 fn what_is_covered_twice_is_refused_in_whatever_order_its_parameters_are() {
-    let twice = |components: &str| base(&borrowed(&request()), &format!("({components})")).expect_err("a refusal");
+    let twice = |components: &str| {
+        base(&borrowed(&request()), &format!("({components})")).expect_err("a refusal")
+    };
     assert_eq!(twice(r#""@method" "@method""#), Rejected::Repeated(Component::Method));
     let field = twice(r#""cache-status";sf;key="a" "cache-status";key="a";sf"#);
     assert_eq!(field.to_string(), r#"`"cache-status";sf;key="a"` is covered twice"#);
@@ -74,12 +76,21 @@ fn no_value_can_feign_another_component() {
         let mut map = request();
         map.push(("x-a".to_owned(), value.as_bytes().to_vec()));
         let component = Component::field("x-a").expect("a field");
-        assert_eq!(base(&borrowed(&map), r#"("x-a")"#), Err(Rejected::Value(component)), "{value:?}");
+        assert_eq!(
+            base(&borrowed(&map), r#"("x-a")"#),
+            Err(Rejected::Value(component)),
+            "{value:?}"
+        );
     }
-    for (at, component) in [(0, Component::Method), (2, Component::Authority), (3, Component::Query)] {
+    for (at, component) in
+        [(0, Component::Method), (2, Component::Authority), (3, Component::Query)]
+    {
         let mut map = request();
         map[at].1.extend_from_slice(b"\n\"x\": y");
-        assert_eq!(base(&borrowed(&map), &format!("({component})")), Err(Rejected::Value(component)));
+        assert_eq!(
+            base(&borrowed(&map), &format!("({component})")),
+            Err(Rejected::Value(component))
+        );
     }
     let mut map = request();
     map.push((":path".to_owned(), b"/other".to_vec()));
@@ -97,7 +108,10 @@ fn the_authority_is_in_lower_case_and_without_the_default_port() {
     ] {
         let headers = [(":scheme", scheme.as_bytes()), (":authority", authority.as_bytes())];
         let base = base(&headers, r#"("@authority")"#).expect("a base");
-        assert!(base.starts_with(format!("\"@authority\": {expected}\n").as_bytes()), "{authority}");
+        assert!(
+            base.starts_with(format!("\"@authority\": {expected}\n").as_bytes()),
+            "{authority}"
+        );
     }
 }
 

@@ -23,7 +23,8 @@ pub enum ComponentError {
     /// No field has such a name; names are in lower case.
     #[error("`{0}` is no field name in lower case")]
     FieldName(String),
-    /// A parameter that is not known, not supported (`req`, `tr`), not for this component, or of the wrong type.
+    /// A parameter that is not known, not supported (`req`, `tr`), not for this component, or of
+    /// the wrong type.
     #[error("`{component}` cannot have the parameter `{parameter}`")]
     Parameter {
         /// The component's name.
@@ -39,9 +40,11 @@ pub enum ComponentError {
     Incompatible(String),
 }
 
-/// A component of a request. Two identifiers are the same whatever the order of their parameters (RFC 9421 section 2).
+/// A component of a request. Two identifiers are the same whatever the order of their parameters
+/// (RFC 9421 section 2).
 ///
-/// Its text is that of a structured field: `"@query-param";name="id"`. Reading takes a name without quotes as well.
+/// Its text is that of a structured field: `"@query-param";name="id"`. Reading takes a name without
+/// quotes as well.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Component {
     /// `@method`.
@@ -81,7 +84,9 @@ impl Component {
     /// A header field in its plain form. The name is in lower case.
     pub fn field(name: &str) -> Result<Self, ComponentError> {
         // A token (RFC 9110 section 5.6.2) without capitals.
-        let token = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let token = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
+        };
         if name.is_empty() || !name.bytes().all(token) {
             return Err(ComponentError::FieldName(name.to_owned()));
         }
@@ -95,7 +100,9 @@ impl Component {
 
     /// Reads an identifier as a signature lists it.
     pub(super) fn from_item(item: &Item) -> Result<Self, ComponentError> {
-        let BareItem::String(name) = &item.bare_item else { return Err(ComponentError::NoIdentifier) };
+        let BareItem::String(name) = &item.bare_item else {
+            return Err(ComponentError::NoIdentifier);
+        };
         let mut component = Self::bare(name.as_str())?;
         for (parameter, value) in &item.params {
             component.parameter(parameter, value).ok_or_else(|| ComponentError::Parameter {
@@ -122,7 +129,9 @@ impl Component {
             "@path" => Self::Path,
             "@query" => Self::Query,
             "@query-param" => Self::QueryParam(String::new()),
-            _ if name.starts_with('@') => return Err(ComponentError::UnknownDerived(name.to_owned())),
+            _ if name.starts_with('@') => {
+                return Err(ComponentError::UnknownDerived(name.to_owned()));
+            }
             _ => Self::field(name)?,
         })
     }
@@ -163,7 +172,8 @@ impl FromStr for Component {
 
     fn from_str(text: &str) -> Result<Self, ComponentError> {
         if !text.starts_with('"') {
-            let name = SfString::from_string(text.to_owned()).map_err(|_| ComponentError::NoIdentifier)?;
+            let name =
+                SfString::from_string(text.to_owned()).map_err(|_| ComponentError::NoIdentifier)?;
             return Self::from_item(&Item::new(name));
         }
         let item: Item = Parser::new(text).parse().map_err(|_| ComponentError::NoIdentifier)?;
@@ -173,7 +183,8 @@ impl FromStr for Component {
 
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The texts came from strings of structured fields, so that they can be written as such again.
+        // The texts came from strings of structured fields, so that they can be written as such
+        // again.
         let string = |text| StringRef::from_str(text).map_err(|_| fmt::Error);
         let mut item = ItemSerializer::new().bare_item(string(self.name())?);
         match self {

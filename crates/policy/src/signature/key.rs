@@ -8,7 +8,8 @@ use sha2::Sha256;
 
 /// The shortest shared secret, in bytes: that of the hash, as RFC 2104 section 3 advises.
 pub const MIN_HMAC_KEY_LEN: usize = 32;
-/// The longest shared secret, in bytes. More than the 64 of a hash block are hashed down, and add no strength.
+/// The longest shared secret, in bytes. More than the 64 of a hash block are hashed down, and add
+/// no strength.
 pub const MAX_HMAC_KEY_LEN: usize = 128;
 
 /// A signature algorithm (RFC 9421 section 3.3).
@@ -39,8 +40,8 @@ impl Algorithm {
     }
 }
 
-/// A key, with the one algorithm that it is for: a public key can never be taken for a shared secret. Its `Debug` shows the
-/// algorithm alone.
+/// A key, with the one algorithm that it is for: a public key can never be taken for a shared
+/// secret. Its `Debug` shows the algorithm alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Key<'k>(Material<'k>);
 
@@ -51,8 +52,8 @@ enum Material<'k> {
 }
 
 impl<'k> Key<'k> {
-    /// A key of these bytes: a shared secret of [`MIN_HMAC_KEY_LEN`] to [`MAX_HMAC_KEY_LEN`], or the 32 of a public key
-    /// (RFC 8032 section 5.1.5). `None` for any other length.
+    /// A key of these bytes: a shared secret of [`MIN_HMAC_KEY_LEN`] to [`MAX_HMAC_KEY_LEN`], or
+    /// the 32 of a public key (RFC 8032 section 5.1.5). `None` for any other length.
     pub fn new(algorithm: Algorithm, bytes: &'k [u8]) -> Option<Self> {
         let material = match algorithm {
             Algorithm::HmacSha256 => {
@@ -64,8 +65,8 @@ impl<'k> Key<'k> {
         Some(Self(material))
     }
 
-    /// Whether a signature can ever be the key's: the bytes of a public key have to be a point that is not of small order.
-    /// For those who store keys; verification checks it again.
+    /// Whether a signature can ever be the key's: the bytes of a public key have to be a point that
+    /// is not of small order. For those who store keys; verification checks it again.
     pub fn is_sound(&self) -> bool {
         match self.0 {
             Material::Hmac(_) => true,
@@ -81,7 +82,8 @@ impl<'k> Key<'k> {
         }
     }
 
-    /// Whether the signature is the key's over this base. The comparison of a MAC takes the same time wherever it differs.
+    /// Whether the signature is the key's over this base. The comparison of a MAC takes the same
+    /// time wherever it differs.
     pub(super) fn matches(&self, base: &[u8], signature: &[u8]) -> bool {
         match self.0 {
             Material::Hmac(secret) => Hmac::<Sha256>::new_from_slice(secret)

@@ -1,4 +1,5 @@
-//! The values of components (RFC 9421 sections 2.1 and 2.2), taken from the header map of a request.
+//! The values of components (RFC 9421 sections 2.1 and 2.2), taken from the header map of a
+//! request.
 
 use std::borrow::Cow;
 
@@ -10,9 +11,14 @@ use super::structured::{kind_of, member, strict};
 /// A header map: names in lower case, pseudo-headers included, in the order of the wire.
 pub type Headers<'h> = &'h [(&'h str, &'h [u8])];
 
-/// Appends the value of a component. `None` if the request does not have the component, or if its value has no place in a
-/// signature base: that is ASCII text without line breaks, so that no value can feign another component.
-pub(super) fn push_value(headers: Headers<'_>, component: &Component, out: &mut String) -> Option<()> {
+/// Appends the value of a component. `None` if the request does not have the component, or if its
+/// value has no place in a signature base: that is ASCII text without line breaks, so that no value
+/// can feign another component.
+pub(super) fn push_value(
+    headers: Headers<'_>,
+    component: &Component,
+    out: &mut String,
+) -> Option<()> {
     match component {
         Component::Method => push_ascii(out, only(headers, ":method")?),
         Component::Scheme => push_scheme(headers, out),
@@ -121,8 +127,8 @@ pub(super) fn combined<'h>(headers: Headers<'h>, name: &str) -> Option<Cow<'h, [
     Some(value)
 }
 
-/// A line without white space around it, and with one space for each obsolete fold (RFC 9112 section 5.2). Line breaks that
-/// are no folds stay, and are refused later.
+/// A line without white space around it, and with one space for each obsolete fold (RFC 9112
+/// section 5.2). Line breaks that are no folds stay, and are refused later.
 fn unfolded(line: &[u8]) -> Cow<'_, [u8]> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let line = trim(line);
@@ -131,7 +137,9 @@ fn unfolded(line: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut whole: Vec<u8> = Vec::with_capacity(line.len());
     let mut rest = line;
-    while let Some(at) = rest.windows(3).position(|window| matches!(window, [b'\r', b'\n', next] if blank(next))) {
+    while let Some(at) =
+        rest.windows(3).position(|window| matches!(window, [b'\r', b'\n', next] if blank(next)))
+    {
         let (before, fold) = rest.split_at(at);
         whole.extend_from_slice(trim(before));
         whole.push(b' ');
@@ -152,8 +160,9 @@ fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The value of the one query parameter with this name, encoded again (section 2.2.8). `None` if there is no such parameter,
-/// if there are several, or if the value is not UTF-8: the form's rules would take many such values for the same.
+/// The value of the one query parameter with this name, encoded again (section 2.2.8). `None` if
+/// there is no such parameter, if there are several, or if the value is not UTF-8: the form's rules
+/// would take many such values for the same.
 fn query_param(query: &[u8], name: &str) -> Option<String> {
     let pairs = query.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     let mut found = None;
@@ -167,8 +176,8 @@ fn query_param(query: &[u8], name: &str) -> Option<String> {
     encoded(found?.strip_prefix(b"=").unwrap_or_default())
 }
 
-/// Decodes a name or value of a form, and encodes it in the one way of `application/x-www-form-urlencoded`, but for spaces,
-/// which become `%20`.
+/// Decodes a name or value of a form, and encodes it in the one way of
+/// `application/x-www-form-urlencoded`, but for spaces, which become `%20`.
 fn encoded(text: &[u8]) -> Option<String> {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let decoded = decoded(text);

@@ -1,6 +1,8 @@
 //! The signature of a request: found, then verified.
 
-use sfv::{BareItem, Dictionary, InnerList, ItemSerializer, ListEntry, ListSerializer, Parameters, Parser};
+use sfv::{
+    BareItem, Dictionary, InnerList, ItemSerializer, ListEntry, ListSerializer, Parameters, Parser,
+};
 
 use super::component::Component;
 use super::key::{Algorithm, Key};
@@ -8,8 +10,8 @@ use super::message::{Headers, combined, push_value};
 use super::{Rejected, Rules, Verified};
 use crate::digest_field::{self, Expected};
 
-/// The longest `Signature-Input` or `Signature`, in bytes. A signature with all that is sensible takes under 1 KB; the rest is
-/// room for those that others along the way have added.
+/// The longest `Signature-Input` or `Signature`, in bytes. A signature with all that is sensible
+/// takes under 1 KB; the rest is room for those that others along the way have added.
 pub const MAX_FIELD_LEN: usize = 8192;
 /// The most components of a signature: it bounds the passes over the header map.
 pub const MAX_COMPONENTS: usize = 32;
@@ -18,7 +20,8 @@ pub const MAX_PARAMETER_LEN: usize = 256;
 /// The `tag` by which a client that sends several signatures says which one is for the gateway.
 pub const TAG: &str = "tenantry";
 
-/// The longest signature base, in bytes: what Envoy lets through in headers (60 KB) with room for the names of components.
+/// The longest signature base, in bytes: what Envoy lets through in headers (60 KB) with room for
+/// the names of components.
 const MAX_BASE_LEN: usize = 65_536;
 
 /// The signature of a request, not verified yet.
@@ -38,41 +41,56 @@ pub struct Presented<'h> {
 }
 
 impl<'h> Presented<'h> {
-    /// Finds the signature of a request. `None` if it has neither `Signature-Input` nor `Signature`.
+    /// Finds the signature of a request. `None` if it has neither `Signature-Input` nor
+    /// `Signature`.
     ///
-    /// A request may carry several signatures, each under a label of its own, which has no meaning. Usable are those with a
-    /// `keyid`, with an `alg` that is supported or none, and with their label in both fields. There has to be just one of
-    /// them; where there are several, just one with the `tag` [`TAG`]. The others are not looked at.
+    /// A request may carry several signatures, each under a label of its own, which has no meaning.
+    /// Usable are those with a `keyid`, with an `alg` that is supported or none, and with their
+    /// label in both fields. There has to be just one of them; where there are several, just one
+    /// with the `tag` [`TAG`]. The others are not looked at.
     ///
-    /// Parameters of the signature that are not known are part of what is signed, and mean nothing else here.
+    /// Parameters of the signature that are not known are part of what is signed, and mean nothing
+    /// else here.
     pub fn parse(headers: Headers<'h>) -> Result<Option<Self>, Rejected> {
-        let (input, signatures) = match (combined(headers, "signature-input"), combined(headers, "signature")) {
-            (None, None) => return Ok(None),
-            (Some(input), Some(signature)) => (input, signature),
-            _ => return Err(Rejected::HalfPresent),
-        };
+        let (input, signatures) =
+            match (combined(headers, "signature-input"), combined(headers, "signature")) {
+                (None, None) => return Ok(None),
+                (Some(input), Some(signature)) => (input, signature),
+                _ => return Err(Rejected::HalfPresent),
+            };
         if input.len() > MAX_FIELD_LEN || signatures.len() > MAX_FIELD_LEN {
             return Err(Rejected::TooLong);
         }
         let input: Dictionary = Parser::new(&input).parse().map_err(|_| Rejected::Malformed)?;
-        let mut signatures: Dictionary = Parser::new(&signatures).parse().map_err(|_| Rejected::Malformed)?;
-        let usable = input.into_iter().filter_map(|(label, entry)| match (entry, signatures.swap_remove(&label)) {
-            (ListEntry::InnerList(list), Some(ListEntry::Item(item))) if is_usable(&list.params) => {
-                match item.bare_item {
-                    BareItem::ByteSequence(signature) => Some((list, signature)),
-                    _ => None,
+        let mut signatures: Dictionary =
+            Parser::new(&signatures).parse().map_err(|_| Rejected::Malformed)?;
+        let usable = input.into_iter().filter_map(|(label, entry)| {
+            match (entry, signatures.swap_remove(&label)) {
+                (ListEntry::InnerList(list), Some(ListEntry::Item(item)))
+                    if is_usable(&list.params) =>
+                {
+                    match item.bare_item {
+                        BareItem::ByteSequence(signature) => Some((list, signature)),
+                        _ => None,
+                    }
                 }
+                _ => None,
             }
-            _ => None,
         });
         let (input, signature) = the_one(usable.collect())?;
         Self::understand(headers, input, signature).map(Some)
     }
 
-    fn understand(headers: Headers<'h>, input: InnerList, signature: Vec<u8>) -> Result<Self, Rejected> {
+    fn understand(
+        headers: Headers<'h>,
+        input: InnerList,
+        signature: Vec<u8>,
+    ) -> Result<Self, Rejected> {
         let components = components(&input)?;
         let string = |name| text(&input.params, name);
-        let algorithm = string("alg")?.map(|name| Algorithm::named(&name).ok_or(Rejected::Algorithm)).transpose()?;
+        let algorithm = string("alg")?
+            .map(|name| Algorithm::named(&name).ok_or(Rejected::Algorithm))
+            .transpose()?;
         Ok(Self {
             headers,
             components,
@@ -96,11 +114,18 @@ impl<'h> Presented<'h> {
         &self.components
     }
 
-    /// Checks the signature against the key that its [`Presented::keyid`] names, and against the rules of the site.
+    /// Checks the signature against the key that its [`Presented::keyid`] names, and against the
+    /// rules of the site.
     ///
-    /// `has_body` says whether anything follows the header map. `now_ms` is in milliseconds since the Unix epoch. The
-    /// expensive part, the cryptography, comes last.
-    pub fn verify(&self, key: &Key<'_>, rules: &Rules, has_body: bool, now_ms: u64) -> Result<Verified<'_>, Rejected> {
+    /// `has_body` says whether anything follows the header map. `now_ms` is in milliseconds since
+    /// the Unix epoch. The expensive part, the cryptography, comes last.
+    pub fn verify(
+        &self,
+        key: &Key<'_>,
+        rules: &Rules,
+        has_body: bool,
+        now_ms: u64,
+    ) -> Result<Verified<'_>, Rejected> {
         if self.algorithm.is_some_and(|algorithm| algorithm != key.algorithm()) {
             return Err(Rejected::Algorithm);
         }
@@ -108,7 +133,9 @@ impl<'h> Presented<'h> {
         if rules.require_nonce && self.nonce.is_none() {
             return Err(Rejected::NoNonce);
         }
-        if let Some(missing) = rules.required.iter().find(|required| !self.components.contains(required)) {
+        if let Some(missing) =
+            rules.required.iter().find(|required| !self.components.contains(required))
+        {
             return Err(Rejected::NotCovered(missing.clone()));
         }
         let content_digest = self.content_digest(rules.require_content_digest && has_body)?;
@@ -116,7 +143,12 @@ impl<'h> Presented<'h> {
         if !key.matches(base.as_bytes(), &self.signature) {
             return Err(Rejected::Signature);
         }
-        Ok(Verified { keyid: &self.keyid, nonce: self.nonce.as_deref(), accepted_until_ms, content_digest })
+        Ok(Verified {
+            keyid: &self.keyid,
+            nonce: self.nonce.as_deref(),
+            accepted_until_ms,
+            content_digest,
+        })
     }
 
     /// Checks `created` and `expires`, and answers until when they let the signature pass.
@@ -147,8 +179,9 @@ impl<'h> Presented<'h> {
     }
 }
 
-/// The signature base of a request (RFC 9421 section 2.5): the bytes that a client signs. `parameters` is what stands behind
-/// the label in `Signature-Input`, such as `("@method" "@path");created=1618884473;keyid="k"`.
+/// The signature base of a request (RFC 9421 section 2.5): the bytes that a client signs.
+/// `parameters` is what stands behind the label in `Signature-Input`, such as
+/// `("@method" "@path");created=1618884473;keyid="k"`.
 ///
 /// For those who sign: tests, and tools for clients.
 pub fn base(headers: Headers<'_>, parameters: &str) -> Result<Vec<u8>, Rejected> {
@@ -161,12 +194,19 @@ pub fn base(headers: Headers<'_>, parameters: &str) -> Result<Vec<u8>, Rejected>
     }
 }
 
-fn base_of(headers: Headers<'_>, input: &InnerList, components: &[Component]) -> Result<String, Rejected> {
+fn base_of(
+    headers: Headers<'_>,
+    input: &InnerList,
+    components: &[Component],
+) -> Result<String, Rejected> {
     let mut base = String::with_capacity(1024);
     for (item, component) in input.items.iter().zip(components) {
-        let identifier = ItemSerializer::with_buffer(&mut base).bare_item(&item.bare_item).parameters(&item.params);
+        let identifier = ItemSerializer::with_buffer(&mut base)
+            .bare_item(&item.bare_item)
+            .parameters(&item.params);
         identifier.finish().push_str(": ");
-        push_value(headers, component, &mut base).ok_or_else(|| Rejected::Value(component.clone()))?;
+        push_value(headers, component, &mut base)
+            .ok_or_else(|| Rejected::Value(component.clone()))?;
         base.push('\n');
         if base.len() > MAX_BASE_LEN {
             return Err(Rejected::BaseTooLong);

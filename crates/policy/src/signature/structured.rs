@@ -10,8 +10,9 @@ pub(super) enum Kind {
     List,
 }
 
-/// The request fields to which IANA's registry of field names gives a structured type, sorted by name. The type of any other
-/// field is not known here, and a wrong guess would cover another value than the signer meant.
+/// The request fields to which IANA's registry of field names gives a structured type, sorted by
+/// name. The type of any other field is not known here, and a wrong guess would cover another value
+/// than the signer meant.
 const KINDS: &[(&str, Kind)] = &[
     ("available-dictionary", Kind::Item),
     ("capsule-protocol", Kind::Item),
@@ -33,8 +34,8 @@ pub(super) fn kind_of(name: &str) -> Option<Kind> {
     KINDS.get(at).map(|(_, kind)| *kind)
 }
 
-/// The strict form of a value (RFC 9421 section 2.1.1). `None` for a value that is not of the type, and for an empty list or
-/// dictionary, which is no field at all (RFC 9651 section 4.1).
+/// The strict form of a value (RFC 9421 section 2.1.1). `None` for a value that is not of the type,
+/// and for an empty list or dictionary, which is no field at all (RFC 9651 section 4.1).
 pub(super) fn strict(kind: Kind, value: &[u8]) -> Option<String> {
     match kind {
         Kind::Dictionary => Parser::new(value).parse::<Dictionary>().ok()?.serialize(),
@@ -43,7 +44,8 @@ pub(super) fn strict(kind: Kind, value: &[u8]) -> Option<String> {
     }
 }
 
-/// The strict form of one member of a dictionary (RFC 9421 section 2.1.2); `None` if there is no such member.
+/// The strict form of one member of a dictionary (RFC 9421 section 2.1.2); `None` if there is no
+/// such member.
 pub(super) fn member(value: &[u8], key: &str) -> Option<String> {
     let dictionary: Dictionary = Parser::new(value).parse().ok()?;
     let mut list = ListSerializer::new();

@@ -1,5 +1,5 @@
-//! The examples of RFC 9421: the signature bases of section 2 and appendix B that are of requests, and the signatures of
-//! appendix B with the two algorithms that are supported.
+//! The examples of RFC 9421: the signature bases of section 2 and appendix B that are of requests,
+//! and the signatures of appendix B with the two algorithms that are supported.
 
 use super::*;
 
@@ -57,8 +57,12 @@ fn values<const N: usize>(headers: Headers<'_>, identifiers: [&str; N]) -> [Stri
 
 #[test]
 fn appendix_b_2_1_a_minimal_signature_covers_nothing() {
-    let parameters = r#"();created=1618884473;keyid="test-key-rsa-pss";nonce="b3k2pp5k7z-50gnwp.yemd""#;
-    assert_eq!(base_text(&test_request(), parameters), format!("\"@signature-params\": {parameters}"));
+    let parameters =
+        r#"();created=1618884473;keyid="test-key-rsa-pss";nonce="b3k2pp5k7z-50gnwp.yemd""#;
+    assert_eq!(
+        base_text(&test_request(), parameters),
+        format!("\"@signature-params\": {parameters}")
+    );
 }
 
 #[test]
@@ -104,7 +108,12 @@ fn appendix_b_2_5_hmac_sha256() {
     let key = Key::new(Algorithm::HmacSha256, &secret).expect("a key");
     let verified = presented.verify(&key, &lax(), true, CREATED_S * 1000).expect("it holds");
     let accepted_until_ms = (CREATED_S + 301) * 1000;
-    let expected = Verified { keyid: "test-shared-secret", nonce: None, accepted_until_ms, content_digest: None };
+    let expected = Verified {
+        keyid: "test-shared-secret",
+        nonce: None,
+        accepted_until_ms,
+        content_digest: None,
+    };
     assert_eq!(verified, expected);
 
     headers[4].1 = b"Tue, 20 Apr 2021 02:07:56 GMT";
@@ -221,7 +230,10 @@ fn section_2_1_fields() {
 #[test]
 fn section_2_1_1_the_strict_form() {
     let value = b" a=1,    b=2;x=1;y=2,   c=(a   b   c)".trim_ascii();
-    assert_eq!(structured::strict(structured::Kind::Dictionary, value).as_deref(), Some("a=1, b=2;x=1;y=2, c=(a b c)"));
+    assert_eq!(
+        structured::strict(structured::Kind::Dictionary, value).as_deref(),
+        Some("a=1, b=2;x=1;y=2, c=(a b c)")
+    );
 }
 
 #[test]
@@ -241,11 +253,18 @@ fn section_2_1_2_dictionary_members() {
 
 #[test]
 fn section_2_1_3_byte_sequences() {
-    let apart: Map<'_> = vec![("example-header", b"value, with, lots"), ("example-header", b"of, commas")];
+    let apart: Map<'_> =
+        vec![("example-header", b"value, with, lots"), ("example-header", b"of, commas")];
     let joined: Map<'_> = vec![("example-header", b"value, with, lots, of, commas")];
     let identifier = [r#""example-header";bs"#];
-    assert_eq!(values(&apart, identifier), [r#""example-header";bs: :dmFsdWUsIHdpdGgsIGxvdHM=:, :b2YsIGNvbW1hcw==:"#]);
-    assert_eq!(values(&joined, identifier), [r#""example-header";bs: :dmFsdWUsIHdpdGgsIGxvdHMsIG9mLCBjb21tYXM=:"#]);
+    assert_eq!(
+        values(&apart, identifier),
+        [r#""example-header";bs: :dmFsdWUsIHdpdGgsIGxvdHM=:, :b2YsIGNvbW1hcw==:"#]
+    );
+    assert_eq!(
+        values(&joined, identifier),
+        [r#""example-header";bs: :dmFsdWUsIHdpdGgsIGxvdHMsIG9mLCBjb21tYXM=:"#]
+    );
 }
 
 #[test]
@@ -278,7 +297,10 @@ fn section_2_2_derived_components() {
         ]
     );
     let query = |path: &'static [u8]| values(&[(":path", path)], ["\"@query\""]).concat();
-    assert_eq!(query(b"/path?param=value&foo=bar&baz=bat%2Dman"), "\"@query\": ?param=value&foo=bar&baz=bat%2Dman");
+    assert_eq!(
+        query(b"/path?param=value&foo=bar&baz=bat%2Dman"),
+        "\"@query\": ?param=value&foo=bar&baz=bat%2Dman"
+    );
     assert_eq!(query(b"/path?queryString"), "\"@query\": ?queryString");
     assert_eq!(query(b"/path?"), "\"@query\": ?");
     assert_eq!(query(b"/path"), "\"@query\": ?");
@@ -300,7 +322,8 @@ fn section_2_2_8_query_parameters() {
         ":path",
         b"/parameters?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something",
     )];
-    let names = ["var", "bar", "fa%C3%A7ade%22%3A%20"].map(|name| format!("\"@query-param\";name=\"{name}\""));
+    let names = ["var", "bar", "fa%C3%A7ade%22%3A%20"]
+        .map(|name| format!("\"@query-param\";name=\"{name}\""));
     assert_eq!(
         values(&headers, names.each_ref().map(String::as_str)),
         [

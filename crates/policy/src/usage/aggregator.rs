@@ -11,22 +11,25 @@ use super::{Exchange, HOUR_MS, UsageEntry, UsageReport, Who, status_class};
 use crate::hash::Mixer;
 use crate::id::SiteId;
 
-/// How many sums a VM keeps apart. The map then has 16,384 places of 185 bytes, 3.0 MB in each VM; it may come to twice as
-/// many places where entries come and go, and needs both the old and the new ones for the moment in which it grows:
-/// 9.1 MB at the very worst. Memory is taken as entries come.
+/// How many sums a VM keeps apart. The map then has 16,384 places of 185 bytes, 3.0 MB in each VM;
+/// it may come to twice as many places where entries come and go, and needs both the old and the
+/// new ones for the moment in which it grows: 9.1 MB at the very worst. Memory is taken as entries
+/// come.
 pub const MAX_ENTRIES: usize = 14_336;
 
-/// The most entries in a report. Each takes 229 bytes at the worst, so that a report is within [`super::MAX_REPORT_BYTES`].
+/// The most entries in a report. Each takes 229 bytes at the worst, so that a report is within
+/// [`super::MAX_REPORT_BYTES`].
 pub const MAX_REPORT_ENTRIES: usize = 1_024;
 
-/// How long a VM collects before it reports, unless it has a whole report together earlier. It bounds both what a crash
-/// loses, and how often the control plane writes for each VM.
+/// How long a VM collects before it reports, unless it has a whole report together earlier. It
+/// bounds both what a crash loses, and how often the control plane writes for each VM.
 pub const REPORT_INTERVAL_MS: u64 = 5_000;
 
 /// How long an answer may take. The call itself should be given up before.
 const ANSWER_TIMEOUT_MS: u64 = 15_000;
 
-/// How long to wait after a failure, doubled with each that follows. A quarter of it is spread over the reporters.
+/// How long to wait after a failure, doubled with each that follows. A quarter of it is spread over
+/// the reporters.
 const FIRST_DELAY_MS: u64 = 1_000;
 const LAST_DELAY_MS: u64 = 30_000;
 
@@ -96,14 +99,16 @@ struct InFlight {
     delay_ms: u64,
 }
 
-/// The sums of one worker VM. See the [module](super) for how they get to the control plane exactly once.
+/// The sums of one worker VM. See the [module](super) for how they get to the control plane exactly
+/// once.
 #[derive(Debug)]
 pub struct Aggregator {
     reporter: [u8; 16],
     node_id: String,
     entries: HashMap<EntryKey, Sums, Mixer>,
     requests: u64,
-    /// The sites that have got too many entries, and what is kept of them until there is room again.
+    /// The sites that have got too many entries, and what is kept of them until there is room
+    /// again.
     coarse: HashMap<SiteId, Detail>,
     /// Whether coarsening has been tried since the last report, and cannot help before the next.
     exhausted: bool,
@@ -118,8 +123,9 @@ pub struct Aggregator {
 }
 
 impl Aggregator {
-    /// Begins to count. `reporter` is random, and drawn anew at each start of the VM: two VMs that have the same would
-    /// have their reports taken for each other's. `node_id` is for the receiver's logs.
+    /// Begins to count. `reporter` is random, and drawn anew at each start of the VM: two VMs that
+    /// have the same would have their reports taken for each other's. `node_id` is for the
+    /// receiver's logs.
     pub fn new(reporter: [u8; 16], node_id: String) -> Self {
         Self {
             reporter,
@@ -139,7 +145,11 @@ impl Aggregator {
     }
 
     #[cfg(test)]
-    pub(super) fn bounded(max_entries: usize, max_report_entries: usize, reporter: [u8; 16]) -> Self {
+    pub(super) fn bounded(
+        max_entries: usize,
+        max_report_entries: usize,
+        reporter: [u8; 16],
+    ) -> Self {
         Self { max_entries, max_report_entries, ..Self::new(reporter, "node".to_owned()) }
     }
 
@@ -176,7 +186,8 @@ impl Aggregator {
         coarse
     }
 
-    /// Makes room, or else adds to the finest entry there is that takes in this request. What fits nowhere is counted.
+    /// Makes room, or else adds to the finest entry there is that takes in this request. What fits
+    /// nowhere is counted.
     #[cold]
     fn record_at_the_bound(&mut self, key: EntryKey, exchange: &Exchange) {
         if !self.exhausted {
@@ -198,9 +209,10 @@ impl Aggregator {
         self.lost_requests = self.lost_requests.saturating_add(1);
     }
 
-    /// Coarsens the sites that have more than their share of the entries, step by step, until a quarter of the places is
-    /// free. Sites that have no more than their share keep all detail, so that nobody pays for a noisy neighbour. It looks
-    /// at all entries at each of at most four steps, and is not tried again before the next report.
+    /// Coarsens the sites that have more than their share of the entries, step by step, until a
+    /// quarter of the places is free. Sites that have no more than their share keep all detail, so
+    /// that nobody pays for a noisy neighbour. It looks at all entries at each of at most four
+    /// steps, and is not tried again before the next report.
     fn make_room(&mut self) {
         let enough = self.max_entries / 4 * 3;
         let mut detail = Detail::Full;
@@ -238,8 +250,8 @@ impl Aggregator {
         }
     }
 
-    /// The report to be sent now, if one is: ask every second or so, and after each answer. A report that was not
-    /// acknowledged comes again, with the same bytes, when it is time for that.
+    /// The report to be sent now, if one is: ask every second or so, and after each answer. A
+    /// report that was not acknowledged comes again, with the same bytes, when it is time for that.
     pub fn next_report(&mut self, now_ms: u64) -> Option<Report<'_>> {
         if self.in_flight.is_none() {
             let whole = self.entries.len() >= self.max_report_entries;
@@ -252,8 +264,8 @@ impl Aggregator {
         self.flush(now_ms)
     }
 
-    /// Like [`Aggregator::next_report`], but waits for nothing: neither for more requests nor for a pause to end. For the end
-    /// of a VM.
+    /// Like [`Aggregator::next_report`], but waits for nothing: neither for more requests nor for a
+    /// pause to end. For the end of a VM.
     pub fn last_report(&mut self, now_ms: u64) -> Option<Report<'_>> {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.again_at_ms = now_ms;
@@ -320,18 +332,22 @@ impl Aggregator {
         }
     }
 
-    /// The report may or may not have arrived: no answer came, or one that says to try again. It is sent again after a
-    /// pause of 1 s that doubles up to 30 s.
+    /// The report may or may not have arrived: no answer came, or one that says to try again. It is
+    /// sent again after a pause of 1 s that doubles up to 30 s.
     pub fn failed(&mut self, seq: u64, now_ms: u64) {
-        let Some(in_flight) = self.in_flight.as_mut().filter(|in_flight| in_flight.seq == seq) else { return };
+        let Some(in_flight) = self.in_flight.as_mut().filter(|in_flight| in_flight.seq == seq)
+        else {
+            return;
+        };
         in_flight.delay_ms = (in_flight.delay_ms * 2).clamp(FIRST_DELAY_MS, LAST_DELAY_MS);
         let [high, low, ..] = self.reporter;
-        let spread = in_flight.delay_ms / 4 * u64::from(u16::from_be_bytes([high, low])) / u64::from(u16::MAX);
+        let spread = in_flight.delay_ms / 4 * u64::from(u16::from_be_bytes([high, low]))
+            / u64::from(u16::MAX);
         in_flight.again_at_ms = now_ms.saturating_add(in_flight.delay_ms - spread);
     }
 
-    /// The receiver will never take this report (`INVALID_ARGUMENT`). Its requests are counted as lost, so that what follows
-    /// is not held up for ever.
+    /// The receiver will never take this report (`INVALID_ARGUMENT`). Its requests are counted as
+    /// lost, so that what follows is not held up for ever.
     pub fn refused(&mut self, seq: u64) {
         if let Some(in_flight) = self.in_flight.take_if(|in_flight| in_flight.seq == seq) {
             self.requests = self.requests.saturating_sub(in_flight.requests);

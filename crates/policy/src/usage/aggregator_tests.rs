@@ -25,7 +25,13 @@ fn who(site: u8, consumer: u16, key: u8, route: u8) -> Who {
 }
 
 fn exchange(hours: u64, status: u16, duration_us: u64) -> Exchange {
-    Exchange { ended_at_ms: (HOUR + hours) * HOUR_MS, status, duration_us, request_bytes: 7, response_bytes: 11 }
+    Exchange {
+        ended_at_ms: (HOUR + hours) * HOUR_MS,
+        status,
+        duration_us,
+        request_bytes: 7,
+        response_bytes: 11,
+    }
 }
 
 /// A receiver as the [module](crate::usage) describes it; its state outlives it.
@@ -72,7 +78,10 @@ fn parsed(entry: &UsageEntry) -> (EntryKey, Sums) {
         histogram: [0; BUCKETS],
     };
     sums.histogram[..entry.histogram.len()].copy_from_slice(&entry.histogram);
-    (EntryKey { who, hour: entry.hour, status_class: u8::try_from(entry.status_class).unwrap() }, sums)
+    (
+        EntryKey { who, hour: entry.hour, status_class: u8::try_from(entry.status_class).unwrap() },
+        sums,
+    )
 }
 
 /// Sums at a coarser detail.
@@ -103,7 +112,8 @@ fn what_is_reported_is_not_changed_until_it_is_acknowledged() {
     let mut aggregator = Aggregator::new([1; 16], "envoy-1".to_owned());
     assert_eq!(aggregator.next_report(0), None);
     aggregator.record(&who(0, 0, 0, 0), &exchange(0, 200, 900));
-    let first = aggregator.next_report(0).map(|report| (report.seq, report.message.to_vec())).unwrap();
+    let first =
+        aggregator.next_report(0).map(|report| (report.seq, report.message.to_vec())).unwrap();
     assert_eq!(first.0, 1);
     assert_eq!(aggregator.next_report(1_000), None, "an answer is awaited");
     aggregator.record(&who(0, 0, 0, 0), &exchange(0, 200, 900));
@@ -112,7 +122,8 @@ fn what_is_reported_is_not_changed_until_it_is_acknowledged() {
     assert_eq!(aggregator.pending(), Pending { entries: 1, requests: 2 });
     aggregator.failed(1, 1_000);
     assert_eq!(aggregator.next_report(1_000), None, "it pauses");
-    let again = aggregator.next_report(2_000).map(|report| (report.seq, report.message.to_vec())).unwrap();
+    let again =
+        aggregator.next_report(2_000).map(|report| (report.seq, report.message.to_vec())).unwrap();
     assert_eq!(again, first);
     aggregator.acked(1);
     let report = UsageReport::decode(aggregator.next_report(5_000).unwrap().message).unwrap();
@@ -181,7 +192,10 @@ fn the_greatest_report_is_within_its_bound() {
     };
     let ended_at_ms = u64::MAX;
     for consumer in 0..2_000 {
-        aggregator.record(&who(0, consumer, 0, 0), &Exchange { ended_at_ms, status: 500, ..Exchange::default() });
+        aggregator.record(
+            &who(0, consumer, 0, 0),
+            &Exchange { ended_at_ms, status: 500, ..Exchange::default() },
+        );
     }
     aggregator.entries.values_mut().for_each(|entry| *entry = sums);
     aggregator.lost_requests = u64::MAX;
@@ -195,7 +209,8 @@ fn the_greatest_report_is_within_its_bound() {
 #[test]
 fn the_stated_memory_is_what_an_entry_takes() {
     assert_eq!(std::mem::size_of::<(EntryKey, Sums)>() + 1, 185);
-    let (mut aggregator, mut receiver) = (Aggregator::new([0; 16], String::new()), Receiver::default());
+    let (mut aggregator, mut receiver) =
+        (Aggregator::new([0; 16], String::new()), Receiver::default());
     let mut consumers = (0..u16::MAX).cycle();
     for round in 0..12 {
         for consumer in consumers.by_ref().take(20_000) {
@@ -207,13 +222,18 @@ fn the_stated_memory_is_what_an_entry_takes() {
             let seq = receiver.receive(report.message);
             aggregator.acked(seq);
         }
-        assert!(aggregator.entries.capacity() <= 2 * MAX_ENTRIES, "{}", aggregator.entries.capacity());
+        assert!(
+            aggregator.entries.capacity() <= 2 * MAX_ENTRIES,
+            "{}",
+            aggregator.entries.capacity()
+        );
     }
 }
 
 #[test]
 fn at_the_bound_a_noisy_site_pays_and_a_quiet_one_keeps_all_detail() {
-    let (mut aggregator, mut receiver) = (Aggregator::bounded(100, 1_000, [3; 16]), Receiver::default());
+    let (mut aggregator, mut receiver) =
+        (Aggregator::bounded(100, 1_000, [3; 16]), Receiver::default());
     let quiet = [who(1, 0, 0, 0), who(1, 0, 1, 1), who(1, 1, 0, 0)];
     for round in 0..50 {
         for key in 0..10 {
@@ -243,7 +263,8 @@ fn at_the_bound_a_noisy_site_pays_and_a_quiet_one_keeps_all_detail() {
 
 #[test]
 fn what_fits_nowhere_is_counted_as_lost() {
-    let (mut aggregator, mut receiver) = (Aggregator::bounded(8, 1_000, [3; 16]), Receiver::default());
+    let (mut aggregator, mut receiver) =
+        (Aggregator::bounded(8, 1_000, [3; 16]), Receiver::default());
     for site in 0..20 {
         aggregator.record(&who(site, 0, 0, 0), &exchange(0, 200, 0));
     }
@@ -282,14 +303,16 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Performs the steps, then lets everything arrive. Gives what was received, and what the obvious model counted.
+/// Performs the steps, then lets everything arrive. Gives what was received, and what the obvious
+/// model counted.
 fn perform(mut aggregator: Aggregator, steps: Vec<Step>) -> (Receiver, BTreeMap<EntryKey, Sums>) {
     let (mut receiver, mut model) = (Receiver::default(), BTreeMap::<EntryKey, Sums>::new());
     let (mut now_ms, mut sent) = (0, Vec::<Vec<u8>>::new());
     for step in steps {
         match step {
             Step::Record(site, consumer, key, route, hours, status, us) => {
-                let (who, exchange) = (who(site, consumer, key, route), exchange(hours, status, us));
+                let (who, exchange) =
+                    (who(site, consumer, key, route), exchange(hours, status, us));
                 aggregator.record(&who, &exchange);
                 let hour = u32::try_from(HOUR + hours).unwrap();
                 let key = EntryKey { who, hour, status_class: status_class(status) };

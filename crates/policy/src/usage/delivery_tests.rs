@@ -21,8 +21,15 @@ fn count(usage: &mut Aggregator) {
 }
 
 /// The report that is due has to be sent, and is, in a call with this token; its number and bytes.
-fn send(delivery: &mut Delivery, usage: &mut Aggregator, token: u32, now_ms: u64) -> (u64, Vec<u8>) {
-    let Step::Send(Report { seq, message }) = delivery.next(usage, now_ms) else { panic!("a report is due") };
+fn send(
+    delivery: &mut Delivery,
+    usage: &mut Aggregator,
+    token: u32,
+    now_ms: u64,
+) -> (u64, Vec<u8>) {
+    let Step::Send(Report { seq, message }) = delivery.next(usage, now_ms) else {
+        panic!("a report is due")
+    };
     let message = message.to_vec();
     delivery.sent(usage, seq, Some(token), now_ms);
     (seq, message)
@@ -75,7 +82,9 @@ fn a_clock_that_leaps_gives_a_call_up_and_stops_no_report() {
 #[test]
 fn a_call_that_cannot_be_made_is_tried_again_after_a_pause() {
     let (mut delivery, mut usage) = (Delivery::default(), counted());
-    let Step::Send(Report { seq, .. }) = delivery.next(&mut usage, NOW_MS) else { panic!("a report is due") };
+    let Step::Send(Report { seq, .. }) = delivery.next(&mut usage, NOW_MS) else {
+        panic!("a report is due")
+    };
     delivery.sent(&mut usage, seq, None, NOW_MS);
     assert_eq!(delivery.next(&mut usage, NOW_MS), Step::Wait);
     assert_eq!(send(&mut delivery, &mut usage, 7, NOW_MS + LATER_MS).0, seq);

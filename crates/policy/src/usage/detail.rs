@@ -13,7 +13,8 @@ pub(super) struct EntryKey {
     pub(super) status_class: u8,
 }
 
-/// How much of an [`EntryKey`] is kept, from all of it to what can always be billed. Each gives up one thing more.
+/// How much of an [`EntryKey`] is kept, from all of it to what can always be billed. Each gives up
+/// one thing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Detail {
     /// Everything.
@@ -22,8 +23,8 @@ pub(super) enum Detail {
     NoRoute,
     /// No credential either.
     NoKey,
-    /// The day instead of the hour: all is counted in the first hour of the day in UTC. It matters when the control plane
-    /// has been away for hours; a consumer's sums of a day stay exact.
+    /// The day instead of the hour: all is counted in the first hour of the day in UTC. It matters
+    /// when the control plane has been away for hours; a consumer's sums of a day stay exact.
     Day,
     /// No consumer either: only the site's own sums stay exact.
     NoConsumer,
@@ -59,8 +60,9 @@ impl Detail {
     }
 }
 
-/// Hashing costs part of a microsecond of every request if it takes in all 80 bytes of the ids. The last eight bytes of a
-/// UUIDv7 are random (RFC 9562 section 5.7), so they spread well enough alone; equality compares everything.
+/// Hashing costs part of a microsecond of every request if it takes in all 80 bytes of the ids. The
+/// last eight bytes of a UUIDv7 are random (RFC 9562 section 5.7), so they spread well enough
+/// alone; equality compares everything.
 impl Hash for EntryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(u64::from(self.hour) << 8 | u64::from(self.status_class));

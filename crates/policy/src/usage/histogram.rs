@@ -1,9 +1,12 @@
-//! The latency histogram: fixed buckets, so that histograms can be added, whoever kept them and whenever.
+//! The latency histogram: fixed buckets, so that histograms can be added, whoever kept them and
+//! whenever.
 //!
-//! Architecture invariant: the bounds are part of the stored data. They may never change; another scale would be another column.
+//! Architecture invariant: the bounds are part of the stored data. They may never change; another
+//! scale would be another column.
 
-/// The upper bounds of the buckets in milliseconds, each inclusive. What took longer is in one more bucket. Steps of 2 to 3
-/// tell apart what people tell apart, and cover what a gateway does: from a refusal to a route's longest timeout.
+/// The upper bounds of the buckets in milliseconds, each inclusive. What took longer is in one more
+/// bucket. Steps of 2 to 3 tell apart what people tell apart, and cover what a gateway does: from a
+/// refusal to a route's longest timeout.
 pub const BOUNDS_MS: [u32; BUCKETS - 1] =
     [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
@@ -12,11 +15,15 @@ pub const BUCKETS: usize = 16;
 
 /// The bucket of a duration.
 pub fn bucket_of(duration_us: u64) -> usize {
-    BOUNDS_MS.iter().position(|bound| duration_us <= u64::from(*bound) * 1_000).unwrap_or(BUCKETS - 1)
+    BOUNDS_MS
+        .iter()
+        .position(|bound| duration_us <= u64::from(*bound) * 1_000)
+        .unwrap_or(BUCKETS - 1)
 }
 
-/// An estimate of a quantile from above: the upper bound in milliseconds of the bucket in which it lies. At least
-/// `percent` of the requests took no longer. `None` if there were no requests, or if it lies above the last bound.
+/// An estimate of a quantile from above: the upper bound in milliseconds of the bucket in which it
+/// lies. At least `percent` of the requests took no longer. `None` if there were no requests, or if
+/// it lies above the last bound.
 pub fn quantile_bound_ms(counts: &[u64], percent: u8) -> Option<u32> {
     let total: u128 = counts.iter().map(|count| u128::from(*count)).sum();
     if total == 0 {

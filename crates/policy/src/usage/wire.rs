@@ -20,11 +20,12 @@ pub struct UsageReport {
     /// The sums. Two may be of the same requester and hour: they are to be added.
     #[prost(message, repeated, tag = "4")]
     pub entries: Vec<UsageEntry>,
-    /// How many requests have lost a part of what they are told apart by, for want of memory, since the last report. One
-    /// that loses another part counts again.
+    /// How many requests have lost a part of what they are told apart by, for want of memory, since
+    /// the last report. One that loses another part counts again.
     #[prost(uint64, tag = "5")]
     pub coarsened_requests: u64,
-    /// How many requests are in no sum at all, for want of memory or because a report was refused, since the last report.
+    /// How many requests are in no sum at all, for want of memory or because a report was refused,
+    /// since the last report.
     #[prost(uint64, tag = "6")]
     pub lost_requests: u64,
 }

@@ -57,7 +57,8 @@ pub struct SigningKey {
     /// The 16 bytes of its id.
     #[prost(bytes = "vec", tag = "1")]
     pub id: Vec<u8>,
-    /// Whether `material` is the 32 bytes of an Ed25519 public key; otherwise it is a secret of HMAC with SHA-256.
+    /// Whether `material` is the 32 bytes of an Ed25519 public key; otherwise it is a secret of
+    /// HMAC with SHA-256.
     #[prost(bool, tag = "2")]
     pub ed25519: bool,
     /// What verifies.

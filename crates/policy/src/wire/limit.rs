@@ -3,7 +3,8 @@
 /// One limit or quota, with where it counts.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LimitRule {
-    /// Names the counters of this rule in the whole fleet: it is the same wherever and whenever the rule is translated.
+    /// Names the counters of this rule in the whole fleet: it is the same wherever and whenever the
+    /// rule is translated.
     #[prost(fixed64, tag = "1")]
     pub id: u64,
     /// What refusals and headers call it.

@@ -1,7 +1,8 @@
-//! The resources that the control plane pushes to the filter: package `tenantry.filter.v1`, in protobuf.
+//! The resources that the control plane pushes to the filter: package `tenantry.filter.v1`, in
+//! protobuf.
 //!
-//! They travel as xDS resources ([`type_url`]) and lie in Envoy's shared data as they came. Fields are only ever added;
-//! a reader skips those that it does not know.
+//! They travel as xDS resources ([`type_url`]) and lie in Envoy's shared data as they came. Fields
+//! are only ever added; a reader skips those that it does not know.
 
 mod consumer;
 mod limit;
@@ -15,8 +16,8 @@ use crate::key::pack_bucket;
 pub use consumer::{Consumer, ConsumerBucket, KeyDetail, SigningKey};
 pub use limit::{Dimension, DimensionKind, LimitRule, Measure};
 pub use site::{
-    ApiPolicy, ClaimHeader, IpRules, Issuer, KeySource, KeySourceKind, Plan, PolicyRoute, RequiredClaim, Requirement,
-    RequirementMode, SignatureRules, SitePolicy, UtcOffset, method_bit,
+    ApiPolicy, ClaimHeader, IpRules, Issuer, KeySource, KeySourceKind, Plan, PolicyRoute,
+    RequiredClaim, Requirement, RequirementMode, SignatureRules, SitePolicy, UtcOffset, method_bit,
 };
 
 /// The type URLs of the filter's resources.
@@ -73,7 +74,8 @@ impl From<&DesiredBucket> for KeyBucket {
     }
 }
 
-/// Finds the records in the bytes of a [`KeyBucket`] without copying them. `None` if the bytes are not a bucket.
+/// Finds the records in the bytes of a [`KeyBucket`] without copying them. `None` if the bytes are
+/// not a bucket.
 pub fn bucket_records(bucket: &[u8]) -> Option<&[u8]> {
     const RECORDS_TAG: u8 = 0x0a;
     let mut rest = bucket.strip_prefix(&[RECORDS_TAG])?;

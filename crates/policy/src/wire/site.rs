@@ -278,7 +278,8 @@ pub struct SignatureRules {
 /// From when on a time zone is how far from UTC.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub struct UtcOffset {
-    /// Milliseconds since the Unix epoch; the first one of a list holds for all times before the second.
+    /// Milliseconds since the Unix epoch; the first one of a list holds for all times before the
+    /// second.
     #[prost(sint64, tag = "1")]
     pub from_ms: i64,
     /// Seconds east of UTC.

@@ -1,18 +1,19 @@
-//! Desired state to pushed formats. Pure and deterministic: the same content gives the same bytes, whatever its order.
+//! Desired state to pushed formats. Pure and deterministic: the same content gives the same bytes,
+//! whatever its order.
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    ApiPolicy, ClaimHeader, Consumer, ConsumerBucket, Dimension, DimensionKind, IpRules, Issuer, KeyDetail, KeySource,
-    KeySourceKind, LimitRule, Measure, Plan, PolicyRoute, RequiredClaim, Requirement, RequirementMode, SignatureRules,
-    SigningKey, SitePolicy, UtcOffset, method_bit,
+    ApiPolicy, ClaimHeader, Consumer, ConsumerBucket, Dimension, DimensionKind, IpRules, Issuer,
+    KeyDetail, KeySource, KeySourceKind, LimitRule, Measure, Plan, PolicyRoute, RequiredClaim,
+    Requirement, RequirementMode, SignatureRules, SigningKey, SitePolicy, UtcOffset, method_bit,
 };
 use crate::desired::{DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredRoute, DesiredSite};
 use crate::ip::{Cidr, IpSet};
 use crate::settings::{
-    self, Auth, By, IpSettings, Limit, PlatformRequests, Quota, RateLimitHeaders, RateUnit, SignatureSettings,
-    SigningAlgorithm, Window,
+    self, Auth, By, IpSettings, Limit, PlatformRequests, Quota, RateLimitHeaders, RateUnit,
+    SignatureSettings, SigningAlgorithm, Window,
 };
 
 impl SitePolicy {
@@ -32,11 +33,16 @@ impl SitePolicy {
             challenges: settings.challenges,
             ip: ip(&settings.ip),
             limits,
-            rate_limit_headers_on_refusals_only: settings.rate_limit_headers == RateLimitHeaders::Refused,
+            rate_limit_headers_on_refusals_only: settings.rate_limit_headers
+                == RateLimitHeaders::Refused,
             issuers: sorted(site.issuers.iter().map(issuer).collect(), |issuer| issuer.id.clone()),
             signatures: Some(signatures(&settings.signatures)),
             plans: sorted(site.plans.iter().map(plan).collect(), |plan| plan.number),
-            apis: site.apis.iter().map(|(id, api)| api_policy(id.as_bytes(), &api.limits, &api.quotas)).collect(),
+            apis: site
+                .apis
+                .iter()
+                .map(|(id, api)| api_policy(id.as_bytes(), &api.limits, &api.quotas))
+                .collect(),
             offsets,
             max_concurrent_requests: tenant.max_concurrent_requests.unwrap_or(0),
             weight: tenant.weight.into(),
@@ -51,19 +57,26 @@ fn sorted<T, K: Ord>(mut items: Vec<T>, key: impl FnMut(&T) -> K) -> Vec<T> {
 }
 
 fn routes(site: &DesiredSite) -> Vec<PolicyRoute> {
-    let mut routes: Vec<_> = site.routes.iter().flat_map(|route| policy_routes(site, route)).collect();
+    let mut routes: Vec<_> =
+        site.routes.iter().flat_map(|route| policy_routes(site, route)).collect();
     routes.sort_by(|a, b| (&a.path, a.methods, &a.id).cmp(&(&b.path, b.methods, &b.id)));
     routes
 }
 
-/// The paths of a route. The template `/` stands for the version itself, which callers write with and without the slash.
+/// The paths of a route. The template `/` stands for the version itself, which callers write with
+/// and without the slash.
 fn policy_routes(site: &DesiredSite, route: &DesiredRoute) -> Vec<PolicyRoute> {
     let api = site.apis.get(&route.api);
-    let place = site.apis.keys().position(|id| *id == route.api).and_then(|place| u32::try_from(place).ok());
+    let place = site
+        .apis
+        .keys()
+        .position(|id| *id == route.api)
+        .and_then(|place| u32::try_from(place).ok());
     let auth = route.settings.auth.as_ref().or(api.and_then(|api| api.auth.as_ref()));
     // A public route has no caller who could have its API's scopes.
     let inherited = api.filter(|_| route.settings.auth != Some(Auth::None)).map(|api| &api.scopes);
-    let mut scopes: Vec<_> = inherited.into_iter().flatten().chain(&route.settings.scopes).cloned().collect();
+    let mut scopes: Vec<_> =
+        inherited.into_iter().flatten().chain(&route.settings.scopes).cloned().collect();
     scopes.sort_unstable();
     scopes.dedup();
     let first = PolicyRoute {
@@ -86,7 +99,10 @@ fn requirement(auth: &Auth) -> Requirement {
         Auth::AnyOf(methods) => (RequirementMode::AnyOf, &methods[..]),
         Auth::AllOf(methods) => (RequirementMode::AllOf, &methods[..]),
     };
-    Requirement { mode: mode.into(), methods: methods.iter().fold(0, |all, method| all | method_bit(*method)) }
+    Requirement {
+        mode: mode.into(),
+        methods: methods.iter().fold(0, |all, method| all | method_bit(*method)),
+    }
 }
 
 fn key_source(source: &settings::KeySource) -> KeySource {
@@ -99,9 +115,11 @@ fn key_source(source: &settings::KeySource) -> KeySource {
     KeySource { kind: kind.into(), name }
 }
 
-/// Ranges that cannot be read were refused when they were set; should one be here all the same, nobody is let in.
+/// Ranges that cannot be read were refused when they were set; should one be here all the same,
+/// nobody is let in.
 fn ip(settings: &IpSettings) -> Option<IpRules> {
-    let cidrs = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<Cidr>, _>>();
+    let cidrs =
+        |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<Cidr>, _>>();
     let rules = match (cidrs(&settings.allow), cidrs(&settings.deny)) {
         (Ok(allow), Ok(deny)) => IpRules { allow: IpSet::encode(allow), deny: IpSet::encode(deny) },
         _ => IpRules {
@@ -118,12 +136,17 @@ fn api_policy(id: &[u8; 16], limits: &[Limit], quotas: &[Quota]) -> ApiPolicy {
 
 fn plan(plan: &crate::desired::DesiredPlan) -> Plan {
     let mut limits = rules(plan.id.as_bytes(), &plan.settings.limits, &plan.settings.quotas);
-    let all =
-        plan.settings.limits.iter().map(|limit| &limit.by).chain(plan.settings.quotas.iter().map(|quota| &quota.by));
+    let all = plan
+        .settings
+        .limits
+        .iter()
+        .map(|limit| &limit.by)
+        .chain(plan.settings.quotas.iter().map(|quota| &quota.by));
     for (rule, by) in limits.iter_mut().zip(all) {
         // Who holds a plan holds all of it, and shares it only where the plan says so.
         if !by.iter().any(|by| matches!(by, By::Plan | By::Consumer | By::Key)) {
-            rule.by.insert(0, Dimension { kind: DimensionKind::Consumer.into(), name: String::new() });
+            rule.by
+                .insert(0, Dimension { kind: DimensionKind::Consumer.into(), name: String::new() });
         }
     }
     Plan { number: plan.number.into(), limits }
@@ -166,8 +189,8 @@ fn rules(owner: &[u8; 16], limits: &[Limit], quotas: &[Quota]) -> Vec<LimitRule>
 /// What refusals and headers call the limits of the platform plan.
 const PLATFORM_PLAN: &str = "platform-plan";
 
-/// The rules that the platform plan of a tenant makes. Their ids are of names that no setting can have, so that nothing that is set for the
-/// tenant can share their counters.
+/// The rules that the platform plan of a tenant makes. Their ids are of names that no setting can
+/// have, so that nothing that is set for the tenant can share their counters.
 fn platform_rules(tenant: &[u8; 16], requests: PlatformRequests) -> Vec<LimitRule> {
     let rule = |name: &str, measure: Measure, requests: u64, burst: u32| LimitRule {
         id: rule_id(tenant, name),
@@ -178,9 +201,11 @@ fn platform_rules(tenant: &[u8; 16], requests: PlatformRequests) -> Vec<LimitRul
         by: Vec::new(),
         in_utc: true,
     };
-    let per_second =
-        requests.per_second.map(|rate| rule("platform-plan/second", Measure::PerSecond, rate.into(), rate));
-    let per_month = requests.per_month.map(|quota| rule("platform-plan/month", Measure::Month, quota, 0));
+    let per_second = requests
+        .per_second
+        .map(|rate| rule("platform-plan/second", Measure::PerSecond, rate.into(), rate));
+    let per_month =
+        requests.per_month.map(|quota| rule("platform-plan/month", Measure::Month, quota, 0));
     per_second.into_iter().chain(per_month).collect()
 }
 
@@ -210,7 +235,8 @@ fn dimensions(by: &[By]) -> Vec<Dimension> {
 
 fn issuer(issuer: &DesiredIssuer) -> Issuer {
     let settings = &issuer.settings;
-    let mut algorithms: Vec<_> = settings.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect();
+    let mut algorithms: Vec<_> =
+        settings.algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect();
     algorithms.sort_unstable();
     let mut audiences = settings.audiences.clone();
     audiences.sort_unstable();
@@ -235,7 +261,10 @@ fn issuer(issuer: &DesiredIssuer) -> Issuer {
         upstream_headers: settings
             .upstream_headers
             .iter()
-            .map(|(header, claim)| ClaimHeader { header: header.to_ascii_lowercase(), claim: claim.clone() })
+            .map(|(header, claim)| ClaimHeader {
+                header: header.to_ascii_lowercase(),
+                claim: claim.clone(),
+            })
             .collect(),
     }
 }
@@ -253,7 +282,11 @@ fn signatures(settings: &SignatureSettings) -> SignatureRules {
 
 impl From<&DesiredConsumers> for ConsumerBucket {
     fn from(bucket: &DesiredConsumers) -> Self {
-        Self { consumers: sorted(bucket.consumers.iter().map(consumer).collect(), |consumer| consumer.id.clone()) }
+        Self {
+            consumers: sorted(bucket.consumers.iter().map(consumer).collect(), |consumer| {
+                consumer.id.clone()
+            }),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The bootstrap of one Envoy on this machine: the one that operators get, with this machine's addresses.
+//! The bootstrap of one Envoy on this machine: the one that operators get, with this machine's
+//! addresses.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,12 +34,14 @@ pub struct EnvoySettings {
     pub edge: Edge,
 }
 
-/// What an Envoy asks of xds-server in its node's metadata, besides its address and the module's path.
+/// What an Envoy asks of xds-server in its node's metadata, besides its address and the module's
+/// path.
 #[derive(Debug, Clone, Default)]
 pub struct Edge {
     /// How many proxies in front of it are trusted to have appended to `X-Forwarded-For`.
     pub trusted_hops: u32,
-    /// From how many requests in one worker on tenants are held to their share; `None` for the filter's default.
+    /// From how many requests in one worker on tenants are held to their share; `None` for the
+    /// filter's default.
     pub shed_above: Option<u32>,
     /// Its cell, `node.cluster`; `None` for the one in the bootstrap, `default`.
     pub cell: Option<String>,
@@ -69,7 +72,10 @@ pub(super) fn of(settings: &EnvoySettings) -> Result<Value> {
 }
 
 /// Replaces what is there by JSON pointer.
-pub(super) fn replace<const N: usize>(config: &mut Value, changes: [(&str, Value); N]) -> Result<()> {
+pub(super) fn replace<const N: usize>(
+    config: &mut Value,
+    changes: [(&str, Value); N],
+) -> Result<()> {
     for (pointer, value) in changes {
         *config.pointer_mut(pointer).with_context(|| format!("{pointer} is missing"))? = value;
     }

@@ -1,4 +1,5 @@
-//! An Envoy that hands its sockets over to a successor, so that nobody who connects meanwhile is refused.
+//! An Envoy that hands its sockets over to a successor, so that nobody who connects meanwhile is
+//! refused.
 
 use std::ffi::OsString;
 use std::fs;
@@ -35,22 +36,36 @@ impl Envoy {
     pub async fn hot_restart(&mut self) -> Result<()> {
         let epoch = self.epoch().await.context("an Envoy has to run that hands over")? + 1;
         let file = self.base_id_file();
-        let base_id = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let base_id =
+            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         let mut launch = self.service.launch.clone();
         let first = launch.args.iter().position(|arg| arg == FIRST);
         launch.args.truncate(first.context("say Envoy::allow_hot_restart before the start")?);
         let epoch_arg: OsString = epoch.to_string().into();
-        launch.args.extend(["--base-id".into(), base_id.trim().into(), "--restart-epoch".into(), epoch_arg]);
+        launch.args.extend([
+            "--base-id".into(),
+            base_id.trim().into(),
+            "--restart-epoch".into(),
+            epoch_arg,
+        ]);
         let predecessor = self.service.succeed(&launch)?;
         let deadline = Instant::now() + PATIENCE;
         // The predecessor answers on the same address until the successor takes it over.
         while self.epoch().await.ok() != Some(epoch) || self.service.wait_ready().await.is_err() {
-            ensure!(Instant::now() < deadline, "the successor does not serve\n{}", self.service.tail());
+            ensure!(
+                Instant::now() < deadline,
+                "the successor does not serve\n{}",
+                self.service.tail()
+            );
             sleep(POLL).await;
         }
         if let Some(predecessor) = predecessor {
             let ended = tokio::time::timeout(PATIENCE, predecessor.wait()).await;
-            ensure!(ended.is_ok_and(|status| status.success()), "the predecessor goes on\n{}", self.service.tail());
+            ensure!(
+                ended.is_ok_and(|status| status.success()),
+                "the predecessor goes on\n{}",
+                self.service.tail()
+            );
         }
         Ok(())
     }
@@ -58,7 +73,9 @@ impl Envoy {
     /// The number of the Envoy that answers, counted from the first one.
     async fn epoch(&self) -> Result<u64> {
         let info: serde_json::Value = self.get("/server_info").await?.json().await?;
-        info["command_line_options"]["restart_epoch"].as_u64().context("/server_info has no restart_epoch")
+        info["command_line_options"]["restart_epoch"]
+            .as_u64()
+            .context("/server_info has no restart_epoch")
     }
 
     fn base_id_file(&self) -> PathBuf {

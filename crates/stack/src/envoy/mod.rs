@@ -1,4 +1,5 @@
-//! One Envoy, started from the operators' own bootstrap (`envoy/bootstrap.yaml`) with this machine's addresses in it.
+//! One Envoy, started from the operators' own bootstrap (`envoy/bootstrap.yaml`) with this
+//! machine's addresses in it.
 
 mod bootstrap;
 mod hot_restart;
@@ -19,7 +20,8 @@ use serde_json::Value;
 use crate::process::Launch;
 use crate::service::{Ready, Service};
 
-/// An answer of Envoy's admin interface takes this long at most; a config dump of many sites is large.
+/// An answer of Envoy's admin interface takes this long at most; a config dump of many sites is
+/// large.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
@@ -32,22 +34,35 @@ pub struct Envoy {
 impl Envoy {
     /// Writes the configuration and the log of this Envoy under `dir`; starts nothing yet.
     ///
-    /// Its service counts as ready when `/ready` on the admin port says so, which is when xds-server has answered: an
-    /// Envoy that starts first is launched with [`Service::launch`] and waits.
+    /// Its service counts as ready when `/ready` on the admin port says so, which is when
+    /// xds-server has answered: an Envoy that starts first is launched with [`Service::launch`] and
+    /// waits.
     pub fn new(binary: &Path, dir: &Path, settings: EnvoySettings) -> Result<Envoy> {
         let config = bootstrap::of(&settings)?;
         Envoy::with(binary, dir, settings, &config)
     }
 
     /// Like [`Envoy::new`], but from this bootstrap, which has to say what the settings say.
-    pub fn from_bootstrap(binary: &Path, dir: &Path, settings: EnvoySettings, yaml: &str) -> Result<Envoy> {
+    pub fn from_bootstrap(
+        binary: &Path,
+        dir: &Path,
+        settings: EnvoySettings,
+        yaml: &str,
+    ) -> Result<Envoy> {
         let config = serde_saphyr::from_str(yaml).context("the bootstrap is not YAML")?;
         Envoy::with(binary, dir, settings, &config)
     }
 
-    /// Like [`Envoy::new`], but from `envoy/standalone.yaml`: with a listener and routes of its own, to this upstream.
-    pub fn standalone(binary: &Path, dir: &Path, settings: EnvoySettings, upstream: SocketAddr) -> Result<Envoy> {
-        let config = adapted("envoy/standalone.yaml", |yaml| standalone::adapt(yaml, &settings, upstream))?;
+    /// Like [`Envoy::new`], but from `envoy/standalone.yaml`: with a listener and routes of its
+    /// own, to this upstream.
+    pub fn standalone(
+        binary: &Path,
+        dir: &Path,
+        settings: EnvoySettings,
+        upstream: SocketAddr,
+    ) -> Result<Envoy> {
+        let config =
+            adapted("envoy/standalone.yaml", |yaml| standalone::adapt(yaml, &settings, upstream))?;
         Envoy::with(binary, dir, settings, &config)
     }
 
@@ -58,11 +73,14 @@ impl Envoy {
         let launch = Launch::new(binary, dir.join(format!("{}.log", settings.node_id)))
             .args(["--config-path".into(), config_file.into_os_string()])
             .args(["--concurrency", &settings.concurrency.to_string()])
-            // Several Envoys share this machine: no shared memory region, unless an Envoy hands over to a successor.
+            // Several Envoys share this machine: no shared memory region, unless an Envoy hands
+            // over to a successor.
             .args([hot_restart::NO_SUCCESSOR, "--log-level", "info"])
-            // Envoy keeps access logs back for 10 s otherwise: on this machine somebody reads along.
+            // Envoy keeps access logs back for 10 s otherwise: on this machine somebody reads
+            // along.
             .args(["--file-flush-interval-msec", "200"])
-            // Old listeners and TLS contexts stay in memory until the drain time is over (default: 600 s).
+            // Old listeners and TLS contexts stay in memory until the drain time is over (default:
+            // 600 s).
             .args(["--drain-time-s", "2", "--parent-shutdown-time-s", "3"]);
         let ready = Ready::Http(format!("http://{}/ready", settings.admin));
         let service = Service::new(format!("Envoy {}", settings.node_id), launch, ready);
@@ -79,7 +97,8 @@ impl Envoy {
         format!("http://{}", self.settings.admin)
     }
 
-    /// `/config_dump` with EDS included. Note that Envoy leaves out on-demand routes that it has not been asked for.
+    /// `/config_dump` with EDS included. Note that Envoy leaves out on-demand routes that it has
+    /// not been asked for.
     pub async fn config_dump(&self) -> Result<Value> {
         Ok(self.get("/config_dump?include_eds").await?.json().await?)
     }

@@ -30,7 +30,10 @@ pub(super) fn adapt(yaml: &str, settings: &EnvoySettings, upstream: SocketAddr) 
     let changes = [
         ("/node/id", json!(settings.node_id)),
         ("/admin/address/socket_address", address(settings.admin, "port_value")),
-        ("/static_resources/listeners/0/address/socket_address", address(settings.gateway, "port_value")),
+        (
+            "/static_resources/listeners/0/address/socket_address",
+            address(settings.gateway, "port_value"),
+        ),
         (FILTER_MODULE, json!(wasm)),
         (endpoint_of!("0"), address(upstream, "port_value")),
         (endpoint_of!("1"), address(settings.xds, "port_value")),

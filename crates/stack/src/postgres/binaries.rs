@@ -22,8 +22,14 @@ pub struct Binaries {
 impl Binaries {
     /// The newest installed release that is new enough; `None` when there is none.
     pub fn find() -> Result<Option<Binaries>> {
-        let on_path = env::var_os("PATH").map(|path| env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
-        let debian = fs::read_dir(DEBIAN_ROOT).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+        let on_path = env::var_os("PATH")
+            .map(|path| env::split_paths(&path).collect::<Vec<_>>())
+            .unwrap_or_default();
+        let debian = fs::read_dir(DEBIAN_ROOT)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path().join("bin"));
         Ok(on_path
             .into_iter()
             .chain(debian)
@@ -66,7 +72,10 @@ mod tests {
 
     #[test]
     fn major_version_is_read_from_releases_and_betas() {
-        assert_eq!(major_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"), Some(15));
+        assert_eq!(
+            major_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"),
+            Some(15)
+        );
         assert_eq!(major_version("postgres (PostgreSQL) 18beta1\n"), Some(18));
         assert_eq!(major_version("something else"), None);
     }

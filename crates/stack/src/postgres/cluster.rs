@@ -16,11 +16,12 @@ use crate::process::Launch;
 use crate::secret;
 use crate::service::{Ready, Service};
 
-/// The role that `initdb` makes. It only prepares databases and roles; the product never logs in as it, because row
-/// level security does not bind a superuser.
+/// The role that `initdb` makes. It only prepares databases and roles; the product never logs in as
+/// it, because row level security does not bind a superuser.
 const SUPERUSER: &str = "postgres";
 
-/// After `kill -9` of the server its backends hold the shared memory for a moment, and a new server refuses to start.
+/// After `kill -9` of the server its backends hold the shared memory for a moment, and a new server
+/// refuses to start.
 const NOT_YET: &str = "pre-existing shared memory block";
 
 #[derive(Debug, Clone)]
@@ -30,7 +31,8 @@ pub struct ClusterSettings {
     pub addr: SocketAddr,
     /// The superuser's password; it takes effect when the data directory is made.
     pub password: String,
-    /// `false` turns `fsync` off: a crash of the machine may destroy the data, a crash of the server does not.
+    /// `false` turns `fsync` off: a crash of the machine may destroy the data, a crash of the
+    /// server does not.
     pub durable: bool,
 }
 
@@ -90,10 +92,15 @@ impl Cluster {
     }
 }
 
-async fn init(binaries: &Binaries, account: Option<&Account>, settings: &ClusterSettings) -> Result<()> {
+async fn init(
+    binaries: &Binaries,
+    account: Option<&Account>,
+    settings: &ClusterSettings,
+) -> Result<()> {
     let data = settings.dir.join("data");
     if data.exists() {
-        // An earlier initdb did not come to its end: it writes PG_VERSION early, but leaves nothing of use behind.
+        // An earlier initdb did not come to its end: it writes PG_VERSION early, but leaves nothing
+        // of use behind.
         fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
     }
     let password_file = settings.dir.join("initdb-password");
@@ -101,14 +108,15 @@ async fn init(binaries: &Binaries, account: Option<&Account>, settings: &Cluster
     if let Some(account) = account {
         chown(&password_file, Some(account.uid), Some(account.gid))?;
     }
-    let mut launch = Launch::new(binaries.program("initdb"), settings.dir.join("initdb.log")).args([
-        "--username",
-        SUPERUSER,
-        "--auth=scram-sha-256",
-        "--encoding=UTF8",
-        "--no-locale",
-        "--no-instructions",
-    ]);
+    let mut launch =
+        Launch::new(binaries.program("initdb"), settings.dir.join("initdb.log")).args([
+            "--username",
+            SUPERUSER,
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-instructions",
+        ]);
     launch = launch.args([flag("--pwfile=", &password_file), flag("--pgdata=", &data)]);
     if !settings.durable {
         launch = launch.args(["--no-sync"]);
@@ -127,7 +135,8 @@ fn server(binaries: &Binaries, account: Option<Account>, settings: &ClusterSetti
     let mut options = vec![
         format!("port={}", settings.addr.port()),
         format!("listen_addresses={}", settings.addr.ip()),
-        // TCP only: a socket would need a directory with a short path, and a place in /tmp that others can squat on.
+        // TCP only: a socket would need a directory with a short path, and a place in /tmp that
+        // others can squat on.
         "unix_socket_directories=".to_owned(),
         "max_connections=200".to_owned(),
         // The time of a commit is what the revocation benchmark measures from.
@@ -136,7 +145,8 @@ fn server(binaries: &Binaries, account: Option<Account>, settings: &ClusterSetti
         "log_timezone=UTC".to_owned(),
     ];
     if !settings.durable {
-        options.extend(["fsync=off", "full_page_writes=off", "max_wal_size=4GB"].map(str::to_owned));
+        options
+            .extend(["fsync=off", "full_page_writes=off", "max_wal_size=4GB"].map(str::to_owned));
     }
     let mut launch = Launch::new(binaries.program("postgres"), settings.dir.join("server.log"))
         .args([OsString::from("-D"), settings.dir.join("data").into()]);
@@ -145,9 +155,11 @@ fn server(binaries: &Binaries, account: Option<Account>, settings: &ClusterSetti
     }
     launch.account = account;
     launch.dir = Some(settings.dir.clone());
-    // A "fast" shutdown: ends the sessions, then writes a checkpoint. SIGTERM would wait for every client to leave.
+    // A "fast" shutdown: ends the sessions, then writes a checkpoint. SIGTERM would wait for every
+    // client to leave.
     launch.end_signal = Signal::SIGINT;
-    Service::new("PostgreSQL", launch, Ready::Postgres(Box::new(superuser(settings)))).that_may_say(NOT_YET)
+    Service::new("PostgreSQL", launch, Ready::Postgres(Box::new(superuser(settings))))
+        .that_may_say(NOT_YET)
 }
 
 fn superuser(settings: &ClusterSettings) -> PgConnectOptions {

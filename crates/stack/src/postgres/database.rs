@@ -1,12 +1,12 @@
-//! Databases and roles on a server. All of it is DDL, which cannot be a checked query; names come from this crate or
-//! are quoted, and passwords are alphanumeric.
+//! Databases and roles on a server. All of it is DDL, which cannot be a checked query; names come
+//! from this crate or are quoted, and passwords are alphanumeric.
 
 use anyhow::{Context, Result};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-/// Owns the databases that a private server holds, and migrates them. Not a superuser, so that forced row level
-/// security and missing grants show here as they would in production.
+/// Owns the databases that a private server holds, and migrates them. Not a superuser, so that
+/// forced row level security and missing grants show here as they would in production.
 pub const OWNER: &str = "tenantry_owner";
 
 /// The group roles that the migrations create; each part logs in as a member of one.
@@ -38,8 +38,9 @@ impl DatabaseServer {
         DatabaseServer { superuser, owner_password }
     }
 
-    /// `postgres://user:password@host:port/database` of a superuser. The password is given to [`OWNER`] too, so that
-    /// several test processes can share the server without passing on a second secret.
+    /// `postgres://user:password@host:port/database` of a superuser. The password is given to
+    /// [`OWNER`] too, so that several test processes can share the server without passing on a
+    /// second secret.
     pub fn from_url(url: &str) -> Result<DatabaseServer> {
         let superuser: PgConnectOptions = url.parse().context("the database URL does not parse")?;
         let text = superuser.to_url_lossy();
@@ -58,12 +59,16 @@ impl DatabaseServer {
     /// As [`DatabaseServer::connect`], in this database.
     pub async fn connect_to(&self, database: &str) -> Result<PgConnection> {
         let options = self.superuser.clone().database(database);
-        options.connect().await.with_context(|| format!("logging in to database {database} as the superuser"))
+        options
+            .connect()
+            .await
+            .with_context(|| format!("logging in to database {database} as the superuser"))
     }
 
     /// The database as its owner.
     pub fn database(&self, name: &str) -> Database {
-        let owner = self.superuser.clone().username(OWNER).password(&self.owner_password).database(name);
+        let owner =
+            self.superuser.clone().username(OWNER).password(&self.owner_password).database(name);
         Database { owner }
     }
 
@@ -71,20 +76,25 @@ impl DatabaseServer {
         ensure_login(connection, OWNER, &self.owner_password, "CREATEROLE").await
     }
 
-    /// Creates the database, from `template` if given, owned by [`OWNER`]. `Ok(false)` when it was there.
+    /// Creates the database, from `template` if given, owned by [`OWNER`]. `Ok(false)` when it was
+    /// there.
     pub async fn ensure_database(&self, name: &str, template: Option<&str>) -> Result<bool> {
         let mut connection = self.connect().await?;
-        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-            .bind(name)
-            .fetch_one(&mut connection)
-            .await?;
+        let exists: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+                .bind(name)
+                .fetch_one(&mut connection)
+                .await?;
         if !exists {
             self.ensure_owner(&mut connection).await?;
             let mut sql = format!("CREATE DATABASE {} OWNER {OWNER}", quoted(name));
             if let Some(template) = template {
                 sql.push_str(&format!(" TEMPLATE {}", quoted(template)));
             }
-            connection.execute(AssertSqlSafe(sql)).await.with_context(|| format!("creating database {name}"))?;
+            connection
+                .execute(AssertSqlSafe(sql))
+                .await
+                .with_context(|| format!("creating database {name}"))?;
         }
         connection.close().await?;
         Ok(!exists)
@@ -93,7 +103,12 @@ impl DatabaseServer {
     /// Drops the database, ending the sessions that are still in it.
     pub async fn drop_database(&self, name: &str) -> Result<()> {
         let mut connection = self.connect().await?;
-        connection.execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name)))).await?;
+        connection
+            .execute(AssertSqlSafe(format!(
+                "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+                quoted(name)
+            )))
+            .await?;
         connection.close().await?;
         Ok(())
     }
@@ -119,15 +134,20 @@ impl Database {
     }
 
     pub async fn connect(&self) -> Result<PgConnection> {
-        self.owner.connect().await.with_context(|| format!("logging in to the database {}", self.name()))
+        self.owner
+            .connect()
+            .await
+            .with_context(|| format!("logging in to the database {}", self.name()))
     }
 
-    /// Makes a login role of this database's own in `group`, or gives the one that is there a new password; answers
-    /// its URL. The migrations have to have run, because they create the groups.
+    /// Makes a login role of this database's own in `group`, or gives the one that is there a new
+    /// password; answers its URL. The migrations have to have run, because they create the groups.
     pub async fn login(&self, group: Group, password: &str) -> Result<String> {
-        let role = format!("{}_{}_login", self.name(), group.name().trim_start_matches("tenantry_"));
+        let role =
+            format!("{}_{}_login", self.name(), group.name().trim_start_matches("tenantry_"));
         let mut connection = self.connect().await?;
-        ensure_login(&mut connection, &role, password, &format!("IN ROLE {}", group.name())).await?;
+        ensure_login(&mut connection, &role, password, &format!("IN ROLE {}", group.name()))
+            .await?;
         connection.close().await?;
         Ok(url(&self.owner.clone().username(&role).password(password)))
     }
@@ -146,12 +166,19 @@ impl Database {
     }
 }
 
-/// Any constant will do, as long as every process takes the same: held while a role is made or changed.
+/// Any constant will do, as long as every process takes the same: held while a role is made or
+/// changed.
 const ROLES_LOCK: i64 = 0x726f_6c65;
 
-/// Creates the login with `attributes`, or only renews its password. Roles belong to the whole server, so two
-/// processes may try at once: one waits for the other, because PostgreSQL refuses two changes of a role at the same time.
-async fn ensure_login(connection: &mut PgConnection, role: &str, password: &str, attributes: &str) -> Result<()> {
+/// Creates the login with `attributes`, or only renews its password. Roles belong to the whole
+/// server, so two processes may try at once: one waits for the other, because PostgreSQL refuses
+/// two changes of a role at the same time.
+async fn ensure_login(
+    connection: &mut PgConnection,
+    role: &str,
+    password: &str,
+    attributes: &str,
+) -> Result<()> {
     let role = quoted(role);
     let sql = format!(
         "DO $do$ BEGIN
@@ -161,15 +188,22 @@ async fn ensure_login(connection: &mut PgConnection, role: &str, password: &str,
            ALTER ROLE {role} PASSWORD '{password}';
          END $do$"
     );
-    connection.execute(AssertSqlSafe(sql)).await.with_context(|| format!("creating the role {role}"))?;
+    connection
+        .execute(AssertSqlSafe(sql))
+        .await
+        .with_context(|| format!("creating the role {role}"))?;
     Ok(())
 }
 
-/// As text that `psql` takes too: libpq refuses parameters that it does not know, and sqlx always adds one.
+/// As text that `psql` takes too: libpq refuses parameters that it does not know, and sqlx always
+/// adds one.
 fn url(options: &PgConnectOptions) -> String {
     let mut url = options.to_url_lossy();
-    let known: Vec<(String, String)> =
-        url.query_pairs().into_owned().filter(|(name, _)| name != "statement-cache-capacity").collect();
+    let known: Vec<(String, String)> = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(name, _)| name != "statement-cache-capacity")
+        .collect();
     url.query_pairs_mut().clear().extend_pairs(known);
     url.into()
 }

@@ -1,5 +1,5 @@
-//! A private PostgreSQL server: its own data directory, loopback TCP only, passwords always, no clash with a server
-//! that the system runs.
+//! A private PostgreSQL server: its own data directory, loopback TCP only, passwords always, no
+//! clash with a server that the system runs.
 
 mod binaries;
 mod cluster;

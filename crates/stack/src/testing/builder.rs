@@ -15,7 +15,8 @@ use crate::postgres::Group;
 use crate::testing::{Replica, Stack, database, new_cluster};
 use crate::{control, ports, secret, workspace_root};
 
-/// A request of a test through the gateway; longer than any timeout that a test sets on an upstream.
+/// A request of a test through the gateway; longer than any timeout that a test sets on an
+/// upstream.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
@@ -131,7 +132,8 @@ impl Builder {
         self
     }
 
-    /// What the Envoys ask of xds-server, the first of the first one; those that are left over ask for nothing.
+    /// What the Envoys ask of xds-server, the first of the first one; those that are left over ask
+    /// for nothing.
     pub fn edges(mut self, edges: &[Edge]) -> Builder {
         self.edges = edges.to_vec();
         self
@@ -156,7 +158,9 @@ impl Builder {
         }
         let dir = self.fresh_dir()?;
         let postgres = match self.own_postgres {
-            true => Some(new_cluster(&dir.file_name().unwrap_or_default().to_string_lossy()).await?),
+            true => {
+                Some(new_cluster(&dir.file_name().unwrap_or_default().to_string_lossy()).await?)
+            }
             false => None,
         };
         let server = match &postgres {
@@ -167,12 +171,14 @@ impl Builder {
 
         let admin_login = database.login(Group::Admin, &secret::password()).await?;
         let (listen, files) = (ports::free(), control::Files::in_folder(&dir)?);
-        let mut admin = control::admin(&artifacts, &admin_login, listen, &files, dir.join("admin.log"));
+        let mut admin =
+            control::admin(&artifacts, &admin_login, listen, &files, dir.join("admin.log"));
         for (name, value) in &self.admin_env {
             admin.launch = admin.launch.env(name, value);
         }
         admin.start().await?;
-        let token = fs::read_to_string(&files.operator_token).context("admin has written no operator token")?;
+        let token = fs::read_to_string(&files.operator_token)
+            .context("admin has written no operator token")?;
         let api = AdminApi::new(format!("http://{listen}"), token)?;
 
         let xds_login = database.login(Group::Xds, &secret::password()).await?;
@@ -207,7 +213,12 @@ impl Builder {
     }
 
     /// Starts the Envoys; they are ready if there is an xds-server.
-    async fn start_envoys(&self, replicas: &[Replica], artifacts: &Artifacts, dir: &Path) -> Result<Vec<Envoy>> {
+    async fn start_envoys(
+        &self,
+        replicas: &[Replica],
+        artifacts: &Artifacts,
+        dir: &Path,
+    ) -> Result<Vec<Envoy>> {
         let binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools"))?;
         let mut envoys = Vec::with_capacity(self.envoys);
         for index in 0..self.envoys {
@@ -216,7 +227,9 @@ impl Builder {
                 gateway: ports::free(),
                 admin: ports::free(),
                 xds: replicas[index % replicas.len()].grpc,
-                xds_replicas: (1..replicas.len()).map(|next| replicas[(index + next) % replicas.len()].grpc).collect(),
+                xds_replicas: (1..replicas.len())
+                    .map(|next| replicas[(index + next) % replicas.len()].grpc)
+                    .collect(),
                 wasm: artifacts.wasm.clone(),
                 concurrency: self.concurrency,
                 mirror: self.mirror,
@@ -239,7 +252,14 @@ impl Builder {
         Ok(envoys)
     }
 
-    fn xds_server(&self, index: usize, artifacts: &Artifacts, login: &str, files: &Files, dir: &Path) -> Replica {
+    fn xds_server(
+        &self,
+        index: usize,
+        artifacts: &Artifacts,
+        login: &str,
+        files: &Files,
+        dir: &Path,
+    ) -> Replica {
         let (grpc, http) = (ports::free(), ports::free());
         let name = if index == 0 { "xds-server".to_owned() } else { format!("xds-server-{index}") };
         let log = dir.join(format!("{name}.log"));
@@ -258,7 +278,11 @@ impl Builder {
     fn fresh_dir(&self) -> Result<PathBuf> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = build::target_dir().join("stack").join(format!("{}-{}-{next}", self.name, std::process::id()));
+        let dir = build::target_dir().join("stack").join(format!(
+            "{}-{}-{next}",
+            self.name,
+            std::process::id()
+        ));
         let _ = fs::remove_dir_all(&dir);
         fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
         Ok(dir)

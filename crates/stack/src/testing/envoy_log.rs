@@ -1,4 +1,5 @@
-//! What a test must not overlook in Envoy's log: a resource that was refused (NACK), a module that failed.
+//! What a test must not overlook in Envoy's log: a resource that was refused (NACK), a module that
+//! failed.
 
 use std::fs;
 use std::path::Path;
@@ -22,8 +23,9 @@ pub(super) fn complaints(log: &Path, allowed: &[String]) -> Result<Vec<String>> 
     let bytes = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
     let text = String::from_utf8_lossy(&bytes);
     let complaint = |line: &&str| {
-        let allowed =
-            |line: &str| line.contains(ORDERLY_END) || allowed.iter().any(|part| line.contains(part.as_str()));
+        let allowed = |line: &str| {
+            line.contains(ORDERLY_END) || allowed.iter().any(|part| line.contains(part.as_str()))
+        };
         LEVELS.iter().any(|level| line.contains(level)) && !allowed(line)
     };
     let mut is_alive = true;
@@ -43,12 +45,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("envoy.log");
         let nack = "[2026-01-01 00:00:00.000][1][warning][config] [x.cc:1] delta config for type.googleapis.com/envoy.config.listener.v3.Listener rejected: no";
-        let ended = "[..][1][warning][main] caught ENVOY_SIGTERM\n[..][1][warning][config] stream closed";
+        let ended =
+            "[..][1][warning][main] caught ENVOY_SIGTERM\n[..][1][warning][config] stream closed";
         std::fs::write(&log, format!("[..][1][info][main] starting\n{nack}\n{ended}\n")).unwrap();
         assert_eq!(complaints(&log, &[]).unwrap(), [nack]);
         assert!(complaints(&log, &["rejected".to_owned()]).unwrap().is_empty());
         let again = "[..][2][info][main] initializing epoch 0 (base id=0)";
         std::fs::write(&log, format!("{ended}\n{again}\n{nack}\n{ended}\n")).unwrap();
-        assert_eq!(complaints(&log, &[]).unwrap(), [nack], "those of an Envoy that was started again count too");
+        assert_eq!(
+            complaints(&log, &[]).unwrap(),
+            [nack],
+            "those of an Envoy that was started again count too"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! A whole deployment for one end-to-end test: its own database, `admin`, `xds-server` and Envoys, on free ports.
+//! A whole deployment for one end-to-end test: its own database, `admin`, `xds-server` and Envoys,
+//! on free ports.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -36,11 +37,13 @@ use crate::process;
 use crate::provision::{Published, SiteSpec, publish};
 use crate::service::Service;
 
-/// How long a change may take to reach the gateway before a test gives up: far longer than it takes.
+/// How long a change may take to reach the gateway before a test gives up: far longer than it
+/// takes.
 const PROPAGATION: Duration = Duration::from_secs(60);
 
-/// Every field that runs can be stopped, killed and started again on its own. End a test with [`Stack::finish`]: a
-/// stack that is dropped without it counts as a failed test, prints the end of every log and keeps its directory.
+/// Every field that runs can be stopped, killed and started again on its own. End a test with
+/// [`Stack::finish`]: a stack that is dropped without it counts as a failed test, prints the end of
+/// every log and keeps its directory.
 #[derive(Debug)]
 pub struct Stack {
     pub admin: Service,
@@ -90,7 +93,8 @@ impl Stack {
         self.server.connect_to(self.database.name()).await
     }
 
-    /// Publishes an API through the admin HTTP API, and waits until every running Envoy lets its key in.
+    /// Publishes an API through the admin HTTP API, and waits until every running Envoy lets its
+    /// key in.
     pub async fn publish(&self, spec: &SiteSpec) -> Result<Published> {
         let published = publish(&self.api, spec, None).await?;
         for index in 0..self.envoys.len() {
@@ -102,13 +106,25 @@ impl Stack {
     }
 
     /// A request to one Envoy with this `Host`, to be completed and sent by the test.
-    pub fn request(&self, envoy: usize, method: Method, host: &str, path: &str) -> reqwest::RequestBuilder {
+    pub fn request(
+        &self,
+        envoy: usize,
+        method: Method,
+        host: &str,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.envoys[envoy].gateway_url());
         self.http.request(method, url).header("host", host)
     }
 
     /// GET with the key as a Bearer token.
-    pub async fn get(&self, envoy: usize, host: &str, path: &str, key: Option<&str>) -> reqwest::Result<Response> {
+    pub async fn get(
+        &self,
+        envoy: usize,
+        host: &str,
+        path: &str,
+        key: Option<&str>,
+    ) -> reqwest::Result<Response> {
         let mut request = self.request(envoy, Method::GET, host, path);
         if let Some(key) = key {
             request = request.bearer_auth(key);
@@ -117,13 +133,20 @@ impl Stack {
     }
 
     /// Asks until the example path is answered `wanted`; answers how long that took.
-    pub async fn wait_for_status(&self, envoy: usize, site: &Published, wanted: StatusCode) -> Result<Duration> {
+    pub async fn wait_for_status(
+        &self,
+        envoy: usize,
+        site: &Published,
+        wanted: StatusCode,
+    ) -> Result<Duration> {
         let start = Instant::now();
         loop {
             let answer = self.get(envoy, &site.hostname, &site.path, Some(&site.api_key)).await;
             let seen = match answer {
                 Ok(response) if response.status() == wanted => return Ok(start.elapsed()),
-                Ok(response) => format!("{} {}", response.status(), response.text().await.unwrap_or_default()),
+                Ok(response) => {
+                    format!("{} {}", response.status(), response.text().await.unwrap_or_default())
+                }
                 Err(error) => format!("{error:#}"),
             };
             ensure!(
@@ -136,12 +159,14 @@ impl Stack {
         }
     }
 
-    /// Accepts lines of Envoy's log at level warning or above that contain `part`; [`Stack::finish`] fails on others.
+    /// Accepts lines of Envoy's log at level warning or above that contain `part`;
+    /// [`Stack::finish`] fails on others.
     pub fn allow_in_envoy_log(&mut self, part: &str) {
         self.allowed.push(part.to_owned());
     }
 
-    /// Stops everything in reverse order, checks the logs of all Envoys, and removes the database and the logs.
+    /// Stops everything in reverse order, checks the logs of all Envoys, and removes the database
+    /// and the logs.
     pub async fn finish(mut self) -> Result<()> {
         for envoy in &mut self.envoys {
             envoy.service.stop().await?;
@@ -162,7 +187,11 @@ impl Stack {
         self.admin.stop().await?;
         match self.postgres.take() {
             Some(cluster) => cluster.destroy().await?,
-            None => self.server.drop_database(self.database.name()).await.context("dropping the test's database")?,
+            None => self
+                .server
+                .drop_database(self.database.name())
+                .await
+                .context("dropping the test's database")?,
         }
         std::fs::remove_dir_all(&self.dir)?;
         self.finished = true;

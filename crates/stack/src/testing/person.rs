@@ -1,4 +1,5 @@
-//! People who can log in. Their accounts are written by the superuser, for no operation makes one without a letter.
+//! People who can log in. Their accounts are written by the superuser, for no operation makes one
+//! without a letter.
 
 use anyhow::{Context, Result, anyhow};
 use argon2::password_hash::SaltString;
@@ -11,14 +12,16 @@ use crate::admin_api::AdminApi;
 /// The password of all of them.
 const PASSWORD: &str = "correct-horse-7-battery-staple";
 
-/// The hash of their password, with the cost that the admin service chooses: it reads the cost from the hash, so a login takes what it
-/// takes in production.
+/// The hash of their password, with the cost that the admin service chooses: it reads the cost from
+/// the hash, so a login takes what it takes in production.
 ///
 /// # Errors
 /// When it cannot be hashed.
 pub fn password_hash() -> Result<String> {
     let salt = SaltString::encode_b64(b"tenantry-testing").map_err(|error| anyhow!("{error}"))?;
-    let hash = Argon2::default().hash_password(PASSWORD.as_bytes(), &salt).map_err(|error| anyhow!("{error}"))?;
+    let hash = Argon2::default()
+        .hash_password(PASSWORD.as_bytes(), &salt)
+        .map_err(|error| anyhow!("{error}"))?;
     Ok(hash.to_string())
 }
 
@@ -27,8 +30,12 @@ pub fn password_hash() -> Result<String> {
 /// # Errors
 /// When there is no such account.
 pub async fn log_in(api: &AdminApi, email: &str) -> Result<String> {
-    let answer = api.post("/v1/auth/login", json!({ "email": email, "password": PASSWORD })).await?;
-    answer["access_token"].as_str().map(str::to_owned).context("a login has answered no access token")
+    let answer =
+        api.post("/v1/auth/login", json!({ "email": email, "password": PASSWORD })).await?;
+    answer["access_token"]
+        .as_str()
+        .map(str::to_owned)
+        .context("a login has answered no access token")
 }
 
 impl Stack {

@@ -13,15 +13,19 @@ const PREFIX: &str = "tenantry-";
 /// Locked by the process that a server belongs to, so that the next one can tell what is left over.
 const IN_USE: &str = "in-use";
 
-/// A server that does not survive a crash of the machine. It ends with this process at the latest; its directory goes
-/// with [`Cluster::destroy`], or else when a later process calls this.
+/// A server that does not survive a crash of the machine. It ends with this process at the latest;
+/// its directory goes with [`Cluster::destroy`], or else when a later process calls this.
 pub async fn new_cluster(name: &str) -> Result<Cluster> {
-    let binaries = Binaries::find()?.context("PostgreSQL 15 or newer is not installed: apt-get install postgresql")?;
+    let binaries = Binaries::find()?
+        .context("PostgreSQL 15 or newer is not installed: apt-get install postgresql")?;
     sweep(&std::env::temp_dir());
     let dir = std::env::temp_dir().join(format!("{PREFIX}{name}-{}", std::process::id()));
     let (addr, password) = (ports::free(), secret::password());
-    let cluster =
-        Cluster::start(&binaries, ClusterSettings { dir: dir.clone(), addr, password, durable: false }).await?;
+    let cluster = Cluster::start(
+        &binaries,
+        ClusterSettings { dir: dir.clone(), addr, password, durable: false },
+    )
+    .await?;
     // Under another name until it is locked, so that nobody finds it unlocked.
     let draft = dir.join("in-use-soon");
     let mark = File::create(&draft)?;
@@ -32,13 +36,15 @@ pub async fn new_cluster(name: &str) -> Result<Cluster> {
     Ok(cluster)
 }
 
-/// Removes the directories whose processes are gone. Failing to is no reason to fail: they are only in the way.
+/// Removes the directories whose processes are gone. Failing to is no reason to fail: they are only
+/// in the way.
 fn sweep(temp: &Path) {
     for entry in fs::read_dir(temp).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let unused = File::open(entry.path().join(IN_USE)).is_ok_and(|mark| mark.try_lock().is_ok());
+        let unused =
+            File::open(entry.path().join(IN_USE)).is_ok_and(|mark| mark.try_lock().is_ok());
         if unused {
             let _ = fs::remove_dir_all(entry.path());
         }

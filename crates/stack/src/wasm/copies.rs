@@ -1,10 +1,13 @@
-//! Small copies inside the module. V8 leaves `memory.copy` and `memory.fill` (core specification 2.0, section 4.4.7) to a function of
-//! its own runtime, which costs more to call than most of the copies of a request take: some tens of bytes each, of
-//! structures that move. So each of these instructions becomes a call of a function of the module, which copies
-//! [`SMALL_BYTES`] and less by itself, in words, and leaves the rest to the instruction.
+//! Small copies inside the module. V8 leaves `memory.copy` and `memory.fill` (core specification
+//! 2.0, section 4.4.7) to a function of its own runtime, which costs more to call than most of the
+//! copies of a request take: some tens of bytes each, of structures that move. So each of these
+//! instructions becomes a call of a function of the module, which copies [`SMALL_BYTES`] and less
+//! by itself, in words, and leaves the rest to the instruction.
 
 use walrus::ir::{BinaryOp, Call, ExtendedLoad, Instr, LoadKind, MemArg, StoreKind};
-use walrus::{FunctionBuilder, FunctionId, FunctionKind, InstrSeqBuilder, LocalId, MemoryId, Module, ValType};
+use walrus::{
+    FunctionBuilder, FunctionId, FunctionKind, InstrSeqBuilder, LocalId, MemoryId, Module, ValType,
+};
 
 use super::fuel::cost::sequences;
 
@@ -39,7 +42,8 @@ pub(super) fn bring_in(module: &mut Module) {
     }
 }
 
-/// `(to, from, len)`: as `memory.copy`, overlapping ranges included. By 16 bytes, which the target's SIMD moves.
+/// `(to, from, len)`: as `memory.copy`, overlapping ranges included. By 16 bytes, which the
+/// target's SIMD moves.
 fn copy(module: &mut Module, memory: MemoryId) -> FunctionId {
     let [to, from, len, at, half] = std::array::from_fn(|_| module.locals.add(ValType::I32));
     let [quarter, last] = std::array::from_fn(|_| module.locals.add(ValType::I32));
@@ -49,23 +53,37 @@ fn copy(module: &mut Module, memory: MemoryId) -> FunctionId {
     let mut body = builder.func_body();
     // Going up is right unless the target begins inside of the source.
     body.local_get(len).i32_const(SMALL_BYTES).binop(BinaryOp::I32GtU);
-    body.local_get(to).local_get(from).binop(BinaryOp::I32Sub).local_get(len).binop(BinaryOp::I32LtU);
+    body.local_get(to)
+        .local_get(from)
+        .binop(BinaryOp::I32Sub)
+        .local_get(len)
+        .binop(BinaryOp::I32LtU);
     body.binop(BinaryOp::I32Or);
     let large = |then: &mut InstrSeqBuilder<'_>| {
         then.local_get(to).local_get(from).local_get(len).memory_copy(memory, memory).return_();
     };
     body.if_else(None, large, |_| {});
     let wides = |then: &mut InstrSeqBuilder<'_>| {
-        // The last 16 bytes, which may overlap those before, are read first: they may lie where others are written.
+        // The last 16 bytes, which may overlap those before, are read first: they may lie where
+        // others are written.
         end(then, from, len, 16).load(memory, WIDE, unaligned()).local_set(end_wide);
         then.loop_(None, |repeat| {
             let again = repeat.id();
-            repeat.local_get(from).local_get(at).binop(BinaryOp::I32Add).load(memory, WIDE, unaligned());
+            repeat.local_get(from).local_get(at).binop(BinaryOp::I32Add).load(
+                memory,
+                WIDE,
+                unaligned(),
+            );
             repeat.local_set(wide);
             repeat.local_get(to).local_get(at).binop(BinaryOp::I32Add).local_get(wide);
             repeat.store(memory, STORE_WIDE, unaligned());
             repeat.local_get(at).i32_const(16).binop(BinaryOp::I32Add).local_tee(at);
-            repeat.i32_const(16).binop(BinaryOp::I32Add).local_get(len).binop(BinaryOp::I32LtU).br_if(again);
+            repeat
+                .i32_const(16)
+                .binop(BinaryOp::I32Add)
+                .local_get(len)
+                .binop(BinaryOp::I32LtU)
+                .br_if(again);
         });
         end(then, to, len, 16).local_get(end_wide).store(memory, STORE_WIDE, unaligned()).return_();
     };
@@ -105,11 +123,19 @@ fn fill(module: &mut Module, memory: MemoryId) -> FunctionId {
     };
     body.if_else(None, large, |_| {});
     at_least(&mut body, len, 8, |then| {
-        then.local_get(value).i32_const(0xff).binop(BinaryOp::I32And).unop(walrus::ir::UnaryOp::I64ExtendUI32);
+        then.local_get(value)
+            .i32_const(0xff)
+            .binop(BinaryOp::I32And)
+            .unop(walrus::ir::UnaryOp::I64ExtendUI32);
         then.i64_const(0x0101_0101_0101_0101).binop(BinaryOp::I64Mul).local_set(word);
         then.loop_(None, |repeat| {
             let again = repeat.id();
-            repeat.local_get(at).i32_const(8).binop(BinaryOp::I32Add).local_get(len).binop(BinaryOp::I32LtU);
+            repeat
+                .local_get(at)
+                .i32_const(8)
+                .binop(BinaryOp::I32Add)
+                .local_get(len)
+                .binop(BinaryOp::I32LtU);
             repeat.if_else(
                 None,
                 |next| {
@@ -139,7 +165,12 @@ fn fill(module: &mut Module, memory: MemoryId) -> FunctionId {
 }
 
 /// Code for lengths of so many bytes and more.
-fn at_least(body: &mut InstrSeqBuilder<'_>, len: LocalId, bytes: i32, then: impl FnOnce(&mut InstrSeqBuilder<'_>)) {
+fn at_least(
+    body: &mut InstrSeqBuilder<'_>,
+    len: LocalId,
+    bytes: i32,
+    then: impl FnOnce(&mut InstrSeqBuilder<'_>),
+) {
     body.local_get(len).i32_const(bytes).binop(BinaryOp::I32GeU).if_else(None, then, |_| {});
 }
 
@@ -150,12 +181,24 @@ fn end<'a, 'b>(
     len: LocalId,
     bytes: i32,
 ) -> &'a mut InstrSeqBuilder<'b> {
-    code.local_get(start).local_get(len).binop(BinaryOp::I32Add).i32_const(bytes).binop(BinaryOp::I32Sub)
+    code.local_get(start)
+        .local_get(len)
+        .binop(BinaryOp::I32Add)
+        .i32_const(bytes)
+        .binop(BinaryOp::I32Sub)
 }
 
 /// The middle one of three bytes; of one or two, the first or the last.
-fn middle<'a, 'b>(code: &'a mut InstrSeqBuilder<'b>, start: LocalId, len: LocalId) -> &'a mut InstrSeqBuilder<'b> {
-    code.local_get(start).local_get(len).i32_const(1).binop(BinaryOp::I32ShrU).binop(BinaryOp::I32Add)
+fn middle<'a, 'b>(
+    code: &'a mut InstrSeqBuilder<'b>,
+    start: LocalId,
+    len: LocalId,
+) -> &'a mut InstrSeqBuilder<'b> {
+    code.local_get(start)
+        .local_get(len)
+        .i32_const(1)
+        .binop(BinaryOp::I32ShrU)
+        .binop(BinaryOp::I32Add)
 }
 
 fn unaligned() -> MemArg {

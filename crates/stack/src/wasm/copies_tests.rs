@@ -20,15 +20,18 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let mut module = Module::from_buffer(&wat::parse_str(MODULE).expect("text")).expect("a module");
+        let mut module =
+            Module::from_buffer(&wat::parse_str(MODULE).expect("text")).expect("a module");
         bring_in(&mut module);
         let engine = Engine::default();
         let module = wasmi::Module::new(&engine, module.emit_wasm()).expect("it is valid");
         let mut store = Store::new(&engine, ());
-        let instance: Instance = Linker::new(&engine).instantiate_and_start(&mut store, &module).expect("no imports");
+        let instance: Instance =
+            Linker::new(&engine).instantiate_and_start(&mut store, &module).expect("no imports");
         let memory = instance.get_memory(&store, "memory").expect("it is exported");
-        let [copy, fill] =
-            ["copy", "fill"].map(|name| instance.get_typed_func(&store, name).expect("a function of three numbers"));
+        let [copy, fill] = ["copy", "fill"].map(|name| {
+            instance.get_typed_func(&store, name).expect("a function of three numbers")
+        });
         Self { store, memory, copy, fill }
     }
 

@@ -1,23 +1,29 @@
 //! Fuel: a callback has so many instructions, and traps when they are used up.
 //!
-//! A counter is filled when Envoy calls, and lowered at the head of every loop, at the entry of every function that is
-//! recursive or not small, and at the start of every longer row of instructions, by the number of instructions that follow until
-//! the next such point, whether or not they are all executed. Every execution that does not end passes these points again and
-//! again, so that it traps. Calls of Envoy's functions and copies of memory are paid for by what they take.
+//! A counter is filled when Envoy calls, and lowered at the head of every loop, at the entry of
+//! every function that is recursive or not small, and at the start of every longer row of
+//! instructions, by the number of instructions that follow until the next such point, whether or
+//! not they are all executed. Every execution that does not end passes these points again and
+//! again, so that it traps. Calls of Envoy's functions and copies of memory are paid for by what
+//! they take.
 
 mod calls;
 pub(super) mod cost;
 
 use anyhow::{Result, bail};
 use cost::Point;
-use walrus::ir::{BinaryOp, Binop, Call, Const, GlobalGet, GlobalSet, IfElse, Instr, InstrLocId, InstrSeqId};
+use walrus::ir::{
+    BinaryOp, Binop, Call, Const, GlobalGet, GlobalSet, IfElse, Instr, InstrLocId, InstrSeqId,
+};
 use walrus::ir::{LocalGet, LocalTee, Value};
 use walrus::{
-    ConstExpr, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, LocalFunction, LocalId, Module, ValType,
+    ConstExpr, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, LocalFunction,
+    LocalId, Module, ValType,
 };
 
-/// What a callback has. After a loop without an end a worker serves again within 0.4 s (`tests/tests/e2e/faults.rs` prints it),
-/// and the costliest honest work takes half of it at most (`honest_tests`).
+/// What a callback has. After a loop without an end a worker serves again within 0.4 s
+/// (`tests/tests/e2e/faults.rs` prints it), and the costliest honest work takes half of it at most
+/// (`honest_tests`).
 pub(super) const FULL: i32 = 2_000_000_000;
 
 /// A call of one of Envoy's functions, in instructions: they take 0.2 to 2 us.
@@ -26,7 +32,8 @@ pub(super) const HOST_CALL: i32 = 2_000;
 /// As a shift: memory is copied and filled at 16 bytes an instruction or faster.
 const COPIED_BYTES_SHIFT: i32 = 4;
 
-/// Meters the module; these exports are what Envoy calls, with the fuel of each. Answers where the fuel is.
+/// Meters the module; these exports are what Envoy calls, with the fuel of each. Answers where the
+/// fuel is.
 pub(super) fn meter(module: &mut Module, entries: &[(&str, i32)]) -> Result<GlobalId> {
     // What runs before the first callback: the initialiser.
     let full = ConstExpr::Value(Value::I32(FULL));
@@ -54,7 +61,9 @@ pub(super) fn meter(module: &mut Module, entries: &[(&str, i32)]) -> Result<Glob
 
 /// Puts a function in the place of an export that fills the tank and goes on.
 fn fill_on_entry(module: &mut Module, tank: GlobalId, name: &str, fuel: i32) -> Result<()> {
-    let Some(export) = module.exports.iter().find(|export| export.name == name).map(walrus::Export::id) else {
+    let Some(export) =
+        module.exports.iter().find(|export| export.name == name).map(walrus::Export::id)
+    else {
         return Ok(());
     };
     let ExportItem::Function(inner) = module.exports.get(export).item else {
@@ -82,7 +91,8 @@ struct Gauge {
 }
 
 impl Gauge {
-    /// Lowers the tank by what is on the stack above it: the caller pushes the tank, the amount, and calls this.
+    /// Lowers the tank by what is on the stack above it: the caller pushes the tank, the amount,
+    /// and calls this.
     fn pay(&self, amount: impl IntoIterator<Item = Instr>) -> Vec<Instr> {
         let mut code = vec![Instr::GlobalGet(GlobalGet { global: self.tank })];
         code.extend(amount);

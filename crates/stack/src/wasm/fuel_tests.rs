@@ -8,8 +8,10 @@ const FUEL: i32 = 100_000;
 
 /// The module with its exports `proxy_on_tick` and `proxy_on_log` metered.
 fn metered(wat: &str) -> Vec<u8> {
-    let mut module = Module::from_buffer(&wat::parse_str(wat).expect("a module in text")).expect("a module");
-    meter(&mut module, &[("proxy_on_tick", FUEL), ("proxy_on_log", 10 * FUEL)]).expect("it can be metered");
+    let mut module =
+        Module::from_buffer(&wat::parse_str(wat).expect("a module in text")).expect("a module");
+    meter(&mut module, &[("proxy_on_tick", FUEL), ("proxy_on_log", 10 * FUEL)])
+        .expect("it can be metered");
     module.emit_wasm()
 }
 
@@ -32,7 +34,9 @@ impl Vm {
     }
 
     fn call(&mut self, callback: &str, argument: i32) -> Result<i32, Error> {
-        self.instance.get_typed_func::<i32, i32>(&self.store, callback)?.call(&mut self.store, argument)
+        self.instance
+            .get_typed_func::<i32, i32>(&self.store, callback)?
+            .call(&mut self.store, argument)
     }
 
     fn is_stopped(&mut self, callback: &str, argument: i32) -> bool {
@@ -141,10 +145,17 @@ fn what_is_not_a_callback_gets_no_fuel() {
 #[test]
 fn what_cannot_be_metered_is_refused() {
     for (wat, reason) in [
-        (r#"(module (func $f (return_call $f)) (export "proxy_on_tick" (func $f)))"#, "it has tail calls"),
-        (r#"(module (func $f) (elem declare func $f) (func (drop (ref.func $f))))"#, "it calls by references"),
+        (
+            r#"(module (func $f (return_call $f)) (export "proxy_on_tick" (func $f)))"#,
+            "it has tail calls",
+        ),
+        (
+            r#"(module (func $f) (elem declare func $f) (func (drop (ref.func $f))))"#,
+            "it calls by references",
+        ),
     ] {
-        let mut module = Module::from_buffer(&wat::parse_str(wat).expect("a module in text")).expect("a module");
+        let mut module =
+            Module::from_buffer(&wat::parse_str(wat).expect("a module in text")).expect("a module");
         let error = meter(&mut module, &[]).expect_err(wat);
         assert_eq!(error.to_string(), reason);
     }

@@ -1,8 +1,10 @@
-//! What is done to the module after the compiler: exports that Envoy would call for nothing go ([`callbacks`]), no callback
-//! runs for ever ([`fuel`]), and no VM takes more than a bounded amount of memory.
+//! What is done to the module after the compiler: exports that Envoy would call for nothing go
+//! ([`callbacks`]), no callback runs for ever ([`fuel`]), and no VM takes more than a bounded
+//! amount of memory.
 //!
-//! Envoy's V8 runtime bounds neither time nor memory of a VM. What traps here makes Envoy throw the VM away and load the
-//! module again (`FAIL_RELOAD`), so that the worst that a defect can do is to fail the requests of one VM for a moment.
+//! Envoy's V8 runtime bounds neither time nor memory of a VM. What traps here makes Envoy throw the
+//! VM away and load the module again (`FAIL_RELOAD`), so that the worst that a defect can do is to
+//! fail the requests of one VM for a moment.
 
 mod callbacks;
 mod copies;
@@ -16,9 +18,10 @@ use callbacks::{NEEDED, NEEDED_BY_THE_SDK};
 /// A page of WebAssembly's memory (core specification 2.0, section 4.2.8).
 const PAGE_BYTES: u64 = 64 << 10;
 
-/// The most memory that one VM takes: an allocation beyond it fails, and the module then traps. The largest honest user is
-/// the mirror of a million keys and ten thousand sites: the names and versions of about 90,000 resources are some 20 MB, and
-/// a message of at most 1 MB is decoded beside them. A VM that decides about requests holds up to 1,024 decoded sites.
+/// The most memory that one VM takes: an allocation beyond it fails, and the module then traps. The
+/// largest honest user is the mirror of a million keys and ten thousand sites: the names and
+/// versions of about 90,000 resources are some 20 MB, and a message of at most 1 MB is decoded
+/// beside them. A VM that decides about requests holds up to 1,024 decoded sites.
 pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
 
 /// Which steps are taken: all of them, but in a comparison of what each costs or brings.
@@ -47,14 +50,18 @@ pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
 /// The finished module, and where its fuel is, if it has some.
 fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     let mut config = ModuleConfig::new();
-    let mut module = config.generate_producers_section(false).parse(module).context("it is no WebAssembly module")?;
+    let mut module = config
+        .generate_producers_section(false)
+        .parse(module)
+        .context("it is no WebAssembly module")?;
     callbacks::choose(&mut module)?;
     check_exports(&module)?;
     // What only those could reach goes too, so that it is neither loaded nor metered.
     walrus::passes::gc::run(&mut module);
     let mut tank = None;
     if steps.fuel {
-        let entries: Vec<_> = NEEDED.iter().chain(&NEEDED_BY_THE_SDK).map(|name| (*name, fuel::FULL)).collect();
+        let entries: Vec<_> =
+            NEEDED.iter().chain(&NEEDED_BY_THE_SDK).map(|name| (*name, fuel::FULL)).collect();
         tank = Some(fuel::meter(&mut module, &entries)?);
     }
     // Metered already: by their length.
@@ -62,7 +69,11 @@ fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
         copies::bring_in(&mut module);
     }
     for memory in module.memories.iter_mut() {
-        ensure!(memory.initial * PAGE_BYTES < MAX_MEMORY_BYTES, "it begins with {} pages of memory", memory.initial);
+        ensure!(
+            memory.initial * PAGE_BYTES < MAX_MEMORY_BYTES,
+            "it begins with {} pages of memory",
+            memory.initial
+        );
         memory.maximum = Some(MAX_MEMORY_BYTES / PAGE_BYTES);
     }
     Ok((module, tank))
@@ -70,7 +81,9 @@ fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
 
 /// What is neither a callback nor plumbing is nothing that Envoy knows.
 fn check_exports(module: &Module) -> Result<()> {
-    for export in module.exports.iter().filter(|export| matches!(export.item, ExportItem::Function(_))) {
+    for export in
+        module.exports.iter().filter(|export| matches!(export.item, ExportItem::Function(_)))
+    {
         let name = export.name.as_str();
         let known = name.starts_with("proxy_on_") || callbacks::is_plumbing(name);
         ensure!(known, "it exports `{name}`, which Envoy does not know");

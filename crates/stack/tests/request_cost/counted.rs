@@ -1,8 +1,9 @@
-//! A module that counts what it executes, by function: each row of instructions that are executed one after the other adds its length to
-//! a number of its function's.
+//! A module that counts what it executes, by function: each row of instructions that are executed
+//! one after the other adds its length to a number of its function's.
 //!
-//! The interpreter's own count, its fuel, is charged for a whole function or loop when it is entered, whether or not all of it is
-//! executed then. It is what other figures are compared with; this one is what a processor would do.
+//! The interpreter's own count, its fuel, is charged for a whole function or loop when it is
+//! entered, whether or not all of it is executed then. It is what other figures are compared with;
+//! this one is what a processor would do.
 
 use walrus::ir::{BinaryOp, Binop, Const, GlobalGet, GlobalSet, Instr, InstrSeqId, Value};
 use walrus::{ConstExpr, FunctionKind, GlobalId, LocalFunction, Module, ValType};
@@ -10,14 +11,15 @@ use walrus::{ConstExpr, FunctionKind, GlobalId, LocalFunction, Module, ValType};
 /// What the numbers are exported as, with the index of the function behind it.
 const EXPORT: &str = "executed.";
 
-/// The module with the numbers in it, and the names of its functions; the number of the one at `index` is exported as
-/// [`export_name`]. A module without names has numbers for names.
+/// The module with the numbers in it, and the names of its functions; the number of the one at
+/// `index` is exported as [`export_name`]. A module without names has numbers for names.
 pub(crate) fn counted(module: &[u8]) -> (Vec<u8>, Vec<String>) {
     let mut module = Module::from_buffer(module).expect("a module");
     let functions: Vec<_> = module.funcs.iter_local().map(|(id, _)| id).collect();
     let mut names = Vec::new();
     for (index, id) in functions.into_iter().enumerate() {
-        let number = module.globals.add_local(ValType::I64, true, false, ConstExpr::Value(Value::I64(0)));
+        let number =
+            module.globals.add_local(ValType::I64, true, false, ConstExpr::Value(Value::I64(0)));
         module.exports.add(&export_name(index), number);
         let function = module.funcs.get_mut(id);
         names.push(function.name.clone().unwrap_or_else(|| format!("function {index}")));
@@ -36,7 +38,11 @@ pub(crate) fn export_name(index: usize) -> String {
 }
 
 /// Counts the rows of a sequence; answers the sequences in it.
-fn count_sequence(function: &mut LocalFunction, sequence: InstrSeqId, number: GlobalId) -> Vec<InstrSeqId> {
+fn count_sequence(
+    function: &mut LocalFunction,
+    sequence: InstrSeqId,
+    number: GlobalId,
+) -> Vec<InstrSeqId> {
     let instructions = std::mem::take(&mut function.block_mut(sequence).instrs);
     let mut nested = Vec::new();
     let mut counted = Vec::with_capacity(instructions.len());
@@ -46,9 +52,11 @@ fn count_sequence(function: &mut LocalFunction, sequence: InstrSeqId, number: Gl
             Instr::Block(block) => (vec![block.seq], true),
             Instr::Loop(block) => (vec![block.seq], true),
             Instr::IfElse(branch) => (vec![branch.consequent, branch.alternative], true),
-            Instr::Br(_) | Instr::BrIf(_) | Instr::BrTable(_) | Instr::Return(_) | Instr::Unreachable(_) => {
-                (Vec::new(), true)
-            }
+            Instr::Br(_)
+            | Instr::BrIf(_)
+            | Instr::BrTable(_)
+            | Instr::Return(_)
+            | Instr::Unreachable(_) => (Vec::new(), true),
             _ => (Vec::new(), false),
         };
         nested.extend(inner);
@@ -65,7 +73,10 @@ fn count_sequence(function: &mut LocalFunction, sequence: InstrSeqId, number: Gl
 /// Moves a row behind what adds its length.
 fn end_row<P: Copy>(counted: &mut Vec<(Instr, P)>, row: &mut Vec<(Instr, P)>, number: GlobalId) {
     // Blocks and loops say where branches lead, and do nothing.
-    let len = row.iter().filter(|(instruction, _)| !matches!(instruction, Instr::Block(_) | Instr::Loop(_))).count();
+    let len = row
+        .iter()
+        .filter(|(instruction, _)| !matches!(instruction, Instr::Block(_) | Instr::Loop(_)))
+        .count();
     if let Some((_, place)) = row.first()
         && len > 0
     {

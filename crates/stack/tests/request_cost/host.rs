@@ -1,4 +1,5 @@
-//! As much of a proxy-wasm host (ABI 0.2.1) as the filter needs to serve a request, without Envoy: it counts what Envoy would have to do.
+//! As much of a proxy-wasm host (ABI 0.2.1) as the filter needs to serve a request, without Envoy:
+//! it counts what Envoy would have to do.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -77,7 +78,12 @@ pub(crate) struct Vm {
 
 impl Vm {
     /// Starts a VM as Envoy does, with one root context.
-    pub(crate) fn start(module: &[u8], configuration: &str, now_ns: u64, shared: Vec<(String, Vec<u8>)>) -> Self {
+    pub(crate) fn start(
+        module: &[u8],
+        configuration: &str,
+        now_ns: u64,
+        shared: Vec<(String, Vec<u8>)>,
+    ) -> Self {
         let mut config = Config::default();
         config.consume_fuel(true);
         let engine = Engine::new(&config);
@@ -130,7 +136,9 @@ impl Vm {
         let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
         *self.store.data_mut().counts.callbacks.entry(callback.to_owned()).or_default() += 1;
         note(&mut self.store.data_mut().counts, "-> ", callback, 0);
-        function.call(&mut self.store, &args, &mut results).unwrap_or_else(|error| panic!("{callback}: {error}"));
+        function
+            .call(&mut self.store, &args, &mut results)
+            .unwrap_or_else(|error| panic!("{callback}: {error}"));
         let left = self.store.get_fuel().expect("fuel is counted");
         let world = self.store.data_mut();
         let spent = world.fuel - left;
@@ -140,8 +148,14 @@ impl Vm {
         results.first().and_then(Val::i32)
     }
 
-    /// One request and its answer, in the order in which Envoy 1.40 calls back. Answers what the filter said of the request.
-    pub(crate) fn exchange(&mut self, context: i32, request: Headers, response: Headers) -> Option<i32> {
+    /// One request and its answer, in the order in which Envoy 1.40 calls back. Answers what the
+    /// filter said of the request.
+    pub(crate) fn exchange(
+        &mut self,
+        context: i32,
+        request: Headers,
+        response: Headers,
+    ) -> Option<i32> {
         let world = self.store.data_mut();
         (world.request, world.response, world.answered) = (request, response, None);
         let count = |headers: &Headers| i32::try_from(headers.len()).expect("some headers");
@@ -197,7 +211,8 @@ impl<'a> Call<'a> {
     }
 
     fn bytes(&self, at: i32, len: i32) -> Vec<u8> {
-        let (at, len) = (usize::try_from(at).expect("an address"), usize::try_from(len).expect("a length"));
+        let (at, len) =
+            (usize::try_from(at).expect("an address"), usize::try_from(len).expect("a length"));
         self.memory.data(&self.caller)[at..at + len].to_vec()
     }
 
@@ -215,10 +230,15 @@ impl<'a> Call<'a> {
         let size = i32::try_from(value.len()).expect("some megabytes at most");
         let mut at = 0;
         if size > 0 {
-            let allocate = self.caller.get_export("proxy_on_memory_allocate").and_then(Extern::into_func);
+            let allocate =
+                self.caller.get_export("proxy_on_memory_allocate").and_then(Extern::into_func);
             let mut address = [Val::I32(0)];
             self.caller.data_mut().counts.allocations += 1;
-            let call = allocate.expect("an allocator").call(&mut self.caller, &[Val::I32(size)], &mut address);
+            let call = allocate.expect("an allocator").call(
+                &mut self.caller,
+                &[Val::I32(size)],
+                &mut address,
+            );
             call.expect("there is room");
             at = address[0].i32().expect("an address");
             self.put(at, value);
@@ -249,19 +269,28 @@ fn define(linker: &mut Linker<World>) {
     let random = |caller: Caller<'_, World>, at: i32, len: i32| -> i32 {
         let mut call = Call::new(caller, "random_get");
         for place in at..at + len {
-            call.caller.data_mut().random = call.caller.data().random.wrapping_mul(5).wrapping_add(17);
+            call.caller.data_mut().random =
+                call.caller.data().random.wrapping_mul(5).wrapping_add(17);
             let byte = call.caller.data().random;
             call.put(place, &[byte]);
         }
         OK
     };
     linker.func_wrap("wasi_snapshot_preview1", "random_get", random).expect("new");
-    let answer =
-        |caller: Caller<'_, World>, status: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32, _: i32| -> i32 {
-            let mut call = Call::new(caller, "send_local_response");
-            call.caller.data_mut().answered = Some(status);
-            OK
-        };
+    let answer = |caller: Caller<'_, World>,
+                  status: i32,
+                  _: i32,
+                  _: i32,
+                  _: i32,
+                  _: i32,
+                  _: i32,
+                  _: i32,
+                  _: i32|
+     -> i32 {
+        let mut call = Call::new(caller, "send_local_response");
+        call.caller.data_mut().answered = Some(status);
+        OK
+    };
     linker.func_wrap("env", "proxy_send_local_response", answer).expect("new");
 }
 
@@ -272,7 +301,13 @@ fn define_maps(linker: &mut Linker<World>) {
         call.hand_over(&map, data, len)
     };
     linker.func_wrap("env", "proxy_get_header_map_pairs", pairs).expect("new");
-    let value = |caller: Caller<'_, World>, map: i32, name: i32, name_len: i32, data: i32, len: i32| -> i32 {
+    let value = |caller: Caller<'_, World>,
+                 map: i32,
+                 name: i32,
+                 name_len: i32,
+                 data: i32,
+                 len: i32|
+     -> i32 {
         let mut call = Call::new(caller, "get_header_map_value");
         let name = call.text(name, name_len);
         let map = call.caller.data_mut().map(map);
@@ -284,14 +319,22 @@ fn define_maps(linker: &mut Linker<World>) {
     linker.func_wrap("env", "proxy_get_header_map_value", value).expect("new");
     type Edit = fn(&mut Headers, String, String);
     let edits: [(&'static str, &'static str, Edit); 2] = [
-        ("proxy_add_header_map_value", "add_header_map_value", |map, name, value| map.push((name, value))),
+        ("proxy_add_header_map_value", "add_header_map_value", |map, name, value| {
+            map.push((name, value))
+        }),
         ("proxy_replace_header_map_value", "replace_header_map_value", |map, name, value| {
             map.retain(|(known, _)| *known != name);
             map.push((name, value));
         }),
     ];
     for (import, counted, edit) in edits {
-        let edit = move |caller: Caller<'_, World>, map: i32, name: i32, name_len: i32, value: i32, len: i32| -> i32 {
+        let edit = move |caller: Caller<'_, World>,
+                         map: i32,
+                         name: i32,
+                         name_len: i32,
+                         value: i32,
+                         len: i32|
+              -> i32 {
             let mut call = Call::new(caller, counted);
             let (name, value) = (call.text(name, name_len), call.text(value, len));
             edit(call.caller.data_mut().map(map), name, value);
@@ -309,16 +352,30 @@ fn define_maps(linker: &mut Linker<World>) {
 }
 
 fn define_values(linker: &mut Linker<World>) {
-    let get = |caller: Caller<'_, World>, name: i32, name_len: i32, data: i32, len: i32, cas: i32| -> i32 {
+    let get = |caller: Caller<'_, World>,
+               name: i32,
+               name_len: i32,
+               data: i32,
+               len: i32,
+               cas: i32|
+     -> i32 {
         let mut call = Call::new(caller, "get_shared_data");
         let name = call.text(name, name_len);
         call.caller.data_mut().counts.read.push(name.clone());
-        let Some((value, version)) = call.caller.data().shared.get(&name).cloned() else { return NOT_FOUND };
+        let Some((value, version)) = call.caller.data().shared.get(&name).cloned() else {
+            return NOT_FOUND;
+        };
         call.put(cas, &version.to_le_bytes());
         call.hand_over(&value, data, len)
     };
     linker.func_wrap("env", "proxy_get_shared_data", get).expect("new");
-    let set = |caller: Caller<'_, World>, name: i32, name_len: i32, value: i32, len: i32, cas: i32| -> i32 {
+    let set = |caller: Caller<'_, World>,
+               name: i32,
+               name_len: i32,
+               value: i32,
+               len: i32,
+               cas: i32|
+     -> i32 {
         let mut call = Call::new(caller, "set_shared_data");
         let (name, value) = (call.text(name, name_len), call.bytes(value, len));
         let known = call.caller.data().shared.get(&name).map(|(_, version)| *version);
@@ -329,7 +386,13 @@ fn define_values(linker: &mut Linker<World>) {
         OK
     };
     linker.func_wrap("env", "proxy_set_shared_data", set).expect("new");
-    let buffer = |caller: Caller<'_, World>, buffer: i32, _start: i32, _max: i32, data: i32, len: i32| -> i32 {
+    let buffer = |caller: Caller<'_, World>,
+                  buffer: i32,
+                  _start: i32,
+                  _max: i32,
+                  data: i32,
+                  len: i32|
+     -> i32 {
         let mut call = Call::new(caller, "get_buffer_bytes");
         match buffer {
             VM_CONFIGURATION => {

@@ -1,5 +1,6 @@
-//! What a request costs, in figures that are the same on every machine: the instructions that the module executes, how often Envoy and
-//! the module call each other, and how often Envoy has to ask for memory meanwhile. Each of those calls takes Envoy 0.1 to 1.4 us.
+//! What a request costs, in figures that are the same on every machine: the instructions that the
+//! module executes, how often Envoy and the module call each other, and how often Envoy has to ask
+//! for memory meanwhile. Each of those calls takes Envoy 0.1 to 1.4 us.
 
 mod counted;
 mod host;
@@ -14,7 +15,8 @@ const CONFIGURATION: &str = r#"{"role":"filter","xds_cluster":"xds","client_addr
 /// Of the filter's action: let it go.
 const CONTINUE: i32 = 0;
 
-/// What a warm request may cost at the most. Who raises one of these says in the commit why it is worth that.
+/// What a warm request may cost at the most. Who raises one of these says in the commit why it is
+/// worth that.
 const CALLBACKS_MAX: u32 = 3;
 const HOST_CALLS_MAX: u32 = 9;
 const ALLOCATIONS_MAX: u32 = 2;
@@ -60,8 +62,9 @@ fn response() -> Headers {
     headers(&[(":status", "200"), ("content-length", "3"), ("content-type", "text/plain")])
 }
 
-/// So many requests of a VM that has just started, and one more when the first are done with what is only done once: they decode what was
-/// pushed, and lease tokens in growing chunks; after 255 the lease is 128.
+/// So many requests of a VM that has just started, and one more when the first are done with what
+/// is only done once: they decode what was pushed, and lease tokens in growing chunks; after 255
+/// the lease is 128.
 fn warm_up(vm: &mut Vm, key: &policy::key::ApiKey) -> impl FnMut(&mut Vm) + use<> {
     let key = key.clone();
     let mut context = 2;
@@ -80,7 +83,8 @@ fn a_warm_request_costs_no_more_than_is_stated() {
     let keys = site::keys(1);
     let mut vm = vm(&keys);
     let mut ask = warm_up(&mut vm, &keys[0]);
-    let limited = vm.store.data().response.iter().filter(|(name, _)| name.starts_with("ratelimit")).count();
+    let limited =
+        vm.store.data().response.iter().filter(|(name, _)| name.starts_with("ratelimit")).count();
     assert_eq!(limited, 2, "{:?}", vm.store.data().response);
     vm.counts();
     ask(&mut vm);
@@ -108,11 +112,14 @@ fn a_warm_request_executes_no_more_than_is_stated() {
     let keys = site::keys(1);
     let mut vm = Vm::start(&module, CONFIGURATION, NOW_NS, site::shared_data(&keys));
     let mut ask = warm_up(&mut vm, &keys[0]);
-    let numbers = |vm: &Vm| -> Vec<i64> { (0..names.len()).map(|at| vm.number(&counted::export_name(at))).collect() };
+    let numbers = |vm: &Vm| -> Vec<i64> {
+        (0..names.len()).map(|at| vm.number(&counted::export_name(at))).collect()
+    };
     let before = numbers(&vm);
     ask(&mut vm);
     let executed = numbers(&vm).into_iter().zip(before).map(|(after, before)| after - before);
-    let mut by_function: Vec<(i64, &String)> = executed.zip(&names).filter(|(executed, _)| *executed > 0).collect();
+    let mut by_function: Vec<(i64, &String)> =
+        executed.zip(&names).filter(|(executed, _)| *executed > 0).collect();
     by_function.sort_unstable_by(|a, b| b.cmp(a));
     let all: i64 = by_function.iter().map(|(executed, _)| executed).sum();
     eprintln!("{all} executed in {} functions", by_function.len());
@@ -122,7 +129,8 @@ fn a_warm_request_executes_no_more_than_is_stated() {
     assert!(all <= EXECUTED_MAX, "{all} instructions are executed");
 }
 
-/// The module with the names of its functions, by which it is a little longer, and otherwise the same.
+/// The module with the names of its functions, by which it is a little longer, and otherwise the
+/// same.
 fn named_module() -> Vec<u8> {
     let options = stack::build::ModuleOptions {
         folder: Some("named"),
@@ -170,14 +178,22 @@ fn requests_whose_numbers_meet_are_told_apart() {
     let mut unknown = request(&keys[0]);
     unknown[0].1 = "nobody.example.com".to_owned();
     let contexts = [2, 2 + 1_024, 2 + 2_048];
-    for (context, asked) in contexts.into_iter().zip([request(&keys[0]), unknown, request(&keys[0])]) {
+    for (context, asked) in
+        contexts.into_iter().zip([request(&keys[0]), unknown, request(&keys[0])])
+    {
         vm.store.data_mut().request = asked;
         vm.call("proxy_on_request_headers", &[context, 11, 1]);
     }
     for (context, told) in contexts.into_iter().zip([2, 0, 2]) {
         vm.store.data_mut().response = response();
         vm.call("proxy_on_response_headers", &[context, 3, 0]);
-        let limited = vm.store.data().response.iter().filter(|(name, _)| name.starts_with("ratelimit")).count();
+        let limited = vm
+            .store
+            .data()
+            .response
+            .iter()
+            .filter(|(name, _)| name.starts_with("ratelimit"))
+            .count();
         assert_eq!(limited, told, "{context}");
         vm.call("proxy_on_delete", &[context]);
     }

@@ -1,4 +1,5 @@
-//! A site as a bench has it: ten routes, a plan with a rate and a quota, keys or tokens; and the shared data in which the mirror leaves it.
+//! A site as a bench has it: ten routes, a plan with a rate and a quota, keys or tokens; and the
+//! shared data in which the mirror leaves it.
 
 use policy::id::{ConsumerId, KeyId, SiteId, Uuid};
 use policy::key::{ApiKey, CredentialKind, Environment, KeyRecord, bucket_name, pack_bucket};
@@ -33,8 +34,12 @@ const ROUTES: [&str; 10] = [
 
 /// So many keys, always the same.
 pub(crate) fn keys(count: u8) -> Vec<ApiKey> {
-    let bytes = |number: u8| -> Vec<u8> { (0..64).map(|place: u8| place.wrapping_mul(37) ^ number).collect() };
-    (0..count).map(|number| ApiKey::from_random(Environment::Live, &bytes(number)).expect("enough bytes")).collect()
+    let bytes = |number: u8| -> Vec<u8> {
+        (0..64).map(|place: u8| place.wrapping_mul(37) ^ number).collect()
+    };
+    (0..count)
+        .map(|number| ApiKey::from_random(Environment::Live, &bytes(number)).expect("enough bytes"))
+        .collect()
 }
 
 /// What the mirror writes when it is told of all of it.
@@ -47,7 +52,11 @@ pub(crate) fn shared_data(keys: &[ApiKey]) -> Vec<(String, Vec<u8>)> {
     ];
     for (number, key) in keys.iter().enumerate() {
         let bucket = wire::KeyBucket { records: pack_bucket(&[record(key, number as u128)]) };
-        told.push((type_url::KEY_BUCKET, bucket_name(key.digest().bucket()), bucket.encode_to_vec()));
+        told.push((
+            type_url::KEY_BUCKET,
+            bucket_name(key.digest().bucket()),
+            bucket.encode_to_vec(),
+        ));
     }
     told.push((type_url::SYNC, wire::SYNC_NAME.to_owned(), Vec::new()));
     for (type_url, name, value) in told {

@@ -1,12 +1,13 @@
-//! Checks a chain row by row, without the database: each hash is computed again from what the row says.
+//! Checks a chain row by row, without the database: each hash is computed again from what the row
+//! says.
 
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::AuditRow;
 
-/// What was known of a chain at an earlier time. A chain whose last rows were cut off is a chain like any other; only what was noted
-/// elsewhere shows it.
+/// What was known of a chain at an earlier time. A chain whose last rows were cut off is a chain
+/// like any other; only what was noted elsewhere shows it.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
     /// The hash of the last row then, in hexadecimal digits.
@@ -88,7 +89,9 @@ pub enum Fault {
         noted: i64,
     },
     /// The row that was the last one has another hash now, and so has everything that follows it.
-    #[error("row {seq} or one before it was replaced, with all hashes made anew: its hash was noted as {noted}")]
+    #[error(
+        "row {seq} or one before it was replaced, with all hashes made anew: its hash was noted as {noted}"
+    )]
     Rewritten {
         /// Its place.
         seq: i64,
@@ -108,7 +111,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The first place at which the chain is not what it was; the one after the last row, if it ends too early.
+    /// The first place at which the chain is not what it was; the one after the last row, if it
+    /// ends too early.
     pub fn seq(&self) -> i64 {
         match self {
             Self::Edited { seq }
@@ -190,7 +194,9 @@ impl Checker {
         }
         match noted.head {
             // Of nothing, the hash is empty.
-            Some(noted) if !noted_head_seen && !noted.is_empty() => Err(Fault::HeadNotFound { rows, noted }),
+            Some(noted) if !noted_head_seen && !noted.is_empty() => {
+                Err(Fault::HeadNotFound { rows, noted })
+            }
             _ => Ok(Intact { tenant, rows, head }),
         }
     }

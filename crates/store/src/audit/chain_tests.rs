@@ -12,7 +12,8 @@ use super::chain::{Checker, Fault, Intact, Noted};
 const TENANT: Uuid = Uuid::from_u128(7);
 
 fn row(seq: i64, prev_hash: &str, salt: u64) -> AuditRow {
-    let object: Box<RawValue> = serde_json::from_str(&format!(r#"{{"name": "n{salt}", "n": {salt}}}"#)).unwrap();
+    let object: Box<RawValue> =
+        serde_json::from_str(&format!(r#"{{"name": "n{salt}", "n": {salt}}}"#)).unwrap();
     let row = AuditRow {
         tenant_id: TENANT,
         seq,
@@ -61,7 +62,10 @@ fn an_untouched_chain_is_intact_and_may_have_grown() {
     let intact = Intact { tenant: Some(TENANT), rows: 9, head: rows[8].hash.clone() };
     assert_eq!(verdict(&rows, Noted::default()), Ok(intact.clone()));
     assert_eq!(verdict(&rows, noted(&rows[..4])), Ok(intact));
-    assert_eq!(verdict(&[], Noted::default()), Ok(Intact { tenant: None, rows: 0, head: String::new() }));
+    assert_eq!(
+        verdict(&[], Noted::default()),
+        Ok(Intact { tenant: None, rows: 0, head: String::new() })
+    );
 }
 
 #[test]
@@ -71,7 +75,10 @@ fn a_chain_that_was_cut_off_or_made_anew_is_told_by_what_was_noted() {
     assert!(verdict(&rows[..6], Noted::default()).is_ok(), "by itself it cannot be told");
     assert_eq!(verdict(&rows[..6], noted(&rows)), Err(Fault::Truncated { seq: 7, noted: 9 }));
     let by_head = Noted { head: Some(head.clone()), rows: None };
-    assert_eq!(verdict(&rows[..6], by_head), Err(Fault::HeadNotFound { rows: 6, noted: head.clone() }));
+    assert_eq!(
+        verdict(&rows[..6], by_head),
+        Err(Fault::HeadNotFound { rows: 6, noted: head.clone() })
+    );
     assert_eq!(verdict(&chain(9, 2), noted(&rows)), Err(Fault::Rewritten { seq: 9, noted: head }));
 }
 
@@ -176,7 +183,8 @@ proptest! {
         let at = at % rows.len();
         tamper(&mut tampered, &how, at);
         let fault = verdict(&tampered, noted(&rows)).expect_err("it has to be noticed");
-        // The first thing that is wrong is at the place, next to it, or at the end, where what was noted tells.
+        // The first thing that is wrong is at the place, next to it, or at the end, where what was
+        // noted tells.
         prop_assert!(fault.seq() >= at as i64, "{fault}");
         // Without anything noted, only what leaves a whole chain can go unnoticed.
         let last = at + 1 == rows.len();

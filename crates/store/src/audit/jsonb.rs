@@ -1,12 +1,14 @@
-//! The text that PostgreSQL gives a `jsonb` value. It has one text for one value, whoever wrote it and with whatever blanks between, so
-//! that the hash of a row can be computed from any faithful copy of it.
+//! The text that PostgreSQL gives a `jsonb` value. It has one text for one value, whoever wrote it
+//! and with whatever blanks between, so that the hash of a row can be computed from any faithful
+//! copy of it.
 
 use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How deep values may be nested: what the programs write is not half as deep, and a file from elsewhere must not exhaust the stack.
+/// How deep values may be nested: what the programs write is not half as deep, and a file from
+/// elsewhere must not exhaust the stack.
 const DEPTH: u32 = 64;
 
 /// Writes a value; `None` if no `jsonb` value has this text: a member twice, or nested too deep.
@@ -21,7 +23,9 @@ fn nested(out: &mut String, raw: &RawValue, depth: u32) -> Option<()> {
         b'{' => {
             let Members(mut members) = serde_json::from_str(text).ok()?;
             // jsonb keeps members by the length of their names in bytes, then by their bytes.
-            members.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes())));
+            members.sort_by(|(a, _), (b, _)| {
+                a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes()))
+            });
             if members.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b)) {
                 return None;
             }
@@ -118,7 +122,10 @@ mod tests {
     fn a_value_has_one_text_whatever_its_blanks_and_order() {
         for (text, expected) in [
             (r#" {"bb":1,"a":[ ],"c":{}}"#, r#"{"a": [], "c": {}, "bb": 1}"#),
-            (r#"{"name":"x","after":null,"id":1.50}"#, r#"{"id": 1.50, "name": "x", "after": null}"#),
+            (
+                r#"{"name":"x","after":null,"id":1.50}"#,
+                r#"{"id": 1.50, "name": "x", "after": null}"#,
+            ),
             (r#"[1,-0.5,true,"é\u000b\u0007\/\n"]"#, "[1, -0.5, true, \"é\\u000b\\u0007/\\n\"]"),
             (r#"{"ä":1,"zz":2,"b":3}"#, r#"{"b": 3, "zz": 2, "ä": 1}"#),
         ] {

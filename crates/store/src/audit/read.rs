@@ -100,7 +100,11 @@ pub async fn newest_of_all(
     limit: u32,
 ) -> Result<Vec<AuditRow>, StoreError> {
     plan_for_what_is_asked(tx).await?;
-    let before = before.unwrap_or(Position { at: DateTime::<Utc>::MAX_UTC, tenant: Uuid::max(), seq: i64::MAX });
+    let before = before.unwrap_or(Position {
+        at: DateTime::<Utc>::MAX_UTC,
+        tenant: Uuid::max(),
+        seq: i64::MAX,
+    });
     let rows = sqlx::query_as!(
         AuditRow,
         r#"SELECT tenant_id, seq, at, actor_kind, actor_id, request_id, host(source) AS source, action, object_id,
@@ -128,7 +132,8 @@ pub async fn newest_of_all(
     Ok(rows.fetch_all(tx.core().conn()).await?)
 }
 
-/// The end of the year 9999: beyond what PostgreSQL's times and Rust's have in common there is nothing to find.
+/// The end of the year 9999: beyond what PostgreSQL's times and Rust's have in common there is
+/// nothing to find.
 const LAST_TIME: DateTime<Utc> = DateTime::from_timestamp_secs(253_402_300_799).unwrap();
 
 /// The rows of a chain after a place (0: from the first) and up to another, oldest first.
@@ -177,7 +182,8 @@ pub async fn heads(tx: &mut AuditTx, since: DateTime<Utc>) -> Result<Vec<Head>, 
 
 /// Whose chains there are, those of removed tenants and the platform's included.
 pub async fn chains(tx: &mut AuditTx) -> Result<Vec<TenantId>, StoreError> {
-    let tenants = sqlx::query_scalar!("SELECT DISTINCT tenant_id FROM audit_log ORDER BY tenant_id");
+    let tenants =
+        sqlx::query_scalar!("SELECT DISTINCT tenant_id FROM audit_log ORDER BY tenant_id");
     Ok(tenants.fetch_all(tx.core().conn()).await?.into_iter().map(TenantId).collect())
 }
 
@@ -202,7 +208,8 @@ pub async fn verify(
     Ok(checker.end())
 }
 
-/// One query serves every filter: PostgreSQL has to look at the values to choose an index, each time anew.
+/// One query serves every filter: PostgreSQL has to look at the values to choose an index, each
+/// time anew.
 async fn plan_for_what_is_asked(tx: &mut impl ScopedTx) -> Result<(), StoreError> {
     sqlx::query_scalar!("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)")
         .fetch_one(tx.core().conn())

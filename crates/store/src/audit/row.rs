@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::jsonb;
 
-/// A row of the log: also a line of an export. `before` and `after` are kept as text, because the hash is over their text, and a number
-/// that was read is not always written the same again.
+/// A row of the log: also a line of an export. `before` and `after` are kept as text, because the
+/// hash is over their text, and a number that was read is not always written the same again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditRow {
@@ -45,7 +45,8 @@ pub struct AuditRow {
 }
 
 impl AuditRow {
-    /// The hash that the fields come to; `None` if they say something that the database could not have written.
+    /// The hash that the fields come to; `None` if they say something that the database could not
+    /// have written.
     pub fn computed_hash(&self) -> Option<String> {
         let digest = Sha256::digest(self.hashed_text()?);
         Some(digest.iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -54,22 +55,25 @@ impl AuditRow {
         }))
     }
 
-    /// What the function `audit_row_hash` of the database hashes: the text of a `jsonb` array of the fields.
+    /// What the function `audit_row_hash` of the database hashes: the text of a `jsonb` array of
+    /// the fields.
     fn hashed_text(&self) -> Option<String> {
         if !self.at.timestamp_subsec_nanos().is_multiple_of(1_000) {
             return None;
         }
         let mut text = String::with_capacity(512);
-        let _ = write!(text, "[\"{}\", {}, {}, ", self.tenant_id, self.seq, self.at.timestamp_micros());
+        let _ =
+            write!(text, "[\"{}\", {}, {}, ", self.tenant_id, self.seq, self.at.timestamp_micros());
         jsonb::string(&mut text, &self.actor_kind);
         let _ = write!(text, ", \"{}\", ", self.actor_id);
         jsonb::string(&mut text, &self.request_id);
         text.push_str(", ");
         match &self.source {
             // PostgreSQL's text of an address has the length of its prefix.
-            Some(source) => {
-                jsonb::string(&mut text, &format!("{source}/{}", if source.contains(':') { 128 } else { 32 }))
-            }
+            Some(source) => jsonb::string(
+                &mut text,
+                &format!("{source}/{}", if source.contains(':') { 128 } else { 32 }),
+            ),
             None => text.push_str("null"),
         }
         text.push_str(", ");

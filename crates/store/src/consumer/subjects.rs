@@ -1,4 +1,5 @@
-//! The subjects of a consumer: what its settings list, as rows of their own by which the data plane finds the consumer.
+//! The subjects of a consumer: what its settings list, as rows of their own by which the data plane
+//! finds the consumer.
 
 use policy::id::{ConsumerId, SiteId};
 use policy::key::Digest;
@@ -8,7 +9,8 @@ use uuid::Uuid;
 use crate::tx::TenantTx;
 use crate::{StoreError, credential};
 
-/// Makes the rows equal to a list without duplicates. The consumer is locked; a subject that stays keeps its id.
+/// Makes the rows equal to a list without duplicates. The consumer is locked; a subject that stays
+/// keeps its id.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] on `subjects` if another consumer of the site has one of them.
@@ -18,7 +20,8 @@ pub(super) async fn put(
     consumer: ConsumerId,
     wanted: &[Subject],
 ) -> Result<(), StoreError> {
-    let digest = |subject: &Subject| Digest::of_subject(site, &subject.issuer, &subject.value).0.to_vec();
+    let digest =
+        |subject: &Subject| Digest::of_subject(site, &subject.issuer, &subject.value).0.to_vec();
     let digests: Vec<Vec<u8>> = wanted.iter().map(digest).collect();
     let tenant = Uuid::from(tx.tenant());
     let removed = sqlx::query_scalar!(

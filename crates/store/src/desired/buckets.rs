@@ -1,7 +1,8 @@
 //! Reading the buckets of credentials: all three kinds at once.
 //!
-//! A million records are read in one go, so each row says by itself which plan its consumer has, and whether it has settings
-//! (see `migrations/0009_credentials.sql`): no other table is looked into.
+//! A million records are read in one go, so each row says by itself which plan its consumer has,
+//! and whether it has settings (see `migrations/0009_credentials.sql`): no other table is looked
+//! into.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +15,17 @@ use uuid::Uuid;
 use crate::StoreError;
 use crate::reader::SnapshotTx;
 
-/// How many buckets one step of [`all_buckets`] reads: of a million keys about 125,000, some 20 MB. The keys of a bucket lie all
-/// over the table, so each step reads most of it: with a quarter of this, reading everything took more than twice as long.
+/// How many buckets one step of [`all_buckets`] reads: of a million keys about 125,000, some 20 MB.
+/// The keys of a bucket lie all over the table, so each step reads most of it: with a quarter of
+/// this, reading everything took more than twice as long.
 const BUCKETS_PER_STEP: u16 = 8192;
 
-/// Reads buckets: one answer for each that is asked for, empty or not, in the order of their numbers.
-pub async fn buckets(snapshot: &mut SnapshotTx, buckets: &[u16]) -> Result<Vec<DesiredBucket>, StoreError> {
+/// Reads buckets: one answer for each that is asked for, empty or not, in the order of their
+/// numbers.
+pub async fn buckets(
+    snapshot: &mut SnapshotTx,
+    buckets: &[u16],
+) -> Result<Vec<DesiredBucket>, StoreError> {
     let numbers: Vec<i32> = buckets.iter().copied().map(i32::from).collect();
     let rows = sqlx::query_as!(
         Row,
@@ -37,7 +43,8 @@ pub async fn buckets(snapshot: &mut SnapshotTx, buckets: &[u16]) -> Result<Vec<D
     )
     .fetch_all(snapshot.conn())
     .await?;
-    let mut found: BTreeMap<u16, Vec<KeyRecord>> = buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
+    let mut found: BTreeMap<u16, Vec<KeyRecord>> =
+        buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
     gather(rows, &mut found);
     Ok(found.into_iter().map(|(bucket, keys)| DesiredBucket { bucket, keys }).collect())
 }
@@ -51,7 +58,8 @@ pub struct Step {
     pub next: Option<u16>,
 }
 
-/// Reads the buckets from `first` on, a bounded number of them. Begin with 0 and go on with [`Step::next`].
+/// Reads the buckets from `first` on, a bounded number of them. Begin with 0 and go on with
+/// [`Step::next`].
 pub async fn all_buckets(snapshot: &mut SnapshotTx, first: u16) -> Result<Step, StoreError> {
     let last = first.saturating_add(BUCKETS_PER_STEP - 1);
     let rows = sqlx::query_as!(
@@ -92,7 +100,11 @@ struct Row {
 fn gather(rows: Vec<Row>, found: &mut BTreeMap<u16, Vec<KeyRecord>>) {
     for row in rows {
         // CHECKs of the tables rule out any other number or length.
-        let (Ok(bucket), Ok(digest)) = (u16::try_from(row.bucket), <[u8; 32]>::try_from(row.digest)) else { continue };
+        let (Ok(bucket), Ok(digest)) =
+            (u16::try_from(row.bucket), <[u8; 32]>::try_from(row.digest))
+        else {
+            continue;
+        };
         found.entry(bucket).or_default().push(KeyRecord {
             digest: Digest(digest),
             site: SiteId(row.site_id),

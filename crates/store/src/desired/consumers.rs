@@ -14,7 +14,8 @@ use crate::reader::SnapshotTx;
 use crate::seal::Place;
 use crate::signing_key;
 
-/// How many buckets one step of [`all_consumers`] reads: of a million consumers about 31,000, with what is set for them.
+/// How many buckets one step of [`all_consumers`] reads: of a million consumers about 31,000, with
+/// what is set for them.
 const BUCKETS_PER_STEP: u16 = 2048;
 
 /// What was read of the buckets that were asked for.
@@ -37,9 +38,13 @@ pub struct ConsumersStep {
     pub next: Option<u16>,
 }
 
-/// Reads buckets of consumers. A consumer is in its bucket if it has settings, its subjects apart, or a key with settings, or a
-/// signing key; keys that have expired when they are read do not count.
-pub async fn consumers(snapshot: &mut SnapshotTx, buckets: &[u16]) -> Result<Consumers, StoreError> {
+/// Reads buckets of consumers. A consumer is in its bucket if it has settings, its subjects apart,
+/// or a key with settings, or a signing key; keys that have expired when they are read do not
+/// count.
+pub async fn consumers(
+    snapshot: &mut SnapshotTx,
+    buckets: &[u16],
+) -> Result<Consumers, StoreError> {
     let numbers: Vec<i32> = buckets.iter().copied().map(i32::from).collect();
     let settings = sqlx::query_as!(
         ConsumerRow,
@@ -70,15 +75,22 @@ pub async fn consumers(snapshot: &mut SnapshotTx, buckets: &[u16]) -> Result<Con
     .await?;
     let mut reading = Reading::default();
     reading.take(snapshot, settings, keys, signing_keys);
-    let mut found: BTreeMap<u16, Vec<DesiredConsumer>> = buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
+    let mut found: BTreeMap<u16, Vec<DesiredConsumer>> =
+        buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
     let omitted = reading.finish(&mut found);
-    let buckets = found.into_iter().map(|(bucket, consumers)| DesiredConsumers { bucket, consumers }).collect();
+    let buckets = found
+        .into_iter()
+        .map(|(bucket, consumers)| DesiredConsumers { bucket, consumers })
+        .collect();
     Ok(Consumers { buckets, omitted })
 }
 
-/// Reads the buckets of consumers from `first` on, a bounded number of them. Begin with 0 and go on with
-/// [`ConsumersStep::next`].
-pub async fn all_consumers(snapshot: &mut SnapshotTx, first: u16) -> Result<ConsumersStep, StoreError> {
+/// Reads the buckets of consumers from `first` on, a bounded number of them. Begin with 0 and go on
+/// with [`ConsumersStep::next`].
+pub async fn all_consumers(
+    snapshot: &mut SnapshotTx,
+    first: u16,
+) -> Result<ConsumersStep, StoreError> {
     let last = first.saturating_add(BUCKETS_PER_STEP - 1);
     let (from, to) = (i32::from(first), i32::from(last));
     let settings = sqlx::query_as!(
@@ -116,7 +128,10 @@ pub async fn all_consumers(snapshot: &mut SnapshotTx, first: u16) -> Result<Cons
     reading.take(snapshot, settings, keys, signing_keys);
     let mut found = BTreeMap::new();
     let omitted = reading.finish(&mut found);
-    let buckets = found.into_iter().map(|(bucket, consumers)| DesiredConsumers { bucket, consumers }).collect();
+    let buckets = found
+        .into_iter()
+        .map(|(bucket, consumers)| DesiredConsumers { bucket, consumers })
+        .collect();
     Ok(ConsumersStep { buckets, omitted, next: last.checked_add(1) })
 }
 
@@ -158,8 +173,8 @@ fn of(tenant: Uuid, site: Uuid, consumer: Uuid) -> Of {
     Of { tenant, site, consumer }
 }
 
-/// The consumers that are being read; `Err` for one of which something cannot be read: without a part of its settings it
-/// might be let do more than it may.
+/// The consumers that are being read; `Err` for one of which something cannot be read: without a
+/// part of its settings it might be let do more than it may.
 #[derive(Default)]
 struct Reading {
     consumers: BTreeMap<Uuid, (TenantId, Result<DesiredConsumer, Reason>)>,
@@ -177,7 +192,9 @@ impl Reading {
         for row in settings {
             let read = parsed_or_default::<ConsumerSettings>(&row.settings);
             let read = read.map_err(|error| Reason::Unreadable(error.to_string()));
-            self.add(of(row.tenant_id, row.site_id, row.id), read, |consumer, settings| consumer.settings = settings);
+            self.add(of(row.tenant_id, row.site_id, row.id), read, |consumer, settings| {
+                consumer.settings = settings
+            });
         }
         for row in keys {
             self.add_key(of(row.tenant_id, row.site_id, row.consumer_id), row.id, &row.settings);
@@ -192,7 +209,9 @@ impl Reading {
                     let of = of(row.tenant_id, row.site_id, row.consumer_id);
                     self.add(of, Ok(key), |consumer, key| consumer.signing_keys.push(key));
                 }
-                Err(reason) => self.omitted.push(Omitted { tenant, object: Object::SigningKey(key), reason }),
+                Err(reason) => {
+                    self.omitted.push(Omitted { tenant, object: Object::SigningKey(key), reason })
+                }
             }
         }
     }
@@ -207,7 +226,12 @@ impl Reading {
         });
     }
 
-    fn add<T>(&mut self, of: Of, read: Result<T, Reason>, add: impl FnOnce(&mut DesiredConsumer, T)) {
+    fn add<T>(
+        &mut self,
+        of: Of,
+        read: Result<T, Reason>,
+        add: impl FnOnce(&mut DesiredConsumer, T),
+    ) {
         let (_, found) = self.consumers.entry(of.consumer).or_insert_with(|| {
             let consumer = DesiredConsumer {
                 id: ConsumerId(of.consumer),
@@ -232,19 +256,25 @@ impl Reading {
             let id = ConsumerId(id);
             match consumer {
                 Ok(consumer) => buckets.entry(bucket_of(id)).or_default().push(consumer),
-                Err(reason) => omitted.push(Omitted { tenant, object: Object::Consumer(id), reason }),
+                Err(reason) => {
+                    omitted.push(Omitted { tenant, object: Object::Consumer(id), reason })
+                }
             }
         }
         omitted
     }
 }
 
-fn material(snapshot: &SnapshotTx, row: &SigningKeyRow) -> Result<(SigningAlgorithm, Secret), Reason> {
+fn material(
+    snapshot: &SnapshotTx,
+    row: &SigningKeyRow,
+) -> Result<(SigningAlgorithm, Secret), Reason> {
     let algorithm = signing_key::algorithm_named(&row.algorithm);
     match (&row.public_key, &row.material_sealed) {
         (Some(public_key), _) => Ok((algorithm, Secret(public_key.clone()))),
         (None, Some(sealed)) => {
-            let place = Place { table: signing_key::TABLE, tenant: TenantId(row.tenant_id), row: row.id };
+            let place =
+                Place { table: signing_key::TABLE, tenant: TenantId(row.tenant_id), row: row.id };
             Ok((algorithm, snapshot.open(place, sealed)?))
         }
         // A CHECK of the table rules this out.

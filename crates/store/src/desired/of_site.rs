@@ -21,13 +21,19 @@ pub struct BucketsOfSite {
 }
 
 /// The site that a hostname leads to.
-pub async fn site_of_hostname(snapshot: &mut SnapshotTx, name: &str) -> Result<Option<SiteId>, StoreError> {
+pub async fn site_of_hostname(
+    snapshot: &mut SnapshotTx,
+    name: &str,
+) -> Result<Option<SiteId>, StoreError> {
     let site = sqlx::query_scalar!("SELECT site_id FROM hostnames WHERE name = $1", name);
     Ok(site.fetch_optional(snapshot.conn()).await?.map(SiteId))
 }
 
 /// Which buckets hold something of a site. It looks through whole tables.
-pub async fn buckets_of_site(snapshot: &mut SnapshotTx, site: SiteId) -> Result<BucketsOfSite, StoreError> {
+pub async fn buckets_of_site(
+    snapshot: &mut SnapshotTx,
+    site: SiteId,
+) -> Result<BucketsOfSite, StoreError> {
     let site = Uuid::from(site);
     let credentials = sqlx::query_scalar!(
         r#"SELECT bucket AS "bucket!" FROM (
@@ -58,5 +64,9 @@ pub async fn buckets_of_site(snapshot: &mut SnapshotTx, site: SiteId) -> Result<
 
 /// A CHECK of the tables rules out any other number.
 fn numbers(buckets: Vec<i32>) -> Vec<u16> {
-    buckets.into_iter().take(MOST_BUCKETS as usize).filter_map(|bucket| u16::try_from(bucket).ok()).collect()
+    buckets
+        .into_iter()
+        .take(MOST_BUCKETS as usize)
+        .filter_map(|bucket| u16::try_from(bucket).ok())
+        .collect()
 }

@@ -20,7 +20,8 @@ pub async fn cells(snapshot: &mut SnapshotTx) -> Result<BTreeSet<CellName>, Stor
     Ok(cell::names(read))
 }
 
-/// Reads where sites are placed: where their tenant is. A site that is not in the answer was removed.
+/// Reads where sites are placed: where their tenant is. A site that is not in the answer was
+/// removed.
 pub async fn placements(
     snapshot: &mut SnapshotTx,
     ids: &[SiteId],
@@ -34,7 +35,9 @@ pub async fn placements(
     .await?;
     let mut shared: BTreeMap<Vec<String>, CellSet> = BTreeMap::new();
     let placed = rows.into_iter().map(|row| {
-        let cells = shared.entry(row.cells).or_insert_with_key(|cells| Arc::new(cell::names(cells.clone())));
+        let cells = shared
+            .entry(row.cells)
+            .or_insert_with_key(|cells| Arc::new(cell::names(cells.clone())));
         (SiteId(row.id), (TenantId(row.tenant_id), Arc::clone(cells)))
     });
     Ok(placed.collect())
@@ -52,7 +55,10 @@ pub struct Listeners {
 }
 
 /// Reads the listeners of these tenants, or of all. A tenant that is not in the answer has none.
-pub async fn listeners(snapshot: &mut SnapshotTx, of: Option<&[TenantId]>) -> Result<Vec<Listeners>, StoreError> {
+pub async fn listeners(
+    snapshot: &mut SnapshotTx,
+    of: Option<&[TenantId]>,
+) -> Result<Vec<Listeners>, StoreError> {
     let tenants: Vec<Uuid> = of.unwrap_or_default().iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
         "SELECT t.id, t.cells, l.port, l.address FROM tenant_listeners l JOIN tenants t ON t.id = l.tenant_id
@@ -66,12 +72,17 @@ pub async fn listeners(snapshot: &mut SnapshotTx, of: Option<&[TenantId]>) -> Re
     for row in rows {
         // CHECKs of the table rule out any other number; an address was one when it was written.
         let Ok(port) = u16::try_from(row.port) else { continue };
-        let listener = TenantListener { port, address: row.address.and_then(|address| address.parse().ok()) };
+        let listener =
+            TenantListener { port, address: row.address.and_then(|address| address.parse().ok()) };
         match found.last_mut() {
             Some(last) if last.tenant == TenantId(row.id) => last.listeners.push(listener),
             _ => {
                 let cells = Arc::new(cell::names(row.cells));
-                found.push(Listeners { tenant: TenantId(row.id), cells, listeners: vec![listener] });
+                found.push(Listeners {
+                    tenant: TenantId(row.id),
+                    cells,
+                    listeners: vec![listener],
+                });
             }
         }
     }

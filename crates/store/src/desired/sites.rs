@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use policy::desired::{DesiredEndpoint, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSite, DesiredUpstream};
+use policy::desired::{
+    DesiredEndpoint, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSite, DesiredUpstream,
+};
 use policy::id::{ApiId, IssuerId, PlanId, RouteId, SiteId, TenantId, UpstreamId};
 use policy::settings::TenantSettings;
 use serde::de::DeserializeOwned;
@@ -19,7 +21,8 @@ use crate::{StoreError, issuer, platform_plan, route, tenant};
 pub struct Sites {
     /// The sites, in the order of their ids.
     pub sites: Vec<DesiredSite>,
-    /// What is missing in them, and the sites that are left out because something of theirs cannot be read.
+    /// What is missing in them, and the sites that are left out because something of theirs cannot
+    /// be read.
     pub omitted: Vec<Omitted>,
 }
 
@@ -31,12 +34,22 @@ struct Reading {
 }
 
 impl Reading {
-    /// Takes what a query read of a site; a site of which something cannot be read is left out from then on.
-    fn add<T>(&mut self, site: Uuid, read: Result<T, Reason>, add: impl FnOnce(&mut DesiredSite, T)) {
+    /// Takes what a query read of a site; a site of which something cannot be read is left out from
+    /// then on.
+    fn add<T>(
+        &mut self,
+        site: Uuid,
+        read: Result<T, Reason>,
+        add: impl FnOnce(&mut DesiredSite, T),
+    ) {
         match (self.sites.get_mut(&site), read) {
             (Some(found), Ok(read)) => add(found, read),
             (Some(found), Err(reason)) => {
-                self.omitted.push(Omitted { tenant: found.tenant, object: Object::Site(SiteId(site)), reason });
+                self.omitted.push(Omitted {
+                    tenant: found.tenant,
+                    object: Object::Site(SiteId(site)),
+                    reason,
+                });
                 self.sites.remove(&site);
             }
             (None, _) => {}
@@ -45,7 +58,8 @@ impl Reading {
 }
 
 fn within<T: DeserializeOwned + Default>(what: &str, id: Uuid, text: &str) -> Result<T, Reason> {
-    parsed_or_default(text).map_err(|error| Reason::Unreadable(format!("settings of {what} {id}: {error}")))
+    parsed_or_default(text)
+        .map_err(|error| Reason::Unreadable(format!("settings of {what} {id}: {error}")))
 }
 
 /// The ids of all sites after the given one, in their order.
@@ -64,7 +78,8 @@ pub async fn all_site_ids(
     Ok(ids.into_iter().map(SiteId).collect())
 }
 
-/// Reads sites whole, in a constant number of queries. A site that is neither in the answer nor left out was removed.
+/// Reads sites whole, in a constant number of queries. A site that is neither in the answer nor
+/// left out was removed.
 pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, StoreError> {
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
@@ -112,7 +127,11 @@ pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, S
     Ok(Sites { sites: reading.sites.into_values().collect(), omitted: reading.omitted })
 }
 
-async fn add_upstreams(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading) -> Result<(), StoreError> {
+async fn add_upstreams(
+    snapshot: &mut SnapshotTx,
+    ids: &[Uuid],
+    reading: &mut Reading,
+) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT u.site_id, u.id, u.protocol, u.connect_timeout_ms, u.request_timeout_ms,
                   (SELECT coalesce(
@@ -129,8 +148,9 @@ async fn add_upstreams(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Re
     .fetch_all(snapshot.conn())
     .await?;
     for row in rows {
-        let endpoints = parsed::<Vec<Endpoint>>(&row.endpoints)
-            .map_err(|error| Reason::Unreadable(format!("endpoints of upstream {}: {error}", row.id)));
+        let endpoints = parsed::<Vec<Endpoint>>(&row.endpoints).map_err(|error| {
+            Reason::Unreadable(format!("endpoints of upstream {}: {error}", row.id))
+        });
         reading.add(row.site_id, endpoints, |site, endpoints| {
             let endpoint = |endpoint: Endpoint| DesiredEndpoint {
                 address: endpoint.address,
@@ -149,7 +169,11 @@ async fn add_upstreams(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Re
     Ok(())
 }
 
-async fn add_apis(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading) -> Result<(), StoreError> {
+async fn add_apis(
+    snapshot: &mut SnapshotTx,
+    ids: &[Uuid],
+    reading: &mut Reading,
+) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT a.site_id, a.id, a.settings::text AS "settings!"
            FROM sites s JOIN apis a ON a.tenant_id = s.tenant_id AND a.site_id = s.id
@@ -166,7 +190,11 @@ async fn add_apis(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading
     Ok(())
 }
 
-async fn add_routes(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading) -> Result<(), StoreError> {
+async fn add_routes(
+    snapshot: &mut SnapshotTx,
+    ids: &[Uuid],
+    reading: &mut Reading,
+) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT r.site_id, r.id, r.methods, r.path, r.settings::text AS "settings!", a.id AS api_id, a.strip_base_path,
                   CASE a.base_path WHEN '/' THEN '' ELSE a.base_path END || CASE WHEN v.in_path THEN '/' || v.name ELSE '' END
@@ -198,7 +226,11 @@ async fn add_routes(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Readi
     Ok(())
 }
 
-async fn add_plans(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading) -> Result<(), StoreError> {
+async fn add_plans(
+    snapshot: &mut SnapshotTx,
+    ids: &[Uuid],
+    reading: &mut Reading,
+) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT p.site_id, p.id, p.number, p.settings::text AS "settings!"
            FROM sites s JOIN plans p ON p.tenant_id = s.tenant_id AND p.site_id = s.id
@@ -209,13 +241,21 @@ async fn add_plans(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Readin
     .await?;
     for row in rows {
         reading.add(row.site_id, within("plan", row.id, &row.settings), |site, settings| {
-            site.plans.push(DesiredPlan { id: PlanId(row.id), number: row.number.unsigned_abs(), settings });
+            site.plans.push(DesiredPlan {
+                id: PlanId(row.id),
+                number: row.number.unsigned_abs(),
+                settings,
+            });
         });
     }
     Ok(())
 }
 
-async fn add_issuers(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Reading) -> Result<(), StoreError> {
+async fn add_issuers(
+    snapshot: &mut SnapshotTx,
+    ids: &[Uuid],
+    reading: &mut Reading,
+) -> Result<(), StoreError> {
     let rows = sqlx::query!(
         r#"SELECT i.tenant_id, i.site_id, i.id, i.settings::text AS "settings!", i.secret_sealed
            FROM sites s JOIN issuers i ON i.tenant_id = s.tenant_id AND i.site_id = s.id
@@ -226,12 +266,17 @@ async fn add_issuers(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Read
     .await?;
     for row in rows {
         let tenant = TenantId(row.tenant_id);
-        let secret =
-            row.secret_sealed.map(|sealed| snapshot.open(Place { table: issuer::TABLE, tenant, row: row.id }, &sealed));
+        let secret = row.secret_sealed.map(|sealed| {
+            snapshot.open(Place { table: issuer::TABLE, tenant, row: row.id }, &sealed)
+        });
         let secret = match secret {
             Some(Ok(secret)) => Some(secret),
             Some(Err(reason)) => {
-                reading.omitted.push(Omitted { tenant, object: Object::IssuerSecret(IssuerId(row.id)), reason });
+                reading.omitted.push(Omitted {
+                    tenant,
+                    object: Object::IssuerSecret(IssuerId(row.id)),
+                    reason,
+                });
                 None
             }
             None => None,
@@ -239,7 +284,12 @@ async fn add_issuers(snapshot: &mut SnapshotTx, ids: &[Uuid], reading: &mut Read
         let settings = parsed(&row.settings)
             .map_err(|error| Reason::Unreadable(format!("settings of issuer {}: {error}", row.id)));
         reading.add(row.site_id, settings, |site, settings| {
-            site.issuers.push(DesiredIssuer { id: IssuerId(row.id), settings, secret, fetched_jwks: None });
+            site.issuers.push(DesiredIssuer {
+                id: IssuerId(row.id),
+                settings,
+                secret,
+                fetched_jwks: None,
+            });
         });
     }
     Ok(())

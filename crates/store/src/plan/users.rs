@@ -15,8 +15,14 @@ pub struct PlanUser {
     pub name: String,
 }
 
-/// Reads some consumers that have a plan, in the order in which they were made; none if there is no such plan.
-pub async fn users(tx: &mut TenantTx, site: SiteId, id: PlanId, limit: u32) -> Result<Vec<PlanUser>, StoreError> {
+/// Reads some consumers that have a plan, in the order in which they were made; none if there is no
+/// such plan.
+pub async fn users(
+    tx: &mut TenantTx,
+    site: SiteId,
+    id: PlanId,
+    limit: u32,
+) -> Result<Vec<PlanUser>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     Ok(sqlx::query_as!(
         PlanUser,

@@ -1,4 +1,5 @@
-//! What a tenant may have, and what it has. The database counts, and refuses what goes beyond (`migrations/0022_platform_plans.sql`).
+//! What a tenant may have, and what it has. The database counts, and refuses what goes beyond
+//! (`migrations/0022_platform_plans.sql`).
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgDatabaseError;
@@ -27,7 +28,8 @@ pub enum PlanLimit {
 }
 
 impl PlanLimit {
-    const ALL: [Self; 5] = [Self::Sites, Self::Routes, Self::Keys, Self::Members, Self::ConfigBytes];
+    const ALL: [Self; 5] =
+        [Self::Sites, Self::Routes, Self::Keys, Self::Members, Self::ConfigBytes];
 
     /// The name of the limit in the plan.
     pub fn as_str(self) -> &'static str {
@@ -46,9 +48,14 @@ impl PlanLimit {
         if error.code() != REFUSED {
             return None;
         }
-        let limit = Self::ALL.into_iter().find(|limit| error.constraint() == Some(limit.as_str()))?;
+        let limit =
+            Self::ALL.into_iter().find(|limit| error.constraint() == Some(limit.as_str()))?;
         let (allowed, used) = error.detail()?.split_once(' ')?;
-        Some(StoreError::PlanLimit { limit, allowed: allowed.parse().ok()?, used: used.parse().ok()? })
+        Some(StoreError::PlanLimit {
+            limit,
+            allowed: allowed.parse().ok()?,
+            used: used.parse().ok()?,
+        })
     }
 }
 
@@ -65,7 +72,8 @@ pub struct Used {
     pub members: i64,
     /// See [`super::Limits::config_bytes`].
     pub config_bytes: i64,
-    /// Requests of the month so far, as far as they have been reported; those that were refused are among them.
+    /// Requests of the month so far, as far as they have been reported; those that were refused are
+    /// among them.
     pub requests: i64,
 }
 
@@ -79,7 +87,10 @@ pub struct TenantLimits {
 }
 
 /// Reads the plan of the tenant, and what it has. Its requests are those since `month`.
-pub async fn of_tenant(tx: &mut TenantTx, month: DateTime<Utc>) -> Result<TenantLimits, StoreError> {
+pub async fn of_tenant(
+    tx: &mut TenantTx,
+    month: DateTime<Utc>,
+) -> Result<TenantLimits, StoreError> {
     tenant::require(tx).await?;
     let id = Uuid::from(tx.tenant());
     let plan = sqlx::query_as!(
@@ -91,10 +102,12 @@ pub async fn of_tenant(tx: &mut TenantTx, month: DateTime<Utc>) -> Result<Tenant
     )
     .fetch_one(tx.conn())
     .await?;
-    let total =
-        sqlx::query!("SELECT sites, routes, keys, members, config_bytes FROM tenant_totals WHERE tenant_id = $1", id)
-            .fetch_optional(tx.conn())
-            .await?;
+    let total = sqlx::query!(
+        "SELECT sites, routes, keys, members, config_bytes FROM tenant_totals WHERE tenant_id = $1",
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?;
     let mut used = total.map_or_else(Used::default, |total| Used {
         sites: total.sites,
         routes: total.routes,

@@ -41,11 +41,12 @@ impl ImportOutcome {
     }
 }
 
-/// Compares the routes there are with those wanted. A route is the same if methods and path are; settings are not compared, for
-/// those of a route that stays stay as they are.
+/// Compares the routes there are with those wanted. A route is the same if methods and path are;
+/// settings are not compared, for those of a route that stays stay as they are.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] on `path` if two of the wanted routes share a method and a template's shape.
+/// [`StoreError::Conflict`] on `path` if two of the wanted routes share a method and a template's
+/// shape.
 pub fn diff(existing: &[Route], wanted: &[RouteSpec]) -> Result<ImportOutcome, StoreError> {
     unless_overlapping(wanted)?;
     let mut left: HashMap<(Methods, &str), &Route> =
@@ -54,19 +55,25 @@ pub fn diff(existing: &[Route], wanted: &[RouteSpec]) -> Result<ImportOutcome, S
     for spec in wanted {
         match left.remove(&(spec.methods, spec.path.as_str())) {
             None => outcome.added.push(spec.clone()),
-            Some(route) if route.name == spec.name && route.upstream_id == spec.upstream_id => outcome.unchanged += 1,
+            Some(route) if route.name == spec.name && route.upstream_id == spec.upstream_id => {
+                outcome.unchanged += 1
+            }
             Some(route) => outcome.changed.push((route.id, spec.clone())),
         }
     }
-    outcome.removed =
-        existing.iter().filter(|route| left.contains_key(&(route.methods, route.path.as_str()))).cloned().collect();
+    outcome.removed = existing
+        .iter()
+        .filter(|route| left.contains_key(&(route.methods, route.path.as_str())))
+        .cloned()
+        .collect();
     Ok(outcome)
 }
 
 fn unless_overlapping(wanted: &[RouteSpec]) -> Result<(), StoreError> {
     let mut served: HashMap<String, Methods> = HashMap::with_capacity(wanted.len());
     for spec in wanted {
-        let shape = Template::parse(&spec.path).map_or_else(|_| spec.path.clone(), |template| template.shape());
+        let shape = Template::parse(&spec.path)
+            .map_or_else(|_| spec.path.clone(), |template| template.shape());
         let methods = served.entry(shape).or_default();
         if methods.intersects(spec.methods) {
             return Err(StoreError::Conflict { field: "path", value: spec.path.clone() });
@@ -76,8 +83,9 @@ fn unless_overlapping(wanted: &[RouteSpec]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Replaces all routes of a version, in a constant number of statements. Routes that stay keep their ids, and so what
-/// refers to them. For a dry run drop the transaction instead of committing it: the answer is the same.
+/// Replaces all routes of a version, in a constant number of statements. Routes that stay keep
+/// their ids, and so what refers to them. For a dry run drop the transaction instead of committing
+/// it: the answer is the same.
 ///
 /// # Errors
 /// As [`diff`]; [`StoreError::Invalid`] if the site has no such upstream.
@@ -123,7 +131,11 @@ pub async fn replace_all(
     Ok(outcome)
 }
 
-async fn remove(tx: &mut TenantTx, version: VersionRef, routes: &[Route]) -> Result<(), StoreError> {
+async fn remove(
+    tx: &mut TenantTx,
+    version: VersionRef,
+    routes: &[Route],
+) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let ids: Vec<Uuid> = routes.iter().map(|route| route.id.into()).collect();
     sqlx::query!(
@@ -137,11 +149,16 @@ async fn remove(tx: &mut TenantTx, version: VersionRef, routes: &[Route]) -> Res
     Ok(())
 }
 
-async fn change(tx: &mut TenantTx, version: VersionRef, routes: &[(RouteId, RouteSpec)]) -> Result<(), StoreError> {
+async fn change(
+    tx: &mut TenantTx,
+    version: VersionRef,
+    routes: &[(RouteId, RouteSpec)],
+) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let ids: Vec<Uuid> = routes.iter().map(|(id, _)| Uuid::from(*id)).collect();
     let names: Vec<Option<String>> = routes.iter().map(|(_, spec)| spec.name.clone()).collect();
-    let upstreams: Vec<Option<Uuid>> = routes.iter().map(|(_, spec)| spec.upstream_id.map(Uuid::from)).collect();
+    let upstreams: Vec<Option<Uuid>> =
+        routes.iter().map(|(_, spec)| spec.upstream_id.map(Uuid::from)).collect();
     sqlx::query!(
         "UPDATE routes r SET name = w.name, upstream_id = w.upstream_id, revision = revision + 1, updated_at = now()
          FROM unnest($3::uuid[], $4::text[], $5::uuid[]) AS w (id, name, upstream_id)
@@ -157,13 +174,18 @@ async fn change(tx: &mut TenantTx, version: VersionRef, routes: &[(RouteId, Rout
     Ok(())
 }
 
-async fn add(tx: &mut TenantTx, version: VersionRef, routes: &[RouteSpec]) -> Result<(), StoreError> {
+async fn add(
+    tx: &mut TenantTx,
+    version: VersionRef,
+    routes: &[RouteSpec],
+) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let ids: Vec<Uuid> = routes.iter().map(|_| Uuid::now_v7()).collect();
     let names: Vec<Option<String>> = routes.iter().map(|spec| spec.name.clone()).collect();
     let methods: Vec<i16> = routes.iter().map(|spec| bits(spec.methods)).collect();
     let paths: Vec<String> = routes.iter().map(|spec| spec.path.clone()).collect();
-    let upstreams: Vec<Option<Uuid>> = routes.iter().map(|spec| spec.upstream_id.map(Uuid::from)).collect();
+    let upstreams: Vec<Option<Uuid>> =
+        routes.iter().map(|spec| spec.upstream_id.map(Uuid::from)).collect();
     let settings: Vec<Value> = routes.iter().map(|spec| sparse(&spec.settings)).collect();
     sqlx::query!(
         "INSERT INTO routes (tenant_id, site_id, version_id, id, name, methods, path, upstream_id, settings)

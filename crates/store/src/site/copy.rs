@@ -36,15 +36,17 @@ pub struct SiteCopy {
     pub hostnames: Vec<String>,
 }
 
-/// Copies a site: its settings, upstreams, APIs with their versions and routes, plans, and issuers with their shared secrets, which
-/// are sealed anew for their places. What refers to something of the site refers to the copy of that. Hostnames, consumers and their
-/// credentials, and usage stay where they are: they are of who calls the original.
+/// Copies a site: its settings, upstreams, APIs with their versions and routes, plans, and issuers
+/// with their shared secrets, which are sealed anew for their places. What refers to something of
+/// the site refers to the copy of that. Hostnames, consumers and their credentials, and usage stay
+/// where they are: they are of who calls the original.
 ///
-/// Nothing of the original changes meanwhile. Everything is made by what makes it otherwise, so that all limits hold.
+/// Nothing of the original changes meanwhile. Everything is made by what makes it otherwise, so
+/// that all limits hold.
 ///
 /// # Errors
-/// As [`super::create`]; [`StoreError::NoSecretsKey`] if an issuer has a secret and there is no key;
-/// [`StoreError::Conflict`] on `hostnames`.
+/// As [`super::create`]; [`StoreError::NoSecretsKey`] if an issuer has a secret and there is no
+/// key; [`StoreError::Conflict`] on `hostnames`.
 pub async fn copy(
     tx: &mut TenantTx,
     from: SiteId,
@@ -66,11 +68,15 @@ pub async fn copy(
     };
     let mut site = super::create(tx, site).await?;
     if eager {
-        site = super::update(tx, site.id, SitePatch { eager: Some(true), ..Default::default() }, None).await?;
+        site =
+            super::update(tx, site.id, SitePatch { eager: Some(true), ..Default::default() }, None)
+                .await?;
     }
     for name in new.hostnames {
         hostname::create(tx, site.id, NewHostname { name }).await.map_err(|error| match error {
-            StoreError::Conflict { value, .. } => StoreError::Conflict { field: "hostnames", value },
+            StoreError::Conflict { value, .. } => {
+                StoreError::Conflict { field: "hostnames", value }
+            }
             other => other,
         })?;
     }
@@ -103,12 +109,18 @@ async fn upstreams(tx: &mut TenantTx, from: SiteId, to: SiteId) -> Result<Upstre
     Ok(copies)
 }
 
-/// The copy of an upstream. Every reference is to one of the same site, and nothing of that has changed since they were copied.
+/// The copy of an upstream. Every reference is to one of the same site, and nothing of that has
+/// changed since they were copied.
 fn copy_of(upstreams: &Upstreams, original: UpstreamId) -> Result<UpstreamId, StoreError> {
     upstreams.get(&original).copied().ok_or(StoreError::NotFound { what: "upstream" })
 }
 
-async fn apis(tx: &mut TenantTx, from: SiteId, to: SiteId, upstreams: &Upstreams) -> Result<(), StoreError> {
+async fn apis(
+    tx: &mut TenantTx,
+    from: SiteId,
+    to: SiteId,
+    upstreams: &Upstreams,
+) -> Result<(), StoreError> {
     for original in api::list(tx, from, Page::first(api::MAX_PER_SITE)).await? {
         let new = NewApi {
             name: original.name,
@@ -148,19 +160,32 @@ async fn versions(
     Ok(())
 }
 
-async fn issuers(tx: &mut TenantTx, from: SiteId, to: SiteId, secrets: Option<&SecretsKey>) -> Result<(), StoreError> {
+async fn issuers(
+    tx: &mut TenantTx,
+    from: SiteId,
+    to: SiteId,
+    secrets: Option<&SecretsKey>,
+) -> Result<(), StoreError> {
     for original in issuer::list(tx, from, Page::first(issuer::MAX_PER_SITE)).await? {
         let shared_secret = match original.has_secret {
-            true => Some(opened(tx, from, original.id, secrets.ok_or(StoreError::NoSecretsKey)?).await?),
+            true => {
+                Some(opened(tx, from, original.id, secrets.ok_or(StoreError::NoSecretsKey)?).await?)
+            }
             false => None,
         };
-        issuer::create(tx, to, NewIssuer { settings: original.settings, shared_secret }, secrets).await?;
+        issuer::create(tx, to, NewIssuer { settings: original.settings, shared_secret }, secrets)
+            .await?;
     }
     Ok(())
 }
 
 /// The shared secret of an issuer.
-async fn opened(tx: &mut TenantTx, site: SiteId, id: IssuerId, secrets: &SecretsKey) -> Result<Secret, StoreError> {
+async fn opened(
+    tx: &mut TenantTx,
+    site: SiteId,
+    id: IssuerId,
+    secrets: &SecretsKey,
+) -> Result<Secret, StoreError> {
     let tenant = tx.tenant();
     let sealed = sqlx::query_scalar!(
         r#"SELECT secret_sealed AS "sealed!" FROM issuers WHERE tenant_id = $1 AND site_id = $2 AND id = $3"#,
@@ -170,8 +195,12 @@ async fn opened(tx: &mut TenantTx, site: SiteId, id: IssuerId, secrets: &Secrets
     )
     .fetch_one(tx.conn())
     .await?;
-    secrets.open(Place { table: issuer::TABLE, tenant, row: id.into() }, &sealed).ok_or(StoreError::Invalid {
-        field: "site_id",
-        reason: format!("the shared secret of the issuer {id} cannot be opened; set it again first"),
-    })
+    secrets.open(Place { table: issuer::TABLE, tenant, row: id.into() }, &sealed).ok_or(
+        StoreError::Invalid {
+            field: "site_id",
+            reason: format!(
+                "the shared secret of the issuer {id} cannot be opened; set it again first"
+            ),
+        },
+    )
 }

@@ -46,17 +46,21 @@ impl Status {
 /// What is to become of a tenant.
 #[derive(Clone, Debug)]
 pub enum Course {
-    /// A suspension ends. It is served; and if it was closing, it is closing again, on the day that was set.
+    /// A suspension ends. It is served; and if it was closing, it is closing again, on the day that
+    /// was set.
     Serve {
-        /// No tenant closes before: if its day has come while it was suspended, its members still see it and may keep it.
+        /// No tenant closes before: if its day has come while it was suspended, its members still
+        /// see it and may keep it.
         earliest: DateTime<Utc>,
     },
-    /// Its traffic is refused from now on, and its members may only read. Nothing of it is erased, even if it was closing.
+    /// Its traffic is refused from now on, and its members may only read. Nothing of it is erased,
+    /// even if it was closing.
     Suspend {
         /// What its members are told, 1 to 200 characters.
         reason: String,
     },
-    /// It is served until then, and erased after it. If it is suspended it stays so, and closes when it is served again.
+    /// It is served until then, and erased after it. If it is suspended it stays so, and closes
+    /// when it is served again.
     Close {
         /// When it is erased.
         at: DateTime<Utc>,
@@ -73,18 +77,26 @@ struct Next {
     closes_at: Option<DateTime<Utc>>,
 }
 
-/// What a course makes of a tenant; `None` if that is what it is. A suspension stands in front of a closing, and does not end it.
+/// What a course makes of a tenant; `None` if that is what it is. A suspension stands in front of a
+/// closing, and does not end it.
 fn next(before: &Tenant, course: Course) -> Option<Next> {
     let suspended = before.status == Status::Suspended;
     // While it is suspended, what is said of the closing changes nothing else.
-    let kept =
-        |otherwise| if suspended { (Status::Suspended, before.status_reason.clone()) } else { (otherwise, None) };
+    let kept = |otherwise| {
+        if suspended {
+            (Status::Suspended, before.status_reason.clone())
+        } else {
+            (otherwise, None)
+        }
+    };
     let (action, (status, reason), closes_at) = match course {
         Course::Keep if before.closes_at.is_none() => return None,
         Course::Serve { .. } if before.status == Status::Closing => return None,
         Course::Keep => ("tenant.keep", kept(Status::Active), None),
         Course::Close { at } => ("tenant.close", kept(Status::Closing), Some(at)),
-        Course::Suspend { reason } => ("tenant.suspend", (Status::Suspended, Some(reason)), before.closes_at),
+        Course::Suspend { reason } => {
+            ("tenant.suspend", (Status::Suspended, Some(reason)), before.closes_at)
+        }
         Course::Serve { earliest } => {
             let status = if before.closes_at.is_some() { Status::Closing } else { Status::Active };
             ("tenant.serve", (status, None), before.closes_at.map(|at| at.max(earliest)))
@@ -131,7 +143,11 @@ pub async fn closed(tx: &mut PlatformTx, now: DateTime<Utc>) -> Result<Vec<Tenan
 }
 
 /// Erases a tenant whose time is over at `now`; says whether it was still there, and closing.
-pub async fn erase(tx: &mut PlatformTx, id: TenantId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+pub async fn erase(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let tenant = match lock(tx, id, None).await {
         Err(StoreError::NotFound { .. }) => return Ok(false),
         tenant => tenant?,

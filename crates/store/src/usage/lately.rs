@@ -7,8 +7,8 @@ use policy::id::SiteId;
 
 use crate::{Reader, StoreError};
 
-/// The sites that were used within this time, as far as it is reported. Sums are kept by the hour, so that a site may be among them
-/// for up to an hour longer.
+/// The sites that were used within this time, as far as it is reported. Sums are kept by the hour,
+/// so that a site may be among them for up to an hour longer.
 pub async fn sites_used(reader: &Reader, within: Duration) -> Result<BTreeSet<SiteId>, StoreError> {
     let rows = sqlx::query_scalar!(
         "SELECT DISTINCT site_id FROM usage_hours

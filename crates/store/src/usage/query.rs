@@ -108,8 +108,8 @@ pub struct Row {
     pub histogram: Vec<i64>,
 }
 
-/// Reads usage in the order of [`Position`]. The cost grows with the rows of the span, a page after the first with those of
-/// its steps and the later ones.
+/// Reads usage in the order of [`Position`]. The cost grows with the rows of the span, a page after
+/// the first with those of its steps and the later ones.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] if the tenant does not exist, or has no such site now.

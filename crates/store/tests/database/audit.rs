@@ -51,7 +51,10 @@ async fn every_mutation_leaves_its_row() {
         assert_eq!(key.object_id, sample.key.0);
         assert!(key.before.is_none());
         assert_eq!(key.source.as_deref(), Some("192.0.2.1"));
-        assert!(!key.after.as_ref().unwrap().get().contains("digest"), "no secret, not even digested");
+        assert!(
+            !key.after.as_ref().unwrap().get().contains("digest"),
+            "no secret, not even digested"
+        );
         assert_eq!(verdict(database, &sample).await.unwrap().rows, 9);
     })
     .await;
@@ -67,7 +70,11 @@ async fn edits_are_detected() {
             ("by-another", "UPDATE audit_log SET actor_id = gen_random_uuid() WHERE seq = 2", 2),
             ("removed", "DELETE FROM audit_log WHERE seq = 3", 3),
             ("beheaded", "DELETE FROM audit_log WHERE seq = 1", 1),
-            ("rehashed", "UPDATE audit_log a SET request_id = 'x', hash = audit_row_hash(a) WHERE seq = 6", 6),
+            (
+                "rehashed",
+                "UPDATE audit_log a SET request_id = 'x', hash = audit_row_hash(a) WHERE seq = 6",
+                6,
+            ),
             ("renumbered", "UPDATE audit_log SET seq = seq + 100 WHERE seq = 7", 7),
         ] {
             let sample = sample(&store, slug, 1).await;
@@ -100,7 +107,9 @@ async fn concurrent_writers_make_one_chain() {
                 tx.commit().await.unwrap();
                 for turn in 0..KEYS_EACH {
                     let mut tx = sample.begin(&store).await;
-                    store::key::create(&mut tx, sample.site, consumer, new_key(turn)).await.unwrap();
+                    store::key::create(&mut tx, sample.site, consumer, new_key(turn))
+                        .await
+                        .unwrap();
                     tx.commit().await.unwrap();
                 }
             })
@@ -172,7 +181,8 @@ async fn a_hash_is_the_same_here_as_in_the_database_whatever_the_row_holds() {
             tx.commit().await.unwrap();
         }
         assert_eq!(verdict(database, &sample).await.unwrap().rows, 14);
-        // An export that another program has read and written again, with other blanks, is the same.
+        // An export that another program has read and written again, with other blanks, is the
+        // same.
         for row in rows(database, &sample).await {
             let spaced = serde_json::to_string(&row).unwrap().replace("\": ", "\":").replace("\",\"", "\"  , \"");
             let again: AuditRow = serde_json::from_str(&spaced).unwrap();
@@ -190,7 +200,8 @@ async fn operators_read_the_log_of_all_tenants_and_nothing_else_of_theirs() {
         let mut tx = store.audit(&crate::fixture::actor()).await.unwrap();
         let chains = audit::chains(&mut tx).await.unwrap();
         assert!(chains.contains(&left.tenant) && chains.contains(&right.tenant), "{chains:?}");
-        let all = audit::newest_of_all(&mut tx, &audit::Filter::default(), None, 100).await.unwrap();
+        let all =
+            audit::newest_of_all(&mut tx, &audit::Filter::default(), None, 100).await.unwrap();
         assert_eq!(all.len(), 18);
         assert!(all.is_sorted_by(|earlier, later| earlier.at >= later.at));
         let keys = audit::Filter { noun: Some("key".to_owned()), ..Default::default() };
@@ -201,8 +212,13 @@ async fn operators_read_the_log_of_all_tenants_and_nothing_else_of_theirs() {
         let mut admin = database.admin().await;
         for (table, _) in crate::catalog::tenant_tables(database).await {
             let mut tx = sqlx::Connection::begin(&mut admin).await.unwrap();
-            sqlx::query("SELECT set_config('tenantry.scope', 'audit', true)").execute(&mut *tx).await.unwrap();
-            let seen = sqlx::query(AssertSqlSafe(format!("SELECT FROM {table}"))).fetch_all(&mut *tx).await;
+            sqlx::query("SELECT set_config('tenantry.scope', 'audit', true)")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            let seen = sqlx::query(AssertSqlSafe(format!("SELECT FROM {table}")))
+                .fetch_all(&mut *tx)
+                .await;
             let seen = seen.map_or(0, |rows| rows.len());
             assert_eq!(seen > 0, table == "audit_log", "{table}");
         }
@@ -216,12 +232,25 @@ async fn one_tenants_transaction_does_not_read_anothers_chain() {
         let store = database.store().await;
         let (left, right) = (sample(&store, "left", 1).await, sample(&store, "right", 2).await);
         let mut tx = left.begin(&store).await;
-        assert_eq!(audit::newest(&mut tx, right.tenant, &audit::Filter::default(), None, 10).await.unwrap().len(), 0);
+        assert_eq!(
+            audit::newest(&mut tx, right.tenant, &audit::Filter::default(), None, 10)
+                .await
+                .unwrap()
+                .len(),
+            0
+        );
         assert_eq!(audit::head(&mut tx, right.tenant).await.unwrap(), None);
-        let by_actor = audit::Filter { actor: Some(uuid::Uuid::from_u128(7)), ..Default::default() };
-        assert_eq!(audit::newest(&mut tx, left.tenant, &by_actor, None, 10).await.unwrap().len(), 9);
+        let by_actor =
+            audit::Filter { actor: Some(uuid::Uuid::from_u128(7)), ..Default::default() };
+        assert_eq!(
+            audit::newest(&mut tx, left.tenant, &by_actor, None, 10).await.unwrap().len(),
+            9
+        );
         let missing = store::tenant::require(
-            &mut store.tenant(policy::id::TenantId(uuid::Uuid::now_v7()), &crate::fixture::actor()).await.unwrap(),
+            &mut store
+                .tenant(policy::id::TenantId(uuid::Uuid::now_v7()), &crate::fixture::actor())
+                .await
+                .unwrap(),
         )
         .await;
         assert!(matches!(missing, Err(StoreError::NotFound { .. })));

@@ -4,8 +4,8 @@ use sqlx::Row as _;
 
 use crate::fixture::{Database, with_database};
 
-/// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote. Accounts are of people, who may be in
-/// several tenants.
+/// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote.
+/// Accounts are of people, who may be in several tenants.
 const PLATFORM_TABLES: [&str; 21] = [
     "_sqlx_migrations",
     "access_token_keys",
@@ -30,7 +30,8 @@ const PLATFORM_TABLES: [&str; 21] = [
     "usage_reporters",
 ];
 
-/// Unique keys of tenants' tables that do not begin with the tenant: the registry. See `migrations/README.md`.
+/// Unique keys of tenants' tables that do not begin with the tenant: the registry. See
+/// `migrations/README.md`.
 const REGISTRY_KEYS: [&str; 7] = [
     "api_keys_digest_key",
     "change_log_pkey",
@@ -53,7 +54,10 @@ pub(crate) async fn tenant_tables(database: &Database) -> Vec<(String, &'static 
     .unwrap();
     let tables: Vec<String> = rows.into_iter().map(|row| row.get("name")).collect();
     assert!(tables.len() >= 12, "tables are missing: {tables:?}");
-    tables.into_iter().map(|table| if table == "tenants" { (table, "id") } else { (table, "tenant_id") }).collect()
+    tables
+        .into_iter()
+        .map(|table| if table == "tenants" { (table, "id") } else { (table, "tenant_id") })
+        .collect()
 }
 
 async fn names(database: &Database, query: &'static str) -> Vec<String> {
@@ -62,7 +66,11 @@ async fn names(database: &Database, query: &'static str) -> Vec<String> {
 
 /// What a query finds whose `$1` is the tables without a tenant.
 async fn names_but_of_the_platform(database: &Database, query: &'static str) -> Vec<String> {
-    sqlx::query_scalar(query).bind(&PLATFORM_TABLES[..]).fetch_all(&database.superuser).await.unwrap()
+    sqlx::query_scalar(query)
+        .bind(&PLATFORM_TABLES[..])
+        .fetch_all(&database.superuser)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

@@ -20,7 +20,8 @@ async fn sequence_order_is_commit_order() {
     const WRITERS: u16 = 6;
     const KEYS_EACH: u16 = 15;
     with_database(async |database| {
-        // Draws out the time between the insertion of a change and its commit, in which another could overtake it.
+        // Draws out the time between the insertion of a change and its commit, in which another
+        // could overtake it.
         let slow_commits = "
             CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
                 'BEGIN PERFORM pg_sleep(random() * 0.02); RETURN NULL; END';
@@ -94,7 +95,8 @@ async fn the_listener_outlives_its_connection() {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                    WHERE usename = current_database() || '_xds' AND query LIKE 'LISTEN%'";
         sqlx::query(end).execute(&database.superuser).await.unwrap();
-        // The loss wakes it, as an error or not, for something may have been missed; then it listens again.
+        // The loss wakes it, as an error or not, for something may have been missed; then it
+        // listens again.
         let mut attempts = 0;
         while listener.wait().await.is_err() {
             attempts += 1;
@@ -122,9 +124,15 @@ async fn a_reader_that_is_behind_the_pruned_log_is_told() {
 
         let mut snapshot = reader.snapshot().await.unwrap();
         let behind = snapshot.changes_since(head - 1, 10).await;
-        assert!(matches!(behind, Err(StoreError::ChangesLost { seq }) if seq == head - 1), "{behind:?}");
+        assert!(
+            matches!(behind, Err(StoreError::ChangesLost { seq }) if seq == head - 1),
+            "{behind:?}"
+        );
         let ahead = snapshot.changes_since(head + 1, 10).await;
-        assert!(matches!(ahead, Err(StoreError::ChangesLost { .. })), "the database was put back: {ahead:?}");
+        assert!(
+            matches!(ahead, Err(StoreError::ChangesLost { .. })),
+            "the database was put back: {ahead:?}"
+        );
         assert_eq!(snapshot.head_seq().await.unwrap(), head, "the head survives the pruning");
         assert_eq!(snapshot.changes_since(head, 10).await.unwrap(), []);
         drop(snapshot);
@@ -149,7 +157,10 @@ async fn a_snapshot_stays_where_it_is() {
         store::site::delete(&mut tx, sample.site, None).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(snapshot.head_seq().await.unwrap(), head);
-        assert_eq!(store::desired::sites(&mut snapshot, &[sample.site]).await.unwrap().sites.len(), 1);
+        assert_eq!(
+            store::desired::sites(&mut snapshot, &[sample.site]).await.unwrap().sites.len(),
+            1
+        );
         assert_eq!(store::desired::buckets(&mut snapshot, &[1]).await.unwrap()[0].keys.len(), 1);
     })
     .await;

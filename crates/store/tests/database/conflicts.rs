@@ -5,7 +5,9 @@ use policy::method::Methods;
 use store::hostname::{self, NewHostname};
 use store::{Page, StoreError, consumer, operator_token, route, site, tenant, upstream, version};
 
-use crate::fixture::{actor, new_site, new_upstream, route as spec, sample, site_sample, with_database};
+use crate::fixture::{
+    actor, new_site, new_upstream, route as spec, sample, site_sample, with_database,
+};
 
 #[tokio::test]
 async fn names_that_all_tenants_share_are_taken_once() {
@@ -15,7 +17,10 @@ async fn names_that_all_tenants_share_are_taken_once() {
         let two = sample(&store, "two", 2).await;
         let mut tx = two.begin(&store).await;
         let taken = site::create(&mut tx, new_site("one")).await;
-        assert!(matches!(&taken, Err(StoreError::Conflict { field: "slug", value }) if value == "one"), "{taken:?}");
+        assert!(
+            matches!(&taken, Err(StoreError::Conflict { field: "slug", value }) if value == "one"),
+            "{taken:?}"
+        );
 
         let mut tx = one.begin(&store).await;
         let shop = NewHostname { name: "shop.gw.localhost".to_owned() };
@@ -26,7 +31,10 @@ async fn names_that_all_tenants_share_are_taken_once() {
         assert!(matches!(taken, Err(StoreError::Conflict { field: "name", .. })), "{taken:?}");
         let mut tx = two.begin(&store).await;
         let taken = site::create(&mut tx, new_site("shop")).await;
-        assert!(matches!(&taken, Err(StoreError::Conflict { field: "slug", value }) if value == "shop"), "{taken:?}");
+        assert!(
+            matches!(&taken, Err(StoreError::Conflict { field: "slug", value }) if value == "shop"),
+            "{taken:?}"
+        );
 
         let mut platform = store.platform(&actor()).await.unwrap();
         let new = tenant::NewTenant {
@@ -71,7 +79,10 @@ async fn an_upstream_in_use_stays() {
         let one = sample(&store, "one", 1).await;
         let mut tx = one.begin(&store).await;
         let used = upstream::delete(&mut tx, one.site, one.upstream, None).await;
-        assert!(matches!(used, Err(StoreError::InUse { what: "upstream", by: "version" })), "{used:?}");
+        assert!(
+            matches!(used, Err(StoreError::InUse { what: "upstream", by: "version" })),
+            "{used:?}"
+        );
 
         let mut tx = one.begin(&store).await;
         let second = upstream::create(&mut tx, one.site, new_upstream("second")).await.unwrap().id;
@@ -80,7 +91,10 @@ async fn an_upstream_in_use_stays() {
         tx.commit().await.unwrap();
         let mut tx = one.begin(&store).await;
         let used = upstream::delete(&mut tx, one.site, second, None).await;
-        assert!(matches!(used, Err(StoreError::InUse { what: "upstream", by: "route" })), "{used:?}");
+        assert!(
+            matches!(used, Err(StoreError::InUse { what: "upstream", by: "route" })),
+            "{used:?}"
+        );
     })
     .await;
 }
@@ -98,11 +112,18 @@ async fn a_route_cannot_go_to_another_sites_upstream() {
             let mut tx = one.begin(&store).await;
             let new = route::RouteSpec { upstream_id: Some(foreign), ..spec("GET", "/elsewhere") };
             let refused = route::create(&mut tx, one.version_ref(), new).await;
-            assert!(matches!(refused, Err(StoreError::Invalid { field: "upstream_id", .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(StoreError::Invalid { field: "upstream_id", .. })),
+                "{refused:?}"
+            );
             let mut tx = one.begin(&store).await;
             let patch = version::VersionPatch { upstream_id: Some(foreign), ..Default::default() };
-            let refused = version::update(&mut tx, one.site, one.api, one.version, patch, None).await;
-            assert!(matches!(refused, Err(StoreError::Invalid { field: "upstream_id", .. })), "{refused:?}");
+            let refused =
+                version::update(&mut tx, one.site, one.api, one.version, patch, None).await;
+            assert!(
+                matches!(refused, Err(StoreError::Invalid { field: "upstream_id", .. })),
+                "{refused:?}"
+            );
         }
     })
     .await;
@@ -118,7 +139,8 @@ async fn routes_of_a_version_do_not_overlap() {
         let all = route::RouteSpec { methods: Methods::ALL, ..spec("GET", "/orders/{order-id}") };
         let taken = route::create(&mut tx, one.version_ref(), all).await;
         assert!(matches!(taken, Err(StoreError::Conflict { field: "path", .. })), "{taken:?}");
-        let post = route::create(&mut tx, one.version_ref(), spec("POST", "/orders/{id}")).await.unwrap();
+        let post =
+            route::create(&mut tx, one.version_ref(), spec("POST", "/orders/{id}")).await.unwrap();
         route::create(&mut tx, one.version_ref(), spec("GET", "/orders/{*rest}")).await.unwrap();
         let patch = route::RoutePatch { methods: Methods::named("GET"), ..Default::default() };
         let taken = route::update(&mut tx, one.version_ref(), post.id, patch, None).await;
@@ -148,8 +170,10 @@ async fn the_shape_in_the_database_is_that_of_policy() {
             route::create(&mut tx, one.version_ref(), spec("GET", path)).await.unwrap();
         }
         tx.commit().await.unwrap();
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT path, shape FROM routes").fetch_all(&database.superuser).await.unwrap();
+        let rows: Vec<(String, String)> = sqlx::query_as("SELECT path, shape FROM routes")
+            .fetch_all(&database.superuser)
+            .await
+            .unwrap();
         assert_eq!(rows.len(), paths.len() + 1);
         for (path, shape) in rows {
             assert_eq!(policy::path::Template::parse(&path).unwrap().shape(), shape, "{path}");
@@ -167,22 +191,35 @@ async fn checks_name_the_field() {
         let refused = site::create(&mut tx, new_site("Not A Slug")).await;
         assert!(matches!(refused, Err(StoreError::Invalid { field: "slug", .. })), "{refused:?}");
         let mut tx = one.begin(&store).await;
-        let patch = upstream::UpstreamPatch { connect_timeout_ms: Some(u32::MAX), ..Default::default() };
+        let patch =
+            upstream::UpstreamPatch { connect_timeout_ms: Some(u32::MAX), ..Default::default() };
         let refused = upstream::update(&mut tx, one.site, one.upstream, patch, None).await;
-        assert!(matches!(refused, Err(StoreError::Invalid { field: "connect_timeout_ms", .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::Invalid { field: "connect_timeout_ms", .. })),
+            "{refused:?}"
+        );
         let mut tx = one.begin(&store).await;
         let nul = crate::fixture::new_consumer("a\0b");
         let refused = consumer::create(&mut tx, one.site, nul).await;
         assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
         let mut tx = one.begin(&store).await;
-        let refused =
-            route::create(&mut tx, one.version_ref(), route::RouteSpec { methods: Methods::NONE, ..spec("GET", "/n") })
-                .await;
-        assert!(matches!(refused, Err(StoreError::Invalid { field: "methods", .. })), "{refused:?}");
+        let refused = route::create(
+            &mut tx,
+            one.version_ref(),
+            route::RouteSpec { methods: Methods::NONE, ..spec("GET", "/n") },
+        )
+        .await;
+        assert!(
+            matches!(refused, Err(StoreError::Invalid { field: "methods", .. })),
+            "{refused:?}"
+        );
         let mut tx = one.begin(&store).await;
         let own = hostname::list(&mut tx, one.site, Page::first(2)).await.unwrap();
         let refused = hostname::delete(&mut tx, one.site, own[0].id, None).await;
-        assert!(matches!(refused, Err(StoreError::InUse { what: "hostname", by: "site" })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StoreError::InUse { what: "hostname", by: "site" })),
+            "{refused:?}"
+        );
     })
     .await;
 }
@@ -261,7 +298,9 @@ async fn one_first_operator_token_is_made() {
             let store = store.clone();
             tokio::spawn(async move {
                 let mut platform = store.platform(&store::Actor::system("start")).await.unwrap();
-                let made = operator_token::create_first(&mut platform, "first", &[program; 32]).await.unwrap();
+                let made = operator_token::create_first(&mut platform, "first", &[program; 32])
+                    .await
+                    .unwrap();
                 platform.commit().await.unwrap();
                 made
             })

@@ -25,7 +25,8 @@ fn copy(slug: &str) -> SiteCopy {
     }
 }
 
-/// What is served of a site, without its ids and hostnames. References are replaced by what they lead to.
+/// What is served of a site, without its ids and hostnames. References are replaced by what they
+/// lead to.
 async fn served(database: &Database, site: SiteId) -> DesiredSite {
     let reader = database.reader().await.with_secrets_key(secrets_key());
     let mut snapshot = reader.snapshot().await.unwrap();
@@ -36,15 +37,19 @@ async fn served(database: &Database, site: SiteId) -> DesiredSite {
     let upstreams: BTreeMap<UpstreamId, DesiredUpstream> =
         site.upstreams.iter().map(|upstream| (upstream.id, upstream.clone())).collect();
     // The ids of the copy are in the order of those of the original.
-    let place = |id: UpstreamId| upstreams.keys().position(|other| *other == id).expect("an upstream of the site");
-    let api_place = |id: ApiId| site.apis.keys().position(|other| *other == id).expect("an API of the site");
+    let place = |id: UpstreamId| {
+        upstreams.keys().position(|other| *other == id).expect("an upstream of the site")
+    };
+    let api_place =
+        |id: ApiId| site.apis.keys().position(|other| *other == id).expect("an API of the site");
     for route in &mut site.routes {
         route.upstream = UpstreamId(Uuid::from_u128(place(route.upstream) as u128));
         route.api = ApiId(Uuid::from_u128(api_place(route.api) as u128));
         route.id = RouteId(nil);
     }
     let apis = std::mem::take(&mut site.apis).into_values().enumerate();
-    site.apis = apis.map(|(place, settings)| (ApiId(Uuid::from_u128(place as u128)), settings)).collect();
+    site.apis =
+        apis.map(|(place, settings)| (ApiId(Uuid::from_u128(place as u128)), settings)).collect();
     site.upstreams.iter_mut().for_each(|upstream| upstream.id = UpstreamId(nil));
     site.issuers.iter_mut().for_each(|issuer| issuer.id = IssuerId(nil));
     site.plans.iter_mut().for_each(|plan| plan.id = PlanId(nil));
@@ -62,9 +67,15 @@ async fn decorate(store: &store::Store, one: Sample) {
         "limits": [{"name": "per-address", "requests": 20, "per": "second", "by": ["client_ip"]}],
     }))
     .unwrap();
-    let patch = SitePatch { eager: Some(true), forward_credentials: Some(true), settings: Some(settings), name: None };
+    let patch = SitePatch {
+        eager: Some(true),
+        forward_credentials: Some(true),
+        settings: Some(settings),
+        name: None,
+    };
     store::site::update(&mut tx, one.site, patch, None).await.unwrap();
-    let second = store::upstream::create(&mut tx, one.site, new_upstream("second")).await.unwrap().id;
+    let second =
+        store::upstream::create(&mut tx, one.site, new_upstream("second")).await.unwrap().id;
     let new = store::api::NewApi {
         name: "web".to_owned(),
         base_path: "/".to_owned(),
@@ -72,7 +83,8 @@ async fn decorate(store: &store::Store, one: Sample) {
         settings: ApiSettings { limits: vec![limit("web")], ..Default::default() },
     };
     let api = store::api::create(&mut tx, one.site, new).await.unwrap().id;
-    let new = store::version::NewVersion { name: "v7".to_owned(), in_path: false, upstream_id: second };
+    let new =
+        store::version::NewVersion { name: "v7".to_owned(), in_path: false, upstream_id: second };
     let version = store::version::create(&mut tx, one.site, api, new).await.unwrap().id;
     let place = store::route::VersionRef { site: one.site, api, version };
     let settings = RouteSettings { limits: vec![limit("slow")], ..Default::default() };
@@ -110,7 +122,8 @@ async fn a_copy_serves_what_the_original_serves() {
         }
         let names = format!("SELECT count(*) FROM hostnames WHERE site_id = '{}'", made.id);
         assert_eq!(database.count(&names).await, 2);
-        // No row of the one refers to a row of the other: ids are new, and every reference is within its site.
+        // No row of the one refers to a row of the other: ids are new, and every reference is
+        // within its site.
         for table in ["upstreams", "apis", "api_versions", "routes", "plans", "issuers", "hostnames"] {
             let shared =
                 format!("SELECT count(*) FROM {table} a JOIN {table} b USING (id) WHERE a.site_id <> b.site_id");

@@ -21,7 +21,12 @@ async fn record(database: &Database, digest: Digest) -> Option<KeyRecord> {
 }
 
 fn new_signing_key() -> NewSigningKey {
-    NewSigningKey { name: None, material: Material::Ed25519([1; 32]), settings: Default::default(), expires_at: None }
+    NewSigningKey {
+        name: None,
+        material: Material::Ed25519([1; 32]),
+        settings: Default::default(),
+        expires_at: None,
+    }
 }
 
 #[tokio::test]
@@ -31,7 +36,8 @@ async fn records_of_all_kinds_say_the_plan_and_whether_there_is_more_to_know() {
         let one = sample(&store, "one", 1).await;
         let furniture = furnish(&store, one).await;
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
-        let limited = desired::buckets(&mut snapshot, &[LIMITED_KEY_BUCKET]).await.unwrap()[0].keys[0];
+        let limited =
+            desired::buckets(&mut snapshot, &[LIMITED_KEY_BUCKET]).await.unwrap()[0].keys[0];
         assert_eq!((limited.key, limited.kind), (furniture.limited_key, CredentialKind::ApiKey));
         let signing = record(database, Digest::of_signing_key(furniture.ed25519)).await.unwrap();
         assert_eq!((signing.key, signing.kind), (furniture.ed25519, CredentialKind::SigningKey));
@@ -55,7 +61,10 @@ async fn records_follow_a_change_of_their_consumer() {
         let one = sample(&store, "one", 1).await;
         let furniture = furnish(&store, one).await;
         let mut tx = one.begin(&store).await;
-        let signing = signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None).await.unwrap().id;
+        let signing = signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None)
+            .await
+            .unwrap()
+            .id;
         let settings = ConsumerSettings { subjects: vec![subject("app")], ..Default::default() };
         let patch = ConsumerPatch { settings: Some(settings.clone()), ..Default::default() };
         consumer::update(&mut tx, one.site, one.consumer, patch, None).await.unwrap();
@@ -75,7 +84,11 @@ async fn records_follow_a_change_of_their_consumer() {
             }
             said
         };
-        assert_eq!(said().await, [(0, false), (0, true), (0, false)], "subjects are no settings to look up");
+        assert_eq!(
+            said().await,
+            [(0, false), (0, true), (0, false)],
+            "subjects are no settings to look up"
+        );
 
         let settings = ConsumerSettings { scopes: vec!["a".to_owned()], ..settings };
         let patch = ConsumerPatch {
@@ -91,16 +104,36 @@ async fn records_follow_a_change_of_their_consumer() {
 
         let patch = ConsumerPatch {
             plan_id: Some(None),
-            settings: Some(ConsumerSettings { subjects: vec![subject("app")], ..Default::default() }),
+            settings: Some(ConsumerSettings {
+                subjects: vec![subject("app")],
+                ..Default::default()
+            }),
             ..Default::default()
         };
         let mut tx = one.begin(&store).await;
         let before = record(database, named).await.unwrap().key;
         consumer::update(&mut tx, one.site, one.consumer, patch, None).await.unwrap();
-        key::update(&mut tx, one.site, one.consumer, one.key, key_patch(Some(key_settings())), None).await.unwrap();
+        key::update(
+            &mut tx,
+            one.site,
+            one.consumer,
+            one.key,
+            key_patch(Some(key_settings())),
+            None,
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(said().await, [(0, true), (0, true), (0, false)], "a key with settings, no consumer with settings");
-        assert_eq!(record(database, named).await.unwrap().key, before, "a subject that stays keeps its id");
+        assert_eq!(
+            said().await,
+            [(0, true), (0, true), (0, false)],
+            "a key with settings, no consumer with settings"
+        );
+        assert_eq!(
+            record(database, named).await.unwrap().key,
+            before,
+            "a subject that stays keeps its id"
+        );
     })
     .await;
 }
@@ -115,11 +148,12 @@ async fn computed_columns_are_what_policy_computes() {
     with_database(async |database| {
         for _ in 0..20 {
             let id = Uuid::now_v7();
-            let (bucket, digest): (i32, Vec<u8>) = sqlx::query_as("SELECT consumer_bucket($1), signing_key_digest($1)")
-                .bind(id)
-                .fetch_one(&database.superuser)
-                .await
-                .unwrap();
+            let (bucket, digest): (i32, Vec<u8>) =
+                sqlx::query_as("SELECT consumer_bucket($1), signing_key_digest($1)")
+                    .bind(id)
+                    .fetch_one(&database.superuser)
+                    .await
+                    .unwrap();
             assert_eq!(bucket, i32::from(bucket_of(ConsumerId(id))));
             assert_eq!(digest, Digest::of_signing_key(KeyId(id)).0);
         }
@@ -151,7 +185,8 @@ async fn a_subject_is_one_consumers_of_its_site() {
         assert!(matches!(taken, Err(StoreError::Conflict { field: "subjects", .. })), "{taken:?}");
         drop(tx);
 
-        // Another site, and another tenant, have names of their own; a list is stored in order, each name once.
+        // Another site, and another tenant, have names of their own; a list is stored in order,
+        // each name once.
         let mut tx = one.begin(&store).await;
         let sibling = site_sample(&mut tx, "sibling", 3).await;
         let patch = ConsumerPatch { settings: Some(of(&["partner", "b", "partner"])), ..Default::default() };
@@ -211,7 +246,10 @@ async fn a_plan_in_use_stays_and_a_number_is_free_again_after_it() {
         let furniture = furnish(&store, one).await;
         let mut tx = one.begin(&store).await;
         let used = plan::delete(&mut tx, one.site, furniture.plan, None).await;
-        assert!(matches!(used, Err(StoreError::InUse { what: "plan", by: "consumer" })), "{used:?}");
+        assert!(
+            matches!(used, Err(StoreError::InUse { what: "plan", by: "consumer" })),
+            "{used:?}"
+        );
 
         let mut tx = one.begin(&store).await;
         let new = |name: &str| NewPlan { name: name.to_owned(), settings: Default::default() };
@@ -223,8 +261,12 @@ async fn a_plan_in_use_stays_and_a_number_is_free_again_after_it() {
         assert_eq!((renamed.number, renamed.revision, renamed.name.as_str()), (2, 2, "platinum"));
         plan::delete(&mut tx, one.site, silver.id, Some(2)).await.unwrap();
         assert_eq!(plan::create(&mut tx, one.site, new("iron")).await.unwrap().number, 2);
-        let names: Vec<_> =
-            plan::list(&mut tx, one.site, Page::first(10)).await.unwrap().into_iter().map(|plan| plan.name).collect();
+        let names: Vec<_> = plan::list(&mut tx, one.site, Page::first(10))
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|plan| plan.name)
+            .collect();
         assert_eq!(names, ["gold", "bronze", "iron"]);
         let taken = plan::create(&mut tx, one.site, new("gold")).await;
         assert!(matches!(taken, Err(StoreError::Conflict { field: "name", .. })), "{taken:?}");
@@ -247,11 +289,17 @@ async fn a_consumer_cannot_have_another_sites_plan() {
             let mut tx = one.begin(&store).await;
             let patch = ConsumerPatch { plan_id: Some(Some(absent)), ..Default::default() };
             let refused = consumer::update(&mut tx, one.site, one.consumer, patch, None).await;
-            assert!(matches!(refused, Err(StoreError::Invalid { field: "plan_id", .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(StoreError::Invalid { field: "plan_id", .. })),
+                "{refused:?}"
+            );
             let mut tx = one.begin(&store).await;
             let new = NewConsumer { plan_id: Some(absent), ..new_consumer("x") };
             let refused = consumer::create(&mut tx, one.site, new).await;
-            assert!(matches!(refused, Err(StoreError::Invalid { field: "plan_id", .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(StoreError::Invalid { field: "plan_id", .. })),
+                "{refused:?}"
+            );
         }
     })
     .await;
@@ -264,15 +312,36 @@ async fn signing_keys_are_listed_changed_and_revoked() {
         let one = sample(&store, "one", 1).await;
         let furniture = furnish(&store, one).await;
         let mut tx = one.begin(&store).await;
-        let keys = signing_key::list(&mut tx, one.site, furniture.partner, Page::first(10)).await.unwrap();
-        assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), [furniture.ed25519, furniture.hmac]);
-        let patch = SigningKeyPatch { name: Some(Some("ci".to_owned())), settings: Some(key_settings()) };
-        let after =
-            signing_key::update(&mut tx, one.site, furniture.partner, furniture.hmac, patch, Some(1)).await.unwrap();
-        assert_eq!((after.name.as_deref(), &after.settings, after.revision), (Some("ci"), &key_settings(), 2));
-        let ended = signing_key::revoke(&mut tx, one.site, furniture.partner, furniture.hmac, Some(2)).await.unwrap();
+        let keys =
+            signing_key::list(&mut tx, one.site, furniture.partner, Page::first(10)).await.unwrap();
+        assert_eq!(
+            keys.iter().map(|key| key.id).collect::<Vec<_>>(),
+            [furniture.ed25519, furniture.hmac]
+        );
+        let patch =
+            SigningKeyPatch { name: Some(Some("ci".to_owned())), settings: Some(key_settings()) };
+        let after = signing_key::update(
+            &mut tx,
+            one.site,
+            furniture.partner,
+            furniture.hmac,
+            patch,
+            Some(1),
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            (after.name.as_deref(), &after.settings, after.revision),
+            (Some("ci"), &key_settings(), 2)
+        );
+        let ended =
+            signing_key::revoke(&mut tx, one.site, furniture.partner, furniture.hmac, Some(2))
+                .await
+                .unwrap();
         assert!(ended.revoked_at.is_some());
-        let again = signing_key::revoke(&mut tx, one.site, furniture.partner, furniture.hmac, None).await.unwrap();
+        let again = signing_key::revoke(&mut tx, one.site, furniture.partner, furniture.hmac, None)
+            .await
+            .unwrap();
         assert_eq!(again, ended);
         tx.commit().await.unwrap();
         assert_eq!(record(database, Digest::of_signing_key(furniture.hmac)).await, None);

@@ -15,8 +15,12 @@ async fn a_site_is_read_whole() {
         let one = sample(&store, "one", 1).await;
         let two = sample(&store, "two", 2).await;
         let mut tx = one.begin(&store).await;
-        let endpoint = |address: &str| Endpoint { address: address.to_owned(), port: 443, weight: 3 };
-        let patch = UpstreamPatch { endpoints: Some(vec![endpoint("b.test"), endpoint("::1")]), ..Default::default() };
+        let endpoint =
+            |address: &str| Endpoint { address: address.to_owned(), port: 443, weight: 3 };
+        let patch = UpstreamPatch {
+            endpoints: Some(vec![endpoint("b.test"), endpoint("::1")]),
+            ..Default::default()
+        };
         store::upstream::update(&mut tx, one.site, one.upstream, patch, None).await.unwrap();
         let shop = store::hostname::NewHostname { name: "a-shop.gw.localhost".to_owned() };
         store::hostname::create(&mut tx, one.site, shop).await.unwrap();
@@ -24,12 +28,14 @@ async fn a_site_is_read_whole() {
 
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
         let absent = SiteId(uuid::Uuid::now_v7());
-        let sites = desired::sites(&mut snapshot, &[two.site, absent, one.site]).await.unwrap().sites;
+        let sites =
+            desired::sites(&mut snapshot, &[two.site, absent, one.site]).await.unwrap().sites;
         assert_eq!(sites.iter().map(|site| site.site).collect::<Vec<_>>(), [one.site, two.site]);
         let site = &sites[0];
         assert_eq!((site.tenant, site.forward_credentials), (one.tenant, false));
         assert_eq!(site.hostnames, ["a-shop.gw.localhost", "one.gw.localhost"]);
-        let endpoint = |address: &str| DesiredEndpoint { address: address.to_owned(), port: 443, weight: 3 };
+        let endpoint =
+            |address: &str| DesiredEndpoint { address: address.to_owned(), port: 443, weight: 3 };
         assert_eq!(
             site.upstreams,
             [DesiredUpstream {
@@ -67,14 +73,20 @@ async fn a_base_path_of_a_slash_is_none() {
         store::api::update(&mut tx, one.site, one.api, patch, None).await.unwrap();
         tx.commit().await.unwrap();
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
-        assert_eq!(desired::sites(&mut snapshot, &[one.site]).await.unwrap().sites[0].routes[0].prefix, "/v1");
+        assert_eq!(
+            desired::sites(&mut snapshot, &[one.site]).await.unwrap().sites[0].routes[0].prefix,
+            "/v1"
+        );
         drop(snapshot);
         let mut tx = one.begin(&store).await;
         let patch = store::version::VersionPatch { in_path: Some(false), ..Default::default() };
         store::version::update(&mut tx, one.site, one.api, one.version, patch, None).await.unwrap();
         tx.commit().await.unwrap();
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
-        assert_eq!(desired::sites(&mut snapshot, &[one.site]).await.unwrap().sites[0].routes[0].prefix, "");
+        assert_eq!(
+            desired::sites(&mut snapshot, &[one.site]).await.unwrap().sites[0].routes[0].prefix,
+            ""
+        );
     })
     .await;
 }

@@ -11,7 +11,8 @@ use crate::fixture::with_database;
 async fn the_last_addresses_of_a_name_are_kept() {
     with_database(async |database| {
         let reader = database.reader().await;
-        let addresses: Vec<IpAddr> = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let addresses: Vec<IpAddr> =
+            vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
         put(&reader, &[1; 32], &addresses[..1]).await.unwrap();
         put(&reader, &[1; 32], &addresses).await.unwrap();
         put(&reader, &[2; 32], &[]).await.unwrap();

@@ -20,7 +20,8 @@ use uuid::Uuid;
 
 /// A database, and how to reach it.
 pub(crate) struct Database {
-    /// The cluster's superuser, in this database: what a test compares with, and breaks things with.
+    /// The cluster's superuser, in this database: what a test compares with, and breaks things
+    /// with.
     pub(crate) superuser: PgPool,
     owner_url: String,
     pub(crate) admin_url: String,
@@ -34,19 +35,28 @@ pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
             "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
         );
     };
-    let cluster = PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
+    let cluster =
+        PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
     let name = format!("store_test_{}", Uuid::now_v7().simple());
-    let mut connection = cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
+    let mut connection =
+        cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
     let url_of = |role: &str| {
-        let options = cluster.clone().username(&format!("{name}_{role}")).password(&name).database(&name);
+        let options =
+            cluster.clone().username(&format!("{name}_{role}")).password(&name).database(&name);
         options.to_url_lossy().to_string()
     };
     // The owner is what a hosted PostgreSQL gives its customers: no superuser.
-    run(&mut connection, format!("CREATE ROLE {name}_owner LOGIN CREATEROLE NOSUPERUSER PASSWORD '{name}'")).await;
-    run(&mut connection, format!("CREATE DATABASE {name} OWNER {name}_owner TEMPLATE template0")).await;
+    run(
+        &mut connection,
+        format!("CREATE ROLE {name}_owner LOGIN CREATEROLE NOSUPERUSER PASSWORD '{name}'"),
+    )
+    .await;
+    run(&mut connection, format!("CREATE DATABASE {name} OWNER {name}_owner TEMPLATE template0"))
+        .await;
     store::migrate(&url_of("owner")).await.expect("the migrations apply");
     for role in ["admin", "xds"] {
-        let login = format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}");
+        let login =
+            format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}");
         run(&mut connection, login).await;
     }
     let database = Database {
@@ -93,7 +103,10 @@ impl Database {
 
     /// What the superuser, whom row security does not bind, counts.
     pub(crate) async fn count(&self, query: &str) -> i64 {
-        sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&self.superuser).await.expect("the query counts")
+        sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
+            .fetch_one(&self.superuser)
+            .await
+            .expect("the query counts")
     }
 }
 
@@ -159,10 +172,12 @@ pub(crate) async fn site_sample(tx: &mut TenantTx, slug: &str, bucket: u16) -> S
         settings: Default::default(),
     };
     let api = store::api::create(tx, site, api).await.unwrap().id;
-    let version = store::version::NewVersion { name: "v1".to_owned(), in_path: true, upstream_id: upstream };
+    let version =
+        store::version::NewVersion { name: "v1".to_owned(), in_path: true, upstream_id: upstream };
     let version = store::version::create(tx, site, api, version).await.unwrap().id;
     let route = route("GET", "/orders/{id}");
-    let route = store::route::create(tx, VersionRef { site, api, version }, route).await.unwrap().id;
+    let route =
+        store::route::create(tx, VersionRef { site, api, version }, route).await.unwrap().id;
     let consumer = new_consumer("app");
     let consumer = store::consumer::create(tx, site, consumer).await.unwrap().id;
     let key = store::key::create(tx, site, consumer, new_key(bucket)).await.unwrap().id;
@@ -192,7 +207,11 @@ pub(crate) async fn use_once(database: &Database, samples: &[Sample]) {
     let sums = usage::Sums { requests: 1, ..Default::default() };
     let entries = samples.iter().map(|sample| (used(sample, 1), sums)).collect();
     let reporter = *Uuid::now_v7().as_bytes();
-    ledger(database).await.record(&[usage::Report { reporter, seq: 1, entries }]).await.expect("usage is recorded");
+    ledger(database)
+        .await
+        .record(&[usage::Report { reporter, seq: 1, entries }])
+        .await
+        .expect("usage is recorded");
 }
 
 /// Puts sites under quarantine, as if an Envoy had refused them.
@@ -244,7 +263,11 @@ pub(crate) fn route(method: &str, path: &str) -> RouteSpec {
 }
 
 pub(crate) fn new_consumer(name: &str) -> store::consumer::NewConsumer {
-    store::consumer::NewConsumer { name: name.to_owned(), plan_id: None, settings: Default::default() }
+    store::consumer::NewConsumer {
+        name: name.to_owned(),
+        plan_id: None,
+        settings: Default::default(),
+    }
 }
 
 pub(crate) fn new_key(bucket: u16) -> store::key::NewKey {

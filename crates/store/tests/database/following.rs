@@ -1,4 +1,5 @@
-//! A reader that only follows the change log has, after every change, what a reader of everything has.
+//! A reader that only follows the change log has, after every change, what a reader of everything
+//! has.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use policy::desired::{DesiredBucket, DesiredConsumer, DesiredConsumers, DesiredS
 use policy::id::{ConsumerId, SiteId, TenantId};
 use policy::key::KeyRecord;
 use policy::settings::{
-    Algorithm, ApiSettings, ConsumerSettings, KeySettings, PlanSettings, RouteSettings, SiteSettings, TenantSettings,
+    Algorithm, ApiSettings, ConsumerSettings, KeySettings, PlanSettings, RouteSettings,
+    SiteSettings, TenantSettings,
 };
 use store::change::Change;
 use store::{Page, Reader, Store, StoreError, TenantTx};
@@ -138,9 +140,11 @@ impl Dice {
 /// One random change of a tenant, in its transaction. Refusals are part of the game.
 async fn change(tx: &mut TenantTx, dice: &mut Dice, at: SiteId) -> Result<(), StoreError> {
     let page = Page::first(100);
-    let consumers: Vec<_> = consumer::list(tx, at, page).await?.into_iter().map(|consumer| consumer.id).collect();
+    let consumers: Vec<_> =
+        consumer::list(tx, at, page).await?.into_iter().map(|consumer| consumer.id).collect();
     let plans: Vec<_> = plan::list(tx, at, page).await?.into_iter().map(|plan| plan.id).collect();
-    let issuers: Vec<_> = issuer::list(tx, at, page).await?.into_iter().map(|issuer| issuer.id).collect();
+    let issuers: Vec<_> =
+        issuer::list(tx, at, page).await?.into_iter().map(|issuer| issuer.id).collect();
     match dice.roll(12) {
         0 => {
             let limits = vec![limit(&dice.name())];
@@ -148,12 +152,19 @@ async fn change(tx: &mut TenantTx, dice: &mut Dice, at: SiteId) -> Result<(), St
             site::update(tx, at, site::SitePatch { settings, ..Default::default() }, None).await?;
         }
         1 => {
-            plan::create(tx, at, plan::NewPlan { name: dice.name(), settings: PlanSettings::default() }).await?;
+            plan::create(
+                tx,
+                at,
+                plan::NewPlan { name: dice.name(), settings: PlanSettings::default() },
+            )
+            .await?;
         }
         2 => {
             if let Some(id) = dice.pick(&plans) {
-                let settings = Some(PlanSettings { limits: vec![limit(&dice.name())], ..Default::default() });
-                plan::update(tx, at, id, plan::PlanPatch { settings, ..Default::default() }, None).await?;
+                let settings =
+                    Some(PlanSettings { limits: vec![limit(&dice.name())], ..Default::default() });
+                plan::update(tx, at, id, plan::PlanPatch { settings, ..Default::default() }, None)
+                    .await?;
             }
         }
         3 => {
@@ -173,8 +184,11 @@ async fn change(tx: &mut TenantTx, dice: &mut Dice, at: SiteId) -> Result<(), St
         }
         6 => {
             let plan_id = if dice.chance() { dice.pick(&plans) } else { None };
-            let new =
-                consumer::NewConsumer { plan_id, settings: dice.consumer_settings(), ..new_consumer(&dice.name()) };
+            let new = consumer::NewConsumer {
+                plan_id,
+                settings: dice.consumer_settings(),
+                ..new_consumer(&dice.name())
+            };
             consumer::create(tx, at, new).await?;
         }
         7 if dice.roll(4) == 0 => {
@@ -212,17 +226,25 @@ async fn change_routes(tx: &mut TenantTx, dice: &mut Dice, at: SiteId) -> Result
     let Some(place) = routes.first() else { return Ok(()) };
     let version = route::VersionRef { site: at, api: place.api_id, version: place.version_id };
     if dice.chance() {
-        let settings = Some(RouteSettings { limits: vec![limit(&dice.name())], ..Default::default() });
+        let settings =
+            Some(RouteSettings { limits: vec![limit(&dice.name())], ..Default::default() });
         let patch = route::RoutePatch { settings, ..Default::default() };
         route::update(tx, version, place.id, patch, None).await?;
     } else {
-        let settings = Some(ApiSettings { limits: vec![limit(&dice.name())], ..Default::default() });
-        api::update(tx, at, place.api_id, api::ApiPatch { settings, ..Default::default() }, None).await?;
+        let settings =
+            Some(ApiSettings { limits: vec![limit(&dice.name())], ..Default::default() });
+        api::update(tx, at, place.api_id, api::ApiPatch { settings, ..Default::default() }, None)
+            .await?;
     }
     Ok(())
 }
 
-async fn change_keys(tx: &mut TenantTx, dice: &mut Dice, at: SiteId, consumer: ConsumerId) -> Result<(), StoreError> {
+async fn change_keys(
+    tx: &mut TenantTx,
+    dice: &mut Dice,
+    at: SiteId,
+    consumer: ConsumerId,
+) -> Result<(), StoreError> {
     let keys = key::list(tx, at, consumer, Page::first(100)).await?;
     let chosen = dice.pick(&keys.iter().map(|key| key.id).collect::<Vec<_>>());
     let new = key::NewKey { settings: dice.key_settings(), ..new_key(dice.bucket()) };
@@ -259,7 +281,8 @@ async fn change_signing_keys(
             signing_key::revoke(tx, at, consumer, id, None).await?;
         }
         (1, Some(id)) => {
-            let patch = signing_key::SigningKeyPatch { name: None, settings: Some(dice.key_settings()) };
+            let patch =
+                signing_key::SigningKeyPatch { name: None, settings: Some(dice.key_settings()) };
             signing_key::update(tx, at, consumer, id, patch, None).await?;
         }
         _ => {
@@ -268,15 +291,20 @@ async fn change_signing_keys(
             } else {
                 signing_key::Material::HmacSha256(Secret(vec![7; 64]))
             };
-            let new =
-                signing_key::NewSigningKey { name: None, material, settings: dice.key_settings(), expires_at: None };
+            let new = signing_key::NewSigningKey {
+                name: None,
+                material,
+                settings: dice.key_settings(),
+                expires_at: None,
+            };
             signing_key::create(tx, at, consumer, new, Some(&secrets_key())).await?;
         }
     }
     Ok(())
 }
 
-/// One random change of the platform or of a tenant, committed if it is not refused. Answers whether it was made.
+/// One random change of the platform or of a tenant, committed if it is not refused. Answers
+/// whether it was made.
 async fn turn(store: &Store, dice: &mut Dice, tenants: &[TenantId]) -> bool {
     let owner = dice.pick(tenants).unwrap();
     if dice.roll(20) == 0 {
@@ -289,8 +317,12 @@ async fn turn(store: &Store, dice: &mut Dice, tenants: &[TenantId]) -> bool {
         return true;
     }
     let mut tx = store.tenant(owner, &actor()).await.unwrap();
-    let sites: Vec<_> =
-        site::list(&mut tx, None, Page::first(100)).await.unwrap().into_iter().map(|site| site.id).collect();
+    let sites: Vec<_> = site::list(&mut tx, None, Page::first(100))
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|site| site.id)
+        .collect();
     let outcome = match (dice.roll(25), dice.pick(&sites)) {
         (0, Some(at)) => site::delete(&mut tx, at, None).await,
         (0 | 1, _) | (_, None) => {
@@ -305,7 +337,10 @@ async fn turn(store: &Store, dice: &mut Dice, tenants: &[TenantId]) -> bool {
             tx.commit().await.unwrap();
             true
         }
-        Err(StoreError::InUse { what: "plan", .. } | StoreError::Conflict { field: "subjects" | "key", .. }) => false,
+        Err(
+            StoreError::InUse { what: "plan", .. }
+            | StoreError::Conflict { field: "subjects" | "key", .. },
+        ) => false,
         Err(error) => panic!("{error:?}"),
     }
 }
@@ -344,7 +379,11 @@ async fn who_follows_the_log_knows_what_is_there() {
             }
             platform.commit().await.unwrap();
             follow(&reader, &mut known, &mut seq).await;
-            assert_eq!(known, Known::default(), "seed {seed}: something is left of removed tenants");
+            assert_eq!(
+                known,
+                Known::default(),
+                "seed {seed}: something is left of removed tenants"
+            );
         })
         .await;
     }

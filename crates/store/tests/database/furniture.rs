@@ -1,4 +1,5 @@
-//! What a site has beyond the sample: a plan, an issuer, and a consumer with every kind of credential.
+//! What a site has beyond the sample: a plan, an issuer, and a consumer with every kind of
+//! credential.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -7,7 +8,8 @@ use policy::desired::{Secret, TenantListener};
 use policy::id::{ConsumerId, IssuerId, KeyId, PlanId};
 use policy::key::Digest;
 use policy::settings::{
-    Algorithm, ConsumerSettings, IpSettings, Issuer, KeySettings, Limit, PlanSettings, RateUnit, Subject,
+    Algorithm, ConsumerSettings, IpSettings, Issuer, KeySettings, Limit, PlanSettings, RateUnit,
+    Subject,
 };
 use store::Store;
 use store::change::Change;
@@ -21,7 +23,8 @@ use crate::people::populate;
 /// The bucket of the API key with settings.
 pub(crate) const LIMITED_KEY_BUCKET: u16 = 40_000;
 pub(crate) const SHARED_SECRET: &[u8] = b"the secret that an issuer shares";
-pub(crate) const HMAC_SECRET: &[u8] = b"the secret of a signing key, as 64 random bytes would be written";
+pub(crate) const HMAC_SECRET: &[u8] =
+    b"the secret of a signing key, as 64 random bytes would be written";
 pub(crate) const PUBLIC_KEY: [u8; 32] = [9; 32];
 
 /// The key that seals secrets.
@@ -61,7 +64,13 @@ impl Furniture {
 }
 
 pub(crate) fn limit(name: &str) -> Limit {
-    Limit { name: name.to_owned(), requests: 10, per: RateUnit::Second, burst: None, by: Vec::new() }
+    Limit {
+        name: name.to_owned(),
+        requests: 10,
+        per: RateUnit::Second,
+        burst: None,
+        by: Vec::new(),
+    }
 }
 
 pub(crate) fn subject(value: &str) -> Subject {
@@ -90,7 +99,8 @@ pub(crate) async fn furnish(store: &Store, sample: Sample) -> Furniture {
     populate(store, sample.tenant).await;
     let key = secrets_key();
     let mut platform = store.platform(&actor()).await.unwrap();
-    let listeners = vec![TenantListener { port: NEXT_PORT.fetch_add(1, Ordering::Relaxed), address: None }];
+    let listeners =
+        vec![TenantListener { port: NEXT_PORT.fetch_add(1, Ordering::Relaxed), address: None }];
     let patch = store::tenant::TenantPatch { listeners: Some(listeners), ..Default::default() };
     store::tenant::update(&mut platform, sample.tenant, patch, None).await.unwrap();
     platform.commit().await.unwrap();
@@ -103,18 +113,34 @@ pub(crate) async fn furnish(store: &Store, sample: Sample) -> Furniture {
         shared_secret: Some(Secret(SHARED_SECRET.to_vec())),
     };
     let issuer = store::issuer::create(&mut tx, sample.site, new, Some(&key)).await.unwrap().id;
-    let new =
-        store::consumer::NewConsumer { plan_id: Some(plan), settings: consumer_settings(), ..new_consumer("partner") };
+    let new = store::consumer::NewConsumer {
+        plan_id: Some(plan),
+        settings: consumer_settings(),
+        ..new_consumer("partner")
+    };
     let partner = store::consumer::create(&mut tx, sample.site, new).await.unwrap().id;
     let new = store::key::NewKey { settings: key_settings(), ..new_key(LIMITED_KEY_BUCKET) };
     let limited_key = store::key::create(&mut tx, sample.site, partner, new).await.unwrap().id;
     let mut signing_keys = Vec::new();
-    for material in [Material::Ed25519(PUBLIC_KEY), Material::HmacSha256(Secret(HMAC_SECRET.to_vec()))] {
-        let new = NewSigningKey { name: None, material, settings: Default::default(), expires_at: None };
-        let made = store::signing_key::create(&mut tx, sample.site, partner, new, Some(&key)).await.unwrap();
+    for material in
+        [Material::Ed25519(PUBLIC_KEY), Material::HmacSha256(Secret(HMAC_SECRET.to_vec()))]
+    {
+        let new =
+            NewSigningKey { name: None, material, settings: Default::default(), expires_at: None };
+        let made = store::signing_key::create(&mut tx, sample.site, partner, new, Some(&key))
+            .await
+            .unwrap();
         signing_keys.push(made.id);
     }
     tx.commit().await.unwrap();
     let subject = Digest::of_subject(sample.site, "https://login.test/", "partner");
-    Furniture { plan, issuer, partner, limited_key, ed25519: signing_keys[0], hmac: signing_keys[1], subject }
+    Furniture {
+        plan,
+        issuer,
+        partner,
+        limited_key,
+        ed25519: signing_keys[0],
+        hmac: signing_keys[1],
+        subject,
+    }
 }

@@ -1,4 +1,5 @@
-//! What the roles may do, column by column: a list that is compared, so that every new grant is a difference that a person sees.
+//! What the roles may do, column by column: a list that is compared, so that every new grant is a
+//! difference that a person sees.
 
 use std::path::Path;
 
@@ -26,15 +27,18 @@ const GRANTS: &str = "
 #[tokio::test]
 async fn the_roles_have_the_grants_of_the_list_and_no_others() {
     with_database(async |database| {
-        let grants: Vec<String> = sqlx::query_scalar(GRANTS).fetch_all(&database.superuser).await.unwrap();
+        let grants: Vec<String> =
+            sqlx::query_scalar(GRANTS).fetch_all(&database.superuser).await.unwrap();
         let granted = grants.join("\n") + "\n";
         let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/database/grants.txt");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&list, &granted).unwrap();
         }
         let expected = std::fs::read_to_string(&list).unwrap_or_default();
-        let more: Vec<&str> = granted.lines().filter(|line| !expected.lines().any(|known| known == *line)).collect();
-        let less: Vec<&str> = expected.lines().filter(|line| !granted.lines().any(|known| known == *line)).collect();
+        let more: Vec<&str> =
+            granted.lines().filter(|line| !expected.lines().any(|known| known == *line)).collect();
+        let less: Vec<&str> =
+            expected.lines().filter(|line| !granted.lines().any(|known| known == *line)).collect();
         assert!(
             more.is_empty() && less.is_empty(),
             "granted and not in grants.txt: {more:#?}\nin grants.txt and not granted: {less:#?}\n\

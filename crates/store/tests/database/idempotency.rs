@@ -26,7 +26,11 @@ async fn a_repeated_request_gets_the_same_answer() {
         assert_eq!(again, Begin::Replay { status: 201, sealed_body: b"sealed".to_vec() });
         assert_eq!(begin(&mut platform, &key(4)).await.unwrap(), Begin::Mismatch);
         let other = IdempotencyKey { principal_hash: [9; 32], ..key(3) };
-        assert_eq!(begin(&mut platform, &other).await.unwrap(), Begin::Fresh, "keys are each principal's own");
+        assert_eq!(
+            begin(&mut platform, &other).await.unwrap(),
+            Begin::Fresh,
+            "keys are each principal's own"
+        );
     })
     .await;
 }
@@ -42,8 +46,11 @@ async fn parallel_requests_are_done_once() {
                 let mut tx = sample.begin(&store).await;
                 match begin(&mut tx, &key(3)).await.unwrap() {
                     Begin::Fresh => {
-                        let new =
-                            NewConsumer { name: "made once".to_owned(), plan_id: None, settings: Default::default() };
+                        let new = NewConsumer {
+                            name: "made once".to_owned(),
+                            plan_id: None,
+                            settings: Default::default(),
+                        };
                         let made = consumer::create(&mut tx, sample.site, new).await.unwrap();
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         finish(&mut tx, &key(3), 201, made.id.as_bytes()).await.unwrap();
@@ -61,7 +68,10 @@ async fn parallel_requests_are_done_once() {
         }
         answers.dedup();
         assert_eq!(answers.len(), 1);
-        assert_eq!(database.count("SELECT count(*) FROM consumers WHERE name = 'made once'").await, 1);
+        assert_eq!(
+            database.count("SELECT count(*) FROM consumers WHERE name = 'made once'").await,
+            1
+        );
     })
     .await;
 }

@@ -11,11 +11,15 @@ async fn routes_that_stay_keep_their_ids() {
         let store = database.store().await;
         let one = sample(&store, "one", 1).await;
         let mut tx = one.begin(&store).await;
-        let post = route::create(&mut tx, one.version_ref(), spec("POST", "/orders")).await.unwrap();
-        let gone = route::create(&mut tx, one.version_ref(), spec("DELETE", "/orders/{id}")).await.unwrap();
+        let post =
+            route::create(&mut tx, one.version_ref(), spec("POST", "/orders")).await.unwrap();
+        let gone = route::create(&mut tx, one.version_ref(), spec("DELETE", "/orders/{id}"))
+            .await
+            .unwrap();
         let named = RouteSpec { name: Some("createOrder".to_owned()), ..spec("POST", "/orders") };
         // The removed route's shape is free again in the same call.
-        let wanted = vec![spec("GET", "/orders/{id}"), named.clone(), spec("DELETE", "/orders/{order}")];
+        let wanted =
+            vec![spec("GET", "/orders/{id}"), named.clone(), spec("DELETE", "/orders/{order}")];
         let outcome = route::replace_all(&mut tx, one.version_ref(), wanted.clone()).await.unwrap();
         assert_eq!(outcome.added, [spec("DELETE", "/orders/{order}")]);
         assert_eq!(outcome.changed, [(post.id, named)]);
@@ -28,7 +32,10 @@ async fn routes_that_stay_keep_their_ids() {
         assert_eq!(rows[1].name.as_deref(), Some("createOrder"));
 
         let again = route::replace_all(&mut tx, one.version_ref(), wanted).await.unwrap();
-        assert_eq!((again.unchanged, again.added.len(), again.changed.len(), again.removed.len()), (3, 0, 0, 0));
+        assert_eq!(
+            (again.unchanged, again.added.len(), again.changed.len(), again.removed.len()),
+            (3, 0, 0, 0)
+        );
     })
     .await;
 }
@@ -39,16 +46,24 @@ async fn a_thousand_routes_come_in_at_once() {
         let store = database.store().await;
         let one = sample(&store, "one", 1).await;
         let mut tx = one.begin(&store).await;
-        let wanted: Vec<_> = (0..1000).map(|n| spec("GET", &format!("/things{n}/{{id}}"))).collect();
+        let wanted: Vec<_> =
+            (0..1000).map(|n| spec("GET", &format!("/things{n}/{{id}}"))).collect();
         let outcome = route::replace_all(&mut tx, one.version_ref(), wanted).await.unwrap();
         assert_eq!((outcome.added.len(), outcome.removed.len()), (1000, 1));
         tx.commit().await.unwrap();
         let mut tx = one.begin(&store).await;
         let last = crate::audit::written(&mut tx).await.split_off(9);
-        assert_eq!(last.iter().map(|row| row.action.as_str()).collect::<Vec<_>>(), ["version.import"]);
-        let too_many = (0..=route::MAX_PER_SITE).map(|n| spec("GET", &format!("/more{n}"))).collect();
+        assert_eq!(
+            last.iter().map(|row| row.action.as_str()).collect::<Vec<_>>(),
+            ["version.import"]
+        );
+        let too_many =
+            (0..=route::MAX_PER_SITE).map(|n| spec("GET", &format!("/more{n}"))).collect();
         let refused = route::replace_all(&mut tx, one.version_ref(), too_many).await;
-        assert!(matches!(refused, Err(StoreError::LimitReached { limit: route::MAX_PER_SITE, .. })));
+        assert!(matches!(
+            refused,
+            Err(StoreError::LimitReached { limit: route::MAX_PER_SITE, .. })
+        ));
     })
     .await;
 }
@@ -60,6 +75,8 @@ fn wanted_routes_do_not_overlap() {
         matches!(&overlapping, Err(StoreError::Conflict { field: "path", value }) if value == "/a/{y}"),
         "{overlapping:?}"
     );
-    let apart = route::diff(&[], &[spec("GET", "/a/{x}"), spec("PUT", "/a/{y}"), spec("GET", "/a/b")]).unwrap();
+    let apart =
+        route::diff(&[], &[spec("GET", "/a/{x}"), spec("PUT", "/a/{y}"), spec("GET", "/a/b")])
+            .unwrap();
     assert_eq!(apart.added.len(), 3);
 }

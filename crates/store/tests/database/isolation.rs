@@ -34,13 +34,17 @@ async fn attempt(connection: &mut PgConnection, whose: As, statement: &str) -> R
         As::NoSetting => None,
     };
     if let Some(setting) = setting {
-        sqlx::query("SELECT set_config('tenantry.tenant_id', $1, true)").bind(setting).execute(&mut *tx).await.unwrap();
+        sqlx::query("SELECT set_config('tenantry.tenant_id', $1, true)")
+            .bind(setting)
+            .execute(&mut *tx)
+            .await
+            .unwrap();
     }
     let outcome = tx.execute(AssertSqlSafe(statement.to_owned())).await;
     tx.rollback().await.unwrap();
-    outcome
-        .map(|done| done.rows_affected())
-        .map_err(|error| error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned())
+    outcome.map(|done| done.rows_affected()).map_err(|error| {
+        error.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned()
+    })
 }
 
 pub(crate) async fn two_tenants(database: &Database) -> (Sample, Sample) {
@@ -70,7 +74,9 @@ async fn copy_of_a_row(database: &Database, table: &str, column: &str, tenant: T
     .await
     .unwrap()
     .unwrap_or_else(|| panic!("the fixture has no row in {table}: add one to `furnish`"));
-    format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, {row}::jsonb)")
+    format!(
+        "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, {row}::jsonb)"
+    )
 }
 
 #[tokio::test]
@@ -81,7 +87,9 @@ async fn a_tenant_sees_its_rows_and_no_others() {
         for (table, column) in tenant_tables(database).await {
             let all = format!("SELECT FROM {table}");
             for tenant in [left.tenant, right.tenant] {
-                let own = database.count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{tenant}'")).await;
+                let own = database
+                    .count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{tenant}'"))
+                    .await;
                 assert!(own > 0, "the fixture has no row in {table}: add one to `furnish`");
                 let seen = attempt(&mut admin, As::Tenant(tenant), &all).await;
                 assert_eq!(seen, Ok(own.unsigned_abs()), "{table}");
@@ -104,7 +112,10 @@ async fn no_verb_reaches_another_tenants_rows() {
             let insert = copy_of_a_row(database, &table, column, right.tenant).await;
             for whose in [As::Tenant(left.tenant), As::EmptySetting, As::NoSetting] {
                 for statement in [
-                    format!("UPDATE {table} SET {column} = {column} WHERE {column} = '{}'", right.tenant),
+                    format!(
+                        "UPDATE {table} SET {column} = {column} WHERE {column} = '{}'",
+                        right.tenant
+                    ),
                     format!("DELETE FROM {table} WHERE {column} = '{}'", right.tenant),
                 ] {
                     let outcome = attempt(&mut admin, whose, &statement).await;
@@ -131,7 +142,8 @@ async fn row_security_binds_the_owner_too() {
         let (left, _) = two_tenants(database).await;
         let mut owner = database.owner().await;
         for (table, _) in tenant_tables(database).await {
-            let seen = attempt(&mut owner, As::Tenant(left.tenant), &format!("SELECT FROM {table}")).await;
+            let seen =
+                attempt(&mut owner, As::Tenant(left.tenant), &format!("SELECT FROM {table}")).await;
             assert_eq!(seen, Ok(0), "{table}");
         }
     })

@@ -20,7 +20,10 @@ async fn the_newest_set_of_a_url_is_kept_with_its_age() {
         let mut found = all(&reader).await.unwrap();
         found.sort_by_key(|cached| cached.url_digest);
         let [first, second] = &found[..] else { panic!("{found:?}") };
-        assert_eq!((first.jwks.as_str(), first.lifetime, second.jwks.as_str()), ("new", DAY, "other"));
+        assert_eq!(
+            (first.jwks.as_str(), first.lifetime, second.jwks.as_str()),
+            ("new", DAY, "other")
+        );
         assert!(first.age >= HOUR && first.age < HOUR + Duration::from_secs(60), "{:?}", first.age);
         put(&reader, &[1; 32], "newer", Duration::ZERO, HOUR).await.unwrap();
         remove(&reader, &[2; 32]).await.unwrap();
@@ -38,7 +41,8 @@ async fn old_sets_that_nobody_uses_are_pruned() {
             put(&reader, &[number; 32], "set", age, HOUR).await.unwrap();
         }
         assert_eq!(prune(&reader, &[[1; 32]]).await.unwrap(), 1);
-        let mut left: Vec<_> = all(&reader).await.unwrap().iter().map(|cached| cached.url_digest[0]).collect();
+        let mut left: Vec<_> =
+            all(&reader).await.unwrap().iter().map(|cached| cached.url_digest[0]).collect();
         left.sort_unstable();
         assert_eq!(left, [1, 3]);
         assert_eq!(prune(&reader, &[]).await.unwrap(), 1);

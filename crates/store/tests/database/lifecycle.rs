@@ -6,7 +6,9 @@ use store::change::{Change, Logged};
 use store::{Page, StoreError};
 
 use crate::catalog::tenant_tables;
-use crate::fixture::{Database, actor, hold_back, new_key, sample, site_sample, until, use_once, with_database};
+use crate::fixture::{
+    Database, actor, hold_back, new_key, sample, site_sample, until, use_once, with_database,
+};
 use crate::furniture::furnish;
 
 /// The changes that follow `seq`.
@@ -40,15 +42,22 @@ async fn removing_a_tenant_takes_everything_but_its_audit_log() {
         platform.commit().await.unwrap();
 
         for (table, column) in tenant_tables(database).await {
-            let left =
-                database.count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{}'", gone.tenant)).await;
+            let left = database
+                .count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{}'", gone.tenant))
+                .await;
             let logs = ["audit_log", "change_log"].contains(&table.as_str());
             assert_eq!(left > 0, logs, "{table} has {left} rows of the removed tenant");
-            let others =
-                database.count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{}'", stays.tenant)).await;
+            let others = database
+                .count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{}'", stays.tenant))
+                .await;
             assert!(others > 0, "{table} has lost the rows of another tenant");
         }
-        let mut expected = vec![Change::Site(gone.site), Change::Site(second.site), Change::Keys(5), Change::Keys(6)];
+        let mut expected = vec![
+            Change::Site(gone.site),
+            Change::Site(second.site),
+            Change::Keys(5),
+            Change::Keys(6),
+        ];
         expected.extend(furniture.changes());
         expected.push(Change::Listeners(gone.tenant));
         expected.sort_unstable();
@@ -124,13 +133,25 @@ async fn a_revoked_key_stays_revoked() {
         let sample = sample(&store, "one", 5).await;
         let from = head(database).await;
         let mut tx = sample.begin(&store).await;
-        let revoked = store::key::revoke(&mut tx, sample.site, sample.consumer, sample.key, Some(1)).await.unwrap();
+        let revoked =
+            store::key::revoke(&mut tx, sample.site, sample.consumer, sample.key, Some(1))
+                .await
+                .unwrap();
         assert!(revoked.revoked_at.is_some());
-        let again = store::key::revoke(&mut tx, sample.site, sample.consumer, sample.key, None).await.unwrap();
+        let again = store::key::revoke(&mut tx, sample.site, sample.consumer, sample.key, None)
+            .await
+            .unwrap();
         assert_eq!(again, revoked);
-        let rotated =
-            store::key::rotate(&mut tx, sample.site, sample.consumer, sample.key, new_key(6), Duration::ZERO, None)
-                .await;
+        let rotated = store::key::rotate(
+            &mut tx,
+            sample.site,
+            sample.consumer,
+            sample.key,
+            new_key(6),
+            Duration::ZERO,
+            None,
+        )
+        .await;
         assert!(matches!(rotated, Err(StoreError::Conflict { field: "key", .. })), "{rotated:?}");
         tx.commit().await.unwrap();
         assert_eq!(changes(database, from).await, [Change::Keys(5)]);
@@ -148,31 +169,69 @@ async fn rotation_leaves_the_old_key_its_grace() {
         let from = head(database).await;
         let mut tx = sample.begin(&store).await;
         let hour = Duration::from_secs(3600);
-        let rotated = store::key::rotate(&mut tx, sample.site, sample.consumer, sample.key, new_key(6), hour, None)
-            .await
-            .unwrap();
+        let rotated = store::key::rotate(
+            &mut tx,
+            sample.site,
+            sample.consumer,
+            sample.key,
+            new_key(6),
+            hour,
+            None,
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         assert_eq!(rotated.old.replaced_by, Some(rotated.new.id));
-        assert_eq!(rotated.old.expires_at.unwrap() - rotated.old.updated_at, chrono::TimeDelta::hours(1));
+        assert_eq!(
+            rotated.old.expires_at.unwrap() - rotated.old.updated_at,
+            chrono::TimeDelta::hours(1)
+        );
         assert_eq!(changes(database, from).await, [Change::Keys(5), Change::Keys(6)]);
 
         // A longer grace does not give time back, and none ends it at once.
         let mut tx = sample.begin(&store).await;
-        let again = store::key::rotate(&mut tx, sample.site, sample.consumer, sample.key, new_key(7), 5 * hour, None)
-            .await
-            .unwrap();
+        let again = store::key::rotate(
+            &mut tx,
+            sample.site,
+            sample.consumer,
+            sample.key,
+            new_key(7),
+            5 * hour,
+            None,
+        )
+        .await
+        .unwrap();
         assert_eq!(again.old.expires_at, rotated.old.expires_at);
-        store::key::rotate(&mut tx, sample.site, sample.consumer, rotated.new.id, new_key(8), Duration::ZERO, None)
-            .await
-            .unwrap();
+        store::key::rotate(
+            &mut tx,
+            sample.site,
+            sample.consumer,
+            rotated.new.id,
+            new_key(8),
+            Duration::ZERO,
+            None,
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
         let buckets = store::desired::buckets(&mut snapshot, &[5, 6, 7, 8]).await.unwrap();
-        assert_eq!(buckets.iter().map(|bucket| bucket.keys.len()).collect::<Vec<_>>(), [1, 0, 1, 1]);
+        assert_eq!(
+            buckets.iter().map(|bucket| bucket.keys.len()).collect::<Vec<_>>(),
+            [1, 0, 1, 1]
+        );
 
         let mut tx = sample.begin(&store).await;
-        let expired =
-            store::key::rotate(&mut tx, sample.site, sample.consumer, rotated.new.id, new_key(9), hour, None).await;
+        let expired = store::key::rotate(
+            &mut tx,
+            sample.site,
+            sample.consumer,
+            rotated.new.id,
+            new_key(9),
+            hour,
+            None,
+        )
+        .await;
         assert!(matches!(expired, Err(StoreError::Conflict { field: "key", .. })), "{expired:?}");
     })
     .await;
@@ -184,8 +243,12 @@ async fn a_stale_revision_changes_nothing() {
         let store = database.store().await;
         let sample = sample(&store, "one", 5).await;
         let mut tx = sample.begin(&store).await;
-        let patch = |name: &str| store::site::SitePatch { name: Some(name.to_owned()), ..Default::default() };
-        let updated = store::site::update(&mut tx, sample.site, patch("new"), Some(1)).await.unwrap();
+        let patch = |name: &str| store::site::SitePatch {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        };
+        let updated =
+            store::site::update(&mut tx, sample.site, patch("new"), Some(1)).await.unwrap();
         assert_eq!((updated.revision, updated.name.as_str()), (2, "new"));
         let stale = store::site::update(&mut tx, sample.site, patch("newer"), Some(1)).await;
         assert!(matches!(stale, Err(StoreError::Revision { current: 2 })), "{stale:?}");

@@ -1,4 +1,5 @@
-//! Tests that need a PostgreSQL. `cargo xtask test` starts one; each test works in a database of its own.
+//! Tests that need a PostgreSQL. `cargo xtask test` starts one; each test works in a database of
+//! its own.
 
 mod audit;
 mod catalog;

@@ -17,7 +17,8 @@ use crate::fixture::{actor, sample, with_database};
 pub(crate) async fn person(store: &Store, name: &str) -> AccountId {
     let mut tx = store.platform(&actor()).await.unwrap();
     let email = format!("{name}-{}@example.test", Uuid::now_v7().simple());
-    let new = NewAccount { email, name: name.to_owned(), password: None, verified_at: Some(Utc::now()) };
+    let new =
+        NewAccount { email, name: name.to_owned(), password: None, verified_at: Some(Utc::now()) };
     let made = account::create(&mut tx, new, Utc::now()).await.unwrap();
     tx.commit().await.unwrap();
     made.id
@@ -57,7 +58,9 @@ pub(crate) async fn populate(store: &Store, tenant: TenantId) {
     join(store, tenant, "ada", Role::Admin).await;
     let random = *Uuid::now_v7().as_bytes().last().unwrap();
     let mut tx = store.platform(&actor()).await.unwrap();
-    invitation::create(&mut tx, tenant, invitation_for("grace@example.test", random)).await.unwrap();
+    invitation::create(&mut tx, tenant, invitation_for("grace@example.test", random))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.tenant(tenant, &actor()).await.unwrap();
     service_token::create(&mut tx, token(random)).await.unwrap();
@@ -74,7 +77,8 @@ async fn remove(store: &Store, tenant: TenantId, account: AccountId) -> Result<(
 async fn demote(store: &Store, tenant: TenantId, account: AccountId) -> Result<Member, StoreError> {
     let mut tx = store.platform(&actor()).await?;
     let before = member::lock(&mut tx, tenant, account, None).await?;
-    let after = member::update(&mut tx, tenant, &before, Standing::everywhere(Role::Viewer)).await?;
+    let after =
+        member::update(&mut tx, tenant, &before, Standing::everywhere(Role::Viewer)).await?;
     tx.commit().await?;
     Ok(after)
 }
@@ -99,9 +103,15 @@ async fn the_last_admin_stays_also_when_all_go_at_once() {
             }
         });
         let outcomes = futures::future::join_all(attempts).await;
-        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(StoreError::LastAdmin))).count();
-        assert_eq!((refused, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (1, 5), "{outcomes:?}");
-        let query = format!("SELECT count(*) FROM members WHERE tenant_id = '{tenant}' AND role = 'admin'");
+        let refused =
+            outcomes.iter().filter(|outcome| matches!(outcome, Err(StoreError::LastAdmin))).count();
+        assert_eq!(
+            (refused, outcomes.iter().filter(|outcome| outcome.is_ok()).count()),
+            (1, 5),
+            "{outcomes:?}"
+        );
+        let query =
+            format!("SELECT count(*) FROM members WHERE tenant_id = '{tenant}' AND role = 'admin'");
         assert_eq!(database.count(&query).await, 1);
     })
     .await;
@@ -127,7 +137,11 @@ async fn an_invitation_is_accepted_once_by_whom_it_is_for() {
             assert!(matches!(accept(digest, account).await, Err(StoreError::NotFound { .. })));
         }
         let (first, second) = tokio::join!(accept(7, ada), accept(7, ada));
-        assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1, "{first:?} {second:?}");
+        assert_eq!(
+            usize::from(first.is_ok()) + usize::from(second.is_ok()),
+            1,
+            "{first:?} {second:?}"
+        );
         assert!(matches!(accept(7, ada).await, Err(StoreError::NotFound { .. })));
         let mut tx = store.platform(&actor()).await.unwrap();
         let member = member::get(&mut tx, tenant, ada).await.unwrap();
@@ -144,7 +158,8 @@ async fn a_site_of_another_tenant_cannot_be_given() {
         for site in [Uuid::from(right.site), Uuid::now_v7()] {
             let standing = Standing { role: None, sites: BTreeMap::from([(site, Role::Viewer)]) };
             let mut tx = store.tenant(left.tenant, &actor()).await.unwrap();
-            let refused = service_token::create(&mut tx, NewServiceToken { standing, ..token(3) }).await;
+            let refused =
+                service_token::create(&mut tx, NewServiceToken { standing, ..token(3) }).await;
             let Err(StoreError::Invalid { field, reason }) = refused else { panic!("{refused:?}") };
             assert_eq!((field, reason.as_str()), ("sites", "the tenant has no such site"));
         }

@@ -40,13 +40,16 @@ impl PgBouncer {
 
     fn launch(database_url: &str, connections: u32) -> Self {
         let options: PgConnectOptions = database_url.parse().expect("it is a PostgreSQL URL");
-        let (user, database) =
-            (options.get_username().to_owned(), options.get_database().unwrap_or_default().to_owned());
+        let (user, database) = (
+            options.get_username().to_owned(),
+            options.get_database().unwrap_or_default().to_owned(),
+        );
         let dir = std::env::temp_dir().join(format!("tenantry-pgbouncer-{}", Uuid::now_v7()));
         std::fs::create_dir(&dir).expect("a directory for the pooler");
         // Free a moment ago. An outgoing connection may get it before the pooler does.
-        let addr: SocketAddr =
-            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+        let addr: SocketAddr = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a port");
         // The fixture gives each role the name of the database for a password.
         let config = format!(
             "[databases]\n{database} = host={host} port={port} dbname={database} user={user} password={database}\n\
@@ -65,11 +68,13 @@ impl PgBouncer {
         command.arg(&file).stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
         if let Some(account) = unprivileged() {
             // It refuses to run as root.
-            std::os::unix::fs::chown(&dir, Some(account), None).expect("the directory changes its owner");
+            std::os::unix::fs::chown(&dir, Some(account), None)
+                .expect("the directory changes its owner");
             command.uid(account);
         }
-        let process =
-            command.spawn().expect("pgbouncer starts: `cargo xtask test` gets it, and says where it is by PGBOUNCER");
+        let process = command.spawn().expect(
+            "pgbouncer starts: `cargo xtask test` gets it, and says where it is by PGBOUNCER",
+        );
         let url = options.host("127.0.0.1").port(addr.port()).to_url_lossy().to_string();
         Self { url, process, dir }
     }
@@ -113,6 +118,8 @@ fn unprivileged() -> Option<u32> {
     use std::os::unix::fs::MetadataExt as _;
     let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let nobody = accounts.lines().find_map(|line| line.strip_prefix("nobody:")?.split(':').nth(1)?.parse().ok());
+    let nobody = accounts
+        .lines()
+        .find_map(|line| line.strip_prefix("nobody:")?.split(':').nth(1)?.parse().ok());
     nobody.filter(|_| root)
 }

@@ -1,5 +1,5 @@
-//! Connections that many tenants share, through pgbouncer in transaction mode: whatever ends a transaction, the next one on the same
-//! connection sees nothing of it.
+//! Connections that many tenants share, through pgbouncer in transaction mode: whatever ends a
+//! transaction, the next one on the same connection sees nothing of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,12 +45,17 @@ async fn turn(store: &Store, sample: &Sample, number: u64, seen: &Seen) {
         let mut tx = sample.begin(store).await;
         if end == 1 {
             // Work that is never committed.
-            store::consumer::create(&mut tx, sample.site, new_consumer("never")).await.expect("a consumer is made");
+            store::consumer::create(&mut tx, sample.site, new_consumer("never"))
+                .await
+                .expect("a consumer is made");
         }
-        let rows =
-            store::audit::newest(&mut tx, sample.tenant, &Default::default(), None, 50).await.expect("rows are read");
+        let rows = store::audit::newest(&mut tx, sample.tenant, &Default::default(), None, 50)
+            .await
+            .expect("rows are read");
         seen.count(sample.tenant, rows.into_iter().map(|row| row.tenant_id));
-        let consumers = store::consumer::list(&mut tx, sample.site, Page::first(10)).await.expect("consumers are read");
+        let consumers = store::consumer::list(&mut tx, sample.site, Page::first(10))
+            .await
+            .expect("consumers are read");
         assert_eq!(consumers.len(), 1, "what was never committed is not there");
         match end {
             2 => panic!("on purpose"),
@@ -73,8 +78,12 @@ async fn turn(store: &Store, sample: &Sample, number: u64, seen: &Seen) {
         }
         2 => read(3).await,
         3 => {
-            // Somebody else's transaction, on what may be the same connection: nobody's rows are there.
-            let mut tx = store.tenant(TenantId(Uuid::now_v7()), &actor()).await.expect("a transaction begins");
+            // Somebody else's transaction, on what may be the same connection: nobody's rows are
+            // there.
+            let mut tx = store
+                .tenant(TenantId(Uuid::now_v7()), &actor())
+                .await
+                .expect("a transaction begins");
             assert!(store::site::get(&mut tx, sample.site).await.is_err());
         }
         _ => read(0).await,
@@ -173,7 +182,9 @@ async fn neither_a_timeout_nor_a_killed_backend_leaves_anything_behind() {
 async fn the_service_works_through_a_pooler() {
     with_database(async |database| {
         let pooler = PgBouncer::start(&database.admin_url, 2).await;
-        let store = Store::connect_through(&pooler.url, 8, Pooling::Transaction).await.expect("the pooler connects");
+        let store = Store::connect_through(&pooler.url, 8, Pooling::Transaction)
+            .await
+            .expect("the pooler connects");
         store.ping().await.expect("it answers");
         let made = futures::future::join_all((0..6_u16).map(|place| {
             let store = store.clone();
@@ -183,11 +194,15 @@ async fn the_service_works_through_a_pooler() {
         for sample in &made {
             assert!(store.authenticate(&[7; 32]).await.expect("it looks").is_none());
             assert!(store.authenticate_service(&[7; 32]).await.expect("it looks").is_none());
-            let account = store.authenticate_account(Uuid::now_v7(), Uuid::now_v7(), Some(sample.tenant)).await;
+            let account = store
+                .authenticate_account(Uuid::now_v7(), Uuid::now_v7(), Some(sample.tenant))
+                .await;
             assert!(account.expect("it looks").is_none());
             assert!(store::envoy::connected(&store).await.expect("it reads").is_empty());
             let mut tx = sample.begin(&store).await;
-            let verdict = store::audit::verify(&mut tx, sample.tenant, Default::default()).await.expect("it reads");
+            let verdict = store::audit::verify(&mut tx, sample.tenant, Default::default())
+                .await
+                .expect("it reads");
             assert_eq!(verdict.expect("the chain is intact").rows, 9);
         }
         drop(store);

@@ -35,9 +35,16 @@ async fn the_group_roles_own_nothing_and_bypass_nothing() {
 #[tokio::test]
 async fn a_role_that_bypasses_row_security_is_refused() {
     with_database(async |database| {
-        let role: String =
-            database.admin_url.split(['/', ':', '@']).find(|part| part.ends_with("_admin")).unwrap().to_owned();
-        sqlx::query(AssertSqlSafe(format!("ALTER ROLE {role} BYPASSRLS"))).execute(&database.superuser).await.unwrap();
+        let role: String = database
+            .admin_url
+            .split(['/', ':', '@'])
+            .find(|part| part.ends_with("_admin"))
+            .unwrap()
+            .to_owned();
+        sqlx::query(AssertSqlSafe(format!("ALTER ROLE {role} BYPASSRLS")))
+            .execute(&database.superuser)
+            .await
+            .unwrap();
         let store = Store::connect(&database.admin_url, 1).await;
         assert!(matches!(store, Err(StoreError::UnsafeRole { .. })), "{store:?}");
         let reader = Reader::connect(&database.admin_url, 1).await;

@@ -34,7 +34,10 @@ async fn xds_server_opens_what_admin_sealed() {
         let read = desired::sites(&mut snapshot, &[one.site]).await.unwrap();
         assert_eq!(read.omitted, []);
         let found = &read.sites[0].issuers[0];
-        assert_eq!((found.id, &found.secret), (furniture.issuer, &Some(Secret(SHARED_SECRET.to_vec()))));
+        assert_eq!(
+            (found.id, &found.secret),
+            (furniture.issuer, &Some(Secret(SHARED_SECRET.to_vec())))
+        );
         let read = desired::consumers(&mut snapshot, &[bucket]).await.unwrap();
         assert_eq!(read.omitted, []);
         let keys: Vec<_> = read.buckets[0].consumers[0]
@@ -50,15 +53,23 @@ async fn xds_server_opens_what_admin_sealed() {
             ]
         );
 
-        for (key, reason) in [(None, Reason::NoSecretsKey), (Some(SecretsKey::new([4; 32])), Reason::NotOpened)] {
+        for (key, reason) in
+            [(None, Reason::NoSecretsKey), (Some(SecretsKey::new([4; 32])), Reason::NotOpened)]
+        {
             let mut snapshot = with_key(database, key).await;
             let read = desired::sites(&mut snapshot, &[one.site]).await.unwrap();
             assert_eq!(read.sites[0].issuers[0].secret, None);
             let object = Object::IssuerSecret(furniture.issuer);
-            assert_eq!(read.omitted, [Omitted { tenant: one.tenant, object, reason: reason.clone() }]);
+            assert_eq!(
+                read.omitted,
+                [Omitted { tenant: one.tenant, object, reason: reason.clone() }]
+            );
             let read = desired::consumers(&mut snapshot, &[bucket]).await.unwrap();
             let consumer = &read.buckets[0].consumers[0];
-            assert_eq!(consumer.signing_keys.iter().map(|key| key.id).collect::<Vec<_>>(), [furniture.ed25519]);
+            assert_eq!(
+                consumer.signing_keys.iter().map(|key| key.id).collect::<Vec<_>>(),
+                [furniture.ed25519]
+            );
             let object = Object::SigningKey(furniture.hmac);
             assert_eq!(read.omitted, [Omitted { tenant: one.tenant, object, reason }]);
         }
@@ -130,8 +141,10 @@ async fn without_a_secrets_key_no_secret_is_stored() {
         let store = database.store().await;
         let one = sample(&store, "one", 1).await;
         let secret = Secret(SHARED_SECRET.to_vec());
-        let symmetric =
-            NewIssuer { settings: issuer("https://a.test/", Algorithm::HS256), shared_secret: Some(secret.clone()) };
+        let symmetric = NewIssuer {
+            settings: issuer("https://a.test/", Algorithm::HS256),
+            shared_secret: Some(secret.clone()),
+        };
         let mut tx = one.begin(&store).await;
         let refused = issuer::create(&mut tx, one.site, symmetric, None).await;
         assert!(matches!(refused, Err(StoreError::NoSecretsKey)), "{refused:?}");
@@ -143,7 +156,10 @@ async fn without_a_secrets_key_no_secret_is_stored() {
         };
         let refused = signing_key::create(&mut tx, one.site, one.consumer, new, None).await;
         assert!(matches!(refused, Err(StoreError::NoSecretsKey)), "{refused:?}");
-        let asymmetric = NewIssuer { settings: issuer("https://a.test/", Algorithm::RS256), shared_secret: None };
+        let asymmetric = NewIssuer {
+            settings: issuer("https://a.test/", Algorithm::RS256),
+            shared_secret: None,
+        };
         assert!(!issuer::create(&mut tx, one.site, asymmetric, None).await.unwrap().has_secret);
     })
     .await;

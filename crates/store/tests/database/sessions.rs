@@ -22,7 +22,12 @@ fn drawn(byte: u8) -> Drawn {
 
 async fn session(store: &Store) -> (AccountId, Uuid) {
     let mut tx = store.platform(&actor()).await.unwrap();
-    let new = NewAccount { email: "ada@example.com".into(), name: "Ada".into(), password: None, verified_at: None };
+    let new = NewAccount {
+        email: "ada@example.com".into(),
+        name: "Ada".into(),
+        password: None,
+        verified_at: None,
+    };
     let account = account::create(&mut tx, new, start()).await.unwrap().id;
     let new = NewSession {
         id: Uuid::now_v7(),
@@ -41,7 +46,9 @@ async fn exchange(store: &Store, presented: u8, successor: u8, at: DateTime<Utc>
     let mut tx = store.platform(&actor()).await.unwrap();
     let sealed = [successor];
     let exchanged =
-        session::exchange(&mut tx, &[presented; 32], (&drawn(successor), &sealed), RETRY, at).await.unwrap();
+        session::exchange(&mut tx, &[presented; 32], (&drawn(successor), &sealed), RETRY, at)
+            .await
+            .unwrap();
     tx.commit().await.unwrap();
     exchanged
 }
@@ -51,12 +58,15 @@ async fn a_hundred_who_present_a_token_at_once_get_one_successor() {
     with_database(async |database| {
         let store = database.store().await;
         session(&store).await;
-        let exchanged = join_all((2..102).map(|successor| exchange(&store, 1, successor, start()))).await;
+        let exchanged =
+            join_all((2..102).map(|successor| exchange(&store, 1, successor, start()))).await;
         let first = exchanged.iter().filter(|one| matches!(one, Exchange::Done(_))).count();
         assert_eq!(first, 1, "one exchange makes the successor");
         let mut successors: Vec<_> = exchanged
             .into_iter()
-            .filter_map(|one| if let Exchange::Again { sealed, .. } = one { Some(sealed) } else { None })
+            .filter_map(
+                |one| if let Exchange::Again { sealed, .. } = one { Some(sealed) } else { None },
+            )
             .collect();
         assert_eq!(successors.len(), 99, "the others get it again");
         successors.dedup();

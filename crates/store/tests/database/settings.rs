@@ -1,7 +1,9 @@
-//! Settings of every object: what goes in comes out, what is default is not stored, and xds-server reads it.
+//! Settings of every object: what goes in comes out, what is default is not stored, and xds-server
+//! reads it.
 
 use policy::settings::{
-    ApiSettings, Auth, ConsumerSettings, KeySettings, PlanSettings, RouteSettings, SiteSettings, TenantSettings,
+    ApiSettings, Auth, ConsumerSettings, KeySettings, PlanSettings, RouteSettings, SiteSettings,
+    TenantSettings,
 };
 use sqlx::AssertSqlSafe;
 use store::change::Change;
@@ -29,7 +31,13 @@ fn of_tenant() -> TenantSettings {
 
 async fn changes(database: &Database, seq: i64) -> Vec<Change> {
     let mut snapshot = database.reader().await.snapshot().await.unwrap();
-    snapshot.changes_since(seq, 1000).await.unwrap().into_iter().map(|logged| logged.change).collect()
+    snapshot
+        .changes_since(seq, 1000)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|logged| logged.change)
+        .collect()
 }
 
 async fn head(database: &Database) -> i64 {
@@ -46,15 +54,27 @@ async fn settings_are_replaced_as_a_whole_and_kept_by_other_changes() {
         let version = one.version_ref();
 
         let patch = api::ApiPatch { settings: Some(of_api()), ..Default::default() };
-        assert_eq!(api::update(&mut tx, one.site, one.api, patch, None).await.unwrap().settings, of_api());
+        assert_eq!(
+            api::update(&mut tx, one.site, one.api, patch, None).await.unwrap().settings,
+            of_api()
+        );
         let patch = api::ApiPatch { name: Some("renamed".to_owned()), ..Default::default() };
-        assert_eq!(api::update(&mut tx, one.site, one.api, patch, None).await.unwrap().settings, of_api());
+        assert_eq!(
+            api::update(&mut tx, one.site, one.api, patch, None).await.unwrap().settings,
+            of_api()
+        );
         assert_eq!(api::get(&mut tx, one.site, one.api).await.unwrap().settings, of_api());
 
         let patch = route::RoutePatch { settings: Some(of_route()), ..Default::default() };
-        assert_eq!(route::update(&mut tx, version, one.route, patch, None).await.unwrap().settings, of_route());
+        assert_eq!(
+            route::update(&mut tx, version, one.route, patch, None).await.unwrap().settings,
+            of_route()
+        );
         let patch = route::RoutePatch { name: Some(None), ..Default::default() };
-        assert_eq!(route::update(&mut tx, version, one.route, patch, None).await.unwrap().settings, of_route());
+        assert_eq!(
+            route::update(&mut tx, version, one.route, patch, None).await.unwrap().settings,
+            of_route()
+        );
         let new = route::RouteSpec { settings: of_route(), ..spec("PUT", "/orders/{id}") };
         assert_eq!(route::create(&mut tx, version, new).await.unwrap().settings, of_route());
 
@@ -63,27 +83,48 @@ async fn settings_are_replaced_as_a_whole_and_kept_by_other_changes() {
         let patch = site::SitePatch { forward_credentials: Some(true), ..Default::default() };
         assert_eq!(site::update(&mut tx, one.site, patch, None).await.unwrap().settings, of_site());
 
-        let patch = consumer::ConsumerPatch { name: Some("renamed".to_owned()), ..Default::default() };
-        let after = consumer::update(&mut tx, one.site, furniture.partner, patch, None).await.unwrap();
+        let patch =
+            consumer::ConsumerPatch { name: Some("renamed".to_owned()), ..Default::default() };
+        let after =
+            consumer::update(&mut tx, one.site, furniture.partner, patch, None).await.unwrap();
         assert_eq!((after.settings, after.plan_id), (consumer_settings(), Some(furniture.plan)));
 
         let patch = key::KeyPatch { name: Some(Some("renamed".to_owned())), ..Default::default() };
-        let after =
-            key::update(&mut tx, one.site, furniture.partner, furniture.limited_key, patch, Some(1)).await.unwrap();
+        let after = key::update(
+            &mut tx,
+            one.site,
+            furniture.partner,
+            furniture.limited_key,
+            patch,
+            Some(1),
+        )
+        .await
+        .unwrap();
         assert_eq!((after.settings, after.revision), (key_settings(), 2));
         let patch = key::KeyPatch { settings: Some(KeySettings::default()), ..Default::default() };
         let after =
-            key::update(&mut tx, one.site, furniture.partner, furniture.limited_key, patch, None).await.unwrap();
-        assert_eq!((after.settings, after.name.as_deref()), (KeySettings::default(), Some("renamed")));
+            key::update(&mut tx, one.site, furniture.partner, furniture.limited_key, patch, None)
+                .await
+                .unwrap();
+        assert_eq!(
+            (after.settings, after.name.as_deref()),
+            (KeySettings::default(), Some("renamed"))
+        );
 
         let settings = PlanSettings { quotas: Vec::new(), limits: vec![limit("other")] };
         let patch = plan::PlanPatch { settings: Some(settings.clone()), ..Default::default() };
-        assert_eq!(plan::update(&mut tx, one.site, furniture.plan, patch, None).await.unwrap().settings, settings);
+        assert_eq!(
+            plan::update(&mut tx, one.site, furniture.plan, patch, None).await.unwrap().settings,
+            settings
+        );
         tx.commit().await.unwrap();
 
         let mut platform = store.platform(&actor()).await.unwrap();
         let patch = tenant::TenantPatch { settings: Some(of_tenant()), ..Default::default() };
-        assert_eq!(tenant::update(&mut platform, one.tenant, patch, None).await.unwrap().settings, of_tenant());
+        assert_eq!(
+            tenant::update(&mut platform, one.tenant, patch, None).await.unwrap().settings,
+            of_tenant()
+        );
         platform.commit().await.unwrap();
 
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
@@ -91,7 +132,10 @@ async fn settings_are_replaced_as_a_whole_and_kept_by_other_changes() {
         let site = &read.sites[0];
         assert_eq!((&site.tenant_settings, &site.settings), (&of_tenant(), &of_site()));
         assert_eq!(site.apis[&one.api], of_api());
-        assert_eq!(site.routes.iter().map(|route| &route.settings).collect::<Vec<_>>(), [&of_route(), &of_route()]);
+        assert_eq!(
+            site.routes.iter().map(|route| &route.settings).collect::<Vec<_>>(),
+            [&of_route(), &of_route()]
+        );
         assert!(site.routes.iter().all(|route| route.api == one.api));
         assert_eq!((site.plans[0].number, &site.plans[0].settings), (1, &settings));
     })
@@ -150,11 +194,19 @@ async fn settings_of_a_tenant_are_part_of_all_its_sites() {
             tenant::update(&mut platform, one.tenant, patch, None).await.unwrap();
             platform.commit().await.unwrap();
         };
-        update(tenant::TenantPatch { name: Some("renamed".to_owned()), ..Default::default() }).await;
-        update(tenant::TenantPatch { settings: Some(TenantSettings::default()), ..Default::default() }).await;
+        update(tenant::TenantPatch { name: Some("renamed".to_owned()), ..Default::default() })
+            .await;
+        update(tenant::TenantPatch {
+            settings: Some(TenantSettings::default()),
+            ..Default::default()
+        })
+        .await;
         assert_eq!(changes(database, from).await, [], "no Envoy knows the name");
         update(tenant::TenantPatch { settings: Some(of_tenant()), ..Default::default() }).await;
-        assert_eq!(changes(database, from).await, [Change::Site(one.site), Change::Site(second.site)]);
+        assert_eq!(
+            changes(database, from).await,
+            [Change::Site(one.site), Change::Site(second.site)]
+        );
     })
     .await;
 }
@@ -168,13 +220,21 @@ async fn an_import_leaves_settings_as_they_are() {
         let patch = route::RoutePatch { settings: Some(of_route()), ..Default::default() };
         route::update(&mut tx, one.version_ref(), one.route, patch, None).await.unwrap();
         let same = vec![spec("GET", "/orders/{id}")];
-        assert_eq!(route::replace_all(&mut tx, one.version_ref(), same).await.unwrap().unchanged, 1);
-        let named = route::RouteSpec { name: Some("get".to_owned()), ..spec("GET", "/orders/{id}") };
+        assert_eq!(
+            route::replace_all(&mut tx, one.version_ref(), same).await.unwrap().unchanged,
+            1
+        );
+        let named =
+            route::RouteSpec { name: Some("get".to_owned()), ..spec("GET", "/orders/{id}") };
         let added = route::RouteSpec { settings: of_route(), ..spec("POST", "/orders") };
-        let outcome = route::replace_all(&mut tx, one.version_ref(), vec![named, added]).await.unwrap();
+        let outcome =
+            route::replace_all(&mut tx, one.version_ref(), vec![named, added]).await.unwrap();
         assert_eq!((outcome.changed.len(), outcome.added.len()), (1, 1));
         let routes = route::list(&mut tx, one.version_ref(), store::Page::first(10)).await.unwrap();
-        assert_eq!(routes.iter().map(|route| &route.settings).collect::<Vec<_>>(), [&of_route(), &of_route()]);
+        assert_eq!(
+            routes.iter().map(|route| &route.settings).collect::<Vec<_>>(),
+            [&of_route(), &of_route()]
+        );
     })
     .await;
 }

@@ -1,4 +1,5 @@
-//! What tenants have is counted as it is made and removed, and their platform plans are theirs to read alone.
+//! What tenants have is counted as it is made and removed, and their platform plans are theirs to
+//! read alone.
 
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use store::tenant::TenantPatch;
 use store::{Store, StoreError};
 
 use crate::catalog::tenant_tables;
-use crate::fixture::{Database, Sample, actor, new_key, new_site, route, sample, site_sample, with_database};
+use crate::fixture::{
+    Database, Sample, actor, new_key, new_site, route, sample, site_sample, with_database,
+};
 use crate::furniture::furnish;
 
 /// Tables of tenants that hold no configuration, and nothing that a platform plan limits.
@@ -40,7 +43,9 @@ async fn unchanged_by_counting(database: &Database, sample: &Sample, after: &str
     let tenant = sample.tenant;
     let of = |table: &str| format!("FROM {table} WHERE tenant_id = '{tenant}'");
     let counted = |table: &str| format!("(SELECT count(*) {})", of(table));
-    let working = |table: &str| format!("(SELECT count(*) {} AND revoked_at IS NULL AND NOT ended)", of(table));
+    let working = |table: &str| {
+        format!("(SELECT count(*) {} AND revoked_at IS NULL AND NOT ended)", of(table))
+    };
     let bytes = [
         ("sites", "octet_length(name || slug || settings::text)"),
         ("hostnames", "octet_length(name)"),
@@ -65,9 +70,12 @@ async fn unchanged_by_counting(database: &Database, sample: &Sample, after: &str
         counted("members"),
         bytes.join(" + ")
     );
-    let counted: Totals = sqlx::query_as(AssertSqlSafe(query)).fetch_one(&database.superuser).await.unwrap();
-    let query = format!("SELECT sites, routes, keys, members, config_bytes {}", of("tenant_totals"));
-    let kept: Totals = sqlx::query_as(AssertSqlSafe(query)).fetch_one(&database.superuser).await.unwrap();
+    let counted: Totals =
+        sqlx::query_as(AssertSqlSafe(query)).fetch_one(&database.superuser).await.unwrap();
+    let query =
+        format!("SELECT sites, routes, keys, members, config_bytes {}", of("tenant_totals"));
+    let kept: Totals =
+        sqlx::query_as(AssertSqlSafe(query)).fetch_one(&database.superuser).await.unwrap();
     assert_eq!(kept, counted, "after {after}");
 }
 
@@ -114,8 +122,12 @@ async fn totals_are_what_one_gets_by_counting() {
         unchanged_by_counting(database, &left, "an import").await;
         let mut tx = left.begin(&store).await;
         let minute = Duration::from_secs(60);
-        store::key::rotate(&mut tx, left.site, left.consumer, left.key, new_key(4), minute, None).await.unwrap();
-        store::key::revoke(&mut tx, left.site, furniture.partner, furniture.limited_key, None).await.unwrap();
+        store::key::rotate(&mut tx, left.site, left.consumer, left.key, new_key(4), minute, None)
+            .await
+            .unwrap();
+        store::key::revoke(&mut tx, left.site, furniture.partner, furniture.limited_key, None)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         unchanged_by_counting(database, &left, "a rotation and a revocation").await;
         let mut tx = left.begin(&store).await;
@@ -146,7 +158,10 @@ async fn transactions_that_are_undone_are_not_counted() {
         let mut tx = left.begin(&store).await;
         store::site::create(&mut tx, new_site("undone")).await.unwrap();
         let refused = store::site::create(&mut tx, new_site("one-too-many")).await;
-        let expected = matches!(refused, Err(StoreError::PlanLimit { limit: PlanLimit::Sites, allowed: 2, used: 2 }));
+        let expected = matches!(
+            refused,
+            Err(StoreError::PlanLimit { limit: PlanLimit::Sites, allowed: 2, used: 2 })
+        );
         assert!(expected, "{refused:?}");
         drop(tx);
         unchanged_by_counting(database, &left, "an undone transaction").await;
@@ -166,12 +181,16 @@ async fn a_tenant_reads_its_own_platform_plan_and_changes_none() {
         give(&store, &left, Limits::default()).await;
         give(&store, &right, Limits::default()).await;
         let mut admin = database.admin().await;
-        for (setting, seen) in [(left.tenant.to_string(), 1), (right.tenant.to_string(), 1), (String::new(), 0)] {
+        for (setting, seen) in
+            [(left.tenant.to_string(), 1), (right.tenant.to_string(), 1), (String::new(), 0)]
+        {
             let mut tx = admin.begin().await.unwrap();
             let set = sqlx::query("SELECT set_config('tenantry.tenant_id', $1, true)");
             set.bind(&setting).execute(&mut *tx).await.unwrap();
-            let names: Vec<String> =
-                sqlx::query_scalar("SELECT name FROM platform_plans").fetch_all(&mut *tx).await.unwrap();
+            let names: Vec<String> = sqlx::query_scalar("SELECT name FROM platform_plans")
+                .fetch_all(&mut *tx)
+                .await
+                .unwrap();
             assert_eq!(names, vec![setting; seen]);
             for statement in ["UPDATE platform_plans SET sites = 1", "DELETE FROM platform_plans"] {
                 assert_eq!(tx.execute(statement).await.unwrap().rows_affected(), 0, "{statement}");
@@ -192,7 +211,11 @@ async fn a_plan_s_requests_are_among_what_gateways_get() {
     with_database(async |database| {
         let store = database.store().await;
         let left = sample(&store, "left", 1).await;
-        let limits = Limits { requests_per_second: Some(7), requests_per_month: Some(100), ..Default::default() };
+        let limits = Limits {
+            requests_per_second: Some(7),
+            requests_per_month: Some(100),
+            ..Default::default()
+        };
         give(&store, &left, limits).await;
         let reader = database.reader().await;
         let platform = async || {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use policy::id::{ConsumerId, KeyId, SiteId, TenantId};
-use store::usage::{Grouping, Key, Ledger, Position, Query, Recorded, Report, Row, Step, Sums, read};
+use store::usage::{
+    Grouping, Key, Ledger, Position, Query, Recorded, Report, Row, Step, Sums, read,
+};
 use store::{Store, StoreError};
 use uuid::Uuid;
 
@@ -74,7 +76,9 @@ async fn deliveries_at_the_same_time_count_once() {
         for seq in 1..=20 {
             let one = [report(1, seq, vec![(used(&sample, HOUR), sums(1))])];
             let (first, second) = tokio::join!(left.record(&one), right.record(&one));
-            let times = [first, second].into_iter().filter(|recorded| recorded.as_ref().unwrap().added == [true]);
+            let times = [first, second]
+                .into_iter()
+                .filter(|recorded| recorded.as_ref().unwrap().added == [true]);
             assert_eq!(times.count(), 1);
         }
         assert_eq!(requests(database).await, 20);
@@ -92,7 +96,13 @@ async fn a_report_that_fails_leaves_nothing_and_can_come_again() {
         let good = report(2, 1, vec![(used(&sample, HOUR), sums(3))]);
         let outcome = ledger.record(&[good.clone(), spoilt]).await;
         assert!(matches!(outcome, Err(StoreError::Invalid { .. })), "{outcome:?}");
-        assert_eq!((requests(database).await, database.count("SELECT count(*) FROM usage_reporters").await), (0, 0));
+        assert_eq!(
+            (
+                requests(database).await,
+                database.count("SELECT count(*) FROM usage_reporters").await
+            ),
+            (0, 0)
+        );
         let mended = report(1, 1, vec![(used(&sample, HOUR), sums(5))]);
         assert_eq!(ledger.record(&[good, mended]).await.unwrap(), added(&[true, true]));
         assert_eq!(requests(database).await, 8);
@@ -137,7 +147,8 @@ async fn usage_outlives_what_it_names_and_goes_with_its_tenant() {
     .await;
 }
 
-/// Many VMs add to the same rows through two ledgers, each report twice, while another tenant in the same reports is removed.
+/// Many VMs add to the same rows through two ledgers, each report twice, while another tenant in
+/// the same reports is removed.
 #[tokio::test]
 async fn writers_of_the_same_rows_neither_block_each_other_for_good_nor_lose_anything() {
     with_database(async |database| {
@@ -151,8 +162,9 @@ async fn writers_of_the_same_rows_neither_block_each_other_for_good_nor_lose_any
             writers.push(tokio::spawn(async move {
                 for seq in 1..=10 {
                     let hours = (0..20).map(|hour| HOUR + (hour * 7 + u32::from(reporter)) % 20);
-                    let entries =
-                        hours.flat_map(|hour| [(used(&kept, hour), sums(1)), (used(&removed, hour), sums(1))]);
+                    let entries = hours.flat_map(|hour| {
+                        [(used(&kept, hour), sums(1)), (used(&removed, hour), sums(1))]
+                    });
                     let one = [report(reporter, seq, entries.collect())];
                     assert_eq!(ledger.record(&one).await.unwrap().added, [true]);
                     assert_eq!(ledger.record(&one).await.unwrap().added, [false]);
@@ -180,11 +192,13 @@ async fn old_sums_and_reporters_are_forgotten() {
         let entries = vec![(used(&sample, now), sums(1)), (used(&sample, now - 72), sums(10))];
         ledger.record(&[report(1, 1, entries)]).await.unwrap();
         ledger.record(&[report(2, 1, Vec::new())]).await.unwrap();
-        sqlx::query("UPDATE usage_reporters SET seen_at = now() - interval '3 days' WHERE reporter = $1")
-            .bind(&[1_u8; 16][..])
-            .execute(&database.superuser)
-            .await
-            .unwrap();
+        sqlx::query(
+            "UPDATE usage_reporters SET seen_at = now() - interval '3 days' WHERE reporter = $1",
+        )
+        .bind(&[1_u8; 16][..])
+        .execute(&database.superuser)
+        .await
+        .unwrap();
         let day = Duration::from_secs(24 * 60 * 60);
         let mut platform = store.platform(&actor()).await.unwrap();
         assert_eq!(store::usage::prune(&mut platform, day * 4, day * 4).await.unwrap(), (0, 0));
@@ -198,10 +212,15 @@ async fn old_sums_and_reporters_are_forgotten() {
 #[tokio::test]
 async fn it_is_known_which_sites_were_used_lately() {
     with_database(async |database| {
-        let (ledger, store, reader) = (ledger(database).await, database.store().await, database.reader().await);
+        let (ledger, store, reader) =
+            (ledger(database).await, database.store().await, database.reader().await);
         let (busy, idle) = (sample(&store, "busy", 1).await, sample(&store, "idle", 2).await);
         let now = u32::try_from(Utc::now().timestamp() / 3_600).unwrap();
-        let entries = [(used(&busy, now), sums(2)), (used(&busy, now - 8), sums(2)), (used(&idle, now - 8), sums(2))];
+        let entries = [
+            (used(&busy, now), sums(2)),
+            (used(&busy, now - 8), sums(2)),
+            (used(&idle, now - 8), sums(2)),
+        ];
         ledger.record(&[report(1, 1, entries.to_vec())]).await.unwrap();
         let hour = Duration::from_secs(60 * 60);
         for (hours, sites) in [(4, vec![busy.site]), (12, vec![busy.site, idle.site])] {
@@ -219,7 +238,15 @@ fn time(hour: u32) -> DateTime<Utc> {
 /// Everything of four hours, by hour, in one page.
 fn all() -> Query {
     let (from, to) = (time(HOUR), time(HOUR + 4));
-    Query { site: None, from, to, step: Step::Hour, grouping: Grouping::default(), limit: 1000, after: None }
+    Query {
+        site: None,
+        from,
+        to,
+        step: Step::Hour,
+        grouping: Grouping::default(),
+        limit: 1000,
+        after: None,
+    }
 }
 
 async fn ask(store: &Store, sample: &Sample, query: Query) -> Vec<Row> {
@@ -236,10 +263,16 @@ async fn some_usage(database: &Database, store: &Store) -> (Sample, SiteId) {
     let mut entries = Vec::new();
     for hour in HOUR - 1..=HOUR + 4 {
         for (site, times) in [(own.site, 1), (second, 10)] {
-            for consumer in [None, Some(ConsumerId(Uuid::from_u128(1))), Some(ConsumerId(Uuid::from_u128(2)))] {
+            for consumer in
+                [None, Some(ConsumerId(Uuid::from_u128(1))), Some(ConsumerId(Uuid::from_u128(2)))]
+            {
                 for status_class in [2, 4] {
-                    let key = consumer.map(|consumer| KeyId(Uuid::from_u128(consumer.0.as_u128() + 10)));
-                    entries.push((Key { hour, site, consumer, key, status_class, ..used(&own, hour) }, sums(times)));
+                    let key =
+                        consumer.map(|consumer| KeyId(Uuid::from_u128(consumer.0.as_u128() + 10)));
+                    entries.push((
+                        Key { hour, site, consumer, key, status_class, ..used(&own, hour) },
+                        sums(times),
+                    ));
                 }
             }
         }
@@ -254,13 +287,18 @@ async fn sums_are_read_by_steps_of_time() {
     with_database(async |database| {
         let store = database.store().await;
         let (own, second) = some_usage(database, &store).await;
-        let starts = |rows: &[Row]| rows.iter().map(|row| (row.position.start, row.requests)).collect::<Vec<_>>();
+        let starts = |rows: &[Row]| {
+            rows.iter().map(|row| (row.position.start, row.requests)).collect::<Vec<_>>()
+        };
         let hours = ask(&store, &own, all()).await;
         assert_eq!(starts(&hours), (0..4).map(|hour| (time(HOUR + hour), 66)).collect::<Vec<_>>());
         let expected = Sums { histogram: [0; 16], ..sums(66) };
         for row in &hours {
             let got = (row.request_bytes, row.response_bytes, row.duration_us);
-            assert_eq!(got, (expected.request_bytes, expected.response_bytes, expected.duration_us));
+            assert_eq!(
+                got,
+                (expected.request_bytes, expected.response_bytes, expected.duration_us)
+            );
             assert_eq!((row.histogram[0], row.histogram[15], row.histogram.len()), (54, 12, 16));
         }
         // The span begins in the middle of a day and of a month: so does the first step.
@@ -270,7 +308,8 @@ async fn sums_are_read_by_steps_of_time() {
         }
         let total = ask(&store, &own, Query { step: Step::Total, ..all() }).await;
         assert_eq!(starts(&total), [(time(HOUR), 264)]);
-        let one_site = ask(&store, &own, Query { step: Step::Total, site: Some(second), ..all() }).await;
+        let one_site =
+            ask(&store, &own, Query { step: Step::Total, site: Some(second), ..all() }).await;
         assert_eq!(starts(&one_site), [(time(HOUR), 240)]);
         assert_eq!(time(HOUR + 2).hour(), 0, "a day begins there");
     })
@@ -285,7 +324,8 @@ async fn sums_are_told_apart_by_what_is_asked_for() {
         let total = Query { step: Step::Total, ..all() };
         let by = async |grouping: Grouping| ask(&store, &own, Query { grouping, ..total }).await;
         let sites = by(Grouping { site: true, ..Grouping::default() }).await;
-        let found: BTreeMap<_, _> = sites.iter().map(|row| (row.position.site, row.requests)).collect();
+        let found: BTreeMap<_, _> =
+            sites.iter().map(|row| (row.position.site, row.requests)).collect();
         assert_eq!(found, BTreeMap::from([(own.site.into(), 24), (second.into(), 240)]));
         let consumers = by(Grouping { consumer: true, key: true, ..Grouping::default() }).await;
         let found: Vec<_> = consumers
@@ -294,10 +334,14 @@ async fn sums_are_told_apart_by_what_is_asked_for() {
             .collect();
         assert_eq!(found, [(0, 0, 88), (1, 11, 88), (2, 12, 88)]);
         let classes = by(Grouping { status_class: true, ..Grouping::default() }).await;
-        let found: Vec<_> = classes.iter().map(|row| (row.position.status_class, row.requests)).collect();
+        let found: Vec<_> =
+            classes.iter().map(|row| (row.position.status_class, row.requests)).collect();
         assert_eq!(found, [(2, 132), (4, 132)]);
         let routes = by(Grouping { route: true, ..Grouping::default() }).await;
-        assert_eq!(routes.iter().map(|row| row.position.route).collect::<Vec<_>>(), [Uuid::from(own.route)]);
+        assert_eq!(
+            routes.iter().map(|row| row.position.route).collect::<Vec<_>>(),
+            [Uuid::from(own.route)]
+        );
     })
     .await;
 }
@@ -307,7 +351,8 @@ async fn pages_of_usage_follow_each_other() {
     with_database(async |database| {
         let store = database.store().await;
         let (own, _) = some_usage(database, &store).await;
-        let grouping = Grouping { site: true, consumer: true, key: true, route: true, status_class: true };
+        let grouping =
+            Grouping { site: true, consumer: true, key: true, route: true, status_class: true };
         for step in [Step::Hour, Step::Day, Step::Total] {
             let query = Query { step, grouping, ..all() };
             let whole = ask(&store, &own, query).await;
@@ -345,7 +390,11 @@ async fn usage_of_what_does_not_exist_is_not_found() {
         let mut tx = store.tenant(TenantId(Uuid::now_v7()), &actor()).await.unwrap();
         let absent = read(&mut tx, &all()).await;
         assert!(matches!(absent, Err(StoreError::NotFound { what: "tenant" })), "{absent:?}");
-        let empty = Query { from: all().from - TimeDelta::days(9), to: all().from - TimeDelta::days(8), ..all() };
+        let empty = Query {
+            from: all().from - TimeDelta::days(9),
+            to: all().from - TimeDelta::days(8),
+            ..all()
+        };
         assert_eq!(ask(&store, &own, empty).await, []);
     })
     .await;

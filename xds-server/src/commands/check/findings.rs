@@ -21,7 +21,8 @@ pub(super) fn database(facts: &Facts) -> Finding {
 }
 
 pub(super) fn no_database(error: &StoreError) -> Finding {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause =
+        std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     wrong(format!(
         "PostgreSQL cannot be read: {error}{cause}. Until it can, Envoys keep what they have; look at --database-url and at the server"
     ))
@@ -39,7 +40,9 @@ pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
     };
     let applied = applied.unwrap_or_default();
     if !ready {
-        return wrong(format!("xds-server at {url} is not ready: {readiness}. Its log has the reason"));
+        return wrong(format!(
+            "xds-server at {url} is not ready: {readiness}. Its log has the reason"
+        ));
     }
     if let Some(head) = head.filter(|head| applied < *head) {
         return wrong(format!(
@@ -52,7 +55,9 @@ pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
             "no Envoy is connected to xds-server at {url}. Look at the cluster `xds` in their bootstraps, and at certificates"
         ));
     }
-    good(format!("xds-server at {url} is at change {applied}, and has {streams} streams; it says: {readiness}"))
+    good(format!(
+        "xds-server at {url} is at change {applied}, and has {streams} streams; it says: {readiness}"
+    ))
 }
 
 pub(super) fn site(name: &str, facts: &Facts) -> Finding {
@@ -60,12 +65,22 @@ pub(super) fn site(name: &str, facts: &Facts) -> Finding {
         return wrong(format!("there is no site with the id or hostname {name:?}"));
     };
     if let Some(reason) = untranslatable {
-        return wrong(format!("site {name} cannot be served as it is, and keeps what it had: {reason}"));
+        return wrong(format!(
+            "site {name} cannot be served as it is, and keeps what it had: {reason}"
+        ));
     }
     if let Some(held) = held {
-        let instead = if held.has_good { "the last good configuration is served" } else { "nothing is served" };
+        let instead = if held.has_good {
+            "the last good configuration is served"
+        } else {
+            "nothing is served"
+        };
         let (kind, resource, reason) = (&held.resource_type, &held.resource, &held.reason);
-        let by = if held.refused_by.is_empty() { "xds-server".to_owned() } else { held.refused_by.join(", ") };
+        let by = if held.refused_by.is_empty() {
+            "xds-server".to_owned()
+        } else {
+            held.refused_by.join(", ")
+        };
         return wrong(format!(
             "site {name} is under quarantine since {}: {kind} {resource} was refused by {by}: {reason}. Until its owner edits it, {instead}",
             held.at
@@ -92,7 +107,11 @@ pub(super) fn envoys(node_id: Option<&str>, facts: &Facts) -> Vec<Finding> {
 
 fn absent(node: &str, nodes: &BTreeMap<&str, Vec<&StreamState>>) -> Finding {
     let known: Vec<_> = nodes.keys().copied().collect();
-    let known = if known.is_empty() { "none is".to_owned() } else { format!("these are: {}", known.join(", ")) };
+    let known = if known.is_empty() {
+        "none is".to_owned()
+    } else {
+        format!("these are: {}", known.join(", "))
+    };
     wrong(format!(
         "Envoy {node} is connected to no replica ({known}). Look at `control_plane.connected_state` in its stats, at `node.id` in its \
          bootstrap, and at its log"
@@ -107,7 +126,8 @@ fn envoy(node: &str, streams: &[&StreamState], facts: &Facts) -> Finding {
             "Envoy {node} is of cell {cell:?}, and the site is placed on {cells}: place its tenant there, or correct `node.cluster`"
         ));
     }
-    let kinds = [(StreamKind::Ads, "its own stream"), (StreamKind::Mirror, "the stream of its filter")];
+    let kinds =
+        [(StreamKind::Ads, "its own stream"), (StreamKind::Mirror, "the stream of its filter")];
     for (kind, title) in kinds {
         let Some(stream) = streams.iter().find(|stream| stream.kind == kind) else {
             return wrong(format!(
@@ -115,7 +135,9 @@ fn envoy(node: &str, streams: &[&StreamState], facts: &Facts) -> Finding {
             ));
         };
         let Some(acked) = stream.acked_seq else {
-            return wrong(format!("Envoy {node} has not answered all of its first sync on {title} yet"));
+            return wrong(format!(
+                "Envoy {node} has not answered all of its first sync on {title} yet"
+            ));
         };
         if acked < facts.head {
             let head = facts.head;

@@ -9,8 +9,10 @@ fn stream(node: &str, kind: StreamKind, cell: &str, acked_seq: Option<i64>) -> S
 }
 
 fn facts(ads: Option<i64>, mirror: Option<i64>) -> Facts {
-    let streams =
-        vec![stream("edge-1", StreamKind::Ads, "blue", ads), stream("edge-1", StreamKind::Mirror, "blue", mirror)];
+    let streams = vec![
+        stream("edge-1", StreamKind::Ads, "blue", ads),
+        stream("edge-1", StreamKind::Mirror, "blue", mirror),
+    ];
     Facts { head: 9, streams, site: None }
 }
 
@@ -27,9 +29,15 @@ fn is_wrong(finding: &Finding, part: &str) {
 fn a_replica_is_well_if_it_is_ready_up_to_date_and_has_envoys() {
     let well = Said { ready: true, readiness: "ready".to_owned(), applied: Some(9), streams: 2 };
     assert!(replica(&said(well.clone()), Some(9)).good);
-    assert!(replica(&said(well.clone()), None).good, "without a database there is nothing to compare with");
+    assert!(
+        replica(&said(well.clone()), None).good,
+        "without a database there is nothing to compare with"
+    );
     is_wrong(&replica(&said(Said { ready: false, ..well.clone() }), Some(9)), "not ready");
-    is_wrong(&replica(&said(Said { applied: Some(8), ..well.clone() }), Some(9)), "at change 8 of 9");
+    is_wrong(
+        &replica(&said(Said { applied: Some(8), ..well.clone() }), Some(9)),
+        "at change 8 of 9",
+    );
     is_wrong(&replica(&said(Said { streams: 0, ..well }), Some(9)), "no Envoy is connected");
     let silent = Replica { url: "http://xds".to_owned(), said: Err("refused".to_owned()) };
     is_wrong(&replica(&silent, Some(9)), "does not answer: refused");
@@ -67,7 +75,8 @@ fn an_envoy_of_another_cell_does_not_get_the_site() {
 fn a_site_is_wrong_with_the_reason() {
     let of = |site| Facts { site, ..Facts::default() };
     is_wrong(&site("shop", &of(None)), "there is no site");
-    let untranslatable = SiteFacts { untranslatable: Some("no timeout".to_owned()), ..SiteFacts::default() };
+    let untranslatable =
+        SiteFacts { untranslatable: Some("no timeout".to_owned()), ..SiteFacts::default() };
     is_wrong(&site("shop", &of(Some(untranslatable))), "no timeout");
     let held = Held {
         resource_type: "cds".to_owned(),

@@ -1,4 +1,5 @@
-//! `xds-server check`: why an Envoy does not have a change, step by step from the database to the Envoy.
+//! `xds-server check`: why an Envoy does not have a change, step by step from the database to the
+//! Envoy.
 
 mod findings;
 mod replica;
@@ -26,8 +27,14 @@ pub struct Check {
     /// The site whose change is missing: its id, or one of its hostnames.
     #[arg(long)]
     pub site: Option<String>,
-    /// Where a replica of xds-server answers about its health, as `http://<host>:<port>`; repeat it, or join several by commas.
-    #[arg(long, env = "TENANTRY_XDS_HTTP", value_delimiter = ',', default_value = "http://127.0.0.1:18001")]
+    /// Where a replica of xds-server answers about its health, as `http://<host>:<port>`; repeat
+    /// it, or join several by commas.
+    #[arg(
+        long,
+        env = "TENANTRY_XDS_HTTP",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:18001"
+    )]
     pub xds_http: Vec<String>,
     /// Where the database is.
     #[command(flatten)]
@@ -68,7 +75,8 @@ struct SiteFacts {
     held: Option<Held>,
 }
 
-/// Looks at everything between the database and the Envoys. The findings are in the order of the way that a change takes.
+/// Looks at everything between the database and the Envoys. The findings are in the order of the
+/// way that a change takes.
 pub async fn run(check: &Check, secrets_key: Option<SecretsKey>) -> Vec<Finding> {
     // Before the replicas are asked: what they have by then is at least this.
     let facts = read(check, secrets_key).await;
@@ -93,8 +101,11 @@ pub async fn run(check: &Check, secrets_key: Option<SecretsKey>) -> Vec<Finding>
 async fn read(check: &Check, secrets_key: Option<SecretsKey>) -> Result<Facts, StoreError> {
     let reader = check.database.connect(secrets_key).await?;
     let mut snapshot = reader.snapshot().await?;
-    let mut facts =
-        Facts { head: snapshot.head_seq().await?, streams: lookup::streams(&mut snapshot).await?, site: None };
+    let mut facts = Facts {
+        head: snapshot.head_seq().await?,
+        streams: lookup::streams(&mut snapshot).await?,
+        site: None,
+    };
     if let Some(name) = &check.site
         && let Some(id) = site_named(&mut snapshot, name).await?
     {
@@ -104,10 +115,21 @@ async fn read(check: &Check, secrets_key: Option<SecretsKey>) -> Result<Facts, S
 }
 
 async fn site(snapshot: &mut SnapshotTx, id: SiteId) -> Result<Option<SiteFacts>, StoreError> {
-    let Some((_, cells)) = desired::placements(snapshot, &[id]).await?.remove(&id) else { return Ok(None) };
+    let Some((_, cells)) = desired::placements(snapshot, &[id]).await?.remove(&id) else {
+        return Ok(None);
+    };
     let cells = cells.iter().map(ToString::to_string).collect();
     let read = desired::sites(snapshot, &[id]).await?;
-    let omitted = read.omitted.first().map(|omitted| format!("{:?}: {:?}", omitted.object, omitted.reason));
-    let refused = read.sites.first().and_then(|site| translate::site(site).err()).map(|error| error.to_string());
-    Ok(Some(SiteFacts { cells, untranslatable: omitted.or(refused), held: lookup::held(snapshot, id).await? }))
+    let omitted =
+        read.omitted.first().map(|omitted| format!("{:?}: {:?}", omitted.object, omitted.reason));
+    let refused = read
+        .sites
+        .first()
+        .and_then(|site| translate::site(site).err())
+        .map(|error| error.to_string());
+    Ok(Some(SiteFacts {
+        cells,
+        untranslatable: omitted.or(refused),
+        held: lookup::held(snapshot, id).await?,
+    }))
 }

@@ -29,7 +29,9 @@ pub(super) struct Said {
 impl Replica {
     pub(super) async fn ask(url: &str) -> Self {
         let said = ask(url.trim_end_matches('/')).await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause = std::error::Error::source(&error)
+                .map(|cause| format!(": {cause}"))
+                .unwrap_or_default();
             format!("{error}{cause}")
         });
         Self { url: url.to_owned(), said }
@@ -41,7 +43,8 @@ async fn ask(url: &str) -> reqwest::Result<Said> {
     let readiness = client.get(format!("{url}/readyz")).send().await?;
     let ready = readiness.status().is_success();
     let readiness = readiness.text().await?.trim().to_owned();
-    let metrics = client.get(format!("{url}/metrics")).send().await?.error_for_status()?.text().await?;
+    let metrics =
+        client.get(format!("{url}/metrics")).send().await?.error_for_status()?.text().await?;
     let applied = value(&metrics, report::LAST_SEQ).map(|seq| seq as i64);
     let streams = value(&metrics, report::STREAMS).unwrap_or_default() as u64;
     Ok(Said { ready, readiness, applied, streams })

@@ -1,5 +1,6 @@
-//! Requests at a steady rate: when one is sent does not depend on what those before have taken, and its time counts from when
-//! it was due. So an answer that comes late delays nobody's question, and hides nothing.
+//! Requests at a steady rate: when one is sent does not depend on what those before have taken, and
+//! its time counts from when it was due. So an answer that comes late delays nobody's question, and
+//! hides nothing.
 
 use std::time::Duration;
 
@@ -11,11 +12,16 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rate(pub(super) u32);
 
-/// Sends for so long, and waits for all answers; the milliseconds of each. `send` gets the number of its request.
+/// Sends for so long, and waits for all answers; the milliseconds of each. `send` gets the number
+/// of its request.
 ///
 /// # Errors
 /// The first failure: what goes wrong is not measured.
-pub(super) async fn run<F>(rate: Rate, duration: Duration, send: impl Fn(usize) -> F) -> Result<Vec<f64>>
+pub(super) async fn run<F>(
+    rate: Rate,
+    duration: Duration,
+    send: impl Fn(usize) -> F,
+) -> Result<Vec<f64>>
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {

@@ -1,7 +1,9 @@
-//! What the admin API costs its callers with very many tenants on it: how long people wait for lists, for new keys, and to log in.
+//! What the admin API costs its callers with very many tenants on it: how long people wait for
+//! lists, for new keys, and to log in.
 //!
-//! Everything runs on this machine: PostgreSQL, the admin service, xds-server and two Envoys, which get each key that is made.
-//! Every tenant has an Admin, whose access token its requests carry, so that each is authenticated and authorised as a real one is.
+//! Everything runs on this machine: PostgreSQL, the admin service, xds-server and two Envoys, which
+//! get each key that is made. Every tenant has an Admin, whose access token its requests carry, so
+//! that each is authenticated and authorised as a real one is.
 
 mod load;
 mod operation;
@@ -38,7 +40,8 @@ pub(crate) struct Admin {
     seconds: u64,
 }
 
-/// What the bar says, and what a person gets to log in: fifty a second would take more than two processors, by design of the hash.
+/// What the bar says, and what a person gets to log in: fifty a second would take more than two
+/// processors, by design of the hash.
 const RATE: Rate = Rate(50);
 const LOGIN_RATE: Rate = Rate(5);
 const MOST_P99_MS: f64 = 20.0;
@@ -50,7 +53,9 @@ impl Admin {
     fn scale(&self) -> (Scale, Duration) {
         match self.quick {
             true => (Scale { sites: 1_000, keys: 10_000 }, Duration::from_secs(5)),
-            false => (Scale { sites: self.tenants, keys: self.keys }, Duration::from_secs(self.seconds)),
+            false => {
+                (Scale { sites: self.tenants, keys: self.keys }, Duration::from_secs(self.seconds))
+            }
         }
     }
 }
@@ -73,7 +78,8 @@ struct Figures {
     lines: Vec<Line>,
 }
 
-/// Builds this program in release too, for the time that it takes to ask is part of what is measured, and has that one go on.
+/// Builds this program in release too, for the time that it takes to ask is part of what is
+/// measured, and has that one go on.
 pub(super) fn build_and_measure(what: &Admin, artifacts: &Artifacts) -> Result<ExitCode> {
     let xtask = build::build_release_xtask()?;
     let mut measure = Command::new(&xtask);
@@ -124,23 +130,37 @@ async fn fill(stack: &Stack, scale: Scale, upstream: &Echo) -> Result<People> {
     seed::seed(&mut database, scale, upstream.addr, &tokens::make(0)?).await?;
     let people = People::seed(&mut database, scale).await?;
     let Scale { sites, keys } = scale;
-    eprintln!("{sites} tenants, {keys} keys: in PostgreSQL after {:.1} s", begun.elapsed().as_secs_f64());
+    eprintln!(
+        "{sites} tenants, {keys} keys: in PostgreSQL after {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
     Ok(people)
 }
 
 impl Figures {
     fn print(&self) {
-        println!("{}; everything on it, {ENVOYS} Envoys; {} tenants, {} keys", self.machine, self.tenants, self.keys);
-        println!("{:<30} {:>6} {:>9} {:>9} {:>9} {:>9}", "", "a second", "min ms", "p50 ms", "p99 ms", "max ms");
+        println!(
+            "{}; everything on it, {ENVOYS} Envoys; {} tenants, {} keys",
+            self.machine, self.tenants, self.keys
+        );
+        println!(
+            "{:<30} {:>6} {:>9} {:>9} {:>9} {:>9}",
+            "", "a second", "min ms", "p50 ms", "p99 ms", "max ms"
+        );
         for Line { operation, requests_per_second, from_due_to_answered, .. } in &self.lines {
             let Percentiles { min_ms, p50_ms, p99_ms, max_ms, .. } = from_due_to_answered;
             let title = operation.title();
-            println!("{title:<30} {requests_per_second:>8} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2}");
+            println!(
+                "{title:<30} {requests_per_second:>8} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2}"
+            );
         }
         for Line { operation, met, from_due_to_answered, .. } in &self.lines {
             let Some(met) = met else { continue };
-            let (verdict, title, p99) =
-                (if *met { "met    " } else { "NOT MET" }, operation.title(), from_due_to_answered.p99_ms);
+            let (verdict, title, p99) = (
+                if *met { "met    " } else { "NOT MET" },
+                operation.title(),
+                from_due_to_answered.p99_ms,
+            );
             println!("{verdict} p99 of `{title}` in ms, at most {MOST_P99_MS}: {p99:.2}");
         }
     }

@@ -13,7 +13,8 @@ use super::world::{ENVOYS, Memory, PATIENCE, World};
 pub(super) struct ColdStart {
     /// From the start to the moment when xds-server says that it is ready.
     pub(super) xds_server_ready_s: f64,
-    /// From the start to the moment when each of the Envoys lets a key in and has an answer from the upstream.
+    /// From the start to the moment when each of the Envoys lets a key in and has an answer from
+    /// the upstream.
     pub(super) envoy_serving_s: Vec<f64>,
     pub(super) memory: Memory,
 }
@@ -37,14 +38,17 @@ pub(super) async fn measure(world: &mut World) -> Result<ColdStart> {
         world.wait_until_served(envoy, 0).await?;
         anyhow::Ok(start.elapsed().as_secs_f64())
     }));
-    let (xds_server_ready_s, envoy_serving_s) = future::try_join(ready(world, start), serving).await?;
+    let (xds_server_ready_s, envoy_serving_s) =
+        future::try_join(ready(world, start), serving).await?;
     Ok(ColdStart { xds_server_ready_s, envoy_serving_s, memory: world.memory()? })
 }
 
 /// Waits for longer than a service is usually waited for.
 async fn ready(world: &World, start: Instant) -> Result<f64> {
     loop {
-        let Err(error) = world.stack.xds.wait_ready().await else { return Ok(start.elapsed().as_secs_f64()) };
+        let Err(error) = world.stack.xds.wait_ready().await else {
+            return Ok(start.elapsed().as_secs_f64());
+        };
         ensure!(
             world.stack.xds.is_running() && start.elapsed() < PATIENCE,
             error.context("xds-server does not become ready")
@@ -54,8 +58,13 @@ async fn ready(world: &World, start: Instant) -> Result<f64> {
 
 impl fmt::Display for ColdStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let serving: Vec<String> = self.envoy_serving_s.iter().map(|seconds| format!("{seconds:.2}")).collect();
+        let serving: Vec<String> =
+            self.envoy_serving_s.iter().map(|seconds| format!("{seconds:.2}")).collect();
         let (ready, serving) = (self.xds_server_ready_s, serving.join(" and "));
-        write!(f, "xds-server is ready after {ready:.2} s, the Envoys serve after {serving} s; RSS: {}", self.memory)
+        write!(
+            f,
+            "xds-server is ready after {ready:.2} s, the Envoys serve after {serving} s; RSS: {}",
+            self.memory
+        )
     }
 }

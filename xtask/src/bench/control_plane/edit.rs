@@ -29,8 +29,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; KINDS] =
-        [Self::RouteAdded, Self::KeyMade, Self::UpstreamMoved, Self::RouteRemoved, Self::KeyRevoked];
+    pub(super) const ALL: [Self; KINDS] = [
+        Self::RouteAdded,
+        Self::KeyMade,
+        Self::UpstreamMoved,
+        Self::RouteRemoved,
+        Self::KeyRevoked,
+    ];
 
     pub(super) fn title(self) -> &'static str {
         match self {
@@ -72,7 +77,8 @@ impl<'a> Editor<'a> {
         Self { world, site, path: format!("/bench-{series}"), route, key, key_text }
     }
 
-    /// Makes one edit of the five, which are to be made in order, and waits until both Envoys obey it.
+    /// Makes one edit of the five, which are to be made in order, and waits until both Envoys obey
+    /// it.
     pub(super) async fn edit(&mut self, step: usize) -> Result<Measured> {
         let kind = *Kind::ALL.get(step).context("there are five steps")?;
         let (object, obeyed) = match kind {
@@ -93,7 +99,8 @@ impl<'a> Editor<'a> {
         let body = json!({ "methods": ["GET"], "path": self.path });
         let path = format!("/shop/v1{}", self.path);
         let edit = async { Ok(self.world.stack.api.post(&url, body).await?) };
-        let (added, obeyed) = self.watch(&path, None, |seen| seen.status == StatusCode::OK, edit).await?;
+        let (added, obeyed) =
+            self.watch(&path, None, |seen| seen.status == StatusCode::OK, edit).await?;
         self.route = text(&added, "id")?;
         Ok((self.route.clone(), obeyed))
     }
@@ -110,9 +117,12 @@ impl<'a> Editor<'a> {
     async fn move_upstream(&mut self) -> Result<(String, Vec<Obeyed>)> {
         let id = id(UPSTREAM, self.site);
         let upstream = self.world.turn_upstream(self.site);
-        let endpoint = json!({ "address": upstream.addr.ip().to_string(), "port": upstream.addr.port() });
+        let endpoint =
+            json!({ "address": upstream.addr.ip().to_string(), "port": upstream.addr.port() });
         let url = format!("{}/upstreams/{id}", self.site_url());
-        let edit = async { Ok(self.world.stack.api.patch(&url, json!({ "endpoints": [endpoint] })).await?) };
+        let edit = async {
+            Ok(self.world.stack.api.patch(&url, json!({ "endpoints": [endpoint] })).await?)
+        };
         let moved = |seen: &Seen| seen.upstream.as_deref() == Some(&upstream.name);
         let (_, obeyed) = self.watch(PATH, None, moved, edit).await?;
         Ok((id, obeyed))
@@ -122,7 +132,8 @@ impl<'a> Editor<'a> {
         let url = format!("{}/routes/{}", self.version_url(), self.route);
         let path = format!("/shop/v1{}", self.path);
         let edit = async { Ok(self.world.stack.api.delete(&url).await?) };
-        let (_, obeyed) = self.watch(&path, None, |seen| seen.status == StatusCode::NOT_FOUND, edit).await?;
+        let (_, obeyed) =
+            self.watch(&path, None, |seen| seen.status == StatusCode::NOT_FOUND, edit).await?;
         Ok((self.route.clone(), obeyed))
     }
 
@@ -150,7 +161,12 @@ impl<'a> Editor<'a> {
     }
 
     /// Asks both Envoys until they obey.
-    async fn everywhere(&self, path: &str, key: Option<&str>, obeyed: impl Fn(&Seen) -> bool) -> Result<Vec<Obeyed>> {
+    async fn everywhere(
+        &self,
+        path: &str,
+        key: Option<&str>,
+        obeyed: impl Fn(&Seen) -> bool,
+    ) -> Result<Vec<Obeyed>> {
         future::try_join_all((0..ENVOYS).map(|envoy| self.until(envoy, path, key, &obeyed))).await
     }
 
@@ -179,8 +195,8 @@ impl<'a> Editor<'a> {
         }
     }
 
-    /// Milliseconds since the Unix epoch at which the last edit of an object was committed (`track_commit_timestamp`): every edit
-    /// has its audit row in its own transaction.
+    /// Milliseconds since the Unix epoch at which the last edit of an object was committed
+    /// (`track_commit_timestamp`): every edit has its audit row in its own transaction.
     async fn committed_at(&self, object: Uuid) -> Result<f64> {
         let tenant: Uuid = id(TENANT, self.site).parse()?;
         let sql = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 FROM audit_log
@@ -194,7 +210,12 @@ impl<'a> Editor<'a> {
     }
 
     fn version_url(&self) -> String {
-        format!("{}/apis/{}/versions/{}", self.site_url(), id(API, self.site), id(VERSION, self.site))
+        format!(
+            "{}/apis/{}/versions/{}",
+            self.site_url(),
+            id(API, self.site),
+            id(VERSION, self.site)
+        )
     }
 
     fn keys_url(&self) -> String {
@@ -207,5 +228,8 @@ fn milliseconds(at: SystemTime) -> f64 {
 }
 
 fn text(object: &Value, field: &str) -> Result<String> {
-    object[field].as_str().map(str::to_owned).with_context(|| format!("the answer has no text field `{field}`"))
+    object[field]
+        .as_str()
+        .map(str::to_owned)
+        .with_context(|| format!("the answer has no text field `{field}`"))
 }

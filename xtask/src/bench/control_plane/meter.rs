@@ -1,4 +1,5 @@
-//! What a stretch of time has cost: the CPU of xds-server and of the Envoys' main threads, and the bytes that xds-server has sent.
+//! What a stretch of time has cost: the CPU of xds-server and of the Envoys' main threads, and the
+//! bytes that xds-server has sent.
 
 use std::fs;
 use std::time::Instant;
@@ -8,7 +9,8 @@ use serde::Serialize;
 
 use super::world::{ENVOYS, World};
 
-/// All that xds-server sends to an Envoy comes over this cluster: what is for Envoy, and what is for the mirror in it.
+/// All that xds-server sends to an Envoy comes over this cluster: what is for Envoy, and what is
+/// for the mirror in it.
 const RECEIVED: &str = "cluster.xds.upstream_cx_rx_bytes_total";
 
 /// What was used, Envoys added up.
@@ -46,7 +48,8 @@ pub(super) struct Meter<T> {
 }
 
 impl<T> Meter<T> {
-    /// Runs this to its end. Envoy's admin interface, which is on the main thread, is asked outside of what is metered.
+    /// Runs this to its end. Envoy's admin interface, which is on the main thread, is asked outside
+    /// of what is metered.
     pub(super) async fn over(world: &World, work: impl Future<Output = T>) -> Result<Self> {
         let bytes = sent_bytes(world).await?;
         let (start, xds, envoys) = (Instant::now(), xds_server_us(world)?, envoy_main_us(world)?);
@@ -64,7 +67,8 @@ impl<T> Meter<T> {
 async fn sent_bytes(world: &World) -> Result<f64> {
     let mut bytes = 0.0;
     for envoy in &world.stack.envoys {
-        bytes += envoy.stat(RECEIVED).await?.with_context(|| format!("Envoy has no {RECEIVED}"))? as f64;
+        bytes +=
+            envoy.stat(RECEIVED).await?.with_context(|| format!("Envoy has no {RECEIVED}"))? as f64;
     }
     Ok(bytes)
 }
@@ -90,8 +94,10 @@ fn envoy_main_us(world: &World) -> Result<f64> {
 
 /// The first field is the time on a CPU, in nanoseconds: far finer than the ticks of `stat`.
 fn on_cpu_us(schedstat: &std::path::Path) -> Result<f64> {
-    let text = fs::read_to_string(schedstat).with_context(|| format!("reading {}", schedstat.display()))?;
-    let nanoseconds = text.split_ascii_whitespace().next().and_then(|field| field.parse::<f64>().ok());
+    let text = fs::read_to_string(schedstat)
+        .with_context(|| format!("reading {}", schedstat.display()))?;
+    let nanoseconds =
+        text.split_ascii_whitespace().next().and_then(|field| field.parse::<f64>().ok());
     Ok(nanoseconds.with_context(|| format!("{} is empty", schedstat.display()))? / 1e3)
 }
 
@@ -101,10 +107,23 @@ mod tests {
 
     #[test]
     fn what_goes_on_anyway_is_not_charged_to_the_edits() {
-        let edits = Cost { seconds: 10.0, xds_server_cpu_us: 3_000.0, envoy_main_cpu_us: 500.0, sent_bytes: 1_000.0 };
-        let idle = Cost { seconds: 5.0, xds_server_cpu_us: 500.0, envoy_main_cpu_us: 0.0, sent_bytes: 0.0 };
+        let edits = Cost {
+            seconds: 10.0,
+            xds_server_cpu_us: 3_000.0,
+            envoy_main_cpu_us: 500.0,
+            sent_bytes: 1_000.0,
+        };
+        let idle = Cost {
+            seconds: 5.0,
+            xds_server_cpu_us: 500.0,
+            envoy_main_cpu_us: 0.0,
+            sent_bytes: 0.0,
+        };
         let each = edits.of_each(10, idle);
-        assert_eq!((each.xds_server_cpu_us, each.envoy_main_cpu_us, each.sent_bytes), (200.0, 50.0, 100.0));
+        assert_eq!(
+            (each.xds_server_cpu_us, each.envoy_main_cpu_us, each.sent_bytes),
+            (200.0, 50.0, 100.0)
+        );
         assert_eq!(each.cpu_us(), 250.0);
     }
 

@@ -1,9 +1,10 @@
-//! What the control plane costs by the number of tenants: from the commit of a change to its effect on two Envoys, the CPU and the
-//! bytes of a change, and a cold start.
+//! What the control plane costs by the number of tenants: from the commit of a change to its effect
+//! on two Envoys, the CPU and the bytes of a change, and a cold start.
 //!
-//! For each number of sites there is a deployment of its own, from nothing: a PostgreSQL that is filled by SQL, then xds-server and two
-//! Envoys, all started at once. Edits go through the admin API, ten a second, on sites that both Envoys have loaded. When an
-//! edit has its effect is seen by asking each Envoy over and over.
+//! For each number of sites there is a deployment of its own, from nothing: a PostgreSQL that is
+//! filled by SQL, then xds-server and two Envoys, all started at once. Edits go through the admin
+//! API, ten a second, on sites that both Envoys have loaded. When an edit has its effect is seen by
+//! asking each Envoy over and over.
 
 mod cold_start;
 mod edit;
@@ -30,7 +31,8 @@ pub(crate) struct ControlPlane {
     /// Fewer sites and shorter runs: for a look, not for the record
     #[arg(long)]
     quick: bool,
-    /// How many sites there are, one deployment after the other; as in `100000` for the mode with very many
+    /// How many sites there are, one deployment after the other; as in `100000` for the mode with
+    /// very many
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
     sites: Vec<usize>,
     /// How many of them both Envoys have loaded, and are edited
@@ -56,12 +58,16 @@ impl ControlPlane {
     }
 }
 
-/// Builds this program in release too, for the time that it takes to ask is part of what is measured, and has that one go on.
+/// Builds this program in release too, for the time that it takes to ask is part of what is
+/// measured, and has that one go on.
 pub(super) fn build_and_measure(what: &ControlPlane, artifacts: &Artifacts) -> Result<ExitCode> {
     let xtask = build::build_release_xtask()?;
     let sites: Vec<String> = what.sites.iter().map(ToString::to_string).collect();
     let mut measure = Command::new(&xtask);
-    measure.arg("bench-control-plane").args(what.quick.then_some("--quick")).args(["--sites", &sites.join(",")]);
+    measure
+        .arg("bench-control-plane")
+        .args(what.quick.then_some("--quick"))
+        .args(["--sites", &sites.join(",")]);
     measure.args(["--active", &what.active.to_string(), "--seconds", &what.seconds.to_string()]);
     measure.env("TENANTRY_BIN_DIR", &artifacts.bin_dir).env("TENANTRY_WASM", &artifacts.wasm);
     let status = measure.status().with_context(|| format!("starting {}", xtask.display()))?;
@@ -83,7 +89,12 @@ pub(crate) async fn measure(what: &ControlPlane) -> Result<()> {
 }
 
 /// One deployment, from its start to its end.
-async fn one(artifacts: &Artifacts, scale: Scale, active: usize, duration: Duration) -> Result<Run> {
+async fn one(
+    artifacts: &Artifacts,
+    scale: Scale,
+    active: usize,
+    duration: Duration,
+) -> Result<Run> {
     let mut world = World::prepare(artifacts, scale, active).await?;
     let cold_start = cold_start::measure(&mut world).await?;
     progress(scale, &cold_start.to_string());

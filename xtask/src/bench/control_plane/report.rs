@@ -54,9 +54,12 @@ impl Run {
     ) -> Result<Self> {
         let last = |wanted: Option<Kind>| {
             let of = measured.iter().filter(|edit| wanted.is_none_or(|kind| edit.kind == kind));
-            Percentiles::of(of.filter_map(|edit| edit.after_ms.iter().copied().reduce(f64::max)).collect())
+            Percentiles::of(
+                of.filter_map(|edit| edit.after_ms.iter().copied().reduce(f64::max)).collect(),
+            )
         };
-        let by_kind = Kind::ALL.into_iter().filter_map(|kind| Some((kind, last(Some(kind))?))).collect();
+        let by_kind =
+            Kind::ALL.into_iter().filter_map(|kind| Some((kind, last(Some(kind))?))).collect();
         let everywhere = last(None).context("nothing was edited")?;
         let failures = measured.iter().map(|edit| edit.failures).sum();
         let (edits, of_each) = (measured.len(), editing.of_each(measured.len(), idle));
@@ -80,7 +83,11 @@ impl Run {
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Percentiles { p50_ms, p99_ms, max_ms, .. }, each) = (&self.everywhere, &self.of_each);
-        write!(f, "{} edits, p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms; ", self.edits)?;
+        write!(
+            f,
+            "{} edits, p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms; ",
+            self.edits
+        )?;
         let kilobytes = each.sent_bytes / 1e3;
         write!(
             f,
@@ -114,18 +121,26 @@ impl Report {
     }
 
     pub(super) fn print(&self) {
-        println!("{}; everything on it, 2 Envoys with 1 worker each, 10 edits a second", self.machine);
+        println!(
+            "{}; everything on it, 2 Envoys with 1 worker each, 10 edits a second",
+            self.machine
+        );
         self.print_latencies();
         println!("\nof one edit, beyond what goes on without any; both Envoys together");
         println!("{:>9} {:>14} {:>18} {:>12}", "sites", "xds-server us", "Envoy main us", "bytes");
         for Run { sites, of_each, .. } in &self.runs {
             let Cost { xds_server_cpu_us, envoy_main_cpu_us, sent_bytes, .. } = of_each;
-            println!("{sites:>9} {xds_server_cpu_us:>14.0} {envoy_main_cpu_us:>18.0} {sent_bytes:>12.0}");
+            println!(
+                "{sites:>9} {xds_server_cpu_us:>14.0} {envoy_main_cpu_us:>18.0} {sent_bytes:>12.0}"
+            );
         }
         println!("\ncold start: xds-server and both Envoys at once, PostgreSQL is there");
         for run in &self.runs {
             println!("{:>9} sites, {:>8} keys: {}", run.sites, run.keys, run.cold_start);
-            println!("{:>9}        {:>8}       with {} sites loaded: {}", "", "", run.active, run.loaded);
+            println!(
+                "{:>9}        {:>8}       with {} sites loaded: {}",
+                "", "", run.active, run.loaded
+            );
             println!("{:>9}        {:>8}       after the edits: {}", "", "", run.after_edits);
         }
         println!();
@@ -138,7 +153,10 @@ impl Report {
         println!("\nfrom the commit until both Envoys obey");
         let titles = ["count", "min ms", "p50 ms", "p99 ms", "max ms", "5xx"];
         let [count, min, p50, p99, max, failures] = titles;
-        println!("{:>9} {:<16} {count:>6} {min:>9} {p50:>9} {p99:>9} {max:>9} {failures:>6}", "sites", "");
+        println!(
+            "{:>9} {:<16} {count:>6} {min:>9} {p50:>9} {p99:>9} {max:>9} {failures:>6}",
+            "sites", ""
+        );
         for run in &self.runs {
             let row = |title: &str, of: &Percentiles, failures: &str| {
                 let Percentiles { count, min_ms, p50_ms, p99_ms, max_ms } = of;
@@ -161,19 +179,32 @@ fn verdicts(runs: &[Run]) -> Vec<Verdict> {
         met: measured <= most,
     };
     let Some(large) = find(LARGE_SITES) else { return Vec::new() };
-    let mut verdicts = vec![most("p99 in ms with 10,000 sites", large.everywhere.p99_ms, MOST_P99_MS)];
+    let mut verdicts =
+        vec![most("p99 in ms with 10,000 sites", large.everywhere.p99_ms, MOST_P99_MS)];
     if large.keys == LARGE_KEYS {
         let cold = &large.cold_start;
         let envoy_mb = cold.memory.envoy_mb.iter().copied().fold(0.0, f64::max);
         verdicts.extend([
-            most("cold start in s with 10,000 sites and 1,000,000 keys", cold.together_s(), MOST_COLD_START_S),
-            most("RSS of xds-server in MB after it, at its peak", cold.memory.xds_server_peak_mb, MOST_XDS_SERVER_MB),
+            most(
+                "cold start in s with 10,000 sites and 1,000,000 keys",
+                cold.together_s(),
+                MOST_COLD_START_S,
+            ),
+            most(
+                "RSS of xds-server in MB after it, at its peak",
+                cold.memory.xds_server_peak_mb,
+                MOST_XDS_SERVER_MB,
+            ),
             most("RSS of Envoy in MB after it", envoy_mb, MOST_ENVOY_MB),
         ]);
     }
     if let Some(small) = find(SMALL_SITES) {
         let (large, small) = (large.of_each, small.of_each);
-        verdicts.push(most("CPU of an edit, 10,000 sites over 100", large.cpu_us() / small.cpu_us(), MOST_GROWTH));
+        verdicts.push(most(
+            "CPU of an edit, 10,000 sites over 100",
+            large.cpu_us() / small.cpu_us(),
+            MOST_GROWTH,
+        ));
         verdicts.push(most(
             "bytes of an edit, 10,000 sites over 100",
             large.sent_bytes / small.sent_bytes,

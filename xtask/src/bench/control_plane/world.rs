@@ -67,7 +67,11 @@ pub(super) struct Memory {
 
 impl World {
     /// Fills a database; starts neither xds-server nor Envoys.
-    pub(super) async fn prepare(artifacts: &Artifacts, scale: Scale, active: usize) -> Result<Self> {
+    pub(super) async fn prepare(
+        artifacts: &Artifacts,
+        scale: Scale,
+        active: usize,
+    ) -> Result<Self> {
         let begun = Instant::now();
         let builder = Stack::builder("bench-control-plane").artifacts(artifacts).own_postgres();
         let stack = builder.envoys(ENVOYS).concurrency(1).without_xds_and_envoys().start().await?;
@@ -75,20 +79,38 @@ impl World {
         let upstreams = [start("first")?, start("second")?];
         let mut database = stack.superuser().await?;
         let keys = seed::seed(&mut database, scale, upstreams[0].addr, &tokens::make(0)?).await?;
-        progress(scale, &format!("{} keys, in PostgreSQL after {:.1} s", scale.keys, begun.elapsed().as_secs_f64()));
+        progress(
+            scale,
+            &format!(
+                "{} keys, in PostgreSQL after {:.1} s",
+                scale.keys,
+                begun.elapsed().as_secs_f64()
+            ),
+        );
         // The keys were dealt out to the sites in turn.
         let keys = keys.into_iter().take(active).map(|seeded| seeded.key).collect();
         let client = || Client::builder().no_proxy().timeout(PATIENCE).build();
         let clients = (0..ENVOYS).map(|_| client()).collect::<Result<_, _>>()?;
-        let (database, moved) = (Mutex::new(database), (0..active).map(|_| AtomicBool::new(false)).collect());
+        let (database, moved) =
+            (Mutex::new(database), (0..active).map(|_| AtomicBool::new(false)).collect());
         Ok(Self { stack, active, upstreams, database, keys, clients, moved })
     }
 
     /// One request to one Envoy.
-    pub(super) async fn ask(&self, envoy: usize, site: usize, path: &str, key: Option<&str>) -> Result<Seen> {
-        let (client, key) = (self.clients.get(envoy), key.or_else(|| self.keys.get(site).map(String::as_str)));
-        let request = client.context("no such Envoy")?.get(format!("http://{}{path}", self.gateway(envoy)));
-        let request = request.header("host", seed::hostname(site)).header("x-api-key", key.unwrap_or_default());
+    pub(super) async fn ask(
+        &self,
+        envoy: usize,
+        site: usize,
+        path: &str,
+        key: Option<&str>,
+    ) -> Result<Seen> {
+        let (client, key) =
+            (self.clients.get(envoy), key.or_else(|| self.keys.get(site).map(String::as_str)));
+        let request =
+            client.context("no such Envoy")?.get(format!("http://{}{path}", self.gateway(envoy)));
+        let request = request
+            .header("host", seed::hostname(site))
+            .header("x-api-key", key.unwrap_or_default());
         let response = request.send().await?;
         let status = response.status();
         // Read to its end, so that the connection is used again.
@@ -106,7 +128,10 @@ impl World {
                 Ok(seen) => seen.status.to_string(),
                 Err(error) => format!("{error:#}"),
             };
-            ensure!(begun.elapsed() < PATIENCE, "site {site} is still not served by Envoy {envoy}, but: {seen}");
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "site {site} is still not served by Envoy {envoy}, but: {seen}"
+            );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -121,7 +146,8 @@ impl World {
 
     /// Which of the two upstreams a site is to be moved to next.
     pub(super) fn turn_upstream(&self, site: usize) -> &Echo {
-        let was_moved = self.moved.get(site).is_some_and(|moved| moved.fetch_xor(true, Ordering::Relaxed));
+        let was_moved =
+            self.moved.get(site).is_some_and(|moved| moved.fetch_xor(true, Ordering::Relaxed));
         let [first, second] = &self.upstreams;
         if was_moved { first } else { second }
     }
@@ -140,8 +166,14 @@ impl World {
 
     pub(super) fn memory(&self) -> Result<Memory> {
         let xds = self.xds_pid()?;
-        let envoy_mb = (0..ENVOYS).map(|envoy| memory_mb(self.envoy_pid(envoy)?, "VmRSS:")).collect::<Result<_>>()?;
-        Ok(Memory { xds_server_mb: memory_mb(xds, "VmRSS:")?, xds_server_peak_mb: memory_mb(xds, "VmHWM:")?, envoy_mb })
+        let envoy_mb = (0..ENVOYS)
+            .map(|envoy| memory_mb(self.envoy_pid(envoy)?, "VmRSS:"))
+            .collect::<Result<_>>()?;
+        Ok(Memory {
+            xds_server_mb: memory_mb(xds, "VmRSS:")?,
+            xds_server_peak_mb: memory_mb(xds, "VmHWM:")?,
+            envoy_mb,
+        })
     }
 
     pub(super) async fn finish(mut self) -> Result<()> {
@@ -156,8 +188,9 @@ impl World {
 fn memory_mb(pid: i32, line: &str) -> Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
-    let value =
-        status.lines().find_map(|text| text.strip_prefix(line)?.split_ascii_whitespace().next()?.parse::<f64>().ok());
+    let value = status.lines().find_map(|text| {
+        text.strip_prefix(line)?.split_ascii_whitespace().next()?.parse::<f64>().ok()
+    });
     Ok(value.with_context(|| format!("{path} has no {line}"))? * 1024.0 / 1e6)
 }
 

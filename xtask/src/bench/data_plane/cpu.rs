@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::{Context, Result};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// The CPU time that a process has used so far, all of its threads, in user and kernel mode, in microseconds. The kernel
-/// gives it in ticks of 10 ms.
+/// The CPU time that a process has used so far, all of its threads, in user and kernel mode, in
+/// microseconds. The kernel gives it in ticks of 10 ms.
 pub(super) fn used_us(pid: i32) -> Result<f64> {
     let stat = read(pid)?;
     in_us(stat.own_ticks)
@@ -17,7 +17,10 @@ pub(super) fn used_with_children_us(pid: i32) -> Result<f64> {
     let stat = read(pid)?;
     let mut ticks = stat.own_ticks + stat.ended_children_ticks;
     for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
         // One that ends meanwhile is no error: its parent has its time then.
         if let Some(child) = read(child).ok().filter(|child| child.parent == pid) {
             ticks += child.own_ticks;
@@ -40,8 +43,8 @@ fn read(pid: i32) -> Result<Stat> {
     parse(&stat).with_context(|| format!("{path} is not as proc(5) says"))
 }
 
-/// The parent is the 4th field, utime, stime, cutime and cstime are the 14th to 17th. The second one, the program's name, may
-/// hold spaces and brackets.
+/// The parent is the 4th field, utime, stime, cutime and cstime are the 14th to 17th. The second
+/// one, the program's name, may hold spaces and brackets.
 fn parse(stat: &str) -> Option<Stat> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = after_name.split_ascii_whitespace().collect();
@@ -54,7 +57,8 @@ fn parse(stat: &str) -> Option<Stat> {
 }
 
 fn in_us(ticks: u64) -> Result<f64> {
-    let ticks_per_second = sysconf(SysconfVar::CLK_TCK)?.context("the kernel has no clock ticks")?;
+    let ticks_per_second =
+        sysconf(SysconfVar::CLK_TCK)?.context("the kernel has no clock ticks")?;
     Ok(ticks as f64 * 1e6 / ticks_per_second as f64)
 }
 

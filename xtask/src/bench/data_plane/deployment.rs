@@ -33,7 +33,8 @@ impl Deployment {
         tokens: &Tokens,
     ) -> Result<Self> {
         let begun = Instant::now();
-        let builder = Stack::builder(name).artifacts(artifacts).own_postgres().envoys(0).without_xds();
+        let builder =
+            Stack::builder(name).artifacts(artifacts).own_postgres().envoys(0).without_xds();
         let mut stack = builder.start().await?;
         let mut database = stack.superuser().await?;
         let keys = seed::seed(&mut database, scale, upstream, tokens).await?;
@@ -73,14 +74,19 @@ impl Deployment {
                     Ok(status) => status.to_string(),
                     Err(error) => format!("{error:#}"),
                 };
-                ensure!(begun.elapsed() < PATIENCE, "{} is still not served at {gateway}, but: {seen}", request.host);
+                ensure!(
+                    begun.elapsed() < PATIENCE,
+                    "{} is still not served at {gateway}, but: {seen}",
+                    request.host
+                );
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
         Ok(())
     }
 
-    /// A request for each of the first sites, with one of its keys: the keys were dealt out to the sites in turn.
+    /// A request for each of the first sites, with one of its keys: the keys were dealt out to the
+    /// sites in turn.
     pub(super) fn one_for_each_site(&self, sites: usize) -> Vec<Request> {
         self.keys.iter().take(sites.min(self.scale.sites)).map(Request::with_key).collect()
     }

@@ -1,5 +1,5 @@
-//! The Envoys that are measured: all with the listener and connection manager that xds-server sends, and in them each
-//! variant's own filters.
+//! The Envoys that are measured: all with the listener and connection manager that xds-server
+//! sends, and in them each variant's own filters.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -27,11 +27,15 @@ impl Sent {
     pub(super) async fn to(envoy: &Envoy) -> Result<Self> {
         let dump = envoy.config_dump().await?;
         let sections = dump["configs"].as_array().context("the dump has no sections")?;
-        let first = |field: &str| sections.iter().filter_map(|section| section[field].as_array()).flatten().next();
-        let listener = first("dynamic_listeners").map(|item| without_type(&item["active_state"]["listener"]));
+        let first = |field: &str| {
+            sections.iter().filter_map(|section| section[field].as_array()).flatten().next()
+        };
+        let listener =
+            first("dynamic_listeners").map(|item| without_type(&item["active_state"]["listener"]));
         let cluster = first("dynamic_active_clusters").map(|item| without_type(&item["cluster"]));
         let listener = listener.context("Envoy has no listener")?;
-        let filter = manager(&listener)["http_filters"][0]["config_discovery"]["default_config"].clone();
+        let filter =
+            manager(&listener)["http_filters"][0]["config_discovery"]["default_config"].clone();
         anyhow::ensure!(filter.is_object(), "the first filter is not Tenantry's");
         Ok(Self { listener, filter, cluster: cluster.context("Envoy has no cluster of a site")? })
     }
@@ -47,21 +51,24 @@ impl Sent {
     fn listener_at(&self, at: SocketAddr) -> Value {
         let mut listener = self.listener.clone();
         listener["name"] = json!(format!("bench/{}", at.port()));
-        listener["address"]["socket_address"] = json!({ "address": at.ip().to_string(), "port_value": at.port() });
+        listener["address"]["socket_address"] =
+            json!({ "address": at.ip().to_string(), "port_value": at.port() });
         listener
     }
 
     /// The same listener elsewhere, all its routes included, but without our filter.
     fn listener_without_filter(&self, at: SocketAddr) -> Value {
         let mut listener = self.listener_at(at);
-        let filters = &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
+        let filters =
+            &mut listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"];
         if let Some(filters) = filters.as_array_mut() {
             filters.remove(0);
         }
         listener
     }
 
-    /// The same listener elsewhere, with these filters before the router, and one route for everything.
+    /// The same listener elsewhere, with these filters before the router, and one route for
+    /// everything.
     pub(super) fn listener(&self, at: SocketAddr, filters: &[Value], route: &Value) -> Value {
         let mut listener = self.listener_at(at);
         let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
@@ -123,7 +130,8 @@ fn manager(listener: &Value) -> &Value {
 }
 
 fn assignment(name: &str, at: SocketAddr) -> Value {
-    let address = json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } });
+    let address =
+        json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } });
     json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }] })
 }
 
@@ -172,8 +180,8 @@ pub(super) struct Place {
     pub(super) callouts: SocketAddr,
 }
 
-/// Envoy's own log goes to a file; what it writes to standard output, the access log, to nowhere: at this rate it would fill
-/// the disk.
+/// Envoy's own log goes to a file; what it writes to standard output, the access log, to nowhere:
+/// at this rate it would fill the disk.
 fn quiet(mut launch: Launch, log: &Path) -> Launch {
     launch.log = "/dev/null".into();
     launch.args(["--log-path".into(), log.as_os_str().to_owned()])
@@ -190,8 +198,7 @@ impl Place {
     ) -> Result<Measured> {
         let (routed, direct, admin) = (ports::free(), ports::free(), ports::free());
         // The descriptor is of no consequence without the filter.
-        let limits =
-            json!([{ "actions": [{ "request_headers": { "header_name": "x-api-key", "descriptor_key": "key" } }] }]);
+        let limits = json!([{ "actions": [{ "request_headers": { "header_name": "x-api-key", "descriptor_key": "key" } }] }]);
         let config = json!({
             "node": { "id": name, "cluster": "bench" },
             "admin": { "address": { "socket_address": { "address": admin.ip().to_string(), "port_value": admin.port() } } },
@@ -205,13 +212,15 @@ impl Place {
         });
         let file = self.folder.join(format!("{name}.json"));
         fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
-        let launch = Launch::new(&self.envoy, &file).args(["--config-path".into(), file.into_os_string()]).args([
-            "--concurrency",
-            &concurrency.to_string(),
-            "--disable-hot-restart",
-            "--log-level",
-            "warning",
-        ]);
+        let launch = Launch::new(&self.envoy, &file)
+            .args(["--config-path".into(), file.into_os_string()])
+            .args([
+                "--concurrency",
+                &concurrency.to_string(),
+                "--disable-hot-restart",
+                "--log-level",
+                "warning",
+            ]);
         let log = self.folder.join(format!("{name}.log"));
         let ready = Ready::Http(format!("http://{admin}/ready"));
         let mut service = Service::new(format!("Envoy {name}"), quiet(launch, &log), ready);
@@ -219,7 +228,8 @@ impl Place {
         Ok(Measured { service, routed, direct })
     }
 
-    /// An Envoy as operators run it, fed by xds-server; with `sent`, it has the listeners of [`Ours`] besides.
+    /// An Envoy as operators run it, fed by xds-server; with `sent`, it has the listeners of
+    /// [`Ours`] besides.
     pub(super) async fn start_ours(
         &self,
         sent: Option<&Sent>,
@@ -245,8 +255,10 @@ impl Place {
             let file = self.folder.join(format!("{name}.json"));
             let mut config: Value = serde_json::from_slice(&fs::read(&file)?)?;
             let filters = [sent.filter(Some(module))];
-            config["static_resources"]["listeners"] =
-                json!([sent.listener(direct, &filters, &direct_route()), sent.listener_without_filter(decided)]);
+            config["static_resources"]["listeners"] = json!([
+                sent.listener(direct, &filters, &direct_route()),
+                sent.listener_without_filter(decided)
+            ]);
             fs::write(&file, serde_json::to_vec_pretty(&config)?)?;
         }
         let log = self.folder.join(format!("{name}.log"));

@@ -18,8 +18,10 @@ fn filter(name: &str, message: &str, mut config: Value) -> Value {
 
 /// Static keys, and the token bucket of the whole listener.
 pub(super) fn native_keys<'a>(keys: impl Iterator<Item = &'a SeededKey>) -> Vec<Value> {
-    let credentials: Vec<Value> =
-        keys.enumerate().map(|(number, key)| json!({ "key": key.key, "client": format!("client-{number}") })).collect();
+    let credentials: Vec<Value> = keys
+        .enumerate()
+        .map(|(number, key)| json!({ "key": key.key, "client": format!("client-{number}") }))
+        .collect();
     let auth = json!({ "credentials": credentials, "key_sources": [{ "header": "x-api-key" }] });
     let bucket = json!({ "max_tokens": PLENTY, "tokens_per_fill": PLENTY, "fill_interval": "1s" });
     let whole = json!({ "default_value": { "numerator": 100, "denominator": "HUNDRED" } });
@@ -59,13 +61,16 @@ pub(super) fn ext_authz() -> Value {
 /// Another question to it for each request: whether its key is over a limit.
 pub(super) fn ratelimit() -> Value {
     let service = json!({ "grpc_service": callouts(), "transport_api_version": "V3" });
-    let config =
-        json!({ "domain": "bench", "failure_mode_deny": true, "timeout": "1s", "rate_limit_service": service });
+    let config = json!({ "domain": "bench", "failure_mode_deny": true, "timeout": "1s", "rate_limit_service": service });
     filter("ratelimit", "ratelimit.v3.RateLimit", config)
 }
 
 /// A gateway in Lua; `keys` is a file with a key and a consumer on each line.
 pub(super) fn lua(keys: &Path) -> Result<Vec<Value>> {
     let code = include_str!("bucket.lua").replace("@KEYS@", &keys.display().to_string());
-    Ok(vec![filter("lua", "lua.v3.Lua", json!({ "default_source_code": { "inline_string": code } }))])
+    Ok(vec![filter(
+        "lua",
+        "lua.v3.Lua",
+        json!({ "default_source_code": { "inline_string": code } }),
+    )])
 }

@@ -1,5 +1,5 @@
-//! What each way to build the module brings, side by side: our own module, from other compiler settings or finished in other
-//! ways, at ten sites and a hundred keys.
+//! What each way to build the module brings, side by side: our own module, from other compiler
+//! settings or finished in other ways, at ten sites and a hundred keys.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,16 +37,28 @@ const FEATURES: [&str; 7] = [
 ];
 
 fn levers() -> Vec<Lever> {
-    let usual =
-        |id, title| Lever { id, title, options: ModuleOptions::default(), steps: Steps::default(), wasm_opt: None };
-    let compiled = |id, title, name: &'static str, config: &'static [&'static str], rustflags| Lever {
-        options: ModuleOptions { folder: Some(name), features: &[], config, rustflags },
-        ..usual(id, title)
+    let usual = |id, title| Lever {
+        id,
+        title,
+        options: ModuleOptions::default(),
+        steps: Steps::default(),
+        wasm_opt: None,
     };
+    let compiled =
+        |id, title, name: &'static str, config: &'static [&'static str], rustflags| Lever {
+            options: ModuleOptions { folder: Some(name), features: &[], config, rustflags },
+            ..usual(id, title)
+        };
     vec![
         usual(OURS, "as it is built"),
-        Lever { steps: Steps { fuel: false, ..Steps::default() }, ..usual("unbounded", "without fuel") },
-        Lever { steps: Steps { copies: false, ..Steps::default() }, ..usual("copies", "with V8's copies of memory") },
+        Lever {
+            steps: Steps { fuel: false, ..Steps::default() },
+            ..usual("unbounded", "without fuel")
+        },
+        Lever {
+            steps: Steps { copies: false, ..Steps::default() },
+            ..usual("copies", "with V8's copies of memory")
+        },
         compiled("size", "opt-level = \"s\"", "opt-s", &["profile.wasm.opt-level=\"s\""], ""),
         compiled(
             "no_lto",
@@ -82,7 +94,10 @@ pub(super) async fn measure(
     let mut envoys = Vec::new();
     for lever in levers() {
         let Some(module) = make(&lever, &place.folder)? else {
-            eprintln!("{}: left out, for wasm-opt is not installed (on Debian: apt-get install binaryen)", lever.title);
+            eprintln!(
+                "{}: left out, for wasm-opt is not installed (on Debian: apt-get install binaryen)",
+                lever.title
+            );
             continue;
         };
         let ours = place.start_ours(Some(sent), lever.id, deployment.xds(), &module, 1).await?;

@@ -1,5 +1,5 @@
-//! Interleaved rounds: every variant for a moment, then all of them again, so that what else goes on at the machine falls on
-//! all alike.
+//! Interleaved rounds: every variant for a moment, then all of them again, so that what else goes
+//! on at the machine falls on all alike.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,7 +36,8 @@ pub(super) struct Target {
     /// By mode: where, and the requests. Absent: it cannot be, or means nothing.
     pub(super) direct: Option<(SocketAddr, Load)>,
     pub(super) upstream: Option<(SocketAddr, Load)>,
-    /// Whether it remembers what it has seen: then every request is sent once before the rounds begin.
+    /// Whether it remembers what it has seen: then every request is sent once before the rounds
+    /// begin.
     pub(super) remembers: bool,
 }
 
@@ -95,7 +96,12 @@ pub(super) struct Bench<'a> {
 
 impl Bench<'_> {
     /// Measures all targets, which run with so many workers.
-    pub(super) async fn rounds(&self, targets: &[Target], concurrency: u32, pace: Pace) -> Result<Vec<Series>> {
+    pub(super) async fn rounds(
+        &self,
+        targets: &[Target],
+        concurrency: u32,
+        pace: Pace,
+    ) -> Result<Vec<Series>> {
         let mut all = Vec::new();
         for mode in MODES {
             let there = || targets.iter().filter(move |target| target.load(mode).is_some());
@@ -123,7 +129,8 @@ impl Bench<'_> {
     }
 
     async fn warm_up(&self, target: &Target, mode: Mode, duration: Duration) -> Result<()> {
-        let (at, load) = target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
+        let (at, load) =
+            target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
         let warm_up = async {
             match target.remembers {
                 true => self.wrk.run_whole(*at, load, duration).await,
@@ -134,14 +141,16 @@ impl Bench<'_> {
     }
 
     async fn sample(&self, target: &Target, mode: Mode, duration: Duration) -> Result<Sample> {
-        let (at, load) = target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
+        let (at, load) =
+            target.load(mode).with_context(|| format!("{} has no {mode:?}", target.id))?;
         if mode == Mode::Upstream {
-            // Connections to the upstream end when they are idle for some seconds, as all were since the last round; traffic that does not
-            // pause opens them once.
+            // Connections to the upstream end when they are idle for some seconds, as all were
+            // since the last round; traffic that does not pause opens them once.
             self.wrk.run(*at, load, RECONNECT).await.with_context(|| target.title.clone())?;
         }
         let now = || -> Result<[f64; 3]> {
-            let others: Result<Vec<f64>> = target.others.iter().map(|pid| cpu::used_with_children_us(*pid)).collect();
+            let others: Result<Vec<f64>> =
+                target.others.iter().map(|pid| cpu::used_with_children_us(*pid)).collect();
             Ok([cpu::used_us(target.envoy)?, others?.iter().sum(), cpu::used_us(self.upstream)?])
         };
         let before = now()?;
@@ -150,6 +159,13 @@ impl Bench<'_> {
         let Run { requests, per_second, p50_ms, p99_ms } = run;
         let [envoy_us, others_us, upstream_us] =
             std::array::from_fn(|index| (after[index] - before[index]) / requests as f64);
-        Ok(Sample { envoy_us, others_us, upstream_us, requests_per_second: per_second, p50_ms, p99_ms })
+        Ok(Sample {
+            envoy_us,
+            others_us,
+            upstream_us,
+            requests_per_second: per_second,
+            p50_ms,
+            p99_ms,
+        })
     }
 }

@@ -1,8 +1,10 @@
-//! What a request costs inside Envoy: Tenantry's full path beside an empty filter, Envoy's own filters and call-outs.
+//! What a request costs inside Envoy: Tenantry's full path beside an empty filter, Envoy's own
+//! filters and call-outs.
 //!
-//! Every variant is an Envoy of its own with the same listener and connection manager, which are those that xds-server sends,
-//! access log included. The same requests go to all of them, in interleaved rounds; what counts is the CPU time that Linux
-//! has booked for the processes meanwhile. Ours is fed by a real xds-server from a real PostgreSQL.
+//! Every variant is an Envoy of its own with the same listener and connection manager, which are
+//! those that xds-server sends, access log included. The same requests go to all of them, in
+//! interleaved rounds; what counts is the CPU time that Linux has booked for the processes
+//! meanwhile. Ours is fed by a real xds-server from a real PostgreSQL.
 
 mod cpu;
 mod deployment;
@@ -41,7 +43,8 @@ use traffic::Wrk;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataPlane {
-    /// Fewer and shorter rounds with one worker, and a tenth of the sites and keys: for a look, not for the record
+    /// Fewer and shorter rounds with one worker, and a tenth of the sites and keys: for a look, not
+    /// for the record
     #[arg(long)]
     quick: bool,
     /// Compares ways to build the module, instead of ways to do the work
@@ -103,7 +106,9 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
     let wrk = Wrk::new(&folder)?;
     let bench = Bench { wrk: &wrk, upstream: upstream.pid().as_raw() };
     let tokens = tokens::make(variants::TOKENS)?;
-    let small = Deployment::start("bench-small", &artifacts, deployment::SMALL, place.upstream, &tokens).await?;
+    let small =
+        Deployment::start("bench-small", &artifacts, deployment::SMALL, place.upstream, &tokens)
+            .await?;
     let sent = sent_to_an_envoy(&place, &small, &artifacts).await?;
     if measure.what.levers {
         let report = levers::measure(&bench, &place, &sent, &small, pace(&measure.what, 1)).await?;
@@ -127,7 +132,9 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
     let concurrencies: &[u32] = if measure.what.quick { &[1] } else { &[1, 2] };
     for &concurrency in concurrencies {
         let variants = variants::start(&inputs, concurrency).await?;
-        series.extend(bench.rounds(&variants.targets, concurrency, pace(&measure.what, concurrency)).await?);
+        series.extend(
+            bench.rounds(&variants.targets, concurrency, pace(&measure.what, concurrency)).await?,
+        );
         variants.stop().await?;
     }
     big.finish().await?;
@@ -148,9 +155,14 @@ fn pace(what: &DataPlane, concurrency: u32) -> Pace {
 }
 
 /// What xds-server sends to an Envoy that has served a request.
-async fn sent_to_an_envoy(place: &Place, deployment: &Deployment, artifacts: &Artifacts) -> Result<Sent> {
+async fn sent_to_an_envoy(
+    place: &Place,
+    deployment: &Deployment,
+    artifacts: &Artifacts,
+) -> Result<Sent> {
     let mut ours = place.start_ours(None, "probe", deployment.xds(), &artifacts.wasm, 1).await?;
-    Deployment::wait_until_served(ours.envoy.settings.gateway, &deployment.one_for_each_site(1)).await?;
+    Deployment::wait_until_served(ours.envoy.settings.gateway, &deployment.one_for_each_site(1))
+        .await?;
     let sent = Sent::to(&ours.envoy).await?;
     ours.envoy.service.stop().await?;
     Ok(sent)
@@ -165,7 +177,11 @@ async fn start_part(part: &Part, folder: &Path) -> Result<Process> {
         if TcpStream::connect(listen).await.is_ok() {
             return Ok(process);
         }
-        ensure!(process.exited().is_none(), "{part:?} has ended: {}", stack::process::tail(process.log()));
+        ensure!(
+            process.exited().is_none(),
+            "{part:?} has ended: {}",
+            stack::process::tail(process.log())
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     anyhow::bail!("{part:?} does not listen")

@@ -1,5 +1,5 @@
-//! Ours as operators run it: routes, clusters and keys from xds-server. Where Envoy answers itself, the same filter is in a
-//! listener of the bench's.
+//! Ours as operators run it: routes, clusters and keys from xds-server. Where Envoy answers itself,
+//! the same filter is in a listener of the bench's.
 
 use std::net::SocketAddr;
 
@@ -29,8 +29,14 @@ pub(super) async fn add_all(
     let small = Ours::start(inputs, OURS_SMALL, inputs.small, inputs.sent, concurrency).await?;
     small.add(variants, (OURS_SMALL, &named(&SMALL)), Some(&requests.small), Some(&requests.small));
     small.add_routes(variants, (OURS_ROUTES, SMALL.sites), &requests.decided_few).await?;
-    let quiet = Ours::start(inputs, OURS_WITHOUT_LOG, inputs.small, without_log, concurrency).await?;
-    quiet.add(variants, (OURS_WITHOUT_LOG, "    the same, without an access log"), Some(&requests.small), None);
+    let quiet =
+        Ours::start(inputs, OURS_WITHOUT_LOG, inputs.small, without_log, concurrency).await?;
+    quiet.add(
+        variants,
+        (OURS_WITHOUT_LOG, "    the same, without an access log"),
+        Some(&requests.small),
+        None,
+    );
     variants.ours.extend([large.envoy, small.envoy, quiet.envoy]);
     Ok(())
 }
@@ -57,11 +63,20 @@ impl Ours {
         sent: &Sent,
         concurrency: u32,
     ) -> Result<Self> {
-        let ours = inputs.place.start_ours(Some(sent), id, deployment.xds(), inputs.module, concurrency).await?;
+        let ours = inputs
+            .place
+            .start_ours(Some(sent), id, deployment.xds(), inputs.module, concurrency)
+            .await?;
         let gateway = ours.envoy.settings.gateway;
         Deployment::wait_until_served(gateway, &deployment.one_for_each_site(BUSY_SITES)).await?;
         let pid = ours.envoy.service.pid().context("it runs")?;
-        Ok(Self { pid, others: deployment.pids(), direct: ours.direct, decided: ours.decided, envoy: ours.envoy })
+        Ok(Self {
+            pid,
+            others: deployment.pids(),
+            direct: ours.direct,
+            decided: ours.decided,
+            envoy: ours.envoy,
+        })
     }
 
     /// A target in this Envoy; all of them are measured one after the other.
@@ -94,7 +109,8 @@ impl Ours {
         });
     }
 
-    /// The routes of so many sites alone: what has no tenants' checks in front has to have them as well.
+    /// The routes of so many sites alone: what has no tenants' checks in front has to have them as
+    /// well.
     async fn add_routes(
         &self,
         variants: &mut Variants,
@@ -102,7 +118,9 @@ impl Ours {
         requests: &Load,
     ) -> Result<()> {
         let decided: Vec<Request> = (0..sites).map(Request::decided).collect();
-        Deployment::wait_until_served(self.decided, &decided).await.context("routes without the filter")?;
+        Deployment::wait_until_served(self.decided, &decided)
+            .await
+            .context("routes without the filter")?;
         let title = format!("    without the filter: the routes of {sites} sites alone");
         self.add_at(variants, (id, &title), None, Some((self.decided, requests)));
         Ok(())

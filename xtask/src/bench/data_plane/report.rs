@@ -30,8 +30,8 @@ pub(super) struct Line {
     title: String,
     mode: Mode,
     concurrency: u32,
-    /// Medians over the rounds; the spread is from the smallest to the largest. What else goes on at the machine only ever adds, so
-    /// that the smallest is nearest to the truth.
+    /// Medians over the rounds; the spread is from the smallest to the largest. What else goes on
+    /// at the machine only ever adds, so that the smallest is nearest to the truth.
     total_us: f64,
     total_us_min: f64,
     total_us_spread: f64,
@@ -71,7 +71,8 @@ impl Report {
     pub(super) fn of(what: Vec<String>, series: Vec<Series>) -> Self {
         let lines: Vec<Line> = series.iter().map(|one| line(one, bare_of(one, &series))).collect();
         let ways = MODES.iter().flat_map(|mode| [1, 2].map(|concurrency| (*mode, concurrency)));
-        let verdicts = ways.flat_map(|(mode, concurrency)| bars(&series, mode, concurrency)).collect();
+        let verdicts =
+            ways.flat_map(|(mode, concurrency)| bars(&series, mode, concurrency)).collect();
         Self { what, lines, verdicts, series }
     }
 
@@ -79,16 +80,28 @@ impl Report {
         for line in &self.what {
             println!("{line}");
         }
-        for (mode, concurrency) in MODES.iter().flat_map(|mode| [1, 2].map(|concurrency| (*mode, concurrency))) {
+        for (mode, concurrency) in
+            MODES.iter().flat_map(|mode| [1, 2].map(|concurrency| (*mode, concurrency)))
+        {
             let of = |line: &&Line| (line.mode, line.concurrency) == (mode, concurrency);
             if !self.lines.iter().any(|line| of(&line)) {
                 continue;
             }
-            let how = if mode == Mode::Direct { "Envoy answers itself" } else { "an upstream answers" };
+            let how =
+                if mode == Mode::Direct { "Envoy answers itself" } else { "an upstream answers" };
             println!("\n{how}, --concurrency {concurrency}; CPU time in us a request");
             println!(
                 "{:<64} {:>13} {:>6} {:>13} {:>6} {:>7} {:>8} {:>8} {:>8} {:>8}",
-                "", "CPU, median", "least", "over bare", "least", "others", "upstream", "req/s", "p50 ms", "p99 ms"
+                "",
+                "CPU, median",
+                "least",
+                "over bare",
+                "least",
+                "others",
+                "upstream",
+                "req/s",
+                "p50 ms",
+                "p99 ms"
             );
             self.lines.iter().filter(of).for_each(Line::print);
         }
@@ -124,14 +137,17 @@ impl Line {
 }
 
 fn bare_of<'a>(one: &Series, all: &'a [Series]) -> Option<&'a Series> {
-    all.iter().find(|other| (other.id, other.mode, other.concurrency) == (BARE, one.mode, one.concurrency))
+    all.iter().find(|other| {
+        (other.id, other.mode, other.concurrency) == (BARE, one.mode, one.concurrency)
+    })
 }
 
 fn line(series: &Series, bare: Option<&Series>) -> Line {
     let median_of = |value: fn(&Sample) -> f64| median(series.rounds.iter().map(value).collect());
     let totals: Vec<f64> = series.rounds.iter().map(Sample::total_us).collect();
     let added = bare.map(|bare| added(series, bare)).unwrap_or_default();
-    let bare_totals: Vec<f64> = bare.iter().flat_map(|bare| &bare.rounds).map(Sample::total_us).collect();
+    let bare_totals: Vec<f64> =
+        bare.iter().flat_map(|bare| &bare.rounds).map(Sample::total_us).collect();
     Line {
         id: series.id,
         title: series.title.clone(),
@@ -152,26 +168,40 @@ fn line(series: &Series, bare: Option<&Series>) -> Line {
     }
 }
 
-/// Microseconds that one variant takes more than another of the same rounds: both have met with the same of the machine's other work.
+/// Microseconds that one variant takes more than another of the same rounds: both have met with the
+/// same of the machine's other work.
 fn added(one: &Series, base: &Series) -> Vec<f64> {
-    one.rounds.iter().zip(&base.rounds).map(|(one, base)| one.total_us() - base.total_us()).collect()
+    one.rounds
+        .iter()
+        .zip(&base.rounds)
+        .map(|(one, base)| one.total_us() - base.total_us())
+        .collect()
 }
 
 /// The bars, as far as there are the variants that they are about.
 fn bars(all: &[Series], mode: Mode, concurrency: u32) -> Vec<Verdict> {
-    let find = |id| all.iter().find(|one| (one.id, one.mode, one.concurrency) == (id, mode, concurrency));
+    let find =
+        |id| all.iter().find(|one| (one.id, one.mode, one.concurrency) == (id, mode, concurrency));
     let more = |one, base| find(one).zip(find(base)).map(|(one, base)| median(added(one, base)));
     let total = |id| find(id).map(|one| median(one.rounds.iter().map(Sample::total_us).collect()));
-    let times = |one: Option<f64>, other: Option<f64>| one.zip(other).map(|(one, other)| one / other);
+    let times =
+        |one: Option<f64>, other: Option<f64>| one.zip(other).map(|(one, other)| one / other);
     let (ours, callouts) = (more(OURS, BARE), more(CALLOUTS, BARE));
-    let at_most = |bar: String, most: f64, measured: Option<f64>| (bar, measured, measured <= Some(most));
-    let at_least = |bar: String, least: f64, measured: Option<f64>| (bar, measured, measured >= Some(least));
-    let growth = |of: &str| format!("all the keys cost at most {MOST_GROWTH} times 100 keys, by {of}");
+    let at_most =
+        |bar: String, most: f64, measured: Option<f64>| (bar, measured, measured <= Some(most));
+    let at_least =
+        |bar: String, least: f64, measured: Option<f64>| (bar, measured, measured >= Some(least));
+    let growth =
+        |of: &str| format!("all the keys cost at most {MOST_GROWTH} times 100 keys, by {of}");
     let advantage = format!("ext_authz and ratelimit add at least {LEAST_ADVANTAGE} times as much");
     let adds = format!("the full path adds at most {MOST_ADDED_US} us to bare");
     let verdicts = [
         at_most(adds.clone(), MOST_ADDED_US, ours),
-        at_most(format!("{adds}, no access log"), MOST_ADDED_US, more(OURS_WITHOUT_LOG, BARE_WITHOUT_LOG)),
+        at_most(
+            format!("{adds}, no access log"),
+            MOST_ADDED_US,
+            more(OURS_WITHOUT_LOG, BARE_WITHOUT_LOG),
+        ),
         at_most(growth("what it takes"), MOST_GROWTH, times(total(OURS), total(OURS_SMALL))),
         at_most(growth("what it adds"), MOST_GROWTH, times(ours, more(OURS_SMALL, BARE))),
         at_least(advantage.clone(), LEAST_ADVANTAGE, times(callouts, ours)),

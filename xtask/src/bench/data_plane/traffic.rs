@@ -40,7 +40,11 @@ impl Request {
     }
 
     /// How it is answered.
-    pub(super) async fn status(&self, client: &Client, gateway: SocketAddr) -> reqwest::Result<StatusCode> {
+    pub(super) async fn status(
+        &self,
+        client: &Client,
+        gateway: SocketAddr,
+    ) -> reqwest::Result<StatusCode> {
         let request = client.get(format!("http://{gateway}{PATH}")).header("host", &self.host);
         Ok(request.header(self.header, &self.value).send().await?.status())
     }
@@ -65,9 +69,13 @@ impl Load {
 /// Writes requests into a file for `load.lua`, which draws them at random.
 pub(super) fn write(file: &Path, requests: impl IntoIterator<Item = Request>) -> Result<Load> {
     let mut count = 0;
-    let mut out = BufWriter::new(File::create(file).with_context(|| format!("writing {}", file.display()))?);
+    let mut out =
+        BufWriter::new(File::create(file).with_context(|| format!("writing {}", file.display()))?);
     for Request { host, header, value } in requests {
-        write!(out, "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\naccept: application/json\r\n")?;
+        write!(
+            out,
+            "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\naccept: application/json\r\n"
+        )?;
         write!(out, "{header}: {value}\r\n\r\n\0")?;
         count += 1;
     }
@@ -112,7 +120,12 @@ impl Wrk {
     }
 
     /// Sends every request of a file, and goes on for this time at least.
-    pub(super) async fn run_whole(&self, to: SocketAddr, load: &Load, duration: Duration) -> Result<()> {
+    pub(super) async fn run_whole(
+        &self,
+        to: SocketAddr,
+        load: &Load,
+        duration: Duration,
+    ) -> Result<()> {
         let mut sent = 0;
         while sent < load.count {
             sent += self.run_from(to, load, Some(sent), duration).await?.requests;
@@ -120,7 +133,13 @@ impl Wrk {
         Ok(())
     }
 
-    async fn run_from(&self, to: SocketAddr, load: &Load, from: Option<u64>, duration: Duration) -> Result<Run> {
+    async fn run_from(
+        &self,
+        to: SocketAddr,
+        load: &Load,
+        from: Option<u64>,
+        duration: Duration,
+    ) -> Result<Run> {
         // wrk counts in whole seconds.
         let seconds = format!("{}s", duration.as_secs().max(1));
         let output = Command::new("wrk")
@@ -137,16 +156,23 @@ impl Wrk {
             .context("starting wrk, which Debian's package wrk has")?;
         let printed = String::from_utf8_lossy(&output.stdout);
         for trouble in ["Non-2xx", "Socket errors"] {
-            ensure!(!printed.contains(trouble), "not every request to {to} was answered well:\n{printed}");
+            ensure!(
+                !printed.contains(trouble),
+                "not every request to {to} was answered well:\n{printed}"
+            );
         }
         parse(&printed).with_context(|| {
-            format!("wrk printed what cannot be read:\n{printed}{}", String::from_utf8_lossy(&output.stderr))
+            format!(
+                "wrk printed what cannot be read:\n{printed}{}",
+                String::from_utf8_lossy(&output.stderr)
+            )
         })
     }
 }
 
 fn parse(printed: &str) -> Option<Run> {
-    let line = |start: &str| printed.lines().map(str::trim).find_map(|line| line.strip_prefix(start));
+    let line =
+        |start: &str| printed.lines().map(str::trim).find_map(|line| line.strip_prefix(start));
     let requests = printed.lines().find(|line| line.contains(" requests in "))?;
     let run = Run {
         requests: requests.split_ascii_whitespace().next()?.parse().ok()?,
@@ -160,7 +186,8 @@ fn parse(printed: &str) -> Option<Run> {
 fn milliseconds(text: &str) -> Option<f64> {
     let text = text.trim();
     let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0)];
-    let (number, factor) = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    let (number, factor) =
+        units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
     Some(number.parse::<f64>().ok()? * factor)
 }
 

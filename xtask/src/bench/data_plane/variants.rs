@@ -18,15 +18,17 @@ use super::{filters, ours};
 use crate::bench::seed::{self, Scale};
 use crate::bench::tokens::Tokens;
 
-/// Where keys are used one after the other, every seventh is, a new one in each request of the file: seven shares no factor with the
-/// number of sites, to which the keys were dealt out in turn, so that all sites are among them.
+/// Where keys are used one after the other, every seventh is, a new one in each request of the
+/// file: seven shares no factor with the number of sites, to which the keys were dealt out in turn,
+/// so that all sites are among them.
 const EVERY: usize = 7;
 /// As many draws by Zipf's law are in a file of requests, unless there are fewer keys.
 const DRAWS: usize = 200_000;
 /// YCSB's default.
 const ZIPF_EXPONENT: f64 = 0.99;
-/// The sites that get requests where Envoy routes them: each costs it clusters, connections and, the first time, some
-/// milliseconds, which bare has not. Where Envoy answers itself, all sites get some.
+/// The sites that get requests where Envoy routes them: each costs it clusters, connections and,
+/// the first time, some milliseconds, which bare has not. Where Envoy answers itself, all sites get
+/// some.
 pub(super) const BUSY_SITES: usize = 200;
 /// What people have in native configuration, and in a table of the Lua filter.
 const NATIVE_KEYS: usize = 1_000;
@@ -65,9 +67,15 @@ impl Variants {
     }
 
     /// An Envoy with these filters, and the targets that share it.
-    async fn add(&mut self, inputs: &Inputs<'_>, concurrency: u32, variant: Variant<'_>) -> Result<()> {
+    async fn add(
+        &mut self,
+        inputs: &Inputs<'_>,
+        concurrency: u32,
+        variant: Variant<'_>,
+    ) -> Result<()> {
         let sent = variant.sent.unwrap_or(inputs.sent);
-        let measured = inputs.place.start_static(sent, variant.id, &variant.filters, concurrency).await?;
+        let measured =
+            inputs.place.start_static(sent, variant.id, &variant.filters, concurrency).await?;
         self.targets.push(Target {
             id: variant.id,
             title: variant.title.to_owned(),
@@ -95,8 +103,21 @@ struct Variant<'a> {
 }
 
 impl Variant<'_> {
-    fn new<'a>(id: &'static str, title: &'a str, filters: Vec<Value>, requests: &Load) -> Variant<'a> {
-        Variant { id, title, filters, requests: requests.clone(), others: Vec::new(), direct: true, sent: None }
+    fn new<'a>(
+        id: &'static str,
+        title: &'a str,
+        filters: Vec<Value>,
+        requests: &Load,
+    ) -> Variant<'a> {
+        Variant {
+            id,
+            title,
+            filters,
+            requests: requests.clone(),
+            others: Vec::new(),
+            direct: true,
+            sent: None,
+        }
     }
 }
 
@@ -111,7 +132,8 @@ pub(super) struct Requests {
     native: Load,
     lua: Load,
     pub(super) tokens: Load,
-    /// As the filter would leave them: of the busy sites, and of as many as the smaller deployment has.
+    /// As the filter would leave them: of the busy sites, and of as many as the smaller deployment
+    /// has.
     pub(super) decided: Load,
     pub(super) decided_few: Load,
 }
@@ -122,7 +144,8 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
     let mut variants = Variants::default();
     let quiet = inputs.sent.without_access_log();
     let bare = Variant::new(BARE, "bare: connection manager and router", Vec::new(), &requests.all);
-    let without_log = Variant::new(BARE_WITHOUT_LOG, "bare, without an access log", Vec::new(), &requests.all);
+    let without_log =
+        Variant::new(BARE_WITHOUT_LOG, "bare, without an access log", Vec::new(), &requests.all);
     variants.add(inputs, concurrency, bare).await?;
     variants.add(inputs, concurrency, Variant { sent: Some(&quiet), ..without_log }).await?;
     for (id, title, module) in empty_modules(inputs)? {
@@ -132,15 +155,20 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
     ours::add_all(&mut variants, inputs, &requests, &quiet, concurrency).await?;
     let native = filters::native_keys(inputs.big.keys.iter().take(NATIVE_KEYS));
     let title = "native api_key_auth, local_ratelimit; 1,000 keys";
-    variants.add(inputs, concurrency, Variant::new("native_keys", title, native, &requests.native)).await?;
+    variants
+        .add(inputs, concurrency, Variant::new("native_keys", title, native, &requests.native))
+        .await?;
     let jwt = filters::native_tokens(inputs.tokens);
     let title = "native jwt_authn, tokens cached";
-    variants.add(inputs, concurrency, Variant::new("native_jwt", title, jwt, &requests.tokens)).await?;
+    variants
+        .add(inputs, concurrency, Variant::new("native_jwt", title, jwt, &requests.tokens))
+        .await?;
     let lua = filters::lua(&lua_table(inputs)?)?;
     let title = "Lua: 100,000 keys, a bucket, two headers";
     variants.add(inputs, concurrency, Variant::new("lua", title, lua, &requests.lua)).await?;
     let others = vec![inputs.callouts];
-    let check = Variant::new("ext_authz", "ext_authz over gRPC", vec![filters::ext_authz()], &requests.all);
+    let check =
+        Variant::new("ext_authz", "ext_authz over gRPC", vec![filters::ext_authz()], &requests.all);
     variants.add(inputs, concurrency, Variant { others: others.clone(), ..check }).await?;
     // On a route that Envoy answers itself, the ratelimit filter calls nobody.
     let both = vec![filters::ext_authz(), filters::ratelimit()];
@@ -149,11 +177,13 @@ pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Varia
     Ok(variants)
 }
 
-/// A filter that does nothing: written by hand, and with the SDK; and one that only asks Envoy for what ours does.
+/// A filter that does nothing: written by hand, and with the SDK; and one that only asks Envoy for
+/// what ours does.
 fn empty_modules(inputs: &Inputs<'_>) -> Result<[(&'static str, &'static str, PathBuf); 4]> {
     let path = |name: &str| inputs.place.folder.join(name);
     let compiled = fs::read(inputs.empty_module)?;
-    let (raw, stripped, calls) = (path("empty-raw.wasm"), path("empty-stripped.wasm"), path("calls.wasm"));
+    let (raw, stripped, calls) =
+        (path("empty-raw.wasm"), path("empty-stripped.wasm"), path("calls.wasm"));
     fs::write(&raw, wat::parse_str(include_str!("empty.wat"))?)?;
     fs::write(&calls, wat::parse_str(include_str!("calls.wat"))?)?;
     fs::write(&stripped, wasm::finish(&compiled, wasm::Steps::default())?)?;
@@ -186,7 +216,9 @@ fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
         decided_few: write("decided-few", &mut (0..SMALL.sites).map(Request::decided))?,
         tokens: write(
             "tokens",
-            &mut tokens.map(|(number, token)| Request::with_token(seed::site_of_subject(number, scale), token)),
+            &mut tokens.map(|(number, token)| {
+                Request::with_token(seed::site_of_subject(number, scale), token)
+            }),
         )?,
     })
 }
@@ -194,7 +226,8 @@ fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
 fn lua_table(inputs: &Inputs<'_>) -> Result<PathBuf> {
     let file = inputs.place.folder.join("lua-keys.txt");
     let lines = inputs.big.keys.iter().take(LUA_KEYS).enumerate();
-    let lines: String = lines.map(|(number, key)| format!("{} consumer-{number}\n", key.key)).collect();
+    let lines: String =
+        lines.map(|(number, key)| format!("{} consumer-{number}\n", key.key)).collect();
     fs::write(&file, lines)?;
     Ok(file)
 }

@@ -1,8 +1,10 @@
-//! Whether the time of a refusal tells what was wrong. Of each pair of requests that are answered alike, many are sent one after the
-//! other, in a random order, to the real services; Welch's t-test says whether they can be told apart.
+//! Whether the time of a refusal tells what was wrong. Of each pair of requests that are answered
+//! alike, many are sent one after the other, in a random order, to the real services; Welch's
+//! t-test says whether they can be told apart.
 //!
-//! A figure here is no guarantee: it says what somebody beside the services, without a network between, does not find in so many
-//! requests. A pair that differs by its work shows each time that the bench would have found something.
+//! A figure here is no guarantee: it says what somebody beside the services, without a network
+//! between, does not find in so many requests. A pair that differs by its work shows each time that
+//! the bench would have found something.
 
 mod pairs;
 mod sample;
@@ -72,15 +74,18 @@ pub(super) fn build_and_measure(what: &Timing, artifacts: &Artifacts) -> Result<
 /// Measures, with what has been built.
 ///
 /// # Errors
-/// A pair that differs is not told apart, or the same request twice is: then the bench shows nothing.
+/// A pair that differs is not told apart, or the same request twice is: then the bench shows
+/// nothing.
 pub(crate) async fn measure(what: &Timing) -> Result<()> {
     let artifacts = Artifacts::from_env()?;
     let builder = Stack::builder("bench-timing").artifacts(&artifacts).own_postgres();
     let builder = builder.envoys(1).concurrency(1).without_xds_and_envoys();
-    // Requests say themselves where they come from; letters have somewhere to go, and nobody takes them.
+    // Requests say themselves where they come from; letters have somewhere to go, and nobody takes
+    // them.
     let builder = builder.admin_env("TENANTRY_TRUSTED_PROXIES", "127.0.0.0/8");
-    let builder =
-        builder.admin_env("TENANTRY_SMTP_URL", "smtp://127.0.0.1:9").admin_env("TENANTRY_MAIL_FROM", "a@bench.test");
+    let builder = builder
+        .admin_env("TENANTRY_SMTP_URL", "smtp://127.0.0.1:9")
+        .admin_env("TENANTRY_MAIL_FROM", "a@bench.test");
     let mut stack = builder.start().await?;
     let upstream = Echo::start("shop", stack::ports::loopback(0))?;
     let world = world::fill(&stack, upstream.addr).await?;
@@ -111,7 +116,8 @@ impl Line {
     fn of(pair: &Pair, samples: &Samples) -> Option<Self> {
         let Samples { first, second } = samples;
         let part = |of: usize| {
-            let (first, second) = (first.get(..first.len() / of)?, second.get(..second.len() / of)?);
+            let (first, second) =
+                (first.get(..first.len() / of)?, second.get(..second.len() / of)?);
             Difference::largest(first, second)
         };
         let difference = part(1)?;
@@ -132,7 +138,10 @@ impl Line {
 
 impl Figures {
     fn print(&self) {
-        println!("{}; times in microseconds; a difference is one from |t| {} on", self.machine, self.threshold);
+        println!(
+            "{}; times in microseconds; a difference is one from |t| {} on",
+            self.machine, self.threshold
+        );
         println!(
             "{:<34} {:<44} {:>8} {:>9} {:>9} {:>21} {:>7} {:>6} {:>6} {:>6}",
             "", "", "of each", "mean", "differ by", "95 %", "d", "|t| 1/4", "1/2", "all"

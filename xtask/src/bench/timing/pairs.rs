@@ -11,7 +11,8 @@ use super::sample::{Expected, Make, Pair, Side};
 use super::world::{SCALE, Twins, World};
 use crate::bench::seed::{SITE, TENANT, hostname, id};
 
-/// How many of each are sent where a password is hashed, which takes its time; where the database is asked; and where Envoy answers.
+/// How many of each are sent where a password is hashed, which takes its time; where the database
+/// is asked; and where Envoy answers.
 const HASHED: usize = 1_500;
 const ASKED: usize = 6_000;
 const IN_ENVOY: usize = 20_000;
@@ -30,26 +31,39 @@ impl To {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let address = std::net::Ipv4Addr::from_bits(0xc612_0000 + number % 0x1_ffff);
-        self.client.request(method, format!("{}{path}", self.base)).header("x-forwarded-for", address.to_string())
+        self.client
+            .request(method, format!("{}{path}", self.base))
+            .header("x-forwarded-for", address.to_string())
     }
 
     /// A POST whose body is made of an address of the list, in turn.
-    fn post(&self, path: &'static str, emails: fn(usize) -> String, body: fn(String) -> Value) -> Make {
+    fn post(
+        &self,
+        path: &'static str,
+        emails: fn(usize) -> String,
+        body: fn(String) -> Value,
+    ) -> Make {
         let to = self.clone();
-        Box::new(move |number| to.request(Method::POST, path).json(&body(emails(number % SCALE.sites))))
+        Box::new(move |number| {
+            to.request(Method::POST, path).json(&body(emails(number % SCALE.sites)))
+        })
     }
 
     /// A GET with these tokens, in turn.
     fn with_tokens(&self, path: &str, tokens: &[String]) -> Make {
         let (to, path, tokens) = (self.clone(), path.to_owned(), tokens.to_vec());
-        Box::new(move |number| to.request(Method::GET, &path).bearer_auth(&tokens[number % tokens.len()]))
+        Box::new(move |number| {
+            to.request(Method::GET, &path).bearer_auth(&tokens[number % tokens.len()])
+        })
     }
 
     /// A GET of these objects, in turn.
     fn of_objects(&self, place: &str, ids: &[String], token: &str) -> Make {
-        let (to, place, ids, token) = (self.clone(), place.to_owned(), ids.to_vec(), token.to_owned());
+        let (to, place, ids, token) =
+            (self.clone(), place.to_owned(), ids.to_vec(), token.to_owned());
         Box::new(move |number| {
-            to.request(Method::GET, &format!("{place}/{}", ids[number % ids.len()])).bearer_auth(&token)
+            to.request(Method::GET, &format!("{place}/{}", ids[number % ids.len()]))
+                .bearer_auth(&token)
         })
     }
 }
@@ -103,18 +117,29 @@ fn controls(to: &To, world: &World) -> Vec<Pair> {
 fn people(to: &To) -> Vec<Pair> {
     let wrong = |email: String| json!({"email": email, "password": "not-the-password-of-anybody"});
     let address = |email: String| json!({"email": email});
-    let login = |name, emails| side(name, StatusCode::UNAUTHORIZED, to.post("/v1/auth/login", emails, wrong));
-    let reset = |name, emails| side(name, StatusCode::ACCEPTED, to.post("/v1/auth/password-reset", emails, address));
+    let login = |name, emails| {
+        side(name, StatusCode::UNAUTHORIZED, to.post("/v1/auth/login", emails, wrong))
+    };
+    let reset = |name, emails| {
+        side(name, StatusCode::ACCEPTED, to.post("/v1/auth/password-reset", emails, address))
+    };
     vec![
         alike("login", HASHED, login("wrong password", known), login("unknown account", unknown)),
-        alike("password reset", LETTERS, reset("known address", known), reset("unknown address", unknown)),
+        alike(
+            "password reset",
+            LETTERS,
+            reset("known address", known),
+            reset("unknown address", unknown),
+        ),
     ]
 }
 
 fn tokens(to: &To, world: &World) -> Vec<Pair> {
     let path = format!("/v1/tenants/{}/sites", id(TENANT, 0));
     let pair = |title, twins: &Twins| {
-        let side = |name, tokens: &[String]| side(name, StatusCode::UNAUTHORIZED, to.with_tokens(&path, tokens));
+        let side = |name, tokens: &[String]| {
+            side(name, StatusCode::UNAUTHORIZED, to.with_tokens(&path, tokens))
+        };
         alike(title, ASKED, side("revoked", &twins.real), side("unknown", &twins.invented))
     };
     vec![
@@ -127,7 +152,9 @@ fn tokens(to: &To, world: &World) -> Vec<Pair> {
 fn objects(to: &To, world: &World) -> Vec<Pair> {
     let sites = format!("/v1/tenants/{}/sites", id(TENANT, 0));
     let pair = |title, place: &str, twins: &Twins| {
-        let side = |name, ids: &[String]| side(name, StatusCode::NOT_FOUND, to.of_objects(place, ids, &world.own));
+        let side = |name, ids: &[String]| {
+            side(name, StatusCode::NOT_FOUND, to.of_objects(place, ids, &world.own))
+        };
         alike(title, ASKED, side("another's", &twins.real), side("absent", &twins.invented))
     };
     vec![pair("tenant", "/v1/tenants", &world.tenants), pair("site", &sites, &world.sites)]
@@ -135,11 +162,16 @@ fn objects(to: &To, world: &World) -> Vec<Pair> {
 
 /// Through Envoy, with the module as it is built.
 fn keys(stack: &Stack, client: &Client, world: &World) -> Vec<Pair> {
-    let gateway = stack.envoys.first().map_or_else(|| stack::ports::loopback(0), |envoy| envoy.settings.gateway);
+    let gateway = stack
+        .envoys
+        .first()
+        .map_or_else(|| stack::ports::loopback(0), |envoy| envoy.settings.gateway);
     let with = |name, keys: &[String]| {
         let (client, keys) = (client.clone(), keys.to_vec());
         let make = move |number: usize| {
-            let request = client.get(format!("http://{gateway}/shop/v1/products/42")).header("host", hostname(0));
+            let request = client
+                .get(format!("http://{gateway}/shop/v1/products/42"))
+                .header("host", hostname(0));
             request.header("x-api-key", &keys[number % keys.len()])
         };
         side(name, StatusCode::FORBIDDEN, Box::new(make))

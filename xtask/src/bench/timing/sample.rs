@@ -1,4 +1,5 @@
-//! Two kinds of requests, one after the other and in a random order, so that whatever drifts on the machine drifts for both.
+//! Two kinds of requests, one after the other and in a random order, so that whatever drifts on the
+//! machine drifts for both.
 
 use std::time::Instant;
 
@@ -44,11 +45,17 @@ pub(super) struct Samples {
     pub(super) second: Vec<f64>,
 }
 
-/// Sends `count` of each. What is sent before the first tenth is over is not counted, for connections and caches are cold then.
+/// Sends `count` of each. What is sent before the first tenth is over is not counted, for
+/// connections and caches are cold then.
 ///
 /// # Errors
 /// An answer is another than the pair says: then something else is measured than was meant.
-pub(super) async fn run(client: &Client, pair: &Pair, count: usize, random: &mut StdRng) -> Result<Samples> {
+pub(super) async fn run(
+    client: &Client,
+    pair: &Pair,
+    count: usize,
+    random: &mut StdRng,
+) -> Result<Samples> {
     let cold = count / 10;
     let mut samples = Samples::default();
     for number in 0..count + cold {
@@ -57,7 +64,9 @@ pub(super) async fn run(client: &Client, pair: &Pair, count: usize, random: &mut
             sides.reverse();
         }
         for (side, sample) in sides {
-            let taken = one(client, side, number).await.with_context(|| format!("{}: {}", pair.title, side.name))?;
+            let taken = one(client, side, number)
+                .await
+                .with_context(|| format!("{}: {}", pair.title, side.name))?;
             if number >= cold {
                 sample.push(taken);
             }

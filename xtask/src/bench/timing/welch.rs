@@ -1,9 +1,11 @@
-//! Welch's t-test, as dudect uses it (Reparaz, Balasch and Verbauwhede, "Dude, is my code constant time?", 2017): on what is left of two
-//! samples when the slowest measurements of both together are cropped, for those say more of the machine than of the program.
+//! Welch's t-test, as dudect uses it (Reparaz, Balasch and Verbauwhede, "Dude, is my code constant
+//! time?", 2017): on what is left of two samples when the slowest measurements of both together are
+//! cropped, for those say more of the machine than of the program.
 
 use serde::Serialize;
 
-/// What dudect takes for a leak. That 4.5 is reached by chance has a probability of some 7 in a million, at one crop.
+/// What dudect takes for a leak. That 4.5 is reached by chance has a probability of some 7 in a
+/// million, at one crop.
 pub(super) const THRESHOLD: f64 = 4.5;
 /// The percentiles of both samples together above which measurements are left out.
 pub(super) const CROPS: [f64; 5] = [100.0, 99.0, 95.0, 90.0, 75.0];
@@ -40,10 +42,13 @@ impl Moments {
 }
 
 impl Difference {
-    /// Of what is left below a percentile of both together. `None` if that is too little to say anything.
+    /// Of what is left below a percentile of both together. `None` if that is too little to say
+    /// anything.
     pub(super) fn of(first: &[f64], second: &[f64], crop: f64) -> Option<Self> {
         let most = percentile(first.iter().chain(second).copied().collect(), crop)?;
-        let kept = |sample: &[f64]| sample.iter().copied().filter(|value| *value <= most).collect::<Vec<_>>();
+        let kept = |sample: &[f64]| {
+            sample.iter().copied().filter(|value| *value <= most).collect::<Vec<_>>()
+        };
         let (first, second) = (Moments::of(&kept(first))?, Moments::of(&kept(second))?);
         let error = (first.variance / first.count + second.variance / second.count).sqrt();
         let mean = second.mean - first.mean;
@@ -52,7 +57,14 @@ impl Difference {
         let ratio = |by: f64| if by > 0.0 { mean / by } else { mean * f64::INFINITY };
         let t = if mean == 0.0 { 0.0 } else { ratio(error) };
         let effect = if mean == 0.0 { 0.0 } else { ratio(deviation) };
-        Some(Self { crop, mean_us: mean, low_us: mean - Z95 * error, high_us: mean + Z95 * error, effect, t })
+        Some(Self {
+            crop,
+            mean_us: mean,
+            low_us: mean - Z95 * error,
+            high_us: mean + Z95 * error,
+            effect,
+            t,
+        })
     }
 
     /// The one of all crops that shows the most.
@@ -81,8 +93,14 @@ mod tests {
     /// The figures are Python's, from the means and variances of its `statistics`.
     #[test]
     fn t_is_what_others_compute() {
-        let first = [27.5, 21.0, 19.0, 23.6, 17.0, 17.9, 16.9, 20.1, 21.9, 22.6, 23.1, 19.6, 19.0, 21.7, 21.4];
-        let second = [27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0, 24.8, 20.2, 21.9, 22.1, 22.9, 30.5, 24.6];
+        let first = [
+            27.5, 21.0, 19.0, 23.6, 17.0, 17.9, 16.9, 20.1, 21.9, 22.6, 23.1, 19.6, 19.0, 21.7,
+            21.4,
+        ];
+        let second = [
+            27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0, 24.8, 20.2, 21.9, 22.1, 22.9, 30.5,
+            24.6,
+        ];
         let found = Difference::of(&first, &second, 100.0).expect("samples");
         assert!((found.t - T_OF_EXAMPLE).abs() < 1e-6, "{found:?}");
         assert!((found.mean_us - MEAN_OF_EXAMPLE).abs() < 1e-9, "{found:?}");

@@ -1,4 +1,5 @@
-//! What there is to be guessed: accounts, keys, tokens and ids, each beside others that do not exist or do no longer.
+//! What there is to be guessed: accounts, keys, tokens and ids, each beside others that do not
+//! exist or do no longer.
 
 use anyhow::{Context, Result};
 use policy::key::{ApiKey, Environment};
@@ -13,12 +14,14 @@ use crate::bench::people::People;
 use crate::bench::seed::{self, SITE, Scale, TENANT, id};
 use crate::bench::tokens;
 
-/// Each tenant has an Admin and a site. Of one account there are three letters in a quarter of an hour at the most.
+/// Each tenant has an Admin and a site. Of one account there are three letters in a quarter of an
+/// hour at the most.
 pub(super) const SCALE: Scale = Scale { sites: 1_500, keys: 60_000 };
 /// Of each kind of token, and of keys.
 const EACH: usize = 40;
 
-/// Two lists of the same length: what was there and is no more, or is another's, and what never was.
+/// Two lists of the same length: what was there and is no more, or is another's, and what never
+/// was.
 #[derive(Debug, Clone)]
 pub(super) struct Twins {
     pub(super) real: Vec<String>,
@@ -45,14 +48,21 @@ pub(super) async fn fill(stack: &Stack, upstream: std::net::SocketAddr) -> Resul
     let mut database = stack.superuser().await?;
     let seeded = seed::seed(&mut database, SCALE, upstream, &tokens::make(0)?).await?;
     let people = People::seed(&mut database, SCALE).await?;
-    let of_site = |site: usize| seeded.iter().filter(move |key| key.site == site).map(|key| key.key.clone());
-    let revoked = format!("UPDATE api_keys SET revoked_at = now() WHERE site_id = '{}'", id(SITE, 0));
+    let of_site =
+        |site: usize| seeded.iter().filter(move |key| key.site == site).map(|key| key.key.clone());
+    let revoked =
+        format!("UPDATE api_keys SET revoked_at = now() WHERE site_id = '{}'", id(SITE, 0));
     database.execute(AssertSqlSafe(revoked)).await?;
     let mut random = StdRng::seed_from_u64(0x7469_6d69_6e67);
-    let unknown = std::iter::repeat_with(|| unknown_key(&mut random)).take(EACH).collect::<Result<_>>()?;
+    let unknown =
+        std::iter::repeat_with(|| unknown_key(&mut random)).take(EACH).collect::<Result<_>>()?;
     let tenant = format!("/v1/tenants/{}", id(TENANT, 0));
-    let own = stack.api.post(&format!("{tenant}/service-tokens"), json!({"name": "own", "role": "admin"})).await?;
-    let ids = |kind: usize, from: usize| (from..from + EACH).map(|number| id(kind, number)).collect();
+    let own = stack
+        .api
+        .post(&format!("{tenant}/service-tokens"), json!({"name": "own", "role": "admin"}))
+        .await?;
+    let ids =
+        |kind: usize, from: usize| (from..from + EACH).map(|number| id(kind, number)).collect();
     Ok(World {
         keys: Twins { real: of_site(0).take(EACH).collect(), invented: unknown },
         foreign_keys: of_site(1).take(EACH).collect(),
@@ -68,7 +78,8 @@ pub(super) async fn fill(stack: &Stack, upstream: std::net::SocketAddr) -> Resul
 fn unknown_key(random: &mut StdRng) -> Result<String> {
     let mut bytes = [0; 64];
     random.fill_bytes(&mut bytes);
-    let key = ApiKey::from_random(Environment::Live, &bytes).context("64 bytes are enough for a key")?;
+    let key =
+        ApiKey::from_random(Environment::Live, &bytes).context("64 bytes are enough for a key")?;
     Ok(key.reveal().to_owned())
 }
 
@@ -91,15 +102,20 @@ async fn operator_tokens(database: &mut PgConnection, random: &mut StdRng) -> Re
 async fn service_tokens(stack: &Stack, database: &mut PgConnection, tenant: &str) -> Result<Twins> {
     let (mut real, mut invented) = (Vec::new(), Vec::new());
     for number in 0..2 * EACH {
-        let made =
-            stack.api.post(&format!("{tenant}/service-tokens"), json!({"name": "bench", "role": "viewer"})).await?;
+        let made = stack
+            .api
+            .post(&format!("{tenant}/service-tokens"), json!({"name": "bench", "role": "viewer"}))
+            .await?;
         let token = made["token"].as_str().context("a service token")?.to_owned();
         let id = made["id"].as_str().context("its id")?;
         if number % 2 == 0 {
             stack.api.delete(&format!("{tenant}/service-tokens/{id}")).await?;
             real.push(token);
         } else {
-            sqlx::query("DELETE FROM service_tokens WHERE id = $1::uuid").bind(id).execute(&mut *database).await?;
+            sqlx::query("DELETE FROM service_tokens WHERE id = $1::uuid")
+                .bind(id)
+                .execute(&mut *database)
+                .await?;
             invented.push(token);
         }
     }
@@ -107,7 +123,11 @@ async fn service_tokens(stack: &Stack, database: &mut PgConnection, tenant: &str
 }
 
 /// Of sessions that have ended, and of sessions of which nothing is left.
-async fn access_tokens(stack: &Stack, database: &mut PgConnection, people: People) -> Result<Twins> {
+async fn access_tokens(
+    stack: &Stack,
+    database: &mut PgConnection,
+    people: People,
+) -> Result<Twins> {
     let (mut real, mut invented) = (Vec::new(), Vec::new());
     for number in 0..2 * EACH {
         let token = log_in(&stack.api, &people.email(number)).await?;

@@ -1,4 +1,5 @@
-//! One item of a bulk request: read, allowed and done as the request that does the same to one site.
+//! One item of a bulk request: read, allowed and done as the request that does the same to one
+//! site.
 
 use axum::http::StatusCode;
 use policy::id::SiteId;
@@ -114,7 +115,8 @@ pub(super) struct CloneItem {
     site: SiteCopy,
 }
 
-/// Which kind of item it is; the rest is read once that is known, so that what is wrong can be named.
+/// Which kind of item it is; the rest is read once that is known, so that what is wrong can be
+/// named.
 #[derive(Deserialize)]
 struct Kind {
     op: Op,
@@ -150,11 +152,21 @@ impl ItemResult {
     /// The result of an item that was refused; `site` is what it names.
     pub(super) fn refused(site: Option<SiteId>, problem: Problem) -> Self {
         let problem = problem.into_body();
-        Self { status: problem.status(), site_id: site.map(Into::into), etag: None, problem: Some(problem) }
+        Self {
+            status: problem.status(),
+            site_id: site.map(Into::into),
+            etag: None,
+            problem: Some(problem),
+        }
     }
 
     fn of(status: StatusCode, site: &site::Site) -> Self {
-        Self { status: status.as_u16(), site_id: Some(site.id.into()), etag: Some(etag(site.revision)), problem: None }
+        Self {
+            status: status.as_u16(),
+            site_id: Some(site.id.into()),
+            etag: Some(etag(site.revision)),
+            problem: None,
+        }
     }
 }
 
@@ -181,7 +193,10 @@ impl BulkItem {
 }
 
 /// Reads an item, and asks whether its caller may do it. Answers the site that it names, too.
-pub(super) fn read(caller: &Caller, item: &RawValue) -> (Option<SiteId>, Result<BulkItem, Problem>) {
+pub(super) fn read(
+    caller: &Caller,
+    item: &RawValue,
+) -> (Option<SiteId>, Result<BulkItem, Problem>) {
     match parse(item) {
         Ok(item) => (item.site(), caller.may(item.operation(), item.site()).map(|()| item)),
         Err(problem) => (None, Err(problem)),
@@ -199,16 +214,24 @@ fn parse(item: &RawValue) -> Result<BulkItem, Problem> {
 }
 
 /// Does what an item asks for.
-pub(super) async fn run(app: &App, tx: &mut TenantTx, item: BulkItem) -> Result<ItemResult, Problem> {
+pub(super) async fn run(
+    app: &App,
+    tx: &mut TenantTx,
+    item: BulkItem,
+) -> Result<ItemResult, Problem> {
     match item {
         BulkItem::Create(item) => {
-            let new = item.site.checked(&app.base_domain).map_err(|problem| within("site", problem))?;
+            let new =
+                item.site.checked(&app.base_domain).map_err(|problem| within("site", problem))?;
             Ok(ItemResult::of(StatusCode::CREATED, &site::create(tx, new).await?))
         }
         BulkItem::Update(item) => {
             let expected = revision(item.if_match.as_deref())?;
             let changes = item.changes.checked().map_err(|problem| within("changes", problem))?;
-            Ok(ItemResult::of(StatusCode::OK, &site::update(tx, item.site_id, changes, expected).await?))
+            Ok(ItemResult::of(
+                StatusCode::OK,
+                &site::update(tx, item.site_id, changes, expected).await?,
+            ))
         }
         BulkItem::Delete(item) => {
             let expected = revision(item.if_match.as_deref())?;
@@ -217,7 +240,8 @@ pub(super) async fn run(app: &App, tx: &mut TenantTx, item: BulkItem) -> Result<
             Ok(ItemResult { status, site_id: Some(item.site_id.into()), etag: None, problem: None })
         }
         BulkItem::Clone(item) => {
-            let new = item.site.checked(&app.base_domain).map_err(|problem| within("site", problem))?;
+            let new =
+                item.site.checked(&app.base_domain).map_err(|problem| within("site", problem))?;
             let copy = site::copy(tx, item.site_id, new, app.secrets.as_deref()).await?;
             Ok(ItemResult::of(StatusCode::CREATED, &copy))
         }

@@ -28,7 +28,8 @@ pub(super) struct Bulk {
     /// What is to be done, in this order.
     #[schema(value_type = Vec<BulkItem>, min_items = 1, max_items = 100)]
     items: Vec<Box<RawValue>>,
-    /// Whether nothing is done unless all of it can be. If not, each item is done or refused for itself.
+    /// Whether nothing is done unless all of it can be. If not, each item is done or refused for
+    /// itself.
     #[serde(default)]
     #[schema(default = false)]
     atomic: bool,
@@ -43,8 +44,9 @@ pub(super) struct BulkResult {
 
 /// Creates, changes, removes and copies many sites at once.
 ///
-/// Each item is allowed and refused like the request that does the same to one site, and has a result of its own. With `atomic`, the first item
-/// that is refused is the answer, and nothing is done. Repeated with the same `Idempotency-Key`, all of it is done once.
+/// Each item is allowed and refused like the request that does the same to one site, and has a
+/// result of its own. With `atomic`, the first item that is refused is the answer, and nothing is
+/// done. Repeated with the same `Idempotency-Key`, all of it is done once.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/bulk",
     operation_id = "bulkSites", tag = "Sites", params(TenantPath),
     request_body = Bulk,
@@ -82,7 +84,9 @@ pub(super) async fn bulk(
                 tx.keep(before).await?;
                 results.push(done);
             }
-            Err(problem) if atomic => return Err(Problem::InItem { index, problem: Box::new(problem) }),
+            Err(problem) if atomic => {
+                return Err(Problem::InItem { index, problem: Box::new(problem) });
+            }
             Err(problem) => {
                 tx.undo(before).await?;
                 results.push(ItemResult::refused(named, problem));

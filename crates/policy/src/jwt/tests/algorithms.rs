@@ -2,13 +2,19 @@
 
 use super::*;
 
-const ALL: [&str; 12] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256", "HS384", "HS512"];
+const ALL: [&str; 12] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256",
+    "HS384", "HS512",
+];
 
 #[test]
 fn every_algorithm_works() {
     for algorithm in ALL {
-        assert_eq!(verdict(&issuer(&[algorithm]), token(algorithm)).map(|_| ()), Ok(()), "{algorithm}");
+        assert_eq!(
+            verdict(&issuer(&[algorithm]), token(algorithm)).map(|_| ()),
+            Ok(()),
+            "{algorithm}"
+        );
     }
 }
 
@@ -16,7 +22,11 @@ fn every_algorithm_works() {
 fn a_token_of_another_algorithm_is_refused() {
     for algorithm in ALL {
         let others: Vec<_> = ALL.into_iter().filter(|other| *other != algorithm).collect();
-        assert_eq!(verdict(&issuer(&others), token(algorithm)).unwrap_err(), Rejected::Algorithm, "{algorithm}");
+        assert_eq!(
+            verdict(&issuer(&others), token(algorithm)).unwrap_err(),
+            Rejected::Algorithm,
+            "{algorithm}"
+        );
     }
 }
 
@@ -29,7 +39,10 @@ fn a_signature_is_not_taken_for_one_of_another_algorithm() {
             let header = URL_SAFE_NO_PAD.encode(json!({ "alg": other }).to_string());
             let (_, rest) = token(algorithm).split_once('.').unwrap();
             let refusal = verdict(&issuer, &format!("{header}.{rest}")).unwrap_err();
-            assert!(matches!(refusal, Rejected::Signature | Rejected::Key), "{algorithm} as {other}: {refusal}");
+            assert!(
+                matches!(refusal, Rejected::Signature | Rejected::Key),
+                "{algorithm} as {other}: {refusal}"
+            );
         }
     }
 }
@@ -37,7 +50,15 @@ fn a_signature_is_not_taken_for_one_of_another_algorithm() {
 #[test]
 fn no_algorithm_is_no_algorithm() {
     let issuer = issuer(&ALL);
-    for name in [json!("none"), json!("None"), json!("nOnE"), json!(""), json!("rs256"), json!("HS1"), json!("ES512")] {
+    for name in [
+        json!("none"),
+        json!("None"),
+        json!("nOnE"),
+        json!(""),
+        json!("rs256"),
+        json!("HS1"),
+        json!("ES512"),
+    ] {
         let header = URL_SAFE_NO_PAD.encode(json!({ "alg": name }).to_string());
         let payload = URL_SAFE_NO_PAD.encode(claims().to_string());
         for signature in ["", "AAAA"] {
@@ -45,20 +66,26 @@ fn no_algorithm_is_no_algorithm() {
             assert_eq!(verdict(&issuer, &token).unwrap_err(), Rejected::Algorithm, "{name}");
         }
     }
-    for header in [json!({}), json!({ "alg": null }), json!({ "alg": ["EdDSA"] }), json!({ "alg": 1 })] {
+    for header in
+        [json!({}), json!({ "alg": null }), json!({ "alg": ["EdDSA"] }), json!({ "alg": 1 })]
+    {
         let token = sign_texts(&header.to_string(), &claims().to_string());
         assert_eq!(verdict(&issuer, &token).unwrap_err(), Rejected::Malformed, "{header}");
     }
 }
 
-/// The public keys of the issuer, in the forms in which attackers have used them as secrets of HS256.
+/// The public keys of the issuer, in the forms in which attackers have used them as secrets of
+/// HS256.
 #[test]
 fn a_public_key_is_no_secret() {
     let confused = MADE["public_key_as_secret"].as_array().unwrap();
     assert!(confused.len() > 10);
     for token in confused {
         let token = token.as_str().unwrap();
-        assert_eq!(verdict(&issuer(&["RS256", "ES256", "EdDSA"]), token).unwrap_err(), Rejected::Algorithm);
+        assert_eq!(
+            verdict(&issuer(&["RS256", "ES256", "EdDSA"]), token).unwrap_err(),
+            Rejected::Algorithm
+        );
         let with_both = wire::Issuer { secret: Vec::new(), ..issuer(&ALL) };
         assert_eq!(verdict(&with_both, token).unwrap_err(), Rejected::Key);
         assert_eq!(verdict(&issuer(&ALL), token).unwrap_err(), Rejected::Signature);
@@ -86,7 +113,11 @@ fn a_secret_has_to_be_as_long_as_the_hash() {
         let with = |secret: &[u8]| wire::Issuer { secret: secret.to_vec(), ..issuer(&[algorithm]) };
         assert_eq!(verdict(&with(&secret), &sign(&secret)).map(|_| ()), Ok(()), "{algorithm}");
         let short = &secret[1..];
-        assert_eq!(verdict(&with(short), &sign(short)).unwrap_err(), Rejected::Signature, "{algorithm}");
+        assert_eq!(
+            verdict(&with(short), &sign(short)).unwrap_err(),
+            Rejected::Signature,
+            "{algorithm}"
+        );
         assert_eq!(verdict(&with(b""), &sign(b"")).unwrap_err(), Rejected::Key, "{algorithm}");
     }
 }
@@ -101,10 +132,13 @@ fn ed25519_is_eddsa() {
     assert_eq!(verdict(&issuer, &sign(&claims())).map(|_| ()), Ok(()));
 }
 
-/// Whoever checks signatures elsewhere gets what Envoy needs, and is asked only when all else is right.
+/// Whoever checks signatures elsewhere gets what Envoy needs, and is asked only when all else is
+/// right.
 #[test]
 fn what_is_not_checked_here_is_ready_for_envoy() {
-    for (algorithm, native) in ALL.into_iter().zip([true, true, true, false, false, false, true, true, false]) {
+    for (algorithm, native) in
+        ALL.into_iter().zip([true, true, true, false, false, false, true, true, false])
+    {
         let issuers = Issuers::decode(SITE, &[issuer(&[algorithm])]);
         let mut asked = 0;
         let verified = verify(&issuers, token(algorithm).as_bytes(), NOW_MS, |operation| {
@@ -115,7 +149,9 @@ fn what_is_not_checked_here_is_ready_for_envoy() {
         assert!(verified.is_ok() && asked == 1, "{algorithm}");
         let refused = verify(&issuers, token(algorithm).as_bytes(), NOW_MS, |_| false);
         assert_eq!(refused.unwrap_err(), Rejected::Signature, "{algorithm}");
-        let late = verify(&issuers, token(algorithm).as_bytes(), NOW_MS * 2, |_| unreachable!("it has expired"));
+        let late = verify(&issuers, token(algorithm).as_bytes(), NOW_MS * 2, |_| {
+            unreachable!("it has expired")
+        });
         assert_eq!(late.unwrap_err(), Rejected::Expired);
     }
     assert!(envoy_agrees(&[8, 1]));

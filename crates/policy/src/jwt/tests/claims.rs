@@ -39,7 +39,9 @@ fn an_issuer_cannot_speak_for_another() {
 
 #[test]
 fn the_audience_is_a_text_or_a_list_of_texts() {
-    let issuer = changed(|issuer| issuer.audiences = vec!["https://api.example.com/".to_owned(), "two".to_owned()]);
+    let issuer = changed(|issuer| {
+        issuer.audiences = vec!["https://api.example.com/".to_owned(), "two".to_owned()]
+    });
     for audience in [json!("two"), json!(["two"]), json!(["one", "two"]), json!([1, "two"])] {
         assert_eq!(refusal(&issuer, "aud", audience.clone()), None, "{audience}");
     }
@@ -56,10 +58,18 @@ fn the_audience_is_a_text_or_a_list_of_texts() {
         json!(2),
         json!("one two"),
     ] {
-        assert_eq!(refusal(&issuer, "aud", audience.clone()), Some(Rejected::Audience), "{audience}");
+        assert_eq!(
+            refusal(&issuer, "aud", audience.clone()),
+            Some(Rejected::Audience),
+            "{audience}"
+        );
     }
     for audience in [Value::Null, json!("one"), json!(2)] {
-        assert_eq!(refusal(&changed(|_| {}), "aud", audience), None, "without audiences it is not looked at");
+        assert_eq!(
+            refusal(&changed(|_| {}), "aud", audience),
+            None,
+            "without audiences it is not looked at"
+        );
     }
 }
 
@@ -67,7 +77,8 @@ fn the_audience_is_a_text_or_a_list_of_texts() {
 fn required_claims_have_their_values() {
     let issuer = |claim: &str, value: Value| {
         changed(|issuer| {
-            issuer.required_claims = vec![wire::RequiredClaim { claim: claim.to_owned(), value: value.to_string() }];
+            issuer.required_claims =
+                vec![wire::RequiredClaim { claim: claim.to_owned(), value: value.to_string() }];
         })
     };
     let claims = |tier: Value| {
@@ -109,7 +120,8 @@ fn a_consumer_is_named_by_a_scalar() {
     let named = |issuer: &wire::Issuer, value: Value| {
         verdict(issuer, &sign_with("sub", value)).map(|verified| verified.subject)
     };
-    let subject = |name: &str| Some(crate::key::Digest::of_subject(SITE, "https://login.example.com/", name));
+    let subject =
+        |name: &str| Some(crate::key::Digest::of_subject(SITE, "https://login.example.com/", name));
     let required = changed(|_| {});
     let optional = changed(|issuer| issuer.require_consumer = false);
     for (value, name) in [(json!("app-2"), "app-2"), (json!(42), "42"), (json!(" x "), " x ")] {
@@ -120,7 +132,10 @@ fn a_consumer_is_named_by_a_scalar() {
         assert_eq!(named(&optional, value.clone()), Ok(None), "{value}");
     }
     let nested = changed(|issuer| issuer.consumer_claim = "act.client".to_owned());
-    assert_eq!(verdict(&nested, &sign_with("act", json!({ "client": "c" }))).unwrap().subject, subject("c"));
+    assert_eq!(
+        verdict(&nested, &sign_with("act", json!({ "client": "c" }))).unwrap().subject,
+        subject("c")
+    );
 }
 
 #[test]
@@ -140,7 +155,8 @@ fn scopes_are_a_text_or_a_list() {
 #[test]
 fn headers_carry_only_what_cannot_be_misread() {
     let issuer = changed(|issuer| {
-        issuer.upstream_headers = vec![wire::ClaimHeader { header: "x-claim".to_owned(), claim: "c".to_owned() }];
+        issuer.upstream_headers =
+            vec![wire::ClaimHeader { header: "x-claim".to_owned(), claim: "c".to_owned() }];
     });
     let header = |value: Value| {
         let verified = verdict(&issuer, &sign_with("c", value)).unwrap();
@@ -182,10 +198,15 @@ fn claims_are_read_strictly() {
         "x",
     ] {
         let token = sign_texts(r#"{"alg":"EdDSA"}"#, payload);
-        assert_eq!(verdict(&issuer(&["EdDSA"]), &token).unwrap_err(), Rejected::Malformed, "{payload}");
+        assert_eq!(
+            verdict(&issuer(&["EdDSA"]), &token).unwrap_err(),
+            Rejected::Malformed,
+            "{payload}"
+        );
     }
     for bomb in ["[".repeat(5000), r#"{"a":"#.repeat(1000)] {
-        let payload = format!(r#"{{"iss":"https://login.example.com/","exp":2000000600,"x":{bomb}"#);
+        let payload =
+            format!(r#"{{"iss":"https://login.example.com/","exp":2000000600,"x":{bomb}"#);
         let token = sign_texts(r#"{"alg":"EdDSA"}"#, &payload);
         assert_eq!(verdict(&issuer(&["EdDSA"]), &token).unwrap_err(), Rejected::Malformed);
     }

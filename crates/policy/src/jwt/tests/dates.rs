@@ -23,14 +23,21 @@ fn the_later_of_nbf_and_iat_counts() {
     let issuer = changed(|issuer| issuer.leeway_s = 0);
     for claim in ["nbf", "iat"] {
         let token = sign_with(claim, json!(ISSUED_S + 200));
-        assert_eq!(verdict_at(&issuer, &token, (ISSUED_S + 199) * 1000).unwrap_err(), Rejected::NotYet, "{claim}");
+        assert_eq!(
+            verdict_at(&issuer, &token, (ISSUED_S + 199) * 1000).unwrap_err(),
+            Rejected::NotYet,
+            "{claim}"
+        );
         assert!(verdict_at(&issuer, &token, (ISSUED_S + 200) * 1000).is_ok(), "{claim}");
     }
 }
 
 #[test]
 fn a_token_has_to_expire() {
-    assert_eq!(verdict(&issuer(&["EdDSA"]), &sign_with("exp", Value::Null)).unwrap_err(), Rejected::Undated);
+    assert_eq!(
+        verdict(&issuer(&["EdDSA"]), &sign_with("exp", Value::Null)).unwrap_err(),
+        Rejected::Undated
+    );
 }
 
 #[test]
@@ -70,7 +77,8 @@ fn absurd_dates_are_refused() {
             let refusal = verdict(&issuer, &sign(&claims)).map(|_| ()).unwrap_err();
             assert_eq!(refusal, Rejected::Undated, "{claim}: {date}");
         }
-        let payload = format!(r#"{{"iss":"https://login.example.com/","exp":2000000600,"{claim}":1e999}}"#);
+        let payload =
+            format!(r#"{{"iss":"https://login.example.com/","exp":2000000600,"{claim}":1e999}}"#);
         assert_eq!(
             verdict(&issuer, &sign_texts(r#"{"alg":"EdDSA"}"#, &payload)).unwrap_err(),
             Rejected::Malformed,
@@ -106,7 +114,8 @@ fn the_bounds_of_numbers_hold() {
         issuer.max_age_s = u32::MAX;
     });
     let mut claims = claims();
-    (claims["exp"], claims["nbf"], claims["iat"]) = (json!(253_402_300_799_u64), json!(0), json!(0));
+    (claims["exp"], claims["nbf"], claims["iat"]) =
+        (json!(253_402_300_799_u64), json!(0), json!(0));
     let verified = verdict_at(&issuer, &sign(&claims), 0).unwrap();
     assert_eq!(verified.valid_from_ms(), 0);
     assert_eq!(verified.valid_until_ms(), 2 * u64::from(u32::MAX) * 1000);

@@ -8,18 +8,32 @@ fn with_header(header: &str) -> Result<(), Rejected> {
 
 #[test]
 fn extensions_that_have_to_be_understood_are_refused() {
-    for extension in [r#""crit":["exp"]"#, r#""crit":[]"#, r#""crit":null"#, r#""b64":false"#, r#""b64":true"#] {
-        assert_eq!(with_header(&format!(r#"{{"alg":"EdDSA",{extension}}}"#)), Err(Rejected::Critical), "{extension}");
+    for extension in
+        [r#""crit":["exp"]"#, r#""crit":[]"#, r#""crit":null"#, r#""b64":false"#, r#""b64":true"#]
+    {
+        assert_eq!(
+            with_header(&format!(r#"{{"alg":"EdDSA",{extension}}}"#)),
+            Err(Rejected::Critical),
+            "{extension}"
+        );
     }
 }
 
 #[test]
 fn only_general_and_access_tokens_are_accepted() {
     for kind in ["JWT", "jwt", "at+jwt", "application/at+jwt", "application/JWT", "JOSE"] {
-        assert_eq!(with_header(&json!({ "alg": "EdDSA", "typ": kind }).to_string()), Ok(()), "{kind}");
+        assert_eq!(
+            with_header(&json!({ "alg": "EdDSA", "typ": kind }).to_string()),
+            Ok(()),
+            "{kind}"
+        );
     }
     for kind in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", "JOSE+JSON", ""] {
-        assert_eq!(with_header(&json!({ "alg": "EdDSA", "typ": kind }).to_string()), Err(Rejected::Type), "{kind}");
+        assert_eq!(
+            with_header(&json!({ "alg": "EdDSA", "typ": kind }).to_string()),
+            Err(Rejected::Type),
+            "{kind}"
+        );
     }
     assert_eq!(with_header(r#"{"alg":"EdDSA","typ":1}"#), Err(Rejected::Malformed));
 }
@@ -49,8 +63,11 @@ fn keys_in_the_header_are_not_looked_at() {
         json!({ "alg": "EdDSA", "jwk": jwk }),
         json!({ "alg": "EdDSA", "jku": "https://attacker.example/", "x5c": ["AAAA"], "x5u": "https://attacker.example/" }),
     ] {
-        let message =
-            format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims().to_string()));
+        let message = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header.to_string()),
+            URL_SAFE_NO_PAD.encode(claims().to_string())
+        );
         let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(*pair.sk.sign(&message, None)));
         assert_eq!(verdict(&issuer(&["EdDSA"]), &token).unwrap_err(), Rejected::Signature);
         assert_eq!(with_header(&header.to_string()), Ok(()), "the issuer may put it there");
@@ -86,7 +103,8 @@ fn a_token_has_three_parts_of_one_spelling() {
         assert_eq!(verdict(&issuer, &malformed).unwrap_err(), Rejected::Malformed, "{malformed}");
     }
     assert_eq!(verdict(&issuer, &format!("{header}.{payload}.")).unwrap_err(), Rejected::Signature);
-    // 256 bytes leave two bits of the last character unused: the same bytes with these set are another text.
+    // 256 bytes leave two bits of the last character unused: the same bytes with these set are
+    // another text.
     let (rest, last) = signature.split_at(signature.len() - 1);
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let place = alphabet.iter().position(|character| *character == last.as_bytes()[0]).unwrap();

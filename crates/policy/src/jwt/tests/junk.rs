@@ -4,8 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ALL: [&str; 12] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256", "HS384", "HS512"];
+const ALL: [&str; 12] = [
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "HS256",
+    "HS384", "HS512",
+];
 
 static ISSUERS: LazyLock<Issuers> = LazyLock::new(|| Issuers::decode(SITE, &[issuer(&ALL)]));
 
@@ -74,7 +76,8 @@ proptest! {
         prop_assert!(refused(token.as_bytes()));
     }
 
-    /// Claims of all shapes under a right signature: they pass or not, and what passes can be asked for.
+    /// Claims of all shapes under a right signature: they pass or not, and what passes can be asked
+    /// for.
     #[test]
     fn claims_of_all_shapes_are_read(name in "iss|sub|aud|exp|nbf|iat|scope|realm", value in json_value()) {
         let verdict = verdict(&issuer(&["EdDSA"]), &sign_with(&name, value));
@@ -106,7 +109,8 @@ fn json_value() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(|number| json!(number)),
         any::<f64>().prop_map(|number| json!(number)),
         ".{0,20}".prop_map(|text| json!(text)),
-        prop::collection::vec(any::<u8>(), 0..70).prop_map(|bytes| json!(URL_SAFE_NO_PAD.encode(bytes))),
+        prop::collection::vec(any::<u8>(), 0..70)
+            .prop_map(|bytes| json!(URL_SAFE_NO_PAD.encode(bytes))),
     ];
     leaf.prop_recursive(3, 20, 5, |inner| {
         prop_oneof![

@@ -38,7 +38,8 @@ fn a_name_that_two_keys_have_names_none() {
     let twice = with_keys(&["EdDSA"], &[jwk("ed25519"), jwk("ed25519")]);
     assert_eq!(verdict(&twice, &sign_as("ed25519")).unwrap_err(), Rejected::Key);
     // Only those that fit are meant (RFC 7517 section 4.5).
-    let other_type = with_keys(&["EdDSA"], &[changed_jwk("rsa", "kid", json!("ed25519")), jwk("ed25519")]);
+    let other_type =
+        with_keys(&["EdDSA"], &[changed_jwk("rsa", "kid", json!("ed25519")), jwk("ed25519")]);
     assert!(verdict(&other_type, &sign_as("ed25519")).is_ok());
 }
 
@@ -96,7 +97,8 @@ fn a_key_is_used_only_for_what_its_jwk_says() {
         let keys = with_keys(&["EdDSA"], &[changed_jwk("ed25519", member, value.clone())]);
         let refusal = verdict(&keys, &sign(&claims())).unwrap_err();
         assert_eq!(refusal, Rejected::Key, "{member}: {value}");
-        let beside = with_keys(&["EdDSA"], &[changed_jwk("ed25519", member, value), jwk("ed25519")]);
+        let beside =
+            with_keys(&["EdDSA"], &[changed_jwk("ed25519", member, value), jwk("ed25519")]);
         assert!(verdict(&beside, &sign(&claims())).is_ok(), "{member}: the others go on");
     }
     for (member, value) in [
@@ -111,7 +113,8 @@ fn a_key_is_used_only_for_what_its_jwk_says() {
     }
 }
 
-/// RSASSA-PKCS1-v1_5 and RSASSA-PSS share the type of key, not the key where it says what it is for.
+/// RSASSA-PKCS1-v1_5 and RSASSA-PSS share the type of key, not the key where it says what it is
+/// for.
 #[test]
 fn an_rsa_key_for_one_padding_is_not_for_the_other() {
     let keys = with_keys(&["RS256", "PS256"], &[changed_jwk("rsa", "alg", json!("RS256"))]);
@@ -132,14 +135,17 @@ fn weak_rsa_keys_are_not_used() {
         modulus[len - 1] = last;
         json!(URL_SAFE_NO_PAD.encode(modulus))
     };
-    for modulus in [numbers(255, 1), numbers(256, 2), numbers(513, 1), numbers(8192, 1), json!("")] {
+    for modulus in [numbers(255, 1), numbers(256, 2), numbers(513, 1), numbers(8192, 1), json!("")]
+    {
         let keys = with_keys(&["RS256"], &[changed_jwk("rsa", "n", modulus)]);
         assert_eq!(verdict(&keys, token("RS256")).unwrap_err(), Rejected::Key);
     }
     // RFC 7518 section 6.3.1.1 speaks of implementations that put a zero in front.
     let modulus = URL_SAFE_NO_PAD.decode(jwk("rsa")["n"].as_str().unwrap()).unwrap();
     let padded = json!(URL_SAFE_NO_PAD.encode([&[0][..], &modulus].concat()));
-    assert!(verdict(&with_keys(&["RS256"], &[changed_jwk("rsa", "n", padded)]), token("RS256")).is_ok());
+    assert!(
+        verdict(&with_keys(&["RS256"], &[changed_jwk("rsa", "n", padded)]), token("RS256")).is_ok()
+    );
 }
 
 #[test]
@@ -153,16 +159,27 @@ fn points_have_to_be_on_their_curve() {
             ("x", json!(URL_SAFE_NO_PAD.encode([0; 32]))),
         ] {
             let keys = with_keys(&["ES256", "ES384"], &[changed_jwk(kid, member, value)]);
-            assert_eq!(verdict(&keys, token(algorithm)).unwrap_err(), Rejected::Key, "{kid} {member}");
+            assert_eq!(
+                verdict(&keys, token(algorithm)).unwrap_err(),
+                Rejected::Key,
+                "{kid} {member}"
+            );
         }
     }
 }
 
 #[test]
 fn sets_that_are_none_have_no_keys() {
-    for set in
-        ["", "{}", "[]", "null", r#"{"keys":{}}"#, r#"{"keys":[]}"#, r#"{"keys":[1,null,"x",[],{}]}"#, "{\"keys\":["]
-    {
+    for set in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        r#"{"keys":{}}"#,
+        r#"{"keys":[]}"#,
+        r#"{"keys":[1,null,"x",[],{}]}"#,
+        "{\"keys\":[",
+    ] {
         let issuer = changed(|issuer| issuer.jwks = set.to_owned());
         assert_eq!(verdict(&issuer, &sign(&claims())).unwrap_err(), Rejected::Key, "{set}");
     }

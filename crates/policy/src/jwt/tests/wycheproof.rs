@@ -8,23 +8,32 @@ use crate::settings::Algorithm;
 
 macro_rules! vectors {
     ($name:literal) => {
-        serde_json::from_str::<Value>(include_str!(concat!("../../../tests/vectors/wycheproof/", $name, ".json")))
-            .expect("vectors")
-            .as_array()
-            .expect("groups")
+        serde_json::from_str::<Value>(include_str!(concat!(
+            "../../../tests/vectors/wycheproof/",
+            $name,
+            ".json"
+        )))
+        .expect("vectors")
+        .as_array()
+        .expect("groups")
     };
 }
 
 /// Tokens that are called valid, and are not in the one spelling that RFC 7515 section 2 allows.
 const MISSPELT: [u64; 2] = [372, 373];
 
-/// Tokens that are called valid, and say PS384 where their key says PS256. A key's `alg` is for what its issuer means it to be used
-/// (RFC 7517 section 4.4), and is held to here.
+/// Tokens that are called valid, and say PS384 where their key says PS256. A key's `alg` is for
+/// what its issuer means it to be used (RFC 7517 section 4.4), and is held to here.
 const OTHER_ALGORITHM: [u64; 2] = [346, 350];
 
-/// Of the tests of `json_web_signature_test.json`, those that are not kept: why, and how many there are by their numbers.
+/// Of the tests of `json_web_signature_test.json`, those that are not kept: why, and how many there
+/// are by their numbers.
 const LEFT_OUT: [(&str, &[RangeInclusive<u64>], u64); 5] = [
-    ("RS256 with a changed PKCS #1 padding (flag ModifiedPadding): rs256.json has these changes", &[46..=258], 213),
+    (
+        "RS256 with a changed PKCS #1 padding (flag ModifiedPadding): rs256.json has these changes",
+        &[46..=258],
+        213,
+    ),
     (
         "PS256, PS384 and PS512 with a changed encoding (flag ModifiedSignature): ps256, ps384 and ps512.json have these",
         &[276..=286, 289..=311, 324..=324, 329..=330],
@@ -38,7 +47,8 @@ const LEFT_OUT: [(&str, &[RangeInclusive<u64>], u64); 5] = [
 /// The tests of that file.
 const TOKENS: u64 = 401;
 
-/// Whether keys, of which a single symmetric one is taken for the shared secret, signed a token, whatever its payload.
+/// Whether keys, of which a single symmetric one is taken for the shared secret, signed a token,
+/// whatever its payload.
 fn signed(keys: &[&Value], jws: &str) -> bool {
     let secret = match keys {
         [key] if key["kty"] == "oct" => {
@@ -46,17 +56,26 @@ fn signed(keys: &[&Value], jws: &str) -> bool {
         }
         _ => Vec::new(),
     };
-    let mut algorithms = vec!["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+    let mut algorithms =
+        vec!["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
     algorithms.extend(["HS256", "HS384", "HS512"]);
-    let issuer = wire::Issuer { jwks: json!({ "keys": keys }).to_string(), secret, ..issuer(&algorithms) };
+    let issuer =
+        wire::Issuer { jwks: json!({ "keys": keys }).to_string(), secret, ..issuer(&algorithms) };
     let issuer = Issuer::of(&issuer).expect("an issuer");
-    Compact::parse(jws.as_bytes()).is_ok_and(|token| issuer.check_signature(&token, &mut check_here).is_ok())
+    Compact::parse(jws.as_bytes())
+        .is_ok_and(|token| issuer.check_signature(&token, &mut check_here).is_ok())
 }
 
 fn holds(test: &Value, keys: &[&Value]) {
     let id = test["tcId"].as_u64().expect("a number");
-    let valid = test["result"] == "valid" && !MISSPELT.contains(&id) && !OTHER_ALGORITHM.contains(&id);
-    assert_eq!(signed(keys, test["jws"].as_str().expect("a token")), valid, "{id}: {}", test["comment"]);
+    let valid =
+        test["result"] == "valid" && !MISSPELT.contains(&id) && !OTHER_ALGORITHM.contains(&id);
+    assert_eq!(
+        signed(keys, test["jws"].as_str().expect("a token")),
+        valid,
+        "{id}: {}",
+        test["comment"]
+    );
 }
 
 #[test]
@@ -98,10 +117,14 @@ fn keys_are_told_apart() {
 
 fn hex(value: &Value) -> Vec<u8> {
     let hex = value.as_str().expect("hex digits");
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits")).collect()
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits"))
+        .collect()
 }
 
-/// All signatures of a file whose keys can be used; how many of them are right. What is merely acceptable is refused.
+/// All signatures of a file whose keys can be used; how many of them are right. What is merely
+/// acceptable is refused.
 fn signatures(groups: &[Value], algorithm: Algorithm) -> usize {
     let mut right = 0;
     for group in groups {
@@ -145,7 +168,8 @@ fn eddsa_is_right() {
     assert_eq!(signatures(vectors!("eddsa"), Algorithm::EdDSA), 88);
 }
 
-/// Secrets that are shorter than the hash, and tags that are cut, are right nowhere else than here, and never used.
+/// Secrets that are shorter than the hash, and tags that are cut, are right nowhere else than here,
+/// and never used.
 #[test]
 fn hmac_is_right() {
     for (groups, algorithm, len) in [
@@ -157,8 +181,8 @@ fn hmac_is_right() {
         for test in groups.iter().flat_map(|group| group["tests"].as_array().expect("tests")) {
             let (secret, tag) = (hex(&test["secret"]), hex(&test["signature"]));
             let valid = test["result"] == "valid" && secret.len() >= len && tag.len() == len;
-            let verdict =
-                secret::Secret::of(&secret).is_some_and(|secret| secret.check(algorithm, &hex(&test["message"]), &tag));
+            let verdict = secret::Secret::of(&secret)
+                .is_some_and(|secret| secret.check(algorithm, &hex(&test["message"]), &tag));
             assert_eq!(verdict, valid, "{algorithm:?} {}", test["tcId"]);
             right += usize::from(valid);
         }

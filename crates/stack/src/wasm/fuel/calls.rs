@@ -8,7 +8,8 @@ use walrus::{ConstExpr, ElementItems, FunctionId, FunctionKind, LocalFunction, M
 
 use super::cost::sequences;
 
-/// The parameters and results of a function: an indirect call reaches any function in a table that has the same.
+/// The parameters and results of a function: an indirect call reaches any function in a table that
+/// has the same.
 type Signature = (Vec<ValType>, Vec<ValType>);
 
 /// The call graph: for an indirect call, every function that it might reach.
@@ -19,8 +20,8 @@ pub(super) struct Graph {
 
 impl Graph {
     /// # Errors
-    /// A module that calls in other ways than compilers do for this target: by references, or in tail position; or that catches
-    /// exceptions.
+    /// A module that calls in other ways than compilers do for this target: by references, or in
+    /// tail position; or that catches exceptions.
     pub(super) fn of(module: &Module) -> Result<Self> {
         let by_signature = callable_indirectly(module);
         let mut callees = HashMap::new();
@@ -36,8 +37,12 @@ impl Graph {
                         let signature = (ty.params().to_vec(), ty.results().to_vec());
                         called.extend(by_signature.get(&signature).into_iter().flatten());
                     }
-                    Instr::CallRef(_) | Instr::ReturnCallRef(_) | Instr::RefFunc(_) => bail!("it calls by references"),
-                    Instr::ReturnCall(_) | Instr::ReturnCallIndirect(_) => bail!("it has tail calls"),
+                    Instr::CallRef(_) | Instr::ReturnCallRef(_) | Instr::RefFunc(_) => {
+                        bail!("it calls by references")
+                    }
+                    Instr::ReturnCall(_) | Instr::ReturnCallIndirect(_) => {
+                        bail!("it has tail calls")
+                    }
                     Instr::Try(_) | Instr::TryTable(_) => bail!("it catches exceptions"),
                     _ => {}
                 }
@@ -45,7 +50,11 @@ impl Graph {
             callees.insert(id, called.into_iter().collect());
         }
         let is_import = |kind: &FunctionKind| matches!(kind, FunctionKind::Import(_));
-        let imported = module.funcs.iter().filter(|function| is_import(&function.kind)).map(walrus::Function::id);
+        let imported = module
+            .funcs
+            .iter()
+            .filter(|function| is_import(&function.kind))
+            .map(walrus::Function::id);
         Ok(Self { callees, imported: imported.collect() })
     }
 

@@ -7,12 +7,13 @@ use walrus::{FunctionId, FunctionKind, LocalFunction, Module};
 
 use super::calls::Graph;
 
-/// A function whose entry costs no more than so many instructions pays nothing for it, if it is not recursive: its callers pay
-/// for it. It is the price of accessors, which are called in loops, not to be slowed down.
+/// A function whose entry costs no more than so many instructions pays nothing for it, if it is not
+/// recursive: its callers pay for it. It is the price of accessors, which are called in loops, not
+/// to be slowed down.
 const SMALL: i32 = 64;
 
-/// So many instructions in a row that are not always executed are paid for where they begin. Fewer are paid for before,
-/// whether or not they are executed.
+/// So many instructions in a row that are not always executed are paid for where they begin. Fewer
+/// are paid for before, whether or not they are executed.
 const ROW: i32 = 24;
 
 /// A call, beside what the function does.
@@ -41,8 +42,13 @@ pub(super) struct Costs<'a> {
 }
 
 impl<'a> Costs<'a> {
-    pub(super) fn of(module: &'a Module, graph: &'a Graph, recursive: &'a HashSet<FunctionId>) -> Self {
-        let mut costs = Self { module, graph, recursive, points: HashMap::new(), entries: HashMap::new() };
+    pub(super) fn of(
+        module: &'a Module,
+        graph: &'a Graph,
+        recursive: &'a HashSet<FunctionId>,
+    ) -> Self {
+        let mut costs =
+            Self { module, graph, recursive, points: HashMap::new(), entries: HashMap::new() };
         for (id, _) in module.funcs.iter_local() {
             costs.visit(id);
         }
@@ -54,8 +60,8 @@ impl<'a> Costs<'a> {
         self.points
     }
 
-    /// Computes the points of a function, after those of the functions that it calls. Recursive ones pay for themselves, so that
-    /// nothing waits for them.
+    /// Computes the points of a function, after those of the functions that it calls. Recursive
+    /// ones pay for themselves, so that nothing waits for them.
     fn visit(&mut self, id: FunctionId) {
         let FunctionKind::Local(function) = &self.module.funcs.get(id).kind else { return };
         if self.points.contains_key(&id) {
@@ -107,16 +113,20 @@ impl Points<'_> {
         self.walk(sequence, self.found.len() - 1, true);
     }
 
-    /// Goes through a sequence, row by row. `point` is passed whenever the sequence is entered; `always` says that the
-    /// first row is executed whenever the point is passed.
+    /// Goes through a sequence, row by row. `point` is passed whenever the sequence is entered;
+    /// `always` says that the first row is executed whenever the point is passed.
     fn walk(&mut self, sequence: InstrSeqId, mut point: usize, mut always: bool) {
         let function = self.function;
         let instructions = &function.block(sequence).instrs;
         let mut position = 0;
         while let Some(ahead) = instructions.get(position..).filter(|ahead| !ahead.is_empty()) {
-            let len = ahead.iter().position(|(instruction, _)| ends_row(instruction)).map_or(ahead.len(), |at| at + 1);
+            let len = ahead
+                .iter()
+                .position(|(instruction, _)| ends_row(instruction))
+                .map_or(ahead.len(), |at| at + 1);
             let row = ahead.get(..len).unwrap_or_default();
-            let weight: i32 = row.iter().map(|(instruction, _)| self.costs.weight(instruction)).sum();
+            let weight: i32 =
+                row.iter().map(|(instruction, _)| self.costs.weight(instruction)).sum();
             if !always && weight >= ROW {
                 self.found.push(Point { sequence, position, instructions: PAYING });
                 (point, always) = (self.found.len() - 1, true);
@@ -132,7 +142,10 @@ impl Points<'_> {
                     self.walk(branch.alternative, point, false);
                 }
                 // What follows is never executed.
-                Some((Instr::Br(_) | Instr::BrTable(_) | Instr::Return(_) | Instr::Unreachable(_), _)) => return,
+                Some((
+                    Instr::Br(_) | Instr::BrTable(_) | Instr::Return(_) | Instr::Unreachable(_),
+                    _,
+                )) => return,
                 _ => {}
             }
             always = false;
@@ -145,7 +158,11 @@ impl Points<'_> {
 fn ends_row(instruction: &Instr) -> bool {
     let leaves = matches!(
         instruction,
-        Instr::Br(_) | Instr::BrIf(_) | Instr::BrTable(_) | Instr::Return(_) | Instr::Unreachable(_)
+        Instr::Br(_)
+            | Instr::BrIf(_)
+            | Instr::BrTable(_)
+            | Instr::Return(_)
+            | Instr::Unreachable(_)
     );
     leaves || !nested(instruction).is_empty()
 }
@@ -156,7 +173,9 @@ pub(in super::super) fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
     let mut next = 0;
     while let Some(sequence) = found.get(next).copied() {
         next += 1;
-        found.extend(function.block(sequence).instrs.iter().flat_map(|(instruction, _)| nested(instruction)));
+        found.extend(
+            function.block(sequence).instrs.iter().flat_map(|(instruction, _)| nested(instruction)),
+        );
     }
     found
 }

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use anyhow::{Result, bail};
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::{Authorization, AuthorizationServer};
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::{
+    Authorization, AuthorizationServer,
+};
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_response::Code;
 use envoy_types::pb::envoy::service::ratelimit::v3::rate_limit_service_server::{
@@ -31,13 +33,19 @@ struct Yes;
 impl Authorization for Yes {
     async fn check(&self, _: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         // Code 0 is OK (google/rpc/code.proto).
-        Ok(Response::new(CheckResponse { status: Some(RpcStatus::default()), ..Default::default() }))
+        Ok(Response::new(CheckResponse {
+            status: Some(RpcStatus::default()),
+            ..Default::default()
+        }))
     }
 }
 
 #[async_trait]
 impl RateLimitService for Yes {
-    async fn should_rate_limit(&self, _: Request<RateLimitRequest>) -> Result<Response<RateLimitResponse>, Status> {
+    async fn should_rate_limit(
+        &self,
+        _: Request<RateLimitRequest>,
+    ) -> Result<Response<RateLimitResponse>, Status> {
         Ok(Response::new(RateLimitResponse { overall_code: Code::Ok.into(), ..Default::default() }))
     }
 }

@@ -1,4 +1,5 @@
-//! The servers that a bench needs besides Envoy, as processes of their own, so that the CPU time of each can be told apart.
+//! The servers that a bench needs besides Envoy, as processes of their own, so that the CPU time of
+//! each can be told apart.
 
 mod callouts;
 mod upstream;

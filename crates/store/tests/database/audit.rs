@@ -227,7 +227,7 @@ async fn operators_read_the_log_of_all_tenants_and_nothing_else_of_theirs() {
 }
 
 #[tokio::test]
-async fn one_tenants_transaction_does_not_read_anothers_chain() {
+async fn a_tenants_transaction_reads_no_other_tenants_chain() {
     with_database(async |database| {
         let store = database.store().await;
         let (left, right) = (sample(&store, "left", 1).await, sample(&store, "right", 2).await);

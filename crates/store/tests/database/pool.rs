@@ -91,7 +91,7 @@ async fn turn(store: &Store, sample: &Sample, number: u64, seen: &Seen) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_shared_connection_shows_nobody_anothers_rows() {
+async fn a_shared_connection_shows_no_other_tenants_rows() {
     with_database(async |database| {
         let direct = database.store().await;
         let mut samples = Vec::new();

@@ -16,10 +16,10 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new one.
+    /// Makes an authority.
     ///
     /// # Panics
-    /// When it cannot be made, or the folder cannot be written.
+    /// Panics if it cannot be made, or the folder cannot be written.
     pub fn new(dir: &Path, name: &str) -> Self {
         let dir = dir.join(name);
         fs::create_dir_all(&dir).expect("a folder");
@@ -32,8 +32,8 @@ impl Authority {
         Self { issuer, dir }
     }
 
-    /// Issues a certificate for xds-server, in the place of the one before; answers the settings
-    /// with which it uses it.
+    /// Issues a certificate for xds-server, which replaces the one before. Returns the settings
+    /// with which xds-server uses it.
     pub fn server(&self) -> [(&'static str, String); 3] {
         let params = CertificateParams::new(vec![SERVER_NAME.to_owned()]).expect("a DNS name");
         let (certificate, key) = self.issue("server", params);

@@ -1,51 +1,51 @@
-//! What an API does with requests that its OpenAPI document lets one make, and with such as it
-//! forbids: by Schemathesis.
+//! An API against its OpenAPI document: requests that the document allows and requests that it
+//! forbids, made by Schemathesis.
 
 use std::{fs, path::Path};
 
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// What is looked at in every answer: that it is no fault of the service, and that the document
-/// knows its status, its media type, its body and its headers; that other methods are refused as
-/// they should be, that nothing can be done without a token, and nothing with what was removed.
-const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
-                      response_headers_conformance,unsupported_method,allow_header_conformance,ignored_auth,use_after_free";
+/// The checks on every answer: it is no fault of the service; the document knows its status, media
+/// type, body and headers; other methods are refused as they should be; nothing works without a
+/// token, or with a removed object.
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+    response_schema_conformance,response_headers_conformance,unsupported_method,\
+    allow_header_conformance,ignored_auth,use_after_free";
 
-/// Who asks, and of what.
+/// The caller and its target.
 pub struct Asker<'a> {
-    /// The service.
     pub base: &'a str,
     /// The bearer token.
     pub token: &'a str,
-    /// Parameters of paths that name something, so that not every request is answered 404.
+    /// Values of path parameters that name an object, so that not every request is answered 404.
     pub parameters: &'a [(&'a str, &'a str)],
-    /// Operations that are left out: those that would remove what the parameters name.
+    /// Operations that are left out, since they would remove the objects that `parameters` name.
     pub without: &'a [&'a str],
-    /// Which paths are asked for, by a regular expression; all without one.
+    /// A regular expression for the paths that are tried; all paths if there is none.
     pub only: Option<&'a str>,
-    /// How many requests are made up for each operation, beside those that try each constraint of
-    /// its parameters.
+    /// The number of requests that are made up for each operation, beside those that try each
+    /// constraint of its parameters.
     pub examples: u32,
 }
 
-/// How often it asked.
+/// The number of requests that were sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
     pub cases: u64,
 }
 
 impl Asker<'_> {
-    /// Asks, one request after the other; answers how often, if no answer was wrong.
+    /// Sends requests one after the other. Returns their number if no answer was wrong.
     ///
     /// # Panics
-    /// With what Schemathesis has found, or why it could not run.
+    /// Panics with the findings of Schemathesis, or with the reason why it could not run.
     pub async fn ask(&self) -> Asked {
         let folder = TempDir::new().unwrap_or_else(|error| panic!("a folder: {error}"));
         let config = folder.path().join("schemathesis.toml");
         fs::write(&config, self.config())
             .unwrap_or_else(|error| panic!("{}: {error}", config.display()));
-        // It keeps files of its own where it runs.
+        // Schemathesis keeps files of its own in its working folder.
         let output = self.command(&config).current_dir(folder.path()).output().await;
         let output = output.unwrap_or_else(|error| panic!("starting schemathesis: {error}"));
         let printed = String::from_utf8_lossy(&output.stdout);
@@ -100,12 +100,13 @@ impl Asker<'_> {
             self.parameters.iter().map(|(name, value)| format!("\"path.{name}\" = \"{value}\"\n"));
         let parameters: String = parameters.collect();
         format!(
-            "headers = {{ Authorization = \"Bearer ${{TENANTRY_TOKEN}}\" }}\n\n[parameters]\n{parameters}"
+            "headers = {{ Authorization = \"Bearer \
+            ${{TENANTRY_TOKEN}}\" }}\n\n[parameters]\n{parameters}"
         )
     }
 }
 
-/// The count in what Schemathesis prints at the end.
+/// Reads the count from the last lines that Schemathesis prints.
 fn cases(printed: &str) -> Option<u64> {
     let line = printed.lines().map(str::trim).find_map(|line| line.split_once(" generated"))?;
     line.0.parse().ok()

@@ -1,4 +1,4 @@
-//! Requests through the gateway, and what came back.
+//! Requests through the gateway, and their answers.
 
 use std::net::SocketAddr;
 
@@ -22,7 +22,7 @@ pub struct Answer {
 
 impl Gateway {
     /// # Panics
-    /// When the HTTP client cannot be made.
+    /// Panics if the HTTP client cannot be made.
     pub fn new(address: SocketAddr) -> Self {
         let http = Client::builder()
             .no_proxy()
@@ -42,11 +42,11 @@ impl Gateway {
         self.send(Method::GET, host, path, if key.is_empty() { &[] } else { &header }).await
     }
 
-    /// A request with these headers.
+    /// Sends a request with these headers.
     ///
     /// # Panics
-    /// When there is no answer: a gateway that does not answer has failed, whatever the test is
-    /// about.
+    /// Panics if there is no answer: a gateway that does not answer has failed, whatever the test
+    /// is about.
     pub async fn send(
         &self,
         method: Method,
@@ -78,13 +78,13 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// Panics if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body)
             .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.body))
     }
 
-    /// A header that the upstream received, as the echo upstream tells; `None` if it did not come.
+    /// A header as the echo upstream received it; `None` if it did not arrive.
     pub fn upstream_saw(&self, header: &str) -> Option<String> {
         let values = self.json()["headers"][header].as_array()?.clone();
         Some(values.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
@@ -104,7 +104,7 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// What a caller can tell answers apart by: all but the date.
+    /// Everything by which a caller can tell answers apart: all but the date.
     pub fn fingerprint(&self) -> (u16, Vec<(String, String)>, String) {
         let headers = self.headers.iter().filter(|(name, _)| *name != "date");
         let headers = headers.map(|(name, value)| {
@@ -116,7 +116,7 @@ impl Answer {
     /// Asserts that this is a problem document with this status.
     ///
     /// # Panics
-    /// When it is not.
+    /// Panics if it is not.
     pub fn assert_problem(&self, status: u16) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");

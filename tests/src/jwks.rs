@@ -12,7 +12,7 @@ use jwt_simple::prelude::{
 };
 use serde_json::{Value, json};
 
-/// What its tokens have as `iss`.
+/// The `iss` of its tokens.
 pub const ISSUER: &str = "https://issuer.example/";
 
 /// A key of the issuer.
@@ -33,11 +33,11 @@ impl SigningKey {
         json!({ "kty": "EC", "crv": "P-256", "kid": self.kid, "x": part(1..33), "y": part(33..65) })
     }
 
-    /// A token for a subject with more claims, as a value of `Authorization`; it is good for five
+    /// A token for a subject with more claims, as a value of `Authorization`. It is valid for five
     /// minutes.
     ///
     /// # Panics
-    /// When it cannot be signed.
+    /// Panics if it cannot be signed.
     pub fn token(&self, subject: &str, more: Value) -> String {
         let claims = Claims::with_custom_claims(more, Duration::from_mins(5))
             .with_issuer(ISSUER)
@@ -54,13 +54,13 @@ pub struct Published {
 
 impl Published {
     /// # Panics
-    /// When there is no free port.
+    /// Panics if there is no free port.
     pub fn start(keys: Vec<Value>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("its address");
         let keys = Arc::new(Mutex::new(keys));
         let served = Arc::clone(&keys);
-        // It ends with the test's process.
+        // The thread ends with the test's process.
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let Ok(mut connection) = connection else { continue };
@@ -68,7 +68,8 @@ impl Published {
                 let body =
                     json!({ "keys": *served.lock().unwrap_or_else(PoisonError::into_inner) })
                         .to_string();
-                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
+                let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: \
+                    close\r\ncontent-length:";
                 let _ = write!(connection, "{head} {}\r\n\r\n{body}", body.len());
             }
         });
@@ -79,7 +80,7 @@ impl Published {
         format!("http://{}/jwks", self.address)
     }
 
-    /// From now on the issuer has these keys.
+    /// Replaces the published keys.
     pub fn publish(&self, keys: Vec<Value>) {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
     }

@@ -1,6 +1,6 @@
-//! The words in which the end-to-end tests are written: tenants with sites, keys and APIs
-//! ([`tenant`]), requests through the gateway ([`gateway`]), requests byte by byte ([`raw`]), load
-//! ([`load`]), what Envoys have ([`recorder`]), and published API descriptions ([`openapi`]).
+//! The vocabulary of the end-to-end tests: tenants with sites, keys and APIs ([`tenant`]), requests
+//! through the gateway ([`gateway`]), requests byte by byte ([`raw`]), load ([`load`]), the state
+//! of Envoys ([`recorder`]), and published API descriptions ([`openapi`]).
 
 pub mod certificates;
 pub mod contract;
@@ -26,20 +26,20 @@ use crate::{
     tenant::{Key, Site, Tenant, Version},
 };
 
-/// How long an eventual state may take before a test fails: far more than it ever should, for busy
-/// machines.
+/// The time that an eventual state may take before a test fails: far more than it ever should, for
+/// busy machines.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a stack.
 ///
 /// # Panics
-/// When a part does not start.
+/// Panics if a part does not start.
 pub async fn start(builder: Builder) -> Stack {
     builder.start().await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// What most tests begin with: a tenant with a site that serves `GET /things/v1/{id}`, and a key
-/// that works on every Envoy.
+/// The start of most tests: a tenant with a site that serves `GET /things/v1/{id}`, and a key that
+/// works on every Envoy.
 pub struct Things {
     pub stack: Stack,
     pub upstream: Echo,
@@ -50,11 +50,11 @@ pub struct Things {
     pub gateways: Vec<Gateway>,
 }
 
-/// A path that [`Things`] serve.
+/// A path that the site of [`Things`] serves.
 pub const THING: &str = "/things/v1/1";
 
 impl Things {
-    /// Starts a stack, and publishes them.
+    /// Starts a stack, and publishes the site.
     pub async fn start(builder: Builder) -> Self {
         let stack = start(builder).await;
         let upstream = echo("things");
@@ -89,10 +89,10 @@ impl Things {
     }
 }
 
-/// Ends a stack, and fails when an Envoy complained in the meantime.
+/// Stops a stack.
 ///
 /// # Panics
-/// Then.
+/// Panics if an Envoy has logged a complaint.
 pub async fn finish(stack: Stack) {
     stack.finish().await.unwrap_or_else(|error| panic!("{error:?}"));
 }
@@ -100,7 +100,7 @@ pub async fn finish(stack: Stack) {
 /// An echo upstream on a free port.
 ///
 /// # Panics
-/// When it does not start.
+/// Panics if it does not start.
 pub fn echo(name: &str) -> Echo {
     Echo::start(name, ports::loopback(0)).unwrap_or_else(|error| panic!("{error:?}"))
 }
@@ -110,12 +110,12 @@ pub fn gateways(stack: &Stack) -> Vec<Gateway> {
     stack.envoys.iter().map(|envoy| Gateway::new(envoy.settings.gateway)).collect()
 }
 
-/// Waits until the control plane knows of all Envoys of a stack that they have everything that was
-/// changed so far. What one request shows says less: changes of keys are sent at once, those of a
-/// site wait for others, and receipts are written after both.
+/// Waits until the control plane knows that all Envoys of a stack have everything that was changed
+/// so far. One request shows less: changes of keys are sent at once, those of a site wait for
+/// others, and receipts are written after both.
 ///
 /// # Panics
-/// When the admin API does not answer.
+/// Panics if the admin API does not answer.
 pub async fn caught_up(stack: &Stack) {
     let envoys = || async {
         stack.api.get("/v1/operator/envoys").await.unwrap_or_else(|error| panic!("{error}"))
@@ -130,10 +130,10 @@ pub async fn caught_up(stack: &Stack) {
     .await;
 }
 
-/// Asks again and again until the answer is the one that is waited for.
+/// Asks again and again until the expected answer comes.
 ///
 /// # Panics
-/// When the answer is still another after [`PATIENCE`]; with the last one.
+/// Panics with the last answer if it is still another one after [`PATIENCE`].
 pub async fn eventually<T, F>(
     what: &str,
     mut ask: impl FnMut() -> F,

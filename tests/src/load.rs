@@ -1,4 +1,4 @@
-//! Load from `wrk`, a program apart, and what it counted.
+//! Load from `wrk`, a separate program, and its counts.
 
 use std::{fmt, net::SocketAddr, process::Stdio, time::Duration};
 
@@ -8,7 +8,7 @@ use nix::{
 };
 use tokio::process::{Child, Command};
 
-/// The longest that a load runs if nobody ends it, in seconds.
+/// The longest time that a load runs if nobody ends it, in seconds.
 const MAX_SECONDS: u32 = 600;
 
 /// A running load: GETs of one path over eight connections that are kept open.
@@ -17,18 +17,18 @@ pub struct Load {
     what: String,
 }
 
-/// What `wrk` counted.
+/// The counts that `wrk` prints.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// Requests that were answered.
+    /// Requests with an answer.
     pub requests: u64,
-    /// Those that were not answered 2xx or 3xx.
+    /// Answers with a status other than 2xx and 3xx.
     pub not_ok: u64,
-    /// Connections that failed, reads and writes that failed, and time-outs.
+    /// Failed connections, failed reads and writes, and time-outs.
     pub broken: u64,
-    /// How long half of the requests took at most.
+    /// The median time of a request.
     pub p50: Duration,
-    /// How long all but one of a hundred took at most.
+    /// The 99th percentile of the time of a request.
     pub p99: Duration,
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for Counted {
 
 impl Load {
     /// # Panics
-    /// When `wrk` cannot be started.
+    /// Panics if `wrk` cannot be started.
     pub fn start(gateway: SocketAddr, host: &str, path: &str, key: &str) -> Self {
         let wrk = Command::new("wrk")
             .args(["--threads", "1", "--connections", "8", "--timeout", "10s", "--latency"])
@@ -59,15 +59,15 @@ impl Load {
         Self { wrk, what: format!("{host}{path}") }
     }
 
-    /// Lets it run for a moment, so that what follows happens under load.
+    /// Lets the load run for a moment, so that what follows happens under load.
     pub async fn warm_up(&self) {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
-    /// Ends the load by SIGINT, upon which `wrk` prints what it counted.
+    /// Ends the load by SIGINT, upon which `wrk` prints its counts.
     ///
     /// # Panics
-    /// When it had ended before, or printed something else.
+    /// Panics if `wrk` had ended before, or printed something else.
     pub async fn stop(mut self) -> Counted {
         let pid =
             self.wrk.id().unwrap_or_else(|| panic!("the load on {} ended by itself", self.what));
@@ -86,7 +86,7 @@ impl Load {
     /// Ends the load, and asserts that every request was answered well.
     ///
     /// # Panics
-    /// When one was not, or there were none.
+    /// Panics if one was not, or if there were none.
     pub async fn stop_without_a_loss(self) -> u64 {
         let what = self.what.clone();
         let counted = self.stop().await;
@@ -134,8 +134,10 @@ mod tests {
 
     #[test]
     fn the_counts_of_wrk_are_read() {
-        let printed = "    Req/Sec     0.97k   416.77     1.93k    66.99%\n  Latency Distribution\n     50%  750.00us\n     75%    1.10ms\n     99%    1.50s \n  \
-                       41532 requests in 2.00s, 5.1MB read\n  Socket errors: connect 1, read 2, write 0, timeout 4\n  \
+        let printed = "    Req/Sec     0.97k   416.77     1.93k    66.99%\n  Latency \
+            Distribution\n     50%  750.00us\n     75%    1.10ms\n     99%    1.50s \n  \
+                       41532 requests in 2.00s, 5.1MB read\n  Socket errors: connect 1, read 2, \
+                       write 0, timeout 4\n  \
                        Non-2xx or 3xx responses: 17\nRequests/sec:  20000.1\n";
         let (p50, p99) = (Duration::from_micros(750), Duration::from_millis(1500));
         assert_eq!(

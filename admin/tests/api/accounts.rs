@@ -1,4 +1,4 @@
-//! Short ways to have people, and to be one.
+//! Shortcuts to make accounts and to log in.
 
 use admin::session::password::{Password, Passwords};
 use axum::http::Method;
@@ -11,7 +11,7 @@ use crate::harness::{Api, Call, Reply, clock};
 pub(crate) const EMAIL: &str = "ada@example.com";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// An account with a verified address and [`PASSWORD`].
+/// Makes an account with a verified address and [`PASSWORD`].
 pub(crate) async fn person(api: &Api, email: &str) -> AccountId {
     account(api, email, true).await
 }
@@ -30,28 +30,28 @@ pub(crate) async fn account(api: &Api, email: &str, verified: bool) -> AccountId
     account.id
 }
 
-/// A request by nobody.
+/// A request without credentials.
 pub(crate) fn ask(api: &Api, path: &str, body: &Value) -> Call {
     api.anonymous(Method::POST, path).json(body)
 }
 
-/// A login from an address.
+/// Logs in from an address.
 pub(crate) async fn log_in_from(api: &Api, source: &str, email: &str, password: &str) -> Reply {
     let body = json!({"email": email, "password": password});
     ask(api, "/v1/auth/login", &body).from(source).header("user-agent", "a test").send().await
 }
 
-/// A login.
+/// Logs in.
 pub(crate) async fn log_in(api: &Api, email: &str, password: &str) -> Reply {
     log_in_from(api, "192.0.2.7", email, password).await
 }
 
-/// An exchange of a refresh token.
+/// Exchanges a refresh token.
 pub(crate) async fn refresh(api: &Api, token: &Value) -> Reply {
     ask(api, "/v1/auth/refresh", &json!({"refresh_token": token})).send().await
 }
 
-/// How many audit rows there are of an action.
+/// The number of audit rows of an action.
 pub(crate) async fn audited(api: &Api, action: &str) -> i64 {
     api.count(&format!("SELECT count(*) FROM audit_log WHERE action = '{action}'")).await
 }

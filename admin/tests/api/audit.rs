@@ -22,7 +22,7 @@ async fn all(api: &Api, path: &str, limit: usize) -> Vec<Value> {
     }
 }
 
-/// How many rows the chain of a world's tenant has.
+/// The number of rows in the chain of a world's tenant.
 async fn rows(api: &Api, world: &World) -> usize {
     let rows = api
         .count(&format!(
@@ -146,7 +146,7 @@ fn noted(export: &Reply) -> Noted {
 async fn an_export_is_verified_without_the_database() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        // More rows than are read at a time.
+        // These are more rows than are read at a time.
         for turn in 0..70 {
             api.patch(&world.consumer, json!({"name": format!("app {turn}")})).await.expect(200);
         }
@@ -180,7 +180,7 @@ async fn an_export_is_verified_without_the_database() {
         );
         let cut = with(&|lines| lines.last_mut().unwrap().truncate(60)).unwrap_err();
         assert!(matches!(cut, Fault::Unreadable { seq, .. } if seq == rows), "{cut}");
-        // What the export of then had noted holds for the chain as it has grown since.
+        // The head that an earlier export noted holds for the chain as it has grown since.
         api.patch(&world.consumer, json!({"name": "later"})).await.expect(200);
         let later = api.get(&format!("{}/audit/export?format=jsonl", world.tenant)).await.text();
         assert_eq!(verdict(&later, noted(&export)), Ok(rows + 1));
@@ -223,7 +223,7 @@ async fn csv_has_all_fields_and_no_formulas() {
     .await;
 }
 
-/// Runs `admin audit verify`: its exit code, and what it says.
+/// Runs `admin audit verify`; returns its exit code and its output.
 fn verify(args: &[&str]) -> (Option<i32>, String) {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_admin"));
     let output = program

@@ -34,17 +34,22 @@ async fn each_item_is_done_or_refused_for_itself() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let other = World::make(api, "globex").await;
-        let doomed = api.make(&format!("{}/sites", world.tenant), json!({"name": "x", "slug": "doomed"})).await;
+        let doomed = api
+            .make(&format!("{}/sites", world.tenant), json!({"name": "x", "slug": "doomed"}))
+            .await;
         let absent = Uuid::now_v7().to_string();
         let items = json!([
             create("one"),
             create("globex"),
             rename(&world.site, "Renamed"),
-            {"op": "update", "site_id": id_of(&world.site), "if_match": "\"1\"", "changes": {"name": "Late"}},
+            {"op": "update", "site_id": id_of(&world.site), "if_match": "\"1\"",
+                "changes": {"name": "Late"}},
             rename(&other.site, "Stolen"),
             rename(&absent, "Nothing"),
-            {"op": "clone", "site_id": id_of(&world.site), "site": {"name": "Copy", "slug": "copy"}},
-            {"op": "clone", "site_id": id_of(&other.site), "site": {"name": "Copy", "slug": "copy-of-globex"}},
+            {"op": "clone", "site_id": id_of(&world.site),
+                "site": {"name": "Copy", "slug": "copy"}},
+            {"op": "clone", "site_id": id_of(&other.site),
+                "site": {"name": "Copy", "slug": "copy-of-globex"}},
             {"op": "delete", "site_id": id_of(&doomed)},
             {"op": "delete", "site_id": id_of(&other.site)},
             {"op": "delete", "site_id": id_of(&doomed)},
@@ -59,7 +64,10 @@ async fn each_item_is_done_or_refused_for_itself() {
         let reply = bulk(api, &world.tenant, json!({"items": items})).await.expect(200);
         assert_eq!(
             statuses(&reply),
-            [201, 409, 200, 412, 404, 404, 201, 404, 204, 404, 404, 422, 422, 422, 422, 422, 422, 201]
+            [
+                201, 409, 200, 412, 404, 404, 201, 404, 204, 404, 404, 422, 422, 422, 422, 422,
+                422, 201
+            ]
         );
         let results = reply.json()["items"].as_array().unwrap().clone();
         let fields = |index: usize| -> Vec<Value> {
@@ -73,12 +81,21 @@ async fn each_item_is_done_or_refused_for_itself() {
         // A foreign site is answered like an absent one.
         assert_eq!(results[4]["problem"], results[5]["problem"]);
         for (done, place) in [(0, "one"), (6, "copy"), (17, "two")] {
-            let made = api.get(&format!("{}/sites/{}", world.tenant, results[done]["site_id"].as_str().unwrap())).await;
-            assert_eq!((&made.json()["slug"], &json!(made.etag())), (&json!(place), &results[done]["etag"]));
+            let made = api
+                .get(&format!(
+                    "{}/sites/{}",
+                    world.tenant,
+                    results[done]["site_id"].as_str().unwrap()
+                ))
+                .await;
+            assert_eq!(
+                (&made.json()["slug"], &json!(made.etag())),
+                (&json!(place), &results[done]["etag"])
+            );
         }
         assert_eq!(api.get(&world.site).await.json()["name"], "Renamed");
         assert_eq!(api.get(&other.site).await.json()["name"], "globex");
-        // What was refused has left nothing in the audit log, and what was done a row each.
+        // A refused item has left nothing in the audit log, and a done one has left a row.
         let at_first = 3;
         assert_eq!(audited(api, "site.create").await, at_first + 3);
         assert_eq!((audited(api, "site.update").await, audited(api, "site.delete").await), (1, 1));
@@ -91,19 +108,28 @@ async fn each_item_is_done_or_refused_for_itself() {
 async fn what_is_atomic_is_done_whole_or_not_at_all() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let items = json!([create("one"), rename(&world.site, "Renamed"), {"op": "create", "site": {"name": "x", "slug": "-"}}]);
-        let reply = bulk(api, &world.tenant, json!({"items": items, "atomic": true})).await.problem(422, "invalid");
+        let items = json!([create("one"), rename(&world.site, "Renamed"),
+            {"op": "create", "site": {"name": "x", "slug": "-"}}]);
+        let reply = bulk(api, &world.tenant, json!({"items": items, "atomic": true}))
+            .await
+            .problem(422, "invalid");
         assert!(reply.text().contains("item 2"), "{}", reply.text());
         reply.fields(&["items[2].site.slug"]);
         let items = json!([create("one"), {"op": "delete", "site_id": Uuid::now_v7()}]);
-        bulk(api, &world.tenant, json!({"items": items, "atomic": true})).await.problem(404, "not-found");
-        let late = json!({"op": "update", "site_id": id_of(&world.site), "if_match": "\"7\"", "changes": {"name": "Late"}});
-        let reply = bulk(api, &world.tenant, json!({"items": [late], "atomic": true})).await.problem(412, "changed");
+        bulk(api, &world.tenant, json!({"items": items, "atomic": true}))
+            .await
+            .problem(404, "not-found");
+        let late = json!({"op": "update", "site_id": id_of(&world.site), "if_match": "\"7\"",
+            "changes": {"name": "Late"}});
+        let reply = bulk(api, &world.tenant, json!({"items": [late], "atomic": true}))
+            .await
+            .problem(412, "changed");
         assert_eq!(reply.header("etag"), "\"1\"");
         assert_eq!(api.count("SELECT count(*) FROM sites").await, 1);
         assert_eq!(api.get(&world.site).await.json()["name"], "acme");
         let items = json!([create("one"), rename(&world.site, "Renamed")]);
-        let reply = bulk(api, &world.tenant, json!({"items": items, "atomic": true})).await.expect(200);
+        let reply =
+            bulk(api, &world.tenant, json!({"items": items, "atomic": true})).await.expect(200);
         assert_eq!(statuses(&reply), [201, 200]);
     })
     .await;
@@ -155,25 +181,37 @@ async fn each_item_is_allowed_like_the_request_for_one_site() {
         let world = World::make(api, "acme").await;
         let second = World::site(api, &world.tenant, "acme-two").await;
         let tenant = id_of(&world.tenant);
-        let sites = json!([{"site_id": id_of(&world.site), "role": "developer"}, {"site_id": id_of(&second.site), "role": "viewer"}]);
+        let sites = json!([{"site_id": id_of(&world.site), "role": "developer"},
+            {"site_id": id_of(&second.site), "role": "viewer"}]);
         let of_sites = api.colleague(tenant, json!({"role": null, "sites": sites})).await;
         let viewer = api.colleague(tenant, json!({"role": "viewer"})).await;
         let stranger = api.person().await;
-        let third = api.make(&format!("{}/sites", world.tenant), json!({"name": "x", "slug": "third"})).await;
+        let third = api
+            .make(&format!("{}/sites", world.tenant), json!({"name": "x", "slug": "third"}))
+            .await;
         let items = json!({"items": [
-            rename(&world.site, "Mine"), rename(&second.site, "Not mine"), rename(&third, "Unseen"), create("new"),
-            {"op": "clone", "site_id": id_of(&world.site), "site": {"name": "Copy", "slug": "copy"}},
+            rename(&world.site, "Mine"), rename(&second.site, "Not mine"), rename(&third, "Unseen"),
+            create("new"),
+            {"op": "clone", "site_id": id_of(&world.site),
+                "site": {"name": "Copy", "slug": "copy"}},
             {"op": "delete", "site_id": id_of(&second.site)},
         ]});
         let ask = |token: &str| {
-            api.call_as(token, Method::POST, &format!("{}/sites/bulk", world.tenant)).json(&items).send()
+            api.call_as(token, Method::POST, &format!("{}/sites/bulk", world.tenant))
+                .json(&items)
+                .send()
         };
         let reply = ask(&of_sites.token).await.expect(200);
         assert_eq!(statuses(&reply), [200, 403, 404, 403, 403, 403]);
         assert_eq!(statuses(&ask(&viewer.token).await.expect(200)), [403; 6]);
         ask(&stranger.token).await.problem(404, "not-found");
         let made = json!({"name": "reader", "role": "admin", "scopes": ["sites:read"]});
-        let token = api.post(&format!("{}/service-tokens", world.tenant), made).await.expect(201).json()["token"].clone();
+        let token = api
+            .post(&format!("{}/service-tokens", world.tenant), made)
+            .await
+            .expect(201)
+            .json()["token"]
+            .clone();
         ask(token.as_str().unwrap()).await.problem(403, "scope");
         assert_eq!(api.get(&second.site).await.json()["name"], "acme-two");
     })

@@ -1,4 +1,4 @@
-//! Cells, who is placed on them, and listeners of a tenant's own.
+//! Cells, the tenants that are placed on them, and listeners of single tenants.
 
 use axum::http::Method;
 use serde_json::json;

@@ -7,7 +7,7 @@ use crate::accounts::audited;
 use crate::harness::{Api, Options, id_of, with_api};
 use crate::publishing::World;
 
-/// The items of a list, without what every object has of its own.
+/// The items of a list, without the fields that differ between all objects.
 async fn items(api: &Api, list: &str) -> Vec<Value> {
     let mut items = api.get(&format!("{list}?limit=200")).await.expect(200).json()["items"]
         .as_array()
@@ -22,10 +22,11 @@ async fn items(api: &Api, list: &str) -> Vec<Value> {
     items
 }
 
-/// An issuer with a shared secret.
+/// Makes an issuer with a shared secret.
 async fn shared_secret(api: &Api, site: &str) {
     let secret = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=";
-    let issuer = json!({"issuer": "https://shared.example/", "algorithms": ["HS256"], "shared_secret": secret});
+    let issuer = json!({"issuer": "https://shared.example/", "algorithms": ["HS256"],
+        "shared_secret": secret});
     api.make(&format!("{site}/issuers"), issuer).await;
 }
 
@@ -34,17 +35,23 @@ async fn a_copy_has_what_the_original_publishes_and_nobody_who_calls_it() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         shared_secret(api, &world.site).await;
-        let body =
-            json!({"name": "Staging", "slug": "acme-staging", "environment": "test", "hostnames": ["acme-preview"]});
+        let body = json!({"name": "Staging", "slug": "acme-staging", "environment": "test",
+                "hostnames": ["acme-preview"]});
         let reply = api.post(&format!("{}/clone", world.site), body).await.expect(201);
         let copy = reply.location();
-        assert_eq!(copy, format!("{}/sites/{}", world.tenant, reply.json()["id"].as_str().unwrap()));
+        assert_eq!(
+            copy,
+            format!("{}/sites/{}", world.tenant, reply.json()["id"].as_str().unwrap())
+        );
         let (made, original) = (reply.json(), api.get(&world.site).await.json());
         assert_eq!(
             (&made["name"], &made["slug"], &made["environment"]),
             (&json!("Staging"), &json!("acme-staging"), &json!("test"))
         );
-        assert_eq!((&made["settings"], &made["eager"]), (&original["settings"], &original["eager"]));
+        assert_eq!(
+            (&made["settings"], &made["eager"]),
+            (&original["settings"], &original["eager"])
+        );
         assert_eq!(api.get(&copy).await.expect(200).etag(), reply.etag());
         for list in ["upstreams", "apis", "plans", "issuers"] {
             assert_eq!(
@@ -54,11 +61,14 @@ async fn a_copy_has_what_the_original_publishes_and_nobody_who_calls_it() {
             );
         }
         assert_eq!(items(api, &format!("{copy}/consumers")).await, Vec::<Value>::new());
-        let names: Vec<Value> =
-            items(api, &format!("{copy}/hostnames")).await.iter().map(|item| item["name"].clone()).collect();
+        let names: Vec<Value> = items(api, &format!("{copy}/hostnames"))
+            .await
+            .iter()
+            .map(|item| item["name"].clone())
+            .collect();
         assert_eq!(names, ["acme-staging.gw.test", "acme-preview.gw.test"]);
         assert_eq!(audited(api, "site.clone").await, 1);
-        // The copy is a site like another: it changes by itself.
+        // The copy is a site like any other: it changes by itself.
         api.delete(&world.site).await.expect(204);
         api.get(&copy).await.expect(200);
     })

@@ -1,4 +1,4 @@
-//! Entity tags: nobody's change is lost.
+//! Entity tags: no change is lost.
 
 use axum::http::Method;
 use serde_json::json;

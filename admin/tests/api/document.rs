@@ -1,4 +1,4 @@
-//! The OpenAPI document says all that there is.
+//! The OpenAPI document is complete.
 
 use std::collections::BTreeSet;
 
@@ -157,7 +157,7 @@ async fn every_example_of_a_body_is_taken() {
 
 #[tokio::test]
 async fn every_field_is_described() {
-    // What says all by its name.
+    // Names that need no description.
     const PLAIN: [&str; 5] = ["id", "created_at", "updated_at", "methods", "path"];
     with_api(async |api| {
         let document = api.get("/openapi.json").await.json();

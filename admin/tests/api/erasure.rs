@@ -53,7 +53,7 @@ async fn an_account_erases_itself_with_its_password_and_nothing_of_it_is_left() 
         assert_eq!(audited(api, "account.erase").await, 1);
         let log = api.get(&format!("{tenant}/audit")).await.expect(200).text();
         assert!(log.contains("account.erase") && log.contains("member.delete"), "{log}");
-        // The address is free for whoever proves that it is theirs.
+        // The address is free for anybody who proves that it is theirs.
         person(api, EMAIL).await;
     })
     .await;
@@ -84,7 +84,7 @@ async fn the_last_admin_of_a_tenant_stays_until_there_is_another_or_it_is_gone()
             .expect(200);
         let refused = erase(api, &tokens, PASSWORD).await.problem(409, "last-admin");
         assert!(!refused.text().contains("Acme"), "{}", refused.text());
-        // It is in both as before.
+        // It is in both tenants as before.
         let mine =
             as_person(api, &tokens, Method::GET, "/v1/me/tenants").send().await.expect(200).json();
         assert_eq!(mine["items"].as_array().unwrap().len(), 2);

@@ -1,4 +1,4 @@
-//! Guessing is stopped, and stops nobody else.
+//! Guessing is stopped, without locking anybody out.
 
 use chrono::TimeDelta;
 use futures::future::join_all;
@@ -41,14 +41,14 @@ async fn what_others_fail_locks_nobody_out() {
         person(api, EMAIL).await;
         log_in_from(api, HOME, EMAIL, PASSWORD).await.expect(200);
         pass(TimeDelta::days(29));
-        // More sources than any one limit, all at once.
+        // There are more sources than any one limit allows, all at once.
         let tries = (0..60).map(|at| {
             let source = format!("203.0.113.{}", at % 20);
             async move { log_in_from(api, &source, EMAIL, "something else").await }
         });
         join_all(tries).await;
         log_in_from(api, HOME, EMAIL, PASSWORD).await.expect(200);
-        // Nor is who comes from elsewhere; that is only slower.
+        // A login from elsewhere is let in too, only slower.
         log_in_from(api, ELSEWHERE, EMAIL, PASSWORD).await.expect(200);
     })
     .await;
@@ -68,7 +68,7 @@ async fn one_password_is_not_tried_on_every_account() {
         assert_eq!(replies.iter().filter(|reply| reply.status == 401).count(), 100);
         person(api, "bob@example.com").await;
         log_in_from(api, HOME, "bob@example.com", PASSWORD).await.problem(429, "too-often");
-        // Who is known there gets in all the same.
+        // A source that the account has logged in from gets in all the same.
         log_in_from(api, HOME, EMAIL, PASSWORD).await.expect(200);
     })
     .await;

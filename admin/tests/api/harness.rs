@@ -1,4 +1,4 @@
-//! The service on a fresh database, and short ways to call it.
+//! The service on a fresh database, and shortcuts to call it.
 
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -28,10 +28,10 @@ use uuid::Uuid;
 pub(crate) const BASE_DOMAIN: &str = "gw.test";
 
 thread_local! {
-    /// By how much the clock of the service is ahead. Each test has a thread of its own, and so has
-    /// its service.
+    /// The time by which the clock of the service is ahead. Each test has a thread of its own, and
+    /// so has its service.
     static AHEAD: Cell<TimeDelta> = const { Cell::new(TimeDelta::zero()) };
-    /// Where it stands, if it was stopped.
+    /// The time at which the clock stands, if it was stopped.
     static STOPPED: Cell<Option<DateTime<Utc>>> = const { Cell::new(None) };
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn clock() -> DateTime<Utc> {
     STOPPED.get().unwrap_or_else(Utc::now) + AHEAD.get()
 }
 
-/// Stops the clock of the service, for a test to which a few seconds make a difference: from now on
+/// Stops the clock of the service, for tests to which a few seconds make a difference: from now on
 /// only as much time passes as [`pass`] says, however slow the machine is.
 pub(crate) fn stop_clock() {
     STOPPED.set(Some(Utc::now()));
@@ -51,18 +51,18 @@ pub(crate) fn pass(time: TimeDelta) {
     AHEAD.set(AHEAD.get() + time);
 }
 
-/// The service, and what a test needs beside it.
+/// The service, and the things that a test needs beside it.
 pub(crate) struct Api {
     pub(crate) router: Router,
     pub(crate) token: OperatorToken,
-    /// The cluster's superuser in this database: what a test compares with.
+    /// The cluster's superuser in this database, to compare with.
     pub(crate) superuser: PgPool,
     /// The login role of the service.
     role: String,
     pub(crate) store: Store,
 }
 
-/// What the tests vary of the service.
+/// The settings of the service that tests vary.
 pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
@@ -88,7 +88,8 @@ impl Default for Options {
 pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
     let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
         panic!(
-            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
+            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a \
+            PostgreSQL for the tests"
         );
     };
     let cluster =
@@ -170,7 +171,7 @@ impl Api {
         }
     }
 
-    /// A request by the operator.
+    /// A request of the operator.
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let authorization = format!("Bearer {}", self.token.reveal());
         self.anonymous(method, path).header("authorization", &authorization)
@@ -181,7 +182,7 @@ impl Api {
         self.anonymous(method, path).header("authorization", &format!("Bearer {token}"))
     }
 
-    /// A request by nobody.
+    /// A request without credentials.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> Call {
         Call {
             router: self.router.clone(),
@@ -209,7 +210,7 @@ impl Api {
         self.call(Method::DELETE, path).send().await
     }
 
-    /// Makes an object, and gives its place.
+    /// Makes an object, and returns its path.
     pub(crate) async fn make(&self, path: &str, body: Value) -> String {
         self.post(path, body).await.expect(201).location()
     }
@@ -219,9 +220,10 @@ impl Api {
     pub(crate) async fn cut_off(&self) {
         for statement in [
             format!("ALTER ROLE {} CONNECTION LIMIT 0", self.role),
-            // It waits until they have ended.
+            // The function waits until they have ended.
             format!(
-                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{}'",
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+                WHERE usename = '{}'",
                 self.role
             ),
         ] {
@@ -250,7 +252,7 @@ impl Api {
         login.to_url_lossy().to_string()
     }
 
-    /// What the superuser counts.
+    /// Returns a number that the superuser reads.
     pub(crate) async fn count(&self, query: &str) -> i64 {
         sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
             .fetch_one(&self.superuser)
@@ -259,8 +261,8 @@ impl Api {
     }
 }
 
-/// Asks until there is a connection of the database for it: of a hundred requests at once those at
-/// the end may wait for longer than the service has patience, on a slow machine, and are told to
+/// Repeats a request until a connection of the database is free for it: of a hundred requests at
+/// once on a slow machine, the last may wait for longer than the service allows, and are told to
 /// come again.
 pub(crate) async fn patiently<F: Future<Output = Reply>>(ask: impl Fn() -> F) -> Reply {
     for _ in 0..20 {
@@ -272,12 +274,11 @@ pub(crate) async fn patiently<F: Future<Output = Reply>>(ask: impl Fn() -> F) ->
     ask().await
 }
 
-/// The last part of a place: the id of the object.
+/// The last part of a path: the id of the object.
 pub(crate) fn id_of(place: &str) -> &str {
     place.rsplit('/').next().unwrap_or_default()
 }
 
-/// A request.
 #[derive(Clone)]
 pub(crate) struct Call {
     router: Router,
@@ -304,7 +305,7 @@ impl Call {
         self.header("content-type", media_type)
     }
 
-    /// A body whose media type is given, or is not.
+    /// A body; its media type is given separately, or not at all.
     pub(crate) fn bytes(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
@@ -336,7 +337,6 @@ impl Call {
     }
 }
 
-/// An answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -345,7 +345,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Fails, with the body, if the status is another.
+    /// Fails, with the body, if the status is another one.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
@@ -364,7 +364,7 @@ impl Reply {
         reply
     }
 
-    /// Fails if these are not the fields that are refused.
+    /// Fails if the refused fields are others than these.
     #[track_caller]
     pub(crate) fn fields(self, fields: &[&str]) -> Self {
         let body = self.json();

@@ -1,4 +1,4 @@
-//! What is over goes when its time is over, and nothing before.
+//! Expired rows go when their time is over, and nothing goes before.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::harness::{Api, Options, clock, with_api};
 use crate::publishing::World;
 use crate::sessions::as_person;
 
-/// What there is of a kind, and how long it is kept from now on.
+/// A row of one kind, and the time that it is kept from now on.
 struct Kept {
     kind: Disposable,
     rows: &'static str,
     time: TimeDelta,
 }
 
-/// One of everything that is disposable, made as people make it.
+/// One of everything that is disposable, made as the service makes it.
 const KEPT: [Kept; 12] = [
     Kept { kind: Disposable::Attempts, rows: "login_failures", time: TimeDelta::minutes(15) },
     Kept { kind: Disposable::SignUps, rows: "signups", time: TimeDelta::days(1) },
@@ -59,7 +59,8 @@ const KEPT: [Kept; 12] = [
 async fn furnish(api: &Api) -> World {
     let world = World::make(api, "acme").await;
     person(api, EMAIL).await;
-    let signup = json!({"email": "bob@example.com", "name": "Bob", "password": PASSWORD, "organisation": "Globex",
+    let signup = json!({"email": "bob@example.com", "name": "Bob", "password": PASSWORD,
+        "organisation": "Globex",
         "site_slug": "globex", "template": "empty"});
     ask(api, "/v1/signup", &signup).send().await.expect(202);
     log_in(api, EMAIL, "wrong").await.expect(401);
@@ -68,9 +69,10 @@ async fn furnish(api: &Api) -> World {
         as_person(api, &tokens, Method::POST, "/v1/me/totp").json(&json!({"password": PASSWORD}));
     enrol.send().await.expect(200);
     ask(api, "/v1/auth/password-reset", &json!({"email": EMAIL})).send().await.expect(202);
-    // As the post writes it, without a mail server.
+    // This is the row that the mailer writes, without a mail server.
     let token = "INSERT INTO email_tokens (digest, account_id, purpose, created_at, expires_at)
-                 SELECT sha256('x'), id, 'reset', now(), now() + interval '1 hour' FROM accounts WHERE email = 'ada@example.com'";
+                 SELECT sha256('x'), id, 'reset', now(), now() + interval '1 hour' FROM accounts \
+                 WHERE email = 'ada@example.com'";
     sqlx::query(token).execute(&api.superuser).await.unwrap();
     let list = format!("{}/service-tokens", world.tenant);
     let made = api
@@ -104,7 +106,8 @@ async fn each_kind_goes_when_its_time_is_over_and_not_before() {
         }
         assert_eq!(audited(api, "service_token.expire").await, 1);
         assert_eq!(audited(api, "invitation.expire").await, 1);
-        let chain = "SELECT count(*) FROM audit_log WHERE action LIKE '%.expire' AND actor_kind = 'system' AND before IS NOT NULL";
+        let chain = "SELECT count(*) FROM audit_log WHERE action LIKE '%.expire' \
+            AND actor_kind = 'system' AND before IS NOT NULL";
         assert_eq!(api.count(chain).await, 2);
     })
     .await;
@@ -151,19 +154,28 @@ async fn what_is_still_good_stays_however_long_it_is_there() {
 async fn replicas_that_do_it_at_once_remove_each_row_once_and_pass_by_what_is_held() {
     with_api(async |api| {
         let many = "INSERT INTO login_failures (kind, subject, window_start, failures)
-                    SELECT 'account', sha256(n::text::bytea), now() - interval '1 day', 1 FROM generate_series(1, 4500) n";
+                    SELECT 'account', sha256(n::text::bytea), now() - interval '1 day', 1 FROM \
+                    generate_series(1, 4500) n";
         sqlx::query(many).execute(&api.superuser).await.unwrap();
         let mut holder = api.superuser.begin().await.unwrap();
-        sqlx::query("SELECT FROM login_failures LIMIT 1 FOR UPDATE").execute(&mut *holder).await.unwrap();
+        sqlx::query("SELECT FROM login_failures LIMIT 1 FOR UPDATE")
+            .execute(&mut *holder)
+            .await
+            .unwrap();
         let replicas: Vec<_> = (0..4)
             .map(|_| {
                 let store = api.store.clone();
-                tokio::spawn(async move { dispose(&store, Disposable::Attempts, clock()).await.unwrap() })
+                tokio::spawn(async move {
+                    dispose(&store, Disposable::Attempts, clock()).await.unwrap()
+                })
             })
             .collect();
         let mut removed = 0;
         for replica in replicas {
-            removed += tokio::time::timeout(Duration::from_secs(60), replica).await.expect("nobody waits").unwrap();
+            removed += tokio::time::timeout(Duration::from_secs(60), replica)
+                .await
+                .expect("nobody waits")
+                .unwrap();
         }
         assert_eq!(removed, 4_499);
         holder.rollback().await.unwrap();

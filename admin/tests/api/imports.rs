@@ -38,22 +38,34 @@ async fn a_dry_run_says_what_the_import_then_does() {
                 {"name": null, "methods": ["POST"], "path": "/orders"},
             ])
         );
-        let changed =
-            json!([{"id": id_of(&world.route), "name": "readOrder", "methods": ["GET"], "path": "/orders/{id}"}]);
+        let changed = json!([{"id": id_of(&world.route), "name": "readOrder", "methods": ["GET"],
+                "path": "/orders/{id}"}]);
         assert_eq!((&trial["changed"], &trial["removed"]), (&changed, &json!([])));
-        assert_eq!(lines(api, &world).await, ["GET /orders/{id} getOrder"], "nothing has changed yet");
+        assert_eq!(
+            lines(api, &world).await,
+            ["GET /orders/{id} getOrder"],
+            "nothing has changed yet"
+        );
 
         let mut done = import(api, &world, "", &wanted).await.expect(200).json();
         assert_eq!(done["dry_run"], false);
         done["dry_run"] = json!(true);
         assert_eq!(done, trial);
-        let expected = ["GET /orders/{id} readOrder", "GET /orders listOrders", "POST /orders null"];
+        let expected =
+            ["GET /orders/{id} readOrder", "GET /orders listOrders", "POST /orders null"];
         assert_eq!(lines(api, &world).await, expected);
-        assert_eq!(api.get(&world.route).await.json()["name"], "readOrder", "the route kept its id");
+        assert_eq!(
+            api.get(&world.route).await.json()["name"],
+            "readOrder",
+            "the route kept its id"
+        );
 
         let again = import(api, &world, "", &wanted).await.expect(200).json();
         assert_eq!((&again["unchanged"], &again["added"]), (&json!(3), &json!([])));
-        let fewer = import(api, &world, "", &document(json!({"/orders": {"get": {}}}))).await.expect(200).json();
+        let fewer = import(api, &world, "", &document(json!({"/orders": {"get": {}}})))
+            .await
+            .expect(200)
+            .json();
         assert_eq!(fewer["removed"].as_array().unwrap().len(), 2);
         assert_eq!(lines(api, &world).await, ["GET /orders null"]);
     })
@@ -79,14 +91,23 @@ async fn a_route_keeps_its_own_upstream() {
 async fn yaml_is_read_too() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let text = "openapi: 3.0.3\ninfo: {title: x, version: '1'}\npaths:\n  /a/{b}:\n    get: {operationId: ab}\n";
+        let text = "openapi: 3.0.3\ninfo: {title: x, version: '1'}\npaths:\n  /a/{b}:\n    get: \
+            {operationId: ab}\n";
         let path = format!("{}/import", world.version);
         for media_type in ["application/yaml", "application/vnd.oai.openapi", "text/plain"] {
             api.call(Method::POST, &path).body(media_type, text).send().await.expect(200);
         }
         assert_eq!(lines(api, &world).await, ["GET /a/{b} ab"]);
-        api.call(Method::POST, &path).body("image/png", text).send().await.problem(415, "media-type");
-        api.call(Method::POST, &path).body("application/yaml", "a: [").send().await.problem(400, "syntax");
+        api.call(Method::POST, &path)
+            .body("image/png", text)
+            .send()
+            .await
+            .problem(415, "media-type");
+        api.call(Method::POST, &path)
+            .body("application/yaml", "a: [")
+            .send()
+            .await
+            .problem(400, "syntax");
     })
     .await;
 }
@@ -108,7 +129,7 @@ async fn a_document_that_cannot_be_imported_changes_nothing() {
             .problem(422, "invalid");
         assert_eq!(lines(api, &world).await, ["GET /orders/{id} getOrder"]);
 
-        // A collision with another API of the site is found by the dry run as well.
+        // The dry run also finds a collision with another API of the site.
         let root = api
             .make(&format!("{}/apis", world.site), json!({"name": "Root", "base_path": "/"}))
             .await;

@@ -1,11 +1,11 @@
-//! Hostile values in every parameter of every operation: paths, queries, headers and each field of
-//! each body, as the document has them.
+//! Hostile values in every parameter of every operation that the document has: paths, queries,
+//! headers and each field of each body.
 //!
-//! They are sent by an ordinary Admin of a tenant (by an operator where nobody else may), with
-//! whatever else the operation wants in order, so that they get past the checks wherever they can.
-//! No answer may be a fault, say anything of the inside, or be other than the document says;
-//! nothing of a neighbour may be seen or changed; what was taken has to read back as it was sent;
-//! and no session of the database may ever be found asleep, which is what a payload that became SQL
+//! An ordinary Admin of a tenant sends them (an operator where nobody else may), in requests that
+//! are otherwise in order, so that they get past the checks wherever they can. No answer may be a
+//! fault of the service, tell anything of its inside, or differ from the document. Nothing of a
+//! neighbour may be seen or changed. A value that was taken has to read back as it was sent. No
+//! session of the database may ever be found asleep, as a payload that became SQL would make it.
 //! would do to it.
 
 mod database;
@@ -36,11 +36,11 @@ use crate::harness::{Api, BASE_DOMAIN, Options, Reply, id_of, stop_clock, with_a
 use crate::publishing::World;
 use crate::state::state;
 
-/// How many operations are tried at the same time: while one waits for the database another can be
-/// answered.
+/// The number of operations that are tried at the same time: while one waits for the database,
+/// another can be answered.
 const AT_ONCE: usize = 4;
 
-/// What came of the payloads of one operation.
+/// The outcomes of the payloads of one operation.
 #[derive(Debug, Default)]
 struct Tally {
     requests: usize,
@@ -48,7 +48,7 @@ struct Tally {
     read_back: usize,
 }
 
-/// All that a test of one operation needs.
+/// Everything that a test of one operation needs.
 struct Trial<'a> {
     api: &'a Api,
     sender: &'a Sender<'a>,
@@ -57,7 +57,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Puts the payloads into one place. `is_new`: nothing of its kind was tried yet.
+    /// Puts the payloads into one place. `is_new`: no place of its kind was tried yet.
     async fn run(
         &self,
         operation: &Operation,
@@ -94,8 +94,8 @@ impl Trial<'_> {
         wrong
     }
 
-    /// Whether what was taken is what is there, in the answer and in the object as it is got. What
-    /// was made is taken away again.
+    /// True if the object has the value that was taken, both in the answer and when it is read. An
+    /// object that was made is removed again.
     async fn read_back(
         &self,
         operation: &Operation,
@@ -122,7 +122,7 @@ impl Trial<'_> {
             for object in &found {
                 let Some(stored) = at(object, steps).and_then(Value::as_str) else { continue };
                 tally.read_back += 1;
-                // A hostname is completed by the base domain.
+                // The base domain completes a hostname.
                 let is_kept = stored == meant
                     || (operation.id == "createHostname"
                         && stored == format!("{meant}.{BASE_DOMAIN}"));
@@ -139,7 +139,7 @@ impl Trial<'_> {
     }
 }
 
-/// `is_new`: nothing of the place's kind was tried yet.
+/// `is_new`: no place of this kind was tried yet.
 fn is_tried(scope: Scope, target: &Target, is_new: bool) -> bool {
     match scope {
         Scope::Everywhere => true,
@@ -149,7 +149,7 @@ fn is_tried(scope: Scope, target: &Target, is_new: bool) -> bool {
     }
 }
 
-/// What stands where the steps lead in an answer.
+/// The value in an answer to which the steps lead.
 fn at<'v>(value: &'v Value, steps: &[(Step, Value)]) -> Option<&'v Value> {
     steps.iter().try_fold(value, |value, (step, _)| match step {
         Step::Field(name) => value.get(name),
@@ -158,10 +158,10 @@ fn at<'v>(value: &'v Value, steps: &[(Step, Value)]) -> Option<&'v Value> {
     })
 }
 
-/// The kinds of places that were tried with everything.
+/// The kinds of places that were tried with all payloads.
 type Seen = HashSet<String>;
 
-/// What is to be tried of each operation, with whether all is tried there.
+/// The places of each operation, each with true if all payloads are tried there.
 fn plan(
     schemas: &Schemas<'_>,
     sender: &Sender<'_>,
@@ -181,8 +181,8 @@ fn plan(
         let targets = targets.collect();
         planned.push((operation, targets));
     }
-    // Exports are long once all the others have left their traces; and when the tenant closes,
-    // nothing else can be tried any more.
+    // Exports are long after all the other operations have left their traces, and nothing can be
+    // tried any more when the tenant closes.
     planned.sort_by_key(|(operation, _)| {
         (operation.id == "closeTenant", !operation.path.ends_with("/export"))
     });
@@ -192,7 +192,7 @@ fn plan(
 #[tokio::test]
 async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
     with_api(async |api| {
-        // The access token of the Admin is good for ten minutes, which this may take.
+        // The access token of the Admin is valid for ten minutes; the test may take longer.
         stop_clock();
         let trusted = vec!["192.0.2.0/24".parse().unwrap()];
         let throttle = Allowed { trusted_proxies: trusted, ..Allowed::default() };
@@ -205,14 +205,25 @@ async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
         let schemas = Schemas(&document);
         let imports = json!({"name": "imports", "upstream_id": id_of(&own.upstream)});
         let imports = api.make(&format!("{}/versions", own.api), imports).await;
-        let spare = api.make(&format!("{}/sites", own.tenant), json!({"name": "spare", "slug": "spare"})).await;
-        let sender = Sender::new(&schemas, &own, (&imports, &spare), api.token.reveal(), &admin.token);
+        let spare = api
+            .make(&format!("{}/sites", own.tenant), json!({"name": "spare", "slug": "spare"}))
+            .await;
+        let sender =
+            Sender::new(&schemas, &own, (&imports, &spare), api.token.reveal(), &admin.token);
         let corpus = corpus(&victim);
         // An id that the caller itself has sent may come back.
-        let is_sent = |secret: &String| corpus.iter().any(|payload| String::from_utf8_lossy(&payload.json).contains(secret.as_str()));
-        let judge = Judge::new(&schemas, secrets.into_iter().filter(|secret| !is_sent(secret)).collect());
+        let is_sent = |secret: &String| {
+            corpus
+                .iter()
+                .any(|payload| String::from_utf8_lossy(&payload.json).contains(secret.as_str()))
+        };
+        let judge =
+            Judge::new(&schemas, secrets.into_iter().filter(|secret| !is_sent(secret)).collect());
         let list = operations(api).await;
-        let uncovered: Vec<String> = stream::iter(&list).filter_map(|operation| sender.uncovered(api, operation)).collect().await;
+        let uncovered: Vec<String> = stream::iter(&list)
+            .filter_map(|operation| sender.uncovered(api, operation))
+            .collect()
+            .await;
         assert_eq!(uncovered, Vec::<String>::new(), "say in injection/requests.rs what these take");
         let (untouched, tables) = (state(api, id_of(&victim.tenant)).await, catalog(api).await);
         let trial = Trial { api, sender: &sender, judge: &judge, corpus: &corpus };
@@ -235,18 +246,28 @@ async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
         };
         assert_eq!(catalog(api).await, tables, "what is in the database has changed");
         let places: usize = outcomes.iter().map(|(_, places, _, _)| places).sum();
-        let sum = |of: fn(&Tally) -> usize| outcomes.iter().map(|(_, _, tally, _)| of(tally)).sum::<usize>();
-        let (requests, taken, read_back) = (sum(|tally| tally.requests), sum(|tally| tally.taken), sum(|tally| tally.read_back));
+        let sum = |of: fn(&Tally) -> usize| {
+            outcomes.iter().map(|(_, _, tally, _)| of(tally)).sum::<usize>()
+        };
+        let (requests, taken, read_back) =
+            (sum(|tally| tally.requests), sum(|tally| tally.taken), sum(|tally| tally.read_back));
         println!(
-            "{} operations, {places} places, {} payloads: {requests} requests, of which {taken} were taken, {read_back} values read back",
+            "{} operations, {places} places, {} payloads: {requests} requests, of which {taken} \
+            were taken, {read_back} values read back",
             outcomes.len(),
             corpus.len()
         );
-        let wrong: BTreeMap<String, Vec<String>> =
-            outcomes.into_iter().filter(|(.., wrong)| !wrong.is_empty()).map(|(id, _, _, wrong)| (id, wrong)).collect();
+        let wrong: BTreeMap<String, Vec<String>> = outcomes
+            .into_iter()
+            .filter(|(.., wrong)| !wrong.is_empty())
+            .map(|(id, _, _, wrong)| (id, wrong))
+            .collect();
         for (id, wrong) in &wrong {
             eprintln!("{id}: {} wrong", wrong.len());
-            wrong.iter().take(6).for_each(|wrong| eprintln!("    {}", wrong.chars().take(700).collect::<String>()));
+            wrong
+                .iter()
+                .take(6)
+                .for_each(|wrong| eprintln!("    {}", wrong.chars().take(700).collect::<String>()));
         }
         assert!(wrong.is_empty(), "see above");
         assert!(taken > 1_000 && read_back > 1_000, "{taken} {read_back}");
@@ -254,7 +275,7 @@ async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
     .await;
 }
 
-/// Who may ask what at all: an operator only what nobody else may.
+/// True for operations that only an operator may ask for.
 fn is_operators(operation: &Operation) -> bool {
     permissions::of(&operation.id) == Some(Who::Operator)
 }

@@ -1,4 +1,4 @@
-//! Another tenant's object is answered like one that does not exist, byte for byte: every operation
+//! Another tenant's object is answered like one that does not exist, byte for byte; every operation
 //! with ids is tried.
 
 use admin::permissions::Who;
@@ -33,7 +33,7 @@ fn body_of(operation: &str, world: &World) -> Value {
     }
 }
 
-/// What a client could tell two answers apart by.
+/// The parts by which a client could tell two answers apart.
 pub(crate) fn visible(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let mut headers: Vec<_> = reply
         .headers
@@ -45,7 +45,7 @@ pub(crate) fn visible(reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     (reply.status, headers, reply.body.to_vec())
 }
 
-/// Each way to put a foreign id into a path: the ids up to `depth` are the asker's own, the others
+/// Each way to put a foreign id into a path: the ids up to `depth` are the caller's own, the others
 /// are another tenant's.
 fn mixed(template: &str, own: &World, other: &World, depth: usize) -> Option<String> {
     let mut seen = 0;
@@ -74,7 +74,7 @@ async fn foreign_is_like_absent() {
             operations(api).await.iter().filter(|operation| operation.path.contains('{'))
         {
             if admin::permissions::of(&operation.id) == Some(Who::Account) {
-                // It is for nobody who has a tenant's ids in the path.
+                // Nobody with a tenant's ids in the path may call it.
                 continue;
             }
             let method: Method = operation.method.parse().unwrap();
@@ -86,7 +86,7 @@ async fn foreign_is_like_absent() {
             let absent = send(&own.path(&absent)).await.problem(404, "not-found");
             for depth in 1..ids {
                 for foreign in [&other, &neighbour] {
-                    // The neighbour is the same tenant's: its ids are foreign from the site on.
+                    // The neighbour is of the same tenant: its ids are foreign from the site on.
                     let Some(path) = mixed(&operation.path, &own, foreign, depth) else { continue };
                     if depth == 1 && std::ptr::eq(foreign, &neighbour) {
                         continue;

@@ -1,4 +1,4 @@
-//! Issuers that are refused, and where the answer says that it lies.
+//! Refused issuers, and the fields that the answers name.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -7,10 +7,10 @@ use crate::harness::with_api;
 use crate::issuers::{SECRET, jwks, symmetric, with};
 use crate::publishing::World;
 
-/// Bodies with the fields that are wrong in them.
+/// Bodies, each with its wrong fields.
 type Wrong = Vec<(Value, Vec<&'static str>)>;
 
-/// Tries to make each of these issuers. No answer repeats a secret, or what may be one.
+/// Tries to make each of these issuers. No answer repeats a secret, or a value that may be one.
 async fn refused(wrong: Wrong) {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
@@ -118,8 +118,8 @@ async fn wrong_secrets_are_named() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/issuers", world.site);
-        let twice =
-            format!(r#"{{"issuer":"i","algorithms":["HS256"],"shared_secret":"{SECRET}","shared_secret":"x"}}"#);
+        let secrets = format!(r#""shared_secret":"{SECRET}","shared_secret":"x""#);
+        let twice = format!(r#"{{"issuer":"i","algorithms":["HS256"],{secrets}}}"#);
         let twice = api.call(Method::POST, &list).body("application/json", twice);
         twice.send().await.problem(422, "invalid").fields(&["shared_secret"]);
     })

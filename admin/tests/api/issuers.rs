@@ -1,4 +1,4 @@
-//! Issuers: their keys, their secrets, and what is refused.
+//! Issuers: their keys, their secrets, and refusals.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub(crate) fn symmetric(issuer: &str) -> Value {
     json!({"issuer": issuer, "algorithms": ["HS256"], "shared_secret": SECRET})
 }
 
-/// The public key of RFC 7515 appendix A.3, as a set of one.
+/// The public key of RFC 7515 appendix A.3, in a set of one.
 pub(crate) fn jwks() -> Value {
     json!({"keys": [{
         "kty": "EC",
@@ -89,7 +89,7 @@ async fn fields_are_changed_one_by_one() {
         let stale = api.call(axum::http::Method::PATCH, &world.issuer).header("if-match", "\"1\"");
         stale.json(&json!({"leeway_seconds": 1})).send().await.problem(412, "changed");
 
-        // From one kind of keys to another.
+        // The issuer changes from one kind of keys to another.
         let ec = json!({"jwks_uri": null, "jwks": jwks(), "algorithms": ["ES256"]});
         let after = api.patch(&world.issuer, ec).await.expect(200).json();
         assert_eq!((after.get("jwks_uri"), &after["jwks"]), (None, &jwks()));
@@ -122,7 +122,7 @@ async fn an_issuer_is_there_once_in_a_site() {
     .await;
 }
 
-/// How often the superuser finds a text in any column of these tables.
+/// The number of rows with a text in any column of these tables, counted by the superuser.
 async fn found(api: &Api, text: &str) -> i64 {
     let mut sum = 0;
     for table in ["issuers", "signing_keys", "audit_log", "idempotency_keys", "change_log"] {
@@ -204,7 +204,7 @@ async fn without_a_key_no_secret_is_taken() {
             .post(&keys, json!({"algorithm": "hmac-sha256"}))
             .await
             .problem(503, "no-secrets-key");
-        // What has no secret needs no key.
+        // An issuer without a secret needs no secrets key.
         keyless.patch(&world.issuer, json!({"leeway_seconds": 7})).await.expect(200);
         keyless
             .post(&list, json!({"issuer": "i", "algorithms": ["ES256"], "jwks": jwks()}))
@@ -219,7 +219,8 @@ async fn http_is_for_development() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let relaxed = api.with(Options { allow_http_jwks: true, ..Options::default() });
-        let body = json!({"issuer": "i", "algorithms": ["RS256"], "jwks_uri": "http://127.0.0.1:8080/jwks"});
+        let body = json!({"issuer": "i", "algorithms": ["RS256"],
+            "jwks_uri": "http://127.0.0.1:8080/jwks"});
         let list = format!("{}/issuers", world.site);
         api.post(&list, body.clone()).await.problem(422, "invalid").fields(&["jwks_uri"]);
         relaxed.post(&list, body).await.expect(201);

@@ -89,7 +89,7 @@ async fn a_rotated_key_works_on_for_its_grace() {
         let left = time(&old["expires_at"]) - Utc::now();
         assert!(left > TimeDelta::seconds(3500) && left <= TimeDelta::seconds(3600), "{left}");
 
-        // Rotated again, the old key does not live longer for it.
+        // A second rotation does not let the old key live longer.
         api.post(&rotate, json!({"grace_seconds": 86400})).await.expect(201);
         assert_eq!(object(api, &world.key).await["expires_at"], old["expires_at"]);
         api.post(&rotate, json!({"grace_seconds": 0})).await.expect(201);

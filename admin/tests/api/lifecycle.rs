@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Api, Reply, id_of, with_api};
 use crate::publishing::World;
 
-/// Reads a new object at its place, changes it there, and checks what the answers say of its
-/// revision.
+/// Reads a new object, changes it, and checks the revisions in the answers.
 async fn changed(api: &Api, place: &str, changes: Value) -> Value {
     let read = api.get(place).await.expect(200);
     assert_eq!(read.header("etag"), "\"1\"");
@@ -32,7 +31,7 @@ async fn removed(api: &Api, place: &str) {
     api.delete(place).await.problem(404, "not-found");
 }
 
-/// A new object is answered with its place and its tag.
+/// Asserts that a new object is answered with its path and its tag.
 fn is_new(reply: &Reply, list: &str) {
     let place = reply.location();
     assert_eq!(place, format!("{list}/{}", reply.json()["id"].as_str().unwrap()));
@@ -69,7 +68,8 @@ async fn a_site_and_its_hostnames() {
     with_api(async |api| {
         let tenant = api.make("/v1/tenants", json!({"name": "Acme"})).await;
         let list = format!("{tenant}/sites");
-        let new = json!({"name": "Shop", "slug": "shop", "environment": "test", "forward_credentials": true});
+        let new = json!({"name": "Shop", "slug": "shop", "environment": "test",
+            "forward_credentials": true});
         let reply = api.post(&list, new.clone()).await.expect(201);
         is_new(&reply, &list);
         assert_eq!(reply.json()["environment"], "test");
@@ -87,7 +87,10 @@ async fn a_site_and_its_hostnames() {
         is_new(&reply, &hostnames);
         assert_eq!(reply.json()["name"], "outlet.gw.test");
         api.post(&hostnames, json!({"name": "outlet"})).await.problem(409, "taken");
-        api.post(&list, json!({"name": "Another", "slug": "outlet"})).await.problem(409, "taken").fields(&["slug"]);
+        api.post(&list, json!({"name": "Another", "slug": "outlet"}))
+            .await
+            .problem(409, "taken")
+            .fields(&["slug"]);
         removed(api, &reply.location()).await;
         removed(api, &place).await;
     })
@@ -99,15 +102,20 @@ async fn an_upstream() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/upstreams", world.site);
-        let new = json!({"name": "second", "endpoints": [{"address": "2a00::1", "port": 1}], "protocol": "http2"});
+        let new = json!({"name": "second", "endpoints": [{"address": "2a00::1", "port": 1}],
+            "protocol": "http2"});
         let reply = api.post(&list, new.clone()).await.expect(201);
         is_new(&reply, &list);
         let made = reply.json();
         assert_eq!(made["endpoints"], json!([{"address": "2a00::1", "port": 1, "weight": 1}]));
-        assert_eq!((&made["connect_timeout_ms"], &made["request_timeout_ms"]), (&json!(5000), &json!(15000)));
+        assert_eq!(
+            (&made["connect_timeout_ms"], &made["request_timeout_ms"]),
+            (&json!(5000), &json!(15000))
+        );
         api.post(&list, new).await.problem(409, "taken").fields(&["name"]);
         let endpoints = json!([{"address": "orders.internal", "port": 65535, "weight": 1000}]);
-        let changes = json!({"endpoints": endpoints, "connect_timeout_ms": 10, "request_timeout_ms": 600000, "protocol": "http1"});
+        let changes = json!({"endpoints": endpoints, "connect_timeout_ms": 10,
+            "request_timeout_ms": 600000, "protocol": "http1"});
         changed(api, &reply.location(), changes).await;
         removed(api, &reply.location()).await;
     })
@@ -135,24 +143,43 @@ async fn an_api_its_version_and_a_route() {
         is_new(&reply, &list);
         assert_eq!(reply.json()["strip_base_path"], true);
         let place = reply.location();
-        changed(api, &place, json!({"name": "Stocks", "base_path": "/stocks", "strip_base_path": false})).await;
+        changed(
+            api,
+            &place,
+            json!({"name": "Stocks", "base_path": "/stocks", "strip_base_path": false}),
+        )
+        .await;
 
         let versions = format!("{place}/versions");
-        let reply = api.post(&versions, json!({"name": "v1", "upstream_id": id_of(&world.upstream)})).await.expect(201);
+        let reply = api
+            .post(&versions, json!({"name": "v1", "upstream_id": id_of(&world.upstream)}))
+            .await
+            .expect(201);
         is_new(&reply, &versions);
         let version = reply.location();
         changed(api, &version, json!({"name": "2024-10-01"})).await;
 
         let routes = format!("{version}/routes");
-        let reply = api.post(&routes, json!({"path": "/%7efiles/{name}.json/{*rest}"})).await.expect(201);
+        let reply =
+            api.post(&routes, json!({"path": "/%7efiles/{name}.json/{*rest}"})).await.expect(201);
         is_new(&reply, &routes);
         let made = reply.json();
-        assert_eq!(made["methods"], json!(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]));
-        assert_eq!(made["path"], "/~files/{name}.json/{*rest}", "the path is in its canonical form");
-        let changes =
-            json!({"methods": ["GET", "POST"], "path": "/x", "name": "x", "upstream_id": id_of(&world.upstream)});
+        assert_eq!(
+            made["methods"],
+            json!(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+        );
+        assert_eq!(
+            made["path"], "/~files/{name}.json/{*rest}",
+            "the path is in its canonical form"
+        );
+        let changes = json!({"methods": ["GET", "POST"], "path": "/x", "name": "x",
+                "upstream_id": id_of(&world.upstream)});
         changed(api, &reply.location(), changes).await;
-        let after = api.patch(&reply.location(), json!({"name": null, "upstream_id": null})).await.expect(200).json();
+        let after = api
+            .patch(&reply.location(), json!({"name": null, "upstream_id": null}))
+            .await
+            .expect(200)
+            .json();
         assert_eq!((&after["name"], &after["upstream_id"]), (&Value::Null, &Value::Null));
         removed(api, &reply.location()).await;
         removed(api, &version).await;
@@ -180,7 +207,7 @@ async fn a_version_may_be_left_out_of_the_paths() {
         let route = async |version: &str, path: &str| {
             api.post(&format!("{version}/routes"), json!({"path": path})).await
         };
-        // The paths of both meet where the one begins with the name of the other.
+        // The paths of both meet where one begins with the name of the other.
         route(&bare, "/v2/{id}").await.expect(201);
         route(&other, "/{name}").await.problem(409, "route-taken").fields(&["path"]);
         route(&bare, "/orders/v1/orders/{id}").await.problem(409, "route-taken");

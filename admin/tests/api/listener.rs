@@ -28,9 +28,12 @@ async fn a_stop_lets_open_connections_finish() {
         let answer = exchange(&mut stream, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
         let authorization = format!("authorization: Bearer {}\r\n", api.token.reveal());
-        let head = format!("POST /v1/tenants HTTP/1.1\r\nhost: x\r\n{authorization}content-type: application/json\r\n");
+        let head = format!(
+            "POST /v1/tenants HTTP/1.1\r\nhost: x\r\n{authorization}content-type: \
+            application/json\r\n"
+        );
         let body = "{\"name\":\"Acme\"}";
-        // The request is under way when the stop comes: it is asked for its body.
+        // The request is under way when the stop comes: the service has asked for its body.
         let head = format!("{head}expect: 100-continue\r\ncontent-length: {}\r\n\r\n", body.len());
         let answer = exchange(&mut stream, &head).await;
         assert!(answer.starts_with("HTTP/1.1 100 Continue"), "{answer}");
@@ -40,7 +43,10 @@ async fn a_stop_lets_open_connections_finish() {
         }
         let answer = exchange(&mut stream, body).await;
         assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
-        tokio::time::timeout(Duration::from_secs(60), server).await.expect("the server ends").unwrap();
+        tokio::time::timeout(Duration::from_secs(60), server)
+            .await
+            .expect("the server ends")
+            .unwrap();
     })
     .await;
 }

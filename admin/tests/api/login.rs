@@ -1,4 +1,4 @@
-//! Logging in, and going on.
+//! Logins, and sessions that go on.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -60,7 +60,7 @@ async fn an_account_without_a_password_or_a_verified_address_opens_nothing() {
     with_api(async |api| {
         account(api, EMAIL, false).await;
         log_in(api, EMAIL, PASSWORD).await.problem(403, "email-unverified");
-        // Who does not know the password does not learn it.
+        // The answer tells nothing to a caller without the password.
         log_in(api, EMAIL, "something else").await.problem(401, "invalid-credentials");
         sqlx::query("UPDATE accounts SET password_hash = NULL, verified_at = now()")
             .execute(&api.superuser)
@@ -109,14 +109,26 @@ async fn nothing_of_a_login_is_kept_in_clear() {
         person(api, EMAIL).await;
         let tokens = log_in(api, EMAIL, PASSWORD).await.expect(200).json();
         let next = refresh(api, &tokens["refresh_token"]).await.expect(200).json();
-        let secrets =
-            [&tokens["refresh_token"], &tokens["access_token"], &next["refresh_token"], &next["access_token"]];
+        let secrets = [
+            &tokens["refresh_token"],
+            &tokens["access_token"],
+            &next["refresh_token"],
+            &next["access_token"],
+        ];
         for secret in secrets.into_iter().map(|secret| secret.as_str().unwrap()).chain([PASSWORD]) {
-            for table in ["accounts", "sessions", "refresh_tokens", "audit_log", "login_failures", "access_token_keys"]
-            {
+            for table in [
+                "accounts",
+                "sessions",
+                "refresh_tokens",
+                "audit_log",
+                "login_failures",
+                "access_token_keys",
+            ] {
                 let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-                let found =
-                    format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{secret}%' OR t::text LIKE '%{hex}%'");
+                let found = format!(
+                    "SELECT count(*) FROM {table} t WHERE \
+                        t::text LIKE '%{secret}%' OR t::text LIKE '%{hex}%'"
+                );
                 assert_eq!(api.count(&found).await, 0, "{table}");
             }
         }
@@ -127,7 +139,7 @@ async fn nothing_of_a_login_is_kept_in_clear() {
 #[tokio::test]
 async fn a_hundred_refreshes_at_once_have_one_successor() {
     with_api(async |api| {
-        // All of them come within the seconds in which the successor is given again.
+        // All requests come within the seconds in which the successor is given again.
         stop_clock();
         person(api, EMAIL).await;
         let tokens = log_in(api, EMAIL, PASSWORD).await.expect(200).json();

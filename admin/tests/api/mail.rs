@@ -13,17 +13,17 @@ use store::seal::SecretsKey;
 use crate::accounts::{EMAIL, PASSWORD, account, ask, audited, log_in, refresh};
 use crate::harness::{Api, Options, Reply, clock, pass, stop_clock, with_api};
 
-/// A mail server that takes everything.
+/// Starts a mail server that accepts everything.
 pub(crate) async fn mail_server() -> MailServer {
     MailServer::start().await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// What sends the letters of the service to a server without TLS.
+/// The mailer of the service, for a server without TLS.
 pub(crate) fn post(api: &Api, port: u16) -> Post {
     post_to(api, &format!("smtp://127.0.0.1:{port}"), SmtpAuthorities::default(), Links::default())
 }
 
-/// What sends the letters of the service.
+/// The mailer of the service.
 pub(crate) fn post_to(api: &Api, url: &str, authorities: SmtpAuthorities, links: Links) -> Post {
     let from = "Tenantry <no-reply@example.com>".parse().unwrap();
     let smtp = Smtp::new(&url.parse().unwrap(), from, authorities).unwrap();
@@ -59,7 +59,8 @@ async fn a_lost_password_is_replaced_with_the_token_of_the_e_mail() {
         let letters = server.letters();
         assert_eq!(letters.len(), 1);
         assert!(
-            letters[0].contains("To: ada@example.com") && letters[0].contains("From: Tenantry <no-reply@example.com>")
+            letters[0].contains("To: ada@example.com")
+                && letters[0].contains("From: Tenantry <no-reply@example.com>")
         );
 
         let token = token(&letters[0]);
@@ -69,11 +70,13 @@ async fn a_lost_password_is_replaced_with_the_token_of_the_e_mail() {
         confirm(api, &token, new).await.expect(204);
         confirm(api, &token, new).await.problem(422, "invalid").fields(&["token"]);
         log_in(api, EMAIL, PASSWORD).await.problem(401, "invalid-credentials");
-        // Who has the token reads the mail of the address.
+        // The holder of the token reads the mail of the address.
         log_in(api, EMAIL, new).await.expect(200);
         assert_eq!(audited(api, "account.password_reset").await, 1);
-        let kept =
-            format!("SELECT count(*) FROM email_tokens t, audit_log a WHERE t::text || a::text LIKE '%{token}%'");
+        let kept = format!(
+            "SELECT count(*) FROM email_tokens t, audit_log a WHERE \
+                t::text || a::text LIKE '%{token}%'"
+        );
         assert_eq!(api.count(&kept).await, 0);
     })
     .await;
@@ -115,7 +118,7 @@ async fn a_letter_waits_for_a_mail_server_that_is_down() {
         pass(TimeDelta::seconds(11));
         assert_eq!(post.empty().await.unwrap(), 1);
         assert_eq!(server.letters().len(), 1);
-        // It was made once, so that a letter that comes twice is the same.
+        // The token was made once, so a letter that comes twice is the same.
         assert_eq!(api.count("SELECT count(*) FROM email_tokens").await, 1);
         pass(TimeDelta::hours(1));
         confirm(api, &token(&server.letters()[0]), "mild winters in northern valleys")

@@ -43,7 +43,7 @@ impl Authority {
         self.folder.path().join(name)
     }
 
-    /// As the operator gives it.
+    /// The form in which the operator configures it.
     fn trusted(&self) -> SmtpAuthorities {
         SmtpAuthorities::from_pem(&std::fs::read(self.file("ca")).unwrap()).unwrap()
     }
@@ -62,7 +62,8 @@ fn url(security: Security, login: &str, port: u16) -> String {
     }
 }
 
-/// Empties the outbox, or not, and says how many letters were sent. The next try is due then.
+/// Tries to empty the outbox, and returns the number of letters that were sent. The next try is due
+/// then.
 async fn emptied(api: &Api, url: &str, authorities: SmtpAuthorities) -> u64 {
     let sent = post_to(api, url, authorities, Links::default()).empty().await.unwrap();
     pass(TimeDelta::minutes(1));

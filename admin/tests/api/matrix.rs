@@ -1,10 +1,10 @@
-//! Every operation of the document x every kind of caller x {own, foreign, absent} object. What is
-//! to be answered is computed from the permission table alone; an operation that has no fixture
+//! Every operation of the document x every kind of caller x {own, foreign, absent} object. The
+//! expected answers are computed from the permission table alone; an operation without a fixture
 //! fails here by its name.
 //!
 //! A foreign object, of another tenant, has to be answered like one that does not exist, byte for
-//! byte; and nothing that anybody tries may change anything of the other tenant, whose rows, audit
-//! log included, are hashed by the database.
+//! byte. No attempt may change anything of the other tenant, whose rows, audit log included, are
+//! hashed by the database.
 
 mod callers;
 mod expected;
@@ -25,15 +25,15 @@ use crate::isolation::visible;
 use crate::publishing::{World, new_issuer, new_signing_key};
 use crate::state::state;
 
-/// What an operation is sent, and what it answers who is let through to what is theirs.
+/// The request of an operation, and the statuses of its answer to a permitted caller.
 pub(crate) struct Fixture {
     pub(crate) body: Value,
-    /// The statuses of the own object.
+    /// The statuses for the caller's own object.
     pub(crate) statuses: &'static [u16],
     pub(crate) query: &'static str,
 }
 
-/// The fixture of an operation. `number` makes names new.
+/// The fixture of an operation. `number` makes names unique.
 pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Option<Fixture> {
     let new = |body: Value| Some(Fixture { body, statuses: &[201], query: "" });
     let read = Some(Fixture { body: Value::Null, statuses: &[200], query: "" });
@@ -45,10 +45,10 @@ pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Op
         "createTenant" => new(json!({"name": name})),
         "createSite" => new(json!({"name": name, "slug": name})),
         "cloneSite" => new(json!({"name": name, "slug": name})),
-        // For a revision that the site does not have; whether the caller may do that is the item's
-        // to say.
+        // The site does not have this revision; each item decides if the caller may do it.
         "bulkSites" => Some(Fixture {
-            body: json!({"items": [{"op": "delete", "site_id": id_of(&world.site), "if_match": "\"999999999\""}]}),
+            body: json!({"items": [{"op": "delete", "site_id": id_of(&world.site),
+                "if_match": "\"999999999\""}]}),
             statuses: &[200],
             query: "",
         }),
@@ -71,28 +71,28 @@ pub(crate) fn fixture(operation: &Operation, world: &World, number: usize) -> Op
             statuses: &[200],
             query: "?dry_run=true",
         }),
-        // A key is rotated once; after it there is none any more to rotate.
+        // A key is rotated once; after that there is none to rotate.
         "rotateKey" => Some(Fixture { body: json!({}), statuses: &[201, 409], query: "" }),
         "closeTenant" => Some(Fixture { body: json!({}), statuses: &[200], query: "" }),
         "updateTenantStatus" => {
             Some(Fixture { body: json!({"status": "active"}), statuses: &[412], query: "" })
         }
-        // None waits: an id of no sign-up.
+        // No sign-up has this id, so none is decided.
         "approveSignUp" => Some(Fixture { body: json!({}), statuses: &[404], query: "" }),
         "rejectSignUp" => Some(Fixture { body: Value::Null, statuses: &[404], query: "" }),
         "acceptInvitation" => {
             Some(Fixture { body: json!({"token": "x"}), statuses: &[404], query: "" })
         }
-        // Each is sent for a revision that the object does not have: who gets so far may do it, and
-        // it stays.
+        // The object does not have this revision: a permitted caller gets so far, and the object
+        // stays.
         _ if matches!(operation.method.as_str(), "PATCH" | "DELETE") => kept,
         _ if operation.method == "GET" => read,
         _ => None,
     }
 }
 
-/// The path of an operation with ids of these worlds: up to `from` of the first, then of the other;
-/// random where there is none.
+/// The path of an operation with ids of these worlds: up to `from` of the first, then of the other,
+/// or random if there is no other.
 pub(crate) fn path(template: &str, own: &World, other: Option<&World>, from: usize) -> String {
     let mut seen = 0;
     let parts: Vec<String> = template
@@ -133,7 +133,7 @@ async fn send(
 #[tokio::test]
 async fn every_caller_gets_what_the_table_says_and_nothing_of_others() {
     with_api(async |api| {
-        // Access tokens are good for ten minutes, which this may take.
+        // Access tokens are valid for ten minutes; the test may take longer.
         stop_clock();
         let own = World::make(api, "acme").await;
         let victim = World::make(api, "globex").await;
@@ -149,7 +149,7 @@ async fn every_caller_gets_what_the_table_says_and_nothing_of_others() {
                 || operation.path == "/v1/me"
                 || operation.path.starts_with("/v1/me/")
             {
-                // What is a person's own names no object of anybody else's: it is asked below.
+                // A person's own things name no object of anybody else; another test covers them.
                 continue;
             }
             let levels = operation.path.matches('{').count();
@@ -172,7 +172,7 @@ async fn every_caller_gets_what_the_table_says_and_nothing_of_others() {
                 compare(&reply, home, fixture.statuses, &context);
                 asked += 1;
                 *answers.entry("own").or_default() += 1;
-                // Operators are at home in every tenant, and cells are theirs.
+                // Operators may use every tenant, and cells are theirs.
                 let first = usize::from(someone.caller == Caller::Operator);
                 for from in first..levels {
                     let elsewhere =

@@ -1,4 +1,4 @@
-//! Members, invitations, and what holds for sessions.
+//! Members, invitations, and the effect of changes on sessions.
 
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -11,7 +11,8 @@ use crate::accounts::{EMAIL, PASSWORD, ask, audited, log_in, person};
 use crate::harness::{Api, Reply, clock, pass, stop_clock, with_api};
 use crate::sessions::as_person;
 
-/// What an authenticator shows, by another way than the service goes: over the text of the secret.
+/// The code that an authenticator shows, computed over the text of the secret, unlike in the
+/// service.
 fn code(secret: &str) -> String {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits: String =
@@ -37,10 +38,10 @@ async fn log_in_with(api: &Api, field: &str, code: &str) -> Reply {
         .await
 }
 
-/// Somebody who has set up a second factor: the tokens of the session, the secret, and the recovery
+/// A person who has set up a second factor: the tokens of the session, the secret, and the recovery
 /// codes.
 async fn with_factor(api: &Api) -> (Value, String, Vec<String>) {
-    // A code is good for a time step, which must not be over before it is tried again.
+    // A code is valid for a time step, which must not be over before the code is tried again.
     stop_clock();
     person(api, EMAIL).await;
     let tokens = log_in(api, EMAIL, PASSWORD).await.expect(200).json();
@@ -54,7 +55,7 @@ async fn with_factor(api: &Api) -> (Value, String, Vec<String>) {
     let shown = post("/v1/me/totp", json!({"password": PASSWORD})).await.expect(200);
     assert_eq!(shown.header("cache-control"), "no-store");
     let secret = shown.json()["secret"].as_str().unwrap().to_owned();
-    // Not before it is confirmed.
+    // The factor does not count before it is confirmed.
     log_in(api, EMAIL, PASSWORD).await.expect(200);
     let bad = json!({"code": wrong(&code(&secret))});
     post("/v1/me/totp/confirm", bad).await.problem(422, "invalid").fields(&["code"]);
@@ -72,7 +73,7 @@ async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
         let (_, secret, _) = with_factor(api).await;
         log_in(api, EMAIL, PASSWORD).await.problem(401, "mfa-required");
         log_in(api, EMAIL, "something else").await.problem(401, "invalid-credentials");
-        // The one that has confirmed it is used up.
+        // The code that has confirmed it is used up.
         log_in_with(api, "code", &code(&secret)).await.problem(401, "invalid-code");
         pass(TimeDelta::seconds(30));
         let next = code(&secret);
@@ -99,7 +100,7 @@ async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
 async fn five_wrong_codes_are_the_end_wherever_they_come_from() {
     with_api(async |api| {
         let (_, secret, codes) = with_factor(api).await;
-        // One was wrong when it was set up.
+        // One attempt was wrong when it was set up.
         for _ in 0..4 {
             log_in_with(api, "code", &wrong(&code(&secret))).await.problem(401, "invalid-code");
         }

@@ -1,4 +1,4 @@
-//! People who have logged in: their accounts and sessions, made without the detour by a login.
+//! People who have logged in: their accounts and sessions, made without a login.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use crate::harness::{Api, clock};
 
-/// Somebody who has logged in.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) account: Uuid,
@@ -23,7 +22,7 @@ pub(crate) struct Person {
     pub(crate) token: String,
 }
 
-/// A role, and roles in sites, as the API has them.
+/// A role, and roles in sites, from the API's form.
 fn standing(given: &Value) -> Standing {
     let role = |value: &Value| value.as_str().map(|text| text.parse::<Role>().unwrap());
     let sites = given["sites"].as_array().into_iter().flatten();
@@ -36,7 +35,7 @@ fn standing(given: &Value) -> Standing {
 }
 
 impl Api {
-    /// An account with a session, in no tenant.
+    /// Makes an account with a session, in no tenant.
     pub(crate) async fn person(&self) -> Person {
         let actor = Actor::system("test");
         let email = format!("{}@example.test", Uuid::now_v7().simple());
@@ -65,7 +64,7 @@ impl Api {
         Person { account: account.0, session, email, token }
     }
 
-    /// Makes somebody a member of a tenant.
+    /// Makes a person a member of a tenant.
     pub(crate) async fn join(&self, tenant: &str, person: &Person, given: &Value) {
         let tenant = TenantId(tenant.parse().unwrap());
         let mut tx = self.store.platform(&Actor::system("test")).await.unwrap();
@@ -73,14 +72,14 @@ impl Api {
         tx.commit().await.unwrap();
     }
 
-    /// Makes a new member, and gives the id of the account.
+    /// Makes a new member, and returns the id of the account.
     pub(crate) async fn member(&self, tenant: &str, given: Value) -> Uuid {
         let person = self.person().await;
         self.join(tenant, &person, &given).await;
         person.account
     }
 
-    /// Makes somebody who has logged in and is a member.
+    /// Makes a new member who has logged in.
     pub(crate) async fn colleague(&self, tenant: &str, given: Value) -> Person {
         let person = self.person().await;
         self.join(tenant, &person, &given).await;

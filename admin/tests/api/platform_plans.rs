@@ -1,4 +1,5 @@
-//! Platform plans: made, changed and removed by operators, and held for the tenants that have them.
+//! Platform plans: made, changed and removed by operators, and enforced for the tenants that have
+//! them.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Api, Reply, id_of, patiently, with_api};
 use crate::publishing::{World, new_signing_key};
 
-/// The plan that is always there.
+/// The plan that always exists.
 const DEFAULT: &str = "/v1/platform-plans/00000000-0000-7000-8000-000000000001";
 
 /// Makes a plan with these limits, and gives it to a tenant.
@@ -17,7 +18,7 @@ async fn plan_of(api: &Api, tenant: &str, limits: Value) -> String {
     plan
 }
 
-/// Fails if it is not the refusal by this limit.
+/// Fails if the answer is not the refusal by this limit.
 #[track_caller]
 fn reached(reply: Reply, name: &str, allowed: i64, used: i64) {
     let problem = reply.problem(409, "limit-reached").json();
@@ -119,7 +120,7 @@ async fn of_a_hundred_keys_at_once_a_tenant_gets_as_many_as_its_plan_allows() {
         plan_of(api, &world.tenant, json!({"keys": 12})).await;
         let mut made = Vec::new();
         for number in 0..100 {
-            // Of two consumers, whose rows are locked one by one.
+            // The keys belong to two consumers, whose rows are locked one by one.
             let consumer = if number % 2 == 0 {
                 world.consumer.clone()
             } else {
@@ -143,7 +144,7 @@ async fn of_a_hundred_keys_at_once_a_tenant_gets_as_many_as_its_plan_allows() {
                 _ => reached(reply, "keys", 12, 12),
             }
         }
-        // It had an API key and a signing key.
+        // The consumer had an API key and a signing key.
         assert_eq!(new, 10);
         assert_eq!(limits(api, &world.tenant).await["keys"], json!({"limit": 12, "used": 12}));
         let rows =
@@ -163,8 +164,11 @@ async fn a_key_counts_while_it_works() {
         let signing_keys = format!("{}/signing-keys", world.consumer);
         reached(api.post(&keys, json!({})).await, "keys", 2, 2);
         reached(api.post(&signing_keys, new_signing_key()).await, "keys", 2, 2);
-        // Whoever has as many as there may be can still change them for new ones.
-        let rotated = api.post(&format!("{}/rotate", world.key), json!({"grace_seconds": 600})).await.expect(201);
+        // A tenant at its limit can still replace keys.
+        let rotated = api
+            .post(&format!("{}/rotate", world.key), json!({"grace_seconds": 600}))
+            .await
+            .expect(201);
         reached(api.post(&keys, json!({})).await, "keys", 2, 2);
         let new = format!("{keys}/{}", rotated.json()["id"].as_str().unwrap());
         api.delete(&new).await.expect(204);
@@ -172,7 +176,8 @@ async fn a_key_counts_while_it_works() {
         let expiring = api.make(&keys, soon).await;
         reached(api.post(&keys, json!({})).await, "keys", 2, 2);
         let expire = format!(
-            "UPDATE api_keys SET created_at = now() - interval '2 h', expires_at = now() - interval '1 h' WHERE id = '{}'",
+            "UPDATE api_keys SET created_at = now() - interval '2 h', expires_at = now() - \
+            interval '1 h' WHERE id = '{}'",
             id_of(&expiring)
         );
         sqlx::query(sqlx::AssertSqlSafe(expire)).execute(&api.superuser).await.unwrap();
@@ -203,7 +208,7 @@ async fn routes_are_bounded_one_by_one_and_in_imports() {
         reached(api.post(&routes, json!({"path": "/d"})).await, "routes", 3, 3);
         reached(import(&["/a", "/b", "/c", "/d"], "").await, "routes", 3, 3);
         reached(import(&["/a", "/b", "/c", "/d"], "?dry_run=true").await, "routes", 3, 3);
-        // As many go as come.
+        // As many routes go as come.
         import(&["/a", "/b", "/e"], "").await.expect(200);
         import(&["/a"], "").await.expect(200);
         assert_eq!(limits(api, &world.tenant).await["routes"], json!({"limit": 3, "used": 1}));
@@ -253,7 +258,7 @@ async fn the_bytes_of_the_configuration_are_bounded_whatever_holds_them() {
         ] {
             reached(api.patch(place, changes).await, "config_bytes", used + 10, used);
         }
-        // Its endpoints are replaced as a whole.
+        // The endpoints are replaced as a whole.
         let endpoints =
             json!({"endpoints": [{"address": format!("{}.example", "x".repeat(60)), "port": 1}]});
         reached(api.patch(&world.upstream, endpoints).await, "config_bytes", used + 10, used);
@@ -281,7 +286,7 @@ async fn who_is_over_a_limit_replaces_and_takes_away() {
         let plan = plan_of(api, &world.tenant, json!({"routes": 1, "config_bytes": 10})).await;
         let used = limits(api, &world.tenant).await["config_bytes"]["used"].as_i64().unwrap();
         let endpoint = |address: &str| json!({"endpoints": [{"address": address, "port": 1}]});
-        // As long as the one that it had.
+        // The new address is as long as the old one.
         api.patch(&world.upstream, endpoint("10.9.0.2")).await.expect(200);
         reached(api.patch(&world.upstream, endpoint("10.9.0.21")).await, "config_bytes", 10, used);
         assert_eq!(limits(api, &world.tenant).await["config_bytes"]["used"], used);
@@ -353,7 +358,7 @@ async fn another_limit_of_requests_is_told_to_the_gateways() {
         assert_eq!([marked(&world).await, marked(&other).await], [before[0] + 1, before[1]]);
         api.patch(&world.tenant, json!({"platform_plan_id": id_of(DEFAULT)})).await.expect(200);
         assert_eq!(marked(&world).await, before[0] + 2);
-        // A plan of several tenants: all of their sites, in one change.
+        // Several tenants have the plan: all of their sites change at once.
         api.patch(DEFAULT, json!({"limits": {"requests_per_second": 50}})).await.expect(200);
         assert_eq!([marked(&world).await, marked(&other).await], [before[0] + 3, before[1] + 1]);
     })

@@ -1,4 +1,4 @@
-//! One of everything: what most tests begin with.
+//! One of every kind of object, for most tests to begin with.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::{Api, id_of};
 /// The public key of RFC 8410 section 10.1.
 pub(crate) const PUBLIC_KEY: &str = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
 
-/// The places of one of each kind of object, all of one tenant.
+/// The paths of one of each kind of object, all of one tenant.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) tenant: String,
@@ -33,7 +33,7 @@ impl World {
         Self::site(api, &tenant, slug).await
     }
 
-    /// Makes a site with one of everything in a tenant.
+    /// Makes a site with one of every kind of object in a tenant.
     pub(crate) async fn site(api: &Api, tenant: &str, slug: &str) -> Self {
         let site = api.make(&format!("{tenant}/sites"), json!({"name": slug, "slug": slug})).await;
         let hostname =
@@ -106,7 +106,7 @@ impl World {
     }
 }
 
-/// An issuer whose keys are read from where it publishes them.
+/// An issuer whose keys are fetched from its URL.
 pub(crate) fn new_issuer(issuer: &str) -> Value {
     json!({"issuer": issuer, "algorithms": ["RS256"], "jwks_uri": "https://login.example/jwks"})
 }

@@ -1,4 +1,4 @@
-//! What is refused, and how the answer says so.
+//! Refused requests, and the reasons in the answers.
 
 use axum::http::Method;
 use serde_json::json;
@@ -219,7 +219,7 @@ async fn routes_that_could_not_be_told_apart_are_refused() {
             .problem(409, "route-taken");
         api.patch(&world.route, json!({"methods": ["GET", "PUT"]})).await.expect(200);
 
-        // The same full path by way of another API.
+        // The same full path comes about by way of another API.
         let root = api
             .make(&format!("{}/apis", world.site), json!({"name": "Root", "base_path": "/"}))
             .await;
@@ -239,7 +239,7 @@ async fn routes_that_could_not_be_told_apart_are_refused() {
             "the refused change was rolled back"
         );
 
-        // And by way of a base path.
+        // It comes about by way of a base path, too.
         api.patch(&route, json!({"path": "/v1/stock"})).await.expect(200);
         let moved = api
             .make(&format!("{}/apis", world.site), json!({"name": "Stock", "base_path": "/stock"}))

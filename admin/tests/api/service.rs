@@ -1,4 +1,4 @@
-//! Probes, metrics, documentation, and what surrounds every request.
+//! Probes, metrics, documentation, and the frame of every request.
 
 use axum::http::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Service tokens: what a tenant's programs have.
+//! Service tokens: the credentials of a tenant's programs.
 
 use std::time::Duration;
 
@@ -20,21 +20,26 @@ async fn make(api: &Api, tenant: &str, body: Value) -> (String, String) {
 async fn a_token_is_shown_once_and_works_until_it_is_revoked() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
-        let (token, place) = make(api, &world.tenant, json!({"name": "CI", "role": "developer"})).await;
+        let (token, place) =
+            make(api, &world.tenant, json!({"name": "CI", "role": "developer"})).await;
         assert!(token.starts_with("tns_") && token.len() == 44);
-        for reply in [api.get(&place).await.expect(200), api.get(&format!("{}/service-tokens", world.tenant)).await] {
+        for reply in [
+            api.get(&place).await.expect(200),
+            api.get(&format!("{}/service-tokens", world.tenant)).await,
+        ] {
             assert!(!reply.text().contains(&token));
         }
-        let audited = api.count("SELECT count(*) FROM audit_log WHERE action = 'service_token.create'").await;
+        let audited =
+            api.count("SELECT count(*) FROM audit_log WHERE action = 'service_token.create'").await;
         assert_eq!(audited, 2);
-        let kept =
-            "SELECT count(*) FROM audit_log WHERE coalesce(before::text, '') || coalesce(after::text, '') LIKE '%";
+        let kept = "SELECT count(*) FROM audit_log \
+            WHERE coalesce(before::text, '') || coalesce(after::text, '') LIKE '%";
         assert_eq!(api.count(&format!("{kept}{token}%'")).await, 0);
         let plans = format!("{}/plans", world.site);
         let post = || api.call_as(&token, Method::POST, &plans);
         post().json(&json!({"name": "Silver"})).send().await.expect(201);
-        let by =
-            "SELECT count(*) FROM audit_log WHERE actor_kind = 'service' AND action = 'plan.create' AND actor_id = '";
+        let by = "SELECT count(*) FROM audit_log WHERE actor_kind = 'service' \
+            AND action = 'plan.create' AND actor_id = '";
         assert_eq!(api.count(&format!("{by}{}'", id_of(&place))).await, 1);
         api.delete(&place).await.expect(204);
         post().json(&json!({"name": "Bronze"})).send().await.problem(401, "invalid-token");
@@ -63,7 +68,7 @@ async fn a_repetition_gets_the_same_token() {
         }
         let tokens =
             api.count("SELECT count(DISTINCT digest) FROM service_tokens WHERE name = 'CI'").await;
-        // One is the world's.
+        // One of them is the world's.
         assert_eq!(tokens, 4);
     })
     .await;
@@ -131,7 +136,7 @@ async fn a_token_gives_away_no_more_than_it_has() {
             more[field] = value;
             give(more).await.problem(403, "more-than-own");
         }
-        // People are brought in by people.
+        // Only people invite people.
         let (admin, _) = make(api, &world.tenant, json!({"name": "Admin", "role": "admin"})).await;
         let invite = api.call_as(&admin, Method::POST, &format!("{}/invitations", world.tenant));
         invite

@@ -1,4 +1,4 @@
-//! What somebody who has logged in sees and changes of their own.
+//! A person's own account and sessions.
 
 use axum::http::Method;
 use serde_json::{Value, json};

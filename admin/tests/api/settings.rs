@@ -1,5 +1,5 @@
-//! Settings of each object: kept, answered whole, replaced whole, and refused with the place of
-//! what is wrong.
+//! Settings of each object: kept, answered whole, replaced whole, and refused with the place of the
+//! fault.
 
 use serde_json::{Value, json};
 
@@ -9,27 +9,31 @@ use crate::publishing::World;
 /// A limit and a quota, complete.
 fn limits() -> (Value, Value) {
     (
-        json!([{"name": "burst", "requests": 10, "per": "second", "burst": 20, "by": ["client_ip", {"header": "x-user"}]}]),
+        json!([{"name": "burst", "requests": 10, "per": "second", "burst": 20,
+            "by": ["client_ip", {"header": "x-user"}]}]),
         json!([{"name": "monthly", "requests": 1_000_000, "per": "month", "by": []}]),
     )
 }
 
-/// Settings for each place, with every field that its kind of object has.
+/// Settings for each object, with every field that its kind has.
 fn whole(world: &World) -> Vec<(&str, Value)> {
     let (limits, quotas) = limits();
     let ip = json!({"allow": ["192.0.2.0/24", "2001:db8::/32"], "deny": ["192.0.2.7"]});
-    let part = json!({"auth": {"all_of": ["key", "signature"]}, "scopes": ["read"], "limits": limits, "quotas": quotas});
+    let part = json!({"auth": {"all_of": ["key", "signature"]}, "scopes": ["read"],
+        "limits": limits, "quotas": quotas});
     let of_key = json!({"scopes": ["read", "write"], "ip": ip, "limits": limits, "quotas": quotas});
     let subjects = json!([{"issuer": "https://login.example/", "value": "app-1"}]);
     vec![
         (
             &world.tenant,
-            json!({"time_zone": "Europe/Berlin", "limits": limits, "quotas": quotas, "max_concurrent_requests": 100, "weight": 500}),
+            json!({"time_zone": "Europe/Berlin", "limits": limits, "quotas": quotas,
+                "max_concurrent_requests": 100, "weight": 500}),
         ),
         (
             &world.site,
             json!({
-                "key_sources": [{"in": "bearer"}, {"in": "basic"}, {"in": "header", "name": "X-Token"}, {"in": "query", "name": "key"}],
+                "key_sources": [{"in": "bearer"}, {"in": "basic"},
+                    {"in": "header", "name": "X-Token"}, {"in": "query", "name": "key"}],
                 "auth": {"any_of": ["jwt", "key", "signature"]},
                 "challenges": true,
                 "ip": ip,
@@ -51,7 +55,8 @@ fn whole(world: &World) -> Vec<(&str, Value)> {
         (&world.plan, json!({"limits": limits, "quotas": quotas})),
         (
             &world.consumer,
-            json!({"scopes": ["admin"], "subjects": subjects, "ip": ip, "limits": limits, "quotas": quotas}),
+            json!({"scopes": ["admin"], "subjects": subjects, "ip": ip, "limits": limits,
+                "quotas": quotas}),
         ),
         (&world.key, of_key.clone()),
         (&world.signing_key, of_key),
@@ -75,11 +80,11 @@ async fn they_are_kept_and_replaced_as_a_whole() {
             assert_eq!(after.json()["settings"], new, "{place}");
             assert_eq!(settings(api, place).await, new, "{place}");
 
-            // What is about another field leaves them alone.
+            // A change of another field leaves them alone.
             api.patch(place, json!({})).await.expect(200);
             assert_eq!(settings(api, place).await, new, "{place}");
 
-            // A part of them is a whole with defaults.
+            // Fields that are not sent get their defaults.
             let limits = json!({"limits": new["limits"]});
             let mut expected = defaults.clone();
             expected["limits"] = new["limits"].clone();

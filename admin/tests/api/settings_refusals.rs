@@ -1,4 +1,4 @@
-//! Settings that are refused, and where the answer says that it lies.
+//! Refused settings, and the fields that the answers name.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Api, with_api};
 use crate::publishing::World;
 
-/// Settings with one limit that is as it should be but for this.
+/// Settings with one limit that is right except for these fields.
 fn limit(more: Value) -> Value {
     let mut limit = json!({"name": "a", "requests": 1, "per": "second"});
     limit.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -13,9 +13,13 @@ async fn a_public_key_is_given() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let list = format!("{}/signing-keys", world.consumer);
-        let pem = format!("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA{PUBLIC_KEY}\n-----END PUBLIC KEY-----\n");
+        let pem = format!(
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA{PUBLIC_KEY}\n\
+            -----END PUBLIC KEY-----\n"
+        );
         let expires_at = Utc::now() + TimeDelta::days(30);
-        let new = json!({"name": "billing", "algorithm": "ed25519", "public_key": pem, "expires_at": expires_at});
+        let new = json!({"name": "billing", "algorithm": "ed25519", "public_key": pem,
+            "expires_at": expires_at});
         let reply = api.post(&list, new).await.expect(201);
         let made = reply.json();
         assert_eq!(reply.location(), format!("{list}/{}", made["id"].as_str().unwrap()));
@@ -53,17 +57,22 @@ async fn a_secret_is_shown_once() {
         assert_ne!(second["secret"], made["secret"]);
 
         let changed = api.patch(&reply.location(), json!({"name": "renamed"})).await.expect(200);
-        for text in [api.get(&reply.location()).await.text(), api.get(&list).await.text(), changed.text()] {
+        for text in
+            [api.get(&reply.location()).await.text(), api.get(&list).await.text(), changed.text()]
+        {
             assert!(!text.contains(&secret) && !text.contains("\"secret\""), "{text}");
         }
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         for table in ["signing_keys", "audit_log", "idempotency_keys"] {
-            let query =
-                format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{secret}%' OR t::text LIKE '%{hex}%'");
+            let query = format!(
+                "SELECT count(*) FROM {table} t WHERE t::text LIKE '%{secret}%' \
+                    OR t::text LIKE '%{hex}%'"
+            );
             assert_eq!(api.count(&query).await, 0, "{table}");
         }
         let sealed = format!(
-            "SELECT count(*) FROM signing_keys WHERE id = '{}' AND octet_length(material_sealed) > 64",
+            "SELECT count(*) FROM signing_keys WHERE id = '{}' \
+            AND octet_length(material_sealed) > 64",
             id_of(&reply.location())
         );
         assert_eq!(api.count(&sealed).await, 1);
@@ -106,7 +115,8 @@ async fn what_is_wrong_is_named() {
         let world = World::make(api, "acme").await;
         let list = format!("{}/signing-keys", world.consumer);
         let yesterday = Utc::now() - TimeDelta::days(1);
-        let rsa = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQ==\n-----END PUBLIC KEY-----";
+        let rsa = "-----BEGIN PUBLIC KEY-----\nMIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQ==\n\
+            -----END PUBLIC KEY-----";
         for (body, fields) in [
             (json!({}), vec!["algorithm"]),
             (json!({"algorithm": "rsa-v1_5-sha256"}), vec!["algorithm"]),
@@ -116,8 +126,14 @@ async fn what_is_wrong_is_named() {
             (json!({"algorithm": "ed25519", "public_key": rsa}), vec!["public_key"]),
             (json!({"algorithm": "hmac-sha256", "public_key": PUBLIC_KEY}), vec!["public_key"]),
             (json!({"algorithm": "hmac-sha256", "secret": "mine"}), vec!["secret"]),
-            (json!({"algorithm": "hmac-sha256", "expires_at": yesterday, "name": ""}), vec!["name", "expires_at"]),
-            (json!({"algorithm": "hmac-sha256", "settings": {"scopes": [""]}}), vec!["settings.scopes[0]"]),
+            (
+                json!({"algorithm": "hmac-sha256", "expires_at": yesterday, "name": ""}),
+                vec!["name", "expires_at"],
+            ),
+            (
+                json!({"algorithm": "hmac-sha256", "settings": {"scopes": [""]}}),
+                vec!["settings.scopes[0]"],
+            ),
         ] {
             api.post(&list, body).await.problem(422, "invalid").fields(&fields);
         }

@@ -12,7 +12,8 @@ use crate::sessions::as_person;
 
 fn body(email: &str, slug: &str, template: &str) -> Value {
     json!({
-        "email": email, "name": "Ada Lovelace", "password": PASSWORD, "organisation": "Acme", "site_slug": slug,
+        "email": email, "name": "Ada Lovelace", "password": PASSWORD, "organisation": "Acme",
+        "site_slug": slug,
         "template": template, "origin": {"address": "10.9.0.1", "port": 8080},
     })
 }
@@ -29,7 +30,7 @@ fn opened(api: &Api, signup: Mode) -> Api {
     api.with(Options { signup, ..Options::default() })
 }
 
-/// Signs up, and gives the token of the e-mail.
+/// Signs up, and returns the token of the e-mail.
 async fn mailed(api: &Api, server: &MailServer, body: &Value) -> String {
     sign_up(api, body).await.expect(202);
     post(api, server.port).empty().await.unwrap();
@@ -53,7 +54,7 @@ async fn an_organisation_signs_up_and_has_a_site_at_once() {
             assert_eq!(outcome["waiting"], false);
             assert_eq!(outcome["made"]["hostname"], format!("{template}.gw.test"));
             verify(api, &token).await.problem(422, "invalid").fields(&["token"]);
-            // The person is an Admin there, and sees the site with a route.
+            // The person is an Admin of the tenant, and sees the site with a route.
             let tokens = log_in(api, &email, PASSWORD).await.expect(200).json();
             let made = &outcome["made"];
             let site = format!(

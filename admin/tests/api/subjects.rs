@@ -10,7 +10,8 @@ async fn a_subject_is_one_consumers() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let neighbour = World::site(api, &world.tenant, "acme-two").await;
-        let settings = json!({"settings": {"subjects": [{"issuer": "https://login.example/", "value": "app-1"}]}});
+        let settings = json!({"settings": {"subjects": [{"issuer": "https://login.example/",
+            "value": "app-1"}]}});
         api.patch(&world.consumer, settings.clone()).await.expect(200);
         api.patch(&world.consumer, settings.clone()).await.expect(200);
         let consumers = format!("{}/consumers", world.site);
@@ -20,7 +21,7 @@ async fn a_subject_is_one_consumers() {
         let second = api.make(&consumers, json!({"name": "second"})).await;
         api.patch(&second, settings.clone()).await.problem(409, "taken");
         api.patch(&neighbour.consumer, settings.clone()).await.expect(200);
-        // Once it is given up, it is free.
+        // A name that was given up is free.
         api.patch(&world.consumer, json!({"settings": {}})).await.expect(200);
         api.patch(&second, settings.clone()).await.expect(200);
         api.delete(&second).await.expect(204);

@@ -1,4 +1,4 @@
-//! What becomes of a tenant: suspended, served again, closing, kept, erased.
+//! The life of a tenant: suspended, served again, closing, kept, erased.
 
 use axum::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -71,14 +71,20 @@ async fn a_tenant_that_closes_can_be_kept_until_it_is_erased() {
         let viewer = api.colleague(id_of(&world.tenant), json!({"role": "viewer"})).await;
         let closing = format!("{}/closing", world.tenant);
         let close = async |days: i64| {
-            api.call_as(&admin.token, Method::POST, &closing).json(&json!({"days": days})).send().await
+            api.call_as(&admin.token, Method::POST, &closing)
+                .json(&json!({"days": days}))
+                .send()
+                .await
         };
         let erase = async |days: i64| {
-            admin::housekeeping::erase_closed(&api.store, Utc::now() + TimeDelta::days(days)).await.unwrap();
+            admin::housekeeping::erase_closed(&api.store, Utc::now() + TimeDelta::days(days))
+                .await
+                .unwrap();
         };
         close(0).await.problem(422, "invalid").fields(&["days"]);
         close(7).await.expect(200);
-        let seen = api.call_as(&viewer.token, Method::GET, &world.tenant).send().await.expect(200).json();
+        let seen =
+            api.call_as(&viewer.token, Method::GET, &world.tenant).send().await.expect(200).json();
         assert_eq!(seen["status"], "closing");
         assert!(seen["closes_at"].is_string());
         api.call_as(&viewer.token, Method::DELETE, &closing).send().await.problem(403, "forbidden");
@@ -89,10 +95,15 @@ async fn a_tenant_that_closes_can_be_kept_until_it_is_erased() {
         close(7).await.expect(200);
         erase(8).await;
         api.get(&world.tenant).await.problem(404, "not-found");
-        api.call_as(&admin.token, Method::GET, &world.tenant).send().await.problem(404, "not-found");
-        let left = format!("SELECT count(*) FROM members WHERE tenant_id = '{}'", id_of(&world.tenant));
+        api.call_as(&admin.token, Method::GET, &world.tenant)
+            .send()
+            .await
+            .problem(404, "not-found");
+        let left =
+            format!("SELECT count(*) FROM members WHERE tenant_id = '{}'", id_of(&world.tenant));
         assert_eq!(api.count(&left).await, 0);
-        let erased = "SELECT count(*) FROM audit_log WHERE action = 'tenant.delete' AND actor_kind = 'system'";
+        let erased = "SELECT count(*) FROM audit_log WHERE action = 'tenant.delete' \
+            AND actor_kind = 'system'";
         assert_eq!(api.count(erased).await, 1);
         api.get(&other.key).await.expect(200);
     })
@@ -122,7 +133,7 @@ async fn a_suspension_stands_in_front_of_a_closing_and_does_not_end_it() {
             (&suspended["status"], &suspended["closes_at"]),
             (&json!("suspended"), &closed["closes_at"])
         );
-        // Nothing of what is suspended is lost.
+        // A suspended tenant loses nothing.
         erase(8).await;
         let served = serve().await;
         assert_eq!(
@@ -144,7 +155,7 @@ async fn a_suspension_stands_in_front_of_a_closing_and_does_not_end_it() {
         api.delete(&closing).await.expect(204);
         assert_eq!(serve().await["status"], "active");
 
-        // Whose day has come meanwhile has a day to say something.
+        // A tenant whose day has come meanwhile has one more day to object.
         api.post(&closing, json!({"days": 7})).await.expect(200);
         suspend().await;
         pass(TimeDelta::days(10));

@@ -1,4 +1,4 @@
-//! Nobody gets in without an operator token: every operation of the document is tried.
+//! No request passes without an operator token: every operation of the document is tried.
 
 use admin::secret::OperatorToken;
 use axum::http::Method;
@@ -9,7 +9,7 @@ use crate::publishing::World;
 
 /// Operations that are open to all. This list may only get shorter.
 const OPEN: [&str; 4] = ["live", "ready", "metrics", "openapi"];
-/// Operations with which somebody comes to have a token. They are open to all, and nothing else is.
+/// Operations that lead to a token. They are open to all, and no others are.
 const BEFORE_LOGIN: [&str; 8] = [
     "login",
     "refreshSession",

@@ -1,4 +1,4 @@
-//! Usage: what a tenant can ask, and what it is told.
+//! Usage: the questions of a tenant, and the answers that it gets.
 
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -19,7 +19,8 @@ async fn used(
 ) {
     let consumer = consumer.then(|| (id_of(&world.consumer), id_of(&world.key)));
     sqlx::query(
-        "INSERT INTO usage_hours VALUES ($1::uuid, $2::timestamptz, $3::uuid, $4::uuid, $5::uuid, $6::uuid, $7, $8,
+        "INSERT INTO usage_hours VALUES ($1::uuid, $2::timestamptz, $3::uuid, $4::uuid, $5::uuid, \
+        $6::uuid, $7, $8,
              10 * $8, 20 * $8, 15500 * $8, ARRAY[0,0,0,0,$8,0,0,0,0,0,0,0,0,0,0,0])",
     )
     .bind(id_of(&world.tenant))
@@ -35,7 +36,7 @@ async fn used(
     .unwrap();
 }
 
-/// Two sites of a tenant, and a neighbour whose usage is nobody else's business.
+/// Two sites of a tenant, and a neighbour whose usage the tenant must not see.
 async fn some_usage(api: &Api) -> (World, World, World) {
     let own = World::make(api, "acme").await;
     let second = World::site(api, &own.tenant, "acme-two").await;
@@ -141,9 +142,10 @@ async fn usage_is_divided_by_time_and_told_apart() {
 async fn pages_of_usage_are_of_one_span() {
     with_api(async |api| {
         let (own, ..) = some_usage(api).await;
-        // In the current hour, for pages of a span that ends now.
+        // The sums are in the current hour, for pages of a span that ends now.
         let now: String = sqlx::query(
-            "SELECT to_char(date_trunc('hour', now(), 'UTC') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI\"Z\"')",
+            "SELECT to_char(date_trunc('hour', now(), 'UTC') AT TIME ZONE 'UTC', \
+            'YYYY-MM-DD\"T\"HH24:MI\"Z\"')",
         )
         .fetch_one(&api.superuser)
         .await

@@ -1,19 +1,19 @@
-//! Compares two OpenAPI documents as a client of the older one would: what it sends has to be
-//! taken, what it reads has to be there.
+//! Compares two OpenAPI documents as a client of the older one would: its requests have to be
+//! accepted, and its answers have to be complete.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Who writes a value: what clients send must not become narrower, what they get must not become
-/// wider or less.
+/// The writer of a value: the values that clients send must not become narrower, the values that
+/// they get must not become wider or fewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Written {
     ByClients,
     ByUs,
 }
 
-/// What a client of the old document would trip over, in words.
+/// The changes that would break a client of the old document, in words.
 pub(crate) fn broken(old: &Value, new: &Value) -> Vec<String> {
     let mut compared = Compared { old, new, broken: Vec::new(), seen: BTreeSet::new() };
     for (path, item) in object(&old["paths"]) {
@@ -32,7 +32,7 @@ struct Compared<'a> {
     old: &'a Value,
     new: &'a Value,
     broken: Vec<String>,
-    /// The pairs of named schemas that are compared already: schemas may contain themselves.
+    /// The pairs of named schemas that were compared already: schemas may contain themselves.
     seen: BTreeSet<(String, bool)>,
 }
 
@@ -246,9 +246,11 @@ mod tests {
         json!({
             "paths": {"/v1/things": {"post": {
                 "operationId": "createThing",
-                "parameters": [{"in": "query", "name": "wait", "schema": {"type": "integer", "maximum": 30}}],
+                "parameters": [{"in": "query", "name": "wait",
+                    "schema": {"type": "integer", "maximum": 30}}],
                 "requestBody": {"content": {"application/json": {"schema": body}}},
-                "responses": {"201": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}}},
+                "responses": {"201": {"content": {"application/json": {
+                    "schema": {"$ref": "#/components/schemas/Thing"}}}}},
             }}},
             "components": {"schemas": {"Thing": answer}},
         })
@@ -257,14 +259,15 @@ mod tests {
     fn sample() -> Value {
         document(
             json!({"type": "object", "required": ["name"], "properties": {
-                "name": {"type": "string", "maxLength": 200}, "kind": {"type": "string", "enum": ["a", "b"]}}}),
+                "name": {"type": "string", "maxLength": 200},
+                "kind": {"type": "string", "enum": ["a", "b"]}}}),
             json!({"type": "object", "required": ["id"], "properties": {
                 "id": {"type": "string"}, "note": {"type": ["string", "null"]},
                 "parent": {"$ref": "#/components/schemas/Thing"}}}),
         )
     }
 
-    /// Changes a place of the sample, or takes it away.
+    /// Changes a part of the sample, or removes it.
     fn changed(pointer: &str, value: Value) -> Vec<String> {
         let mut new = sample();
         let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -290,7 +293,8 @@ mod tests {
             (format!("{OPERATION}/parameters"), json!([])),
             (
                 format!("{OPERATION}/parameters"),
-                json!([{"in": "query", "name": "wait", "schema": {"type": "integer", "maximum": 20}}]),
+                json!([{"in": "query", "name": "wait",
+                    "schema": {"type": "integer", "maximum": 20}}]),
             ),
             (format!("{OPERATION}/responses"), json!({"200": {}})),
             (format!("{body}/required"), json!(["name", "kind"])),

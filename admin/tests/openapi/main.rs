@@ -1,5 +1,5 @@
-//! `/v1` is frozen: what `openapi/v1.json` promises, the API keeps. What is added may be added;
-//! then `cargo xtask golden` freezes it, too.
+//! `/v1` is frozen: the API keeps the promises of `openapi/v1.json`. Additions are possible;
+//! `cargo xtask golden` freezes them, too.
 
 mod compatibility;
 
@@ -28,7 +28,8 @@ fn nothing_that_v1_promised_is_broken() {
     let broken = broken(&frozen, &current);
     assert!(
         broken.is_empty(),
-        "these changes break clients of /v1; make them in a way that only adds, or in /v2 (README.md says how):\n{}",
+        "these changes break clients of /v1; make them in a way that only adds, or in /v2 \
+        (README.md says how):\n{}",
         broken.join("\n")
     );
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

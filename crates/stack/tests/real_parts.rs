@@ -1,4 +1,4 @@
-//! The parts that are not ours, each for itself: a private PostgreSQL, and Envoy reading the
+//! The parts that are not ours, each by itself: a private PostgreSQL, and an Envoy that reads the
 //! published bootstrap.
 
 use std::path::PathBuf;
@@ -27,11 +27,14 @@ async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Resul
     let before = shop.identity().await?;
     let mut owner = shop.connect().await?;
     owner
-        .execute("CREATE ROLE tenantry_admin NOLOGIN; CREATE TABLE goods (name text); INSERT INTO goods VALUES ('a')")
+        .execute(
+            "CREATE ROLE tenantry_admin NOLOGIN; CREATE TABLE goods (name text); INSERT INTO \
+            goods VALUES ('a')",
+        )
         .await?;
 
     cluster.service.kill().await?;
-    // The process of this session ends when it finds that the server has.
+    // The process of this session ends when it notices that the server has.
     while owner.execute("SELECT 1").await.is_ok() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
@@ -92,7 +95,7 @@ async fn an_envoy_without_xds_server_runs_and_is_not_ready() -> Result<()> {
         edge: Edge::default(),
     };
     let mut envoy = Envoy::new(&envoy_binary()?, dir.path(), settings)?;
-    // The module is another crate's: this Envoy does without.
+    // The module belongs to another crate; this Envoy does without it.
     let config_file = dir.path().join("edge-alone.json");
     let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&config_file)?)?;
     config["bootstrap_extensions"] = json!([]);

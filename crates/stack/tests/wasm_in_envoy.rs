@@ -1,4 +1,5 @@
-//! What a defect of a module can do to a real Envoy, once the module is finished as ours is.
+//! The damage that a defective module can do to a real Envoy, once the module is finished as ours
+//! is.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -8,9 +9,8 @@ use stack::process::Launch;
 use stack::service::{Ready, Service};
 use stack::{envoy, ports, wasm, workspace_root};
 
-/// Loops for ever on requests with more than ten headers, eats memory on those with more than
-/// twenty; others pass. That an allocation fails is answered with a trap, as Rust's allocator does
-/// it.
+/// Loops for ever on requests with more than ten headers, and takes more and more memory on those
+/// with more than twenty; others pass. A failed allocation ends in a trap, as in Rust's allocator.
 const MODULE: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "_initialize"))
@@ -28,13 +28,18 @@ const MODULE: &str = r#"(module
         (i32.const 0)))"#;
 
 fn config(module: &str, gateway: std::net::SocketAddr, admin: std::net::SocketAddr) -> Value {
-    let at = |addr: std::net::SocketAddr| json!({ "socket_address": { "address": addr.ip().to_string(), "port_value": addr.port() } });
+    let at = |addr: std::net::SocketAddr| {
+        let (address, port) = (addr.ip().to_string(), addr.port());
+        json!({ "socket_address": { "address": address, "port_value": port } })
+    };
     let extension = |name: &str| format!("type.googleapis.com/envoy.extensions.filters.{name}");
-    let vm = json!({ "vm_id": "m", "runtime": "envoy.wasm.runtime.v8", "code": { "local": { "filename": module } } });
+    let vm = json!({ "vm_id": "m", "runtime": "envoy.wasm.runtime.v8",
+        "code": { "local": { "filename": module } } });
     let plugin =
         json!({ "name": "m", "root_id": "m", "failure_policy": "FAIL_RELOAD", "vm_config": vm });
     let filters = json!([
-        { "name": "wasm", "typed_config": { "@type": extension("http.wasm.v3.Wasm"), "config": plugin } },
+        { "name": "wasm",
+            "typed_config": { "@type": extension("http.wasm.v3.Wasm"), "config": plugin } },
         { "name": "router", "typed_config": { "@type": extension("http.router.v3.Router") } },
     ]);
     let route = json!({ "match": { "prefix": "/" }, "direct_response": { "status": 200 } });
@@ -42,16 +47,18 @@ fn config(module: &str, gateway: std::net::SocketAddr, admin: std::net::SocketAd
         "@type": extension("network.http_connection_manager.v3.HttpConnectionManager"),
         "stat_prefix": "m",
         "http_filters": filters,
-        "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"], "routes": [route] }] },
+        "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"],
+            "routes": [route] }] },
     });
     let chain = json!({ "filters": [{ "name": "http", "typed_config": manager }] });
     json!({
         "admin": { "address": at(admin) },
-        "static_resources": { "listeners": [{ "name": "m", "address": at(gateway), "filter_chains": [chain] }] },
+        "static_resources": { "listeners": [{ "name": "m", "address": at(gateway),
+            "filter_chains": [chain] }] },
     })
 }
 
-/// One attempt with so many headers besides those that every request has.
+/// Sends one request with this number of headers, besides those that every request has.
 async fn ask(gateway: std::net::SocketAddr, headers: usize) -> reqwest::StatusCode {
     let client = reqwest::Client::builder()
         .no_proxy()

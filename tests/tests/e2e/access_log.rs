@@ -1,4 +1,4 @@
-//! What Envoy's access log says of a request, and what no log may say.
+//! The entries of Envoy's access log, and the secrets that no log may contain.
 
 use std::{fs, path::Path};
 
@@ -14,8 +14,8 @@ fn entry(log: &Path, request_id: &str) -> Option<Value> {
     entries.into_iter().find(|entry| entry["request_id"] == request_id)
 }
 
-/// The last entry with this status, as it stands there. A line that is not written to its end is
-/// none yet.
+/// The text of the last entry with this status. A line that is not written to its end does not
+/// count.
 fn last_with(log: &Path, status: u16) -> Option<String> {
     let log = fs::read_to_string(log).ok()?;
     let is_it = |line: &&str| {
@@ -59,7 +59,7 @@ async fn the_access_log_names_the_tenant_and_holds_no_secret() {
     );
     assert_eq!((&entry["refusal"], &entry["consumer"]), (&json!("forbidden"), &Value::Null));
 
-    // Envoy refuses this one before it asks the filter.
+    // Envoy refuses this request before it asks the filter.
     let forged = [("x-tenantry-tenant", "forged"), ("x-request-id", "of-the-refused")];
     things.send(Method::GET, "/things/v1/a%2Fb", &forged).await.assert_problem(400);
     let line = eventually(

@@ -1,4 +1,4 @@
-//! Which client addresses are let in.
+//! Client addresses that are let in, and those that are not.
 
 use reqwest::Method;
 use serde_json::json;
@@ -34,9 +34,9 @@ async fn addresses_are_let_in_by_site_consumer_and_key() {
     finish(things.stack).await;
 }
 
-/// With one trusted proxy in front, the client is who that proxy says has called it: the last
-/// address of `X-Forwarded-For`. What stands before that is the client's own word. Without one, the
-/// peer is the client.
+/// With one trusted proxy in front, the client is the caller that the proxy names: the last address
+/// of `X-Forwarded-For`. Everything before that is the client's own word. Without a trusted proxy,
+/// the peer is the client.
 #[tokio::test]
 async fn a_client_is_who_the_trusted_proxy_says_and_nobody_else() {
     let proxied = Edge { trusted_hops: 1, ..Edge::default() };

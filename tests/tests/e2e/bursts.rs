@@ -1,5 +1,5 @@
-//! Many changes at once: those of one thing are few pushes, and those of one tenant delay nobody
-//! else.
+//! Many changes at once: those of one object are few pushes, and those of one tenant delay no other
+//! tenant.
 
 use sqlx::{AssertSqlSafe, PgConnection};
 use stack::Stack;
@@ -8,9 +8,9 @@ use tenantry_tests::{THING, Things, eventually, finish, settled, tenant::Tenant}
 /// The number of edits, and the time between two of them: a hundred in a second.
 const EDITS: i64 = 100;
 const PAUSE_S: f64 = 0.009;
-/// Edits that are further apart than this are not to be one push.
+/// Edits that are further apart than this, in seconds, need not be one push.
 const GAP_S: f64 = 0.02;
-/// How often a machine may be too slow for that.
+/// The number of attempts that a slow machine may need.
 const ATTEMPTS: i64 = 5;
 
 /// Changes of one tenant that take many steps to be applied.
@@ -31,16 +31,16 @@ async fn head(session: &mut PgConnection) -> i64 {
         .expect("the head of the log")
 }
 
-/// Waits until all changes through now were applied.
+/// Waits until all changes so far were applied.
 async fn applied(things: &Things, session: &mut PgConnection) {
     let head = head(session).await;
     eventually("the changes", || metric(things, "tenantry_xds_last_seq "), |seq| *seq >= head)
         .await;
 }
 
-/// Makes the edits, and answers how often the database took so long that the next began a burst of
-/// its own. Each edit is a transaction of its own, with its row in the log and its notification, as
-/// the admin service writes it.
+/// Makes the edits, and returns how often the database took so long that the next edit began a
+/// burst of its own. Each edit is a transaction of its own, with its row in the log and its
+/// notification, as the admin service writes it.
 async fn edit(things: &Things, session: &mut PgConnection, first_timeout_ms: i64) -> i64 {
     let head = head(session).await;
     let edits = format!(
@@ -55,7 +55,8 @@ async fn edit(things: &Things, session: &mut PgConnection, first_timeout_ms: i64
     );
     sqlx::raw_sql(AssertSqlSafe(edits)).execute(&mut *session).await.expect("the edits");
     let slow = format!(
-        "SELECT count(*) FROM (SELECT at - lag(at) OVER (ORDER BY seq) AS gap FROM change_log WHERE seq > {head}) AS gaps
+        "SELECT count(*) FROM (SELECT at - lag(at) OVER (ORDER BY seq) AS gap FROM change_log \
+        WHERE seq > {head}) AS gaps
          WHERE gap > make_interval(secs => {GAP_S})"
     );
     sqlx::query_scalar(AssertSqlSafe(slow)).fetch_one(session).await.expect("the gaps")
@@ -80,20 +81,20 @@ async fn a_hundred_edits_of_a_site_in_a_second_are_a_few_pushes() {
         .await;
         let pushed = pushes().await - before;
         println!("bursts: {EDITS} edits with {slow} slow ones were {pushed} pushes");
-        // Each slow edit is a push, and after it the pushes come as fast as they began, for three
-        // more.
+        // Each slow edit is a push, and after it the pushes come as fast as at the beginning, for
+        // three more.
         let few = 1..=EDITS / 4 + 4 * slow;
         if few.contains(&pushed) {
             break;
         }
-        // The server may have been kept from hearing of them in time, which nothing here tells.
+        // The server may have heard of them late, which nothing here shows.
         assert!(attempt < ATTEMPTS, "{EDITS} edits with {slow} slow ones were {pushed} pushes");
     }
     finish(things.stack).await;
 }
 
-/// One tenant changes a lot at once. What another one changes after that is known everywhere before
-/// all of it is applied.
+/// One tenant changes a lot at once. A change of another tenant after that is known everywhere
+/// before the first tenant's changes are all applied.
 #[tokio::test]
 async fn a_tenant_that_changes_a_lot_delays_nobody() {
     let things = Things::start(Stack::builder("flood")).await;

@@ -1,4 +1,4 @@
-//! Cells: an Envoy has what is placed on its cell, and a tenant moves without a gap.
+//! Cells: an Envoy has the tenants that are placed on its cell, and a tenant moves without a gap.
 
 use serde_json::json;
 use stack::Stack;
@@ -25,7 +25,7 @@ async fn place(stack: &Stack, tenant: &Tenant, cells: &[&str]) {
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
-/// All that an Envoy's admin interface tells of its configuration.
+/// The whole configuration that an Envoy's admin interface shows.
 async fn dump(stack: &Stack, envoy: usize) -> String {
     stack.envoys[envoy].config_dump().await.expect("a config dump").to_string()
 }
@@ -49,7 +49,7 @@ async fn an_envoy_has_the_tenants_of_its_cell_and_no_others() {
     for (own, foreign) in [(0, 1), (1, 0)] {
         let (site, key) = &sites[own];
         settled(&all[own..=own], &site.hostname, THING, &key.text, 200).await;
-        // What came last of all to the cell that has it is nowhere else.
+        // The resources that came last to the cell of the tenant are in no other cell.
         let elsewhere = [foreign, 2];
         for envoy in elsewhere {
             let answer = all[envoy].get(&site.hostname, THING, &key.text).await;

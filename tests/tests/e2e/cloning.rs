@@ -15,7 +15,7 @@ async fn a_copy_answers_to_its_own_keys_and_goes_on_without_the_original() {
         format!("/v1/tenants/{}/sites/{}", things.tenant.id, copy["id"].as_str().expect("an id"));
     let host = "acme-staging.gw.localhost";
 
-    // Whoever calls the original is nobody here.
+    // A caller of the original is unknown here.
     settled(&things.gateways, host, THING, &things.key.text, 403).await;
     let consumer =
         api.post(&format!("{place}/consumers"), json!({"name": "app"})).await.expect("a consumer");

@@ -1,5 +1,5 @@
-//! A tenant that closes: served until its day, kept if it wants to be, and then gone with all that
-//! it had.
+//! A tenant that closes: it is served until its day, kept if it changes its mind, and then erased
+//! with everything that it had.
 
 use reqwest::Method;
 use serde_json::json;
@@ -10,7 +10,8 @@ use tenantry_tests::{THING, Things, echo, finish, settled, tenant::Tenant};
 /// The tables with a tenant, and the column that holds it.
 async fn tables(database: &mut PgConnection) -> Vec<(String, String)> {
     sqlx::query_as(
-        "SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        "SELECT c.relname::text, a.attname::text FROM pg_class c \
+        JOIN pg_attribute a ON a.attrelid = c.oid
          WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
            AND (a.attname = 'tenant_id' OR (c.relname = 'tenants' AND a.attname = 'id'))
          ORDER BY 1",
@@ -48,7 +49,7 @@ async fn a_tenant_that_closes_is_served_until_its_day_and_then_gone_with_all_tha
     let tenant = format!("/v1/tenants/{}", things.tenant.id);
     let closing = format!("{tenant}/closing");
 
-    // During its grace it is served, and goes on as it likes.
+    // During its grace period it is served, and may change everything as before.
     let closed = things
         .stack
         .api
@@ -73,7 +74,7 @@ async fn a_tenant_that_closes_is_served_until_its_day_and_then_gone_with_all_tha
     );
     sqlx::query(AssertSqlSafe(come)).execute(&mut database).await.expect("its day");
     assert!(left(&mut database, &things.tenant.id).await.len() > 10);
-    // Who starts looks for such tenants at once.
+    // The service looks for such tenants when it starts.
     things.stack.admin.stop().await.expect("a stop");
     things.stack.admin.start().await.expect("a start");
     things.settled(THING, &things.key, 404).await;
@@ -89,8 +90,8 @@ async fn a_tenant_that_closes_is_served_until_its_day_and_then_gone_with_all_tha
             "the neighbour"
         );
     }
-    // What was done is not undone by it; and gateways read in the log of changes that there is
-    // something less.
+    // The audit log and the change log stay: the one keeps what was done, the other tells the
+    // gateways what is gone.
     assert_eq!(left(&mut database, &things.tenant.id).await, ["audit_log", "change_log"]);
     let absent = things.stack.api.request(Method::GET, &tenant).send().await.expect("an answer");
     assert_eq!(absent.status(), 404);

@@ -1,18 +1,18 @@
-//! What a tenant's upstreams may not reach.
+//! Addresses that a tenant's upstreams may not reach.
 
 use serde_json::{Value, json};
 use stack::{Stack, service::Ready};
 use tenantry_tests::{THING, echo, eventually, finish, gateways, settled, start, tenant::Tenant};
 
-/// An upstream with this endpoint, and a route to it: the path.
+/// Makes an upstream with this endpoint, and a route to it; returns the path.
 async fn route_to(site: &tenantry_tests::tenant::Site, name: &str, endpoints: Value) -> String {
     let upstream = site.upstream_with(json!({ "name": name, "endpoints": endpoints })).await;
     site.version(&format!("/{name}"), &upstream).await.route(&["GET"], "/{id}").await;
     format!("/{name}/v1/1")
 }
 
-/// The operator has taken back a range after tenants have used it: names and literals alike lead
-/// nowhere, and go on when it is allowed again.
+/// The operator takes back a range that tenants use: names and literals alike lead nowhere, and
+/// work again when the range is allowed again.
 #[tokio::test]
 async fn upstreams_in_a_range_that_is_not_allowed_are_never_reached() {
     let builder = Stack::builder("not-allowed").xds_env("TENANTRY_UPSTREAM_ALLOW", "192.0.2.0/24");
@@ -31,7 +31,7 @@ async fn upstreams_in_a_range_that_is_not_allowed_are_never_reached() {
         settled(&gateways, &site.hostname, path, &key.text, 503).await;
         gateways[0].get(&site.hostname, path, &key.text).await.assert_problem(503);
     }
-    // A reading of the name was made, and came to nothing.
+    // The name was looked up, and no address was left.
     let metrics = || async { metrics(&stack).await };
     eventually("the name was resolved", metrics, |text| {
         text.contains(r#"tenantry_xds_dns_resolutions_total{outcome="refused"}"#)

@@ -1,22 +1,22 @@
-//! The admin API keeps to its OpenAPI document, whoever asks, and whatever is asked.
+//! The admin API keeps to its OpenAPI document, for every caller and every request.
 
 use serde_json::{Value, json};
 use stack::Stack;
 use stack::testing::person;
 use tenantry_tests::{contract::Asker, finish, start};
 
-/// What a tenant has.
+/// The ids of a tenant's objects.
 struct Owned {
     parameters: Vec<(&'static str, String)>,
 }
 
-/// At least so many requests of each role.
+/// The least number of requests of each role.
 const CASES: u64 = 5_000;
 
-/// For each operation, beside those that try each constraint of its parameters.
+/// Examples for each operation, beside those that try each constraint of its parameters.
 const EXAMPLES: u32 = 5;
 
-/// Operations that would remove what the others are about; and those that answer 503 where no
+/// Operations that would remove the objects of the others, and those that answer 503 where no
 /// letters can be sent.
 const WITHOUT: [&str; 11] = [
     "requestPasswordReset",
@@ -33,7 +33,7 @@ const WITHOUT: [&str; 11] = [
 ];
 
 impl Owned {
-    /// One of everything.
+    /// Makes one of everything.
     async fn make(stack: &Stack) -> Self {
         let post = async |path: &str, body: Value| -> String {
             let made = stack.api.post(path, body).await.unwrap_or_else(|error| panic!("{error}"));
@@ -76,7 +76,7 @@ impl Owned {
         self.parameters.iter().find(|(name, _)| *name == "tenant_id").map_or("", |(_, id)| id)
     }
 
-    /// A service token of the tenant.
+    /// Makes a service token of the tenant.
     async fn service_token(&self, stack: &Stack, role: &str) -> String {
         let path = format!("/v1/tenants/{}/service-tokens", self.tenant());
         let made = stack.api.post(&path, json!({ "name": role, "role": role })).await;
@@ -125,9 +125,9 @@ async fn a_viewer_gets_what_the_document_says() {
     ask(Some("viewer")).await;
 }
 
-/// What only somebody who has logged in can do: what is their own, and who comes into the tenant.
+/// Paths for people who have logged in: their own account, and those who come into the tenant.
 const IN_PERSON: &str = "^/v1/me|/invitations|/members";
-/// At least so many requests of them.
+/// The least number of requests of them.
 const IN_PERSON_CASES: u64 = 1_000;
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn somebody_who_has_logged_in_gets_what_the_document_says() {
     let owned = Owned::make(&stack).await;
     let log_in = async |email: &str| stack.admin_in_person(owned.tenant(), email).await;
     let token = log_in("ada@example.test").await.unwrap_or_else(|error| panic!("{error:?}"));
-    // The session that is ended is another one than that of the token.
+    // The session that is ended is not the one of the token.
     let mine = stack
         .api
         .with_token(&token)

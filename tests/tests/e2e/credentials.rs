@@ -1,4 +1,4 @@
-//! Where credentials are, and which ones a route asks for.
+//! Places of credentials, and the credentials that a route asks for.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,8 +7,8 @@ use serde_json::json;
 use stack::Stack;
 use tenantry_tests::{THING, Things, echo, eventually, finish, gateways, start, tenant::Tenant};
 
-/// On the first request of a site, which Envoy begins anew when it has loaded the routes, and on
-/// the others.
+/// Holds for the first request of a site, which Envoy begins anew when it has loaded the routes,
+/// and for later ones.
 #[tokio::test]
 async fn a_key_is_taken_where_the_site_says_and_stays_at_the_gateway() {
     let stack = start(Stack::builder("key-places")).await;

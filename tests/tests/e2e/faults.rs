@@ -1,5 +1,5 @@
-//! VMs of the filter that fail: requests and the mirror's messages make a module trap which is
-//! built for that.
+//! Failing VMs of the filter: a module that is built for it traps on certain requests and messages
+//! of the mirror.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 /// Connections of each kind of load, so that both workers have some.
 const CONNECTIONS: usize = 3;
-/// Of each kind of request so many at the least.
+/// The least number of requests of each kind.
 const ENOUGH: u64 = 100;
 
 /// The module with faults on demand.
@@ -39,7 +39,7 @@ fn client() -> Client {
         .expect("a client")
 }
 
-/// The status of a request from somebody; 0 if there was no answer.
+/// The status of a request of one tenant; 0 if there was no answer.
 async fn ask(client: &Client, to: &Target, who: &str, key: &str, fault: &str) -> u16 {
     let mut request = client.get(&to.url).header("host", &to.host).header("x-who", who);
     for (name, value) in [("x-api-key", key), ("x-fault", fault)] {
@@ -86,7 +86,7 @@ impl Traffic {
         Self { stop, tasks, served, refused }
     }
 
-    /// How many were served, and how many were not.
+    /// The numbers of requests that were served, and that were not.
     async fn stop(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
         for task in self.tasks {
@@ -96,7 +96,7 @@ impl Traffic {
     }
 }
 
-/// Waits until good requests are served on many new connections at once; answers how long that
+/// Waits until good requests are served on many new connections at once; returns the time that it
 /// took.
 async fn recovery(to: &Target, key: &str) -> Duration {
     let start = Instant::now();
@@ -160,15 +160,15 @@ async fn a_vm_that_fails_lets_nobody_in_and_is_soon_replaced() {
     finish(things.stack).await;
 }
 
-/// Each VM tells its own numbers, and a gauge of Envoy outlives them: so a VM that traps must take
-/// its part out of the sums.
+/// Each VM reports its own numbers, and a gauge of Envoy outlives them: the part of a VM that traps
+/// must leave the sums.
 #[tokio::test]
 async fn the_gauges_are_those_of_the_vms_that_live() {
     let mut things = Things::start(builder("gauges")).await;
     let url = format!("http://{}{THING}", things.gateways[0].address());
     let to = Target { url, host: things.site.hostname.clone() };
     for _ in 0..3 {
-        // Each of the two workers has decoded the site by then, and has usage to report.
+        // Each of the two workers has decoded the site by now, and has usage to report.
         recovery(&to, &things.key.text).await;
         let marked: Vec<_> = (0..8).map(|_| client()).collect();
         let marked =
@@ -188,8 +188,7 @@ async fn the_gauges_are_those_of_the_vms_that_live() {
         };
         (gauge("tenantry.decoded.sites"), gauge("tenantry.usage.pending_requests"))
     };
-    // One site in each of the two workers, or in one of them; and all that the living have counted
-    // is reported.
+    // One or both workers have the site, and all that the living VMs have counted is reported.
     let right = |gauges: &(Option<u64>, Option<u64>)| matches!(gauges, (Some(1..=2), Some(0)));
     let gauges = eventually("the gauges", gauges, right).await;
     println!("faults: {gauges:?} sites and pending requests after {reloads} VMs were replaced");
@@ -221,7 +220,7 @@ async fn a_worker_takes_over_from_a_mirror_that_fails() {
     );
     assert!(says("this worker takes over")().await);
     assert_eq!(things.get(THING).await.status, 200, "the others go on");
-    // The one that took over goes on, and has what made the first one fail.
+    // The VM that took over goes on, and has the message that made the first one fail.
     trap.serve_things(things.upstream.addr).await;
     let key = trap.key("app").await;
     settled(&things.gateways, &trap.hostname, THING, &key.text, 200).await;

@@ -1,4 +1,4 @@
-//! What the upstream is told, and what it is not.
+//! Facts that the upstream is told, and secrets that it is not.
 
 use reqwest::Method;
 use serde_json::json;
@@ -38,8 +38,8 @@ async fn the_upstream_can_trust_what_it_is_told() {
     finish(things.stack).await;
 }
 
-/// Envoy obeys some `x-envoy-*` headers of those that it takes for its own; it takes nobody for
-/// that, not even this machine.
+/// Envoy obeys some `x-envoy-*` headers of internal clients. It takes nobody for internal, not even
+/// this machine.
 #[tokio::test]
 async fn a_client_cannot_steer_envoy_by_its_headers() {
     let things = Things::start(Stack::builder("steering")).await;
@@ -59,7 +59,7 @@ async fn a_client_cannot_steer_envoy_by_its_headers() {
     finish(things.stack).await;
 }
 
-/// The first request of a site makes Envoy load its routes and start the request anew; the others
+/// The first request of a site makes Envoy load its routes and start the request anew; later ones
 /// find them loaded.
 #[tokio::test]
 async fn the_key_stays_at_the_gateway_wherever_it_was() {

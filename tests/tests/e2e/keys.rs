@@ -60,8 +60,8 @@ async fn a_key_expires_by_itself_without_the_control_plane() {
     finish(things.stack).await;
 }
 
-/// A key that works now, and expires soon. On a slow machine one that expires too soon is never
-/// seen to work, and the next has more time.
+/// Makes a key that works now, and expires soon. On a slow machine a key may expire before it is
+/// seen to work; the next one has more time.
 async fn short_lived(things: &Things) -> Key {
     for seconds in [10, 30] {
         let expires_at = Utc::now() + TimeDelta::seconds(seconds);

@@ -27,7 +27,8 @@ async fn a_plan_limits_each_of_its_consumers_and_says_so() {
         let field = answer.header("ratelimit").expect("a RateLimit header");
         assert!(field.starts_with(r#""burst";r=2;t="#), "{field}");
         assert_eq!(answer.header("ratelimit-policy"), Some(r#""burst";q=3;w=3600"#));
-        // An upstream's own is not passed on beside it, or clients would not know which to obey.
+        // A limit header of the upstream is not passed on beside ours, or clients would not know
+        // which one to obey.
         let told =
             [("x-api-key", key.text.as_str()), ("x-echo-header", r#"ratelimit="own";r=99;t=1"#)];
         let answer = things.send(Method::GET, THING, &told).await;
@@ -80,21 +81,21 @@ async fn a_quota_is_exact_over_all_workers() {
         |total| *total >= QUOTA - 50,
     )
     .await;
-    // Nearly all of it is used up when somebody is refused; until then a load that ends takes
-    // requests with it that have been counted.
+    // Nearly all of the quota is used up at the first refusal; until then a load that ends takes
+    // counted requests with it.
     eventually("a refusal", || things.get_with(&key.text), |answer: &Answer| answer.status == 429)
         .await;
     load.warm_up().await;
     load.stop().await;
-    // What other workers have leased and do not use comes back within two ticks, and the rest of
-    // the quota can be used.
+    // Tokens that other workers have leased and do not use come back within two ticks, so the rest
+    // of the quota can be used.
     let rest = || async {
         let answer = things.get_with(&key.text).await;
         (answer.status, things.upstream.total())
     };
     let used_up = |(status, total): &(u16, u64)| *status == 429 && *total >= QUOTA - 1;
     let (_, total) = eventually("all of the quota", rest, used_up).await;
-    // One or more were used up before the upstream began to count.
+    // At least one request was counted before the upstream began to count.
     assert!(total < QUOTA, "{total} of {QUOTA} requests, and at least one before, got through");
     finish(things.stack).await;
 }
@@ -102,7 +103,7 @@ async fn a_quota_is_exact_over_all_workers() {
 #[tokio::test]
 async fn a_tenant_has_no_more_requests_under_way_than_it_may() {
     let things = Things::start(Stack::builder("concurrency").concurrency(2)).await;
-    // Another setting of the tenant tells when Envoy knows this one.
+    // Another setting of the tenant shows that Envoy knows this one.
     let never_reached = json!({ "name": "known", "requests": 1_000_000, "per": "hour" });
     things.tenant.set(json!({ "max_concurrent_requests": 3, "limits": [never_reached] })).await;
     let known = |answer: &Answer| {

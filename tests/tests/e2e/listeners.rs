@@ -1,4 +1,4 @@
-//! Listeners of a tenant's own.
+//! Listeners of single tenants.
 
 use reqwest::Method;
 use serde_json::json;

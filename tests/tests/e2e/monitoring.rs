@@ -61,8 +61,8 @@ fn fields(value: &Value, name: &str) -> Vec<String> {
     }
 }
 
-/// The metrics of Tenantry and of Envoy that an expression names. One of a pattern stands for all
-/// that begin like it.
+/// The metrics of Tenantry and of Envoy that an expression names. A pattern stands for all metrics
+/// with its prefix.
 fn metrics(expression: &str) -> BTreeSet<String> {
     let words = expression.split(|char: char| !char.is_ascii_alphanumeric() && char != '_');
     let ours = |word: &&str| {
@@ -71,7 +71,7 @@ fn metrics(expression: &str) -> BTreeSet<String> {
     words.filter(ours).map(str::to_owned).collect()
 }
 
-/// What is there only when xds-server speaks TLS.
+/// Metrics that exist only if xds-server speaks TLS.
 const WITH_TLS: [&str; 1] = ["tenantry_xds_tls_expiry_timestamp_seconds"];
 
 /// Labels that begin like metrics.
@@ -105,7 +105,7 @@ async fn every_metric_of_the_dashboard_and_the_alerts_is_there_in_a_running_syst
         };
         named.iter().filter(|name| !is_there(name)).cloned().collect::<Vec<_>>()
     };
-    // Some come with the next tick of the filter, or of Envoy's stats.
+    // Some appear with the next tick of the filter, or of Envoy's stats.
     eventually("metrics that nothing exposes", missing, |missing: &Vec<String>| missing.is_empty())
         .await;
     finish(things.stack).await;

@@ -1,11 +1,12 @@
-//! Mutual TLS between Envoys and xds-server: an Envoy is of the cells that its certificate names.
+//! Mutual TLS between Envoys and xds-server: an Envoy belongs to the cells that its certificate
+//! names.
 
 use stack::build::Artifacts;
 use stack::envoy::{self, ClientTls, Edge, Envoy, EnvoySettings};
 use stack::{Stack, ports, workspace_root};
 use tenantry_tests::{THING, Things, certificates::Authority, eventually, finish, settled};
 
-/// Starts one more Envoy, and waits for nothing.
+/// Starts one more Envoy, and does not wait for it.
 fn add_envoy(stack: &mut Stack, node_id: &str, tls: ClientTls) {
     let binary = envoy::ensure_installed(&workspace_root().join(".tenantry/tools")).expect("Envoy");
     let settings = EnvoySettings {
@@ -53,7 +54,7 @@ async fn an_envoy_is_of_the_cells_that_its_certificate_names() {
         assert!(!connected, "{} has a listener", refused.settings.node_id);
     }
 
-    // A renewal needs no restart, and takes nothing from those who are connected.
+    // A renewal needs no restart, and takes nothing from clients that are connected.
     ours.server();
     logged(&things.stack, "the certificates have changed").await;
     add_envoy(&mut things.stack, "edge-3", ours.edge("edge-3", &["default"]));

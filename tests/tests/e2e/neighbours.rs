@@ -1,4 +1,4 @@
-//! One Envoy, two tenants: what the one does to the other.
+//! The effects of one tenant on another one in the same Envoy.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use tenantry_tests::{
 };
 use tokio::task::JoinSet;
 
-/// How long the neighbour is watched, each time.
+/// The time for which the neighbour is watched, each time.
 const WATCHED: Duration = Duration::from_secs(3);
 
 /// Another tenant on the Envoys of [`Things`].
@@ -36,7 +36,7 @@ impl Neighbour {
         Self { tenant, site, key, upstream }
     }
 
-    /// A load of its own, watched for a while.
+    /// The neighbour's own load, watched for a while.
     async fn watched(&self, things: &Things) -> Counted {
         let load =
             Load::start(things.gateways[0].address(), &self.site.hostname, THING, &self.key.text);
@@ -45,8 +45,8 @@ impl Neighbour {
     }
 }
 
-/// A tenant that asks for far more than it may have is refused at the door; its neighbour does not
-/// lose a request.
+/// The requests of a tenant that asks for far more than its limit are refused by the filter; its
+/// neighbour does not lose a request.
 #[tokio::test]
 async fn a_noisy_tenant_costs_its_neighbour_no_request() {
     const PER_SECOND: u64 = 50;
@@ -71,7 +71,8 @@ async fn a_noisy_tenant_costs_its_neighbour_no_request() {
         asked += counted.requests;
         refused += counted.not_ok;
     }
-    // A burst of a second's requests, and what came back until all of the flood had ended.
+    // A burst of a second's requests, and the tokens that came back until all of the flood had
+    // ended.
     let allowed = PER_SECOND * (2 + begun.elapsed().as_secs());
     println!("noisy: the neighbour before the flood: {before}");
     println!(
@@ -89,21 +90,21 @@ async fn a_noisy_tenant_costs_its_neighbour_no_request() {
     finish(things.stack).await;
 }
 
-/// From so many requests under way on, tenants are held to their share.
+/// The number of requests under way from which on tenants are held to their share.
 const SHED_ABOVE: u32 = 8;
-/// How long Envoy lets a request of the test be under way: as long as its client waits.
+/// The time that Envoy lets a request of the test be under way: as long as its client waits.
 const REQUEST_TIMEOUT_MS: u32 = 30_000;
 
 /// Requests that stay under way until they are dropped.
 struct Held {
-    /// To drop it ends them.
+    /// Ends the requests when it is dropped.
     _requests: JoinSet<u16>,
     under_way: u64,
     shed: u64,
 }
 
 impl Held {
-    /// Sends so many at once, and waits until each has got to the upstream or was shed.
+    /// Sends so many requests at once, and waits until each has reached the upstream or was shed.
     async fn send(gateway: &Gateway, site: &Site, key: &Key, upstream: &Echo, count: u64) -> Self {
         let before = upstream.total();
         let mut requests = JoinSet::new();
@@ -127,13 +128,13 @@ impl Held {
         Self { _requests: requests, under_way, shed }
     }
 
-    /// How many are under way, and how many were shed.
+    /// The numbers of requests that are under way, and that were shed.
     fn counts(&self) -> (u64, u64) {
         (self.under_way, self.shed)
     }
 }
 
-/// Nothing happens above the threshold as long as the others leave room; above it, each tenant has
+/// Above the threshold, a tenant may take the room that others leave; when they need it, each has
 /// its share by its weight.
 #[tokio::test]
 async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
@@ -148,8 +149,8 @@ async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
     let quiet =
         |count| Held::send(gateway, &neighbour.site, &neighbour.key, &neighbour.upstream, count);
 
-    // A quarter of eight is two. The four places that are free are the noisy one's all the same,
-    // and no more than these.
+    // A quarter of eight is two. The noisy tenant gets the four free places as well, and no more
+    // than these.
     weigh(&things, &neighbour, 1, 3).await;
     let held = [quiet(4).await, noisy(12).await, quiet(2).await, noisy(3).await, quiet(1).await];
     assert_eq!(held.each_ref().map(Held::counts), [(4, 0), (4, 8), (2, 0), (0, 3), (0, 1)]);
@@ -158,7 +159,7 @@ async fn a_tenant_beyond_its_weighted_share_is_shed_and_its_neighbour_is_not() {
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
     drop(held);
 
-    // The same requests with the weights the other way round: six of eight are the noisy one's.
+    // With the weights the other way round, six of eight are the noisy tenant's.
     weigh(&things, &neighbour, 3, 1).await;
     let held = [quiet(4).await, noisy(12).await, quiet(1).await];
     assert_eq!(held.each_ref().map(Held::counts), [(4, 0), (6, 6), (0, 1)]);
@@ -196,7 +197,7 @@ async fn idle(things: &Things) {
 }
 
 /// Gives both tenants a weight, and waits until Envoy knows it, with nothing under way before and
-/// after. A limit of the same settings, which is never reached, tells when they are known.
+/// after. A limit in the same settings, which is never reached, shows that they are known.
 async fn weigh(things: &Things, neighbour: &Neighbour, noisy: u16, quiet: u16) {
     let gateway = &things.gateways[0];
     idle(things).await;

@@ -32,7 +32,8 @@ fn text(bytes: &[u8]) -> &str {
 async fn render_prints_all_that_a_site_would_get_and_none_of_its_secrets() {
     let things = Things::start(Stack::builder("render")).await;
     let shared_secret = "0123456789abcdef0123456789abcdef";
-    let issuer = json!({ "issuer": "https://login.example.com/", "algorithms": ["HS256"], "shared_secret": shared_secret });
+    let issuer = json!({ "issuer": "https://login.example.com/", "algorithms": ["HS256"],
+        "shared_secret": shared_secret });
     let issuers = format!("{}/issuers", things.site.path);
     things.stack.api.post(&issuers, issuer).await.unwrap_or_else(|error| panic!("{error}"));
     let by_name = xds_server(&things.stack, &["render", "--site", &things.site.hostname]).await;
@@ -115,7 +116,7 @@ async fn an_envoy_started_from_what_bootstrap_prints_serves() {
     finish(things.stack).await;
 }
 
-/// What `check` says about the first Envoy and the site, and whether all is well.
+/// The output of `check` about the first Envoy and the site, and true if all is well.
 async fn check(things: &Things, node: &str) -> (bool, String) {
     let http = format!("http://{}", things.stack.xds_http);
     let args = ["check", "--xds-http", &http, "--node-id", node, "--site", &things.site.hostname];

@@ -16,7 +16,7 @@ async fn traffic_goes_on_without_the_xds_server_and_it_catches_up() {
     load.warm_up().await;
     things.stack.xds.kill().await.expect("a kill");
     load.warm_up().await;
-    // What changes meanwhile: a key less, a route more, a site more.
+    // Changes meanwhile: one key less, one route more, one site more.
     things.stack.api.delete(&revoked.path).await.expect("a revocation");
     things.version.route(&["GET"], "/{id}/more").await;
     let late = things.tenant.site("late").await;
@@ -61,7 +61,7 @@ pub(crate) fn postgres(stack: &mut Stack) -> &mut Service {
     &mut stack.postgres.as_mut().expect("a server of its own").service
 }
 
-/// What Envoy says when its control plane is gone, for tests that take it away.
+/// Allows the complaints of an Envoy whose control plane is gone, for tests that take it away.
 pub(crate) fn allow_lost_streams(stack: &mut Stack) {
     stack.allow_in_envoy_log("gRPC config stream");
     stack.allow_in_envoy_log("the stream to cluster xds ended");
@@ -79,8 +79,8 @@ async fn an_envoy_that_starts_first_lets_nobody_in_until_it_knows_whom() {
     assert!(!connect().await, "there is no listener before the xDS server has sent one");
     stack.xds.start().await.expect("a start");
     eventually("a listener", connect, |connected| *connected).await;
-    // From the first moment: never a pass without a key, and for the right key nothing worse than a
-    // moment's 503 or 404.
+    // From the first moment: a request without a key never passes, and one with the right key meets
+    // nothing worse than a moment's 503 or 404.
     let (mut passed, mut last) = (false, 0);
     for _ in 0..2_000 {
         let stranger = gateway.get(&site.hostname, THING, "").await;
@@ -100,7 +100,7 @@ async fn an_envoy_that_starts_first_lets_nobody_in_until_it_knows_whom() {
     finish(stack).await;
 }
 
-/// Before its first sync the filter knows nobody, and says so: not even the right key passes.
+/// Before its first sync the filter knows no key, and says so: even the right key does not pass.
 #[tokio::test]
 async fn a_filter_that_has_heard_of_nothing_refuses_everything() {
     let stack = start(Stack::builder("no-mirror").without_mirror()).await;
@@ -120,16 +120,16 @@ async fn a_filter_that_has_heard_of_nothing_refuses_everything() {
     finish(stack).await;
 }
 
-/// The routes of a site come with its first request. While nobody can send them, it is refused, and
-/// soon.
+/// The routes of a site come with its first request. While nobody can send them, the request is
+/// refused soon.
 #[tokio::test]
 async fn a_site_that_was_never_asked_for_has_to_wait_for_the_xds_server() {
     let mut things = Things::start(Stack::builder("cold-outage")).await;
     let cold = things.tenant.site("cold").await;
     cold.serve_things(things.upstream.addr).await;
     let key = cold.key("app").await;
-    // The filter knows the site and the key, and Envoy the site's scope, while its routes were not
-    // asked for.
+    // The filter knows the site and the key, and Envoy the site's scope, but its routes were not
+    // asked for yet.
     caught_up(&things.stack).await;
     settled(&things.gateways, &cold.hostname, "/none", &key.text, 404).await;
     settled(&things.gateways, &cold.hostname, "/none", "", 403).await;
@@ -166,7 +166,7 @@ async fn a_restarted_xds_server_sends_nothing_that_envoys_have() {
     finish(things.stack).await;
 }
 
-/// How often an Envoy has loaded what should not have to be loaded again.
+/// Counts of loads that should not have to happen again.
 #[derive(Debug)]
 struct Loads {
     listeners: u64,

@@ -1,5 +1,5 @@
-//! Requests that try to make filter, route and upstream disagree about which site and route they
-//! are for.
+//! Requests that try to make the filter, Envoy's routes and the upstream disagree about their site
+//! and route.
 
 use std::fmt::Write as _;
 
@@ -58,8 +58,8 @@ impl World {
         raw::send(self.stack.envoys[0].settings.gateway, request.as_bytes()).await
     }
 
-    /// The template of the route that the upstream was told; what it was told of the site has to be
-    /// acme's.
+    /// The template of the route that the upstream was told; asserts that the site that it was told
+    /// is acme's.
     fn route_of(&self, echo: &Value) -> String {
         assert_eq!(echo["upstream"], "acme", "{echo}");
         assert_eq!(echo["headers"]["x-tenantry-site"][0], self.acme.site.id.as_str(), "{echo}");
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-/// What a path comes to: a route, with the path that the upstream gets; or a refusal by the
+/// The outcome for a path: a route, with the path that the upstream gets, or a refusal by the
 /// gateway.
 enum Comes<'a> {
     To(&'a str, &'a str),
@@ -244,7 +244,7 @@ async fn bytes_that_are_no_text_and_headers_that_are_too_large_do_no_harm() {
     let underscores =
         world.send("GET /things/v1/secret HTTP/1.1", &[&host, "x_tenantry_site: forged"]).await;
     assert_eq!(underscores.status(), 400, "some upstreams read an underscore as a hyphen");
-    // The gateway is as well as before.
+    // The gateway works as before.
     assert_eq!(world.send("GET /things/v1/secret HTTP/1.1", &[&host]).await.status(), 200);
     finish(world.stack).await;
 }

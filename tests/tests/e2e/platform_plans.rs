@@ -1,4 +1,4 @@
-//! What a platform plan lets a tenant have of requests is held by the gateways.
+//! The gateways hold a tenant to the requests that its platform plan allows.
 
 use serde_json::json;
 use stack::Stack;
@@ -15,7 +15,7 @@ async fn a_tenant_gets_the_requests_of_its_platform_plan_and_its_neighbour_all_i
     site.serve_things(upstream.addr).await;
     let neighbours_key = site.key("app").await;
     settled(&things.gateways, &site.hostname, THING, &neighbours_key.text, 200).await;
-    // Of two sites of the tenant, which count together.
+    // The requests of both sites of the tenant count together.
     let second = things.tenant.site("second").await;
     second.serve_things(things.upstream.addr).await;
     let second_key = second.key("app").await;
@@ -54,7 +54,7 @@ async fn a_tenant_gets_the_requests_of_its_platform_plan_and_its_neighbour_all_i
         );
     }
 
-    // It is no setting of the tenant's, and nothing that the tenant sets ends it: not even another
+    // It is not a setting of the tenant, and nothing that the tenant sets ends it, not even another
     // calendar.
     let seen = api.get(&tenant).await.expect("the tenant");
     assert_eq!(

@@ -9,11 +9,11 @@ use stack::admin_api::AdminApi;
 use stack::{Stack, service::Ready};
 use tenantry_tests::{THING, Things, eventually, finish, load::Load, settled, tenant::Site};
 
-/// How many mutations are tried.
+/// The number of mutations that are tried.
 const MUTATIONS: usize = 500;
 
-/// What is put in the place of each value of a good configuration, whatever its type: what Envoy is
-/// known to refuse, what parsers stumble over, and the edges of numbers.
+/// Replacements for each value of a good configuration, whatever its type: values that Envoy is
+/// known to refuse, values on which parsers stumble, and the edges of numbers.
 fn hostile() -> Vec<Value> {
     let texts = [
         "",
@@ -67,7 +67,7 @@ fn hostile() -> Vec<Value> {
     texts.chain(others).collect()
 }
 
-/// What is mutated: where the admin API has it, and a good body.
+/// An object that is mutated: its path in the admin API, and a good body.
 struct Target {
     path: String,
     good: Value,
@@ -75,8 +75,8 @@ struct Target {
     statements: &'static [&'static str],
 }
 
-/// Everything that tenants can set about a site that has to do with Envoy, and what the filter
-/// alone reads of it.
+/// Everything that tenants can set about a site that concerns Envoy, and the settings that only the
+/// filter reads.
 fn targets(
     site: &Site,
     version: &str,
@@ -85,13 +85,16 @@ fn targets(
     route: &str,
     port: u16,
 ) -> Vec<Target> {
-    let limits = json!([{ "name": "burst", "requests": 1000, "per": "second", "burst": 2000, "by": ["client_ip"] }]);
+    let limits = json!([{ "name": "burst", "requests": 1000, "per": "second", "burst": 2000,
+        "by": ["client_ip"] }]);
     vec![
         Target {
             path: site.path.clone(),
             good: json!({ "settings": {
-                "key_sources": [{ "in": "bearer" }, { "in": "header", "name": "x-api-key" }, { "in": "query", "name": "key" }],
-                "auth": { "any_of": ["key"] }, "challenges": false, "ip": { "allow": [], "deny": ["192.0.2.0/24"] },
+                "key_sources": [{ "in": "bearer" }, { "in": "header", "name": "x-api-key" },
+                    { "in": "query", "name": "key" }],
+                "auth": { "any_of": ["key"] }, "challenges": false,
+                "ip": { "allow": [], "deny": ["192.0.2.0/24"] },
                 "limits": limits, "rate_limit_headers": "all",
             }}),
             statements: &["UPDATE sites SET settings = $2->'settings' WHERE id = $1"],
@@ -102,8 +105,10 @@ fn targets(
                 "connect_timeout_ms": 1000, "request_timeout_ms": 5000, "protocol": "http1" }),
             statements: &[
                 "UPDATE upstreams SET connect_timeout_ms = ($2->>'connect_timeout_ms')::int,
-                     request_timeout_ms = ($2->>'request_timeout_ms')::int, protocol = $2->>'protocol' WHERE id = $1",
-                "UPDATE upstream_endpoints SET address = $2#>>'{endpoints,0,address}', port = ($2#>>'{endpoints,0,port}')::int,
+                     request_timeout_ms = ($2->>'request_timeout_ms')::int, protocol = \
+                     $2->>'protocol' WHERE id = $1",
+                "UPDATE upstream_endpoints \
+                SET address = $2#>>'{endpoints,0,address}', port = ($2#>>'{endpoints,0,port}')::int,
                      weight = ($2#>>'{endpoints,0,weight}')::int WHERE upstream_id = $1",
             ],
         },
@@ -111,13 +116,16 @@ fn targets(
             path: api.to_owned(),
             good: json!({ "name": "things", "base_path": "/things", "settings": { "scopes": [] } }),
             statements: &[
-                "UPDATE apis SET base_path = $2->>'base_path', settings = $2->'settings', strip_base_path = true WHERE id = $1",
+                "UPDATE apis SET base_path = $2->>'base_path', settings = $2->'settings', \
+                strip_base_path = true WHERE id = $1",
             ],
         },
         Target {
             path: format!("{version}/routes/{route}"),
             good: json!({ "path": "/{id}", "methods": ["GET"], "settings": { "limits": limits } }),
-            statements: &["UPDATE routes SET path = $2->>'path', settings = $2->'settings' WHERE id = $1"],
+            statements: &[
+                "UPDATE routes SET path = $2->>'path', settings = $2->'settings' WHERE id = $1",
+            ],
         },
     ]
 }
@@ -158,7 +166,7 @@ fn mutations(targets: &[Target]) -> Vec<(usize, Value)> {
     (0..MUTATIONS).map(|number| all[(number as f64 * step) as usize].clone()).collect()
 }
 
-/// What became of the mutations.
+/// The outcomes of the mutations.
 #[derive(Debug, Default)]
 struct Tally {
     taken: usize,
@@ -228,11 +236,11 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
             owner_is_told(&things.stack.api, &bad).await;
         }
         if number > MUTATIONS / 2 && !things.stack.envoys[1].service.is_running() {
-            // In the middle of it: the bad one is in the database now.
+            // This Envoy starts in the middle of it, with the bad site in the database.
             things.stack.envoys[1].service.start().await.expect("a start");
             settled(&things.gateways[1..], &things.site.hostname, THING, &things.key.text, 200)
                 .await;
-            // It loads the bad site too, whatever that comes to.
+            // It loads the bad site too, whatever the answer is.
             things.gateways[1].get(&bad.hostname, THING, &key.text).await;
         }
         write(&mut database, &bad, target, &target.good).await.expect("the good one");
@@ -250,8 +258,8 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
     load.stop_without_a_loss().await;
     settled(&things.gateways, &things.site.hostname, THING, &things.key.text, 200).await;
     settled(&things.gateways, &bad.hostname, THING, &key.text, 200).await;
-    // Nothing that translation let through was wrong for Envoy: not for the one that only looks
-    // either.
+    // Everything that translation let through was good for Envoy, and for the Envoy that only
+    // validates.
     let looked = || async { metrics(&things.stack).await };
     let text = eventually("all was looked at", looked, |text| {
         text.contains("\ntenantry_xds_validations_waiting 0\n")
@@ -271,7 +279,7 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
     finish(things.stack).await;
 }
 
-/// Whether the admin API takes a body. A refusal says why.
+/// True if the admin API takes a body. A refusal gives its reason.
 async fn is_taken(api: &AdminApi, target: &Target, body: &Value) -> bool {
     let answer =
         api.request(Method::PATCH, &target.path).json(body).send().await.expect("an answer");
@@ -297,8 +305,8 @@ async fn owner_is_told(api: &AdminApi, site: &Site) {
     assert!(!reason.is_empty(), "{refused}");
 }
 
-/// Writes a body around the admin API, and tells xds-server. What the database refuses is not
-/// written.
+/// Writes a body around the admin API, and notifies xds-server. A body that the database refuses is
+/// not written.
 async fn write(
     database: &mut PgConnection,
     site: &Site,
@@ -324,7 +332,7 @@ fn uuid(text: &str) -> policy::id::Uuid {
     text.parse().expect("a UUID")
 }
 
-/// Waits until xds-server has looked at all that is in the log.
+/// Waits until xds-server has looked at everything in the log.
 async fn applied(stack: &Stack, database: &mut PgConnection) {
     let head: i64 = sqlx::query_scalar("SELECT max(seq) FROM change_log")
         .fetch_one(database)
@@ -334,7 +342,7 @@ async fn applied(stack: &Stack, database: &mut PgConnection) {
     eventually("xds-server has applied it", last, |last| *last >= head).await;
 }
 
-/// How many sites have not what the database says.
+/// The number of sites that are served something else than the database says.
 async fn quarantined(stack: &Stack) -> usize {
     gauge(stack, "tenantry_xds_quarantined_sites").await as usize
 }
@@ -351,7 +359,7 @@ async fn metrics(stack: &Stack) -> String {
     reqwest::get(url).await.expect("an answer").text().await.expect("a text")
 }
 
-/// What the first Envoy has of a site: name, version and time of each resource.
+/// The resources of a site on the first Envoy: name, version and time of each.
 async fn resources(stack: &Stack, site: &str) -> BTreeSet<String> {
     let dump = stack.envoys[0].config_dump().await.expect("a config dump");
     let mut found = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! APIs that the world uses, imported whole, and every one of their operations called.
+//! Public APIs of others, imported whole, with each of their operations called.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ async fn import(
     upstream_id: &str,
     published: Published,
 ) -> (Version, Vec<Operation>) {
-    // It may have to be fetched first. To wait for that in here would keep the clients' connections
-    // from noticing that they were closed.
+    // It may have to be fetched first. The wait is outside of the async tasks, as it would keep the
+    // clients' connections from noticing that they were closed.
     let description =
         tokio::task::spawn_blocking(move || published.read()).await.expect("a description");
     let operations = operations(&description);

@@ -1,4 +1,4 @@
-//! A configuration that Envoy refuses: its owner is told, and nothing else happens to anybody.
+//! A configuration that Envoy refuses: its owner is told, and nobody else notices.
 
 use serde_json::{Value, json};
 use stack::Stack;
@@ -8,7 +8,7 @@ async fn status(things: &Things) -> Value {
     things.stack.api.get(&format!("{}/status", things.site.path)).await.expect("a status")
 }
 
-/// Has the Envoys refuse all expressions from now on until they start again: the routes of an API
+/// Makes the Envoys refuse all regular expressions until they start again: the routes of an API
 /// take off its base path by one.
 async fn refuse_expressions(things: &Things) {
     for envoy in &things.stack.envoys {
@@ -30,8 +30,7 @@ async fn add_route(things: &Things, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_refused_site_keeps_what_was_good_on_old_and_new_envoys_and_over_restarts_until_it_is_mended()
- {
+async fn a_refused_site_keeps_its_good_state_on_all_envoys_and_over_restarts_until_it_is_mended() {
     let mut things = Things::start(Stack::builder("quarantine").envoys(2)).await;
     things.stack.allow_in_envoy_log("rejected");
     things.stack.allow_in_envoy_log("gRPC config");
@@ -54,7 +53,7 @@ async fn a_refused_site_keeps_what_was_good_on_old_and_new_envoys_and_over_resta
         refused["envoys"].as_array().is_some_and(|envoys| envoys.iter().any(by_an_envoy)),
         "{refused}"
     );
-    // A later edit of the same site does not get past what is bad in it.
+    // A later edit of the same site does not get past its bad part.
     let answer = add_route(&things, "/{id}/even-more").await;
     assert_eq!(answer["receipt"]["acked"], 0, "{answer}");
     assert_ne!(answer["receipt"]["refused"], json!([]), "{answer}");
@@ -82,11 +81,11 @@ async fn a_refused_site_keeps_what_was_good_on_old_and_new_envoys_and_over_resta
     finish(things.stack).await;
 }
 
-/// Everything as before the bad edit, and nothing of what came with it or after it.
+/// Asserts that everything is as before the bad edit, with nothing that came with it or after it.
 async fn still_serves(things: &Things) {
     for gateway in &things.gateways {
         assert_eq!(gateway.get(&things.site.hostname, THING, &things.key.text).await.status, 200);
     }
-    // The filter has known the new route until it was taken back from it.
+    // The filter knew the new route until it was taken back.
     things.settled("/things/v1/1/more", &things.key, 404).await;
 }

@@ -1,4 +1,4 @@
-//! Receipts: who has a change, as the admin API says it.
+//! Receipts: the Envoys that have a change, as the admin API reports them.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -79,7 +79,7 @@ async fn an_envoy_that_does_not_answer_is_named_until_it_does() {
         let change = format!("{}?wait=1", things.site.path);
         things.stack.api.patch(&change, renamed.clone()).await.expect("a change")
     };
-    // The other one may need more than that second.
+    // The other Envoy may need more than that second.
     let pending =
         json!({"envoys": 2, "acked": 1, "pending": [{"node_id": "edge-1"}], "refused": []});
     let answer =

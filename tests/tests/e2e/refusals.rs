@@ -1,4 +1,4 @@
-//! Who is refused, and what a refusal tells.
+//! Refused requests, and the answers that they get.
 
 use reqwest::Method;
 use stack::Stack;

@@ -1,5 +1,5 @@
-//! Several xds-servers on one database: each Envoy may be on any, and loses nothing when it has to
-//! go to another.
+//! Several xds-servers on one database: an Envoy may be connected to any of them, and loses nothing
+//! when it moves to another.
 
 use std::time::Instant;
 
@@ -15,13 +15,13 @@ use tenantry_tests::{
 
 use crate::outages::allow_lost_streams;
 
-/// Two replicas and two Envoys, each of which began with another replica.
+/// Two replicas and two Envoys, each connected to another replica at first.
 async fn two_of_each(name: &str) -> Things {
     Things::start(Stack::builder(name).replicas(2).envoys(2)).await
 }
 
-/// What changes while a replica is away: a key less, a route more, a key more. Every Envoy hears of
-/// all of it.
+/// Changes while a replica is away: one key less, one route more, one key more. Every Envoy hears
+/// of all of them.
 async fn change_everything(things: &Things, round: usize) {
     let revoked = things.site.key(&format!("revoked-{round}")).await;
     things.settled(THING, &revoked, 200).await;
@@ -61,7 +61,8 @@ async fn envoys_go_on_with_the_other_replica_when_theirs_is_killed() {
     end(things, loads).await;
 }
 
-/// A replica that stands still keeps its connections, and takes new ones: only its silence tells.
+/// A replica that stands still keeps its connections, and takes new ones: only its silence shows
+/// it.
 #[tokio::test]
 async fn envoys_leave_a_replica_that_stands_still() {
     let things = two_of_each("replica-paused").await;
@@ -70,7 +71,7 @@ async fn envoys_leave_a_replica_that_stands_still() {
     let start = Instant::now();
     change_everything(&things, 0).await;
     println!("replicas: every Envoy had left the silent replica after {:?}", start.elapsed());
-    // It goes on with what it knew, and hears of the rest.
+    // It goes on with its old state, and hears of the rest.
     things.stack.xds.resume().expect("an end of the pause");
     change_everything(&things, 1).await;
     things.stack.replicas[0].service.pause().expect("a pause");
@@ -99,7 +100,8 @@ async fn a_replica_that_stops_in_order_sends_its_envoys_to_the_other() {
 /// The process of PostgreSQL that sends the notifications of a replica.
 async fn listeners(stack: &Stack) -> Vec<i32> {
     let mut superuser = stack.superuser().await.expect("a session");
-    let query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE 'LISTEN%'";
+    let query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
+        AND query ILIKE 'LISTEN%'";
     let pids = sqlx::query_scalar(query).fetch_all(&mut superuser).await.expect("the sessions");
     superuser.close().await.expect("an end of the session");
     pids
@@ -152,7 +154,8 @@ async fn no_envoy_goes_back_to_an_older_state() {
     let key = site.key("app").await;
     let gateways = gateways(&stack);
     settled(&gateways, &site.hostname, THING, &key.text, 200).await;
-    // Revoked one after the other, so that what an Envoy refuses is the beginning of the row.
+    // Keys are revoked one after the other, so that those that an Envoy refuses are the first of
+    // the row.
     let mut row = Vec::new();
     for number in 0..12 {
         row.push(site.key(&format!("key-{number}")).await);

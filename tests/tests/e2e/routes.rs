@@ -6,8 +6,8 @@ use tenantry_tests::{
     echo, eventually, finish, gateways, load::Load, settled, start, tenant::Tenant,
 };
 
-/// A site is edited over and over under load, and a neighbour is loaded too: not one request of
-/// either is lost.
+/// A site is edited over and over under load, and its neighbour is under load too: neither loses a
+/// request.
 #[tokio::test]
 async fn changes_are_live_and_lose_no_request() {
     let stack = start(Stack::builder("live-routes")).await;
@@ -49,7 +49,7 @@ async fn changes_are_live_and_lose_no_request() {
         stack.api.delete(&route_path).await.expect("a deletion");
         settled(&gateways, &site.hostname, &moved, &key.text, 404).await;
     }
-    // The route under load itself is sent elsewhere and back, the upstream that it leaves is
+    // The route under load itself is sent elsewhere and back, and the upstream that it leaves is
     // deleted.
     let loaded = version
         .routes()
@@ -112,7 +112,7 @@ async fn a_change_touches_its_own_site_alone() {
     finish(stack).await;
 }
 
-/// A site's clusters are on an Envoy only when the site has been asked for there.
+/// A site's clusters are on an Envoy only after a request for the site there.
 #[tokio::test]
 async fn a_site_is_loaded_by_its_first_request() {
     let stack = start(Stack::builder("lazy")).await;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use stack::Stack;
 use tenantry_tests::{THING, Things, eventually, finish, gateway::Answer, tenant::id};
 
-/// What a client signs with.
+/// The key with which a client signs.
 enum Signer {
     Hmac(Vec<u8>),
     Ed25519(KeyPair),
@@ -32,7 +32,6 @@ impl Signer {
     }
 }
 
-/// A client that signs.
 struct Client<'t> {
     things: &'t Things,
     keyid: String,
@@ -45,7 +44,7 @@ impl Client<'_> {
         self.try_post(nonce, signed, sent).await.expect("an answer")
     }
 
-    /// The same; an error if the connection was closed before all of the body was sent.
+    /// As [`Client::post`]; an error if the connection was closed before all of the body was sent.
     async fn try_post(
         &self,
         nonce: &str,
@@ -54,10 +53,9 @@ impl Client<'_> {
     ) -> Result<Answer, reqwest::Error> {
         let digest = format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(signed)));
         let created = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-        let parameters = format!(
-            r#"("@method" "@authority" "@path" "@query" "content-digest");created={created};keyid="{}";nonce="{nonce}""#,
-            self.keyid
-        );
+        let covered = r#"("@method" "@authority" "@path" "@query" "content-digest")"#;
+        let parameters =
+            format!(r#"{covered};created={created};keyid="{}";nonce="{nonce}""#, self.keyid);
         let host = &self.things.site.hostname;
         let headers: [(&str, &[u8]); 5] = [
             (":method", b"POST"),
@@ -115,8 +113,8 @@ async fn a_signed_body_gets_in_once_and_only_as_it_was_signed() {
     client.post("changed", "a body", "another").await.assert_problem(403);
     client.post("cut", &large, &large[..199_999]).await.assert_problem(403);
     let huge = "x".repeat(256 * 1024 + 1);
-    // Envoy answers before it has all of it, and does not wait for the rest for ever: the answer
-    // may get lost.
+    // Envoy answers before it has all of the body, and does not wait for the rest for ever: the
+    // answer may get lost.
     let mut nonce = 0;
     let refused = || {
         nonce += 1;
@@ -171,7 +169,7 @@ async fn an_ed25519_signature_gets_in_and_no_other_key_or_algorithm_takes_its_pl
     owner.post("changed", "a body", "another").await.assert_problem(403);
     let stranger = client(Signer::Ed25519(KeyPair::from_seed(Seed::new([4; 32]))));
     stranger.post("stranger", "a body", "a body").await.assert_problem(403);
-    // The public key is known to many: it must not be taken for a secret.
+    // The public key is known to many, so it must not be accepted as a secret.
     let confused = client(Signer::Hmac(STANDARD.decode(&public_key).expect("base64")));
     confused.post("confused", "a body", "a body").await.assert_problem(403);
     assert_eq!(things.upstream.total(), before, "what was refused has reached the upstream");

@@ -19,10 +19,10 @@ struct Open {
     gateways: Vec<Gateway>,
 }
 
-/// What has come of a sign-up.
+/// The result of a sign-up.
 struct Signed {
     hostname: String,
-    /// The place of the site.
+    /// The path of the site in the admin API.
     site: String,
     tenant: String,
     api: AdminApi,
@@ -42,7 +42,7 @@ impl Open {
         Self { stack, mail, origin: echo("origin"), gateways }
     }
 
-    /// A call by nobody.
+    /// A request without credentials.
     async fn post(&self, path: &str, body: Value) -> Value {
         self.stack
             .api
@@ -52,7 +52,7 @@ impl Open {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The token of the letter to an address, as its link to this page has it.
+    /// The token of the letter to an address, taken from its link to this page.
     async fn mailed(&self, email: &str, page: &str) -> String {
         let link = format!("https://console.example.com/{page}#token=");
         let token = || async {
@@ -78,7 +78,8 @@ impl Open {
         let origin = (template != "empty")
             .then(|| json!({"address": "127.0.0.1", "port": self.origin.addr.port()}));
         let mut body = json!({
-            "email": email, "name": "Ada Lovelace", "password": PASSWORD, "organisation": name, "site_slug": name, "template": template,
+            "email": email, "name": "Ada Lovelace", "password": PASSWORD, "organisation": name,
+            "site_slug": name, "template": template,
         });
         if let Some(origin) = origin {
             body["origin"] = origin;
@@ -93,7 +94,7 @@ impl Open {
         Signed { hostname: text("hostname"), site, tenant, api: self.log_in(&email).await }
     }
 
-    /// An answer of each Envoy.
+    /// Sends a request to each Envoy.
     async fn all(
         &self,
         method: Method,
@@ -154,7 +155,8 @@ async fn a_rest_api_answers_to_the_first_key_that_its_admin_makes() {
         assert!(signed.site.contains(&answer.upstream_saw("x-tenantry-site").expect("the site")));
     }
 
-    // The hostname of an empty site is known, and has nothing behind it; that of nobody is not.
+    // The hostname of an empty site is known, and has nothing behind it; an unclaimed hostname is
+    // not known.
     let empty = open.sign_up("globex", "empty").await;
     settled(&open.gateways, &empty.hostname, "/", "", 403).await;
     for answer in open.all(Method::GET, &empty.hostname, "/", &[("x-api-key", key)]).await {
@@ -170,7 +172,7 @@ async fn a_rest_api_answers_to_the_first_key_that_its_admin_makes() {
 async fn an_invitation_that_came_by_mail_makes_a_member() {
     let open = Open::start("signup-invitation").await;
     let signed = open.sign_up("acme", "empty").await;
-    // Whoever is invited has an account: here by a sign-up of their own.
+    // An invited person has an account: here by a sign-up of their own.
     let guest = open.sign_up("globex", "empty").await;
     assert!(guest.api.get(&signed.site).await.is_err(), "nothing before the invitation");
     let invitation = json!({"email": "globex@example.com", "role": "viewer"});

@@ -1,5 +1,5 @@
-//! Nothing that dies, or stands still, costs a request; and what Envoys have afterwards is what the
-//! database says.
+//! No part that dies or stands still costs a request, and Envoys have the database's state
+//! afterwards.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tenantry_tests::{THING, Things, caught_up, eventually, finish, settled};
 
 use crate::outages::{allow_lost_streams, postgres};
 
-/// What an xds-server says of itself.
+/// The `/readyz` of an xds-server.
 async fn readiness(http: SocketAddr) -> Value {
     match reqwest::get(format!("http://{http}/readyz")).await {
         Ok(answer) => answer.json().await.unwrap_or_default(),
@@ -32,7 +32,7 @@ async fn metric(http: SocketAddr, name: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
-/// Waits until all changes through now are on the disk of the first xds-server.
+/// Waits until all changes so far are on the disk of the first xds-server.
 async fn stored(stack: &Stack) {
     let mut superuser = stack.superuser().await.expect("a session");
     let head: i64 = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM change_log")
@@ -43,7 +43,7 @@ async fn stored(stack: &Stack) {
     eventually("the state on disk", saved, |seq| seq.is_some_and(|seq| seq >= head as f64)).await;
 }
 
-/// A site more, with a key, which no Envoy has loaded.
+/// Makes another site with a key, which no Envoy has loaded.
 async fn cold_site(things: &Things, slug: &str) -> (Site, Key) {
     let site = things.tenant.site(slug).await;
     site.serve_things(things.upstream.addr).await;
@@ -66,7 +66,7 @@ fn with_state(name: &str) -> Builder {
     Stack::builder(name).own_postgres().state_on_disk()
 }
 
-/// A revocation and a route, and every Envoy has them.
+/// Revokes a key and adds a route, and waits until every Envoy has both.
 async fn edit(things: &Things, round: &str) {
     let revoked = things.site.key(round).await;
     things.settled(THING, &revoked, 200).await;
@@ -76,7 +76,7 @@ async fn edit(things: &Things, round: &str) {
     things.settled(&format!("/things/v1/1/{round}"), &things.key, 200).await;
 }
 
-/// The database comes back, and with it the admin service.
+/// Stops and starts the database, and the admin service with it.
 async fn restart_postgres(things: &mut Things) {
     things.stack.postgres.as_mut().expect("a server of its own").restart().await.expect("a start");
     let tenants = || async { things.stack.api.get("/v1/tenants").await.is_ok() };
@@ -104,10 +104,10 @@ async fn an_xds_server_starts_and_serves_without_the_database_and_catches_up() {
         "{ready}"
     );
     assert_eq!(metric(http, "tenantry_xds_from_disk ").await, Some(1.0));
-    // What the Envoy never had, it gets; what was taken from it stays away.
+    // The Envoy gets the site that it never had; the key that was taken from it stays refused.
     settled(&things.gateways, &cold.hostname, THING, &cold_key.text, 200).await;
     things.settled(THING, &revoked, 403).await;
-    // An Envoy that starts now knows all of it.
+    // An Envoy that starts now gets the whole state.
     things.stack.envoys[0].service.stop().await.expect("a stop");
     for load in load {
         load.stop().await;
@@ -124,8 +124,8 @@ async fn an_xds_server_starts_and_serves_without_the_database_and_catches_up() {
     finish(things.stack).await;
 }
 
-/// An edge with an xds-server beside it, cut off from everything else, starts cold: the Envoy
-/// first, which waits for the other.
+/// An edge with an xds-server beside it, cut off from everything else, starts cold: first the
+/// Envoy, which waits for the other.
 #[tokio::test]
 async fn an_xds_server_beside_an_envoy_starts_cold_with_it() {
     let mut things = Things::start(with_state("sidecar")).await;
@@ -141,7 +141,7 @@ async fn an_xds_server_beside_an_envoy_starts_cold_with_it() {
     things.stack.envoys[0].service.launch().expect("a start of the Envoy alone");
     things.stack.xds.start().await.expect("a start without PostgreSQL");
     things.stack.envoys[0].service.wait_ready().await.expect("a listener");
-    // From the first request on.
+    // Holds from the first request on.
     assert_eq!(things.get(THING).await.status, 200);
     assert_eq!(things.get_with(&revoked.text).await.status, 403);
     assert_eq!(things.gateways[0].get(&cold.hostname, THING, &cold_key.text).await.status, 200);
@@ -153,8 +153,8 @@ async fn an_xds_server_beside_an_envoy_starts_cold_with_it() {
     finish(things.stack).await;
 }
 
-/// What changed in the database while nobody could hear of it, and the log no longer has, is found
-/// all the same.
+/// Changes in the database that nobody could hear of, and that the log no longer has, are found all
+/// the same.
 #[tokio::test]
 async fn a_stored_state_that_the_log_does_not_reach_back_to_is_replaced() {
     let mut things = Things::start(with_state("pruned")).await;
@@ -177,7 +177,8 @@ async fn a_stored_state_that_the_log_does_not_reach_back_to_is_replaced() {
     finish(things.stack).await;
 }
 
-/// A state that the disk has changed is not served: the start waits for PostgreSQL, as without one.
+/// A state file that the disk has damaged is not served: the start waits for PostgreSQL, as without
+/// a file.
 #[tokio::test]
 async fn a_damaged_state_is_reported_and_not_served() {
     let mut things = Things::start(with_state("damaged")).await;
@@ -205,7 +206,7 @@ async fn a_damaged_state_is_reported_and_not_served() {
     finish(things.stack).await;
 }
 
-/// Everything dies or stands still once, under load.
+/// Every part dies or stands still once, under load.
 #[tokio::test]
 async fn the_kill_matrix_costs_no_request_and_leaves_the_state_of_the_database() {
     let mut things =
@@ -221,14 +222,14 @@ async fn the_kill_matrix_costs_no_request_and_leaves_the_state_of_the_database()
     things.stack.replicas[0].service.resume().expect("an end of the pause");
     edit(&things, "second-resumed").await;
     stored(&things.stack).await;
-    // The database, and then a replica that has to start without it.
+    // The database dies, and then a replica that has to start without it.
     postgres(&mut things.stack).kill().await.expect("a kill");
     things.stack.xds.kill().await.expect("a kill");
     things.stack.xds.start().await.expect("a start without PostgreSQL");
     tokio::time::sleep(Duration::from_secs(1)).await;
     restart_postgres(&mut things).await;
     edit(&things, "database-back").await;
-    // The network between Envoys and all of the control plane.
+    // The network between Envoys and the whole control plane fails.
     things.stack.xds.pause().expect("a pause");
     things.stack.replicas[0].service.pause().expect("a pause");
     let unheard = things.site.key("unheard").await;
@@ -257,8 +258,8 @@ async fn the_kill_matrix_costs_no_request_and_leaves_the_state_of_the_database()
     finish(things.stack).await;
 }
 
-/// Has every Envoy, and its mirror, list what it has, and asks an xds-server that has read
-/// everything anew.
+/// Makes every Envoy, and its mirror, list its resources, and asks an xds-server that has read
+/// everything anew for differences.
 async fn assert_state_equals_database(things: &mut Things) {
     things.stack.replicas[0].service.kill().await.expect("a kill");
     things.stack.xds.kill().await.expect("a kill");
@@ -283,14 +284,14 @@ async fn assert_state_equals_database(things: &mut Things) {
     );
 }
 
-/// What an Envoy says that hands over.
+/// Allows the complaints of an Envoy that hands over.
 fn allow_hand_over(stack: &mut Stack) {
     stack.allow_in_envoy_log("shutting down admin due to child startup");
     stack.allow_in_envoy_log("terminating parent process");
 }
 
-/// An Envoy hands its sockets over to a successor, which begins with nothing and takes requests
-/// when it knows what to do with them.
+/// An Envoy hands its sockets over to a successor, which starts empty and takes requests as soon as
+/// it has its state.
 #[tokio::test]
 async fn a_hot_restart_of_an_envoy_costs_no_request() {
     let mut things = Things::start(Stack::builder("hot-restart").hot_restart()).await;
@@ -306,8 +307,8 @@ async fn a_hot_restart_of_an_envoy_costs_no_request() {
     finish(things.stack).await;
 }
 
-/// One Envoy after the other is taken out, restarted, and taken in when it says that it is ready,
-/// as a load balancer does it.
+/// Each Envoy in turn is taken out, restarted, and taken in when it says that it is ready, as a
+/// load balancer does it.
 #[tokio::test]
 async fn a_rolling_restart_of_envoys_costs_no_request() {
     let mut things = Things::start(Stack::builder("rolling").envoys(2)).await;
@@ -322,7 +323,7 @@ async fn a_rolling_restart_of_envoys_costs_no_request() {
         load.warm_up().await;
         things.stack.envoys[out].service.stop().await.expect("a stop");
         things.stack.envoys[out].service.start().await.expect("a start");
-        // The first request after `/ready` is answered well, and all that follow.
+        // The first request after `/ready` is answered well, and so are all that follow.
         for _ in 0..200 {
             let headers = [("x-api-key", things.key.text.as_str())];
             let answer = things.gateways[out]

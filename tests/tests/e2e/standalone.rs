@@ -1,5 +1,5 @@
-//! An Envoy whose listener and routes its operator has written: the filter and the mirror stand in
-//! front of them.
+//! An Envoy with a listener and routes that its operator has written: the filter and the mirror
+//! stand in front of them.
 
 use reqwest::Method;
 use serde_json::json;
@@ -40,7 +40,7 @@ async fn an_operators_own_routes_are_behind_the_filter() {
     let limits = json!({ "limits": [{ "name": "burst", "requests": 3, "per": "hour" }] });
     let consumer = site.consumer(json!({ "name": "limited", "settings": limits })).await;
     let limited = site.key_of(&consumer, json!({})).await;
-    // Made last, so that the others are known when this one is.
+    // This key is made last: when it is known, so are the others.
     let key = site.key("app").await;
     let all = gateways(&stack);
     settled(&all, &site.hostname, PATH, &key.text, 200).await;
@@ -96,7 +96,7 @@ async fn an_operators_own_routes_are_behind_the_filter() {
             .find(of)
             .and_then(|item| item["requests"].as_u64())
     };
-    // The workers report for themselves, and in the middle of it perhaps.
+    // The workers report independently, perhaps in the middle of this test.
     eventually("usage", usage, |requests| *requests >= Some(4)).await;
     assert_eq!(usage().await, Some(4));
     finish(stack).await;

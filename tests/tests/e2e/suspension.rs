@@ -1,4 +1,4 @@
-//! A tenant that is suspended is refused by every Envoy, and nobody else.
+//! Every Envoy refuses a suspended tenant, and no other tenant.
 
 use reqwest::Method;
 use serde_json::json;
@@ -25,7 +25,7 @@ async fn a_suspended_tenant_is_refused_until_it_is_served_again_and_its_neighbou
     things.settled(THING, &things.key, 403).await;
     let refused = things.get(THING).await;
     assert_eq!(refused.headers.get("content-type").expect("a type"), "application/problem+json");
-    // Whether a credential is good is not said.
+    // The answer does not tell if the credential is good.
     let (wrong, none) =
         (things.get_with("wrong").await, things.send(Method::GET, THING, &[]).await);
     assert_eq!((wrong.status, &wrong.body), (403, &refused.body));

@@ -1,4 +1,4 @@
-//! What operators see of the filter.
+//! The filter's metrics and traces, as operators see them.
 
 use reqwest::Method;
 use stack::Stack;

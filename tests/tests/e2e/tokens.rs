@@ -20,7 +20,8 @@ async fn a_token_gets_in_as_its_consumer_and_a_rotated_key_ends_it() {
     let things = Things::start(builder).await;
     things.site.set(json!({ "auth": { "any_of": ["jwt", "key"] } })).await;
     let issuer = json!({
-        "issuer": ISSUER, "jwks_uri": published.uri(), "algorithms": ["ES256"], "audiences": ["things"],
+        "issuer": ISSUER, "jwks_uri": published.uri(), "algorithms": ["ES256"],
+        "audiences": ["things"],
         "upstream_headers": { "X-User": "email" },
     });
     things.site.make("issuers", issuer).await;
@@ -89,7 +90,8 @@ async fn a_shared_secret_signs_too_and_a_removed_issuer_is_gone() {
     things.site.set(json!({ "auth": { "any_of": ["jwt", "key"] } })).await;
     let secret = "a text that nobody else has got, and long enough";
     let issuer = json!({
-        "issuer": ISSUER, "algorithms": ["HS256"], "shared_secret": secret, "require_consumer": false,
+        "issuer": ISSUER, "algorithms": ["HS256"], "shared_secret": secret,
+        "require_consumer": false,
     });
     let made = things.site.make("issuers", issuer).await;
     assert!(!made.to_string().contains(secret), "the secret was shown: {made}");

@@ -1,4 +1,4 @@
-//! Upstreams that are down, slow, broken, or elsewhere.
+//! Upstreams that are down, slow, broken or elsewhere.
 
 use std::net::SocketAddr;
 
@@ -35,7 +35,8 @@ async fn a_broken_upstream_is_a_problem_of_its_own_route_alone() {
         json!({ "name": "down", "endpoints": endpoints(ports::free()) }),
     )
     .await;
-    let slow = json!({ "name": "slow", "endpoints": endpoints(things.upstream.addr), "request_timeout_ms": 300 });
+    let slow = json!({ "name": "slow", "endpoints": endpoints(things.upstream.addr),
+        "request_timeout_ms": 300 });
     route_to(&things, "/slow/now", slow).await;
     things.version.route(&["GET", "POST"], "/reset/now").await;
     things.settled("/things/v1/reset/now", &things.key, 200).await;
@@ -58,7 +59,7 @@ async fn a_broken_upstream_is_a_problem_of_its_own_route_alone() {
     let resets =
         received.iter().filter(|received| received.headers.contains_key("x-echo-reset")).count();
     assert_eq!(resets, 2, "one GET and one POST");
-    // What the upstream itself answers is its own.
+    // An answer of the upstream itself is passed on.
     let headers = [("x-api-key", things.key.text.as_str()), ("x-echo-status", "503")];
     let answer = things.send(Method::GET, THING, &headers).await;
     assert_eq!((answer.status, answer.header("content-type")), (503, Some("application/json")));
@@ -73,7 +74,8 @@ async fn upstreams_without_endpoints_by_name_and_over_http2() {
     for (path, upstream) in [
         (
             "/kinds/http2",
-            json!({ "name": "h2", "protocol": "http2", "endpoints": endpoints(things.upstream.addr) }),
+            json!({ "name": "h2", "protocol": "http2",
+                "endpoints": endpoints(things.upstream.addr) }),
         ),
         ("/kinds/named", json!({ "name": "named", "endpoints": named })),
         ("/kinds/empty", json!({ "name": "empty", "endpoints": [] })),

@@ -1,4 +1,4 @@
-//! Usage: every request that was answered, or that nobody waited for, is in the sums exactly once.
+//! Usage: the sums count every request exactly once, whether it was answered or its client left.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,13 +20,13 @@ use tonic::codec::ProstCodec;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 
-/// Requests by key (none: empty) and status class.
+/// Requests by key (empty if there is none) and status class.
 pub(super) type Sums = BTreeMap<(String, String), u64>;
 
-/// What the limited key may send in an hour.
+/// The requests that the limited key may send in an hour.
 const BURST: usize = 12;
 
-/// What the admin API says of the requests of a site.
+/// The requests of a site by the usage report of the admin API.
 pub(super) async fn sums(things: &Things, site: &Site) -> Sums {
     let path = format!("/v1/tenants/{}/usage?group_by=site,key,status_class", site.tenant_id);
     let usage = things.stack.api.get(&path).await.unwrap_or_else(|error| panic!("{error}"));
@@ -46,7 +46,7 @@ pub(super) async fn sums(things: &Things, site: &Site) -> Sums {
         .collect()
 }
 
-/// A client with connections of its own, and what it has counted.
+/// A client with connections of its own, and its own counts.
 struct Client {
     gateway: Gateway,
     host: String,
@@ -59,7 +59,7 @@ impl Client {
         Self { gateway, host: site.hostname.clone(), counted: Sums::new() }
     }
 
-    /// Sends a request with a key, which is counted for the key of this id.
+    /// Sends a request with a key, and counts it for the key of this id.
     async fn ask(&mut self, path: &str, key: &str, key_id: &str, status: &str) -> u16 {
         let headers = [("x-api-key", key), ("x-echo-status", status)];
         let headers = if key.is_empty() { &headers[1..] } else { &headers };
@@ -69,7 +69,7 @@ impl Client {
     }
 }
 
-/// A wave of requests from several clients at once; answers how many of them were let through.
+/// Sends a wave of requests from several clients at once; returns the number that were let through.
 async fn wave(clients: &mut [Client], keys: &[(String, String)]) -> u64 {
     let all = clients.iter_mut().map(|client| async move {
         let mut through = 0;
@@ -88,7 +88,8 @@ async fn wave(clients: &mut [Client], keys: &[(String, String)]) -> u64 {
     futures::future::join_all(all).await.into_iter().sum()
 }
 
-/// Requests whose clients go away before the upstream has answered: as soon as it has all of them.
+/// Sends requests whose clients leave before the upstream has answered, as soon as it has all of
+/// them.
 async fn give_up(things: &Things, site: &Site, upstream: &Echo, key: &str, requests: u64) {
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let url = format!("http://{}{THING}", things.gateways[0].address());
@@ -117,7 +118,7 @@ async fn every_request_counts_once_though_the_xds_server_dies_and_reports_come_a
     let consumer = site.consumer(json!({ "name": "limited", "settings": limits })).await;
     let (free, limited) = (site.key("free").await, site.key_of(&consumer, json!({})).await);
     let keys = [(free.text.clone(), free.id.clone()), (limited.text, limited.id.clone())];
-    // Without a request to it.
+    // Waits without a request to the site.
     caught_up(&things.stack).await;
 
     let mut clients: Vec<_> = (0..4).map(|_| Client::new(&things, &site)).collect();

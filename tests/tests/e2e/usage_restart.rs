@@ -1,4 +1,4 @@
-//! Usage over the restarts of the parts: what is billed is what the upstream counted.
+//! Usage over restarts of the parts: the bill is the upstream's count.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use tenantry_tests::{
 
 use super::usage::{Sums, send_again, sums};
 
-/// How long Envoy drains here, and a little more. Then it says with every answer that it ends the
-/// connection, and before with some.
+/// The time that Envoy drains here, and a little more. At its end, every answer says that the
+/// connection ends; before, some do.
 const DRAINED: Duration = Duration::from_millis(2_500);
 
-/// A site whose upstream is nobody else's, so that its ledger is the truth.
+/// A site with an upstream of its own, so that the upstream's ledger is the truth.
 struct Counted {
     site: Site,
     key: Key,
@@ -25,8 +25,8 @@ struct Counted {
 }
 
 impl Counted {
-    /// Eight clients at once with connections of their own, so that all workers take part, ask so
-    /// many times each.
+    /// Eight clients at once, with connections of their own so that all workers take part, send
+    /// this number of requests each.
     async fn wave(&self, things: &Things, times: u64) {
         let clients = (0..8).map(|_| async {
             let gateway = Gateway::new(things.gateways[0].address());
@@ -40,8 +40,8 @@ impl Counted {
         futures::future::join_all(clients).await;
     }
 
-    /// Waits until the sums of what was served are what the upstream has counted, and made-up ones;
-    /// answers the upstream's.
+    /// Waits until the sums of served requests equal the upstream's count plus the made-up ones;
+    /// returns the upstream's.
     async fn equal(&self, things: &Things, made_up: u64) -> u64 {
         let served = |sums: Sums| {
             sums.into_iter().filter(|((_, class), _)| class == "2xx").map(|(_, count)| count).sum()
@@ -49,15 +49,15 @@ impl Counted {
         let billed = || async { served(sums(things, &self.site).await) };
         let ledger = self.upstream.total();
         eventually("the sums of the ledger", billed, |billed| *billed >= ledger + made_up).await;
-        // A report later they are still the same.
+        // They are still the same one report later.
         tokio::time::sleep(Duration::from_secs(6)).await;
         assert_eq!((billed().await, self.upstream.total()), (ledger + made_up, ledger));
         ledger
     }
 }
 
-/// Has Envoy end its connections in order while requests are under way, and starts it again when
-/// all of it was reported.
+/// Makes Envoy end its connections in order while requests are under way, and starts it again when
+/// everything was reported.
 async fn restart_gracefully(things: &mut Things, counted: &Counted) {
     let (host, key) = (counted.site.hostname.clone(), counted.key.text.clone());
     let before = counted.upstream.total();
@@ -114,7 +114,8 @@ async fn the_sums_are_the_upstreams_ledger_though_all_parts_are_restarted() {
         assert_eq!(counted.equal(&things, 7).await, after);
     }
     println!(
-        "usage: {after} requests in the upstream's ledger and in the sums, over restarts of Envoy and xds-server"
+        "usage: {after} requests in the upstream's ledger and in the sums, over restarts of Envoy \
+        and xds-server"
     );
     things.stack.allow_in_envoy_log("gRPC config stream");
     things.stack.allow_in_envoy_log("the stream to cluster xds ended");

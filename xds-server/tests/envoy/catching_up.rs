@@ -1,4 +1,4 @@
-//! What an Envoy does while the server is away, and after.
+//! An Envoy while the server is away, and after that.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What Envoy itself adds to requests and answers, so that the filter does not have to.
+//! Additions to requests and answers that Envoy makes, so that the filter does not have to.
 
 use policy::settings::KeySource;
 use serde_json::{Value, json};
@@ -8,11 +8,12 @@ use crate::gateway::{Envoy, SAYING_FILTER, Server};
 use crate::http::send;
 use crate::upstream::{self, Manner};
 
-/// A request for a route of the first site, with keys wherever they may be.
+/// A request for a route of the first site, with keys in all places for keys.
 fn with_keys(path: &str) -> String {
     let chosen = chosen(1, 1);
     format!(
-        "GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{chosen}\r\nx-api-key: k\r\nX-Shop-Key: k\r\nx-other: o\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{chosen}\r\nx-api-key: \
+        k\r\nX-Shop-Key: k\r\nx-other: o\r\n\r\n"
     )
 }
 
@@ -24,7 +25,7 @@ async fn the_upstream_sees_whose_request_it_is_and_no_key() {
     keyed.settings.key_sources = vec![header("X-Shop-Key"), header("X-API-Key"), KeySource::Bearer];
     let server = Server::start(&[keyed.clone()]).await;
     let envoy = Envoy::start(&server).await;
-    // Cold, then warm.
+    // The first request is cold, the second one warm.
     for _ in 0..2 {
         let seen = send(envoy.http, with_keys("/base/v1/x").as_bytes()).await.body;
         for line in [
@@ -87,7 +88,8 @@ async fn the_client_is_the_peer_or_what_trusted_proxies_say() {
         let envoy = Envoy::start_with(&server, SAYING_FILTER, json!({"trusted_hops": hops})).await;
         let chosen = chosen(1, 1);
         let request = format!(
-            "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{chosen}\r\nx-forwarded-for: 192.0.2.9, 192.0.2.1, 192.0.2.2\r\n\r\n"
+            "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: \
+            close\r\n{chosen}\r\nx-forwarded-for: 192.0.2.9, 192.0.2.1, 192.0.2.2\r\n\r\n"
         );
         assert_eq!(send(envoy.http, request.as_bytes()).await.status, 200);
         assert_eq!(envoy.logged("/base/v1/x").await["client"], client, "{hops} hops");

@@ -1,4 +1,4 @@
-//! How an Envoy lets go of a site that nobody uses.
+//! An Envoy lets go of a site that nobody uses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -65,7 +65,7 @@ async fn no_request_is_lost_while_its_site_is_evicted() {
     for _ in 0..40 {
         look().await;
     }
-    // Two scopes are taken in for each eviction. A slow machine needs more looks for as many.
+    // Two scopes are taken in for each eviction. A slow machine needs more looks for that number.
     until("the site was evicted often, and asked for as often", async || {
         look().await;
         reloads().await - before >= 20 && answered.load(Ordering::Relaxed) > 200

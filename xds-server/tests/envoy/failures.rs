@@ -1,4 +1,4 @@
-//! Envoy's own replies are problems, and those of others are left alone.
+//! Envoy's own replies are problem documents, and those of upstreams are left alone.
 
 use crate::fixture::{chosen, site};
 use crate::gateway::{Envoy, Server};
@@ -52,7 +52,8 @@ async fn a_request_that_envoy_refuses_is_answered_with_a_problem() {
         ),
         (
             format!(
-                "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nx-l: {large}\r\nconnection: close\r\n{context}\r\n"
+                "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nx-l: {large}\r\nconnection: \
+                close\r\n{context}\r\n"
             ),
             431,
         ),
@@ -72,7 +73,8 @@ async fn an_upgrade_is_not_passed_on_neither_by_the_first_request_nor_later() {
     let server = Server::start(&[site(1, upstream.port(), [1])]).await;
     let envoy = Envoy::start(&server).await;
     let request = format!(
-        "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n{}\r\n\r\n",
+        "GET /base/v1/x HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: \
+        websocket\r\n{}\r\n\r\n",
         chosen(1, 1)
     );
     let first = send(envoy.http, request.as_bytes()).await;

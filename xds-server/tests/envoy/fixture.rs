@@ -14,7 +14,7 @@ pub(crate) fn route_id(number: u128) -> RouteId {
     RouteId(Uuid::from_u128(0x100 + number))
 }
 
-/// What the filter says when it has chosen this route.
+/// The header by which the filter tells that it has chosen this route.
 pub(crate) fn chosen(site: u128, route: u128) -> String {
     format!("x-tenantry-route: {},{}", site_id(site), route_id(route))
 }

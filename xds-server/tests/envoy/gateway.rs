@@ -23,13 +23,14 @@ use xds_server::{grpc, translate, usage};
 use crate::fixture::site_id;
 use crate::http::{self, Answer};
 
-/// The smallest module that Envoy takes for a filter; it lets everything pass.
+/// The smallest module that Envoy accepts as a filter; it lets everything pass.
 pub(crate) const EMPTY_FILTER: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "proxy_abi_version_0_2_1"))
     (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024))"#;
 
-/// As that one, but it says of every request what the filter says of one that it refuses.
+/// The same module, except that it marks every request as refused, as the filter marks a refused
+/// one.
 pub(crate) const SAYING_FILTER: &str = r#"(module
     (import "env" "proxy_set_property" (func $set (param i32 i32 i32 i32) (result i32)))
     (memory (export "memory") 1)
@@ -41,7 +42,7 @@ pub(crate) const SAYING_FILTER: &str = r#"(module
         (drop (call $set (i32.const 0) (i32.const 16) (i32.const 32) (i32.const 12)))
         i32.const 0))"#;
 
-/// How long anything that should happen soon may take.
+/// The time that a step may take which should happen soon.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The server's side of a gateway, which can be stopped and started.
@@ -78,7 +79,7 @@ impl Server {
         self.cells.apply(vec![Group::gone(Owner::Site(site.site))]);
     }
 
-    /// Says that these sites were used since the last time, and no others.
+    /// Marks these sites, and no others, as used since the last time.
     pub(crate) fn used(&self, numbers: &[u128]) {
         let used = Arc::new(numbers.iter().map(|number| site_id(*number)).collect());
         for (_, hub) in self.cells.hubs() {
@@ -97,7 +98,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let listener =
             TcpListener::bind(self.address).await.expect("the port of the server is free again");
-        // Nobody writes what is reported: there is no PostgreSQL here.
+        // There is no PostgreSQL here, so nobody writes the reports.
         let (reports, _) = usage::channel();
         let serving =
             grpc::serve(listener, Arc::clone(&self.cells), Told::default(), reports, None, stopped);
@@ -106,7 +107,7 @@ impl Server {
     }
 }
 
-/// An Envoy, ended when this is dropped.
+/// An Envoy, which ends when this is dropped.
 pub(crate) struct Envoy {
     process: Child,
     dir: TempDir,
@@ -120,7 +121,7 @@ impl Envoy {
         Self::start_with(server, EMPTY_FILTER, json!({})).await
     }
 
-    /// As [`Self::start`], with this module, in text form, for a filter, and these settings of the
+    /// As [`Self::start`], with this module, in text form, as the filter, and these settings of the
     /// listener in its Node's metadata.
     pub(crate) async fn start_with(server: &Server, filter: &str, http: Value) -> Self {
         let envoy = Self::launch(server, "DELTA_GRPC", filter, http).await;
@@ -131,7 +132,7 @@ impl Envoy {
         envoy
     }
 
-    /// Starts an Envoy, and waits for nothing.
+    /// Starts an Envoy, and does not wait for it.
     pub(crate) async fn spawn(server: &Server, api_type: &str) -> Self {
         Self::launch(server, api_type, EMPTY_FILTER, json!({})).await
     }
@@ -152,13 +153,15 @@ impl Envoy {
         http_setting["port"] = json!(http.port());
         let retry = json!({"retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"}});
         let bootstrap = json!({
-            "node": {"id": "edge-1", "cluster": "default", "metadata": {"tenantry": {"http": http_setting, "filter": filter}}},
+            "node": {"id": "edge-1", "cluster": "default",
+                "metadata": {"tenantry": {"http": http_setting, "filter": filter}}},
             "admin": {"address": socket(admin)},
             "dynamic_resources": {
                 "ads_config": {
                     "api_type": api_type,
                     "transport_api_version": "V3",
-                    "grpc_services": [{"envoy_grpc": {"cluster_name": "xds", "retry_policy": retry}}],
+                    "grpc_services": [{"envoy_grpc": {"cluster_name": "xds",
+                        "retry_policy": retry}}],
                 },
                 "lds_config": {"ads": {}, "resource_api_version": "V3"},
                 "cds_config": {"ads": {}, "resource_api_version": "V3"},
@@ -203,7 +206,7 @@ impl Envoy {
         stats.iter().filter(|(stat, _)| stat.starts_with(name)).map(|(_, value)| value).sum()
     }
 
-    /// The sum of all statistics whose names end so.
+    /// The sum of all statistics with names that end so.
     pub(crate) async fn stat_ending(&self, end: &str) -> u64 {
         let stats = self.stats().await;
         stats.iter().filter(|(stat, _)| stat.ends_with(end)).map(|(_, value)| value).sum()
@@ -236,7 +239,7 @@ impl Envoy {
         http::send(self.admin, request.as_bytes()).await.body
     }
 
-    /// What Envoy has written so far.
+    /// Envoy's output so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("envoy.log")).unwrap_or_default()
     }
@@ -253,7 +256,7 @@ impl Envoy {
         find().expect("it was there")
     }
 
-    /// Every test ends with this: nothing that was sent was refused.
+    /// Asserts that nothing that was sent was refused. Every test ends with this.
     pub(crate) async fn refused_nothing(&self) {
         let refused = self.stat_ending("update_rejected").await;
         assert_eq!(refused, 0, "Envoy refused an update:\n{}", self.log());
@@ -278,7 +281,8 @@ fn xds_cluster(address: SocketAddr) -> Value {
         "name": "xds",
         "type": "STATIC",
         "connect_timeout": "1s",
-        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2},
+        "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2},
         "load_assignment": {"cluster_name": "xds", "endpoints": [{"lb_endpoints": [
             {"endpoint": {"address": socket(address)}},
         ]}]},
@@ -289,8 +293,8 @@ fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
 }
 
-/// A port that nothing listens on, below those that outgoing connections take: one of these must
-/// not be in its place when it is used. Each run begins elsewhere, and each port is given out once.
+/// A port on which nothing listens, below the range of outgoing connections, so that none of these
+/// takes it before it is used. Each run begins elsewhere, and each port is given out once.
 async fn free_address() -> SocketAddr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -302,7 +306,7 @@ async fn free_address() -> SocketAddr {
     }
 }
 
-/// Waits until something has become so.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let start = Instant::now();
     while !holds().await {

@@ -1,4 +1,4 @@
-//! Envoy takes every site of the golden files.
+//! Envoy accepts every site of the golden files.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ async fn envoy_takes_every_site_of_the_golden_files() {
             site.upstreams.iter().map(|upstream| format!("site/{}/{}", site.site, upstream.id));
         let clusters: Vec<_> = clusters.collect();
         until(&format!("{} is loaded", case.display()), async || {
-            // Its routes have none for this request, and say so.
+            // Its routes have none for this request, and answer so.
             assert_eq!(envoy.get(taken, 0, "/").await.status, 503);
             let active = envoy.clusters().await;
             clusters.iter().all(|cluster| active.contains(cluster))

@@ -1,4 +1,4 @@
-//! A client that sends exactly what it is told.
+//! A client that sends exactly the given bytes.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,6 @@ use tokio::net::TcpStream;
 
 use crate::fixture::chosen;
 
-/// An answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -21,7 +20,7 @@ impl Answer {
         fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// Whether the body is a problem with the status of the answer.
+    /// True if the body is a problem with the status of the answer.
     pub(crate) fn is_problem(&self) -> bool {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
         self.header("content-type") == Some("application/problem+json")
@@ -32,7 +31,7 @@ impl Answer {
 /// Sends bytes and reads the answer until the server closes.
 pub(crate) async fn send(to: SocketAddr, request: &[u8]) -> Answer {
     let mut connection = TcpStream::connect(to).await.expect("the gateway accepts connections");
-    // It may answer and close before it has read all of a bad one.
+    // The server may answer and close before it has read all of a bad request.
     let _ = connection.write_all(request).await;
     let mut answer = Vec::new();
     // A reset after the answer is as good as a close.
@@ -59,7 +58,7 @@ fn joined(chunks: &str) -> String {
     body
 }
 
-/// A GET as the filter would let it go.
+/// A GET in the form in which the filter lets it go.
 pub(crate) async fn get(to: SocketAddr, site: u128, route: u128, path: &str) -> Answer {
     let chosen = chosen(site, route);
     let request =

@@ -1,4 +1,4 @@
-//! How a site comes to an Envoy, changes there, and goes.
+//! A site comes to an Envoy, changes there, and goes.
 
 use crate::fixture::site;
 use crate::gateway::{Envoy, Server, until};

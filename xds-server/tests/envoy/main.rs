@@ -1,7 +1,7 @@
-//! A real Envoy against this server, with desired state from memory and without PostgreSQL and the
-//! filter: what the filter decides, `x-tenantry-route`, is sent by the client.
+//! A real Envoy against this server, with desired state from memory, without PostgreSQL and without
+//! the filter: the client sends `x-tenantry-route`, which the filter would set.
 //!
-//! They need Envoy 1.40: `ENVOY_BIN`, or an `envoy` on PATH.
+//! These tests need Envoy 1.40: `ENVOY_BIN`, or an `envoy` on PATH.
 
 mod catching_up;
 mod context;

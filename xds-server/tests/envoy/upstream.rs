@@ -6,16 +6,16 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What an upstream does with a request.
+/// The treatment of requests by an upstream.
 #[derive(Clone, Copy)]
 pub(crate) enum Manner {
-    /// Answers.
+    /// Answers with its name and the path.
     Answer,
     /// Answers with the head of the request, in lower case.
     Echo,
     /// Answers after a minute.
     Late,
-    /// Closes the connection once it has read the request.
+    /// Closes the connection after it has read the request.
     Close,
 }
 

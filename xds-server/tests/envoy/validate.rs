@@ -1,5 +1,5 @@
-//! What translation lets through, Envoy takes: its own validation says so of the golden files, and
-//! of sites into which a search puts whatever a database can hold.
+//! Envoy accepts everything that translation lets through: its own validation says so of the golden
+//! files, and of sites into which a search puts every kind of value that a database can hold.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,8 @@ use xds_server::validate::{Envoy, Pool, ValidateError};
 use crate::fixture::{self, site_id};
 use crate::input::{self, Input};
 
-/// How many sites the search makes, and how many Envoy is asked about at once: a run of Envoy costs
-/// some hundred milliseconds, whatever it is asked about.
+/// The number of sites that the search makes, and the number of sites in one run of Envoy: a run
+/// costs some hundred milliseconds, whatever is in it.
 const SITES: u128 = 3_000;
 const AT_ONCE: usize = 150;
 
@@ -50,7 +50,7 @@ async fn every_golden_output_passes_envoys_own_validation() {
             Input::Site(site) => translate::site(&site.desired()).unwrap_or_default(),
             Input::NoSuchSite { name } => vec![translate::no_such_site(&name)],
             Input::Edge(edge) => {
-                // The module has to be there.
+                // The file of the module has to exist.
                 let mut edge = edge.settings();
                 edge.filter_path = module.to_string_lossy().into_owned();
                 vec![translate::listener(&edge), translate::extension_config(&edge)]
@@ -65,7 +65,7 @@ async fn every_golden_output_passes_envoys_own_validation() {
     assert!(passed > 10, "only {passed} golden files were looked at");
 }
 
-/// A validation that takes everything would prove nothing.
+/// A validation that accepts everything would prove nothing.
 #[tokio::test]
 async fn envoys_own_validation_finds_what_it_would_refuse() {
     for what in ["rds", "cds", "eds"] {
@@ -78,16 +78,15 @@ async fn envoys_own_validation_finds_what_it_would_refuse() {
     }
 }
 
-/// Puts a resource that Envoy refuses in the place of one: the bytes of a message without anything
-/// in it.
+/// Replaces a resource by one that Envoy refuses: the bytes of a message with nothing in it.
 fn cut(resources: &mut [Named], kind: &str) {
     let named = resources.iter_mut().find(|named| named.kind.label() == kind).expect("a resource");
     let bytes = match kind {
-        // A name for a virtual host, and no domains: PGV wants one.
+        // The virtual host has a name and no domains; Envoy's validation rules want one.
         "rds" => vec![0x12, 0x03, 0x0a, 0x01, b'v'],
-        // An empty name.
+        // The name is empty.
         "cds" => Vec::new(),
-        // An endpoint without an address, in a locality.
+        // The locality has an endpoint without an address.
         _ => vec![0x12, 0x04, 0x12, 0x02, 0x0a, 0x00],
     };
     named.resource = xds_server::resource::Resource::new(named.kind, bytes);
@@ -116,7 +115,7 @@ async fn of_many_sites_the_pool_finds_the_one_that_envoy_refuses() {
         (site_id(bad), cells.group(Owner::Site(site_id(bad))))
     );
     assert!(verdict.reason.starts_with("Envoy refuses it: "), "{}", verdict.reason);
-    // When it has looked at another bad one after all others, there was no other.
+    // Envoys have looked at another bad site after all others, and refused no other.
     let last = fixture::site(sites + 1, 80, [1]);
     let mut resources = translate::site(&last).expect("a good site");
     cut(&mut resources, "rds");
@@ -169,7 +168,7 @@ async fn whatever_translation_lets_through_envoy_takes() {
     assert!(failures.is_empty(), "translation has to refuse these:\n{}", failures.join("\n"));
 }
 
-/// A site into which some of the hostile values are put, each where it fits.
+/// A site with some of the hostile values, each where it fits.
 fn mutated(number: u128, random: &mut StdRng) -> DesiredSite {
     let mut site = fixture::site(number, 80, [1, 2, 3]);
     site.site = site_id(number);
@@ -203,7 +202,7 @@ fn mutated(number: u128, random: &mut StdRng) -> DesiredSite {
                         .expect("one");
                 site.forward_credentials = random.random();
                 site.hostnames.push(text(random));
-                // An upstream that no route leads to, with a name of its own.
+                // No route leads to this upstream, which has a name of its own.
                 let mut other = site.upstreams[0].clone();
                 other.id = UpstreamId(policy::id::Uuid::from_u128(random.random()));
                 site.upstreams.push(other);
@@ -241,7 +240,7 @@ fn prefix(random: &mut StdRng) -> String {
     }
 }
 
-/// A text that something may take for what it is not.
+/// A text that a parser may take for something else.
 fn text(random: &mut StdRng) -> String {
     const TEXTS: [&str; 62] = [
         "",

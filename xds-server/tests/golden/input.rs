@@ -1,4 +1,4 @@
-//! Desired state as the golden files write it down.
+//! Desired state in the form of the golden files.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,7 +18,6 @@ use policy::settings::{
 use serde::Deserialize;
 use xds_server::node::EdgeSettings;
 
-/// What is translated.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Input {
@@ -30,7 +29,7 @@ pub(crate) enum Input {
     Edge(Edge),
 }
 
-/// Reads an input; the file says what it is.
+/// Reads an input; its file name tells the kind.
 pub(crate) fn read(path: &Path) -> Input {
     let text = std::fs::read_to_string(path).expect("an input.json");
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -119,7 +118,7 @@ pub(crate) struct Bucket {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Key {
-    /// The whole digest is this byte.
+    /// The byte that fills the digest.
     digest_byte: u8,
     site: Uuid,
     consumer: Uuid,
@@ -163,7 +162,7 @@ struct Consumer {
 struct SigningKey {
     id: Uuid,
     algorithm: SigningAlgorithm,
-    /// The whole material is this byte, 32 times.
+    /// The byte that fills the 32 bytes of the material.
     material_byte: u8,
 }
 

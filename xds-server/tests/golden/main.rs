@@ -1,8 +1,7 @@
-//! Golden files: for each folder beside this file, what `input.json` is translated to is
-//! `output.json`.
+//! Golden files: in each folder beside this file, `output.json` is the translation of `input.json`.
 //!
-//! After a wanted change: `cargo xtask golden`, then read the diff. It writes every `output.json`
-//! anew and removes those whose input is gone.
+//! After an intended change run `cargo xtask golden`, then read the diff. It writes every
+//! `output.json` anew and removes those without an input.
 
 mod input;
 mod render;
@@ -86,7 +85,7 @@ fn shuffled_input_gives_identical_bytes() {
         for upstream in &mut shuffled.upstreams {
             upstream.endpoints.reverse();
         }
-        // Twice, as a hash map has another order each time.
+        // It is translated twice, as a hash map has another order each time.
         for _ in 0..2 {
             assert_eq!(translate::site(&ordered), translate::site(&shuffled), "{}", case.display());
         }

@@ -1,4 +1,4 @@
-//! One reading.
+//! A single fetch.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use xds_server::jwks::{FetchError, FetchSettings, Fetcher, SetError};
 
 use crate::issuer::{Issuer, Manner, set};
 
-/// Readings as on a network of one's own.
+/// A fetcher that may reach private networks.
 fn private(settings: FetchSettings) -> Fetcher {
     Fetcher::new(&FetchSettings { allow_private: true, ..settings }).expect("a fetcher")
 }
@@ -16,14 +16,15 @@ fn trusting(issuer: &Issuer) -> FetchSettings {
     FetchSettings { authorities_pem, ..patient() }
 }
 
-/// Time enough for whatever comes to an end.
+/// Settings that wait long enough for everything that ends.
 fn patient() -> FetchSettings {
     FetchSettings { timeout: Duration::from_secs(60), ..FetchSettings::default() }
 }
 
 #[tokio::test]
 async fn a_set_is_read_by_https_with_its_lifetime() {
-    let body = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"1","x5c":["x"]},{"kty":"oct","k":"s"}]}"#;
+    let body = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","kid":"1","x5c":["x"]},
+        {"kty":"oct","k":"s"}]}"#;
     let issuer = Issuer::https(Manner::Ok(
         "cache-control: public, max-age=1200\r\nage: 200\r\n",
         body.to_owned(),
@@ -122,7 +123,7 @@ async fn what_is_near_this_program_is_not_connected_to() {
         assert!(matches!(fetcher.fetch(&url).await.unwrap_err(), FetchError::Url), "{url}");
     }
     assert_eq!(issuer.asked(), 0);
-    // The same URL, on a network where that is wanted.
+    // The same URL works on a network where private addresses are allowed.
     assert!(private(trusting(&issuer)).fetch(&issuer.url()).await.is_ok());
 }
 

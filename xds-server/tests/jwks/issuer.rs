@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// What it answers.
+/// The behaviour of the server.
 #[derive(Clone, Debug)]
 pub(crate) enum Manner {
     /// 200 with these further header lines and this body.
@@ -21,11 +21,11 @@ pub(crate) enum Manner {
     Status(&'static str),
     /// The head of an answer, and then a body without an end.
     Endless,
-    /// A byte each 50 ms.
+    /// One byte every 50 ms.
     Dripping,
-    /// Nothing at all.
+    /// No answer.
     Silent,
-    /// It closes the connection.
+    /// The connection is closed.
     Closing,
 }
 
@@ -46,12 +46,12 @@ pub(crate) fn set(kid: &str) -> String {
 }
 
 impl Issuer {
-    /// By HTTP.
+    /// Starts one with HTTP.
     pub(crate) async fn http(manner: Manner) -> Self {
         Self::start(manner, "http", None, None).await
     }
 
-    /// By HTTPS, with a certificate of its own for localhost and 127.0.0.1.
+    /// Starts one with HTTPS, with a certificate of its own for localhost and 127.0.0.1.
     pub(crate) async fn https(manner: Manner) -> Self {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let certified = rcgen::generate_simple_self_signed(names).expect("a certificate");
@@ -104,7 +104,7 @@ impl Issuer {
         *self.manner.lock().expect("nothing panics while it is held") = manner;
     }
 
-    /// How often anyone has connected.
+    /// The number of connections so far.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

@@ -1,5 +1,5 @@
-//! Reading the keys of issuers from real servers on loopback: what is taken, what is refused, what
-//! happens while they are away, and what a restart keeps.
+//! The keys of issuers, fetched from real servers on loopback: those that are accepted and refused,
+//! outages of the servers, and restarts.
 
 mod fetching;
 mod issuer;

@@ -1,5 +1,5 @@
-//! With a real PostgreSQL: what the follower serves of settings and secrets, and what a start of
-//! this program finds of the one before.
+//! Settings and secrets that the follower serves, and the keys that a start of the program finds
+//! from the one before, with a real PostgreSQL.
 
 use std::sync::Arc;
 
@@ -93,7 +93,7 @@ impl Deployment {
         tx.commit().await.expect("a commit");
     }
 
-    /// Starts what `xds-server serve` starts, gRPC and HTTP apart.
+    /// Starts the parts of `xds-server serve`, except gRPC and HTTP.
     async fn serve(&self, secrets_key: Option<SecretsKey>) -> Running {
         let (cells, keyring, archive) = (
             Arc::new(Cells::default()),
@@ -171,7 +171,7 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
     issuer.set_manner(Manner::Ok("", set("two")));
     until("it is back", async || pushed(&third.cells, deployment.site).contains("two")).await;
 
-    // The removal of the site is that of the issuer.
+    // The removal of the site removes the issuer.
     let mut tx = deployment.tx().await;
     store::site::delete(&mut tx, deployment.site, None).await.expect("the site goes");
     tx.commit().await.expect("a commit");

@@ -1,4 +1,4 @@
-//! Sets over time.
+//! Key sets over time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use crate::issuer::{Issuer, Manner, set};
 use crate::site::{publish, pushed, site, until};
 
-/// A worker at work, until this is dropped.
+/// A worker, which ends when this is dropped.
 struct Working {
     keyring: Arc<Keyring>,
     cells: Arc<Cells>,
     _stop: watch::Sender<bool>,
 }
 
-/// A worker that reads each set again this often.
+/// Starts a worker that fetches each set again after this time.
 fn working(max_lifetime: Duration) -> Working {
     let (keyring, cells) = (Arc::new(Keyring::default()), Arc::new(Cells::default()));
     let settings = FetchSettings {
@@ -76,7 +76,7 @@ async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_
     .await;
 }
 
-/// A set as it is pushed.
+/// The pushed form of a set.
 fn canonical(kid: &str) -> String {
     format!(r#"{{"keys":[{{"e":"AQAB","kid":"{kid}","kty":"RSA","n":"AQAB"}}]}}"#)
 }
@@ -124,7 +124,7 @@ async fn an_issuer_that_is_removed_is_not_asked_any_more() {
     keyring.hold().remove(id(1));
     publish(&keyring, &cells, site(2, &[other.url()]));
     until("the worker has heard of it", async || other.asked() > 0).await;
-    // What was under way then has ended by now.
+    // Fetches that were under way have ended by now.
     let start = other.asked();
     until("time goes by", async || other.asked() > start + 3).await;
     let asked = issuer.asked();

@@ -1,4 +1,4 @@
-//! Sites with issuers, and what is pushed of them.
+//! Sites with issuers, and the key sets that are pushed for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use xds_server::resource::ResourceType;
 use xds_server::snapshot::Owner;
 use xds_server::translate;
 
-/// How long anything that should happen soon may take.
+/// The time that a step may take which should happen soon.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn issuer_settings(url: &str) -> settings::Issuer {

@@ -23,7 +23,7 @@ use xds_server::cells::Cells;
 use xds_server::grpc::Told;
 use xds_server::{grpc, usage};
 
-/// A database, and how to reach it.
+/// A database, and the ways to reach it.
 pub(crate) struct Database {
     superuser: PgPool,
     store: Store,
@@ -35,7 +35,8 @@ pub(crate) struct Database {
 pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
     let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
         panic!(
-            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
+            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a \
+            PostgreSQL for the tests"
         );
     };
     let cluster =
@@ -78,7 +79,7 @@ pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
 }
 
 impl Database {
-    /// Makes a tenant with a site, whom requests without a consumer are counted for.
+    /// Makes a tenant with a site; its requests are counted without a consumer.
     pub(crate) async fn somebody(&self, slug: &str) -> Who {
         let mut platform = self.store.platform(&Actor::system("test")).await.unwrap();
         let new = store::tenant::NewTenant {
@@ -103,7 +104,7 @@ impl Database {
         Who { tenant, site, consumer: None, key: None, route: None }
     }
 
-    /// What the superuser counts.
+    /// Returns a number that the superuser reads.
     pub(crate) async fn count(&self, query: &str) -> i64 {
         sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
             .fetch_one(&self.superuser)
@@ -116,9 +117,10 @@ impl Database {
     pub(crate) async fn cut_off(&self) {
         for statement in [
             format!("ALTER ROLE {}_xds CONNECTION LIMIT 0", self.name),
-            // It waits until they have ended.
+            // The function waits until they have ended.
             format!(
-                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{}_xds'",
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+                WHERE usename = '{}_xds'",
                 self.name
             ),
         ] {

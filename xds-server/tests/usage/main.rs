@@ -1,5 +1,5 @@
-//! The usage service with a real PostgreSQL: reports come in by gRPC, as from Envoy, and end up in
-//! the sums once.
+//! The usage service with a real PostgreSQL: reports come in by gRPC, as from Envoy, and are added
+//! to the sums once.
 
 mod fixture;
 
@@ -10,7 +10,7 @@ use tonic::Code;
 
 use crate::fixture::{Database, Server, now_ms, report, with_database};
 
-/// A VM that has counted so many requests of this site.
+/// A VM that has counted this number of requests of the site.
 fn counted(reporter: u8, who: &Who, requests: u64) -> Aggregator {
     let mut aggregator = Aggregator::new([reporter; 16], format!("envoy-{reporter}"));
     for _ in 0..requests {
@@ -53,14 +53,14 @@ async fn an_acknowledged_report_is_in_the_sums_and_counts_once() {
         let first = message(&mut aggregator);
         assert_eq!(server.report(&first).await.unwrap().seq, 1);
         assert_eq!(sums(database).await, (5, 10, 15, 20));
-        // The answer got lost, and another replica is asked, at the same time as the first one.
+        // The answer got lost, and another replica is asked at the same time as the first one.
         let replica = Server::start(&database.xds_url).await;
         let (again, elsewhere) = tokio::join!(server.report(&first), replica.report(&first));
         assert_eq!((again.unwrap().seq, elsewhere.unwrap().seq), (1, 1));
         assert_eq!(sums(database).await, (5, 10, 15, 20));
         aggregator.acked(1);
         server.stop().await;
-        // A server that was started anew knows what came before.
+        // A server that was started anew knows the earlier reports.
         let restarted = Server::start(&database.xds_url).await;
         assert_eq!(restarted.report(&first).await.unwrap().seq, 1);
         aggregator.record(&who, &Exchange { ended_at_ms: now_ms(), ..Exchange::default() });

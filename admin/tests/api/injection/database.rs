@@ -1,13 +1,14 @@
-//! What is looked at in the database itself, as its superuser.
+//! Checks in the database itself, as its superuser.
 
 use std::time::Duration;
 
 use crate::harness::Api;
 
-/// Fails when a session of this database sleeps, which nothing of ours ever lets one do.
+/// Fails when a session of this database sleeps, which no statement of ours does.
 pub(crate) async fn watch(api: &Api) -> ! {
     loop {
-        let asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        let asleep = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event = 'PgSleep'";
         assert_eq!(
             api.count(asleep).await,
             0,
@@ -17,13 +18,15 @@ pub(crate) async fn watch(api: &Api) -> ! {
     }
 }
 
-/// All tables, columns, functions and roles' rights of the database, as a number.
+/// A hash of all tables, columns, functions and roles' rights of the database.
 pub(crate) async fn catalog(api: &Api) -> i64 {
     api.count(
         "SELECT ('x' || left(md5(string_agg(line, ';' ORDER BY line)), 15))::bit(60)::bigint FROM (
              SELECT c.relname || '.' || a.attname || coalesce(c.relacl::text, '') AS line
-             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace
-             UNION ALL SELECT proname || proargtypes::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace) AS lines",
+             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
+             WHERE c.relnamespace = 'public'::regnamespace
+             UNION ALL SELECT proname || proargtypes::text FROM pg_proc \
+             WHERE pronamespace = 'public'::regnamespace) AS lines",
     )
     .await
 }

@@ -1,4 +1,4 @@
-//! What no answer may be, or have in it.
+//! Faults that no answer may have.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use super::places::Schemas;
 use crate::document::Operation;
 use crate::harness::Reply;
 
-/// What only the database, its driver or a panic says, in lower case.
+/// Words that only the database, its driver or a panic uses, in lower case.
 const OF_THE_INSIDE: [&str; 20] = [
     "sqlstate",
     "sqlx::",
@@ -34,12 +34,12 @@ const OF_THE_INSIDE: [&str; 20] = [
     ".rs:",
 ];
 
-/// Looks at answers by the document, and by what is a neighbour's.
+/// Judges answers by the document, and by the neighbour's secrets.
 pub(crate) struct Judge<'a> {
     pub(crate) schemas: &'a Schemas<'a>,
-    /// What only the neighbour may see: names, and ids.
+    /// Names and ids that only the neighbour may see.
     pub(crate) secrets: Vec<String>,
-    /// One for each operation and status.
+    /// A validator for each operation and status.
     validators: RefCell<HashMap<String, Option<Validator>>>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Judge<'a> {
         Self { schemas, secrets, validators: RefCell::default() }
     }
 
-    /// What is wrong with an answer to a request in which this was put; nothing if nothing is.
+    /// The fault of an answer to a request with this payload; nothing if there is none.
     pub(crate) fn look(
         &self,
         operation: &Operation,
@@ -70,7 +70,7 @@ impl<'a> Judge<'a> {
         if matches!(operation.id.as_str(), "openapi" | "metrics") {
             return None;
         }
-        // What was sent may come back.
+        // A value that was sent may come back.
         let (all, sent) =
             (format!("{headers}{}", reply.text()).to_lowercase(), sent.to_lowercase());
         let told = OF_THE_INSIDE.iter().find(|text| all.contains(**text) && !sent.contains(**text));
@@ -84,7 +84,7 @@ impl<'a> Judge<'a> {
         seen.filter(|_| !sees_all).map(|text| format!("`{text}` is the neighbour's"))
     }
 
-    /// Whether status, media type and body are in the document.
+    /// The part of status, media type and body that is not in the document.
     fn form(&self, operation: &Operation, reply: &Reply) -> Option<String> {
         let status = reply.status.to_string();
         let responses = &operation.value["responses"];

@@ -1,13 +1,14 @@
-//! The tenant of which nothing may be seen or changed.
+//! The tenant that nobody else may see or change.
 
 use serde_json::json;
 
 use crate::harness::Api;
 use crate::publishing::World;
 
-/// What stands in every name of the neighbour's.
+/// A part of every name of the neighbour's.
 const MARKER: &str = "zebra-of-the-neighbour";
-/// A neighbour whose every name can be told in an answer, and all that only it may see.
+/// Makes a neighbour whose every name can be recognised in an answer; returns it with everything
+/// that only it may see.
 pub(crate) async fn neighbour(api: &Api) -> (World, Vec<String>) {
     let victim = World::make(api, "globex").await;
     for place in [
@@ -24,7 +25,8 @@ pub(crate) async fn neighbour(api: &Api) -> (World, Vec<String>) {
     ] {
         api.patch(place, json!({"name": MARKER})).await.expect(200);
     }
-    let template = "{tenant_id} {site_id} {hostname_id} {upstream_id} {api_id} {version_id} {route_id} {consumer_id} {key_id} {plan_id} \
+    let template = "{tenant_id} {site_id} {hostname_id} {upstream_id} {api_id} {version_id} \
+        {route_id} {consumer_id} {key_id} {plan_id} \
                     {issuer_id} {signing_key_id} {account_id} {invitation_id} {service_token_id}";
     let ids = victim.path(template);
     let secrets = ids.split(' ').chain([MARKER]).map(str::to_owned).collect();

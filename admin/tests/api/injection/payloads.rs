@@ -1,4 +1,4 @@
-//! What is put in the place of every parameter.
+//! The values that are put into every parameter.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,34 +7,33 @@ use uuid::Uuid;
 use crate::harness::id_of;
 use crate::publishing::World;
 
-/// For how long a payload that reaches the database as SQL holds its session: longer than the watch
-/// needs to see it.
+/// The time for which a payload that reaches the database as SQL holds its session: longer than the
+/// watch needs to see it.
 const SLEEP_S: u32 = 20;
 
 /// One value to try.
 #[derive(Clone, Debug)]
 pub(crate) struct Payload {
-    /// As it is put, percent-encoded, into paths and queries, and into headers as far as they can
-    /// have it.
+    /// The form in paths and queries, where it is percent-encoded, and in headers as far as they
+    /// can have it.
     pub(crate) bytes: Vec<u8>,
-    /// As it stands in a JSON document; nothing if it has no form in one.
+    /// The form in a JSON document; empty if it has none.
     pub(crate) json: Vec<u8>,
-    /// Where it is tried.
     pub(crate) scope: Scope,
-    /// Whether an id of the neighbour's is in it.
+    /// True if an id of the neighbour's is in it.
     pub(crate) is_foreign: bool,
 }
 
-/// Where a payload is tried.
+/// The places in which a payload is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// Everywhere.
     Everywhere,
-    /// Wherever texts are taken.
+    /// All places that take texts.
     Core,
-    /// In one place of each kind.
+    /// One place of each kind.
     Kinds,
-    /// In one place of each kind that takes texts.
+    /// One place of each kind that takes texts.
     Texts,
 }
 
@@ -52,19 +51,19 @@ impl Payload {
         Self { is_foreign: true, ..self }
     }
 
-    /// What is no text, or no JSON.
+    /// Bytes that are not text, or not JSON.
     fn raw(json: impl Into<Vec<u8>>) -> Self {
         Self { bytes: Vec::new(), json: json.into(), scope: Scope::Kinds, is_foreign: false }
     }
 
-    /// The text that a client means by it, if it is one.
+    /// The text that a client means by it, if it is text.
     pub(crate) fn meant(&self) -> Option<&str> {
         if self.bytes.is_empty() { None } else { std::str::from_utf8(&self.bytes).ok() }
     }
 }
 
-/// What tries to become a part of a statement. What a stacked one would make is looked for in the
-/// catalog.
+/// Texts that try to become a part of a statement. The objects that a stacked statement would make
+/// are looked for in the catalog.
 const SQL: [&str; 19] = [
     "' OR '1'='1",
     "\" OR \"\"=\"",
@@ -87,8 +86,8 @@ const SQL: [&str; 19] = [
     "U&'\\0027' UESCAPE '\\'; SELECT 1",
 ];
 
-/// What means something elsewhere: in an answer's header, a log, a page, a template, a shell, a
-/// directory, a directory of people, a spreadsheet.
+/// Texts with a meaning elsewhere: in a header of an answer, a log, a page, a template, a shell, a
+/// directory of files or of people, a spreadsheet.
 const ELSEWHERE: [&str; 19] = [
     "a\r\nX-Injected: yes\r\n\r\n<html>",
     "a\n{\"level\":\"INFO\",\"message\":\"forged\"}",
@@ -111,7 +110,7 @@ const ELSEWHERE: [&str; 19] = [
     "{a:((.*)*)*}/**/{b}",
 ];
 
-/// What is read differently by different readers: control characters, twins under normalisation,
+/// Characters that readers treat differently: control characters, twins under normalisation,
 /// directions, widths.
 const CHARACTERS: [&str; 13] = [
     "a\0b",
@@ -129,7 +128,7 @@ const CHARACTERS: [&str; 13] = [
     "\u{fffd}\u{fffe}",
 ];
 
-/// Bytes that are no text, and what only looks like JSON.
+/// Bytes that are not text, and bytes that only look like JSON.
 fn malformed() -> Vec<Payload> {
     let bytes: [&[u8]; 6] = [
         b"\xff\xfe",
@@ -158,7 +157,7 @@ fn malformed() -> Vec<Payload> {
     no_text.chain(no_json.map(Payload::raw)).collect()
 }
 
-/// Of every type, and of every size.
+/// Values of every type, and of every size.
 fn values() -> Vec<Payload> {
     let deep = |open: &str, close: &str, times: usize| {
         Payload::raw(open.repeat(times) + "1" + &close.repeat(times))
@@ -187,7 +186,7 @@ fn values() -> Vec<Payload> {
     all
 }
 
-/// The ids of a neighbour, in all forms that an id can have, and places in its lists.
+/// The ids of a neighbour in all forms that an id can have, and cursors of its lists.
 fn smuggled(victim: &World) -> Vec<Payload> {
     let tenant = id_of(&victim.tenant);
     let mut cursor = vec![1];
@@ -213,7 +212,7 @@ fn smuggled(victim: &World) -> Vec<Payload> {
     ]
 }
 
-/// All that is tried, when this is the neighbour.
+/// All payloads, with this neighbour.
 pub(crate) fn corpus(victim: &World) -> Vec<Payload> {
     let mut all = vec![
         Payload {

@@ -1,14 +1,14 @@
-//! Every place of an operation where a client can put something, as the document has it.
+//! Every place of an operation where a client can put something, according to the document.
 
 use serde_json::{Map, Value, json};
 
 use crate::document::Operation;
 
-/// Headers of which the document does not say that an operation reads them, and that decide whether
-/// it is reached.
+/// Headers that decide whether an operation is reached; the document does not list them for the
+/// operation.
 const DECIDING: [&str; 2] = ["Authorization", "Content-Type"];
-/// Those that all operations read, or something before or behind them may. None of them is refused,
-/// so they go together.
+/// Headers that all operations, or parts before or behind them, may read. None of them leads to a
+/// refusal, so they are sent together.
 pub(crate) const OTHERS: [&str; 7] = [
     "X-Request-Id",
     "X-Forwarded-For",
@@ -19,21 +19,20 @@ pub(crate) const OTHERS: [&str; 7] = [
     "X-Tenantry-Tenant",
 ];
 
-/// A step into a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The field of an object.
     Field(String),
     /// The first item of a list.
     Item,
-    /// In the place of a field's name.
+    /// The place of a field's name.
     Name,
 }
 
-/// Where something is put.
+/// A place for a value.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    /// In the place of the part of the path with this name.
+    /// The part of the path with this name.
     Path(String),
     /// A parameter of the query.
     Query(String),
@@ -41,17 +40,17 @@ pub(crate) enum Place {
     Header(String),
     /// All of [`OTHERS`].
     Headers,
-    /// In the body. With each step goes the schema of what it leads through.
+    /// A place in the body. Each step has the schema of the value that it leads through.
     Body(Vec<(Step, Value)>),
 }
 
-/// A place, and what makes it another kind of place than others.
+/// A place, with its kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) place: Place,
     /// Two places of one kind are checked by the same code.
     pub(crate) kind: String,
-    /// Whether it takes texts: elsewhere there is no need to try all of them.
+    /// True if it takes texts; elsewhere there is no need to try all of them.
     pub(crate) is_text: bool,
 }
 
@@ -61,11 +60,11 @@ impl Target {
     }
 }
 
-/// The document, to look up what is named there.
+/// The document, to look up references in.
 pub(crate) struct Schemas<'a>(pub(crate) &'a Value);
 
 impl Schemas<'_> {
-    /// What a reference leads to.
+    /// The schema to which a reference leads.
     pub(crate) fn resolve(&self, schema: &Value) -> Value {
         let Some(reference) = schema["$ref"].as_str() else { return schema.clone() };
         let found = self.0.pointer(reference.trim_start_matches('#'));
@@ -102,7 +101,7 @@ impl Schemas<'_> {
         all
     }
 
-    /// The places of a body that the document says nothing of, by an example of it.
+    /// The places of a body that the document does not describe, found by an example of it.
     pub(crate) fn leaves(example: &Value, steps: &mut Vec<(Step, Value)>, all: &mut Vec<Target>) {
         let Some(fields) = example.as_object() else { return };
         for (name, inner) in fields {
@@ -161,8 +160,8 @@ impl Schemas<'_> {
         }
     }
 
-    /// The least that a schema takes. `known` has what only the world knows, by the name of the
-    /// field.
+    /// The smallest value that a schema takes. `known` has the values that only the world knows, by
+    /// the name of the field.
     pub(crate) fn sample(&self, name: &str, schema: &Value, known: &Map<String, Value>) -> Value {
         if let Some(value) = known.get(name) {
             return value.clone();
@@ -200,7 +199,7 @@ impl Schemas<'_> {
         }
     }
 
-    /// Puts a value where the steps lead; what is missing on the way is made.
+    /// Puts a value where the steps lead, and makes everything that is missing on the way.
     pub(crate) fn put(
         &self,
         body: &mut Value,
@@ -212,7 +211,7 @@ impl Schemas<'_> {
         for (step, schema) in steps {
             let required =
                 schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            // Another variant of what stands there has other fields.
+            // Another variant of the value that is there has other fields.
             let is_other =
                 !at.is_object() || required.into_iter().any(|field| at.get(field).is_none());
             if (is_object(schema) && is_other) || (schema["items"].is_object() && !at.is_array()) {
@@ -246,14 +245,14 @@ fn is_object(schema: &Value) -> bool {
     type_of(schema) == Some("object")
 }
 
-/// The type, without null.
+/// The type without null.
 fn type_of(schema: &Value) -> Option<&str> {
     let types =
         schema["type"].as_array().map_or(std::slice::from_ref(&schema["type"]), Vec::as_slice);
     types.iter().filter_map(Value::as_str).find(|name| *name != "null")
 }
 
-/// A schema without what is said to people.
+/// A schema without its descriptions for people.
 fn bare(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(fields) = schema.as_object_mut() {

@@ -1,4 +1,4 @@
-//! Requests in which all is in order, but for one place.
+//! Requests that are in order except in one place.
 
 use std::cell::Cell;
 use std::fmt;
@@ -18,12 +18,11 @@ use crate::harness::{Api, Call, id_of};
 use crate::matrix::fixture;
 use crate::publishing::{PUBLIC_KEY, World};
 
-/// Stands in a body for what is put there.
+/// The placeholder in a body for the payload.
 const HERE: &str = "@@here@@";
-/// The proxy whose word is taken for where a request comes from.
+/// The proxy that the service believes about the client's address.
 const PROXY: &str = "192.0.2.1";
 
-/// Makes requests.
 pub(crate) struct Sender<'a> {
     schemas: &'a Schemas<'a>,
     own: &'a World,
@@ -31,7 +30,7 @@ pub(crate) struct Sender<'a> {
     spare: (&'a str, &'a str),
     operator: &'a str,
     admin: &'a str,
-    /// Makes names new.
+    /// Makes names unique.
     number: Cell<usize>,
 }
 
@@ -47,7 +46,7 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// All that was sent, as text.
+    /// Everything that was sent, as text.
     pub(crate) fn shown(&self) -> String {
         let headers: String = self
             .headers
@@ -57,8 +56,8 @@ impl Sent {
         format!("{}{}{headers}{}", self.path, self.query, String::from_utf8_lossy(&self.body))
     }
 
-    /// Puts a payload into a header, percent-encoded if no header can have it; nothing if it is no
-    /// text at all.
+    /// Puts a payload into a header, percent-encoded if no header can have it. Returns nothing if
+    /// it is not text.
     fn set(&mut self, name: &str, payload: &Payload) -> Option<()> {
         if payload.json.is_empty() || (payload.bytes.is_empty() && payload.json != b"\"\"") {
             return None;
@@ -92,12 +91,12 @@ impl<'a> Sender<'a> {
         Self { schemas, own, spare, operator, admin, number: Cell::new(0) }
     }
 
-    /// A request with nothing in it but who asks.
+    /// A request with the caller's token and nothing else.
     pub(crate) fn call(&self, api: &Api, by_operator: bool, method: Method, path: &str) -> Call {
         api.call_as(if by_operator { self.operator } else { self.admin }, method, path)
     }
 
-    /// What fields have whose value only the world knows.
+    /// The fields whose values only the world knows.
     fn known(&self, operation: &Operation) -> Map<String, Value> {
         let number = self.number.get();
         self.number.set(number + 1);
@@ -105,16 +104,21 @@ impl<'a> Sender<'a> {
         let site = if operation.id == "bulkSites" { self.spare.1 } else { &own.site };
         let name = format!("injection-{number}");
         let known = json!({
-            "name": name, "slug": name, "site_slug": name, "organisation": name, "description": name,
-            "email": format!("{name}@example.test"), "password": PASSWORD, "new_password": PASSWORD, "template": "empty",
-            "site_id": id_of(site), "upstream_id": id_of(&own.upstream), "plan_id": id_of(&own.plan),
-            "base_path": format!("/{name}"), "path": format!("/{name}"), "issuer": format!("https://{name}.example/"),
-            "address": "10.9.0.1", "port": 8080, "public_key": PUBLIC_KEY, "jwks_uri": "https://login.example/jwks",
+            "name": name, "slug": name, "site_slug": name, "organisation": name,
+            "description": name,
+            "email": format!("{name}@example.test"), "password": PASSWORD, "new_password": PASSWORD,
+            "template": "empty",
+            "site_id": id_of(site), "upstream_id": id_of(&own.upstream),
+            "plan_id": id_of(&own.plan),
+            "base_path": format!("/{name}"), "path": format!("/{name}"),
+            "issuer": format!("https://{name}.example/"),
+            "address": "10.9.0.1", "port": 8080, "public_key": PUBLIC_KEY,
+            "jwks_uri": "https://login.example/jwks",
         });
         known.as_object().cloned().unwrap_or_default()
     }
 
-    /// A body of which the document says nothing.
+    /// A body that the document does not describe.
     pub(crate) fn example(&self, operation: &Operation) -> Option<Value> {
         (operation.id == "importRoutes").then(|| {
             json!({
@@ -122,7 +126,8 @@ impl<'a> Sender<'a> {
                 "info": {"title": "a", "version": "1"},
                 "servers": [{"url": "https://a.example"}],
                 "paths": {"/a/{id}": {
-                    "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}],
+                    "parameters": [{"name": "id", "in": "path", "required": true,
+                        "schema": {"type": "string"}}],
                     "get": {"operationId": "a", "summary": "a", "tags": ["a"], "responses": {}},
                 }},
             })
@@ -144,7 +149,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// The path of an operation, all of it the caller's own.
+    /// The path of an operation, with ids of the caller's own.
     fn path(&self, operation: &Operation) -> String {
         let template = match operation.id.as_str() {
             "importRoutes" => operation.path.replace("{version_id}", id_of(self.spare.0)),
@@ -154,7 +159,7 @@ impl<'a> Sender<'a> {
         self.own.path(&template.replace("{session_id}", &nobodys).replace("{signup_id}", &nobodys))
     }
 
-    /// A request in order.
+    /// A request that is in order.
     fn base(&self, operation: &Operation) -> Sent {
         let by_operator = is_operators(operation);
         let mut headers = Vec::new();
@@ -168,10 +173,10 @@ impl<'a> Sender<'a> {
             );
         }
         if operation.method == "DELETE" {
-            // Of a revision that it does not have, so that it stays.
+            // This revision does not exist, so the object stays.
             add("if-match", "\"999999999\"");
         }
-        // Each from another place, so that none is refused for those before.
+        // Each comes from another address, so that none is refused for those before it.
         let number = self.number.get();
         add(
             "x-forwarded-for",
@@ -204,7 +209,7 @@ impl<'a> Sender<'a> {
     ) -> Option<Sent> {
         let mut sent = self.base(operation);
         if sent.by_operator && payload.is_foreign {
-            // An operator is at home in every tenant.
+            // An operator may use every tenant.
             return None;
         }
         match place {
@@ -236,14 +241,14 @@ impl<'a> Sender<'a> {
         Some(sent)
     }
 
-    /// What is wrong with the request of an operation in which all should be in order.
+    /// The fault in a request that should be in order, if there is one.
     pub(crate) async fn uncovered(&self, api: &Api, operation: &Operation) -> Option<String> {
         let sent = self.base(operation);
         if sent.path.contains('{') {
             return Some(format!("{}: no id is known for {}", operation.id, sent.path));
         }
         if operation.id == "closeTenant" {
-            // It would be the last; it takes an empty object.
+            // It would end all later requests; it takes an empty object.
             return None;
         }
         let reply = sent.send(api).await;
@@ -253,7 +258,7 @@ impl<'a> Sender<'a> {
             self.call(api, sent.by_operator, Method::DELETE, place.to_str().unwrap()).send().await;
         }
         let expected: &[u16] = match operation.id.as_str() {
-            // What they name was never made: a session, a sign-up, a token.
+            // The objects that they name were never made: a session, a sign-up, a token.
             "endSession" | "rejectSignUp" | "approveSignUp" | "acceptInvitation" => &[404],
             "confirmPasswordReset" | "verifySignUp" => &[422],
             "refreshSession" => &[401],
@@ -281,7 +286,7 @@ fn percent_encoded(bytes: &[u8]) -> String {
     })
 }
 
-/// A document with a value in the place of what stands for it.
+/// A document in which a value replaces its placeholder.
 fn replaced(document: &[u8], json: &[u8]) -> Vec<u8> {
     let here = format!("\"{HERE}\"").into_bytes();
     let at =

@@ -1,11 +1,11 @@
-//! Who asks: one of each kind of caller.
+//! One of each kind of caller.
 
 use serde_json::json;
 
 use crate::harness::{Api, id_of};
 use crate::publishing::World;
 
-/// What a caller is in the tenant whose objects are its own.
+/// The role of a caller in the tenant whose objects are its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     None,
@@ -19,9 +19,9 @@ pub(crate) enum Rank {
 pub(crate) enum Caller {
     Nobody,
     Operator,
-    /// Somebody who has logged in, with this role in the tenant.
+    /// A person who has logged in, with this role in the tenant.
     Account(Rank),
-    /// Somebody who has logged in, a developer of the one site and nothing else.
+    /// A person who has logged in, a developer of the one site and nothing else.
     SiteDeveloper,
     /// A service token with this role.
     Service(Rank),
@@ -34,8 +34,8 @@ pub(crate) struct Someone {
     pub(crate) token: Option<String>,
 }
 
-/// One of each kind. `own` is the tenant whose objects are theirs; one is of a third tenant, and
-/// one of none.
+/// Makes one of each kind. `own` is the tenant that they belong to, except for one of a third
+/// tenant and one of none.
 pub(crate) async fn everybody(api: &Api, own: &World) -> Vec<Someone> {
     let tenant = id_of(&own.tenant);
     let mut all = vec![

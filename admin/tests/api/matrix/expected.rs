@@ -1,30 +1,29 @@
-//! What has to be answered, by the permission table alone.
+//! The expected answer, by the permission table alone.
 
 use admin::permissions::Who;
 
 use super::callers::{Caller, Rank};
 use crate::harness::Reply;
 
-/// What a path names.
+/// The owner of the objects that a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Object {
-    /// All of it is of the caller's tenant, if it has one.
+    /// All of them belong to the caller's tenant, if it has one.
     Own,
-    /// The parts from this one on are another's, or do not exist.
+    /// The parts from this one on belong to another tenant, or do not exist.
     Elsewhere { from: usize },
 }
 
-/// What has to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Unauthorized,
     Forbidden,
     NotFound,
-    /// It is let through; what then happens is the fixture's to say.
+    /// The caller is let through; the fixture says what happens then.
     Through,
 }
 
-/// What is expected by the table alone. `site_level`: the path names a site.
+/// Computes the expected answer by the table alone. `site_level`: the path names a site.
 pub(crate) fn expected(who: Who, caller: Caller, object: Object, path: &str) -> Expected {
     let in_tenant = path.contains("{tenant_id}");
     let site_level = path.contains("{site_id}");
@@ -45,7 +44,7 @@ pub(crate) fn expected(who: Who, caller: Caller, object: Object, path: &str) -> 
         {
             (Rank::Developer, true)
         }
-        // Of the other sites, nothing is there.
+        // A developer of one site sees no other.
         Caller::SiteDeveloper if site_level => return Expected::NotFound,
         Caller::SiteDeveloper => (Rank::None, true),
     };
@@ -68,7 +67,7 @@ pub(crate) fn expected(who: Who, caller: Caller, object: Object, path: &str) -> 
     if allowed { found } else { Expected::Forbidden }
 }
 
-/// Compares an answer with what was expected.
+/// Compares an answer with the expected one.
 #[track_caller]
 pub(crate) fn compare(reply: &Reply, expected: Expected, through: &[u16], context: &str) {
     let (status, text) = (reply.status, reply.text());

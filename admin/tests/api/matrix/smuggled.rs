@@ -1,4 +1,4 @@
-//! Ids of others where no path has them: in bodies, queries and headers.
+//! Ids of others outside of paths: in bodies, queries and headers.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::isolation::visible;
 use crate::publishing::World;
 use crate::state::state;
 
-/// A body with an id of another object in it: that of a neighbour, and one that does not exist.
+/// Bodies with an id of another object in them: that of a neighbour, and one that does not exist.
 fn bodies(neighbour: &World, absent: &str) -> Vec<(&'static str, &'static str, Value, Value)> {
     let site = |id: &str| json!([{"site_id": id, "role": "viewer"}]);
     let pair = |of: &dyn Fn(&str) -> Value, foreign: &str| (of(id_of(foreign)), of(absent));
@@ -65,7 +65,7 @@ async fn ids_of_others_in_bodies_queries_and_headers_are_like_absent_ones() {
                 assert_eq!(visible(&send(&foreign).await), visible(&absent), "{method} {place}");
             }
         }
-        // A cursor is a place in one's own list, whoever's the id in it is.
+        // A cursor is a position in the caller's own list, whoever owns the id in it.
         let page = |tenant: &str| format!("{tenant}/sites?limit=1");
         World::site(api, &victim.tenant, "globex-two").await;
         let untouched_after = state(api, id_of(&victim.tenant)).await;
@@ -77,7 +77,7 @@ async fn ids_of_others_in_bodies_queries_and_headers_are_like_absent_ones() {
             &format!("{}&cursor={cursor}", page(&own.tenant)),
         );
         assert!(!listed.send().await.expect(200).text().contains(id_of(&victim.site)));
-        // A key that somebody else has used is new.
+        // A key that another caller has used is new.
         let theirs = api.colleague(id_of(&victim.tenant), json!({"role": "admin"})).await;
         let mut texts = Vec::new();
         for (token, world) in [(&theirs.token, &victim), (&admin.token, &own)] {

@@ -1,14 +1,14 @@
-//! Cells that workers share: whatever lies in them.
+//! Cells that workers share, with arbitrary contents.
 
 use policy::id::{SiteId, Uuid};
 use policy::limit::{Cells, Check, Limit, Limiter, Measure, Seed, Verdict, Window, Zone};
 use policy::nonce::{Outcome, accept};
 
 const NOW_MS: u64 = 1_700_000_000_000;
-/// What each limit of the target allows at a moment.
+/// The number of requests that each limit of the target allows at one moment.
 const ALLOWED: u32 = 5;
 
-/// One value for whatever name, as if somebody had written it.
+/// A store that has one value under every name, as if somebody had written it.
 struct Planted {
     value: Option<Vec<u8>>,
     cas: u32,
@@ -29,8 +29,8 @@ impl Cells for Planted {
     }
 }
 
-/// A byte of seconds, then the bytes of a nonce cell. Whatever is in it, a nonce is accepted once;
-/// what is refused changes nothing; and a cell stays within its bounds.
+/// A byte of seconds, then the bytes of a nonce cell. Whatever is in the cell, a nonce is accepted
+/// once, a refusal changes nothing, and the cell stays within its bounds.
 pub fn nonce_cell(data: &[u8]) {
     let Some((seconds, value)) = data.split_first() else { return };
     let site = SiteId(Uuid::from_u128(1));
@@ -51,9 +51,9 @@ pub fn nonce_cell(data: &[u8]) {
     }
 }
 
-/// The bytes of a limit cell. Whatever is in it, two workers together admit no more at one moment
-/// than a limit allows, for a rate and for a quota; and what they leave behind is no larger than a
-/// cell may be.
+/// The bytes of a limit cell. Whatever is in the cell, two workers together admit no more at one
+/// moment than the limit allows, for a rate and for a quota, and the cell that they leave behind is
+/// within its bounds.
 pub fn limit_cell(data: &[u8]) {
     let rate = Measure::Rate { requests: 1, per_ms: 60_000, burst: ALLOWED };
     let quota = Measure::Quota { requests: u64::from(ALLOWED), window: Window::Day };

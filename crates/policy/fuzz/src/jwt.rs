@@ -10,12 +10,12 @@ use policy::jwt::{Issuers, Rejected, TokenCache, Verified, check_here, verify};
 use policy::wire;
 use sha2::Sha256;
 
-/// A moment at which the tokens of the corpus may be used.
+/// A moment at which the tokens of the corpus are valid.
 const NOW_MS: u64 = 2_000_000_100_000;
 const SITE: SiteId = SiteId(Uuid::from_u128(1));
-/// Keys, and tokens that they signed, as `policy` has them for its own tests.
+/// Keys, and tokens that they signed, from the tests of `policy`.
 const MADE: &str = include_str!("../../tests/vectors/jwt/tokens.json");
-/// How many changes of a token are tried.
+/// The number of changes of a token that are tried.
 const CHANGES: usize = 16;
 
 thread_local! {
@@ -24,7 +24,7 @@ thread_local! {
 
 /// Lines: a token, and the claims of another. If the token verifies, which only one of the corpus
 /// can, no change of it does. The claims are signed with the shared secret: they are accepted, or
-/// refused for what they say.
+/// refused for their contents.
 pub fn jwt(data: &[u8]) {
     ISSUERS.with(|issuers| tokens(issuers, data));
 }
@@ -36,7 +36,7 @@ fn tokens(issuers: &Issuers, data: &[u8]) {
         is_cached(token, verified);
         changes_are_refused(issuers, token);
     }
-    // As if every signature of a public key were right: what is read then.
+    // This reads everything that is read when the signature of a public key is right.
     if let Ok(verified) =
         verify(issuers, token, NOW_MS, |operation| operation.for_envoy().is_some())
     {
@@ -66,8 +66,8 @@ fn tokens(issuers: &Issuers, data: &[u8]) {
     }
 }
 
-/// A JWK Set, as an issuer may publish it: no key of it accepts a signature that nobody made, nor
-/// does one that is meant for something else.
+/// A JWK Set, as an issuer may publish it: none of its keys accepts a made-up signature, or a
+/// signature that is meant for something else.
 pub fn jwks(data: &[u8]) {
     let Ok(jwks) = std::str::from_utf8(data) else { return };
     let issuers = Issuers::decode(
@@ -150,7 +150,7 @@ fn is_cached(token: &[u8], verified: Verified) {
     assert!(cache.get(SITE, 1, token, until_ms).is_none());
 }
 
-/// Another character in a place, or one more: every token has one spelling.
+/// Another character in one place, or one more character, is refused: every token has one spelling.
 fn changes_are_refused(issuers: &Issuers, token: &[u8]) {
     let step = (token.len() / CHANGES).max(1);
     for at in (0..token.len()).step_by(step).chain([token.len() - 1]) {

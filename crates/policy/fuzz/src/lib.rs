@@ -1,11 +1,11 @@
-//! What has to hold for any bytes that reach the pure core: from clients (hosts, paths, keys,
+//! Properties that hold for any bytes that reach the pure core: from clients (hosts, paths, keys,
 //! signatures, digests), from the control plane (policies, buckets, address lists), and from memory
 //! that workers share (cells).
 //!
-//! Each target takes bytes and panics when something that has to hold does not. Not panicking by
-//! itself is the least of it: a target compares with a slow, obvious way, or turns the bytes into
-//! something valid and looks whether it is accepted. The same functions run over their corpus and
-//! over random bytes in an ordinary test, and under libFuzzer (`README.md`).
+//! Each target takes bytes and panics if a property does not hold. Most do more than run without a
+//! panic: they compare with a slow, obvious way, or turn the bytes into something valid and check
+//! that it is accepted. The same functions run over their corpus and over random bytes in an
+//! ordinary test, and under libFuzzer (`README.md`).
 
 mod cells;
 mod jwt;
@@ -21,11 +21,10 @@ pub use signature::signature;
 pub use tables::{bucket, ip_list, ip_text, site};
 pub use text::{content_digest, host, key};
 
-/// A function that has to return for any bytes.
 pub type Target = fn(&[u8]);
 
 /// All targets. Each has a folder of its name under `corpus`, and a program under `fuzz_targets`; a
-/// test holds that so.
+/// test checks this.
 pub const TARGETS: &[(&str, Target)] = &[
     ("bucket", bucket),
     ("content_digest", content_digest),

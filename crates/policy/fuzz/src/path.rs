@@ -1,14 +1,15 @@
-//! Paths and their templates, against a slow, obvious way to match.
+//! Paths and their templates, compared with a slow, obvious way to match.
 
 use policy::id::{RouteId, Uuid};
 use policy::method::Methods;
 use policy::path::{Template, canonical};
 use policy::router::{RouteMatch, Router};
 
-/// The most templates that are read of an input: what the trie does shows with a few.
+/// The largest number of templates that are read from an input: the trie shows its behaviour with a
+/// few.
 const TEMPLATES_MAX: usize = 16;
 
-/// A text as a template: its canonical form is its own, and what it matches does not depend on the
+/// A text as a template: its canonical form is canonical, and its matches do not depend on the
 /// names of parameters.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -19,9 +20,8 @@ pub fn template(data: &[u8]) {
     assert!(Template::parse_whole(text).is_ok());
 }
 
-/// Lines: templates, and last a path. The first byte of a template's line tells its methods: that
-/// of an even number is for GET, of an odd one for POST. The trie finds a route exactly if a
-/// template matches slowly.
+/// Lines: templates, and last a path. The first byte of a template's line gives its methods: GET if
+/// it is even, POST if it is odd. The trie finds a route exactly if a template matches slowly.
 pub fn path(data: &[u8]) {
     let lines: Vec<_> = data.split(|byte| *byte == b'\n').collect();
     let Some((last, templates)) = lines.split_last() else { return };
@@ -70,7 +70,7 @@ fn id(number: usize) -> RouteId {
     RouteId(Uuid::from_u128(number as u128))
 }
 
-/// Whether a canonical template matches, segment by segment and by trying everything.
+/// Matches a canonical template segment by segment, and tries everything.
 fn matches(template: &str, path: &[u8]) -> bool {
     let Some(path) = path.strip_prefix(b"/") else { return false };
     let parts: Vec<_> = template[1..].split('/').collect();
@@ -86,7 +86,7 @@ fn matches(template: &str, path: &[u8]) -> bool {
             .all(|(part, segment)| part_matches(part.as_bytes(), segment))
 }
 
-/// Parameters stand for one byte or more: try every length.
+/// Parameters stand for one byte or more: every length is tried.
 fn part_matches(part: &[u8], segment: &[u8]) -> bool {
     match part {
         [] => segment.is_empty(),

@@ -4,13 +4,13 @@ use hmac::{Hmac, Mac as _};
 use policy::signature::{Algorithm, Component, Key, Presented, Rejected, Rules, base};
 use sha2::Sha256;
 
-/// A secret that no input can know: it is in no corpus, and a MAC under it is not to be guessed.
+/// A secret that no input can know: it is in no corpus, and a MAC under it cannot be guessed.
 const SECRET: &[u8] = &[0xa5; 32];
 const NOW_MS: u64 = 1_700_000_000_000;
 
-/// Lines: the parameters of a signature, then fields as `name: value`. As it comes, nothing
-/// verifies. Signed with the key, it verifies or is refused for a reason other than the signature;
-/// and no change to what it covers verifies.
+/// Lines: the parameters of a signature, then fields as `name: value`. As they come, nothing
+/// verifies. Signed with the key, they verify or are refused for a reason other than the signature,
+/// and no change of a covered part verifies.
 pub fn signature(data: &[u8]) {
     let (parameters, fields) = crate::split_line(data);
     let mut headers = fields_of(fields);
@@ -42,7 +42,7 @@ pub fn signature(data: &[u8]) {
     headers.push(("signature-input", input.as_bytes()));
     headers.push(("signature", value.as_bytes()));
     let Ok(Some(presented)) = Presented::parse(&headers) else { return };
-    // One line for each component: no value has brought a line of its own.
+    // There is one line for each component, so no value has added a line.
     assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), presented.components().len());
     match presented.verify(&key, &rules, true, NOW_MS) {
         Ok(verified) => {
@@ -55,7 +55,7 @@ pub fn signature(data: &[u8]) {
     }
 }
 
-/// Appends a byte to each field that is covered as it is: the signature no longer holds.
+/// Appends a byte to each covered field: the signature no longer holds.
 fn changes_are_refused(
     headers: &[(&str, &[u8])],
     components: &[Component],

@@ -1,4 +1,4 @@
-//! What the control plane pushes: key buckets, address lists, site policies.
+//! Tables that the control plane pushes: key buckets, address lists, site policies.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,13 +12,13 @@ use policy::site::Site;
 use policy::wire::{KeyBucket, SitePolicy, bucket_records};
 use prost::Message as _;
 
-/// A digest, then the bytes of a bucket. What is found has the digest; and of records that are made
-/// from the bytes and packed, each is found.
+/// A digest, then the bytes of a bucket. A record that is found has the digest. Records that are
+/// made from the bytes and packed are all found.
 pub fn bucket(data: &[u8]) {
     let mut rest = data;
     let Ok(wanted) = <[u8; 32]>::try_from(crate::take(&mut rest, 32)) else { return };
     if let Some(records) = bucket_records(rest) {
-        // In the bytes of the one encoder, what is found without decoding is what decoding finds.
+        // In a bucket of the one encoder, a search without decoding finds the same as decoding.
         if let Some(bucket) =
             KeyBucket::decode(rest).ok().filter(|bucket| bucket.encode_to_vec() == rest)
         {
@@ -57,8 +57,8 @@ fn record(bytes: &[u8]) -> KeyRecord {
     }
 }
 
-/// 16 bytes that are an address, then a packed list: read by the book, the list holds the address
-/// or not.
+/// 16 bytes that are an address, then a packed list. A reader that goes by the format's description
+/// agrees about the address.
 pub fn ip_list(data: &[u8]) {
     let mut rest = data;
     let Ok(address) = <[u8; 16]>::try_from(crate::take(&mut rest, 16)) else { return };
@@ -121,8 +121,8 @@ pub fn ip_text(data: &[u8]) {
     }
 }
 
-/// The bytes of a pushed site policy: a site that is read serves what its policy lists, and nothing
-/// else.
+/// The bytes of a pushed site policy: a site that is read serves the routes of its policy, and no
+/// others.
 pub fn site(data: &[u8]) {
     let id = SiteId(Uuid::from_u128(1));
     let Some(site) = Site::decode(id, data, 0) else { return };
@@ -136,7 +136,7 @@ pub fn site(data: &[u8]) {
         for name in Methods::from_bits(route.methods).names() {
             let method = Methods::named(name).expect("a name of a method");
             match site.find(method, &path) {
-                // A template matches its own text, as a parameter matches its own name.
+                // A template matches its own text, since a parameter matches its own name.
                 RouteMatch::Route(found) => {
                     assert!(listed(site.route(found).expect("a route").id.as_bytes()))
                 }

@@ -7,8 +7,8 @@ use policy::key::{ApiKey, Digest, Environment};
 use policy::request::Request;
 use sha2::{Digest as _, Sha256, Sha512};
 
-/// `:authority`: what is accepted is a name in its one canonical form, and finds the same site with
-/// a port, a dot, in capitals.
+/// `:authority`: an accepted one is a name in its one canonical form, and finds the same site with
+/// a port, with a dot, and in capitals.
 pub fn host(data: &[u8]) {
     let Some(name) = canonical(data) else { return };
     assert!(!name.is_empty() && name.len() <= 253 && !name.ends_with('.'));
@@ -23,8 +23,8 @@ pub fn host(data: &[u8]) {
     }
 }
 
-/// A presented key: what is accepted has the checksum of its own text, so that no change of a byte
-/// is accepted. And a key that is made from the bytes is accepted, wherever in a request it stands.
+/// A presented key: an accepted one has the checksum of its own text, so that no change of a byte
+/// is accepted. A key that is made from the bytes is accepted in every place of a request.
 pub fn key(data: &[u8]) {
     if let Some(digest) = Digest::of_presented(data) {
         assert_eq!(data.len(), 45);
@@ -41,8 +41,8 @@ pub fn key(data: &[u8]) {
             found_in_requests(made.reveal().as_bytes(), made.digest());
         }
     }
-    // Whatever else a request carries: what it presents as its key is what it has, and of a key's
-    // length.
+    // The key that is read from a request is one of these values, whatever else the request
+    // carries, and it has a key's length.
     let headers = [(&b"authorization"[..], data), (b"x-api-key", data), (b":path", data)];
     let sources = [
         KeySource::Bearer,
@@ -69,9 +69,9 @@ fn found_in_requests(text: &[u8], digest: Digest) {
     }
 }
 
-/// `Content-Digest`, then a line feed, then a body. A field that matches has the body's digest in
-/// it, and the chunks in which the body comes do not matter. The right field for the body matches,
-/// and not for another one.
+/// `Content-Digest`, then a line feed, then a body. A field that matches contains the body's
+/// digest, and the division of the body into chunks does not matter. The right field for the body
+/// matches, and matches no other body.
 pub fn content_digest(data: &[u8]) {
     let (field, body) = crate::split_line(data);
     if let Some(expected) = Expected::parse(field) {

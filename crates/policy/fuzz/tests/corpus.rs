@@ -51,7 +51,7 @@ fn every_target_has_a_corpus_and_a_program() {
 fn every_input_of_the_corpus_holds() {
     for (name, target) in TARGETS {
         for (path, input) in corpus(name) {
-            // What has to be looked at when the target panics.
+            // If the target panics, the last line names the input to look at.
             println!("{}", path.display());
             target(&input);
         }
@@ -73,7 +73,7 @@ fn holds(target: Target, inputs: impl Strategy<Value = Vec<u8>>) {
         target(&input.0);
         Ok(())
     };
-    // A failed input is printed, and belongs into the corpus.
+    // A failed input is printed, and should be added to the corpus.
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     TestRunner::new(config)
         .run(&inputs.prop_map(Input), run)

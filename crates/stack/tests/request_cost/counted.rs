@@ -1,18 +1,19 @@
-//! A module that counts what it executes, by function: each row of instructions that are executed
-//! one after the other adds its length to a number of its function's.
+//! A module that counts the instructions that it executes, by function: each row of instructions
+//! that are executed one after the other adds its length to a number of its function.
 //!
 //! The interpreter's own count, its fuel, is charged for a whole function or loop when it is
-//! entered, whether or not all of it is executed then. It is what other figures are compared with;
-//! this one is what a processor would do.
+//! entered, whether or not all of it is executed then. Other figures are compared with the fuel;
+//! this count is closer to the work of a processor.
 
 use walrus::ir::{BinaryOp, Binop, Const, GlobalGet, GlobalSet, Instr, InstrSeqId, Value};
 use walrus::{ConstExpr, FunctionKind, GlobalId, LocalFunction, Module, ValType};
 
-/// What the numbers are exported as, with the index of the function behind it.
+/// The prefix of the exported numbers; the index of the function follows.
 const EXPORT: &str = "executed.";
 
-/// The module with the numbers in it, and the names of its functions; the number of the one at
-/// `index` is exported as [`export_name`]. A module without names has numbers for names.
+/// Returns the module with the numbers in it, and the names of its functions. The number of the
+/// function at `index` is exported as [`export_name`]. A module without names has numbers for
+/// names.
 pub(crate) fn counted(module: &[u8]) -> (Vec<u8>, Vec<String>) {
     let mut module = Module::from_buffer(module).expect("a module");
     let functions: Vec<_> = module.funcs.iter_local().map(|(id, _)| id).collect();
@@ -32,12 +33,12 @@ pub(crate) fn counted(module: &[u8]) -> (Vec<u8>, Vec<String>) {
     (module.emit_wasm(), names)
 }
 
-/// What the number of a function is exported as.
+/// The name under which the number of a function is exported.
 pub(crate) fn export_name(index: usize) -> String {
     format!("{EXPORT}{index}")
 }
 
-/// Counts the rows of a sequence; answers the sequences in it.
+/// Counts the rows of a sequence; returns the sequences in it.
 fn count_sequence(
     function: &mut LocalFunction,
     sequence: InstrSeqId,
@@ -70,9 +71,9 @@ fn count_sequence(
     nested
 }
 
-/// Moves a row behind what adds its length.
+/// Moves a row behind the instructions that add its length.
 fn end_row<P: Copy>(counted: &mut Vec<(Instr, P)>, row: &mut Vec<(Instr, P)>, number: GlobalId) {
-    // Blocks and loops say where branches lead, and do nothing.
+    // Blocks and loops mark the targets of branches, and do nothing.
     let len = row
         .iter()
         .filter(|(instruction, _)| !matches!(instruction, Instr::Block(_) | Instr::Loop(_)))

@@ -1,11 +1,11 @@
-//! As much of a proxy-wasm host (ABI 0.2.1) as the filter needs to serve a request, without Envoy:
-//! it counts what Envoy would have to do.
+//! The part of a proxy-wasm host (ABI 0.2.1) that the filter needs to serve a request, without
+//! Envoy. It counts the work that Envoy would have to do.
 
 use std::collections::{BTreeMap, HashMap};
 
 use wasmi::{Caller, Config, Engine, Extern, Func, Linker, Memory, Store, Val};
 
-/// Enough for all that a test does.
+/// Enough for every test.
 const FUEL: u64 = 1 << 50;
 
 /// The statuses of the ABI.
@@ -20,16 +20,16 @@ const VM_CONFIGURATION: i32 = 6;
 /// Header names and values.
 pub(crate) type Headers = Vec<(String, String)>;
 
-/// What the module has done since the counts were taken last.
+/// The work of the module since the counts were taken last.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Instructions of the module, as its interpreter counts them.
     pub(crate) instructions: u64,
-    /// How often Envoy called the module, by callback.
+    /// Calls of the module by Envoy, by callback.
     pub(crate) callbacks: BTreeMap<String, u32>,
-    /// How often the module called Envoy, by function.
+    /// Calls of Envoy by the module, by function.
     pub(crate) calls: BTreeMap<&'static str, u32>,
-    /// How often Envoy had to ask the module for memory in the middle of such a call.
+    /// Calls in which Envoy had to ask the module for memory.
     pub(crate) allocations: u32,
     /// The names in shared data that the module has read.
     pub(crate) read: Vec<String>,
@@ -44,7 +44,7 @@ impl Counts {
     }
 }
 
-/// What Envoy keeps.
+/// The state that Envoy keeps.
 pub(crate) struct World {
     pub(crate) shared: HashMap<String, (Vec<u8>, u32)>,
     pub(crate) request: Headers,
@@ -108,14 +108,14 @@ impl Vm {
         }
         let mut linker = Linker::new(&engine);
         define(&mut linker);
-        // What the standard library imports, and what no request of these tests leads to.
+        // These are imports of the standard library, which no request of these tests reaches.
         for import in module.imports() {
             let Some(ty) = import.ty().func() else { continue };
             let nothing = Func::new(&mut store, ty.clone(), |_, _, results| {
                 results.fill(Val::I32(OK));
                 Ok(())
             });
-            // What is defined already stays.
+            // A function that is defined already stays.
             let _ = linker.define(import.module(), import.name(), nothing);
         }
         let instance = linker.instantiate_and_start(&mut store, &module).expect("it starts");
@@ -129,7 +129,7 @@ impl Vm {
         vm
     }
 
-    /// Calls back, if the module wants that.
+    /// Calls a callback, if the module exports it.
     pub(crate) fn call(&mut self, callback: &str, args: &[i32]) -> Option<i32> {
         let function = self.instance.get_func(&self.store, callback)?;
         let args: Vec<Val> = args.iter().map(|arg| Val::I32(*arg)).collect();
@@ -148,8 +148,8 @@ impl Vm {
         results.first().and_then(Val::i32)
     }
 
-    /// One request and its answer, in the order in which Envoy 1.40 calls back. Answers what the
-    /// filter said of the request.
+    /// One request and its answer, in the order in which Envoy 1.40 calls back. Returns the
+    /// filter's action for the request.
     pub(crate) fn exchange(
         &mut self,
         context: i32,
@@ -191,7 +191,7 @@ fn note(counts: &mut Counts, arrow: &str, what: &str, instructions: u64) {
     counts.course.push((format!("{arrow}{what}"), instructions));
 }
 
-/// A call of Envoy out of the module.
+/// A call of Envoy by the module.
 struct Call<'a> {
     caller: Caller<'a, World>,
     memory: Memory,
@@ -249,7 +249,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The functions that a request leads to.
+/// Defines the functions that a request may call.
 fn define(linker: &mut Linker<World>) {
     define_maps(linker);
     define_values(linker);
@@ -421,7 +421,7 @@ fn define_values(linker: &mut Linker<World>) {
     linker.func_wrap("env", "proxy_set_property", set).expect("new");
 }
 
-/// A map as the ABI hands it over.
+/// A map in the form of the ABI.
 fn serialised(headers: &Headers) -> Vec<u8> {
     let number = |len: usize| u32::try_from(len).expect("short").to_le_bytes();
     let mut map = number(headers.len()).to_vec();

@@ -1,6 +1,6 @@
-//! What a request costs, in figures that are the same on every machine: the instructions that the
-//! module executes, how often Envoy and the module call each other, and how often Envoy has to ask
-//! for memory meanwhile. Each of those calls takes Envoy 0.1 to 1.4 us.
+//! The cost of a request, in figures that are the same on every machine: the instructions that the
+//! module executes, the calls between Envoy and the module, and the calls in which Envoy has to ask
+//! for memory. Each of those calls takes Envoy 0.1 to 1.4 us.
 
 mod counted;
 mod host;
@@ -8,24 +8,23 @@ mod site;
 
 use host::{Headers, Vm};
 
-/// The time of all that happens here.
+/// The time at which everything here happens.
 const NOW_NS: u64 = 1_700_000_000_000_000_000;
-/// What xds-server tells the filter.
+/// The configuration that xds-server gives the filter.
 const CONFIGURATION: &str = r#"{"role":"filter","xds_cluster":"xds","client_address":"edge"}"#;
-/// Of the filter's action: let it go.
+/// The filter's action that lets a request go.
 const CONTINUE: i32 = 0;
 
-/// What a warm request may cost at the most. Who raises one of these says in the commit why it is
-/// worth that.
+/// The largest cost of a warm request. A commit that raises one of these says why that is worth it.
 const CALLBACKS_MAX: u32 = 3;
 const HOST_CALLS_MAX: u32 = 9;
 const ALLOCATIONS_MAX: u32 = 2;
-/// As the interpreter charges for them: a whole function or loop when it is entered.
+/// In the interpreter's charges, which are for a whole function or loop when it is entered.
 const INSTRUCTIONS_MAX: u64 = 35_600;
-/// As they are executed.
+/// One by one, as they are executed.
 const EXECUTED_MAX: i64 = 18_600;
 
-/// Set to anything, this has the functions listed in which a warm request spends its instructions.
+/// If this is set, the functions in which a warm request spends its instructions are listed.
 const PROFILE: &str = "TENANTRY_PROFILE";
 
 fn module() -> Vec<u8> {
@@ -62,9 +61,8 @@ fn response() -> Headers {
     headers(&[(":status", "200"), ("content-length", "3"), ("content-type", "text/plain")])
 }
 
-/// So many requests of a VM that has just started, and one more when the first are done with what
-/// is only done once: they decode what was pushed, and lease tokens in growing chunks; after 255
-/// the lease is 128.
+/// Warms up a VM that has just started, and returns one more request: the first requests decode the
+/// pushed state, and lease tokens in growing chunks; after 255 the lease is 128.
 fn warm_up(vm: &mut Vm, key: &policy::key::ApiKey) -> impl FnMut(&mut Vm) + use<> {
     let key = key.clone();
     let mut context = 2;
@@ -129,8 +127,8 @@ fn a_warm_request_executes_no_more_than_is_stated() {
     assert!(all <= EXECUTED_MAX, "{all} instructions are executed");
 }
 
-/// The module with the names of its functions, by which it is a little longer, and otherwise the
-/// same.
+/// The module with the names of its functions, which make it a little longer and change nothing
+/// else.
 fn named_module() -> Vec<u8> {
     let options = stack::build::ModuleOptions {
         folder: Some("named"),
@@ -142,7 +140,7 @@ fn named_module() -> Vec<u8> {
     stack::wasm::finish(&module, stack::wasm::Steps::default()).expect("it can be finished")
 }
 
-/// What is remembered of a key does not outlive the key.
+/// A VM forgets a key together with the key itself.
 #[test]
 fn a_revoked_key_is_refused_by_the_next_request() {
     let keys = site::keys(1);
@@ -155,7 +153,7 @@ fn a_revoked_key_is_refused_by_the_next_request() {
     assert_eq!(vm.store.data().answered, Some(403));
 }
 
-/// Nor does what is remembered of a host outlive that.
+/// A VM forgets a host when it is removed.
 #[test]
 fn a_host_that_is_removed_leads_nowhere_with_the_next_request() {
     let keys = site::keys(1);
@@ -170,7 +168,7 @@ fn a_host_that_is_removed_leads_nowhere_with_the_next_request() {
     assert_eq!(vm.store.data().answered, Some(404));
 }
 
-/// More requests under way at once than have places of their own are kept apart all the same.
+/// Requests under way are kept apart even if there are more of them than places.
 #[test]
 fn requests_whose_numbers_meet_are_told_apart() {
     let keys = site::keys(1);
@@ -199,7 +197,7 @@ fn requests_whose_numbers_meet_are_told_apart() {
     }
 }
 
-/// A change of anything else costs one look at a counter, and none of a bucket.
+/// A change of another key costs one look at a counter, and reads no bucket.
 #[test]
 fn a_known_key_is_not_read_again_for_a_change_elsewhere() {
     let keys = site::keys(1);

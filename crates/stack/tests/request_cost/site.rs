@@ -1,5 +1,5 @@
-//! A site as a bench has it: ten routes, a plan with a rate and a quota, keys or tokens; and the
-//! shared data in which the mirror leaves it.
+//! A site as the bench has it: ten routes, a plan with a rate and a quota, keys or tokens; and the
+//! shared data that the mirror writes for it.
 
 use policy::id::{ConsumerId, KeyId, SiteId, Uuid};
 use policy::key::{ApiKey, CredentialKind, Environment, KeyRecord, bucket_name, pack_bucket};
@@ -32,7 +32,7 @@ const ROUTES: [&str; 10] = [
     "/files/{*path}",
 ];
 
-/// So many keys, always the same.
+/// This number of keys, always the same ones.
 pub(crate) fn keys(count: u8) -> Vec<ApiKey> {
     let bytes = |number: u8| -> Vec<u8> {
         (0..64).map(|place: u8| place.wrapping_mul(37) ^ number).collect()
@@ -42,7 +42,7 @@ pub(crate) fn keys(count: u8) -> Vec<ApiKey> {
         .collect()
 }
 
-/// What the mirror writes when it is told of all of it.
+/// The shared data of the mirror after it has got everything.
 pub(crate) fn shared_data(keys: &[ApiKey]) -> Vec<(String, Vec<u8>)> {
     let (mut mirror, mut actions) = Mirror::start("node".to_owned(), "default".to_owned(), None);
     let site = Uuid::from_u128(SITE);
@@ -65,12 +65,12 @@ pub(crate) fn shared_data(keys: &[ApiKey]) -> Vec<(String, Vec<u8>)> {
     writes(actions)
 }
 
-/// What the mirror writes when a key is revoked that was alone in its bucket.
+/// The shared data after the revocation of a key that was alone in its bucket.
 pub(crate) fn revoked(key: &ApiKey) -> Vec<(String, Vec<u8>)> {
     removed(type_url::KEY_BUCKET, bucket_name(key.digest().bucket()))
 }
 
-/// What the mirror writes when the host leads nowhere any more.
+/// The shared data after the removal of the host.
 pub(crate) fn host_removed() -> Vec<(String, Vec<u8>)> {
     removed(type_url::HOST, HOST.to_owned())
 }

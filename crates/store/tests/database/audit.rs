@@ -1,4 +1,4 @@
-//! The audit log: every mutation is in it, and what was written cannot be changed unseen.
+//! The audit log: every mutation is in it, and no row can be changed unseen.
 
 use std::num::NonZeroU32;
 
@@ -14,7 +14,7 @@ async fn verdict(database: &Database, sample: &Sample) -> Result<Intact, Fault> 
     audit::verify(&mut sample.begin(&store).await, sample.tenant, Noted::default()).await.unwrap()
 }
 
-/// What the chain of the transaction's tenant says, from the first row on.
+/// The rows of the chain of the transaction's tenant, from the first one on.
 pub(crate) async fn written(tx: &mut TenantTx) -> Vec<AuditRow> {
     let tenant = tx.tenant();
     audit::following(tx, tenant, 0, i64::MAX, NonZeroU32::new(1_000).unwrap()).await.unwrap()
@@ -137,12 +137,20 @@ async fn the_programs_cannot_rewrite_the_log() {
         for statement in ["UPDATE audit_log SET action = 'a.b'", "DELETE FROM audit_log"] {
             assert!(sqlx::query(statement).execute(&mut admin).await.is_err(), "{statement}");
         }
-        // Nor choose a place in the chain: number, time and hashes are the database's.
-        let forged = "INSERT INTO audit_log (tenant_id, seq, at, actor_kind, actor_id, request_id, action, object_id, prev_hash, hash)
-             SELECT tenant_id, 1, 'epoch', 'system', tenant_id, '', 'a.b', tenant_id, '', '' FROM audit_log LIMIT 1";
+        // It cannot choose a place in the chain either: number, time and hashes are the database's.
+        let forged =
+            "INSERT INTO audit_log (tenant_id, seq, at, actor_kind, actor_id, request_id, \
+            action, object_id, prev_hash, hash)
+             SELECT tenant_id, 1, 'epoch', 'system', tenant_id, '', 'a.b', tenant_id, '', '' FROM \
+             audit_log LIMIT 1";
         sqlx::query(forged).execute(&mut admin).await.unwrap();
         assert_eq!(verdict(database, &sample).await.unwrap().rows, 10);
-        assert_eq!(database.count("SELECT count(*) FROM audit_log WHERE at < now() - interval '1 day'").await, 0);
+        assert_eq!(
+            database
+                .count("SELECT count(*) FROM audit_log WHERE at < now() - interval '1 day'")
+                .await,
+            0
+        );
     })
     .await;
 }
@@ -154,9 +162,21 @@ async fn a_hash_is_the_same_here_as_in_the_database_whatever_the_row_holds() {
         let sample = sample(&store, "one", 1).await;
         let mut admin = database.admin().await;
         for (place, (request, source, after)) in [
-            (r#"quotes " and \ and '"#, "192.0.2.1", r#"{"b": 1, "aa": [1, 2.50, -0.0, 1e3, 12345678901234567890123], "a": {}}"#),
-            ("controls \u{1}\u{8}\u{c}\n\r\t\u{7f}", "2001:db8::1", r#"["\u0001\u001f\b\f\n\r\t", "\ud83d\ude00/\u2028", null, true, []]"#),
-            ("h\u{e4}tte \u{1f600}", "::ffff:192.0.2.1", r#"{"\u00e4": 1, "zz": 2, "": 3, "a\"b": "c"}"#),
+            (
+                r#"quotes " and \ and '"#,
+                "192.0.2.1",
+                r#"{"b": 1, "aa": [1, 2.50, -0.0, 1e3, 12345678901234567890123], "a": {}}"#,
+            ),
+            (
+                "controls \u{1}\u{8}\u{c}\n\r\t\u{7f}",
+                "2001:db8::1",
+                r#"["\u0001\u001f\b\f\n\r\t", "\ud83d\ude00/\u2028", null, true, []]"#,
+            ),
+            (
+                "h\u{e4}tte \u{1f600}",
+                "::ffff:192.0.2.1",
+                r#"{"\u00e4": 1, "zz": 2, "": 3, "a\"b": "c"}"#,
+            ),
             ("", "::", "\"a string\""),
             ("", "fe80::1:0:0:1", "7.00"),
         ]
@@ -165,10 +185,16 @@ async fn a_hash_is_the_same_here_as_in_the_database_whatever_the_row_holds() {
         {
             let mut tx = sqlx::Connection::begin(&mut admin).await.unwrap();
             let tenant = sample.tenant.to_string();
-            sqlx::query("SELECT set_config('tenantry.tenant_id', $1, true)").bind(tenant).execute(&mut *tx).await.unwrap();
+            sqlx::query("SELECT set_config('tenantry.tenant_id', $1, true)")
+                .bind(tenant)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
             sqlx::query(
-                "INSERT INTO audit_log (tenant_id, seq, actor_kind, actor_id, request_id, source, action, object_id, before, after, prev_hash, hash)
-                 VALUES ($1, 0, 'member', $1, $2, $3::inet, 'a.b', $1, $4::jsonb, $5::jsonb, '', '')",
+                "INSERT INTO audit_log (tenant_id, seq, actor_kind, actor_id, request_id, source, \
+                action, object_id, before, after, prev_hash, hash)
+                 VALUES ($1, 0, 'member', $1, $2, $3::inet, 'a.b', $1, $4::jsonb, $5::jsonb, '', \
+                 '')",
             )
             .bind(uuid::Uuid::from(sample.tenant))
             .bind(request)
@@ -184,7 +210,10 @@ async fn a_hash_is_the_same_here_as_in_the_database_whatever_the_row_holds() {
         // An export that another program has read and written again, with other blanks, is the
         // same.
         for row in rows(database, &sample).await {
-            let spaced = serde_json::to_string(&row).unwrap().replace("\": ", "\":").replace("\",\"", "\"  , \"");
+            let spaced = serde_json::to_string(&row)
+                .unwrap()
+                .replace("\": ", "\":")
+                .replace("\",\"", "\"  , \"");
             let again: AuditRow = serde_json::from_str(&spaced).unwrap();
             assert_eq!(again.computed_hash().as_ref(), Some(&row.hash), "{spaced}");
         }

@@ -1,11 +1,12 @@
-//! What the catalog must say of every table, so that a new table that lacks it fails here.
+//! Properties that the catalog must show of every table, so that a new table that lacks one fails
+//! here.
 
 use sqlx::Row as _;
 
 use crate::fixture::{Database, with_database};
 
 /// Tables without a tenant. A table is added here only if it holds nothing that a tenant wrote.
-/// Accounts are of people, who may be in several tenants.
+/// Accounts belong to people, who may be in several tenants.
 const PLATFORM_TABLES: [&str; 21] = [
     "_sqlx_migrations",
     "access_token_keys",
@@ -46,7 +47,8 @@ const REGISTRY_KEYS: [&str; 7] = [
 pub(crate) async fn tenant_tables(database: &Database) -> Vec<(String, &'static str)> {
     let rows = sqlx::query(
         "SELECT relname::text AS name FROM pg_class
-         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'm', 'f') AND relname <> ALL ($1) ORDER BY 1",
+         WHERE relnamespace = 'public'::regnamespace \
+         AND relkind IN ('r', 'p', 'm', 'f') AND relname <> ALL ($1) ORDER BY 1",
     )
     .bind(&PLATFORM_TABLES[..])
     .fetch_all(&database.superuser)
@@ -64,7 +66,7 @@ async fn names(database: &Database, query: &'static str) -> Vec<String> {
     sqlx::query_scalar(query).fetch_all(&database.superuser).await.unwrap()
 }
 
-/// What a query finds whose `$1` is the tables without a tenant.
+/// The names that a query finds; its `$1` is the tables without a tenant.
 async fn names_but_of_the_platform(database: &Database, query: &'static str) -> Vec<String> {
     sqlx::query_scalar(query)
         .bind(&PLATFORM_TABLES[..])
@@ -79,7 +81,8 @@ async fn row_security_is_enabled_and_forced_on_every_table_of_tenants() {
         for (table, column) in tenant_tables(database).await {
             let row = sqlx::query(
                 "SELECT relrowsecurity AND relforcerowsecurity AS forced,
-                        EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = $2 AND attnotnull) AS owned
+                        EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = $2 \
+                        AND attnotnull) AS owned
                  FROM pg_class c WHERE oid = $1::regclass",
             )
             .bind(&table)
@@ -87,8 +90,14 @@ async fn row_security_is_enabled_and_forced_on_every_table_of_tenants() {
             .fetch_one(&database.superuser)
             .await
             .unwrap();
-            assert!(row.get::<bool, _>("owned"), "{table} needs a column {column} that is NOT NULL, or a place in PLATFORM_TABLES");
-            assert!(row.get::<bool, _>("forced"), "{table} needs ENABLE and FORCE ROW LEVEL SECURITY");
+            assert!(
+                row.get::<bool, _>("owned"),
+                "{table} needs a column {column} that is NOT NULL, or a place in PLATFORM_TABLES"
+            );
+            assert!(
+                row.get::<bool, _>("forced"),
+                "{table} needs ENABLE and FORCE ROW LEVEL SECURITY"
+            );
         }
     })
     .await;
@@ -102,7 +111,8 @@ async fn every_unique_key_begins_with_the_tenant() {
             "SELECT i.indexrelid::regclass::text
              FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
              LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
-             WHERE t.relnamespace = 'public'::regnamespace AND i.indisunique AND a.attname IS DISTINCT FROM 'tenant_id'
+             WHERE t.relnamespace = 'public'::regnamespace AND i.indisunique \
+             AND a.attname IS DISTINCT FROM 'tenant_id'
                AND t.relname <> ALL ($1)
              ORDER BY 1",
         )
@@ -122,11 +132,15 @@ async fn every_reference_between_tenants_tables_carries_the_tenant() {
             database,
             "SELECT c.conrelid::regclass || '.' || c.conname
              FROM pg_constraint c
-             JOIN pg_attribute from_column ON from_column.attrelid = c.conrelid AND from_column.attnum = c.conkey[1]
-             JOIN pg_attribute to_column ON to_column.attrelid = c.confrelid AND to_column.attnum = c.confkey[1]
-             WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace AND c.confrelid::regclass::text <> ALL ($1)
+             JOIN pg_attribute from_column ON from_column.attrelid = c.conrelid AND \
+             from_column.attnum = c.conkey[1]
+             JOIN pg_attribute to_column ON to_column.attrelid = c.confrelid \
+             AND to_column.attnum = c.confkey[1]
+             WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace AND \
+             c.confrelid::regclass::text <> ALL ($1)
                AND (from_column.attname <> 'tenant_id'
-                    OR to_column.attname <> CASE c.confrelid WHEN 'tenants'::regclass THEN 'id' ELSE 'tenant_id' END)",
+                    OR to_column.attname <> CASE c.confrelid WHEN 'tenants'::regclass THEN 'id' \
+                    ELSE 'tenant_id' END)",
         )
         .await;
         assert_eq!(loose, Vec::<String>::new(), "begin these references with tenant_id");
@@ -134,13 +148,19 @@ async fn every_reference_between_tenants_tables_carries_the_tenant() {
             database,
             "SELECT c.conrelid::regclass || '.' || c.conname
              FROM pg_constraint c
-             WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace AND c.confrelid::regclass::text <> ALL ($1)
+             WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace AND \
+             c.confrelid::regclass::text <> ALL ($1)
                AND c.confrelid NOT IN ('tenants'::regclass, 'sites'::regclass)
                AND NOT EXISTS (SELECT FROM pg_attribute a
-                               WHERE a.attrelid = c.conrelid AND a.attnum = c.conkey[2] AND a.attname = 'site_id')",
+                               WHERE a.attrelid = c.conrelid \
+                               AND a.attnum = c.conkey[2] AND a.attname = 'site_id')",
         )
         .await;
-        assert_eq!(across_sites, Vec::<String>::new(), "make these references of (tenant_id, site_id, ..)");
+        assert_eq!(
+            across_sites,
+            Vec::<String>::new(),
+            "make these references of (tenant_id, site_id, ..)"
+        );
     })
     .await;
 }
@@ -151,7 +171,8 @@ async fn policies_check_what_is_written() {
         let unchecked = names(
             database,
             "SELECT polrelid::regclass || '.' || polname FROM pg_policy
-             WHERE (polcmd IN ('*', 'a', 'w') AND polwithcheck IS NULL) OR NOT polpermissive OR 0 = ANY (polroles)",
+             WHERE (polcmd IN ('*', 'a', 'w') AND polwithcheck IS NULL) OR NOT polpermissive \
+             OR 0 = ANY (polroles)",
         )
         .await;
         assert_eq!(unchecked, Vec::<String>::new(), "give these policies WITH CHECK and a role");
@@ -164,14 +185,19 @@ async fn nothing_goes_round_row_security() {
     with_database(async |database| {
         let around = names(
             database,
-            "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef
+            "SELECT proname::text FROM pg_proc \
+            WHERE pronamespace = 'public'::regnamespace AND prosecdef
              UNION ALL
              SELECT relname::text FROM pg_class
              WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'
                AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)",
         )
         .await;
-        assert_eq!(around, Vec::<String>::new(), "no SECURITY DEFINER functions; views are security_invoker");
+        assert_eq!(
+            around,
+            Vec::<String>::new(),
+            "no SECURITY DEFINER functions; views are security_invoker"
+        );
     })
     .await;
 }

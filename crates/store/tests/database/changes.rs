@@ -1,4 +1,4 @@
-//! The change log: nothing is missed, whatever runs at the same time.
+//! The change log: no change is missed, whatever runs at the same time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use store::{Reader, StoreError};
 
 use crate::fixture::{actor, new_key, sample, with_database};
 
-/// How long anything that should happen soon may take.
+/// The time that a step may take which should happen soon.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn read_from(reader: &Reader, seq: i64) -> Vec<Logged> {
@@ -20,12 +20,13 @@ async fn sequence_order_is_commit_order() {
     const WRITERS: u16 = 6;
     const KEYS_EACH: u16 = 15;
     with_database(async |database| {
-        // Draws out the time between the insertion of a change and its commit, in which another
-        // could overtake it.
+        // This draws out the time between the insertion of a change and its commit, in which
+        // another change could overtake it.
         let slow_commits = "
             CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS
                 'BEGIN PERFORM pg_sleep(random() * 0.02); RETURN NULL; END';
-            CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON change_log DEFERRABLE INITIALLY DEFERRED
+            CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON change_log \
+            DEFERRABLE INITIALLY DEFERRED
                 FOR EACH ROW EXECUTE FUNCTION linger()";
         sqlx::raw_sql(slow_commits).execute(&database.superuser).await.unwrap();
         let store = database.store().await;
@@ -40,18 +41,24 @@ async fn sequence_order_is_commit_order() {
                 for turn in 0..KEYS_EACH {
                     let mut tx = store.tenant(owner.tenant, &actor()).await.unwrap();
                     let bucket = 1000 + writer * KEYS_EACH + turn;
-                    store::key::create(&mut tx, owner.site, owner.consumer, new_key(bucket)).await.unwrap();
+                    store::key::create(&mut tx, owner.site, owner.consumer, new_key(bucket))
+                        .await
+                        .unwrap();
                     tx.commit().await.unwrap();
                 }
             })
         });
         let writers: Vec<_> = writers.collect();
-        // A reader that only ever goes forward, as xds-server does.
+        // The reader only ever goes forward, as xds-server does.
         let mut followed = Vec::new();
         let mut seq = start;
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while followed.len() < usize::from(WRITERS * KEYS_EACH) {
-            assert!(tokio::time::Instant::now() < deadline, "changes were missed: {} arrived", followed.len());
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "changes were missed: {} arrived",
+                followed.len()
+            );
             for logged in read_from(&reader, seq).await {
                 assert!(logged.seq > seq);
                 seq = logged.seq;
@@ -95,7 +102,7 @@ async fn the_listener_outlives_its_connection() {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                    WHERE usename = current_database() || '_xds' AND query LIKE 'LISTEN%'";
         sqlx::query(end).execute(&database.superuser).await.unwrap();
-        // The loss wakes it, as an error or not, for something may have been missed; then it
+        // The loss wakes it, with or without an error, for something may have been missed; then it
         // listens again.
         let mut attempts = 0;
         while listener.wait().await.is_err() {

@@ -1,4 +1,4 @@
-//! What the database refuses, in the caller's terms; and pages.
+//! Refusals by the database, in the caller's terms; and pages.
 
 use policy::id::UpstreamId;
 use policy::method::Methods;
@@ -232,7 +232,8 @@ async fn limits_hold_under_concurrency() {
         let left = i64::from(hostname::MAX_PER_SITE) - 3;
         sqlx::query(
             "INSERT INTO hostnames (tenant_id, site_id, id, name)
-             SELECT $1, $2, gen_random_uuid(), 'h' || n || '.gw.localhost' FROM generate_series(1, $3) n",
+             SELECT $1, $2, gen_random_uuid(), 'h' || n || '.gw.localhost' \
+             FROM generate_series(1, $3) n",
         )
         .bind(one.tenant.0)
         .bind(one.site.0)
@@ -248,7 +249,10 @@ async fn limits_hold_under_concurrency() {
                 let made = hostname::create(&mut tx, one.site, new).await;
                 if let Err(error) = made {
                     assert!(
-                        matches!(error, StoreError::LimitReached { limit: hostname::MAX_PER_SITE, .. }),
+                        matches!(
+                            error,
+                            StoreError::LimitReached { limit: hostname::MAX_PER_SITE, .. }
+                        ),
                         "{error:?}"
                     );
                     return 0;

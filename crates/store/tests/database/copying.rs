@@ -1,4 +1,4 @@
-//! A copy of a site is what the original is, and nobody's keys.
+//! A copy of a site has all of the original except its keys.
 
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ fn copy(slug: &str) -> SiteCopy {
     }
 }
 
-/// What is served of a site, without its ids and hostnames. References are replaced by what they
-/// lead to.
+/// The served form of a site, without its ids and hostnames. References are replaced by the objects
+/// to which they lead.
 async fn served(database: &Database, site: SiteId) -> DesiredSite {
     let reader = database.reader().await.with_secrets_key(secrets_key());
     let mut snapshot = reader.snapshot().await.unwrap();
@@ -110,7 +110,10 @@ async fn a_copy_serves_what_the_original_serves() {
         let new = SiteCopy { hostnames: vec!["more.gw.localhost".to_owned()], ..copy("two") };
         let made = store::site::copy(&mut tx, one.site, new, Some(&secrets_key())).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!((made.environment, made.eager, made.forward_credentials), (Environment::Live, true, true));
+        assert_eq!(
+            (made.environment, made.eager, made.forward_credentials),
+            (Environment::Live, true, true)
+        );
         assert_eq!(served(database, made.id).await, before);
         assert_eq!(served(database, one.site).await, before, "the original is as it was");
         assert_eq!((before.routes.len(), before.upstreams.len(), before.apis.len()), (3, 2, 2));
@@ -122,11 +125,15 @@ async fn a_copy_serves_what_the_original_serves() {
         }
         let names = format!("SELECT count(*) FROM hostnames WHERE site_id = '{}'", made.id);
         assert_eq!(database.count(&names).await, 2);
-        // No row of the one refers to a row of the other: ids are new, and every reference is
-        // within its site.
-        for table in ["upstreams", "apis", "api_versions", "routes", "plans", "issuers", "hostnames"] {
-            let shared =
-                format!("SELECT count(*) FROM {table} a JOIN {table} b USING (id) WHERE a.site_id <> b.site_id");
+        // No row of one refers to a row of the other: ids are new, and every reference is within
+        // its site.
+        for table in
+            ["upstreams", "apis", "api_versions", "routes", "plans", "issuers", "hostnames"]
+        {
+            let shared = format!(
+                "SELECT count(*) FROM {table} a JOIN {table} b USING (id) \
+                    WHERE a.site_id <> b.site_id"
+            );
             assert_eq!(database.count(&shared).await, 0, "{table}");
         }
     })
@@ -139,7 +146,10 @@ async fn a_copy_has_all_of_a_change_that_is_made_at_the_same_time() {
         let store = database.store().await;
         let one = sample(&store, "one", 1).await;
         let mut changing = one.begin(&store).await;
-        let second = store::upstream::create(&mut changing, one.site, new_upstream("second")).await.unwrap().id;
+        let second = store::upstream::create(&mut changing, one.site, new_upstream("second"))
+            .await
+            .unwrap()
+            .id;
         let spec = RouteSpec { upstream_id: Some(second), ..route("PUT", "/orders/{id}") };
         store::route::create(&mut changing, one.version_ref(), spec).await.unwrap();
         let copying = tokio::spawn({
@@ -151,8 +161,8 @@ async fn a_copy_has_all_of_a_change_that_is_made_at_the_same_time() {
                 made.id
             }
         });
-        let waits =
-            "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        let waits = "EXISTS (SELECT FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock')";
         until(database, waits).await;
         changing.commit().await.unwrap();
         let copy = copying.await.unwrap();

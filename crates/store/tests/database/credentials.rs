@@ -1,4 +1,4 @@
-//! Plans, and the credentials of consumers: what their records say, and who may have what.
+//! Plans and the credentials of consumers: the contents of their records, and their uniqueness.
 
 use policy::consumer::bucket_of;
 use policy::id::{ConsumerId, KeyId, PlanId};
@@ -47,7 +47,7 @@ async fn records_of_all_kinds_say_the_plan_and_whether_there_is_more_to_know() {
             assert_eq!((record.site, record.consumer), (one.site, furniture.partner));
             assert_eq!((record.plan, record.has_details, record.expires_at_ms), (1, true, None));
         }
-        // A consumer without plan and settings.
+        // This consumer has no plan and no settings.
         let plain = desired::buckets(&mut snapshot, &[1]).await.unwrap()[0].keys[0];
         assert_eq!((plain.consumer, plain.plan, plain.has_details), (one.consumer, 0, false));
     })
@@ -142,7 +142,7 @@ fn key_patch(settings: Option<KeySettings>) -> key::KeyPatch {
     key::KeyPatch { settings, ..Default::default() }
 }
 
-/// What PostgreSQL computes and what `policy` does have to agree.
+/// PostgreSQL and `policy` compute it separately, and have to agree.
 #[tokio::test]
 async fn computed_columns_are_what_policy_computes() {
     with_database(async |database| {
@@ -172,10 +172,12 @@ async fn a_subject_is_one_consumers_of_its_site() {
             ..Default::default()
         };
         let mut tx = one.begin(&store).await;
-        let patch = ConsumerPatch { settings: Some(of(&["free", "partner"])), ..Default::default() };
+        let patch =
+            ConsumerPatch { settings: Some(of(&["free", "partner"])), ..Default::default() };
         let taken = consumer::update(&mut tx, one.site, one.consumer, patch, None).await;
         assert!(
-            matches!(&taken, Err(StoreError::Conflict { field: "subjects", value }) if value == "partner"),
+            matches!(&taken,
+                Err(StoreError::Conflict { field: "subjects", value }) if value == "partner"),
             "{taken:?}"
         );
         drop(tx);
@@ -185,18 +187,22 @@ async fn a_subject_is_one_consumers_of_its_site() {
         assert!(matches!(taken, Err(StoreError::Conflict { field: "subjects", .. })), "{taken:?}");
         drop(tx);
 
-        // Another site, and another tenant, have names of their own; a list is stored in order,
-        // each name once.
+        // Another site, and another tenant, have names of their own. A list is stored in order,
+        // with each name once.
         let mut tx = one.begin(&store).await;
         let sibling = site_sample(&mut tx, "sibling", 3).await;
-        let patch = ConsumerPatch { settings: Some(of(&["partner", "b", "partner"])), ..Default::default() };
-        let after = consumer::update(&mut tx, sibling.site, sibling.consumer, patch, None).await.unwrap();
+        let patch = ConsumerPatch {
+            settings: Some(of(&["partner", "b", "partner"])),
+            ..Default::default()
+        };
+        let after =
+            consumer::update(&mut tx, sibling.site, sibling.consumer, patch, None).await.unwrap();
         assert_eq!(after.settings, of(&["b", "partner"]));
         tx.commit().await.unwrap();
         let two = sample(&store, "two", 2).await;
         furnish(&store, two).await;
 
-        // What one gives up another can have.
+        // A name that one consumer gives up is free for another.
         let mut tx = one.begin(&store).await;
         let patch = ConsumerPatch { settings: Some(of(&[])), ..Default::default() };
         consumer::update(&mut tx, one.site, furniture.partner, patch, None).await.unwrap();
@@ -361,7 +367,8 @@ async fn a_consumer_has_so_many_signing_keys_and_keys_with_settings() {
         let store = database.store().await;
         let one = sample(&store, "one", 1).await;
         let fill = "
-            INSERT INTO signing_keys (tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, algorithm, public_key)
+            INSERT INTO signing_keys (tenant_id, site_id, consumer_id, id, plan,
+                                      consumer_has_settings, algorithm, public_key)
             SELECT tenant_id, site_id, id, gen_random_uuid(), 0, false, 'ed25519', sha256('')
             FROM consumers, generate_series(1, $1);";
         sqlx::query(fill)
@@ -370,17 +377,26 @@ async fn a_consumer_has_so_many_signing_keys_and_keys_with_settings() {
             .await
             .unwrap();
         let mut tx = one.begin(&store).await;
-        let last = signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None).await.unwrap();
-        let full = signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None).await;
+        let last = signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None)
+            .await
+            .unwrap();
+        let full =
+            signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None).await;
         let limit = signing_key::MAX_WORKING_PER_CONSUMER;
-        assert!(matches!(full, Err(StoreError::LimitReached { limit: l, .. }) if l == limit), "{full:?}");
+        assert!(
+            matches!(full, Err(StoreError::LimitReached { limit: l, .. }) if l == limit),
+            "{full:?}"
+        );
         signing_key::revoke(&mut tx, one.site, one.consumer, last.id, None).await.unwrap();
-        signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None).await.unwrap();
+        signing_key::create(&mut tx, one.site, one.consumer, new_signing_key(), None)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
 
         let fill = r#"
             INSERT INTO api_keys (tenant_id, site_id, consumer_id, id, digest, hint, settings)
-            SELECT tenant_id, site_id, id, gen_random_uuid(), sha256(n::text::bytea), 'x', '{"scopes": ["a"]}'
+            SELECT tenant_id, site_id, id, gen_random_uuid(), sha256(n::text::bytea), 'x',
+                   '{"scopes": ["a"]}'
             FROM consumers, generate_series(1, $1) n"#;
         sqlx::query(fill)
             .bind(i64::from(key::MAX_WITH_SETTINGS_PER_CONSUMER))
@@ -391,15 +407,29 @@ async fn a_consumer_has_so_many_signing_keys_and_keys_with_settings() {
         let limited = store::key::NewKey { settings: key_settings(), ..new_key(2) };
         let full = key::create(&mut tx, one.site, one.consumer, limited).await;
         let limit = key::MAX_WITH_SETTINGS_PER_CONSUMER;
-        assert!(matches!(full, Err(StoreError::LimitReached { limit: l, .. }) if l == limit), "{full:?}");
-        let full = key::update(&mut tx, one.site, one.consumer, one.key, key_patch(Some(key_settings())), None).await;
-        assert!(matches!(full, Err(StoreError::LimitReached { limit: l, .. }) if l == limit), "{full:?}");
+        assert!(
+            matches!(full, Err(StoreError::LimitReached { limit: l, .. }) if l == limit),
+            "{full:?}"
+        );
+        let full = key::update(
+            &mut tx,
+            one.site,
+            one.consumer,
+            one.key,
+            key_patch(Some(key_settings())),
+            None,
+        )
+        .await;
+        assert!(
+            matches!(full, Err(StoreError::LimitReached { limit: l, .. }) if l == limit),
+            "{full:?}"
+        );
         key::create(&mut tx, one.site, one.consumer, new_key(2)).await.unwrap();
     })
     .await;
 }
 
-/// Whoever comes first wins, and nobody waits for the other in a circle.
+/// The first transaction wins, and no two wait for each other.
 #[tokio::test]
 async fn a_plan_is_given_or_removed_but_not_both() {
     with_database(async |database| {

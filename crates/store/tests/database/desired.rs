@@ -1,4 +1,4 @@
-//! What xds-server reads.
+//! The desired state as xds-server reads it.
 
 use policy::desired::{DesiredEndpoint, DesiredRoute, DesiredUpstream, UpstreamProtocol};
 use policy::id::SiteId;
@@ -115,11 +115,15 @@ async fn buckets_hold_the_keys_that_work() {
         let mut tx = one.begin(&store).await;
         let soon = chrono::DateTime::from_timestamp_millis(4_102_444_800_123);
         let expiring = store::key::NewKey { expires_at: soon, ..new_key(65_535) };
-        let expiring =
-            (store::key::create(&mut tx, one.site, one.consumer, expiring.clone()).await.unwrap(), expiring.digest);
-        let expired = store::key::create(&mut tx, one.site, one.consumer, new_key(9)).await.unwrap();
+        let expiring = (
+            store::key::create(&mut tx, one.site, one.consumer, expiring.clone()).await.unwrap(),
+            expiring.digest,
+        );
+        let expired =
+            store::key::create(&mut tx, one.site, one.consumer, new_key(9)).await.unwrap();
         tx.commit().await.unwrap();
-        let past = "UPDATE api_keys SET created_at = 'epoch', expires_at = now() - interval '1 second' WHERE id = $1";
+        let past = "UPDATE api_keys SET created_at = 'epoch', expires_at = now() - \
+            interval '1 second' WHERE id = $1";
         sqlx::query(past).bind(expired.id.0).execute(&database.superuser).await.unwrap();
 
         let mut snapshot = database.reader().await.snapshot().await.unwrap();

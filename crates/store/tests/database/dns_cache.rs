@@ -1,4 +1,4 @@
-//! What xds-server keeps of the names of upstreams from one start to the next.
+//! The names of upstreams that xds-server keeps from one start to the next.
 
 use std::net::IpAddr;
 

@@ -18,10 +18,9 @@ use store::usage::{self, Ledger};
 use store::{Actor, ActorKind, Reader, Store, TenantTx};
 use uuid::Uuid;
 
-/// A database, and how to reach it.
+/// A database, and the ways to reach it.
 pub(crate) struct Database {
-    /// The cluster's superuser, in this database: what a test compares with, and breaks things
-    /// with.
+    /// The cluster's superuser in this database, with whom tests compare and break things.
     pub(crate) superuser: PgPool,
     owner_url: String,
     pub(crate) admin_url: String,
@@ -32,7 +31,8 @@ pub(crate) struct Database {
 pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
     let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
         panic!(
-            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a PostgreSQL for the tests"
+            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a \
+            PostgreSQL for the tests"
         );
     };
     let cluster =
@@ -45,7 +45,7 @@ pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
             cluster.clone().username(&format!("{name}_{role}")).password(&name).database(&name);
         options.to_url_lossy().to_string()
     };
-    // The owner is what a hosted PostgreSQL gives its customers: no superuser.
+    // The owner has the rights that a hosted PostgreSQL gives its customers: it is no superuser.
     run(
         &mut connection,
         format!("CREATE ROLE {name}_owner LOGIN CREATEROLE NOSUPERUSER PASSWORD '{name}'"),
@@ -101,7 +101,7 @@ impl Database {
         PgConnection::connect(&self.xds_url).await.expect("the xds role connects")
     }
 
-    /// What the superuser, whom row security does not bind, counts.
+    /// Returns a number that the superuser reads, whom row security does not bind.
     pub(crate) async fn count(&self, query: &str) -> i64 {
         sqlx::query_scalar(AssertSqlSafe(query.to_owned()))
             .fetch_one(&self.superuser)
@@ -184,12 +184,12 @@ pub(crate) async fn site_sample(tx: &mut TenantTx, slug: &str, bucket: u16) -> S
     Sample { tenant: tx.tenant(), site, upstream, api, version, route, consumer, key }
 }
 
-/// The way in for usage, in the role of xds-server.
+/// The usage store, in the role of xds-server.
 pub(crate) async fn ledger(database: &Database) -> Ledger {
     Ledger::connect(&database.xds_url, 4).await.expect("the xds role connects")
 }
 
-/// What usage of the sample is kept by.
+/// The key of the sample's usage.
 pub(crate) fn used(sample: &Sample, hour: u32) -> usage::Key {
     usage::Key {
         tenant: sample.tenant,
@@ -280,7 +280,7 @@ pub(crate) fn new_key(bucket: u16) -> store::key::NewKey {
     }
 }
 
-/// A digest in the given bucket that no other is equal to.
+/// A digest in the given bucket, different from all others.
 pub(crate) fn digest(bucket: u16) -> Digest {
     let mut bytes = [0; 32];
     let [high, low] = bucket.to_be_bytes();

@@ -1,5 +1,5 @@
-//! A reader that only follows the change log has, after every change, what a reader of everything
-//! has.
+//! A reader that only follows the change log has the same state, after every change, as a reader of
+//! everything.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use store::{api, consumer, desired, issuer, key, plan, route, signing_key, site,
 use crate::fixture::{actor, new_consumer, new_key, sample, site_sample, with_database};
 use crate::furniture::{issuer as issuer_settings, limit, secrets_key, subject};
 
-/// What a reader knows.
+/// The state of a reader.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Known {
     sites: BTreeMap<SiteId, DesiredSite>,
@@ -67,7 +67,7 @@ async fn everything(reader: &Reader) -> Known {
     known
 }
 
-/// Reads what the log names, from `seq` on.
+/// Reads the objects that the log names, from `seq` on.
 async fn follow(reader: &Reader, known: &mut Known, seq: &mut i64) {
     let mut snapshot = reader.snapshot().await.unwrap();
     let (mut sites, mut keys, mut consumers) = (Vec::new(), Vec::new(), Vec::new());
@@ -137,7 +137,7 @@ impl Dice {
     }
 }
 
-/// One random change of a tenant, in its transaction. Refusals are part of the game.
+/// Makes one random change of a tenant, in its transaction. The database may refuse it.
 async fn change(tx: &mut TenantTx, dice: &mut Dice, at: SiteId) -> Result<(), StoreError> {
     let page = Page::first(100);
     let consumers: Vec<_> =
@@ -303,8 +303,8 @@ async fn change_signing_keys(
     Ok(())
 }
 
-/// One random change of the platform or of a tenant, committed if it is not refused. Answers
-/// whether it was made.
+/// Makes one random change of the platform or of a tenant, and commits it unless it is refused.
+/// Returns true if it was made.
 async fn turn(store: &Store, dice: &mut Dice, tenants: &[TenantId]) -> bool {
     let owner = dice.pick(tenants).unwrap();
     if dice.roll(20) == 0 {

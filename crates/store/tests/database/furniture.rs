@@ -1,5 +1,4 @@
-//! What a site has beyond the sample: a plan, an issuer, and a consumer with every kind of
-//! credential.
+//! Additions to the sample's site: a plan, an issuer, and a consumer with every kind of credential.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -32,7 +31,7 @@ pub(crate) fn secrets_key() -> SecretsKey {
     SecretsKey::new([3; 32])
 }
 
-/// What was made.
+/// The ids of the additions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Furniture {
     pub(crate) plan: PlanId,
@@ -47,11 +46,11 @@ pub(crate) struct Furniture {
     pub(crate) subject: Digest,
 }
 
-/// A port is one tenant's.
+/// Each tenant needs a port of its own.
 static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
 
 impl Furniture {
-    /// The buckets that it is in.
+    /// The changes that they make: the buckets that they are in.
     pub(crate) fn changes(&self) -> [Change; 5] {
         [
             Change::Keys(LIMITED_KEY_BUCKET),

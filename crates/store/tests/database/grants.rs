@@ -1,27 +1,32 @@
-//! What the roles may do, column by column: a list that is compared, so that every new grant is a
-//! difference that a person sees.
+//! The rights of the roles, column by column: a list that is compared, so that a person sees every
+//! new grant as a difference.
 
 use std::path::Path;
 
 use crate::fixture::with_database;
 
-/// For each table and role: the verbs on all columns, or those on some with the names of these.
+/// For each table and role: the verbs on all columns, or the verbs on some columns with their
+/// names.
 const GRANTS: &str = "
     WITH held AS (
         SELECT role, c.relname::text AS name, verb, count(*) AS columns,
                count(*) FILTER (WHERE has_column_privilege(role, c.oid, a.attnum, verb)) AS granted,
-               string_agg(a.attname, ' ' ORDER BY a.attname) FILTER (WHERE has_column_privilege(role, c.oid, a.attnum, verb)) AS names
+               string_agg(a.attname, ' ' ORDER BY a.attname) \
+               FILTER (WHERE has_column_privilege(role, c.oid, a.attnum, verb)) AS names
         FROM pg_class c
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped,
-             unnest(ARRAY['tenantry_admin', 'tenantry_xds']) role, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) verb
+             unnest(ARRAY['tenantry_admin', 'tenantry_xds']) role, unnest(ARRAY['SELECT', \
+             'INSERT', 'UPDATE']) verb
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
         GROUP BY role, c.oid, c.relname, verb
         UNION ALL
         SELECT role, relname::text, verb, 1, has_table_privilege(role, oid, verb)::int, NULL
-        FROM pg_class, unnest(ARRAY['tenantry_admin', 'tenantry_xds']) role, unnest(ARRAY['DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) verb
+        FROM pg_class, unnest(ARRAY['tenantry_admin', 'tenantry_xds']) role, \
+        unnest(ARRAY['DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) verb
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
     )
-    SELECT role || ' ' || name || ' ' || verb || CASE WHEN granted < columns THEN ' (' || names || ')' ELSE '' END
+    SELECT role || ' ' || name || ' ' || verb || CASE WHEN granted < columns \
+    THEN ' (' || names || ')' ELSE '' END
     FROM held WHERE granted > 0 ORDER BY role, name, verb";
 
 #[tokio::test]

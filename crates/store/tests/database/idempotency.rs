@@ -20,7 +20,7 @@ async fn a_repeated_request_gets_the_same_answer() {
         assert_eq!(begin(&mut tx, &key(3)).await.unwrap(), Begin::Fresh);
         finish(&mut tx, &key(3), 201, b"sealed").await.unwrap();
         tx.commit().await.unwrap();
-        // In the other kind of transaction too.
+        // The other kind of transaction finds it, too.
         let mut platform = store.platform(&actor()).await.unwrap();
         let again = begin(&mut platform, &key(3)).await.unwrap();
         assert_eq!(again, Begin::Replay { status: 201, sealed_body: b"sealed".to_vec() });
@@ -89,7 +89,8 @@ async fn the_one_who_waits_takes_over_after_a_rollback() {
         });
         until(
             database,
-            "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')",
+            "EXISTS (SELECT FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock')",
         )
         .await;
         drop(first);
@@ -102,9 +103,12 @@ async fn the_one_who_waits_takes_over_after_a_rollback() {
 async fn answers_are_kept_for_a_day() {
     with_database(async |database| {
         let store = database.store().await;
-        for (principal, age) in [([1u8; 32], "25 hours"), ([2; 32], "25 hours"), ([3; 32], "23 hours")] {
+        for (principal, age) in
+            [([1u8; 32], "25 hours"), ([2; 32], "25 hours"), ([3; 32], "23 hours")]
+        {
             sqlx::query(
-                "INSERT INTO idempotency_keys VALUES ($1, decode(repeat('02', 32), 'hex'), $1, 200, '', now() - $2::interval)",
+                "INSERT INTO idempotency_keys \
+                VALUES ($1, decode(repeat('02', 32), 'hex'), $1, 200, '', now() - $2::interval)",
             )
             .bind(&principal[..])
             .bind(age)
@@ -113,10 +117,18 @@ async fn answers_are_kept_for_a_day() {
             .unwrap();
         }
         let mut platform = store.platform(&actor()).await.unwrap();
-        assert_eq!(begin(&mut platform, &key(3)).await.unwrap(), Begin::Fresh, "the old answer is forgotten");
+        assert_eq!(
+            begin(&mut platform, &key(3)).await.unwrap(),
+            Begin::Fresh,
+            "the old answer is forgotten"
+        );
         finish(&mut platform, &key(3), 200, b"").await.unwrap();
         platform.commit().await.unwrap();
-        assert_eq!(database.count("SELECT count(*) FROM idempotency_keys").await, 2, "the other old one was purged");
+        assert_eq!(
+            database.count("SELECT count(*) FROM idempotency_keys").await,
+            2,
+            "the other old one was purged"
+        );
     })
     .await;
 }

@@ -72,7 +72,8 @@ async fn a_thousand_routes_come_in_at_once() {
 fn wanted_routes_do_not_overlap() {
     let overlapping = route::diff(&[], &[spec("GET", "/a/{x}"), spec("GET", "/a/{y}")]);
     assert!(
-        matches!(&overlapping, Err(StoreError::Conflict { field: "path", value }) if value == "/a/{y}"),
+        matches!(&overlapping,
+            Err(StoreError::Conflict { field: "path", value }) if value == "/a/{y}"),
         "{overlapping:?}"
     );
     let apart =

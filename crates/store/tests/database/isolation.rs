@@ -8,16 +8,16 @@ use crate::catalog::tenant_tables;
 use crate::fixture::{Database, Sample, actor, hold_back, sample, use_once, with_database};
 use crate::furniture::furnish;
 
-/// insufficient_privilege: the row breaks a policy, or the verb is not granted at all.
+/// `insufficient_privilege`: the row breaks a policy, or the verb is not granted at all.
 const REFUSED: &str = "42501";
 
-/// What xds-server adds to. This list may only get shorter.
+/// Tables that xds-server adds to. This list may only get shorter.
 const ADDED_TO: [&str; 1] = ["usage_hours"];
 
-/// What xds-server writes by itself. This list may only get shorter.
+/// Tables that only xds-server writes. This list may only get shorter.
 const WRITTEN: [&str; 2] = ["quarantine", "refusals"];
 
-/// Whose transaction a statement runs in.
+/// The kind of transaction that a statement runs in.
 #[derive(Clone, Copy, Debug)]
 enum As {
     Tenant(TenantId),
@@ -25,7 +25,8 @@ enum As {
     NoSetting,
 }
 
-/// Runs a statement in a transaction that is rolled back: the number of rows, or the SQLSTATE.
+/// Runs a statement in a transaction that is rolled back. Returns the number of rows, or the
+/// SQLSTATE.
 async fn attempt(connection: &mut PgConnection, whose: As, statement: &str) -> Result<u64, String> {
     let mut tx = connection.begin().await.unwrap();
     let setting = match whose {
@@ -61,7 +62,8 @@ pub(crate) async fn two_tenants(database: &Database) -> (Sample, Sample) {
 async fn copy_of_a_row(database: &Database, table: &str, column: &str, tenant: TenantId) -> String {
     let columns: String = sqlx::query_scalar(
         "SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
-         WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' AND attidentity = ''",
+         WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' \
+         AND attidentity = ''",
     )
     .bind(table)
     .fetch_one(&database.superuser)
@@ -75,7 +77,8 @@ async fn copy_of_a_row(database: &Database, table: &str, column: &str, tenant: T
     .unwrap()
     .unwrap_or_else(|| panic!("the fixture has no row in {table}: add one to `furnish`"));
     format!(
-        "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_record(NULL::{table}, {row}::jsonb)"
+        "INSERT INTO {table} ({columns}) \
+        SELECT {columns} FROM jsonb_populate_record(NULL::{table}, {row}::jsonb)"
     )
 }
 
@@ -235,7 +238,7 @@ async fn a_pooled_connection_forgets_its_tenant() {
         let mut tx = left.begin(&store).await;
         store::site::get(&mut tx, left.site).await.unwrap();
         tx.commit().await.unwrap();
-        // The same connection, in the platform's scope, which has no tenant's rows.
+        // The same connection has no tenant's rows in the platform's scope.
         let mut platform = store.platform(&actor()).await.unwrap();
         assert_eq!(store::tenant::list(&mut platform, Page::first(10)).await.unwrap().len(), 2);
         drop(platform);

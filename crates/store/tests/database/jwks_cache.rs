@@ -1,4 +1,4 @@
-//! What xds-server keeps of issuers from one start to the next.
+//! The keys of issuers that xds-server keeps from one start to the next.
 
 use std::time::Duration;
 

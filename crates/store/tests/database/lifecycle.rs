@@ -115,7 +115,8 @@ async fn a_key_made_while_its_site_is_removed_is_in_no_bucket_unseen() {
         });
         until(
             database,
-            "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')",
+            "EXISTS (SELECT FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock')",
         )
         .await;
         making.commit().await.unwrap();
@@ -188,7 +189,8 @@ async fn rotation_leaves_the_old_key_its_grace() {
         );
         assert_eq!(changes(database, from).await, [Change::Keys(5), Change::Keys(6)]);
 
-        // A longer grace does not give time back, and none ends it at once.
+        // A longer grace period does not give time back, and a rotation without one ends the key at
+        // once.
         let mut tx = sample.begin(&store).await;
         let again = store::key::rotate(
             &mut tx,
@@ -264,8 +266,8 @@ async fn a_rolled_back_transaction_leaves_nothing() {
     with_database(async |database| {
         let store = database.store().await;
         let sample = sample(&store, "one", 5).await;
-        let rows =
-            "SELECT (SELECT count(*) FROM sites) + (SELECT count(*) FROM hostnames) + (SELECT count(*) FROM api_keys)
+        let rows = "SELECT (SELECT count(*) FROM sites) \
+            + (SELECT count(*) FROM hostnames) + (SELECT count(*) FROM api_keys)
                     + (SELECT count(*) FROM audit_log) + (SELECT count(*) FROM change_log)";
         let before = database.count(rows).await;
         let mut tx = sample.begin(&store).await;

@@ -1,4 +1,4 @@
-//! People of a tenant, those who are invited, and its programs.
+//! The members of a tenant, the people it has invited, and its programs.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::fixture::{actor, sample, with_database};
 
-/// An account, which is nobody's member.
+/// Makes an account that is a member of no tenant.
 pub(crate) async fn person(store: &Store, name: &str) -> AccountId {
     let mut tx = store.platform(&actor()).await.unwrap();
     let email = format!("{name}-{}@example.test", Uuid::now_v7().simple());
@@ -24,7 +24,7 @@ pub(crate) async fn person(store: &Store, name: &str) -> AccountId {
     made.id
 }
 
-/// A new member.
+/// Makes a new member.
 pub(crate) async fn join(store: &Store, tenant: TenantId, name: &str, role: Role) -> AccountId {
     let account = person(store, name).await;
     let mut tx = store.platform(&actor()).await.unwrap();
@@ -53,7 +53,7 @@ fn token(digest: u8) -> NewServiceToken {
     }
 }
 
-/// One of each in a tenant.
+/// Makes one of each in a tenant.
 pub(crate) async fn populate(store: &Store, tenant: TenantId) {
     join(store, tenant, "ada", Role::Admin).await;
     let random = *Uuid::now_v7().as_bytes().last().unwrap();

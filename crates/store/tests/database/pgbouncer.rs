@@ -1,4 +1,4 @@
-//! A pgbouncer of a test's own, in transaction mode, on loopback.
+//! A pgbouncer for a single test, in transaction mode, on loopback.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
@@ -10,9 +10,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use uuid::Uuid;
 
-/// How often one is started whose port somebody else has taken meanwhile.
+/// The number of starts, since another program may have taken the port meanwhile.
 const ATTEMPTS: u32 = 10;
-/// How long it may take to answer.
+/// The time that it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running pooler. It is stopped by its own process id, at the latest when it is dropped.
@@ -25,7 +25,7 @@ pub(crate) struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one in front of the database of this URL, with so many connections to it.
+    /// Starts one in front of the database of this URL, with this number of connections to it.
     pub(crate) async fn start(database_url: &str, connections: u32) -> Self {
         let mut log = String::new();
         for _ in 0..ATTEMPTS {
@@ -46,14 +46,16 @@ impl PgBouncer {
         );
         let dir = std::env::temp_dir().join(format!("tenantry-pgbouncer-{}", Uuid::now_v7()));
         std::fs::create_dir(&dir).expect("a directory for the pooler");
-        // Free a moment ago. An outgoing connection may get it before the pooler does.
+        // The port was free a moment ago. An outgoing connection may get it before the pooler does.
         let addr: SocketAddr = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a port");
-        // The fixture gives each role the name of the database for a password.
+        // The fixture gives each role the database's name as its password.
         let config = format!(
-            "[databases]\n{database} = host={host} port={port} dbname={database} user={user} password={database}\n\
-             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {listen}\nunix_socket_dir =\nauth_type = any\n\
+            "[databases]\n{database} = host={host} port={port} dbname={database} user={user} \
+             password={database}\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {listen}\n\
+             unix_socket_dir =\nauth_type = any\n\
              pool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n\
              ignore_startup_parameters = extra_float_digits\nquery_wait_timeout = 30\n",
             host = options.get_host(),
@@ -99,7 +101,6 @@ impl PgBouncer {
         std::fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
 
-    /// Stops it.
     pub(crate) fn stop(self) {
         drop(self);
     }

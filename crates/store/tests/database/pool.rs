@@ -1,5 +1,5 @@
-//! Connections that many tenants share, through pgbouncer in transaction mode: whatever ends a
-//! transaction, the next one on the same connection sees nothing of it.
+//! Connections that many tenants share, through pgbouncer in transaction mode: however a
+//! transaction ends, the next one on the same connection sees nothing of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,10 +18,10 @@ use crate::pgbouncer::PgBouncer;
 /// More than there are connections behind the pooler, so that each of those serves all of them.
 const TENANTS: usize = 8;
 const WORKERS: u64 = 24;
-/// The rows that have to be read, at the least.
+/// The least number of rows that have to be read.
 const READS: u64 = 100_000;
 
-/// What the workers have seen.
+/// The counts of the workers.
 #[derive(Debug, Default)]
 struct Seen {
     own: AtomicU64,
@@ -39,12 +39,12 @@ impl Seen {
     }
 }
 
-/// One tenant's transaction, which ends in one of the ways that transactions end in.
+/// Runs one tenant's transaction, which ends in one of the ways in which transactions end.
 async fn turn(store: &Store, sample: &Sample, number: u64, seen: &Seen) {
     let read = async |end: u64| {
         let mut tx = sample.begin(store).await;
         if end == 1 {
-            // Work that is never committed.
+            // This work is never committed.
             store::consumer::create(&mut tx, sample.site, new_consumer("never"))
                 .await
                 .expect("a consumer is made");
@@ -64,7 +64,7 @@ async fn turn(store: &Store, sample: &Sample, number: u64, seen: &Seen) {
         }
     };
     match number % 8 {
-        // A future that is dropped where it stands, wherever that is.
+        // The future is dropped at whatever point it has reached.
         0 => {
             let patience = Duration::from_micros(number.wrapping_mul(7_919) % 4_000);
             if timeout(patience, read(0)).await.is_err() {
@@ -78,8 +78,7 @@ async fn turn(store: &Store, sample: &Sample, number: u64, seen: &Seen) {
         }
         2 => read(3).await,
         3 => {
-            // Somebody else's transaction, on what may be the same connection: nobody's rows are
-            // there.
+            // This transaction has no tenant and may be on the same connection: it sees no rows.
             let mut tx = store
                 .tenant(TenantId(Uuid::now_v7()), &actor())
                 .await
@@ -99,9 +98,11 @@ async fn a_shared_connection_shows_no_other_tenants_rows() {
             samples.push(sample(&direct, &format!("tenant-{place}"), place as u16).await);
         }
         let pooler = PgBouncer::start(&database.admin_url, 4).await;
-        let store = Store::connect_through(&pooler.url, 16, Pooling::Transaction).await.expect("the pooler connects");
+        let store = Store::connect_through(&pooler.url, 16, Pooling::Transaction)
+            .await
+            .expect("the pooler connects");
         let (seen, samples) = (Arc::new(Seen::default()), Arc::new(samples));
-        // Panics are part of it, and their messages are noise.
+        // Panics are part of the test, and their messages are noise.
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if panic.payload_as_str() != Some("on purpose") {
@@ -110,7 +111,8 @@ async fn a_shared_connection_shows_no_other_tenants_rows() {
         }));
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {
-                let (store, seen, samples) = (store.clone(), Arc::clone(&seen), Arc::clone(&samples));
+                let (store, seen, samples) =
+                    (store.clone(), Arc::clone(&seen), Arc::clone(&samples));
                 tokio::spawn(async move {
                     let mut number = worker;
                     while seen.own.load(Ordering::Relaxed) < READS {
@@ -126,7 +128,13 @@ async fn a_shared_connection_shows_no_other_tenants_rows() {
         }
         assert_eq!(seen.others.load(Ordering::Relaxed), 0, "rows of another tenant");
         assert!(seen.broken_off.load(Ordering::Relaxed) > 100, "{seen:?}");
-        let behind = database.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_database() || '_admin' AND application_name <> ''").await;
+        let behind = database
+            .count(
+                "SELECT count(*) FROM pg_stat_activity \
+                WHERE datname = current_database() AND usename = current_database() || '_admin' \
+            AND application_name <> ''",
+            )
+            .await;
         assert!(behind <= 4 + 8, "{behind} connections for {TENANTS} tenants");
         drop(store);
         pooler.stop();
@@ -140,32 +148,48 @@ async fn neither_a_timeout_nor_a_killed_backend_leaves_anything_behind() {
         let direct = database.store().await;
         let (left, right) = (sample(&direct, "left", 1).await, sample(&direct, "right", 2).await);
         let pooler = PgBouncer::start(&database.admin_url, 1).await;
-        let store = Store::connect_through(&pooler.url, 4, Pooling::Transaction).await.expect("the pooler connects");
+        let store = Store::connect_through(&pooler.url, 4, Pooling::Transaction)
+            .await
+            .expect("the pooler connects");
         let nobody = async || {
-            // A transaction without a setting, on the one connection that all share.
-            let mut connection = PgConnection::connect(&pooler.url).await.expect("the pooler connects");
-            let seen = connection.execute("BEGIN; SELECT FROM sites; SELECT FROM audit_log; ROLLBACK").await.expect("it reads");
+            // A transaction without a tenant runs on the one connection that all share.
+            let mut connection =
+                PgConnection::connect(&pooler.url).await.expect("the pooler connects");
+            let seen = connection
+                .execute("BEGIN; SELECT FROM sites; SELECT FROM audit_log; ROLLBACK")
+                .await
+                .expect("it reads");
             assert_eq!(seen.rows_affected(), 0);
         };
         for sample in [left, right] {
-            // The statement is ended in the middle of the transaction, by the database.
-            let mut connection = PgConnection::connect(&pooler.url).await.expect("the pooler connects");
-            let setting = format!("BEGIN; SELECT set_config('tenantry.tenant_id', '{}', true), set_config('statement_timeout', '20', true)", sample.tenant);
+            // The database ends the statement in the middle of the transaction.
+            let mut connection =
+                PgConnection::connect(&pooler.url).await.expect("the pooler connects");
+            let setting = format!(
+                "BEGIN; SELECT set_config('tenantry.tenant_id', '{}', true), \
+                set_config('statement_timeout', '20', true)",
+                sample.tenant
+            );
             connection.execute(sqlx::AssertSqlSafe(setting)).await.expect("it begins");
             assert!(connection.execute("SELECT pg_sleep(60)").await.is_err(), "it is ended");
             drop(connection);
             nobody().await;
-            // The connection behind the pooler is ended, with a transaction in it.
+            // The connection behind the pooler ends with a transaction in it.
             let mut tx = sample.begin(&store).await;
             store::site::get(&mut tx, sample.site).await.expect("it reads");
             let killed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                 WHERE datname = current_database() AND usename = current_database() || '_admin' AND state = 'idle in transaction'";
+                 WHERE datname = current_database() AND usename = current_database() || '_admin' \
+                 AND state = 'idle in transaction'";
             assert_eq!(database.count(killed).await, 1);
-            assert!(store::site::get(&mut tx, sample.site).await.is_err(), "its transaction is over");
+            assert!(
+                store::site::get(&mut tx, sample.site).await.is_err(),
+                "its transaction is over"
+            );
             drop(tx);
             nobody().await;
-            // A timeout of one transaction is not that of the next.
-            let mut connection = PgConnection::connect(&pooler.url).await.expect("the pooler connects");
+            // A transaction's timeout does not hold for the next one.
+            let mut connection =
+                PgConnection::connect(&pooler.url).await.expect("the pooler connects");
             connection.execute("BEGIN; SELECT pg_sleep(0.05); COMMIT").await.expect("it has time");
             drop(connection);
             let mut tx = sample.begin(&store).await;

@@ -1,4 +1,4 @@
-//! Quarantines as several writers leave them, whatever order their statements come in.
+//! Quarantines by several writers, in whatever order their statements come.
 
 use store::change::Change;
 use store::quarantine;
@@ -18,7 +18,7 @@ async fn a_site_that_is_still_refused_is_read_again_where_its_quarantine_had_end
 
         quarantine::still(&reader, one.site, &[1; 32], seq + 7).await.unwrap();
         assert_eq!(database.count("SELECT seq FROM quarantine").await, seq + 7);
-        // Another refusal is there: nothing is lost.
+        // There is another refusal, so nothing is lost.
         quarantine::still(&reader, one.site, &[2; 32], seq + 8).await.unwrap();
         assert_eq!((database.count(held).await, news().await), (1, Vec::new()));
 

@@ -11,7 +11,8 @@ async fn the_group_roles_own_nothing_and_bypass_nothing() {
         let powers = database
             .count(
                 "SELECT count(*) FROM pg_roles WHERE rolname IN ('tenantry_admin', 'tenantry_xds')
-                 AND (rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole OR rolcreatedb OR rolreplication)",
+                 AND (rolsuper OR rolbypassrls OR rolcanlogin OR rolcreaterole \
+                 OR rolcreatedb OR rolreplication)",
             )
             .await;
         assert_eq!(powers, 0);
@@ -20,12 +21,16 @@ async fn the_group_roles_own_nothing_and_bypass_nothing() {
                 "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
                  WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass
                    AND (r.rolname IN ('tenantry_admin', 'tenantry_xds')
-                        OR r.rolname IN (current_database() || '_admin', current_database() || '_xds'))",
+                        OR r.rolname IN (current_database() || '_admin', current_database() || \
+                        '_xds'))",
             )
             .await;
         assert_eq!(owned, 0);
         let creating = database
-            .count("SELECT count(*) FROM unnest(ARRAY['tenantry_admin', 'tenantry_xds']) role WHERE has_schema_privilege(role, 'public', 'CREATE')")
+            .count(
+                "SELECT count(*) FROM unnest(ARRAY['tenantry_admin', 'tenantry_xds']) role \
+                WHERE has_schema_privilege(role, 'public', 'CREATE')",
+            )
             .await;
         assert_eq!(creating, 0);
     })

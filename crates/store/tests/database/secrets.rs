@@ -1,4 +1,4 @@
-//! Secrets: sealed in the database, opened for xds-server alone, and nowhere else.
+//! Secrets: sealed in the database, and opened for xds-server alone.
 
 use policy::consumer::bucket_of;
 use policy::desired::Secret;
@@ -86,7 +86,8 @@ async fn a_sealed_secret_that_is_moved_does_not_open() {
         furnish(&store, one).await;
         let furniture = furnish(&store, two).await;
         let swap = format!(
-            "UPDATE issuers i SET secret_sealed = o.secret_sealed FROM issuers o WHERE i.tenant_id = '{}' AND o.tenant_id = '{}'",
+            "UPDATE issuers i SET secret_sealed = o.secret_sealed FROM issuers o \
+            WHERE i.tenant_id = '{}' AND o.tenant_id = '{}'",
             two.tenant, one.tenant
         );
         sqlx::raw_sql(AssertSqlSafe(swap)).execute(&database.superuser).await.unwrap();
@@ -94,7 +95,10 @@ async fn a_sealed_secret_that_is_moved_does_not_open() {
         let read = desired::sites(&mut snapshot, &[one.site, two.site]).await.unwrap();
         assert_eq!(read.sites[1].issuers[0].secret, None);
         let object = Object::IssuerSecret(furniture.issuer);
-        assert_eq!(read.omitted, [Omitted { tenant: two.tenant, object, reason: Reason::NotOpened }]);
+        assert_eq!(
+            read.omitted,
+            [Omitted { tenant: two.tenant, object, reason: Reason::NotOpened }]
+        );
     })
     .await;
 }
@@ -106,7 +110,9 @@ async fn nothing_of_a_secret_is_anywhere_in_the_database() {
         let one = sample(&store, "one", 1).await;
         let furniture = furnish(&store, one).await;
         let mut tx = one.begin(&store).await;
-        signing_key::revoke(&mut tx, one.site, furniture.partner, furniture.hmac, None).await.unwrap();
+        signing_key::revoke(&mut tx, one.site, furniture.partner, furniture.hmac, None)
+            .await
+            .unwrap();
         issuer::delete(&mut tx, one.site, furniture.issuer, None).await.unwrap();
         tx.commit().await.unwrap();
         let mut searched = 0;
@@ -114,22 +120,28 @@ async fn nothing_of_a_secret_is_anywhere_in_the_database() {
             for secret in [SHARED_SECRET, HMAC_SECRET] {
                 let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
                 let text = String::from_utf8(secret.to_vec()).unwrap();
-                let query =
-                    format!("SELECT count(*) FROM {table} t WHERE t::text LIKE '%{hex}%' OR t::text LIKE '%{text}%'");
+                let query = format!(
+                    "SELECT count(*) FROM {table} t WHERE \
+                        t::text LIKE '%{hex}%' OR t::text LIKE '%{text}%'"
+                );
                 assert_eq!(database.count(&query).await, 0, "{table}");
                 searched += 1;
             }
         }
         assert!(searched > 20);
         let forms: Vec<String> = sqlx::query_scalar(
-            "SELECT concat(before, after) FROM audit_log WHERE action LIKE 'issuer.%' OR action LIKE 'signing_key.%'",
+            "SELECT concat(before, after) FROM audit_log WHERE action LIKE 'issuer.%' \
+            OR action LIKE 'signing_key.%'",
         )
         .fetch_all(&database.superuser)
         .await
         .unwrap();
         assert_eq!(forms.len(), 5);
         for form in forms {
-            assert!(!form.contains("sealed") && !form.contains("digest") && !form.contains("material"), "{form}");
+            assert!(
+                !form.contains("sealed") && !form.contains("digest") && !form.contains("material"),
+                "{form}"
+            );
         }
     })
     .await;
@@ -175,18 +187,29 @@ async fn issuers_are_listed_changed_and_removed() {
         let furniture = furnish(&store, one).await;
         let key = secrets_key();
         let mut tx = one.begin(&store).await;
-        let second = NewIssuer { settings: issuer("https://b.test/", Algorithm::RS256), shared_secret: None };
+        let second = NewIssuer {
+            settings: issuer("https://b.test/", Algorithm::RS256),
+            shared_secret: None,
+        };
         let second = issuer::create(&mut tx, one.site, second, None).await.unwrap();
         let listed = issuer::list(&mut tx, one.site, Page::first(10)).await.unwrap();
-        assert_eq!(listed.iter().map(|issuer| issuer.id).collect::<Vec<_>>(), [furniture.issuer, second.id]);
+        assert_eq!(
+            listed.iter().map(|issuer| issuer.id).collect::<Vec<_>>(),
+            [furniture.issuer, second.id]
+        );
 
         // Settings change without the secret, and the secret without the settings.
         let renamed = issuer("https://c.test/", Algorithm::HS512);
         let patch = IssuerPatch { settings: Some(renamed.clone()), ..Default::default() };
-        let after = issuer::update(&mut tx, one.site, furniture.issuer, patch, Some(1), None).await.unwrap();
+        let after = issuer::update(&mut tx, one.site, furniture.issuer, patch, Some(1), None)
+            .await
+            .unwrap();
         assert_eq!((&after.settings, after.has_secret, after.revision), (&renamed, true, 2));
-        let patch = IssuerPatch { shared_secret: Some(Some(Secret(vec![5; 32]))), ..Default::default() };
-        issuer::update(&mut tx, one.site, furniture.issuer, patch, Some(2), Some(&key)).await.unwrap();
+        let patch =
+            IssuerPatch { shared_secret: Some(Some(Secret(vec![5; 32]))), ..Default::default() };
+        issuer::update(&mut tx, one.site, furniture.issuer, patch, Some(2), Some(&key))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         let mut snapshot = with_key(database, Some(key)).await;
         let read = desired::sites(&mut snapshot, &[one.site]).await.unwrap();
@@ -195,16 +218,28 @@ async fn issuers_are_listed_changed_and_removed() {
 
         let mut tx = one.begin(&store).await;
         let patch = IssuerPatch { shared_secret: Some(None), ..Default::default() };
-        assert!(!issuer::update(&mut tx, one.site, furniture.issuer, patch, None, None).await.unwrap().has_secret);
+        assert!(
+            !issuer::update(&mut tx, one.site, furniture.issuer, patch, None, None)
+                .await
+                .unwrap()
+                .has_secret
+        );
         issuer::delete(&mut tx, one.site, furniture.issuer, Some(4)).await.unwrap();
         let gone = issuer::get(&mut tx, one.site, furniture.issuer).await;
         assert!(matches!(gone, Err(StoreError::NotFound { what: "issuer" })), "{gone:?}");
-        let patch = IssuerPatch { settings: Some(issuer("https://b.test/", Algorithm::ES256)), ..Default::default() };
+        let patch = IssuerPatch {
+            settings: Some(issuer("https://b.test/", Algorithm::ES256)),
+            ..Default::default()
+        };
         issuer::update(&mut tx, one.site, second.id, patch, None, None).await.unwrap();
-        let new = NewIssuer { settings: issuer("https://b.test/", Algorithm::RS256), shared_secret: None };
+        let new = NewIssuer {
+            settings: issuer("https://b.test/", Algorithm::RS256),
+            shared_secret: None,
+        };
         let taken = issuer::create(&mut tx, one.site, new, None).await;
         assert!(
-            matches!(&taken, Err(StoreError::Conflict { field: "issuer", value }) if value == "https://b.test/"),
+            matches!(&taken,
+                Err(StoreError::Conflict { field: "issuer", value }) if value == "https://b.test/"),
             "{taken:?}"
         );
     })

@@ -83,7 +83,8 @@ async fn a_token_that_comes_again_later_ends_the_session() {
         let (account, session) = session(&store).await;
         assert!(matches!(exchange(&store, 1, 2, start()).await, Exchange::Done(_)));
         let last = start() + RETRY - TimeDelta::milliseconds(1);
-        assert!(matches!(exchange(&store, 1, 3, last).await, Exchange::Again { sealed, .. } if sealed == [2]));
+        let again = exchange(&store, 1, 3, last).await;
+        assert!(matches!(again, Exchange::Again { sealed, .. } if sealed == [2]));
         assert_eq!(exchange(&store, 1, 3, start() + RETRY).await, Exchange::Reused);
         // The whole family has ended with it.
         assert_eq!(exchange(&store, 2, 4, start() + RETRY).await, Exchange::Unknown);
@@ -139,14 +140,20 @@ async fn nothing_changes_when_its_audit_row_cannot_be_written() {
     with_database(async |database| {
         let store = database.store().await;
         let (account, session) = session(&store).await;
-        sqlx::query("ALTER TABLE audit_log ADD CONSTRAINT refused CHECK (action <> 'session.revoke') NOT VALID")
-            .execute(&database.superuser)
-            .await
-            .unwrap();
+        sqlx::query(
+            "ALTER TABLE audit_log ADD CONSTRAINT refused CHECK (action <> \
+            'session.revoke') NOT VALID",
+        )
+        .execute(&database.superuser)
+        .await
+        .unwrap();
         let mut tx = store.platform(&actor()).await.unwrap();
         session::revoke(&mut tx, account, session, "session.revoke", start()).await.unwrap();
         assert!(tx.commit().await.is_err());
-        assert_eq!(database.count("SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL").await, 0);
+        assert_eq!(
+            database.count("SELECT count(*) FROM sessions WHERE revoked_at IS NOT NULL").await,
+            0
+        );
     })
     .await;
 }

@@ -1,5 +1,5 @@
-//! Settings of every object: what goes in comes out, what is default is not stored, and xds-server
-//! reads it.
+//! Settings of every object: they come out as they went in, defaults are not stored, and xds-server
+//! reads them.
 
 use policy::settings::{
     ApiSettings, Auth, ConsumerSettings, KeySettings, PlanSettings, RouteSettings, SiteSettings,
@@ -150,7 +150,8 @@ async fn defaults_are_not_stored() {
         let mut tx = one.begin(&store).await;
         let patch = site::SitePatch { settings: Some(of_site()), ..Default::default() };
         site::update(&mut tx, one.site, patch, None).await.unwrap();
-        let patch = consumer::ConsumerPatch { settings: Some(consumer_settings()), ..Default::default() };
+        let patch =
+            consumer::ConsumerPatch { settings: Some(consumer_settings()), ..Default::default() };
         consumer::update(&mut tx, one.site, one.consumer, patch, None).await.unwrap();
         tx.commit().await.unwrap();
         for (table, fields) in [
@@ -162,7 +163,8 @@ async fn defaults_are_not_stored() {
             ("consumers", "ip,subjects"),
         ] {
             let stored: String = sqlx::query_scalar(AssertSqlSafe(format!(
-                "SELECT concat((SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(settings) k)) FROM {table}"
+                "SELECT concat((SELECT string_agg(k, ',' \
+                ORDER BY k) FROM jsonb_object_keys(settings) k)) FROM {table}"
             )))
             .fetch_one(&database.superuser)
             .await
@@ -170,10 +172,18 @@ async fn defaults_are_not_stored() {
             assert_eq!(stored, fields, "{table}");
         }
         let mut tx = one.begin(&store).await;
-        let patch = consumer::ConsumerPatch { settings: Some(ConsumerSettings::default()), ..Default::default() };
+        let patch = consumer::ConsumerPatch {
+            settings: Some(ConsumerSettings::default()),
+            ..Default::default()
+        };
         consumer::update(&mut tx, one.site, one.consumer, patch, None).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(database.count("SELECT count(*) FROM consumers WHERE settings <> '{}' OR has_settings").await, 0);
+        assert_eq!(
+            database
+                .count("SELECT count(*) FROM consumers WHERE settings <> '{}' OR has_settings")
+                .await,
+            0
+        );
         assert_eq!(database.count("SELECT count(*) FROM consumer_subjects").await, 0);
     })
     .await;
@@ -239,7 +249,7 @@ async fn an_import_leaves_settings_as_they_are() {
     .await;
 }
 
-/// A newer program may have written what this one does not know. Nobody else suffers from it.
+/// A newer program may have written settings that this one does not know. Only their owner notices.
 #[tokio::test]
 async fn what_cannot_be_read_is_left_out_alone() {
     with_database(async |database| {
@@ -250,17 +260,27 @@ async fn what_cannot_be_read_is_left_out_alone() {
             let good = sample(&store, &format!("good-{table}"), 2).await;
             furnish(&store, bad).await;
             let field = if table == "sites" { "id" } else { "site_id" };
-            let spoil = format!("UPDATE {table} SET settings = settings || {unknown} WHERE {field} = '{}'", bad.site);
+            let spoil = format!(
+                "UPDATE {table} SET settings = settings || {unknown} \
+                WHERE {field} = '{}'",
+                bad.site
+            );
             sqlx::raw_sql(AssertSqlSafe(spoil)).execute(&database.superuser).await.unwrap();
             let mut snapshot = database.reader().await.snapshot().await.unwrap();
             let read = desired::sites(&mut snapshot, &[bad.site, good.site]).await.unwrap();
-            assert_eq!(read.sites.iter().map(|site| site.site).collect::<Vec<_>>(), [good.site], "{table}");
-            let left_out = read.omitted.iter().filter(|omitted| omitted.object == Object::Site(bad.site));
+            assert_eq!(
+                read.sites.iter().map(|site| site.site).collect::<Vec<_>>(),
+                [good.site],
+                "{table}"
+            );
+            let left_out =
+                read.omitted.iter().filter(|omitted| omitted.object == Object::Site(bad.site));
             let left_out: Vec<_> = left_out.collect();
             assert_eq!(left_out.len(), 1, "{table}: {:?}", read.omitted);
             assert_eq!(left_out[0].tenant, bad.tenant);
             assert!(
-                matches!(&left_out[0].reason, Reason::Unreadable(why) if why.contains("of_the_future")),
+                matches!(&left_out[0].reason,
+                    Reason::Unreadable(why) if why.contains("of_the_future")),
                 "{:?}",
                 left_out[0]
             );
@@ -270,15 +290,24 @@ async fn what_cannot_be_read_is_left_out_alone() {
         for table in ["consumers", "api_keys", "signing_keys"] {
             let field = if table == "consumers" { "id" } else { "consumer_id" };
             let partner = furniture.partner;
-            let spoil = format!("UPDATE {table} SET settings = settings || {unknown} WHERE {field} = '{partner}'");
+            let spoil = format!(
+                "UPDATE {table} SET settings = settings || {unknown} \
+                WHERE {field} = '{partner}'"
+            );
             sqlx::raw_sql(AssertSqlSafe(spoil)).execute(&database.superuser).await.unwrap();
             let bucket = policy::consumer::bucket_of(partner);
             let mut snapshot = database.reader().await.snapshot().await.unwrap();
             let read = desired::consumers(&mut snapshot, &[bucket]).await.unwrap();
             let is_there = read.buckets[0].consumers.iter().any(|consumer| consumer.id == partner);
             assert!(!is_there, "{table}: a part of its settings could let it do more than it may");
-            assert!(read.omitted.iter().any(|omitted| omitted.object == Object::Consumer(partner)), "{table}");
-            let mend = format!("UPDATE {table} SET settings = settings - 'of_the_future' WHERE {field} = '{partner}'");
+            assert!(
+                read.omitted.iter().any(|omitted| omitted.object == Object::Consumer(partner)),
+                "{table}"
+            );
+            let mend = format!(
+                "UPDATE {table} SET settings = settings - 'of_the_future' WHERE \
+                {field} = '{partner}'"
+            );
             sqlx::raw_sql(AssertSqlSafe(mend)).execute(&database.superuser).await.unwrap();
         }
     })

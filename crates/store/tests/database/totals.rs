@@ -1,5 +1,5 @@
-//! What tenants have is counted as it is made and removed, and their platform plans are theirs to
-//! read alone.
+//! A tenant's objects are counted when they are made and removed, and only the tenant can read its
+//! platform plan.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ struct Totals {
     config_bytes: i64,
 }
 
-/// Proves that the totals of a tenant are what one gets by counting.
+/// Asserts that the totals of a tenant equal a count of its rows.
 async fn unchanged_by_counting(database: &Database, sample: &Sample, after: &str) {
     let tenant = sample.tenant;
     let of = |table: &str| format!("FROM {table} WHERE tenant_id = '{tenant}'");
@@ -62,7 +62,8 @@ async fn unchanged_by_counting(database: &Database, sample: &Sample, after: &str
     ]
     .map(|(table, bytes)| format!("(SELECT coalesce(sum({bytes}), 0) {})", of(table)));
     let query = format!(
-        "SELECT {} AS sites, {} AS routes, {} + {} AS keys, {} AS members, ({})::bigint AS config_bytes",
+        "SELECT {} AS sites, {} AS routes, {} + {} AS keys, {} AS members, ({})::bigint AS \
+        config_bytes",
         counted("sites"),
         counted("routes"),
         working("api_keys"),
@@ -92,16 +93,22 @@ async fn give(store: &Store, sample: &Sample, limits: Limits) {
 async fn every_table_of_tenants_is_measured_or_said_not_to_be() {
     with_database(async |database| {
         let measured: Vec<String> = sqlx::query_scalar(
-            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname IN ('total_added', 'total_removed', 'total_changed')
+            "SELECT tgrelid::regclass::text FROM pg_trigger \
+            WHERE tgname IN ('total_added', 'total_removed', 'total_changed')
              GROUP BY 1 HAVING count(*) = 3",
         )
         .fetch_all(&database.superuser)
         .await
         .unwrap();
         let tables = tenant_tables(database).await.into_iter().map(|(table, _)| table);
-        let neither: Vec<String> =
-            tables.filter(|table| !measured.contains(table) && !UNMEASURED.contains(&table.as_str())).collect();
-        assert_eq!(neither, Vec::<String>::new(), "give these triggers as in migrations/0022, or a place in UNMEASURED");
+        let neither: Vec<String> = tables
+            .filter(|table| !measured.contains(table) && !UNMEASURED.contains(&table.as_str()))
+            .collect();
+        assert_eq!(
+            neither,
+            Vec::<String>::new(),
+            "give these triggers as in migrations/0022, or a place in UNMEASURED"
+        );
     })
     .await;
 }

@@ -46,19 +46,22 @@ async fn a_report_is_added_once_however_often_it_comes() {
     with_database(async |database| {
         let ledger = ledger(database).await;
         let sample = sample(&database.store().await, "acme", 1).await;
-        let first = report(1, 1, vec![(used(&sample, HOUR), sums(5)), (used(&sample, HOUR), sums(2))]);
+        let first =
+            report(1, 1, vec![(used(&sample, HOUR), sums(5)), (used(&sample, HOUR), sums(2))]);
         assert_eq!(ledger.record(std::slice::from_ref(&first)).await.unwrap(), added(&[true]));
         assert_eq!(ledger.record(std::slice::from_ref(&first)).await.unwrap(), added(&[false]));
         let second = report(1, 2, vec![(used(&sample, HOUR), sums(10))]);
         let other = report(2, 1, vec![(used(&sample, HOUR), sums(100))]);
         assert_eq!(ledger.record(&[second.clone(), other]).await.unwrap(), added(&[true, true]));
-        // Old ones, late.
+        // These reports are old, and late.
         assert_eq!(ledger.record(&[first]).await.unwrap(), added(&[false]));
         assert_eq!(ledger.record(&[second]).await.unwrap(), added(&[false]));
         let rows = database
             .count(
-                "SELECT count(*) FROM usage_hours WHERE requests = 117 AND request_bytes = 1170 AND response_bytes = 2340
-                 AND duration_us = 3510 AND histogram = ARRAY[113,0,0,0,0,0,0,0,0,0,0,0,0,0,0,4]::bigint[]
+                "SELECT count(*) FROM usage_hours WHERE requests = 117 AND request_bytes = 1170 \
+                AND response_bytes = 2340
+                 AND duration_us = 3510 AND histogram = \
+                 ARRAY[113,0,0,0,0,0,0,0,0,0,0,0,0,0,0,4]::bigint[]
                  AND hour = '2026-03-31T22:00:00Z' AND status_class = 2",
             )
             .await;
@@ -254,7 +257,8 @@ async fn ask(store: &Store, sample: &Sample, query: Query) -> Vec<Row> {
     read(&mut tx, &query).await.unwrap()
 }
 
-/// Two sites of a tenant, two consumers and none, two classes, six hours; and another tenant.
+/// Makes usage of two sites of a tenant, two consumers and none, two classes and six hours; and of
+/// another tenant.
 async fn some_usage(database: &Database, store: &Store) -> (Sample, SiteId) {
     let (own, other) = (sample(store, "own", 1).await, sample(store, "other", 2).await);
     let mut tx = own.begin(store).await;

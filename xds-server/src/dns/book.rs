@@ -10,8 +10,8 @@ use policy::id::{SiteId, TenantId, UpstreamId};
 use tokio::sync::Notify;
 
 use super::resolve::Answer;
-use crate::archive::{TextDigest, digest};
 use crate::cells::Cells;
+use crate::saver::{TextDigest, digest};
 use crate::snapshot::Owner;
 use crate::{report, translate};
 

@@ -14,15 +14,15 @@
 //! |---|---|
 //! | `book` | the names, what they resolve to, who uses them, and putting that into what is pushed |
 //! | `resolve` | one resolution of a name, and what is taken from it |
-//! | `archive` | writing answers to the database |
+//! | `saver` | writing answers to the database |
 //! | `worker` | the task that moves all of them |
 
-mod archive;
 mod book;
 mod resolve;
+mod saver;
 mod worker;
 
-pub use archive::Archive;
 pub use book::{Book, Held};
 pub use resolve::{Answer, MAX_ADDRESSES, Resolve, SystemResolver};
+pub use saver::Archive;
 pub use worker::{Worker, pace};

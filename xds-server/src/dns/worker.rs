@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{Id, JoinSet};
 
-use super::archive::{Archive, Entry};
 use super::book::Book;
 use super::resolve::{Answer, Resolve};
+use super::saver::{Archive, Entry};
 use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
 use crate::report;

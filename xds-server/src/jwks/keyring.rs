@@ -7,9 +7,9 @@ use policy::desired::{DesiredIssuer, DesiredSite};
 use policy::id::{IssuerId, SiteId, TenantId, Uuid};
 use tokio::sync::Notify;
 
-use crate::archive::{TextDigest, digest};
 use crate::cells::Cells;
 use crate::resource::{Named, ResourceType};
+use crate::saver::{TextDigest, digest};
 use crate::schedule::Known;
 use crate::snapshot::Owner;
 use crate::translate;

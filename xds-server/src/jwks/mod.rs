@@ -15,20 +15,20 @@
 //! |---|---|
 //! | `fetch`, `lifetime`, `set` | one reading of a URL, and what is taken from the answer |
 //! | `keyring` | the sets, who uses them, and putting them into what is pushed |
-//! | `archive` | writing them to the database |
+//! | `saver` | writing them to the database |
 //! | `worker` | the task that moves all of them |
 
-mod archive;
 mod fetch;
 mod keyring;
 mod lifetime;
+mod saver;
 mod set;
 mod worker;
 
-pub use archive::Archive;
 pub use fetch::{FetchError, FetchSettings, Fetched, Fetcher, FetcherError, TIMEOUT};
 pub use keyring::{Held, Keyring, Restored};
 pub use lifetime::{DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME, lifetime};
+pub use saver::Archive;
 pub use set::{KeySet, SetError};
 pub use worker::Worker;
 

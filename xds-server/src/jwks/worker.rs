@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use metrics::gauge;
 use tokio::task::{Id, JoinSet};
 
-use super::archive::{Archive, Entry};
 use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
+use super::saver::{Archive, Entry};
 use crate::cells::Cells;
 use crate::grpc::{Stop, stopped};
 use crate::report;

@@ -1,5 +1,9 @@
 //! The gRPC service: tonic moves the messages, [`crate::ads`] says what they mean.
 
+pub mod connection;
+pub mod health;
+mod mirrors;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +22,16 @@ use xds_api::pb::envoy::service::discovery::v3::{
 
 use crate::ads::{Event, Stream, StreamError};
 use crate::cells::Cells;
-use crate::connection::{self, Peer};
 use crate::hub::{Hub, Notice};
-use crate::mirrors::Mirrors;
 use crate::quarantine::{Quarantine, Refused};
 use crate::receipts::{Roster, Seat};
+use crate::report;
 use crate::resource::ResourceType;
 use crate::tls::Tls;
 use crate::usage::UsageServer;
-use crate::{health, report};
+
+use self::connection::Peer;
+use self::mirrors::Mirrors;
 
 /// How many responses wait for a client that does not read. What else changes meanwhile is not
 /// queued: see [`crate::ads`].

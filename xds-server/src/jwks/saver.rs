@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use store::{Reader, StoreError, jwks_cache};
 
-use crate::archive::{Kept, TextDigest};
 use crate::report;
+use crate::saver::{Kept, TextDigest};
 
 /// The sets that are to be written, by their URLs.
-pub type Archive = crate::archive::Archive<Entry>;
+pub type Archive = crate::saver::Archive<Entry>;
 
 /// What is to become of a URL's row.
 #[derive(Clone, Debug)]

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use store::{Reader, StoreError, dns_cache};
 
-use crate::archive::{Kept, TextDigest};
 use crate::report;
+use crate::saver::{Kept, TextDigest};
 
 /// The answers that are to be written, by the names.
-pub type Archive = crate::archive::Archive<Entry>;
+pub type Archive = crate::saver::Archive<Entry>;
 
 /// The addresses of a name; none, and its row goes.
 #[derive(Clone, Debug)]

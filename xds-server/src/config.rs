@@ -1,20 +1,19 @@
 //! Flags and environment variables. Every flag `--some-name` has the twin `TENANTRY_SOME_NAME`.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, value_parser};
 use policy::address::AddressRules;
-use policy::host;
 use policy::ip::Cidr;
 use policy::site::EVICTED_AFTER_S;
 
+use crate::base_domain::BaseDomain;
 use crate::commands::bootstrap::Bootstrap;
 use crate::commands::check::Check;
 use crate::commands::render::Render;
+use crate::database_url::DatabaseUrl;
 use crate::jwks::MAX_LIFETIME;
 
 /// The xDS server of Tenantry: serves what is in PostgreSQL to Envoys, by delta ADS.
@@ -184,59 +183,6 @@ impl Upstreams {
     }
 }
 
-/// A connection string. It may carry a password, so its `Debug` shows nothing.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The text. Never log it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("a database URL begins with postgres:// or postgresql://")
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(redacted)")
-    }
-}
-
-/// The domain under which sites have their names, in canonical form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseDomain(String);
-
-impl BaseDomain {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for BaseDomain {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let canonical = host::canonical(text.as_bytes()).is_some_and(|name| name == text);
-        if canonical && text.split('.').all(|label| !label.is_empty()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("a base domain is DNS labels in lower case, joined by dots, such as gw.example.com")
-        }
-    }
-}
-
 /// Reads `--evict-after-s`. The filter relies on the least of it.
 fn eviction(text: &str) -> Result<u64, String> {
     let seconds = text.parse().map_err(|error| format!("{error}"))?;
@@ -282,19 +228,5 @@ mod tests {
         let wrong = Cli::try_parse_from(["xds-server", "serve", "--database-url", "h=hunter2"])
             .unwrap_err();
         assert!(wrong.to_string().contains("postgres://"));
-    }
-
-    #[test]
-    fn base_domains() {
-        for (text, good) in [
-            ("gw.localhost", true),
-            ("a", true),
-            ("", false),
-            (".a", false),
-            ("A.b", false),
-            ("a.", false),
-        ] {
-            assert_eq!(text.parse::<BaseDomain>().is_ok(), good, "{text}");
-        }
     }
 }

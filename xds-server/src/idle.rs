@@ -10,8 +10,8 @@ use store::{Reader, StoreError, usage};
 use tracing::warn;
 
 use crate::cells::Cells;
-use crate::config::DatabaseUrl;
-use crate::grpc::{Stop, stopped};
+use crate::database_url::DatabaseUrl;
+use crate::stop::{Stop, stopped};
 
 /// One, for one statement now and then.
 const CONNECTIONS: u32 = 1;

@@ -8,9 +8,11 @@
 //! what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
 
 pub mod ads;
+pub mod base_domain;
 pub mod cells;
 pub mod commands;
 pub mod config;
+pub mod database_url;
 pub mod dns;
 pub mod follow;
 pub mod freshness;
@@ -29,6 +31,7 @@ pub mod resource;
 pub mod saver;
 pub mod schedule;
 pub mod snapshot;
+pub mod stop;
 pub mod tls;
 pub mod translate;
 pub mod usage;

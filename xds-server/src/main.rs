@@ -26,6 +26,7 @@ use xds_server::lkg::{self, Sealing, StateDir};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
 use xds_server::snapshot::Owner;
+use xds_server::stop::Stop;
 use xds_server::tls::{Files, Tls};
 use xds_server::validate::{Envoy, Pool};
 use xds_server::{grpc, idle, observe, report, translate, usage};
@@ -207,7 +208,7 @@ fn keep_state(
     dir: &Path,
     key: Option<SecretsKey>,
     cells: &Arc<Cells>,
-    stop: &grpc::Stop,
+    stop: &Stop,
 ) -> anyhow::Result<tokio::task::JoinHandle<()>> {
     let dir =
         StateDir::open(dir, key.map_or(Sealing::Clear, Sealing::Key)).context("--state-dir")?;
@@ -220,7 +221,7 @@ async fn validation(
     config: &Validation,
     cells: &Arc<Cells>,
     quarantine: &Arc<Quarantine>,
-    stop: &grpc::Stop,
+    stop: &Stop,
 ) -> anyhow::Result<Option<Arc<Pool>>> {
     let Some(program) = &config.validate_envoy else { return Ok(None) };
     let envoy = Envoy::new(program);

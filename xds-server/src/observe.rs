@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::cells::Cells;
 use crate::freshness::Source;
-use crate::grpc::{Stop, stopped};
+use crate::stop::{Stop, stopped};
 use crate::{report, usage};
 
 /// From one small site to a step of ten thousand changes.

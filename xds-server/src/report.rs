@@ -12,7 +12,7 @@ use xds_api::pb::envoy::config::core::v3::Node;
 use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryResponse;
 
 use crate::ads::Event;
-use crate::grpc::connection::Peer;
+use crate::grpc::peer::Peer;
 use crate::jwks::{FetchError, KeySet};
 use crate::node::Client;
 use crate::resource::ResourceType;

@@ -12,8 +12,8 @@ use store::{Reader, StoreError};
 use tokio::sync::Notify;
 use tracing::warn;
 
-use crate::config::DatabaseUrl;
-use crate::grpc::{Stop, stopped};
+use crate::database_url::DatabaseUrl;
+use crate::stop::{Stop, stopped};
 
 /// A SHA-256, by which the database knows a URL or a name: what a tenant wrote stays in the
 /// tenant's own tables.

@@ -11,7 +11,7 @@ use store::Reader;
 use store::StoreError;
 use store::seal::SecretsKey;
 
-use crate::config::DatabaseUrl;
+use crate::database_url::DatabaseUrl;
 
 /// One connection is enough to look.
 const CONNECTIONS: u32 = 1;

@@ -12,9 +12,9 @@ use super::book::Book;
 use super::resolve::{Answer, Resolve};
 use super::saver::{Archive, Entry};
 use crate::cells::Cells;
-use crate::grpc::{Stop, stopped};
 use crate::report;
 use crate::schedule::{Bounds, Scheduler};
+use crate::stop::{Stop, stopped};
 
 /// 64 tenants whose names take as long as the resolver has patience hold up no other. Each takes a
 /// thread meanwhile, of the 512 that the runtime has for such things.

@@ -25,15 +25,16 @@ use tracing::{info, warn};
 use self::pending::{Pending, Taken};
 use self::placed::Placed;
 use self::publish::{SITES_PER_STEP, Step};
+use crate::base_domain::BaseDomain;
 use crate::cells::Cells;
-use crate::config::{BaseDomain, DatabaseUrl};
+use crate::database_url::DatabaseUrl;
 use crate::dns::Book;
 use crate::freshness::Ticket;
-use crate::grpc::{Stop, stopped};
 use crate::jwks::Keyring;
 use crate::quarantine::Quarantine;
 use crate::report;
 use crate::snapshot::Owner;
+use crate::stop::{Stop, stopped};
 use crate::translate;
 use crate::validate::Pool;
 

@@ -1,13 +1,11 @@
 //! Connections of clients: in clear, or by mutual TLS, which says what cells they may be of.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use policy::cell::CellName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -17,8 +15,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
-use crate::grpc::{Stop, stopped};
+use super::peer::Peer;
 use crate::report;
+use crate::stop::{Stop, stopped};
 use crate::tls::Tls;
 
 /// How long a handshake may take. It is three packets and some signatures.
@@ -33,30 +32,6 @@ const ACCEPTED: usize = 16;
 
 /// How long to wait after an accept failed, for want of descriptors most likely.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
-
-/// Who is at the other end of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// Somebody who did not have to say.
-    Anyone,
-    /// The holder of a certificate that names these cells.
-    Certified(Arc<BTreeSet<CellName>>),
-}
-
-impl Peer {
-    /// Somebody of whom nothing is known, and who may be of no cell.
-    pub fn nobody() -> Self {
-        Self::Certified(Arc::default())
-    }
-
-    /// Whether the peer may be an Envoy of this cell.
-    pub fn may_be_of(&self, cell: &str) -> bool {
-        match self {
-            Self::Anyone => true,
-            Self::Certified(cells) => cells.iter().any(|known| known.as_str() == cell),
-        }
-    }
-}
 
 /// A connection that gRPC can be spoken on.
 pub struct Connection {

@@ -6,7 +6,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::cells::Cells;
-use crate::grpc::{Stop, stopped};
+use crate::stop::{Stop, stopped};
 
 /// The service, for the server as a whole: it serves when it has a state to serve, until it is told
 /// to stop.

@@ -3,6 +3,7 @@
 pub mod connection;
 pub mod health;
 mod mirrors;
+pub mod peer;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use futures::stream::BoxStream;
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast::error::RecvError, mpsc, watch};
+use tokio::sync::{broadcast::error::RecvError, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use xds_api::pb::envoy::service::discovery::v3::{
@@ -27,11 +28,12 @@ use crate::quarantine::{Quarantine, Refused};
 use crate::receipts::{Roster, Seat};
 use crate::report;
 use crate::resource::ResourceType;
+use crate::stop::{Stop, stopped};
 use crate::tls::Tls;
 use crate::usage::UsageServer;
 
-use self::connection::Peer;
 use self::mirrors::Mirrors;
+use self::peer::Peer;
 
 /// How many responses wait for a client that does not read. What else changes meanwhile is not
 /// queued: see [`crate::ads`].
@@ -45,9 +47,6 @@ const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 /// if it does not say so in time: a client that vanished does not hold its stream.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How a server is told to stop: it stops when this becomes true, or when its sender is gone.
-pub type Stop = watch::Receiver<bool>;
 
 /// Serves delta ADS, and takes reports of usage, until it is told to stop; streams then end with
 /// UNAVAILABLE, so that clients connect again. With `tls`, to clients with certificates alone.
@@ -80,12 +79,6 @@ pub async fn serve(
     // says where.
     let _ = accepting.await;
     Ok(())
-}
-
-/// Waits until a server is told to stop.
-pub async fn stopped(mut stop: Stop) {
-    // An error says that nobody can tell it any more.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Who is told of what clients do. By default it is not written down.

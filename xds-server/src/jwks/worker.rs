@@ -11,9 +11,9 @@ use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
 use super::saver::{Archive, Entry};
 use crate::cells::Cells;
-use crate::grpc::{Stop, stopped};
 use crate::report;
 use crate::schedule::{Bounds, Scheduler};
+use crate::stop::{Stop, stopped};
 
 /// 16 tenants whose URLs all take the whole of the timeout hold up no other.
 const BOUNDS: Bounds = Bounds {

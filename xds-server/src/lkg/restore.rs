@@ -13,9 +13,9 @@ use super::files::StateDir;
 use super::record::{Entry, State};
 use crate::cells::{Cells, Content, Group};
 use crate::freshness::Source;
-use crate::grpc::{Stop, stopped};
 use crate::resource::{Named, Resource, ResourceType};
 use crate::snapshot::Owner;
+use crate::stop::{Stop, stopped};
 
 /// How long PostgreSQL has the chance to be read before what was stored is served. If it says at
 /// once that it is away, no longer than that.

@@ -16,11 +16,11 @@ use super::files::{Journal, StateDir, StateError};
 use super::record::{Commit, Entry};
 use super::restore::mark;
 use crate::cells::Cells;
-use crate::grpc::{Stop, stopped};
 use crate::hub::{Hub, Notice};
 use crate::report;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Owner;
+use crate::stop::{Stop, stopped};
 
 /// How long what changes is gathered for one transaction. It is what an Envoy may lack that first
 /// starts after this program has been killed, as long as PostgreSQL is away.

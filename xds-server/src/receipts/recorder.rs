@@ -9,9 +9,9 @@ use store::{Reader, StoreError, envoy, quarantine};
 use tracing::warn;
 
 use super::roster::{News, Roster};
-use crate::config::DatabaseUrl;
-use crate::grpc::{Stop, stopped};
+use crate::database_url::DatabaseUrl;
 use crate::report;
+use crate::stop::{Stop, stopped};
 
 /// How long news wait for more: the answers of all Envoys to one change come within it, and are one
 /// statement.

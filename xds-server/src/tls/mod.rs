@@ -17,8 +17,8 @@ use tracing::{error, info};
 
 pub use files::{Files, FilesError};
 
-use crate::grpc::{Stop, stopped};
 use crate::report;
+use crate::stop::{Stop, stopped};
 
 use self::files::Contents;
 

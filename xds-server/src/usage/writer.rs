@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::parse::Parsed;
 use super::report;
-use crate::config::DatabaseUrl;
-use crate::grpc::{Stop, stopped};
+use crate::database_url::DatabaseUrl;
+use crate::stop::{Stop, stopped};
 
 /// The most entries of one transaction. It takes PostgreSQL some 100 ms to write so many.
 const BATCH_ENTRIES: usize = 8 * policy::usage::MAX_REPORT_ENTRIES;

@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use super::queue::Queue;
 use super::run::{Envoy, ValidateError};
 use crate::cells::Cells;
-use crate::grpc::{Stop, stopped};
 use crate::report;
 use crate::resource::Named;
 use crate::snapshot::Owner;
+use crate::stop::{Stop, stopped};
 
 /// How many sites one Envoy looks at. A run takes some hundred milliseconds, whatever is in it.
 const AT_ONCE: usize = 64;

@@ -1,0 +1,30 @@
+//! The identity of a client, as its connection shows it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use policy::cell::CellName;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Somebody who did not have to say.
+    Anyone,
+    /// The holder of a certificate that names these cells.
+    Certified(Arc<BTreeSet<CellName>>),
+}
+
+impl Peer {
+    /// Somebody of whom nothing is known, and who may be of no cell.
+    pub fn nobody() -> Self {
+        Self::Certified(Arc::default())
+    }
+
+    /// Whether the peer may be an Envoy of this cell.
+    pub fn may_be_of(&self, cell: &str) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Certified(cells) => cells.iter().any(|known| known.as_str() == cell),
+        }
+    }
+}

@@ -4,15 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use metrics::gauge;
+use metrics::{describe_gauge, gauge};
 use policy::cell::CellName;
 use tokio::sync::watch;
 
 use crate::freshness::Freshness;
 use crate::hub::Hub;
-use crate::report;
 use crate::resource::{Named, Resource, ResourceType};
 use crate::snapshot::{Changed, Owner};
+
+/// A gauge: the cells that the database knows.
+const CELLS: &str = "tenantry_xds_cells";
 
 /// What an owner is to have from now on.
 #[derive(Clone, Debug)]
@@ -115,7 +117,7 @@ impl Cells {
     /// Sets which cells there are.
     pub fn set_existing(&self, existing: BTreeSet<CellName>) {
         let mut state = self.lock();
-        gauge!(report::CELLS).set(existing.len() as f64);
+        gauge!(CELLS).set(existing.len() as f64);
         state.existing = existing;
         state.forget_unused();
     }
@@ -263,6 +265,11 @@ impl State {
             }
         }
     }
+}
+
+/// Gives the metric its help text.
+pub(crate) fn describe() {
+    describe_gauge!(CELLS, "Cells that there are");
 }
 
 fn union(mut all: Changed, mut more: Changed) -> Changed {

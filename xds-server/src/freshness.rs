@@ -9,10 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics::gauge;
+use metrics::{describe_gauge, gauge};
 use tokio::sync::{Notify, watch};
 
-use crate::report;
+/// A gauge: 1 while what is served was stored by an earlier run, and was not read from PostgreSQL
+/// yet.
+const FROM_DISK: &str = "tenantry_xds_from_disk";
+/// A gauge: 1 if PostgreSQL could be read when that was last tried.
+const CONNECTED: &str = "tenantry_xds_postgresql_connected";
 
 /// How long a stream waits for the log to be read: far more than a reading takes, and little beside
 /// the time in which a client connects again.
@@ -114,13 +118,13 @@ impl Freshness {
             more
         });
         self.away.send_if_modified(std::mem::take);
-        gauge!(report::CONNECTED).set(1.0);
+        gauge!(CONNECTED).set(1.0);
     }
 
     /// Says that the log cannot be read.
     pub fn failed(&self) {
         self.away.send_if_modified(|away| !std::mem::replace(away, true));
-        gauge!(report::CONNECTED).set(0.0);
+        gauge!(CONNECTED).set(0.0);
     }
 
     /// Whether the log could be read when that was last tried. Before the first time it could not.
@@ -142,11 +146,7 @@ impl Freshness {
     /// Says where what is served comes from now.
     pub fn set_source(&self, source: Source) {
         self.source.send_replace(source);
-        gauge!(report::FROM_DISK).set(if matches!(source, Source::Disk { .. }) {
-            1.0
-        } else {
-            0.0
-        });
+        gauge!(FROM_DISK).set(if matches!(source, Source::Disk { .. }) { 1.0 } else { 0.0 });
     }
 
     /// Waits until it comes from the database.
@@ -159,6 +159,17 @@ impl Freshness {
     pub async fn question(&self) {
         self.question.notified().await;
     }
+}
+
+/// Gives the metrics their help texts and first values.
+pub(crate) fn describe() {
+    describe_gauge!(
+        FROM_DISK,
+        "1 while what is served was stored by an earlier run, and was not read from PostgreSQL yet"
+    );
+    describe_gauge!(CONNECTED, "1 while PostgreSQL can be read");
+    gauge!(FROM_DISK).set(0.0);
+    gauge!(CONNECTED).set(0.0);
 }
 
 #[cfg(test)]

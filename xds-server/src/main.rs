@@ -28,8 +28,8 @@ use xds_server::receipts::{Recorder, Roster};
 use xds_server::snapshot::Owner;
 use xds_server::stop::Stop;
 use xds_server::tls::{Files, Tls};
-use xds_server::validate::{Envoy, Pool};
-use xds_server::{grpc, idle, observe, report, translate, usage};
+use xds_server::validate::{self, Envoy, Pool};
+use xds_server::{grpc, idle, observe, translate, usage};
 
 /// How long open streams may take to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
@@ -231,7 +231,7 @@ async fn validation(
     let (cells, quarantine) = (Arc::clone(cells), Arc::clone(quarantine));
     tokio::spawn(async move {
         while let Some(verdict) = verdicts.recv().await {
-            report::refused_by_validation(&verdict);
+            validate::refused_by_validation(&verdict);
             quarantine.refused_by_validation(&cells.group(Owner::Site(verdict.site)), &verdict);
         }
         workers.join_all().await;

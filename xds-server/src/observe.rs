@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 
 use crate::cells::Cells;
 use crate::freshness::Source;
+use crate::report;
 use crate::stop::{Stop, stopped};
-use crate::{report, usage};
 
 /// From one small site to a step of ten thousand changes.
 const BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 10.0];
@@ -33,15 +33,12 @@ struct Shared {
 /// # Errors
 /// If something collects them already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(report::APPLY_DURATION.to_owned()), &BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full(report::CHANGE_LAG.to_owned()), &BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full(report::STATE_WRITE_DURATION.to_owned()), &BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full(usage::WRITE_DURATION.to_owned()), &BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full(report::JWKS_DURATION.to_owned()), &BUCKETS)?
-        .install_recorder()?;
+    let mut builder = PrometheusBuilder::new();
+    for name in report::DURATIONS {
+        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), &BUCKETS)?;
+    }
+    let handle = builder.install_recorder()?;
     report::describe();
-    usage::describe();
     Ok(handle)
 }
 

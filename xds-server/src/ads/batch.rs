@@ -8,7 +8,7 @@ use super::gate::Gate;
 use super::held::{Held, Nonce, Told};
 use super::stream::Stream;
 use super::subscription::Sent;
-use super::watermark::Through;
+use super::through::Through;
 use crate::resource::{Resource, ResourceType, site_of};
 use crate::snapshot::Snapshot;
 

@@ -16,6 +16,7 @@ mod idle;
 mod listeners;
 mod stream;
 mod subscription;
+mod through;
 mod watermark;
 
 pub use event::{Event, StreamError};

@@ -9,7 +9,7 @@ use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDis
 use super::event::{Event, StreamError};
 use super::held::Nonce;
 use super::subscription::{Applied, Sent, Subscription};
-use super::watermark::Through;
+use super::through::Through;
 use crate::node::Client;
 use crate::resource::{Resource, ResourceType, Version, route_name, site_of};
 use crate::snapshot::{Changed, Snapshot};

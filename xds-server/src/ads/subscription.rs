@@ -6,7 +6,7 @@ use policy::id::SiteId;
 use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 
 use super::held::{Held, Nonce};
-use super::watermark::Through;
+use super::through::Through;
 use crate::resource::{ResourceType, Version, route_name, site_of};
 
 /// The name that stands for all resources of a type (xDS protocol, "How the client specifies what

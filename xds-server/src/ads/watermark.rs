@@ -5,17 +5,7 @@
 //! change that this client does not want costs nothing.
 
 use super::stream::Stream;
-
-/// Through which change of the log a client has everything, as far as one name is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Through {
-    /// Through none: the client may still have what it had on an earlier stream.
-    Nothing,
-    /// Through this one.
-    Seq(i64),
-    /// Through all: the name holds nothing up.
-    All,
-}
+use super::through::Through;
 
 impl Stream {
     /// Takes in that the stream has been told of everything through this change.

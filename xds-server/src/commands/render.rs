@@ -9,7 +9,7 @@ use store::seal::SecretsKey;
 use store::{SnapshotTx, StoreError, desired};
 use thiserror::Error;
 
-use super::Database;
+use super::database::Database;
 use crate::{readable, translate};
 
 /// What `render` needs.

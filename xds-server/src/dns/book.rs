@@ -9,11 +9,12 @@ use policy::desired::{DesiredEndpoint, DesiredSite};
 use policy::id::{SiteId, TenantId, UpstreamId};
 use tokio::sync::Notify;
 
+use super::report;
 use super::resolve::Answer;
 use crate::cells::Cells;
 use crate::saver::{TextDigest, digest};
 use crate::snapshot::Owner;
-use crate::{report, translate};
+use crate::translate;
 
 /// What one endpoint's weight is multiplied with in an upstream that has names, so that it can be
 /// shared out among the addresses of one: a name has the share of the traffic that its endpoint

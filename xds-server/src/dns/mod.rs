@@ -18,6 +18,7 @@
 //! | `worker` | the task that moves all of them |
 
 mod book;
+pub(crate) mod report;
 mod resolve;
 mod saver;
 mod worker;

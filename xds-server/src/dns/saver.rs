@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use store::{Reader, StoreError, dns_cache};
 
-use crate::report;
+use super::report;
 use crate::saver::{Kept, TextDigest};
 
 /// The answers that are to be written, by the names.

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::task::{Id, JoinSet};
 
 use super::book::Book;
+use super::report;
 use super::resolve::{Answer, Resolve};
 use super::saver::{Archive, Entry};
 use crate::cells::Cells;
-use crate::report;
 use crate::schedule::{Bounds, Scheduler};
 use crate::stop::{Stop, stopped};
 

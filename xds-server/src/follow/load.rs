@@ -10,9 +10,9 @@ use tracing::{info, warn};
 use super::Follower;
 use super::pending::Pending;
 use super::publish::{SITES_PER_STEP, Step};
+use super::report;
 use crate::freshness::Source;
 use crate::jwks::{Known, Restored};
-use crate::report;
 use crate::snapshot::Owner;
 
 impl Follower {

@@ -10,6 +10,7 @@ mod load;
 mod pending;
 mod placed;
 mod publish;
+pub(crate) mod report;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +33,6 @@ use crate::dns::Book;
 use crate::freshness::Ticket;
 use crate::jwks::Keyring;
 use crate::quarantine::Quarantine;
-use crate::report;
 use crate::snapshot::Owner;
 use crate::stop::{Stop, stopped};
 use crate::translate;

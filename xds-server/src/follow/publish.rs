@@ -14,11 +14,12 @@ use tracing::error;
 
 use super::Follower;
 use super::placed::Placed;
+use super::report;
 use crate::cells::{Content, Group};
 use crate::quarantine::{Admitted, Wanted};
 use crate::resource::Named;
 use crate::snapshot::Owner;
-use crate::{dns, jwks, report, translate};
+use crate::{dns, jwks, translate};
 
 /// How many sites are read in one step: it bounds what lies in memory twice.
 pub(super) const SITES_PER_STEP: u32 = 200;

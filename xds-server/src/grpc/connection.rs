@@ -16,7 +16,7 @@ use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
 use super::peer::Peer;
-use crate::report;
+use super::report;
 use crate::stop::{Stop, stopped};
 use crate::tls::Tls;
 

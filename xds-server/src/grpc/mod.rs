@@ -4,6 +4,7 @@ pub mod connection;
 pub mod health;
 mod mirrors;
 pub mod peer;
+pub(crate) mod report;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,7 +27,6 @@ use crate::cells::Cells;
 use crate::hub::{Hub, Notice};
 use crate::quarantine::{Quarantine, Refused};
 use crate::receipts::{Roster, Seat};
-use crate::report;
 use crate::resource::ResourceType;
 use crate::stop::{Stop, stopped};
 use crate::tls::Tls;

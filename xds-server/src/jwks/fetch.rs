@@ -11,8 +11,8 @@ use reqwest::header::{ACCEPT, AGE, CACHE_CONTROL, HeaderMap, HeaderName};
 use reqwest::{Certificate, Client, Response, StatusCode, Url, redirect};
 use thiserror::Error;
 
+use super::lifetime::{MAX_LIFETIME, lifetime};
 use super::set::{KeySet, SetError};
-use super::{MAX_LIFETIME, lifetime};
 
 /// The whole of a reading, from the name's resolution to the last byte.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

@@ -21,6 +21,7 @@
 mod fetch;
 mod keyring;
 mod lifetime;
+pub(crate) mod report;
 mod saver;
 mod set;
 mod worker;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use store::{Reader, StoreError, jwks_cache};
 
-use crate::report;
+use super::report;
 use crate::saver::{Kept, TextDigest};
 
 /// The sets that are to be written, by their URLs.

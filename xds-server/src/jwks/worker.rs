@@ -9,9 +9,9 @@ use tokio::task::{Id, JoinSet};
 
 use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
+use super::report;
 use super::saver::{Archive, Entry};
 use crate::cells::Cells;
-use crate::report;
 use crate::schedule::{Bounds, Scheduler};
 use crate::stop::{Stop, stopped};
 

@@ -23,6 +23,7 @@
 mod files;
 mod frame;
 mod record;
+pub(crate) mod report;
 mod restore;
 mod writer;
 

@@ -14,10 +14,10 @@ use tracing::{error, info};
 
 use super::files::{Journal, StateDir, StateError};
 use super::record::{Commit, Entry};
+use super::report;
 use super::restore::mark;
 use crate::cells::Cells;
 use crate::hub::{Hub, Notice};
-use crate::report;
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Owner;
 use crate::stop::{Stop, stopped};

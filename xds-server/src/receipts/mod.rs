@@ -5,6 +5,7 @@
 //! times a second at the most.
 
 mod recorder;
+pub(crate) mod report;
 mod roster;
 
 pub use recorder::Recorder;

@@ -8,9 +8,9 @@ use policy::id::Uuid;
 use store::{Reader, StoreError, envoy, quarantine};
 use tracing::warn;
 
+use super::report;
 use super::roster::{News, Roster};
 use crate::database_url::DatabaseUrl;
-use crate::report;
 use crate::stop::{Stop, stopped};
 
 /// How long news wait for more: the answers of all Envoys to one change come within it, and are one

@@ -3,6 +3,7 @@
 
 mod files;
 mod identity;
+pub(crate) mod report;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,6 @@ use tracing::{error, info};
 
 pub use files::{Files, FilesError};
 
-use crate::report;
 use crate::stop::{Stop, stopped};
 
 use self::files::Contents;

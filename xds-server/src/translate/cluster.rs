@@ -14,9 +14,10 @@ use xds_api::pb::envoy::config::cluster::v3::{
     CircuitBreakers, Cluster, circuit_breakers::Thresholds, cluster,
 };
 
+use super::endpoints;
 use super::error::TranslateError;
 use super::protobuf::{ads, duration, pack_as, uint};
-use super::{Named, ResourceType, endpoints};
+use crate::resource::{Named, ResourceType};
 
 /// The most connections, waiting requests and requests in flight of one cluster in one Envoy, so
 /// that one tenant's slow upstream does not use up the memory and the file descriptors of all.

@@ -13,8 +13,8 @@ use prost::Message as _;
 use xds_api::pb::google::protobuf::Any as XdsAny;
 
 use super::protobuf::{extension, pack_as};
-use super::{Named, ResourceType};
 use crate::node::EdgeSettings;
+use crate::resource::{Named, ResourceType};
 
 /// The name of the ECDS resource, and of the HTTP filter that asks for it.
 pub const FILTER_NAME: &str = "tenantry-filter";

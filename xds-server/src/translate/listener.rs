@@ -9,9 +9,9 @@ use xds_api::pb::envoy::config::core::v3::TrafficDirection;
 use xds_api::pb::envoy::config::listener::v3::{Filter, FilterChain, Listener, filter};
 
 use super::protobuf::{pack, uint};
-use super::{Named, ResourceType, endpoints, http_manager};
+use super::{endpoints, http_manager};
 use crate::node::EdgeSettings;
-use crate::resource::Resource;
+use crate::resource::{Named, Resource, ResourceType};
 
 /// The name of the listener for plain HTTP.
 pub const LISTENER_NAME: &str = "edge/http";

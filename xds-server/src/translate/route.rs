@@ -14,7 +14,7 @@ use xds_api::pb::envoy::r#type::matcher::v3::{
 };
 
 use super::cluster;
-use super::error::TranslateError;
+use super::error::{MAX_PREFIX_SEGMENTS, TranslateError};
 use super::ordered::{MatchMap, Matcher, MatcherTree, OnMatch, RouteConfiguration, VirtualHost};
 use super::problem::{Problem, any_path, overwrite};
 use super::protobuf::{duration, extension, pack, uint};
@@ -46,10 +46,6 @@ pub(super) const NOT_YET: Problem = Problem {
     title: "Service Unavailable",
     detail: "The route is being updated; try again.",
 };
-
-/// The most segments of a prefix that is taken off: each costs 4 instructions of RE2, and Envoy
-/// refuses regular expressions of more than 100 (`re2.max_program_size.error_level`).
-pub(super) const MAX_PREFIX_SEGMENTS: usize = 24;
 
 const NO_SITE: Problem =
     Problem { status: 404, title: "Not Found", detail: "There is no API at this host." };

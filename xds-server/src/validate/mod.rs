@@ -9,8 +9,12 @@
 mod bootstrap;
 mod pool;
 mod queue;
+pub(crate) mod report;
 mod run;
+mod verdict;
 
 pub use bootstrap::bootstrap;
-pub use pool::{Pool, Verdict};
+pub use pool::Pool;
+pub use report::refused_by_validation;
 pub use run::{Envoy, ValidateError};
+pub use verdict::Verdict;

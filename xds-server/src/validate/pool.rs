@@ -10,9 +10,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 use super::queue::Queue;
+use super::report;
 use super::run::{Envoy, ValidateError};
+use super::verdict::Verdict;
 use crate::cells::Cells;
-use crate::report;
 use crate::resource::Named;
 use crate::snapshot::Owner;
 use crate::stop::{Stop, stopped};
@@ -23,17 +24,6 @@ const AT_ONCE: usize = 64;
 const PAUSE: Duration = Duration::from_secs(5);
 /// How many verdicts may wait for who takes them.
 const VERDICTS: usize = 16;
-
-/// What Envoy would not take.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// The site.
-    pub site: SiteId,
-    /// What was served of it.
-    pub group: Vec<Named>,
-    /// What Envoy says of it.
-    pub reason: String,
-}
 
 /// The sites that Envoys are to look at.
 #[derive(Debug, Default)]

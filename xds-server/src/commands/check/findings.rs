@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use store::StoreError;
 use store::envoy::{StreamKind, StreamState};
 
+use super::facts::{Facts, Finding, SiteFacts};
 use super::replica::{Replica, Said};
-use super::{Facts, Finding, SiteFacts};
 
 fn good(text: String) -> Finding {
     Finding { good: true, text }

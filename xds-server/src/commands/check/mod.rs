@@ -1,22 +1,23 @@
 //! `xds-server check`: why an Envoy does not have a change, step by step from the database to the
 //! Envoy.
 
+mod facts;
 mod findings;
 mod replica;
 
-use std::fmt;
-
 use clap::Args;
 use policy::id::SiteId;
-use store::envoy::StreamState;
-use store::lookup::{self, Held};
+use store::lookup;
 use store::seal::SecretsKey;
 use store::{SnapshotTx, StoreError, desired};
 
-use super::Database;
+use self::facts::{Facts, SiteFacts};
+use self::replica::Replica;
+use super::database::Database;
 use super::render::site_named;
 use crate::translate;
-use replica::Replica;
+
+pub use facts::Finding;
 
 /// What `check` needs.
 #[derive(Clone, Debug, Args)]
@@ -39,40 +40,6 @@ pub struct Check {
     /// Where the database is.
     #[command(flatten)]
     pub database: Database,
-}
-
-/// One step that is well, or is not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// Whether it is.
-    pub good: bool,
-    /// What was seen; and what to do about it, if it is not.
-    pub text: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", if self.good { "ok   " } else { "WRONG" }, self.text)
-    }
-}
-
-/// What the database says.
-#[derive(Clone, Debug, Default)]
-struct Facts {
-    /// The last change of the log.
-    head: i64,
-    /// The streams of all Envoys.
-    streams: Vec<StreamState>,
-    /// The site that was asked about; `None` if it does not exist.
-    site: Option<SiteFacts>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct SiteFacts {
-    cells: Vec<String>,
-    /// Why xds-server cannot make its resources.
-    untranslatable: Option<String>,
-    held: Option<Held>,
 }
 
 /// Looks at everything between the database and the Envoys. The findings are in the order of the

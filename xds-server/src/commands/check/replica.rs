@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::report;
+use crate::follow::report::LAST_SEQ;
+use crate::grpc::report::STREAMS;
 
 /// A replica that answers at all answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -45,8 +46,8 @@ async fn ask(url: &str) -> reqwest::Result<Said> {
     let readiness = readiness.text().await?.trim().to_owned();
     let metrics =
         client.get(format!("{url}/metrics")).send().await?.error_for_status()?.text().await?;
-    let applied = value(&metrics, report::LAST_SEQ).map(|seq| seq as i64);
-    let streams = value(&metrics, report::STREAMS).unwrap_or_default() as u64;
+    let applied = value(&metrics, LAST_SEQ).map(|seq| seq as i64);
+    let streams = value(&metrics, STREAMS).unwrap_or_default() as u64;
     Ok(Said { ready, readiness, applied, streams })
 }
 

@@ -5,12 +5,12 @@ use store::desired::{Omitted, Reason};
 use tracing::{error, warn};
 
 /// A histogram: seconds from looking at the change log to having its changes in the snapshot.
-pub const APPLY_DURATION: &str = "tenantry_xds_apply_duration_seconds";
+pub(crate) const APPLY_DURATION: &str = "tenantry_xds_apply_duration_seconds";
 /// A histogram: seconds from the commit of a change to having it in the snapshot, for the oldest
 /// of those that are applied together.
-pub const CHANGE_LAG: &str = "tenantry_xds_change_lag_seconds";
+pub(crate) const CHANGE_LAG: &str = "tenantry_xds_change_lag_seconds";
 /// A gauge: the sequence number of the last change that was applied.
-pub const LAST_SEQ: &str = "tenantry_xds_last_seq";
+pub(crate) const LAST_SEQ: &str = "tenantry_xds_last_seq";
 /// A gauge: the seconds that the last full load took.
 pub(super) const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
 /// A counter: errors of the database while following it.

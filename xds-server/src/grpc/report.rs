@@ -13,7 +13,7 @@ use crate::node::Client;
 use crate::resource::ResourceType;
 
 /// A gauge: the delta ADS streams that are open.
-pub const STREAMS: &str = "tenantry_xds_streams";
+pub(crate) const STREAMS: &str = "tenantry_xds_streams";
 const PUSHES: &str = "tenantry_xds_pushes_total";
 const PUSHED_RESOURCES: &str = "tenantry_xds_pushed_resources_total";
 const ACKS: &str = "tenantry_xds_acks_total";

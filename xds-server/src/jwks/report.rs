@@ -15,7 +15,7 @@ pub(super) const JWKS_FAILING: &str = "tenantry_xds_jwks_failing_urls";
 /// A gauge: those of [`JWKS_URLS`] that were never read.
 pub(super) const JWKS_MISSING: &str = "tenantry_xds_jwks_missing_sets";
 /// A histogram: the seconds that the reading of a JWK Set took.
-pub const JWKS_DURATION: &str = "tenantry_xds_jwks_read_duration_seconds";
+pub(crate) const JWKS_DURATION: &str = "tenantry_xds_jwks_read_duration_seconds";
 /// A counter: errors of the database while JWK Sets are saved.
 pub(super) const JWKS_SAVE_ERRORS: &str = "tenantry_xds_jwks_save_errors_total";
 const JWKS_READS: &str = "tenantry_xds_jwks_reads_total";

@@ -9,7 +9,7 @@ pub(super) const STATE_BYTES: &str = "tenantry_xds_state_bytes";
 /// A counter: failures to store.
 pub(super) const STATE_ERRORS: &str = "tenantry_xds_state_errors_total";
 /// A histogram: the seconds that storing a set of changes took.
-pub const STATE_WRITE_DURATION: &str = "tenantry_xds_state_write_duration_seconds";
+pub(crate) const STATE_WRITE_DURATION: &str = "tenantry_xds_state_write_duration_seconds";
 
 /// Gives the metrics their help texts and first values.
 pub(crate) fn describe() {

@@ -19,7 +19,7 @@ use xds_server::commands::render::{self, Render};
 use xds_server::commands::{Database, bootstrap};
 use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags, Validation};
 use xds_server::dns::{self, Book, SystemResolver};
-use xds_server::follow::{Followed, Follower};
+use xds_server::follow::{Followed, Follower, Serving};
 use xds_server::grpc::Told;
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::lkg::{self, Sealing, StateDir};
@@ -148,9 +148,14 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         base_domain: config.base_domain,
     };
     let validation = validation(&config.validation, &cells, &quarantine, &stopped).await?;
-    let follower =
-        Follower::new(followed, Arc::clone(&cells), keyring, book, Arc::clone(&quarantine));
-    let follower = follower.validated_by(validation);
+    let serving = Serving {
+        cells: Arc::clone(&cells),
+        keyring,
+        book,
+        quarantine: Arc::clone(&quarantine),
+        validation,
+    };
+    let follower = Follower::new(followed, serving);
     let mut follower = tokio::spawn(follower.run(stopped.clone()));
     let mut observe =
         tokio::spawn(observe::serve(http, Arc::clone(&cells), metrics, stopped.clone()));

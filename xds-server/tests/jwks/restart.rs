@@ -19,7 +19,7 @@ use store::tenant::NewTenant;
 use store::{Actor, ActorKind, Reader, Store, TenantTx, jwks_cache};
 use tokio::sync::watch;
 use xds_server::cells::Cells;
-use xds_server::follow::{Followed, Follower};
+use xds_server::follow::{Followed, Follower, Serving};
 use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
 use xds_server::resource::ResourceType;
 
@@ -113,10 +113,8 @@ impl Deployment {
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
-        tokio::spawn(
-            Follower::new(followed, Arc::clone(&cells), keyring, Arc::default(), Arc::default())
-                .run(stopped),
-        );
+        let serving = Serving { cells: Arc::clone(&cells), keyring, ..Serving::default() };
+        tokio::spawn(Follower::new(followed, serving).run(stopped));
         cells.loaded().await;
         Running { cells, stop }
     }

@@ -16,12 +16,12 @@ use crate::snapshot::{Changed, Owner};
 /// A gauge: the cells that the database knows.
 const CELLS: &str = "tenantry_xds_cells";
 
-/// What an owner is to have from now on.
+/// The resources that an owner is to have from now on.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// Whose it is.
+    /// The owner.
     pub owner: Owner,
-    /// Where it is, and what it consists of there.
+    /// Its resources, by cell.
     pub content: Content,
 }
 
@@ -32,7 +32,7 @@ pub enum Content {
     Same(Arc<BTreeSet<CellName>>, Vec<Named>),
     /// In each cell those of what is placed on it.
     PerCell(BTreeMap<CellName, Vec<Named>>),
-    /// What it has now, in these cells.
+    /// The resources that it has already, in these cells.
     Kept(Arc<BTreeSet<CellName>>),
 }
 
@@ -75,9 +75,9 @@ struct State {
 /// The hub of one cell, for one stream.
 #[derive(Clone, Debug)]
 pub struct Joined {
-    /// What is served.
+    /// The hub.
     pub hub: Arc<Hub>,
-    /// Whether the database knows the cell.
+    /// True if the database knows the cell.
     pub known: bool,
 }
 
@@ -105,7 +105,7 @@ impl Cells {
         Joined { hub: state.hub(&name), known }
     }
 
-    /// Sets what every cell has, whoever is placed on it.
+    /// Sets the resources that every cell has, with or without tenants.
     pub fn set_platform(&self, resources: Vec<Named>) {
         let mut state = self.lock();
         for hub in state.hubs.values().chain([&self.nowhere]) {
@@ -122,8 +122,8 @@ impl Cells {
         state.forget_unused();
     }
 
-    /// Replaces what these owners have, in each cell in one step, and tells the streams. Returns
-    /// how many resources are others now, each counted once in however many cells it is.
+    /// Replaces the resources of these owners, in each cell in one step, and tells the streams.
+    /// Returns how many resources changed; one that is in several cells counts once.
     pub fn apply(&self, groups: Vec<Group>) -> usize {
         let mut state = self.lock();
         let mut steps: BTreeMap<CellName, Vec<(Owner, Vec<Named>)>> = BTreeMap::new();
@@ -149,7 +149,7 @@ impl Cells {
     }
 
     /// Replaces resources of owners, as far as they are there, and tells the streams. Returns how
-    /// many are others now.
+    /// many changed.
     pub fn replace(&self, resources: Vec<(Owner, Named)>) -> usize {
         let mut state = self.lock();
         let mut steps: BTreeMap<CellName, Vec<Named>> = BTreeMap::new();
@@ -177,7 +177,8 @@ impl Cells {
         hub.snapshot().get(kind, name).cloned()
     }
 
-    /// What an owner has in the first of its cells; of a site, that is what it has in all of them.
+    /// The resources of an owner in the first of its cells; those of a site are the same in all of
+    /// them.
     pub fn group(&self, owner: Owner) -> Vec<Named> {
         self.lock().group(owner)
     }
@@ -202,7 +203,7 @@ impl Cells {
         self.lock().seq
     }
 
-    /// Whether this is as new as the database.
+    /// The state of this replica compared with the database.
     pub fn freshness(&self) -> &Freshness {
         &self.freshness
     }
@@ -212,7 +213,7 @@ impl Cells {
         self.loaded.send_replace(true);
     }
 
-    /// Whether the first load is complete.
+    /// Returns true once the first load is complete.
     pub fn is_loaded(&self) -> bool {
         *self.loaded.borrow()
     }

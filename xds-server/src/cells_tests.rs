@@ -1,4 +1,4 @@
-//! What is in which cell.
+//! The placement of resources in cells.
 
 use policy::id::{SiteId, Uuid};
 

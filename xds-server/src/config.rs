@@ -20,15 +20,15 @@ use crate::jwks::MAX_LIFETIME;
 #[derive(Debug, Parser)]
 #[command(name = "xds-server", version, about)]
 pub struct Cli {
-    /// Which log lines to write to standard error, as in `info` or `xds_server=debug,info`.
+    /// The log lines to write to standard error, as in `info` or `xds_server=debug,info`.
     #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
     pub log: String,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve delta ADS.
@@ -41,18 +41,18 @@ pub enum Command {
     Render(Render),
 }
 
-/// What `serve` needs.
+/// The flags of `serve`.
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
     /// PostgreSQL, with a login role that is a member of `tenantry_xds`.
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
-    /// Where Envoys connect, by gRPC: in clear, unless the flags of TLS are given. Whoever connects
-    /// in clear can read every tenant's routes, and the secrets that verify signatures and tokens:
-    /// keep it on the network of the Envoys then, or better on one machine.
+    /// The gRPC address for Envoys: in clear, unless the flags of TLS are given. A client that
+    /// connects in clear can read every tenant's routes, and the secrets that verify signatures and
+    /// tokens: then keep the address on the network of the Envoys, or better on one machine.
     #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:18000")]
     pub listen: SocketAddr,
-    /// Where /healthz, /readyz and /metrics are.
+    /// The address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TENANTRY_HTTP_LISTEN", default_value = "127.0.0.1:18001")]
     pub http_listen: SocketAddr,
     /// The domain under which every site gets a hostname; the shared API host is `api.` under it.
@@ -68,19 +68,18 @@ pub struct Serve {
     /// Eager sites stay; 0 keeps all, and else it is 120 at least.
     #[arg(long, env = "TENANTRY_EVICT_AFTER_S", default_value_t = 24 * 60 * 60, value_parser = eviction)]
     pub evict_after_s: u64,
-    /// A directory in which what is served is kept, so that a start needs no PostgreSQL. It belongs
-    /// to one xds-server alone, and is made if it is not there. What is in it is sealed with the
-    /// secrets key; without that key it holds no secret. Without this flag, a start waits for
-    /// PostgreSQL.
+    /// A directory that keeps the served state, so that a start needs no PostgreSQL. It belongs to
+    /// one xds-server alone, and is made if it is not there. Its files are sealed with the secrets
+    /// key; without that key they hold no secret. Without this flag, a start waits for PostgreSQL.
     #[arg(long, env = "TENANTRY_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
-    /// How the keys of token issuers are read.
+    /// The reading of the keys of token issuers.
     #[command(flatten)]
     pub jwks: Jwks,
-    /// Which addresses upstreams may have.
+    /// The addresses that upstreams may have.
     #[command(flatten)]
     pub upstreams: Upstreams,
-    /// Envoy's own opinion of what is served.
+    /// The Envoys that validate the served state.
     #[command(flatten)]
     pub validation: Validation,
     /// Mutual TLS with Envoys.
@@ -129,7 +128,7 @@ pub struct TlsFlags {
     pub tls_trust_domain: String,
 }
 
-/// How JWK Sets are read from the URLs that tenants name.
+/// The reading of JWK Sets from the URLs that tenants name.
 #[derive(Clone, Debug, Args)]
 pub struct Jwks {
     /// Read them by plain http too, and from addresses that are not of the public internet. Only
@@ -141,8 +140,8 @@ pub struct Jwks {
     #[arg(long, env = "TENANTRY_JWKS_CA_FILE")]
     pub jwks_ca_file: Option<PathBuf>,
     /// The longest time in seconds for which a set is not read again, whatever its issuer says: a
-    /// key that an issuer adds is known at the latest after it, and one that it takes away is good
-    /// for no longer. Below 300 it is what issuers are asked every time.
+    /// key that an issuer adds is known after this time at the latest, and one that it takes away
+    /// is good for no longer. A value below 300 also replaces shorter lifetimes that issuers give.
     #[arg(long, env = "TENANTRY_JWKS_MAX_LIFETIME_S", default_value_t = MAX_LIFETIME.as_secs(), value_parser = value_parser!(u64).range(1..=MAX_LIFETIME.as_secs()))]
     pub jwks_max_lifetime_s: u64,
 }
@@ -155,19 +154,19 @@ pub struct Validation {
     /// looks.
     #[arg(long, env = "TENANTRY_VALIDATE_ENVOY")]
     pub validate_envoy: Option<PathBuf>,
-    /// How many of them run at once: each takes a core for some hundred milliseconds, and some 100
-    /// MB.
+    /// The number of them that run at once: each takes a core for some hundred milliseconds, and
+    /// some 100 MB.
     #[arg(long, env = "TENANTRY_VALIDATE_WORKERS", default_value = "1")]
     pub validate_workers: NonZeroUsize,
 }
 
-/// Which addresses upstreams may have: those of the public internet, unless this says otherwise.
-/// The admin service needs the same.
+/// The addresses that upstreams may have: those of the public internet, unless these flags say
+/// otherwise. The admin service needs the same flags.
 #[derive(Clone, Debug, Args)]
 pub struct Upstreams {
     /// A range of addresses that upstreams may have beside the public internet, such as
-    /// 10.20.0.0/16; repeat it, or use commas. Whatever is in it can be reached by every tenant,
-    /// through the gateway.
+    /// 10.20.0.0/16; repeat it, or use commas. Every tenant can reach every address in it, through
+    /// the gateway.
     #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
     pub upstream_allow: Vec<Cidr>,
     /// A range of addresses that no upstream may have, whatever else is said: what the platform

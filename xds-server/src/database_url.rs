@@ -1,4 +1,4 @@
-//! Where the database is.
+//! The connection string of the database.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,9 +1,9 @@
-//! Whether what is served is as new as the database.
+//! The age of the served state, compared with the database.
 //!
 //! A client that connects may come from another replica, and may have newer resources than this
-//! one. So a stream asks, before it says anything, that the change log is read again: what the
-//! client has was committed before that. If that cannot be done soon, PostgreSQL is away, and there
-//! is no saying who has the newer state. The client then keeps what it has, until it can be said.
+//! one. So a stream asks, before it sends anything, that the change log is read again: the client's
+//! state was committed before that. If that cannot be done soon, PostgreSQL is away, and it is
+//! unknown which state is newer. The client then keeps its state until it is known.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -12,21 +12,21 @@ use std::time::Duration;
 use metrics::{describe_gauge, gauge};
 use tokio::sync::{Notify, watch};
 
-/// A gauge: 1 while what is served was stored by an earlier run, and was not read from PostgreSQL
+/// A gauge: 1 while the served state was stored by an earlier run, and was not read from PostgreSQL
 /// yet.
 const FROM_DISK: &str = "tenantry_xds_from_disk";
 /// A gauge: 1 if PostgreSQL could be read when that was last tried.
 const CONNECTED: &str = "tenantry_xds_postgresql_connected";
 
-/// How long a stream waits for the log to be read: far more than a reading takes, and little beside
-/// the time in which a client connects again.
+/// The time for which a stream waits for the log to be read: far more than a reading takes, and
+/// little beside the time in which a client connects again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A question, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
-/// Where what is served comes from.
+/// The source of the served state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
     /// Nothing is served yet.
@@ -36,23 +36,23 @@ pub enum Source {
     Disk {
         /// Every change of the log up to this number is in it.
         seq: i64,
-        /// When it was written, in milliseconds since 1970.
+        /// The time of storing, in milliseconds since 1970.
         at_ms: u64,
     },
     /// It was read from PostgreSQL.
     Database,
 }
 
-/// Where streams ask, and the follower answers.
+/// The questions of streams, and the answers of the follower.
 #[derive(Debug)]
 pub struct Freshness {
-    /// Whether anybody follows a database: otherwise nothing can be newer than what is served.
+    /// True if a database is followed: otherwise nothing can be newer than the served state.
     followed: AtomicBool,
     asked: Mutex<u64>,
     question: Notify,
     /// Every question up to this was answered.
     answered: watch::Sender<u64>,
-    /// Whether the last attempt to read the log failed.
+    /// True if the last attempt to read the log failed.
     away: watch::Sender<bool>,
     source: watch::Sender<Source>,
 }
@@ -127,7 +127,8 @@ impl Freshness {
         gauge!(CONNECTED).set(0.0);
     }
 
-    /// Whether the log could be read when that was last tried. Before the first time it could not.
+    /// Returns true if the last attempt to read the log succeeded. Before the first attempt it is
+    /// false.
     pub fn is_connected(&self) -> bool {
         *self.answered.borrow() > 0 && !*self.away.borrow()
     }
@@ -138,12 +139,12 @@ impl Freshness {
         let _ = self.away.subscribe().wait_for(|away| *away).await;
     }
 
-    /// Where what is served comes from.
+    /// The source of the served state.
     pub fn source(&self) -> Source {
         *self.source.borrow()
     }
 
-    /// Says where what is served comes from now.
+    /// Sets the source of the served state.
     pub fn set_source(&self, source: Source) {
         self.source.send_replace(source);
         gauge!(FROM_DISK).set(if matches!(source, Source::Disk { .. }) { 1.0 } else { 0.0 });

@@ -10,11 +10,11 @@ use tokio::sync::broadcast;
 use crate::resource::Named;
 use crate::snapshot::{Changed, Owner, Snapshot};
 
-/// How many changes a stream may be behind before it stops following each and looks at everything
-/// again. It bounds the memory of the queue, not what a stream can miss.
+/// The number of changes that a stream may be behind before it stops following each and looks at
+/// everything again. It bounds the memory of the queue; a stream misses nothing.
 const NOTICES: usize = 256;
 
-/// What the streams are told.
+/// A message to the streams.
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// These names were touched.

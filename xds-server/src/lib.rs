@@ -4,8 +4,8 @@
 //! [`follow`] keeps the [`cells`], a [`snapshot`] for each, equal to the database; [`jwks`] reads
 //! the keys of token issuers, and [`dns`] the addresses of upstreams; [`translate`] makes its
 //! resources; [`ads`] decides, for each stream, what to send next; [`grpc`] moves the messages;
-//! [`lkg`] keeps what is served on disk, for a start without PostgreSQL. [`receipts`] writes down
-//! what Envoys have answered, and [`quarantine`] what becomes of what they refuse.
+//! [`lkg`] keeps the served state on disk, for a start without PostgreSQL. [`receipts`] writes down
+//! the answers of Envoys, and [`quarantine`] decides about the sites that they refuse.
 
 pub mod ads;
 pub mod base_domain;

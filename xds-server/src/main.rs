@@ -31,7 +31,7 @@ use xds_server::tls::{Files, Tls};
 use xds_server::validate::{self, Envoy, Pool};
 use xds_server::{grpc, idle, observe, translate, usage};
 
-/// How long open streams may take to end. They are told why, and need a round trip.
+/// The longest time for open streams to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
@@ -185,7 +185,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         let _ = tokio::join!(
             ads, observe, follower, writer, worker, archive, resolver, addresses, recorder
         );
-        // After those who change what is served.
+        // After the tasks that change the served state.
         if let Some(state) = state {
             let _ = state.await;
         }
@@ -207,8 +207,8 @@ fn secrets_key(file: Option<&Path>) -> anyhow::Result<Option<SecretsKey>> {
     file.map(SecretsKey::read).transpose().context("--secrets-key-file")
 }
 
-/// Serves what an earlier run has stored, if PostgreSQL is away, and stores what is served from now
-/// on.
+/// Serves the stored state of an earlier run, if PostgreSQL is away, and stores the served state
+/// from now on.
 fn keep_state(
     dir: &Path,
     key: Option<SecretsKey>,
@@ -221,7 +221,7 @@ fn keep_state(
     Ok(tokio::spawn(lkg::Writer::new(dir, Arc::clone(cells)).run(stop.clone())))
 }
 
-/// The Envoys that look at what is served, if the operator has given one.
+/// The Envoys that validate the served state, if the operator has given one.
 async fn validation(
     config: &Validation,
     cells: &Arc<Cells>,

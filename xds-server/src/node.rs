@@ -1,4 +1,4 @@
-//! What an Envoy says about itself in its first request, and what this server takes from it.
+//! The first request of an Envoy: its Node, and what this server takes from it.
 
 use std::net::IpAddr;
 
@@ -23,11 +23,11 @@ pub struct Client {
     pub id: String,
     /// `node.cluster`: the cell.
     pub cell: String,
-    /// Whether it is Envoy itself or the filter in it.
+    /// The kind of client: Envoy itself, or the filter in it.
     pub kind: StreamKind,
     /// The version that it says it has; empty if it says none.
     pub version: String,
-    /// What its listener is like.
+    /// The settings of its listener.
     pub edge: EdgeSettings,
 }
 
@@ -70,14 +70,14 @@ impl Default for EdgeSettings {
 pub struct NodeError {
     /// The node's id.
     pub node: String,
-    /// Which setting.
+    /// The setting.
     pub field: &'static str,
-    /// What it should be.
+    /// The form that it should have.
     pub expected: &'static str,
 }
 
 impl Client {
-    /// Reads a Node. What is absent has its default; what is there has to be right.
+    /// Reads a Node. Absent settings have their defaults; a setting that is there has to be right.
     pub fn read(node: &Node) -> Result<Self, NodeError> {
         let error = |field, expected| NodeError { node: node.id.clone(), field, expected };
         let mut edge = EdgeSettings::default();

@@ -45,7 +45,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 /// Serves `/healthz` (the process lives), `/readyz` (there is a state to serve) and `/metrics`
 /// (Prometheus).
 ///
-/// What was stored by an earlier run is a state to serve: `/readyz` answers 200, and its JSON says
+/// The stored state of an earlier run is a state to serve: `/readyz` answers 200, and its JSON says
 /// `"source":"disk"`. A replica that serves it is of more use than none.
 ///
 /// # Errors

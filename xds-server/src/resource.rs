@@ -103,21 +103,21 @@ impl ResourceType {
         Self::ALL.into_iter().find(|known| known.label() == label)
     }
 
-    /// Whether a first request without names means all resources of the type, as Envoy does for
-    /// LDS, CDS and SRDS, and the filter for its own types. For the other types it means none.
+    /// Returns true if a first request without names means all resources of the type, as Envoy does
+    /// for LDS, CDS and SRDS, and the filter for its own types. For the other types it means none.
     pub fn is_wildcard_by_default(self) -> bool {
         !matches!(self, Self::Endpoints | Self::Route | Self::ExtensionConfig)
     }
 
-    /// Whether the filter's mirror takes it, not Envoy itself.
+    /// Returns true if the filter's mirror takes it, not Envoy itself.
     pub fn is_for_the_filter(self) -> bool {
         self >= Self::SitePolicy
     }
 
-    /// Whether a response holds the resources of one site alone: a client may refuse a response as
-    /// a whole because of one resource in it, and that must not cost another tenant anything. The
-    /// other types carry nothing that a tenant wrote and a client validates, and are packed, so
-    /// that a first sync is a few large responses.
+    /// Returns true if a response holds the resources of one site alone: a client may refuse a
+    /// response as a whole because of one resource in it, and that must not cost another tenant
+    /// anything. The other types carry nothing that a tenant wrote and a client validates, and are
+    /// packed, so that a first sync is a few large responses.
     pub fn is_sent_by_site(self) -> bool {
         matches!(self, Self::Cluster | Self::Endpoints | Self::Route)
     }

@@ -1,5 +1,5 @@
-//! What was learnt from outside, on its way to the database, from which the next run of this
-//! program begins.
+//! The way of data that was read outside (JWK Sets, addresses) to the database, from which the next
+//! run of this program begins.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,15 +19,15 @@ use crate::stop::{Stop, stopped};
 /// tenant's own tables.
 pub type TextDigest = [u8; 32];
 
-/// How long to wait after an error of the database, doubled with each that follows.
+/// The pause after an error of the database, doubled with each that follows.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LAST_DELAY: Duration = Duration::from_secs(60);
 /// One, for one statement at a time.
 const CONNECTIONS: u32 = 1;
 
-/// What is to become of a row.
+/// The new content of a row.
 pub trait Kept: fmt::Debug + Send + Sync {
-    /// What the rows are, in the plural, for the log.
+    /// The name of the rows, in the plural, for the log.
     const WHAT: &'static str;
     /// The counter of what could not be saved.
     const ERRORS: &'static str;
@@ -40,8 +40,8 @@ pub trait Kept: fmt::Debug + Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// What is to be written. While the database is away it waits: one entry for each text, so that it
-/// is bounded as they are.
+/// The rows to be written. While the database is away they wait: one entry for each text, so that
+/// they are bounded as the texts are.
 #[derive(Debug)]
 pub struct Archive<K> {
     pending: Mutex<BTreeMap<TextDigest, K>>,
@@ -60,7 +60,7 @@ pub fn digest(text: &str) -> TextDigest {
 }
 
 impl<K: Kept> Archive<K> {
-    /// Has it written. What was to become of the same row before is forgotten.
+    /// Has it written, in place of an earlier content of the same row that still waits.
     pub(crate) fn add(&self, text: &str, kept: K) {
         self.lock().insert(digest(text), kept);
         self.news.notify_one();
@@ -85,7 +85,7 @@ impl<K: Kept> Archive<K> {
                     delay = FIRST_DELAY;
                     continue;
                 };
-                // What has come meanwhile is newer.
+                // An entry that came meanwhile is newer.
                 self.lock().entry(digest).or_insert(kept);
                 counter!(K::ERRORS).increment(1);
                 warn!(%error, "{} cannot be saved for the next start; it is tried again", K::WHAT);

@@ -1,9 +1,9 @@
-//! What is to be read when of what tenants point at: a URL with the keys of an issuer, a name of an
-//! upstream. Without I/O, clock and randomness: times are arguments, in milliseconds of any clock
-//! that does not go back, and what is due is asked for.
+//! The order of readings of the things that tenants point at: URLs with the keys of issuers, names
+//! of upstreams. Without I/O, clock and randomness: times are arguments, in milliseconds of any
+//! clock that does not go back, and the caller asks for the readings that are due.
 //!
-//! Every URL (a name is one here too) is read once, however many sites use it. What one tenant's
-//! URLs can take is bounded, so that slow or hostile ones do not hold up another tenant's: of the
+//! Every URL (a name is one here too) is read once, for any number of sites. The readings of one
+//! tenant are bounded, so that slow or hostile URLs do not hold up another tenant's: of the
 //! [`Bounds::in_flight`] readings at a time, [`Bounds::per_tenant`] are for one tenant. A URL that
 //! several tenants use is charged to the one that has the fewest under way.
 
@@ -17,26 +17,26 @@ use policy::id::TenantId;
 /// spreads.
 const EARLY_SHARE: u64 = 10;
 
-/// What bounds the readings.
+/// The bounds of the readings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The most readings at a time.
     pub in_flight: usize,
     /// The most readings at a time for one tenant.
     pub per_tenant: usize,
-    /// How long to wait after a failure, doubled with each that follows.
+    /// The pause after a failure, doubled with each that follows.
     pub first_delay: Duration,
     /// The most that the wait after a failure comes to: what is back is heard at most this much
     /// later.
     pub last_delay: Duration,
 }
 
-/// What is known of a URL from before.
+/// The age and lifetime of a set that an earlier run has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// How long ago its set was read.
+    /// The time since it was read.
     pub age: Duration,
-    /// How long the set was good then.
+    /// The time for which it was good then.
     pub lifetime: Duration,
 }
 
@@ -50,7 +50,7 @@ pub struct Scheduler {
     /// Those whose time has come, while each of their tenants has as many under way as it may. May
     /// name URLs that are no longer waiting here: what counts is the entry's state.
     parked: BTreeMap<TenantId, VecDeque<Arc<str>>>,
-    /// How many are under way for each tenant, those without any left out.
+    /// The number of readings under way for each tenant, those without any left out.
     load: BTreeMap<TenantId, usize>,
     in_flight: usize,
 }
@@ -83,8 +83,8 @@ impl Scheduler {
         Self { bounds, urls, due, parked, load, in_flight: 0 }
     }
 
-    /// Says which tenants use a URL. One that is new is due at once, or when the set that is known
-    /// of it ends. Without tenants it is forgotten; what is under way for it ends, and counts until
+    /// Sets the tenants that use a URL. A new one is due at once, or when its known set ends.
+    /// Without tenants it is forgotten; a reading that is under way for it ends, and counts until
     /// then.
     pub fn want(
         &mut self,
@@ -160,15 +160,15 @@ impl Scheduler {
         None
     }
 
-    /// When to ask [`Self::start`] again, if nothing happens before. `None`: not before something
-    /// does.
+    /// The time to ask [`Self::start`] again, if nothing happens before. `None`: not before
+    /// something does.
     pub fn wake_ms(&self) -> Option<u64> {
         let (at_ms, _) = self.due.first()?;
         (self.in_flight < self.bounds.in_flight).then_some(*at_ms)
     }
 
-    /// A URL was read, and its set is good for so long. `random` is any number, a new one each
-    /// time. Whether the set is still wanted.
+    /// Notes that a URL was read, and that its set is good for so long. `random` is any number, a
+    /// new one each time. Returns true if the set is still wanted.
     pub fn done(&mut self, url: &Arc<str>, lifetime: Duration, now_ms: u64, random: u64) -> bool {
         let lifetime_ms = millis(lifetime);
         let early_ms = random % (lifetime_ms / EARLY_SHARE + 1);
@@ -232,22 +232,22 @@ impl Scheduler {
         }
     }
 
-    /// How many URLs there are.
+    /// The number of URLs.
     pub fn len(&self) -> usize {
         self.urls.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no URLs.
     pub fn is_empty(&self) -> bool {
         self.urls.is_empty()
     }
 
-    /// How many URLs could not be read when they were last tried.
+    /// The number of URLs that could not be read when they were last tried.
     pub fn failing(&self) -> usize {
         self.urls.values().filter(|entry| entry.failures > 0).count()
     }
 
-    /// How often in a row a URL could not be read.
+    /// The number of failures in a row of a URL.
     pub fn failures(&self, url: &str) -> u32 {
         self.urls.get(url).map_or(0, |entry| entry.failures)
     }

@@ -141,7 +141,7 @@ fn what_is_wanted_again_while_it_is_under_way_is_not_read_twice() {
 }
 
 proptest! {
-    /// Whatever comes and goes: the bounds hold, and in the end every URL that is wanted is read
+    /// For all orders of events, the bounds hold, and in the end every URL that is wanted is read
     /// again and again.
     #[test]
     fn nothing_that_is_wanted_is_ever_lost(steps in proptest::collection::vec((0_u32..40, 0_u8..6, any::<u64>()), 0..600)) {

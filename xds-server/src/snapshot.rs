@@ -10,7 +10,7 @@ use policy::id::{SiteId, TenantId};
 
 use crate::resource::{Named, Resource, ResourceType, route_name};
 
-/// Whose resources a group holds. One change replaces the whole group.
+/// The owner of a group of resources. One change replaces the whole group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// The platform itself.
@@ -141,7 +141,7 @@ impl Snapshot {
         range.map(|(name, _)| name).take_while(move |name| name.starts_with(&prefix))
     }
 
-    /// The resources of an owner, those apart that are another's by now.
+    /// The resources of an owner, without those that have another owner by now.
     pub fn group(&self, owner: Owner) -> Vec<Named> {
         let names = self.by_owner.get(&owner).into_iter().flatten();
         let group = names.filter_map(|(kind, name)| {
@@ -156,7 +156,7 @@ impl Snapshot {
         self.by_owner.keys().copied()
     }
 
-    /// How many resources of a type there are.
+    /// The number of resources of a type.
     pub fn len(&self, kind: ResourceType) -> usize {
         self.by_name.get(&kind).map_or(0, BTreeMap::len)
     }

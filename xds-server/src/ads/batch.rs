@@ -1,4 +1,4 @@
-//! Which resources go into the next response of a type.
+//! The choice of the resources for the next response of a type.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::snapshot::Snapshot;
 /// time.
 pub(super) const MAX_RESPONSE_BYTES: usize = 1_000_000;
 
-/// What a resource costs in a response beside name and body: version, type URL, tags and lengths,
-/// roughly.
+/// The bytes that a resource takes in a response beside its name and body, roughly: version, type
+/// URL, tags and lengths.
 const OVERHEAD_BYTES: usize = 128;
 
-/// What has to be done about a name.
+/// The action that a name needs.
 enum Verdict {
     /// Nothing: the client has what it should have, or refused it.
     Nothing,
@@ -66,7 +66,7 @@ impl Stream {
                     continue;
                 }
                 Verdict::Blocked { by_refusal } => {
-                    // What the client refuses is answered: it holds up nothing.
+                    // A refusal is an answer: it holds up nothing.
                     let through = if by_refusal { Through::All } else { through };
                     self.subscription_mut(kind).blocked.insert(name, through);
                     continue;
@@ -94,7 +94,7 @@ impl Stream {
         Some(response(kind, nonce, resources, removed))
     }
 
-    /// Whether a name may go into the same response as those before it.
+    /// Returns true if a name may go into the same response as those before it.
     fn fits(&self, kind: ResourceType, sent: &Sent, name: &str) -> bool {
         let alone = &self.subscription(kind).alone;
         sent.first().is_none_or(|(first, _)| {

@@ -1,7 +1,7 @@
-//! While it is in doubt whether the snapshot is as new as what a client has (it was stored by an
-//! earlier run, or PostgreSQL is away), the client keeps what it reports to have. What it does not
-//! have it gets, but for one thing: a mirror that was in sync gets nothing of its types, because
-//! what it lacks may have been taken from it, such as a key that was revoked.
+//! While it is in doubt that the snapshot is as new as a client's state (it was stored by an
+//! earlier run, or PostgreSQL is away), the client keeps the resources that it reports to have. It
+//! gets those that it lacks, with one exception: a mirror that was in sync gets nothing of its
+//! types, because a resource that it lacks may have been taken from it, such as a revoked key.
 
 use super::held::Held;
 use super::stream::Stream;
@@ -22,13 +22,13 @@ impl Stream {
         }
     }
 
-    /// Whether nothing can be said of this type yet: which state a mirror is in is known by its
-    /// subscription to the mark of a complete sync, which is its last.
+    /// Returns true while nothing can be said of this type yet: the state of a mirror is known by
+    /// its subscription to the mark of a complete sync, which is its last.
     pub(super) fn waits(&self, kind: ResourceType) -> bool {
         self.doubts && kind.is_for_the_filter() && !self.subscription(ResourceType::Sync).requested
     }
 
-    /// Whether the client keeps what it has, or has not, of a name.
+    /// Returns true if the client keeps its state of a name, present or absent.
     pub(super) fn keeps(&self, kind: ResourceType, held: Option<&Held>) -> bool {
         let reported = |held: &Held| held.reported;
         self.doubts

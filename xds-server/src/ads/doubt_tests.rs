@@ -1,4 +1,4 @@
-//! What a stream says while its snapshot may be older than what the client has.
+//! The responses of a stream while its snapshot may be older than the client's state.
 
 use super::session::{Session, cluster, id, routes, said, site};
 use crate::resource::ResourceType::{self, *};

@@ -1,4 +1,4 @@
-//! What a stream reports to its pump, for logs and metrics.
+//! The events that a stream reports to its pump, for logs and metrics.
 
 use policy::id::SiteId;
 use thiserror::Error;
@@ -16,11 +16,11 @@ pub enum Event {
         /// The sites whose resources were in it.
         sites: Vec<SiteId>,
     },
-    /// The client refused a response. What it had before stays in use there.
+    /// The client refused a response. The resources before stay in use there.
     Nack {
         /// The type of the response.
         kind: ResourceType,
-        /// What was in it; `None` stands for a removal.
+        /// The content of the response; `None` stands for a removal.
         resources: Vec<(String, Option<Version>)>,
         /// The client's reason.
         message: String,

@@ -15,7 +15,7 @@ const SYNCED: [ResourceType; 4] = [
     ResourceType::Host,
 ];
 
-/// Whether something may be sent now.
+/// The answer of a gate to something that is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Gate {
     /// It may.
@@ -26,7 +26,7 @@ pub(super) enum Gate {
     Refused,
 }
 
-/// How far a client is with what a RouteConfiguration depends on.
+/// The state of a client as to the dependencies of a RouteConfiguration.
 enum Upstreams {
     /// It has accepted all of them, as they should be.
     Accepted,
@@ -37,18 +37,18 @@ enum Upstreams {
 }
 
 impl Stream {
-    /// Whether a stream is sent the clusters of this site: it asks for the site's routes; or it had
-    /// clusters of the site when it connected, and has not said yet which routes it wants. (Envoy
-    /// asks for clusters first. It would lose those under its routes if it were told at once that
-    /// they are not there.)
+    /// Returns true if a stream is sent the clusters of this site: it asks for the site's routes;
+    /// or it had clusters of the site when it connected, and has not said yet which routes it
+    /// wants. (Envoy asks for clusters first. It would lose those under its routes if it were told
+    /// at once that they are not there.)
     pub(super) fn wants(&self, site: SiteId) -> bool {
         self.reported_sites.contains(&site)
             || self.subscription(ResourceType::Route).covers(&route_name(site))
     }
 
-    /// Whether the routes of a site may be sent: all clusters and endpoints of the site have been
-    /// accepted. If one of them was refused, a client that has routes keeps them; one that has none
-    /// gets them, so that the rest of the site works.
+    /// Returns true if the routes of a site may be sent: all clusters and endpoints of the site
+    /// have been accepted. If one of them was refused, a client that has routes keeps them; one
+    /// that has none gets them, so that the rest of the site works.
     pub(super) fn may_send_routes(&self, snapshot: &Snapshot, name: &str) -> Gate {
         let Some(site) = site_of(name) else { return Gate::Open };
         if !self.subscription(ResourceType::Cluster).requested {
@@ -85,8 +85,8 @@ impl Stream {
         if under_way { Upstreams::UnderWay } else { Upstreams::Accepted }
     }
 
-    /// Whether a cluster may be taken away: the routes of its site, as the client has them, no
-    /// longer lead to it.
+    /// Returns true if a cluster may be taken away: the routes of its site, as the client has them,
+    /// no longer lead to it.
     pub(super) fn may_remove_cluster(&self, snapshot: &Snapshot, name: &str) -> Gate {
         let Some(site) = site_of(name) else { return Gate::Open };
         if self.reported_sites.contains(&site) {
@@ -118,7 +118,7 @@ impl Stream {
         }
     }
 
-    /// Whether endpoints may be said to be gone: the client has no cluster of that name.
+    /// Returns true if endpoints may be said to be gone: the client has no cluster of that name.
     pub(super) fn may_remove_endpoints(&self, snapshot: &Snapshot, name: &str) -> Gate {
         if !self.subscription(ResourceType::Cluster).held.get(name).is_some_and(Held::may_exist) {
             return Gate::Open;
@@ -129,7 +129,7 @@ impl Stream {
         }
     }
 
-    /// Whether the client has accepted everything of this site as it is in the snapshot.
+    /// Returns true if the client has accepted everything of this site as it is in the snapshot.
     pub fn has_site(&self, snapshot: &Snapshot, site: SiteId) -> bool {
         let name = route_name(site);
         let routes = self.subscription(ResourceType::Route).held.get(&name);
@@ -139,9 +139,9 @@ impl Stream {
         has_routes && matches!(self.upstreams(snapshot, site), Upstreams::Accepted)
     }
 
-    /// Whether all of the filter's types were sent and answered, so that its first sync is
-    /// complete. A refused resource counts as answered: the filter lacks it, and refuses what would
-    /// need it.
+    /// Returns true once all of the filter's types were sent and answered, so that its first sync
+    /// is complete. A refused resource counts as answered: the filter lacks it, and refuses
+    /// requests that need it.
     pub(super) fn is_synced(&self) -> bool {
         SYNCED.into_iter().all(|kind| self.subscription(kind).is_settled())
     }

@@ -1,26 +1,27 @@
-//! What a client has of one resource, as far as this server knows.
+//! The state of one resource in a client, as far as this server knows.
 
 use crate::resource::Version;
 
 /// The number of a response on its stream; its text is the nonce.
 pub(super) type Nonce = u64;
 
-/// What was last sent to a client of one resource, and what it said about it.
+/// The last message to a client about one resource, and the client's answer to it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Held {
-    /// What the client was last told.
+    /// The last message to the client.
     pub(super) told: Told,
     /// The response in which it was told, until it answers that.
     pub(super) awaiting: Option<Nonce>,
     /// The version that it last accepted.
     pub(super) acked: Option<Version>,
-    /// Whether this is what the client reported when it connected, and nothing was sent since.
+    /// True if this is the state that the client reported when it connected, and nothing was sent
+    /// since.
     pub(super) reported: bool,
     /// The version that it last refused. It is not sent again by itself: it would be refused again.
     pub(super) nacked: Option<Version>,
 }
 
-/// What a client was told of a resource.
+/// A message to a client about a resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Told {
     /// Nothing, or it refused what it was told, perhaps only in part: there is no saying what it
@@ -34,7 +35,7 @@ pub(super) enum Told {
 }
 
 impl Held {
-    /// What a client reports to have when it connects again.
+    /// The state that a client reports when it connects again.
     pub(super) fn reported(version: &str) -> Self {
         let version = Version::reported(version);
         Self {
@@ -83,19 +84,19 @@ impl Held {
         latest
     }
 
-    /// Whether the client has accepted this version, and nothing else is under way.
+    /// Returns true if the client has accepted this version, and nothing else is under way.
     pub(super) fn has_accepted(&self, version: &Version) -> bool {
         self.awaiting.is_none()
             && self.acked.as_ref() == Some(version)
             && self.told == Told::Version(version.clone())
     }
 
-    /// Whether the client has refused this version.
+    /// Returns true if the client has refused this version.
     pub(super) fn has_refused(&self, version: &Version) -> bool {
         self.nacked.as_ref() == Some(version)
     }
 
-    /// Whether the client may have some version of the resource.
+    /// Returns true if the client may have some version of the resource.
     pub(super) fn may_exist(&self) -> bool {
         self.told != Told::Absent || self.awaiting.is_some()
     }

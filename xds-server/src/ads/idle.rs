@@ -21,7 +21,7 @@ use crate::translate;
 
 impl Stream {
     /// Looks for sites that the client had loaded at the look before, and that are not among those
-    /// that were used since; lets go of them, unless they are eager, or what is served is in doubt.
+    /// that were used since; lets go of them, unless they are eager, or the snapshot is in doubt.
     /// Returns how many.
     pub fn evict_idle(&mut self, snapshot: &Snapshot, used: &BTreeSet<SiteId>) -> usize {
         if self.doubts {
@@ -39,8 +39,8 @@ impl Stream {
         idle.len()
     }
 
-    /// Whether a site is lazy, and its scope goes to the client if it is sent as that of an eager
-    /// one: otherwise no answer would say that it is to be as it is again.
+    /// Returns true if a site is lazy, and its scope goes to the client if it is sent as that of an
+    /// eager one: otherwise no answer would say that it is to be as it is again.
     fn may_leave(&self, snapshot: &Snapshot, site: SiteId) -> bool {
         let name = site.to_string();
         let Some(scope) = snapshot.get(ResourceType::ScopedRoute, &name) else { return false };
@@ -52,8 +52,8 @@ impl Stream {
             && eager.is_some_and(|eager| !held.has_refused(&eager.version))
     }
 
-    /// What a client is to have of a scope until it has acknowledged it, if it has to let go of the
-    /// site.
+    /// The scope that a client has to acknowledge before it gets the true one again, if it has to
+    /// let go of the site.
     pub(super) fn while_leaving(&self, name: &str, scope: &Resource) -> Option<Arc<Resource>> {
         let site = name.parse().ok()?;
         self.leaving.contains(&site).then(|| translate::eager(scope)).flatten()

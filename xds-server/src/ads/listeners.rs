@@ -15,13 +15,13 @@ impl Stream {
         self.holds_listeners = false;
     }
 
-    /// Whether the client is a mirror that has accepted the mark of a complete sync, on this stream
-    /// or before.
+    /// Returns true if the client is a mirror that has accepted the mark of a complete sync, on
+    /// this stream or before.
     pub fn is_mirror_in_sync(&self) -> bool {
         self.subscription(ResourceType::Sync).held.values().any(|held| held.acked.is_some())
     }
 
-    /// Whether this type is held back.
+    /// Returns true if this type is held back.
     pub(super) fn is_held_back(&self, kind: ResourceType) -> bool {
         self.holds_listeners
             && kind == ResourceType::Listener

@@ -28,9 +28,9 @@ const ALL: [ResourceType; 6] = [Cluster, ScopedRoute, Endpoints, Route, SitePoli
 struct Content {
     /// Part of every resource, so that each number is a version of its own.
     version: u8,
-    /// Whether the site has a cluster, and routes that lead to it.
+    /// True if the site has a cluster, and routes that lead to it.
     cluster: bool,
-    /// What the client refuses.
+    /// The type that the client refuses.
     bad: Option<ResourceType>,
 }
 
@@ -74,7 +74,7 @@ fn group(number: u128, content: Content) -> Vec<Named> {
         .collect()
 }
 
-/// What a client has of each resource: version and content.
+/// The state of a client: version and content of each resource.
 type Has = BTreeMap<(ResourceType, String), (String, Vec<u8>)>;
 
 #[derive(Default)]
@@ -197,7 +197,7 @@ impl World {
         }
         let mut rescoped = Vec::new();
         for resource in &response.resources {
-            // What it no longer asks for may have been under way.
+            // A resource that it no longer asks for may have been under way.
             let asked = match kind {
                 Route => self.wants.contains(&resource.name),
                 Endpoints => self.has.contains_key(&(Cluster, resource.name.clone())),
@@ -255,7 +255,8 @@ impl World {
             .collect()
     }
 
-    /// What is acknowledged through a change is as it was after that change, or after a later one.
+    /// A client that has acknowledged a change has the state after that change, or after a later
+    /// one.
     fn check_watermark(&self) {
         let Some(acked) = self.stream.acked_seq().and_then(|seq| usize::try_from(seq).ok()) else {
             return;
@@ -314,7 +315,7 @@ impl World {
         panic!("the stream never comes to rest");
     }
 
-    /// What the client should have.
+    /// The state that the client should have.
     fn desired(&self) -> BTreeMap<(ResourceType, String), String> {
         let mut desired = BTreeMap::new();
         for kind in ALL {

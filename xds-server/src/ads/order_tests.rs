@@ -1,5 +1,5 @@
-//! What goes before what: clusters before routes, routes before the removal of clusters, everything
-//! before `Sync`.
+//! The order of responses: clusters before routes, routes before the removal of clusters,
+//! everything before `Sync`.
 
 use super::session::{Said, Session, cluster, id, routes, said, site};
 use crate::resource::{

@@ -63,7 +63,7 @@ pub(super) fn request(kind: ResourceType) -> DeltaDiscoveryRequest {
     }
 }
 
-/// What a response says: names with content, and names that are gone.
+/// The content of a response: names with content, and names that are gone.
 pub(super) type Said = (ResourceType, Vec<String>, Vec<String>);
 
 pub(super) fn said(response: &DeltaDiscoveryResponse) -> Said {

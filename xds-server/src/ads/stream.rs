@@ -42,11 +42,11 @@ pub struct Stream {
     last_nonce: Nonce,
     /// The last change of the log that this stream was told of in full.
     pub(super) reached: i64,
-    /// Whether listeners wait for the mirror.
+    /// True while listeners wait for the mirror.
     pub(super) holds_listeners: bool,
-    /// Whether what the client has may be newer than the snapshot.
+    /// True while the client's state may be newer than the snapshot.
     pub(super) doubts: bool,
-    /// Whether the client has answered a response: all its first requests were before that.
+    /// True once the client has answered a response: all its first requests were before that.
     pub(super) answered_once: bool,
 }
 
@@ -56,7 +56,7 @@ impl Stream {
         Self::default()
     }
 
-    /// Who is at the other end; known from the first request on.
+    /// The client at the other end; known from the first request on.
     pub fn client(&self) -> Option<&Client> {
         self.client.as_ref()
     }
@@ -161,7 +161,7 @@ impl Stream {
         }
         let mut found = snapshot.get(kind, name).cloned();
         if kind == ResourceType::Listener {
-            // What the snapshot has is what a tenant wants; what it is in this Envoy depends on the
+            // The snapshot has the wishes of a tenant; a resource of this Envoy also depends on the
             // Envoy.
             let edge = &self.client.as_ref()?.edge;
             return Some(translate::tenant_listener(edge, name, &*found?)?.resource);

@@ -13,7 +13,7 @@ use crate::resource::{ResourceType, Version, route_name, site_of};
 /// resources to return").
 const WILDCARD: &str = "*";
 
-/// What was in a response: names with the version that was sent, or `None` for a removal.
+/// The content of a response: names with the version that was sent, or `None` for a removal.
 pub(super) type Sent = Vec<(String, Option<Version>)>;
 
 /// A response that the client has not answered.
@@ -27,13 +27,13 @@ pub(super) struct InFlight {
 /// One type on one stream.
 #[derive(Debug, Default)]
 pub(super) struct Subscription {
-    /// Whether there was a request for the type.
+    /// True once there was a request for the type.
     pub(super) requested: bool,
-    /// Whether all resources of the type are subscribed to.
+    /// True if all resources of the type are subscribed to.
     pub(super) wildcard: bool,
-    /// What is subscribed to by name.
+    /// The names that are subscribed to.
     pub(super) names: BTreeSet<String>,
-    /// What the client has.
+    /// The state of the client, by name.
     pub(super) held: BTreeMap<String, Held>,
     /// The names that have to be looked at: what the client has may not be what it should have.
     /// With each, through which change the client has everything as far as this name is concerned.
@@ -48,11 +48,11 @@ pub(super) struct Subscription {
     pub(super) alone: BTreeSet<String>,
     /// The responses that the client has not answered.
     pub(super) in_flight: BTreeMap<Nonce, InFlight>,
-    /// Whether a response is due even if there is nothing to send.
+    /// True if a response is due even if there is nothing to send.
     pub(super) answer_due: bool,
 }
 
-/// What a request changed in a subscription.
+/// The changes that a request made to a subscription.
 #[derive(Debug, Default)]
 pub(super) struct Applied {
     /// It was the first request of the type.
@@ -66,7 +66,7 @@ pub(super) struct Applied {
 }
 
 impl Subscription {
-    /// Whether the client asks for this name.
+    /// Returns true if the client asks for this name.
     pub(super) fn covers(&self, name: &str) -> bool {
         self.wildcard || self.names.contains(name)
     }
@@ -99,7 +99,7 @@ impl Subscription {
         }
     }
 
-    /// Whether all that was to be sent was sent and answered.
+    /// Returns true if everything was sent and answered.
     pub(super) fn is_settled(&self) -> bool {
         self.requested
             && self.ready.is_empty()
@@ -109,8 +109,9 @@ impl Subscription {
 
     /// Takes in the subscription part of a request.
     ///
-    /// What a client lacks that asks for a type for the first time counts from the beginning: it
-    /// may have something older from before. What it asks for later it never had, or had in order.
+    /// A name that is asked for in the first request of a type counts from the beginning: the
+    /// client may have something older from before. A name that is asked for later it never had, or
+    /// had in order.
     pub(super) fn apply(
         &mut self,
         kind: ResourceType,
@@ -150,7 +151,8 @@ impl Subscription {
         applied
     }
 
-    /// What a client may still take in of a name that it had given up, and asks for again.
+    /// The content that a client may still take in of a name that it had given up, and asks for
+    /// again.
     fn under_way(&self, name: &str) -> Through {
         let with_it = self
             .in_flight
@@ -211,7 +213,7 @@ impl Subscription {
             } else if let Some(newer) =
                 held.awaiting.and_then(|newer| self.in_flight.get_mut(&newer))
             {
-                // What this response had of the name is lost, and comes with that one.
+                // The content of this response for the name is lost, and comes with that one.
                 newer.through = newer.through.min(through);
             }
             // Nothing needs to be remembered of a removal, unless the name is still asked for.

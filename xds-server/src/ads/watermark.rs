@@ -1,4 +1,4 @@
-//! How far a client is: through which change of the log it has everything.
+//! The progress of a client: the change of the log through which it has everything.
 //!
 //! A name that is marked remembers through which change the client had everything before, and takes
 //! that along until the client has answered it. So nothing is kept for a change itself, and a
@@ -40,7 +40,7 @@ impl Stream {
         }
     }
 
-    /// What a name is marked with now.
+    /// The mark for a name that is touched now.
     pub(super) fn now(&self) -> Through {
         Through::Seq(self.reached)
     }

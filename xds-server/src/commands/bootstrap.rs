@@ -8,7 +8,7 @@ use envoy_bootstrap::{BootstrapError, ClientTls, Settings};
 use policy::cell::CellName;
 use thiserror::Error;
 
-/// What `bootstrap` needs.
+/// The flags of `bootstrap`.
 #[derive(Clone, Debug, Args)]
 pub struct Bootstrap {
     /// The cell that the Envoy is of.
@@ -17,20 +17,20 @@ pub struct Bootstrap {
     /// Its own name: one for each Envoy. Logs, status and `check` name it by that.
     #[arg(long, env = "TENANTRY_NODE_ID")]
     pub node_id: String,
-    /// Where API clients connect.
+    /// The address for API clients.
     #[arg(long, env = "TENANTRY_GATEWAY", default_value = "0.0.0.0:10080")]
     pub gateway: SocketAddr,
-    /// Where Envoy's admin interface is: whoever reaches it can stop Envoy.
+    /// The address of Envoy's admin interface. Everybody who reaches it can stop Envoy.
     #[arg(long, env = "TENANTRY_ENVOY_ADMIN", default_value = "127.0.0.1:10091")]
     pub admin: SocketAddr,
     /// A replica of xds-server, as `<host>:<port>`; repeat it, or join several by commas, in the
     /// order in which the Envoy goes to them.
     #[arg(long, env = "TENANTRY_XDS", value_delimiter = ',', default_value = "127.0.0.1:18000", value_parser = host_and_port)]
     pub xds: Vec<(String, u16)>,
-    /// Where `tenantry_filter.wasm` is on the Envoy's machine.
+    /// The path of `tenantry_filter.wasm` on the Envoy's machine.
     #[arg(long, env = "TENANTRY_MODULE", default_value = "/etc/tenantry/tenantry_filter.wasm")]
     pub module: PathBuf,
-    /// How many proxies in front of it append to `X-Forwarded-For`. With more than there are,
+    /// The number of proxies in front of it that append to `X-Forwarded-For`. If there are fewer,
     /// clients choose their address.
     #[arg(long, env = "TENANTRY_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=16))]
     pub trusted_hops: u32,

@@ -12,7 +12,7 @@ use crate::database_url::DatabaseUrl;
 /// One connection is enough to look.
 const CONNECTIONS: u32 = 1;
 
-/// How a command gets at the database.
+/// The flags by which a command finds the database.
 #[derive(Clone, Debug, Args)]
 pub struct Database {
     /// PostgreSQL, with a login role that is a member of `tenantry_xds`.

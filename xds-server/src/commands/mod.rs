@@ -1,4 +1,4 @@
-//! What the program does for operators besides serving.
+//! The commands for operators, beside serving.
 
 pub mod bootstrap;
 pub mod check;

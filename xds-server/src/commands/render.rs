@@ -12,13 +12,13 @@ use thiserror::Error;
 use super::database::Database;
 use crate::{readable, translate};
 
-/// What `render` needs.
+/// The flags of `render`.
 #[derive(Clone, Debug, Args)]
 pub struct Render {
     /// The site: its id, or one of its hostnames.
     #[arg(long)]
     pub site: String,
-    /// Where it is.
+    /// The database.
     #[command(flatten)]
     pub database: Database,
 }
@@ -37,18 +37,18 @@ pub enum RenderError {
     Yaml(#[from] serde_saphyr::ser::Error),
 }
 
-/// What was rendered.
+/// The output of `render`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// The YAML.
     pub yaml: String,
-    /// Whether all of the site can be served as it is.
+    /// True if all of the site can be served as it is.
     pub complete: bool,
 }
 
-/// Reads the site as the database has it now, and makes of it what xds-server would. Secrets are
-/// left out. Not in it is what xds-server knows from elsewhere: the keys of issuers that it has
-/// fetched, the addresses of names that it has looked up.
+/// Reads the site as the database has it now, and translates it as xds-server would. Secrets are
+/// left out. The output lacks the data that xds-server reads elsewhere: the keys of issuers, and
+/// the addresses of names.
 ///
 /// # Errors
 /// When there is no such site, or the database cannot be read.
@@ -129,7 +129,7 @@ async fn credentials(
         let records: Vec<_> = records.collect();
         if let Some(made) = translate::bucket(&DesiredBucket { bucket, keys }) {
             let mut shown = readable::resource(&made);
-            // Of the bytes a person learns nothing, and digests are nobody's business.
+            // Packed records are of no use to a person, and digests are better not shown.
             shown["resource"] = json!({ "records": records });
             resources.push(shown);
         }

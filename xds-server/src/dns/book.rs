@@ -16,12 +16,12 @@ use crate::saver::{TextDigest, digest};
 use crate::snapshot::Owner;
 use crate::translate;
 
-/// What one endpoint's weight is multiplied with in an upstream that has names, so that it can be
-/// shared out among the addresses of one: a name has the share of the traffic that its endpoint
-/// has, however many addresses it has.
+/// The factor by which the weight of an endpoint is multiplied in an upstream that has names, so
+/// that it can be shared out among the addresses of one: a name gets the share of the traffic that
+/// its endpoint has, for any number of addresses.
 const SHARES: u32 = 64;
 
-/// How many sites get new endpoints in one step, during which no stream is served: some
+/// The number of sites that get new endpoints in one step, during which no stream is served: some
 /// milliseconds.
 const SITES_PER_STEP: usize = 100;
 
@@ -47,7 +47,7 @@ struct State {
     /// The names that are in use.
     names: BTreeMap<Arc<str>, Name>,
     sites: BTreeMap<SiteId, SiteUse>,
-    /// What earlier runs have resolved.
+    /// The addresses that earlier runs have resolved.
     restored: BTreeMap<TextDigest, Vec<IpAddr>>,
     /// The names whose users have changed since the worker last asked.
     changed: BTreeSet<Arc<str>>,
@@ -57,7 +57,7 @@ struct State {
 struct Name {
     /// Its last answer; none if there never was one.
     addresses: Option<Vec<IpAddr>>,
-    /// Whether there was an answer, or none after a try.
+    /// True once there was an answer, or a failed try.
     tried: bool,
     sites: BTreeSet<SiteId>,
 }
@@ -71,9 +71,9 @@ struct SiteUse {
 
 #[derive(Debug, Default)]
 struct UpstreamUse {
-    /// What the tenant has set, if there is a name in it.
+    /// The endpoints that the tenant has set, if there is a name among them.
     wanted: Vec<DesiredEndpoint>,
-    /// What is pushed: addresses alone.
+    /// The endpoints that are pushed: addresses alone.
     served: Vec<DesiredEndpoint>,
 }
 
@@ -91,7 +91,7 @@ impl Book {
         Self { rules, state: Mutex::default(), demand: Notify::new() }
     }
 
-    /// Which addresses are good.
+    /// The rules for addresses.
     pub(super) fn rules(&self) -> &AddressRules {
         &self.rules
     }
@@ -101,7 +101,7 @@ impl Book {
         self.lock().restored.extend(restored);
     }
 
-    /// Says that all sites were joined once, so that what was restored and not used is nobody's.
+    /// Says that all sites were joined once: no site uses the rest of what was restored.
     pub fn forget_restored(&self) {
         self.lock().restored.clear();
     }
@@ -158,7 +158,7 @@ impl Book {
         is_other
     }
 
-    /// How many names are in use, and how many of them have no address.
+    /// The number of names in use, and the number of those without an address.
     pub(super) fn counts(&self) -> (usize, usize) {
         let state = self.lock();
         let without =
@@ -275,8 +275,8 @@ impl Held<'_> {
     }
 }
 
-/// The name of an endpoint, if it has one and no address, in the form that it is known by here.
-/// What is neither is not touched, so that translation refuses it.
+/// The name of an endpoint, in lower case; `None` if it has an address. A text that is neither is
+/// left alone, so that translation refuses it.
 fn name_of(endpoint: &DesiredEndpoint) -> Option<String> {
     translate::is_name(&endpoint.address).then(|| endpoint.address.to_ascii_lowercase())
 }

@@ -47,7 +47,7 @@ fn site(number: u128, endpoints: &[DesiredEndpoint]) -> DesiredSite {
     }
 }
 
-/// What the follower does with a site.
+/// Does with a site what the follower does.
 fn publish(book: &Book, cells: &Cells, mut site: DesiredSite) {
     let mut held = book.hold();
     held.join(&mut site);
@@ -106,7 +106,8 @@ fn no_address_that_upstreams_may_not_have_is_pushed() {
         ),
     );
     assert_eq!(addresses(&cells, 1), ["8.8.8.8"], "literals that came around the admin API");
-    // What an earlier run was allowed to resolve, and what another resolver would say.
+    // The addresses that an earlier run was allowed to resolve, and those that another resolver
+    // would return.
     publish(&book, &cells, site(2, &[endpoint(NAME, 1)]));
     book.put(&cells, &NAME.into(), ips(&["10.0.0.1", "9.9.9.9"]));
     assert_eq!(addresses(&cells, 2), ["9.9.9.9"]);

@@ -1,9 +1,9 @@
 //! The addresses of upstreams that tenants name: resolved here, looked at, and pushed as endpoints.
 //!
-//! Envoy is never given a name to resolve. What a name of a tenant leads to may be anything, now or
-//! later: the metadata service of a cloud, a database beside the gateway. So names are resolved
-//! here, and only addresses that [`policy::address::AddressRules`] permits go out, literal ones of
-//! upstreams included; the same rules refuse literals in the admin API already.
+//! Envoy is never given a name to resolve. A name of a tenant may lead to anything, now or later:
+//! the metadata service of a cloud, a database beside the gateway. So names are resolved here, and
+//! only addresses that [`policy::address::AddressRules`] permits go out, literal ones of upstreams
+//! included; the same rules refuse literals in the admin API already.
 //!
 //! A name is resolved again in the background, at the same pace whatever its records say
 //! ([`pace`]). While it cannot be, its last addresses stay; they outlive this program too, in the

@@ -32,7 +32,7 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// What a name resolves to.
+/// The addresses of a name, as far as they are permitted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// Its permitted addresses, in order: those of IPv4, or if there are none those of IPv6;
@@ -43,7 +43,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// What is taken from all addresses of a name.
+    /// Takes the permitted ones of all addresses of a name.
     pub fn of(found: impl IntoIterator<Item = IpAddr>, rules: &AddressRules) -> Self {
         let mut answer = Self::default();
         for address in found {

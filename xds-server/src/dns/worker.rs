@@ -24,16 +24,16 @@ const BOUNDS: Bounds = Bounds {
     first_delay: Duration::from_secs(1),
     last_delay: Duration::from_secs(60),
 };
-/// How long an answer is good while there are few names: twice what Envoy takes by itself.
+/// The time for which an answer is good while there are few names: twice Envoy's own default.
 const FRESH: Duration = Duration::from_secs(10);
 /// The most resolutions a second that refresh what is known, over all names.
 const PER_SECOND: u32 = 200;
-/// How often the metrics are renewed.
+/// The time between two updates of the metrics.
 const TELL: Duration = Duration::from_secs(1);
 
-/// How long an answer is good when there are so many names: 10 s, and from 2,000 names on so long
-/// that no more than 200 a second are resolved again. What a name's records say of their lifetime
-/// is not asked: it may be a day, or nothing at all.
+/// The time for which an answer is good when there are so many names: 10 s, and from 2,000 names on
+/// so long that no more than 200 a second are resolved again. The lifetime in a name's records is
+/// ignored: it may be a day, or nothing at all.
 pub fn pace(names: usize) -> Duration {
     let names = u32::try_from(names).unwrap_or(u32::MAX);
     FRESH.max(Duration::from_secs(1).saturating_mul(names) / PER_SECOND)
@@ -46,7 +46,7 @@ pub struct Worker {
     resolver: Arc<dyn Resolve>,
     archive: Arc<Archive>,
     scheduler: Scheduler,
-    /// What was last said of a name in the log, as long as something is wrong with it.
+    /// The last complaint about each name in the log, as long as something is wrong with it.
     complaints: BTreeMap<Arc<str>, String>,
     /// The scheduler's time is counted from here.
     epoch: Instant,
@@ -77,7 +77,7 @@ impl Worker {
         }
     }
 
-    /// Works until told to stop. What is under way then is given up.
+    /// Works until told to stop. Resolutions that are under way then are given up.
     pub async fn run(mut self, stop: Stop) {
         let stop = stopped(stop);
         tokio::pin!(stop);

@@ -21,23 +21,23 @@ use crate::freshness::{Source, Ticket};
 use crate::stop::{Stop, stopped};
 use crate::translate;
 
-/// How long the log goes unread without a notification. It is what a lost notification costs.
+/// The longest time between two readings of the log, and so the cost of a lost notification.
 const POLL: Duration = Duration::from_secs(1);
 /// The most entries of the log that are read at once.
 const CHANGES_PER_READING: u32 = 10_000;
-/// How long to wait after an error, doubled with each that follows: an outage is over for us at
-/// most 5 s after it ended.
+/// The pause after an error, doubled with each that follows: an outage is over for us at most 5 s
+/// after it ended.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LAST_DELAY: Duration = Duration::from_secs(5);
 /// One connection to listen, one to read.
 const CONNECTIONS: u32 = 2;
 
-/// What is followed.
+/// The database to follow, and the settings for reading it.
 #[derive(Clone, Debug)]
 pub struct Followed {
-    /// Where the database is.
+    /// The connection string.
     pub database_url: DatabaseUrl,
-    /// What the secrets in it are sealed with. Without it they are as good as absent.
+    /// The key that secrets in the database are sealed with. Without it they are as good as absent.
     pub secrets_key: Option<SecretsKey>,
     /// The base domain of the deployment.
     pub base_domain: BaseDomain,
@@ -56,7 +56,7 @@ pub struct Follower {
     reached: i64,
     /// A question of streams whether all is applied, and through which change that has to be.
     asked: Option<(Ticket, i64)>,
-    /// Whether the JWK Sets and addresses of earlier runs were taken over.
+    /// True once the JWK Sets and addresses of earlier runs were taken over.
     restored: bool,
     /// The start of the clock by which changes wait.
     epoch: Instant,
@@ -249,7 +249,7 @@ impl Follower {
         }
     }
 
-    /// How long there is nothing to do, unless there is news.
+    /// The time for which there is nothing to do, unless there is news.
     fn idle(&self) -> Duration {
         let due_ms = self.pending.as_ref().and_then(Pending::due_ms);
         due_ms.map_or(POLL, |due_ms| {
@@ -290,14 +290,14 @@ impl Follower {
     }
 }
 
-/// What a step consists of, each once.
+/// The content of a step, each item once.
 #[derive(Debug, Default)]
 struct Changes {
     sites: Vec<SiteId>,
     buckets: Vec<u16>,
     consumers: Vec<u16>,
     listeners: Vec<TenantId>,
-    /// Whether cells were made or removed.
+    /// True if cells were made or removed.
     cells: bool,
 }
 

@@ -1,5 +1,6 @@
-//! What was read of the log and is not applied yet: which of it is next, so that many changes of
-//! one thing are few steps, and no tenant waits for what another one does. Without I/O and clock.
+//! The changes that were read from the log and are not applied yet, and their order: many changes
+//! of one thing are few steps, and no tenant waits for the changes of another one. Without I/O and
+//! clock.
 //!
 //! *Coalescing.* A change of a site is applied at once, and the next one of the same site not
 //! before a gap has passed. Changes that arrive in the gap are one, and double it; one that arrives
@@ -22,7 +23,7 @@ use store::change::{Change, Logged};
 const FIRST_GAP_MS: u64 = 25;
 const LAST_GAP_MS: u64 = 200;
 
-/// What a step has room for, in buckets: some 50 ms of reading.
+/// The room in a step, in buckets: some 50 ms of reading.
 const STEP_WEIGHT: usize = 1_000;
 /// A site is read by several queries, and translated.
 const SITE_WEIGHT: usize = 10;
@@ -38,12 +39,12 @@ struct Waiting {
     at: SystemTime,
 }
 
-/// What one step applies.
+/// The changes of one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Taken {
     /// Each change once, with the tenant in whose turn it was taken.
     pub(super) changes: Vec<(TenantId, Change)>,
-    /// When the oldest of them was written.
+    /// The time at which the oldest of them was written.
     pub(super) oldest: Option<SystemTime>,
 }
 
@@ -62,7 +63,7 @@ pub(super) struct Pending {
 struct Gap {
     ends_ms: u64,
     length_ms: u64,
-    /// Whether a change arrived in it.
+    /// True if a change arrived in it.
     used: bool,
 }
 
@@ -98,7 +99,7 @@ impl Pending {
         sites
     }
 
-    /// How many changes wait.
+    /// The number of changes that wait.
     pub(super) fn len(&self) -> usize {
         self.tenants.values().map(BTreeMap::len).sum()
     }
@@ -120,7 +121,8 @@ impl Pending {
         }
     }
 
-    /// What to apply now. Say [`Self::done`] when it is applied; otherwise it is still there.
+    /// Returns the changes to apply now. They stay here until [`Self::done`] says that they were
+    /// applied.
     pub(super) fn take(&mut self, now_ms: u64) -> Taken {
         self.gaps.retain(|_, gap| gap.used || now_ms < gap.ends_ms);
         let mut taken = Taken::default();
@@ -141,7 +143,7 @@ impl Pending {
             }
         }
         if !self.turns.is_empty() {
-            // Who had no turn in this step is among the first of the next.
+            // A tenant that had no turn in this step is among the first of the next.
             let tenants = self.turns.len();
             self.turns.rotate_left(served.min(tenants) % tenants);
         }
@@ -167,7 +169,7 @@ impl Pending {
         self.turns.retain(|tenant| tenants.contains_key(tenant));
     }
 
-    /// When something can be taken; `None` if nothing waits.
+    /// The time at which something can be taken; `None` if nothing waits.
     pub(super) fn due_ms(&self) -> Option<u64> {
         let changes = self.tenants.values().flat_map(BTreeMap::keys);
         changes.map(|change| self.gap_of(change).map_or(0, |gap| gap.ends_ms)).min()
@@ -178,8 +180,8 @@ impl Pending {
         self.gaps.get(site)
     }
 
-    /// What of a tenant can be applied now, cut in turns: its sites each for itself, its buckets in
-    /// pieces, in the order of the log.
+    /// The changes of a tenant that can be applied now, cut in turns: its sites each for itself,
+    /// its buckets in pieces, in the order of the log.
     fn turns_of(&self, tenant: TenantId, now_ms: u64) -> VecDeque<Turn> {
         let waiting = self.tenants.get(&tenant).into_iter().flatten();
         let due = waiting

@@ -1,4 +1,4 @@
-//! Where sites are placed, as of the last change that was applied.
+//! The cells of sites, as of the last change that was applied.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,9 +26,9 @@ impl Placed {
         self.of_site.get(&site)
     }
 
-    /// Deals out to each cell what belongs to sites that are placed on it. What belongs to a site
-    /// that is not known is left out: the change that makes the site is still to come, and brings
-    /// its credentials again.
+    /// Gives each cell the items of the sites that are placed on it. Items of a site that is not
+    /// known are left out: the change that makes the site is still to come, and brings its
+    /// credentials again.
     pub(super) fn split<T: Clone>(
         &self,
         items: Vec<T>,

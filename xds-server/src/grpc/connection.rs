@@ -20,17 +20,17 @@ use super::report;
 use crate::stop::{Stop, stopped};
 use crate::tls::Tls;
 
-/// How long a handshake may take. It is three packets and some signatures.
+/// The longest time for a handshake. It is three packets and some signatures.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How many handshakes are under way at most, so that strangers who do not finish theirs cost no
-/// more than this.
+/// The most handshakes that are under way, so that strangers that do not finish theirs cost no more
+/// than this.
 const HANDSHAKES: usize = 256;
 
-/// How many connections wait to be served.
+/// The number of connections that wait to be served.
 const ACCEPTED: usize = 16;
 
-/// How long to wait after an accept failed, for want of descriptors most likely.
+/// The pause after an accept failed, for want of descriptors most likely.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
 
 /// A connection that gRPC can be spoken on.

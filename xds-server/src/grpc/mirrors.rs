@@ -1,6 +1,6 @@
-//! Which Envoys have a mirror in sync, as far as this replica knows: an Envoy that begins gets its
-//! listener after that, so that it is ready when its filter knows somebody, and a load balancer or
-//! a predecessor in a hot restart sends it no request to be refused.
+//! The Envoys that have a mirror in sync, as far as this replica knows. An Envoy that begins gets
+//! its listener after that, so that it is ready once its filter knows credentials: no load
+//! balancer, and no predecessor in a hot restart, sends it requests that it would refuse.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long an Envoy waits for its mirror. The mirror may be connected to another replica, of which
-/// this one knows nothing; so it is not longer than an Envoy can be kept from its work, and long
-/// enough for a large first sync.
+/// The longest time for which an Envoy waits for its mirror. The mirror may be connected to another
+/// replica, of which this one knows nothing; so it is not longer than an Envoy can be kept from its
+/// work, and long enough for a large first sync.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The streams that there are, by node id.

@@ -35,8 +35,8 @@ use crate::usage::UsageServer;
 use self::mirrors::Mirrors;
 use self::peer::Peer;
 
-/// How many responses wait for a client that does not read. What else changes meanwhile is not
-/// queued: see [`crate::ads`].
+/// The responses that wait for a client that does not read. Further changes are not queued
+/// meanwhile: see [`crate::ads`].
 const QUEUED_RESPONSES: usize = 2;
 
 /// The largest request. A client that connects again lists the version of all that it has: about
@@ -81,12 +81,12 @@ pub async fn serve(
     Ok(())
 }
 
-/// Who is told of what clients do. By default it is not written down.
+/// The parts of the program that learn what clients do. By default nothing is written down.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
-    /// How far they are.
+    /// Learns how far they are.
     pub roster: Arc<Roster>,
-    /// What they accept and refuse.
+    /// Learns which resources they accept and refuse.
     pub quarantine: Arc<Quarantine>,
 }
 

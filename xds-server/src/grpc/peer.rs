@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use policy::cell::CellName;
 
-/// Who is at the other end of a connection.
+/// The identity at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// Somebody who did not have to say.
@@ -15,12 +15,12 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Somebody of whom nothing is known, and who may be of no cell.
+    /// A peer of which nothing is known, and that may be of no cell.
     pub fn nobody() -> Self {
         Self::Certified(Arc::default())
     }
 
-    /// Whether the peer may be an Envoy of this cell.
+    /// Returns true if the peer may be an Envoy of this cell.
     pub fn may_be_of(&self, cell: &str) -> bool {
         match self {
             Self::Anyone => true,

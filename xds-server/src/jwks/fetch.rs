@@ -19,10 +19,10 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// The most bytes of an answer: 50 times what a set of RSA keys with certificates has.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// What the operator says about readings.
+/// The operator's settings for readings.
 #[derive(Clone, Debug)]
 pub struct FetchSettings {
-    /// Whether plain http, and addresses that are not of the public internet, are good too.
+    /// True if plain http, and addresses outside the public internet, are good too.
     pub allow_private: bool,
     /// Certificates of authorities, in PEM, that are trusted beside those of the system.
     pub authorities_pem: Option<Vec<u8>>,
@@ -53,19 +53,19 @@ pub struct Fetcher {
     max_lifetime: Duration,
 }
 
-/// What a reading brought.
+/// The result of a reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// The set.
     pub set: KeySet,
-    /// How long it is good.
+    /// The time for which it is good.
     pub lifetime: Duration,
 }
 
 /// Why there is no [`Fetcher`].
 #[derive(Debug, Error)]
 pub enum FetcherError {
-    /// What should be certificates cannot be read as such.
+    /// The text that should be certificates cannot be read as such.
     #[error("the certificates are not in PEM")]
     Certificates(#[source] reqwest::Error),
     /// The system has no TLS to offer.
@@ -199,7 +199,7 @@ async fn bounded(response: &mut Response) -> Result<Vec<u8>, FetchError> {
     Ok(body)
 }
 
-/// What an error comes to. Its own text names the URL, whose query is nobody's business.
+/// Maps an error of the client. Its own text names the URL, whose query may hold a secret.
 fn failure(error: &reqwest::Error) -> FetchError {
     let causes = || std::iter::successors(error.source(), |cause| (*cause).source());
     if causes().any(|cause| cause.is::<NoPublicAddress>()) {

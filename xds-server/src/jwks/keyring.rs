@@ -27,7 +27,7 @@ pub struct Keyring {
 pub struct Restored {
     /// The JWK Set, in JSON.
     pub set: Arc<str>,
-    /// How old it is, and for how long it was good.
+    /// Its age, and the time for which it was good.
     pub known: Known,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Demand {
     pub(super) url: Arc<str>,
     /// Nobody: the URL is to be forgotten.
     pub(super) tenants: BTreeSet<TenantId>,
-    /// What is known of its set, if that was restored.
+    /// The age and lifetime of its set, if that was restored.
     pub(super) known: Option<Known>,
 }
 
@@ -77,7 +77,7 @@ impl Keyring {
         self.lock().restored.extend(restored);
     }
 
-    /// Says that all sites were joined once, so that what was restored and not used is nobody's.
+    /// Says that all sites were joined once: no site uses the rest of what was restored.
     pub fn forget_restored(&self) {
         self.lock().restored.clear();
     }
@@ -110,8 +110,8 @@ impl Keyring {
         changed.into_iter().map(demand).collect()
     }
 
-    /// Takes in a set that was read, and pushes it to every site that uses it. How many resources
-    /// are others now; 0 if the set is the one that was known, or is not wanted any more.
+    /// Takes in a set that was read, and pushes it to every site that uses it. Returns how many
+    /// resources changed: 0 if the set is the known one, or is not wanted any more.
     pub(super) fn put(&self, cells: &Cells, url: &Arc<str>, set: &Arc<str>) -> usize {
         let mut state = self.lock();
         let Some(source) = state.urls.get_mut(url) else { return 0 };
@@ -123,7 +123,7 @@ impl Keyring {
         sites.chunks(SITES_PER_STEP).map(|sites| state.push(cells, url, sites)).sum()
     }
 
-    /// How many URLs have no set.
+    /// The number of URLs without a set.
     pub(super) fn without_set(&self) -> usize {
         self.lock().urls.values().filter(|source| source.set.is_none()).count()
     }
@@ -133,7 +133,8 @@ impl Keyring {
     }
 }
 
-/// How many sites get a new set in one step, during which no stream is served: some milliseconds.
+/// The number of sites that get a new set in one step, during which no stream is served: some
+/// milliseconds.
 const SITES_PER_STEP: usize = 100;
 
 impl State {

@@ -59,7 +59,7 @@ fn placement() -> Arc<BTreeSet<CellName>> {
     Arc::new(BTreeSet::from([CellName::default()]))
 }
 
-/// What the follower does with a site.
+/// Does with a site what the follower does.
 fn publish(keyring: &Keyring, cells: &Cells, mut site: DesiredSite) {
     let mut held = keyring.hold();
     held.join(&mut site);
@@ -80,7 +80,7 @@ fn policy(cells: &Cells, number: u128) -> Vec<u8> {
         .clone()
 }
 
-/// What translation makes of the site if its issuers with this URL have this set.
+/// The translation of the site if its issuers with this URL have this set.
 fn translated(mut site: DesiredSite, url: &str, set: &str) -> Vec<u8> {
     for issuer in &mut site.issuers {
         if issuer.settings.jwks_uri.as_deref() == Some(url) {

@@ -1,4 +1,4 @@
-//! How long a set is good, by what the issuer says.
+//! The lifetime of a set, by the headers of the answer.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const MIN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// The longest: a key that was taken away is not good for longer than a day.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// What holds if the issuer says nothing.
+/// The lifetime if the issuer gives none.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// The lifetime of an answer with these values of `Cache-Control` (RFC 9111 section 5.2.2) and this

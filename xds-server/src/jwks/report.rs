@@ -63,7 +63,7 @@ pub(super) fn jwks_failed(url: &str, took: Duration, error: &FetchError, failure
     }
 }
 
-/// A URL for the log: its query may hold what is nobody's business.
+/// A URL for the log: its query may hold a secret.
 fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or_default()
 }

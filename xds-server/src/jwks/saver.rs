@@ -11,14 +11,14 @@ use crate::saver::{Kept, TextDigest};
 /// The sets that are to be written, by their URLs.
 pub type Archive = crate::saver::Archive<Entry>;
 
-/// What is to become of a URL's row.
+/// The new content of a URL's row.
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// It holds this set.
     Set {
         /// The JWK Set, in JSON.
         set: Arc<str>,
-        /// When it was read.
+        /// The time of reading.
         read_at: Instant,
         /// For how long it is good.
         lifetime: Duration,

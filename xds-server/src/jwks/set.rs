@@ -1,5 +1,5 @@
-//! What is taken from a JWK Set (RFC 7517 section 5): the public members of the keys that can
-//! verify a signature.
+//! The part of a JWK Set (RFC 7517 section 5) that is taken: the public members of the keys that
+//! can verify a signature.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ const MAX_MEMBER_LEN: usize = 4096;
 /// The members that a verifier reads (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2).
 /// All others stay behind.
 const MEMBERS: [&str; 9] = ["kty", "use", "alg", "kid", "crv", "x", "y", "n", "e"];
-/// What a key of each type needs. Symmetric keys (`oct`) are not read from a URL: who can read it
-/// could sign.
+/// The members that a key of each type needs. Symmetric keys (`oct`) are not read from a URL:
+/// everybody who can read one could sign.
 const TYPES: [(&str, &[&str]); 3] =
     [("RSA", &["n", "e"]), ("EC", &["crv", "x", "y"]), ("OKP", &["crv", "x"])];
 /// Members that only a private or a secret key has. A key that is published with one of them is
@@ -30,13 +30,13 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 pub struct KeySet {
     /// The JWK Set, in JSON, with nothing in it but what verifies signatures.
     pub text: Arc<str>,
-    /// How many keys it has. None, and no token of the issuer is accepted: that is for the issuer
-    /// to say.
+    /// The number of its keys. With none, no token of the issuer is accepted; an issuer may publish
+    /// an empty set.
     pub keys: usize,
-    /// How many keys were left out, because they are not for verifying signatures, no longer
-    /// secret, incomplete, or of an unknown type.
+    /// The number of keys that were left out, because they are not for verifying signatures, no
+    /// longer secret, incomplete, or of an unknown type.
     pub left_out: usize,
-    /// Whether a key was left out because the issuer published a private member of it. The issuer
+    /// True if a key was left out because the issuer published a private member of it. The issuer
     /// should be told.
     pub leaked: bool,
 }
@@ -53,13 +53,13 @@ pub enum SetError {
     /// It has too many keys.
     #[error("the set has {found} keys; at most {MAX_KEYS} are taken")]
     TooManyKeys {
-        /// How many.
+        /// The number of keys.
         found: usize,
     },
-    /// What would be pushed is too large.
+    /// The part that would be pushed is too large.
     #[error("the set has {found} bytes without what is left out; at most {MAX_BYTES} are taken")]
     TooLarge {
-        /// How many.
+        /// The number of bytes.
         found: usize,
     },
 }
@@ -90,7 +90,8 @@ fn is_private(key: &Map<String, Value>) -> bool {
     PRIVATE.iter().any(|member| key.contains_key(*member))
 }
 
-/// Whether a key is for verifying signatures, as far as it says (RFC 7517 sections 4.2 and 4.3).
+/// Returns true if a key is for verifying signatures, as far as it says (RFC 7517 sections 4.2 and
+/// 4.3).
 fn is_for_verifying(key: &Map<String, Value>) -> bool {
     let by_operations = key.get("key_ops").is_none_or(|operations| {
         operations

@@ -66,7 +66,7 @@ impl Worker {
         }
     }
 
-    /// Works until told to stop. What is under way then is given up.
+    /// Works until told to stop. Readings that are under way then are given up.
     pub async fn run(mut self, stop: Stop) {
         let stop = stopped(stop);
         tokio::pin!(stop);

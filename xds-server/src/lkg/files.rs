@@ -40,7 +40,7 @@ pub enum StateError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where, or shortly after.
+        /// The offset of the fault, or shortly before.
         offset: usize,
     },
     /// A file is of another release.
@@ -68,12 +68,12 @@ pub struct StateDir {
     _lock: File,
 }
 
-/// What was read.
+/// The content of the files.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Loaded {
     /// The state.
     pub state: State,
-    /// How many bytes at the end of the journal belong to a transaction that was never complete.
+    /// The bytes at the end of the journal that belong to a transaction that was never complete.
     pub torn_bytes: usize,
 }
 

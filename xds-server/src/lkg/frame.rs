@@ -33,7 +33,7 @@ const FRAME_HEADER_LEN: usize = 16;
 /// read.
 pub(super) const FRAME_BYTES: usize = 1_000_000;
 
-/// How payloads are protected.
+/// The protection of payloads.
 #[derive(Clone, Debug)]
 pub enum Sealing {
     /// They are in clear: nothing in them is secret.
@@ -42,7 +42,7 @@ pub enum Sealing {
     Key(SecretsKey),
 }
 
-/// What a file is.
+/// The kinds of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Base = 1,
@@ -172,8 +172,8 @@ impl Coder {
         hasher.finalize()
     }
 
-    /// What the next frame is, for its checksum and its seal: no other frame of any file has the
-    /// same.
+    /// The position of the next frame, for its checksum and its seal: no other frame of any file
+    /// has the same.
     fn context(&self) -> Vec<u8> {
         let place = [
             &self.generation.to_le_bytes()[..],

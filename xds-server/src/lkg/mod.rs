@@ -1,5 +1,4 @@
-//! The last known good state on disk: what is served, so that a start of this program needs no
-//! PostgreSQL.
+//! The last known good state on disk, so that a start of this program needs no PostgreSQL.
 //!
 //! | part | what it does |
 //! |---|---|
@@ -16,7 +15,7 @@
 //! written. Damage of any other kind makes the state unusable, and is reported: to leave something
 //! out of the middle could let in who was refused since.
 //!
-//! The files are readable by their owner alone. What is served holds secrets of signing keys and
+//! The files are readable by their owner alone. The served state holds secrets of signing keys and
 //! issuers when there is a secrets key; then the files are sealed with it. Without one, no secret
 //! is served, and they are in clear.
 

@@ -1,4 +1,4 @@
-//! What is stored, and its encoding.
+//! The entries of the stored state, and their encoding.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use prost::Message as _;
 use crate::resource::ResourceType;
 use crate::snapshot::Owner;
 
-/// Where a resource is served: the cell, the type, and the name.
+/// The place of a resource: the cell, the type, and the name.
 pub type Place = (String, ResourceType, String);
 
 /// One thing to be stored: what lies at a place from now on, or that nothing does any more.
@@ -20,7 +20,7 @@ pub struct Entry<'a> {
     pub kind: ResourceType,
     /// The name, unique within cell and type.
     pub name: &'a str,
-    /// Whose it is, and its bytes; `None`: it is gone.
+    /// Its owner and its bytes; `None`: it is gone.
     pub content: Option<(Owner, &'a [u8])>,
 }
 
@@ -30,14 +30,14 @@ pub struct Commit {
     /// Every change of the log up to this number is in what was stored so far; some of what follows
     /// may be.
     pub seq: i64,
-    /// When it was written, in milliseconds since 1970.
+    /// The time of writing, in milliseconds since 1970.
     pub at_ms: u64,
 }
 
 /// Everything that was stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// What lies where.
+    /// The resources, by place.
     pub resources: BTreeMap<Place, (Owner, Vec<u8>)>,
     /// The last transaction.
     pub commit: Option<Commit>,
@@ -85,7 +85,7 @@ struct CommitBody {
 }
 
 impl FrameBody {
-    /// How many bytes of a frame an entry takes, roughly.
+    /// The bytes of a frame that an entry takes, roughly.
     pub(super) fn size_of(entry: &Entry<'_>) -> usize {
         let content = entry.content.map_or(0, |(_, content)| content.len());
         entry.cell.len() + entry.name.len() + content + 64
@@ -150,7 +150,7 @@ impl State {
 }
 
 impl FrameBody {
-    /// Whether it is the last of its transaction.
+    /// Returns true if it is the last of its transaction.
     pub(super) fn is_last(&self) -> bool {
         self.commit.is_some()
     }

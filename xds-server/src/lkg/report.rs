@@ -1,10 +1,10 @@
-//! The metrics of what is stored on disk.
+//! The metrics of the state on disk.
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 
 /// A gauge: the sequence number of the last change that is stored.
 pub(super) const STATE_SEQ: &str = "tenantry_xds_state_seq";
-/// A gauge: the size of what is stored, in bytes.
+/// A gauge: the size of the stored state, in bytes.
 pub(super) const STATE_BYTES: &str = "tenantry_xds_state_bytes";
 /// A counter: failures to store.
 pub(super) const STATE_ERRORS: &str = "tenantry_xds_state_errors_total";

@@ -1,4 +1,4 @@
-//! From what was stored to what is served.
+//! From the stored state to the served one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::resource::{Named, Resource, ResourceType};
 use crate::snapshot::Owner;
 use crate::stop::{Stop, stopped};
 
-/// How long PostgreSQL has the chance to be read before what was stored is served. If it says at
-/// once that it is away, no longer than that.
+/// The time that PostgreSQL has to be read before the stored state is served. If it turns out to be
+/// away at once, the wait ends.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Puts what was stored into the cells. It is served when PostgreSQL turns out to be away, or takes
-/// its time; what can be read from it is newer. What cannot be used is reported, and the start is
-/// one without a stored state.
+/// Puts the stored state into the cells. It is served when PostgreSQL turns out to be away, or
+/// takes its time; the state in PostgreSQL is newer. Files that cannot be used are reported, and
+/// the start is one without a stored state.
 pub fn serve_stored(dir: &StateDir, cells: &Arc<Cells>, stop: Stop) {
     let loaded = match dir.load() {
         Ok(Some(loaded)) => loaded,
@@ -54,8 +54,8 @@ pub fn serve_stored(dir: &StateDir, cells: &Arc<Cells>, stop: Stop) {
     });
 }
 
-/// What stands for a cell, whether or not there is something in it: nothing that is served has this
-/// owner and is stored.
+/// The mark of a cell, with or without resources in it: no served resource has this owner and is
+/// stored.
 pub(super) fn mark(cell: &str) -> Entry<'_> {
     Entry { cell, kind: ResourceType::Sync, name: SYNC_NAME, content: Some((Owner::Platform, &[])) }
 }

@@ -1,4 +1,4 @@
-//! What the files promise, on torn and on damaged ones.
+//! The promises of the files, on torn and on damaged ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use super::{Commit, Entry, Journal, Loaded, Place, Sealing, State, StateDir, Sta
 use crate::resource::ResourceType;
 use crate::snapshot::Owner;
 
-/// What a test stores in one transaction.
+/// The entries that a test stores in one transaction.
 type Batch = Vec<(Place, Option<(Owner, Vec<u8>)>)>;
 
 fn sealed() -> Sealing {
@@ -52,7 +52,7 @@ fn load(dir: &Path, sealing: &Sealing) -> Result<Option<Loaded>, StateError> {
     StateDir::open(dir, sealing.clone()).unwrap().load()
 }
 
-/// What is there after the first so many transactions.
+/// The state after the first so many transactions.
 fn expected(batches: &[Batch]) -> State {
     let mut state = State::default();
     for (seq, batch) in batches.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The task that writes to disk what is served. It follows the cells as a stream does, so that
-//! whatever changes them is stored.
+//! The task that writes the served state to disk. It follows the cells as a stream does, so that it
+//! stores every change of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,12 +22,12 @@ use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Owner;
 use crate::stop::{Stop, stopped};
 
-/// How long what changes is gathered for one transaction. It is what an Envoy may lack that first
-/// starts after this program has been killed, as long as PostgreSQL is away.
+/// The time for which changes are gathered for one transaction. After a kill of this program, an
+/// Envoy that starts for the first time may lack so much, as long as PostgreSQL is away.
 const GATHER: Duration = Duration::from_millis(250);
 /// A journal that is larger than this and than its base is replaced by a new base.
 const MIN_COMPACTED_BYTES: u64 = 16 * 1024 * 1024;
-/// How long to wait after an error of the disk, doubled with each that follows.
+/// The pause after an error of the disk, doubled with each that follows.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LAST_DELAY: Duration = Duration::from_secs(60);
 
@@ -40,7 +40,7 @@ enum Ended {
     Task(#[from] JoinError),
 }
 
-/// What goes on after a look at the cells.
+/// The next action after a look at the cells.
 enum Next {
     /// To append this.
     Append(Vec<Stored>, Commit),
@@ -64,7 +64,7 @@ impl Stored {
     }
 }
 
-/// Writes what is served to a directory.
+/// Writes the served state to a directory.
 #[derive(Debug)]
 pub struct Writer {
     dir: Arc<StateDir>,
@@ -183,7 +183,7 @@ impl Writer {
         Ok((journal, followed))
     }
 
-    /// What has changed since the last look.
+    /// The changes since the last look.
     fn look(&self, followed: &mut Followed) -> Next {
         let hubs: BTreeMap<_, _> = self.hubs().collect();
         if self.cells.existing() != followed.existing || !hubs.keys().eq(followed.notices.keys()) {
@@ -199,7 +199,7 @@ impl Writer {
                 match notices.try_recv() {
                     Ok(Notice::Changed(changed)) => names.extend(changed.iter().cloned()),
                     Ok(Notice::Reached(seq)) => reached = reached.max(seq),
-                    // What is in use changes nothing of what is served.
+                    // Use of sites changes nothing of the served state.
                     Ok(Notice::Used(_)) => {}
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Lagged(_) | TryRecvError::Closed) => return Next::Begin,

@@ -93,8 +93,7 @@ pub(super) fn encode(group: &[Named]) -> Vec<u8> {
     DeltaDiscoveryResponse { resources: kept.collect(), ..Default::default() }.encode_to_vec()
 }
 
-/// Reads a group. What another version of this program has written, and this one does not know, is
-/// left out.
+/// Reads a group. Resources of types that this version of the program does not know are left out.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Named>> {
     let kept = DeltaDiscoveryResponse::decode(bytes).ok()?.resources;
     let group = kept.into_iter().filter_map(|Kept { name, resource, .. }| {

@@ -1,5 +1,5 @@
-//! What becomes of a site whose resources are refused: it keeps the last good ones, on every
-//! replica and over every restart, until it is given others. Nobody else notices.
+//! The treatment of a site whose resources are refused: it keeps the last good ones, on every
+//! replica and over every restart, until it is given others. No other site is affected.
 //!
 //! The database has the decision ([`store::quarantine`]); this module makes it, and keeps what it
 //! needs for it: the last good resources of the sites whose newest ones no Envoy has accepted yet.
@@ -22,8 +22,8 @@ use crate::resource::{Named, ResourceType, Version, site_of};
 use crate::snapshot::Snapshot;
 use crate::validate::Verdict;
 
-/// How long the resources before are kept once an Envoy has accepted the newest: the others may
-/// still refuse them.
+/// The time for which the resources before are kept once an Envoy has accepted the newest: the
+/// others may still refuse them.
 const KEPT_AFTER_ACCEPTANCE: Duration = Duration::from_secs(60);
 
 /// Decides which resources of a site are served.
@@ -36,7 +36,7 @@ pub struct Quarantine {
 #[derive(Debug, Default)]
 struct State {
     trials: HashMap<SiteId, Trial>,
-    /// The digests of what is served of sites, where that is their newest resources.
+    /// The digests of the served resources of sites, where those are the newest.
     served: HashMap<SiteId, Digest>,
 }
 
@@ -46,19 +46,19 @@ struct Trial {
     digest: Digest,
     /// The last good ones.
     good: Arc<Vec<Named>>,
-    /// What the site is under quarantine for, which ends when the new ones are accepted.
+    /// The digest that the site is under quarantine for, which ends when the new ones are accepted.
     refused: Option<Digest>,
     accepted_at: Option<Instant>,
 }
 
-/// What a site is to have.
+/// The resources that a site is to have.
 #[derive(Debug)]
 pub enum Admitted {
     /// These resources, which are its newest.
     Newest(Vec<Named>),
     /// These resources, as its newest ones were refused.
     LastGood(Vec<Named>),
-    /// What it has.
+    /// The resources that it has.
     Kept,
 }
 
@@ -83,8 +83,8 @@ impl Quarantine {
         Self { roster, state: Mutex::default() }
     }
 
-    /// Which resources a site is to have, as of change `seq`, now that `newest` was made of it.
-    /// `before` gives those that it has.
+    /// Decides which resources a site is to have, as of change `seq`, now that `newest` was made of
+    /// it. `before` gives those that it has.
     pub fn admit(
         &self,
         site: &DesiredSite,
@@ -148,7 +148,8 @@ impl Quarantine {
         Admitted::Newest(newest)
     }
 
-    /// What a site is to have whose resources could not be made, and why.
+    /// Decides which resources a site is to have if its newest could not be made, and notes the
+    /// reason.
     pub fn failed(
         &self,
         site: SiteId,
@@ -196,7 +197,7 @@ impl Quarantine {
         state.served.remove(&site);
     }
 
-    /// Whether an Envoy that accepts all resources of this site says something new.
+    /// Returns true if the acceptance of all resources of this site by an Envoy is news.
     pub fn is_on_trial(&self, site: SiteId) -> bool {
         self.lock().trials.get(&site).is_some_and(|trial| trial.accepted_at.is_none())
     }
@@ -214,8 +215,8 @@ impl Quarantine {
                 self.roster.released(site, refused);
             }
         }
-        // Time has passed for others too; there are few, as these are the sites that were changed
-        // of late.
+        // Time has passed for the other trials too; there are few, as these are the sites that were
+        // changed lately.
         trials.retain(|_, trial| {
             trial.accepted_at.is_none_or(|at| now.duration_since(at) < KEPT_AFTER_ACCEPTANCE)
         });
@@ -230,7 +231,7 @@ impl Quarantine {
             .get(refused.kind, refused.name)
             .is_none_or(|now| now.version != *refused.version)
         {
-            // What is served now is another.
+            // The served resources have changed.
             return;
         }
         let Refused { node_id, kind, name, reason, .. } = refused;
@@ -263,8 +264,8 @@ impl Quarantine {
         });
     }
 
-    /// Takes in what a validating Envoy says of resources, where `now` are those that are served.
-    /// What an Envoy that serves has accepted is good, whatever another version says of it.
+    /// Takes in the finding of a validating Envoy, where `now` are the served resources. Resources
+    /// that a serving Envoy has accepted are good, whatever another version says of them.
     pub fn refused_by_validation(&self, now: &[Named], verdict: &Verdict) {
         if group::content(now) != group::content(&verdict.group) {
             // It looks at them as well.
@@ -303,7 +304,7 @@ fn try_out(trials: &mut HashMap<SiteId, Trial>, site: SiteId, digest: Digest, be
     if before.is_empty() {
         return;
     }
-    // What nobody has accepted yet is not known to be good.
+    // Resources that no Envoy has accepted yet are not known to be good.
     let unproven = trials.remove(&site).filter(|trial| trial.accepted_at.is_none());
     let good = unproven.map_or_else(|| Arc::new(before), |trial| trial.good);
     trials.insert(site, Trial { digest, good, refused: None, accepted_at: None });

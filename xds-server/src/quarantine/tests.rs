@@ -1,4 +1,4 @@
-//! What is served of a site whose resources are refused, one test for each rule.
+//! The resources that are served of a site whose resources are refused, one test for each rule.
 
 use std::collections::BTreeMap;
 
@@ -100,7 +100,7 @@ impl Replica {
         self.quarantine.accepted(desired("").site);
     }
 
-    /// An Envoy refuses what is served; gives the row that the database has then.
+    /// Has an Envoy refuse the served resources; returns the row that the database has then.
     fn refuse(&self) -> Quarantined {
         let name = route_name(desired("").site);
         let version =

@@ -22,8 +22,8 @@ use xds_api::pb::envoy::r#type::matcher::v3::HttpRequestHeaderMatchInput;
 
 use super::fields;
 
-/// What a message says. One of a type that is not known here, or that cannot be read, is shown by
-/// its size.
+/// A message as text. One of a type that is not known here, or that cannot be read, is shown by its
+/// size.
 pub(super) fn readable(type_url: &str, bytes: &[u8]) -> Value {
     let name = type_url.strip_prefix("type.googleapis.com/").unwrap_or(type_url);
     known(name, bytes).unwrap_or_else(|| json!({ "unreadable_bytes": bytes.len() }))

@@ -1,5 +1,5 @@
-//! What is known of the Envoys, and written down for whoever asks: which are connected, how far
-//! each is, and what they refuse.
+//! The state of Envoys, as it is written down for the admin API: which are connected, how far each
+//! is, and which resources they refuse.
 //!
 //! Streams tell a [`Roster`], which costs them nothing; one [`Recorder`] writes what is new, a few
 //! times a second at the most.

@@ -13,15 +13,15 @@ use super::roster::{News, Roster};
 use crate::database_url::DatabaseUrl;
 use crate::stop::{Stop, stopped};
 
-/// How long news wait for more: the answers of all Envoys to one change come within it, and are one
-/// statement.
+/// The time for which news wait for more: the answers of all Envoys to one change come within it,
+/// and are one statement.
 const GATHER: Duration = Duration::from_millis(20);
-/// How often every stream gives a sign of life: three of them fit into the time after which it is
-/// taken for gone.
+/// The time between two signs of life of every stream: three of them fit into the time after which
+/// it is taken for gone.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// How long to wait after an error of the database.
+/// The pause after an error of the database.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long the last writing may take, when the program stops.
+/// The longest time for the last writing, when the program stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// One, for one statement at a time.
 const CONNECTIONS: u32 = 1;
@@ -71,7 +71,7 @@ impl Recorder {
                 warn!(%error, "what Envoys have answered cannot be written; it is tried again");
                 roster.put_back(news);
                 tokio::time::sleep(PAUSE).await;
-                // What was put back is news.
+                // The news that were put back.
                 heartbeat.reset_immediately();
             }
         }

@@ -17,12 +17,12 @@ pub struct Roster {
     news: Notify,
 }
 
-/// What is to be written. While the database is away it waits, one entry for each thing, so that it
-/// is bounded.
+/// The facts to be written. While the database is away they wait, one entry for each thing, so that
+/// they are bounded.
 #[derive(Debug, Default)]
 pub(crate) struct News {
-    /// What was refused, by site and Envoy. To be written first: who learns that an Envoy has
-    /// answered a change has to learn that it refused it.
+    /// The refusals, by site and Envoy. They are written first: a reader that learns that an Envoy
+    /// has answered a change has to learn that it refused it.
     pub(crate) refusals: BTreeMap<(SiteId, Option<String>), Refusal>,
     /// The sites that have recovered, with the digest of what had been refused.
     pub(crate) released: BTreeMap<SiteId, [u8; 32]>,
@@ -88,7 +88,7 @@ impl Roster {
     /// Has it written down that a site still is what was refused, as of this change.
     pub fn still(&self, site: SiteId, digest: [u8; 32], seq: i64) {
         self.change(|state| {
-            // What was good between the two was never written down, and need not be.
+            // The good state between the two was never written down, and need not be.
             state.news.released.remove(&site);
             state.news.still.insert(site, (digest, seq));
         });
@@ -109,7 +109,7 @@ impl Roster {
         news
     }
 
-    /// Puts back what could not be written. What has come meanwhile is newer.
+    /// Puts back the facts that could not be written. Those that came meanwhile are newer.
     pub(super) fn put_back(&self, mut news: News) {
         let mut state = self.lock();
         let now = std::mem::take(&mut state.news);

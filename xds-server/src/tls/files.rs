@@ -24,7 +24,7 @@ pub struct Files {
     pub client_ca: PathBuf,
 }
 
-/// What was in the files at one time. It has no `Debug`: one of them is a private key.
+/// The content of the files at one time. It has no `Debug`: one of them is a private key.
 #[derive(PartialEq, Eq)]
 pub(super) struct Contents {
     cert: Vec<u8>,
@@ -32,7 +32,7 @@ pub(super) struct Contents {
     client_ca: Vec<u8>,
 }
 
-/// What is ready to be used.
+/// The content of the files, ready to be used.
 pub(super) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
     /// The server's chain, and the authorities, in DER.
@@ -46,7 +46,7 @@ pub enum FilesError {
     /// A file cannot be read.
     #[error("{path} cannot be read")]
     Read {
-        /// Which.
+        /// The path.
         path: PathBuf,
         /// Why.
         #[source]
@@ -55,9 +55,9 @@ pub enum FilesError {
     /// A file is not PEM, or has nothing of what it should have.
     #[error("{path} has no {expected} in PEM")]
     Pem {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What it should have.
+        /// The expected content.
         expected: &'static str,
         /// Why not.
         #[source]

@@ -1,4 +1,4 @@
-//! What a certificate says about who has it.
+//! The identity in a certificate.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use policy::cell::CellName;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-/// Which cells the holder of a certificate may be of: one for each URI among its subject
+/// The cells that the holder of a certificate may be of: one for each URI among its subject
 /// alternative names that is `spiffe://<trust domain>/cell/<cell>` (SPIFFE-ID, section 2). A
 /// certificate that cannot be read names none.
 pub(super) fn cells(certificate: &[u8], trust_domain: &str) -> BTreeSet<CellName> {
@@ -27,7 +27,7 @@ fn cell(uri: &str, trust_domain: &str) -> Option<CellName> {
     path.strip_prefix("/cell/")?.parse().ok()
 }
 
-/// When a certificate ends, in seconds since 1970; `None` if it cannot be read.
+/// The end of a certificate, in seconds since 1970; `None` if it cannot be read.
 pub(super) fn not_after_s(certificate: &[u8]) -> Option<i64> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     Some(certificate.validity().not_after.timestamp())

@@ -1,5 +1,5 @@
-//! Mutual TLS between Envoys and this server: who connects has a certificate of an authority that
-//! the operator names, and is of the cells that the certificate names.
+//! Mutual TLS between Envoys and this server: a client has a certificate of an authority that the
+//! operator names, and is of the cells that the certificate names.
 
 mod files;
 mod identity;
@@ -22,8 +22,8 @@ use crate::stop::{Stop, stopped};
 
 use self::files::Contents;
 
-/// How often the files are looked at. A certificate is renewed long before it ends, so this could
-/// be longer; short, an operator who has put one there sees in the log that it was taken.
+/// The time between two looks at the files. A certificate is renewed long before it ends, so this
+/// could be longer; a short time shows an operator in the log that a new one was taken.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// The server's side of mutual TLS. Its files may change while it runs: connections that are made

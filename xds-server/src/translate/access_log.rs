@@ -43,7 +43,7 @@ const FIELDS: [(&str, &str); 25] = [
     ("user_agent", "%REQ(USER-AGENT)%"),
 ];
 
-/// What the filter decided; the rest of the fields is Envoy's own.
+/// The fields that the filter decides; the other ones are Envoy's own.
 const DECIDED: [&str; 4] = ["consumer", "route", "site", "tenant"];
 
 /// Envoy refused the request without asking the filter, which removes what clients made up. The

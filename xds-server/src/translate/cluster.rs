@@ -25,12 +25,12 @@ const MAX_IN_FLIGHT: u32 = 1024;
 /// The most retries in flight of one cluster: enough to ride over a restart of one endpoint under
 /// load.
 const MAX_RETRIES: u32 = 128;
-/// What a connection buffers before it stops reading: Envoy's advice for the edge is 32 KiB; its
-/// default is 1 MiB.
+/// The bytes that a connection buffers before it stops reading: Envoy's advice for the edge is 32
+/// KiB; its default is 1 MiB.
 const BUFFER_BYTES: u32 = 32 * 1024;
-/// How long a connection to an upstream may idle, in seconds. Many servers close theirs after 5 s
-/// (Node.js); a request that meets the close may have been done, so it cannot be sent again.
-/// Closing first avoids that.
+/// The longest time that a connection to an upstream may idle, in seconds. Many servers close
+/// theirs after 5 s (Node.js); a request that meets the close may have been done, so it cannot be
+/// sent again. Closing first avoids that.
 const IDLE_S: i64 = 4;
 
 /// The name of an upstream's cluster.

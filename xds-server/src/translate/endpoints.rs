@@ -83,8 +83,8 @@ fn is_ip(address: &str) -> bool {
     address.parse::<IpAddr>().is_ok()
 }
 
-/// Whether this is a DNS name, and no address: letters, digits, hyphens and underscores in labels;
-/// a root's dot may end it.
+/// Returns true for a DNS name, and false for an address: letters, digits, hyphens and underscores
+/// in labels; a root's dot may end it.
 pub fn is_name(address: &str) -> bool {
     !is_ip(address) && is_dns_name(address)
 }

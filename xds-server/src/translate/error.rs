@@ -7,7 +7,7 @@ use thiserror::Error;
 /// refuses regular expressions of more than 100 (`re2.max_program_size.error_level`).
 pub(super) const MAX_PREFIX_SEGMENTS: usize = 24;
 
-/// What is wrong with a desired site. Each names the object, so that its owner can be told.
+/// The faults of a desired site. Each names the object, so that its owner can be told.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TranslateError {
     /// A route leads to an upstream that the site does not have.
@@ -15,7 +15,7 @@ pub enum TranslateError {
     UnknownUpstream {
         /// The route.
         route: RouteId,
-        /// What it leads to.
+        /// The upstream that it leads to.
         upstream: UpstreamId,
     },
     /// An endpoint's address is neither an IP address nor a DNS name.
@@ -25,7 +25,7 @@ pub enum TranslateError {
     EndpointAddress {
         /// The upstream.
         upstream: UpstreamId,
-        /// What was given.
+        /// The address, as given.
         address: String,
     },
     /// An endpoint's port or weight is zero.
@@ -41,7 +41,7 @@ pub enum TranslateError {
     TimeZone {
         /// The tenant.
         tenant: TenantId,
-        /// What was given.
+        /// The time zone, as given.
         time_zone: String,
     },
     /// A header in which the site takes keys cannot be removed from requests: Envoy refuses its
@@ -52,7 +52,7 @@ pub enum TranslateError {
     HeaderName {
         /// The site.
         site: SiteId,
-        /// What was given.
+        /// The name, as given.
         name: String,
     },
     /// The prefix of a route has more segments than Envoy can take off.

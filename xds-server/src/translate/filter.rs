@@ -71,18 +71,17 @@ pub(super) fn wasm(edge: &EdgeSettings) -> XdsAny {
     packed
 }
 
-/// What the module is told: to decide about requests; the cluster to which it reports usage, the
-/// one that the bootstrap names; that a client's address is the one that this listener has found,
-/// trusted hops taken into account; and from when on it sheds, if the Envoy has a number of its own
-/// for that.
+/// The configuration of the module: to decide about requests; the cluster to which it reports
+/// usage, the one that the bootstrap names; that a client's address is the one that this listener
+/// has found, trusted hops taken into account; and the number of requests from which on it sheds,
+/// if the Envoy has its own.
 fn configuration(edge: &EdgeSettings) -> String {
     let shed_above =
         edge.shed_above.map_or_else(String::new, |above| format!(r#","shed_above":{above}"#));
     format!(r#"{{"role":"filter","xds_cluster":"xds","client_address":"edge"{shed_above}}}"#)
 }
 
-/// How long a worker whose VM has failed waits before it has another one: requests are refused
-/// meanwhile.
+/// The pause before a worker whose VM has failed gets another one: requests are refused meanwhile.
 fn backoff() -> BackoffStrategy {
     let ms = |ms: i32| Some(Duration { seconds: 0, nanos: ms * 1_000_000 });
     BackoffStrategy { base_interval: ms(100), max_interval: ms(500) }

@@ -99,7 +99,7 @@ pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConne
         // takes any host. So port and trailing dot are left as they came, for the upstream to see.
         strip_matching_host_port: false,
         strip_trailing_host_dot: false,
-        // The upstream's own server header is nobody's business.
+        // The upstream's own server header is not passed on.
         server_header_transformation: hcm::ServerHeaderTransformation::Overwrite.into(),
         access_log: access_log::stdout(),
         local_reply_config: Some(local_reply::config()),

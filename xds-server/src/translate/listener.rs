@@ -16,11 +16,11 @@ use crate::resource::{Named, Resource, ResourceType};
 /// The name of the listener for plain HTTP.
 pub const LISTENER_NAME: &str = "edge/http";
 
-/// What the names of tenants' own listeners begin with: `tenant/<tenant>/<port>`.
+/// The prefix of the names of tenants' own listeners: `tenant/<tenant>/<port>`.
 const TENANT_PREFIX: &str = "tenant/";
 
-/// How many bytes of a request may lie in this Envoy: a signed body is held until its digest is
-/// checked. One byte more than the filter allows reaches it, so that it is the filter that says so.
+/// The bytes of a request that may lie in this Envoy: a signed body is held until its digest is
+/// checked. One byte more than the filter allows reaches it, so that the filter refuses it.
 const BUFFER_BYTES: u32 = policy::settings::MAX_BODY_BYTES + 4096;
 
 /// The listener for plain HTTP of an Envoy with these settings.

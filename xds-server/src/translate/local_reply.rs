@@ -15,7 +15,7 @@ use super::problem::{CONTENT_TYPE, Problem, overwrite};
 use super::protobuf::{inline_text, uint};
 use super::route::ROUTE_HEADER;
 
-/// How Envoy's own reply is told from all others with the same status.
+/// The mark by which Envoy's own reply is told from all others with the same status.
 enum Told {
     /// By one of these response flags; an empty list is any flag.
     Flags(&'static [&'static str]),

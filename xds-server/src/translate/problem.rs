@@ -20,7 +20,7 @@ pub(super) struct Problem {
     pub(super) status: u32,
     /// The reason phrase of the status code.
     pub(super) title: &'static str,
-    /// What it is about, for the caller; without `%`, which Envoy would expand in a reply's format.
+    /// The explanation for the caller; without `%`, which Envoy would expand in a reply's format.
     pub(super) detail: &'static str,
 }
 

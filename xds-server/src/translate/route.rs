@@ -24,7 +24,7 @@ use crate::resource::route_name;
 /// one header that the filter has to set for Envoy to find the rest, which costs Envoy less than
 /// each call out of the filter would. The upstream sees the route alone in it.
 pub(super) const ROUTE_HEADER: &str = "x-tenantry-route";
-/// What is between site and route in [`ROUTE_HEADER`].
+/// The separator of site and route in [`ROUTE_HEADER`].
 pub(super) const SEPARATOR: char = ',';
 
 /// The request headers in which the upstream, and the access log, find whose request it is.
@@ -82,12 +82,12 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
     Ok(routes)
 }
 
-/// What the filter says when it has chosen a route.
+/// The text that the filter sets when it has chosen a route.
 fn chosen(site: SiteId, route: RouteId) -> String {
     format!("{site}{SEPARATOR}{route}")
 }
 
-/// What does not reach the upstream.
+/// The headers that do not reach the upstream.
 fn headers_to_remove(desired: &DesiredSite) -> Result<Vec<String>, TranslateError> {
     // Envoy refuses an upgrade when it has the route, but not in the request for which it has to
     // load the routes first: that one would become a tunnel.
@@ -110,14 +110,14 @@ fn headers_to_remove(desired: &DesiredSite) -> Result<Vec<String>, TranslateErro
     Ok(headers)
 }
 
-/// Whether Envoy takes this name, in lower case, as that of a header to remove: a token (RFC 9110
-/// section 5.1), and not `host`.
+/// Returns true if Envoy takes this name, in lower case, as that of a header to remove: a token
+/// (RFC 9110 section 5.1), and not `host`.
 fn is_removable(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name != "host" && name.bytes().all(token)
 }
 
-/// What answers for a site that does not exist.
+/// The answer for a site that does not exist.
 pub(super) fn no_such_site(name: &str) -> RouteConfiguration {
     let matcher = Matcher { matcher_tree: None, on_no_match: Some(action(&NO_SITE.route(&[]))) };
     one_virtual_host(name.to_owned(), matcher)

@@ -14,14 +14,14 @@ use policy::wire::UtcOffset;
 const FIRST_YEAR: i32 = 2025;
 const LAST_YEAR: i32 = 2045;
 
-/// How far apart a zone's offset is looked at. Two changes within a week would be missed; the
+/// The time between two looks at a zone's offset. Two changes within a week would be missed; the
 /// shortest time between two in the database, in those years, is the month of Ramadan in Morocco.
 const STEP: Duration = Duration::days(7);
 
-/// What is pushed for a zone, by its name in the IANA time zone database; none for UTC. `None` if
-/// there is no such zone.
+/// The offsets that are pushed for a zone, by its name in the IANA time zone database; none for
+/// UTC. `None` if there is no such zone.
 ///
-/// What was found is kept, as many sites share a zone; there are some 600 zones.
+/// The result is kept, as many sites share a zone; there are some 600 zones.
 pub(super) fn offsets(name: &str) -> Option<Vec<UtcOffset>> {
     static KNOWN: LazyLock<RwLock<HashMap<Tz, Vec<UtcOffset>>>> = LazyLock::new(RwLock::default);
     let zone: Tz = name.parse().ok()?;
@@ -89,7 +89,7 @@ fn first_of(year: i32) -> DateTime<Utc> {
 mod tests {
     use super::*;
 
-    /// What the list says of a time, read as the filter reads it.
+    /// The offset at a time, read as the filter reads the list.
     fn offset_at(offsets: &[UtcOffset], at_ms: i64) -> i32 {
         let after = offsets.partition_point(|offset| offset.from_ms <= at_ms).max(1);
         offsets.get(after - 1).map_or(0, |offset| offset.offset_s)

@@ -5,10 +5,10 @@
 //! transaction; it is acknowledged when that has been committed. When PostgreSQL is away, or too
 //! much waits, the answer is UNAVAILABLE, and the VM keeps the report and sends it again.
 //!
-//! Reports are not authenticated: whoever reaches the listener is taken for an Envoy, and could
-//! make up usage. It has to stay on the network of the Envoys until the streams have certificates.
-//! What a report can do is bounded all the same: by its size, by how many wait, and by what is
-//! refused of it ([`parse`]).
+//! Reports are not authenticated: a client that reaches the listener is taken for an Envoy, and
+//! could make up usage. It has to stay on the network of the Envoys until the streams have
+//! certificates. A report is bounded all the same: by its size, by the number that waits, and by
+//! the checks in [`parse`].
 
 pub mod parse;
 mod report;
@@ -21,7 +21,8 @@ pub use report::{WRITE_DURATION, describe};
 pub use service::UsageServer;
 pub use writer::Writer;
 
-/// How many reports wait for the writer: those of 256 VMs at the same time, of at most 64 MiB.
+/// The number of reports that wait for the writer: those of 256 VMs at the same time, of at most 64
+/// MiB.
 const QUEUED_REPORTS: usize = 256;
 
 /// The two ends of the queue of reports.

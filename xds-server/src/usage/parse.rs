@@ -9,11 +9,11 @@ use policy::usage::{UsageEntry, UsageReport};
 use store::usage::{Key, Report, Sums};
 use thiserror::Error;
 
-/// How old usage may be when it is reported. VMs that cannot report keep on counting for as long as
-/// they have room; a month is longer than any outage that somebody would bill for. What is older is
-/// refused, so that a reporter may be forgotten after that ([`store::usage::prune`]).
+/// The greatest age of usage when it is reported. VMs that cannot report keep on counting for as
+/// long as they have room; a month is longer than any outage that could be billed for. Older usage
+/// is refused, so that a reporter may be forgotten after that ([`store::usage::prune`]).
 pub const OLDEST_HOURS: u32 = 31 * 24;
-/// How far the clock of an Envoy may be ahead.
+/// The hours by which the clock of an Envoy may be ahead.
 pub const AHEAD_HOURS: u32 = 24;
 /// The most that one entry may claim of anything: 281 TB, or nine years of duration. It takes
 /// 32,768 such entries to overflow a column.
@@ -35,7 +35,7 @@ pub enum ParseError {
 /// A report, and what is to be counted of it.
 #[derive(Clone, Debug)]
 pub struct Parsed {
-    /// What is to be recorded.
+    /// The report to record.
     pub report: Report,
     /// The Node id of the Envoy, for the log.
     pub node_id: String,

@@ -1,4 +1,4 @@
-//! What the service says about itself.
+//! The log lines and metrics of the usage service.
 
 use std::time::Duration;
 

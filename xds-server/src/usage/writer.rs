@@ -21,8 +21,8 @@ const BATCH_ENTRIES: usize = 8 * policy::usage::MAX_REPORT_ENTRIES;
 const BATCH_REPORTS: usize = 64;
 /// One transaction at a time.
 const CONNECTIONS: u32 = 1;
-/// How long to wait before the next try after PostgreSQL could not be reached. Reports that come
-/// meanwhile wait, or are turned away.
+/// The pause before the next try after PostgreSQL could not be reached. Reports that come meanwhile
+/// wait, or are turned away.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a report was not added.
@@ -39,8 +39,8 @@ pub(super) struct Queued {
 pub struct Writer {
     reports: mpsc::Receiver<Queued>,
     ledger: Option<Ledger>,
-    /// What has to wait for the next transaction: a second report of a reporter of this one, or one
-    /// too many.
+    /// The report that has to wait for the next transaction: a second one of a reporter of this
+    /// one, or one too many.
     left_over: Option<Queued>,
 }
 
@@ -130,8 +130,8 @@ impl Writer {
     }
 }
 
-/// Acknowledges what is in the sums. Whoever has stopped waiting will send it again, and learn it
-/// then.
+/// Acknowledges the reports that are in the sums. A reporter that has stopped waiting sends its
+/// report again, and learns it then.
 fn settle(batch: Vec<Queued>, recorded: &Recorded, start: Instant) {
     let new = batch.iter().zip(&recorded.added).filter(|(_, added)| **added);
     let requests = new.map(|(queued, _)| queued.parsed.requests).fold(0, u64::saturating_add);

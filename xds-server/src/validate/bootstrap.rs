@@ -28,7 +28,7 @@ use crate::translate::socket;
 /// The cluster that the xDS stream of the bootstrap is of; nothing connects to it.
 const XDS: &str = "xds";
 
-/// What resources are put into.
+/// The bootstrap that resources are put into.
 #[derive(Default)]
 struct Parts {
     clusters: Vec<Cluster>,

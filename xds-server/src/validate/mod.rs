@@ -1,10 +1,10 @@
-//! What Envoy itself says of resources: `envoy --mode validate` over a bootstrap that has them all
-//! inline.
+//! The verdict of Envoy itself on resources: `envoy --mode validate` over a bootstrap that has them
+//! all inline.
 //!
-//! Translation has rules that mirror Envoy's own; this is how the tests look for what the rules
-//! overlook. Where an operator gives it an Envoy, the server looks for it as well, at all that it
-//! serves ([`Pool`]). Envoy does not ask its xDS servers then; what it checks when it has endpoints
-//! by EDS alone, such as the sum of their weights, it does not see here.
+//! Translation has rules that mirror Envoy's own; the tests find here what the rules overlook. If
+//! an operator names an Envoy, the server also validates all that it serves ([`Pool`]). Envoy does
+//! not ask its xDS servers then; checks that need endpoints by EDS, such as the one of the sum of
+//! their weights, do not take place.
 
 mod bootstrap;
 mod pool;

@@ -1,4 +1,4 @@
-//! The Envoys that look at what is served, beside the way that changes take: nothing waits for
+//! The Envoys that validate the served state, beside the way that changes take: nothing waits for
 //! them.
 
 use std::num::NonZeroUsize;
@@ -18,11 +18,12 @@ use crate::resource::Named;
 use crate::snapshot::Owner;
 use crate::stop::{Stop, stopped};
 
-/// How many sites one Envoy looks at. A run takes some hundred milliseconds, whatever is in it.
+/// The number of sites that one Envoy looks at. A run takes some hundred milliseconds, for any
+/// number of resources.
 const AT_ONCE: usize = 64;
-/// How long after an Envoy could not be run the next try is.
+/// The pause after an Envoy could not be run.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How many verdicts may wait for who takes them.
+/// The number of verdicts that may wait to be taken.
 const VERDICTS: usize = 16;
 
 /// The sites that Envoys are to look at.
@@ -105,7 +106,7 @@ struct Worker {
 impl Worker {
     async fn run(self, stop: Stop) {
         tokio::select! {
-            // What runs then is killed.
+            // An Envoy that runs then is killed.
             () = stopped(stop) => {}
             () = self.work() => {}
         }

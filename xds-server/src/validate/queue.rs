@@ -1,4 +1,4 @@
-//! Which sites wait to be looked at, and whose turn it is.
+//! The sites that wait to be validated, and their order.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -46,7 +46,7 @@ impl Queue {
         taken
     }
 
-    /// How many wait.
+    /// The number of sites that wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

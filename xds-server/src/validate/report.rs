@@ -20,7 +20,7 @@ pub(super) fn validations_waiting(sites: usize) {
     gauge!(VALIDATIONS_WAITING).set(sites as f64);
 }
 
-/// What a validating Envoy said of so many sites.
+/// Notes the outcome of a validation of so many sites.
 pub(super) fn validated(outcome: &Result<(), ValidateError>, sites: usize) {
     let label = match outcome {
         Ok(()) => "taken",
@@ -37,7 +37,7 @@ pub(super) fn validated(outcome: &Result<(), ValidateError>, sites: usize) {
     counter!(VALIDATIONS, "outcome" => label).increment(1);
 }
 
-/// What a validating Envoy would not take.
+/// Notes that a validating Envoy refuses a site.
 pub fn refused_by_validation(verdict: &Verdict) {
     error!(site = %verdict.site, reason = verdict.reason, "a validating Envoy refuses what is served of the site");
 }

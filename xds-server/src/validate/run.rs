@@ -12,14 +12,15 @@ use tokio::process::Command;
 use super::bootstrap;
 use crate::resource::{Resource, ResourceType};
 
-/// How long a validation may take. One of a site takes some hundred milliseconds.
+/// The longest time for a validation. One of a site takes some hundred milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How much is kept of what Envoy says: reasons name a field and quote a value, which may be long.
+/// The part that is kept of Envoy's output: reasons name a field and quote a value, which may be
+/// long.
 const MAX_REASON_CHARS: usize = 1_000;
 /// The signals with which a program ends that has met its own error: abort, bus error, illegal
 /// instruction, division, segmentation.
 const CRASHES: [i32; 5] = [4, 6, 7, 8, 11];
-/// What Envoy's own reason follows in its log.
+/// The text before Envoy's own reason in its log.
 const BEFORE_REASON: &str = "error initializing configuration";
 
 /// An Envoy to ask.
@@ -28,13 +29,13 @@ pub struct Envoy {
     program: PathBuf,
 }
 
-/// What came of a validation that found resources wanting, or did not take place.
+/// The outcome of a validation that found resources wanting, or did not take place.
 #[derive(Debug, Error)]
 pub enum ValidateError {
     /// Envoy refuses them.
     #[error("Envoy refuses it: {reason}")]
     Refused {
-        /// What Envoy says.
+        /// Envoy's reason.
         reason: String,
     },
     /// Envoy comes to grief over them.

@@ -4,13 +4,13 @@ use policy::id::SiteId;
 
 use crate::resource::Named;
 
-/// What Envoy would not take.
+/// Resources that Envoy would not take.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The site.
     pub site: SiteId,
-    /// What was served of it.
+    /// The resources that were served of it.
     pub group: Vec<Named>,
-    /// What Envoy says of it.
+    /// Envoy's reason.
     pub reason: String,
 }

@@ -8,9 +8,9 @@ use store::lookup::Held;
 /// One step that is well, or is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether it is.
+    /// True if it is well.
     pub good: bool,
-    /// What was seen; and what to do about it, if it is not.
+    /// The observation, and the remedy if it is not well.
     pub text: String,
 }
 
@@ -20,7 +20,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What the database says.
+/// The facts from the database.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// The last change of the log.

@@ -20,7 +20,7 @@ fn said(said: Said) -> Replica {
     Replica { url: "http://xds".to_owned(), said: Ok(said) }
 }
 
-/// Whether it is wrong, and says this.
+/// Asserts that the finding is wrong, and says this.
 fn is_wrong(finding: &Finding, part: &str) {
     assert!(!finding.good && finding.text.contains(part), "{finding}");
 }

@@ -19,7 +19,7 @@ use crate::translate;
 
 pub use facts::Finding;
 
-/// What `check` needs.
+/// The flags of `check`.
 #[derive(Clone, Debug, Args)]
 pub struct Check {
     /// The Envoy, by its `node.id`; all of them unless given.
@@ -28,8 +28,8 @@ pub struct Check {
     /// The site whose change is missing: its id, or one of its hostnames.
     #[arg(long)]
     pub site: Option<String>,
-    /// Where a replica of xds-server answers about its health, as `http://<host>:<port>`; repeat
-    /// it, or join several by commas.
+    /// The HTTP address of a replica of xds-server, as `http://<host>:<port>`; repeat it, or join
+    /// several by commas.
     #[arg(
         long,
         env = "TENANTRY_XDS_HTTP",
@@ -37,7 +37,7 @@ pub struct Check {
         default_value = "http://127.0.0.1:18001"
     )]
     pub xds_http: Vec<String>,
-    /// Where the database is.
+    /// The database.
     #[command(flatten)]
     pub database: Database,
 }

@@ -1,4 +1,4 @@
-//! What a replica says about itself over HTTP.
+//! The state of a replica, as it says over HTTP.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use crate::grpc::report::STREAMS;
 /// A replica that answers at all answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What was heard of one.
+/// The answers of one replica.
 #[derive(Clone, Debug)]
 pub(super) struct Replica {
     pub(super) url: String,
-    /// What it said, or why nothing was heard.
+    /// The answers, or the reason why there are none.
     pub(super) said: Result<Said, String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Said {
     pub(super) ready: bool,
-    /// What it says about being ready.
+    /// The body of its answer about being ready.
     pub(super) readiness: String,
     /// The last change that it has applied.
     pub(super) applied: Option<i64>,

@@ -66,7 +66,12 @@ pub struct Serve {
     /// After how many seconds without a request an Envoy lets go of a site that it has loaded; it
     /// takes up to twice as long. The next request loads the site again, unless xds-server is away.
     /// Eager sites stay; 0 keeps all, and else it is 120 at least.
-    #[arg(long, env = "TENANTRY_EVICT_AFTER_S", default_value_t = 24 * 60 * 60, value_parser = eviction)]
+    #[arg(
+        long,
+        env = "TENANTRY_EVICT_AFTER_S",
+        default_value_t = 24 * 60 * 60,
+        value_parser = eviction
+    )]
     pub evict_after_s: u64,
     /// A directory that keeps the served state, so that a start needs no PostgreSQL. It belongs to
     /// one xds-server alone, and is made if it is not there. Its files are sealed with the secrets
@@ -142,7 +147,12 @@ pub struct Jwks {
     /// The longest time in seconds for which a set is not read again, whatever its issuer says: a
     /// key that an issuer adds is known after this time at the latest, and one that it takes away
     /// is good for no longer. A value below 300 also replaces shorter lifetimes that issuers give.
-    #[arg(long, env = "TENANTRY_JWKS_MAX_LIFETIME_S", default_value_t = MAX_LIFETIME.as_secs(), value_parser = value_parser!(u64).range(1..=MAX_LIFETIME.as_secs()))]
+    #[arg(
+        long,
+        env = "TENANTRY_JWKS_MAX_LIFETIME_S",
+        default_value_t = MAX_LIFETIME.as_secs(),
+        value_parser = value_parser!(u64).range(1..=MAX_LIFETIME.as_secs())
+    )]
     pub jwks_max_lifetime_s: u64,
 }
 

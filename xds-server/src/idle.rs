@@ -34,7 +34,8 @@ async fn look_again_and_again(cells: &Cells, database_url: &DatabaseUrl, interva
         match look(cells, database_url, now - last).await {
             Ok(()) => last = now,
             Err(error) => {
-                warn!(%error, "it is not known which sites are in use, so Envoys keep all they have")
+                warn!(%error, "it is not known which sites are in use, so Envoys keep all they \
+                    have")
             }
         }
     }

@@ -201,7 +201,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
 fn secrets_key(file: Option<&Path>) -> anyhow::Result<Option<SecretsKey>> {
     if file.is_none() {
         tracing::warn!(
-            "no --secrets-key-file: shared secrets of issuers and signing keys are as good as absent"
+            "no --secrets-key-file: shared secrets of issuers and signing keys are as good as \
+             absent"
         );
     }
     file.map(SecretsKey::read).transpose().context("--secrets-key-file")

@@ -65,7 +65,8 @@ impl Default for EdgeSettings {
 /// A setting in the Node metadata that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "node.metadata.tenantry.{field} has to be {expected}; correct it in the bootstrap of node `{node}`"
+    "node.metadata.tenantry.{field} has to be {expected}; correct it in the bootstrap of node \
+     `{node}`"
 )]
 pub struct NodeError {
     /// The node's id.

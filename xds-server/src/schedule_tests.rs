@@ -144,7 +144,9 @@ proptest! {
     /// For all orders of events, the bounds hold, and in the end every URL that is wanted is read
     /// again and again.
     #[test]
-    fn nothing_that_is_wanted_is_ever_lost(steps in proptest::collection::vec((0_u32..40, 0_u8..6, any::<u64>()), 0..600)) {
+    fn nothing_that_is_wanted_is_ever_lost(
+        steps in proptest::collection::vec((0_u32..40, 0_u8..6, any::<u64>()), 0..600),
+    ) {
         let mut scheduler = Scheduler::new(BOUNDS);
         let mut wanted: BTreeMap<Arc<str>, BTreeSet<TenantId>> = BTreeMap::new();
         let mut under_way: Vec<Arc<str>> = Vec::new();
@@ -166,7 +168,8 @@ proptest! {
                     if random % 2 == 0 {
                         scheduler.failed(&ended, now_ms, random);
                     } else {
-                        prop_assert_eq!(scheduler.done(&ended, HOUR, now_ms, random), wanted.contains_key(&ended));
+                        let is_wanted = scheduler.done(&ended, HOUR, now_ms, random);
+                        prop_assert_eq!(is_wanted, wanted.contains_key(&ended));
                     }
                 }
                 4 => now_ms += random % (2 * MINUTE_MS),

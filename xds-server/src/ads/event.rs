@@ -42,7 +42,8 @@ pub enum Event {
 pub enum StreamError {
     /// The first request has no Node with an id.
     #[error(
-        "the first request of a stream has to carry a node with an id; set `node.id` in the bootstrap"
+        "the first request of a stream has to carry a node with an id; set `node.id` in the \
+         bootstrap"
     )]
     NoNode,
     /// The Node's metadata are wrong.

@@ -395,7 +395,8 @@ proptest! {
         }
         world.settle();
         prop_assert_eq!(world.stream.acked_seq(), Some(head + SITES as i64));
-        let has: BTreeMap<_, _> = world.has.iter().map(|(name, (version, _))| (name.clone(), version.clone())).collect();
+        let versions = world.has.iter().map(|(name, (version, _))| (name.clone(), version.clone()));
+        let has: BTreeMap<_, _> = versions.collect();
         prop_assert_eq!(has, world.desired());
     }
 }

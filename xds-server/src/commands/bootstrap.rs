@@ -25,17 +25,32 @@ pub struct Bootstrap {
     pub admin: SocketAddr,
     /// A replica of xds-server, as `<host>:<port>`; repeat it, or join several by commas, in the
     /// order in which the Envoy goes to them.
-    #[arg(long, env = "TENANTRY_XDS", value_delimiter = ',', default_value = "127.0.0.1:18000", value_parser = host_and_port)]
+    #[arg(
+        long,
+        env = "TENANTRY_XDS",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:18000",
+        value_parser = host_and_port
+    )]
     pub xds: Vec<(String, u16)>,
     /// The path of `tenantry_filter.wasm` on the Envoy's machine.
     #[arg(long, env = "TENANTRY_MODULE", default_value = "/etc/tenantry/tenantry_filter.wasm")]
     pub module: PathBuf,
     /// The number of proxies in front of it that append to `X-Forwarded-For`. If there are fewer,
     /// clients choose their address.
-    #[arg(long, env = "TENANTRY_TRUSTED_HOPS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=16))]
+    #[arg(
+        long,
+        env = "TENANTRY_TRUSTED_HOPS",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=16)
+    )]
     pub trusted_hops: u32,
     /// From how many requests in one worker on tenants are held to their share; 8192 unless set.
-    #[arg(long, env = "TENANTRY_SHED_ABOVE", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(
+        long,
+        env = "TENANTRY_SHED_ABOVE",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
     pub shed_above: Option<u32>,
     /// The heap in bytes at which it begins to shed: about 80 % of the memory that it may have; 2
     /// GiB unless set.
@@ -43,7 +58,11 @@ pub struct Bootstrap {
     pub max_heap_bytes: Option<u64>,
     /// The Envoy's certificate, on its machine, in PEM: with it and the three that follow it
     /// connects by mutual TLS.
-    #[arg(long, env = "TENANTRY_CLIENT_CERT", requires_all = ["client_key", "server_ca", "server_name"])]
+    #[arg(
+        long,
+        env = "TENANTRY_CLIENT_CERT",
+        requires_all = ["client_key", "server_ca", "server_name"]
+    )]
     pub client_cert: Option<PathBuf>,
     /// The private key of that.
     #[arg(long, env = "TENANTRY_CLIENT_KEY", requires = "client_cert")]
@@ -92,7 +111,8 @@ pub fn run(flags: &Bootstrap) -> Result<String, PrintError> {
         tls,
         max_heap_bytes: flags.max_heap_bytes,
     })?;
-    let head = "# Made by `xds-server bootstrap`. envoy/bootstrap.yaml has the same with the reason for each setting.\n";
+    let head = "# Made by `xds-server bootstrap`. envoy/bootstrap.yaml has the same with the \
+        reason for each setting.\n";
     Ok(format!("{head}{}", serde_saphyr::to_string(&config)?))
 }
 

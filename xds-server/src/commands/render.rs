@@ -80,8 +80,13 @@ pub async fn run(
     let hostnames = read.sites.first().map(|site: &DesiredSite| site.hostnames.clone());
     let (complete, seq) = (problems.is_empty(), snapshot.head_seq().await?);
     let document = json!({
-        "site": id.to_string(), "tenant": tenant.to_string(), "cells": cells, "hostnames": hostnames,
-        "change_log_seq": seq, "problems": problems, "resources": resources,
+        "site": id.to_string(),
+        "tenant": tenant.to_string(),
+        "cells": cells,
+        "hostnames": hostnames,
+        "change_log_seq": seq,
+        "problems": problems,
+        "resources": resources,
     });
     Ok(Rendered { yaml: serde_saphyr::to_string(&document)?, complete })
 }
@@ -123,8 +128,14 @@ async fn credentials(
     {
         keys.retain(|record| record.site == site);
         let records = keys.iter().map(|record| {
-            json!({ "id": record.key.to_string(), "consumer": record.consumer.to_string(), "kind": format!("{:?}", record.kind),
-                    "plan": record.plan, "expires_at_ms": record.expires_at_ms, "has_details": record.has_details })
+            json!({
+                "id": record.key.to_string(),
+                "consumer": record.consumer.to_string(),
+                "kind": format!("{:?}", record.kind),
+                "plan": record.plan,
+                "expires_at_ms": record.expires_at_ms,
+                "has_details": record.has_details,
+            })
         });
         let records: Vec<_> = records.collect();
         if let Some(made) = translate::bucket(&DesiredBucket { bucket, keys }) {

@@ -12,7 +12,7 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | `book` | the names, what they resolve to, who uses them, and putting that into what is pushed |
+//! | `book` | the names, their addresses and users, and joining them into what is pushed |
 //! | `resolve` | one resolution of a name, and what is taken from it |
 //! | `saver` | writing answers to the database |
 //! | `worker` | the task that moves all of them |

@@ -57,5 +57,6 @@ pub(super) fn endpoint_refused(
     refusal: AddressRefusal,
 ) {
     counter!(ENDPOINTS_REFUSED).increment(1);
-    warn!(%tenant, %site, %upstream, %refusal, "an endpoint is left out; --upstream-allow permits more");
+    warn!(%tenant, %site, %upstream, %refusal, "an endpoint is left out; --upstream-allow permits \
+        more");
 }

@@ -109,7 +109,8 @@ impl Follower {
             counter!(report::FOLLOW_ERRORS).increment(1);
             let retry_after_ms = u64::try_from(self.delay.as_millis()).unwrap_or(u64::MAX);
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            warn!(%error, cause, retry_after_ms, "PostgreSQL cannot be followed; what is known goes on being served");
+            warn!(%error, cause, retry_after_ms, "PostgreSQL cannot be followed; what is known \
+                goes on being served");
             tokio::select! {
                 () = stopped(stop.clone()) => return Ok(()),
                 () = tokio::time::sleep(self.delay) => {}

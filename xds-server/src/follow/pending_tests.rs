@@ -137,7 +137,10 @@ fn the_buckets_of_one_change_of_the_database_are_applied_together() {
 proptest! {
     #[test]
     fn whatever_comes_is_applied_within_a_bounded_time(
-        edits in prop::collection::vec((0_u128..4, 0_u128..6, 0_u16..6, any::<bool>(), 0_u64..60), 1..200)
+        edits in prop::collection::vec(
+            (0_u128..4, 0_u128..6, 0_u16..6, any::<bool>(), 0_u64..60),
+            1..200,
+        )
     ) {
         let mut pending = Pending::new(0);
         let mut now_ms = 0;

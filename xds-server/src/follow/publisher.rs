@@ -84,10 +84,12 @@ impl Publisher {
     /// Removes from the database what is kept for the next start and no site uses.
     pub(super) async fn prune(&self, reader: &Reader) {
         if let Err(error) = jwks_cache::prune(reader, &self.serving.keyring.digests()).await {
-            warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next start");
+            warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next \
+                start");
         }
         if let Err(error) = dns_cache::prune(reader, &self.serving.book.digests()).await {
-            warn!(%error, "addresses of names that nobody uses could not be removed; they are at the next start");
+            warn!(%error, "addresses of names that nobody uses could not be removed; they are at \
+                the next start");
         }
     }
 

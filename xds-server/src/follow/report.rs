@@ -52,7 +52,8 @@ pub(crate) fn omitted(omitted: &Omitted) {
             warn!(%tenant, ?object, "left out: it is sealed, and there is no --secrets-key-file")
         }
         Reason::NotOpened => {
-            error!(%tenant, ?object, "left out: it was sealed with another secrets key, or was changed")
+            error!(%tenant, ?object, "left out: it was sealed with another secrets key, or was \
+                changed")
         }
         Reason::Unreadable(reason) => {
             error!(%tenant, ?object, reason, "left out: it cannot be read")

@@ -108,7 +108,8 @@ impl AggregatedDiscoveryService for Ads {
     ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
         report::state_of_the_world_refused();
         Err(Status::unimplemented(
-            "this server speaks delta xDS only: set `api_type: DELTA_GRPC` in the bootstrap's `dynamic_resources.ads_config`",
+            "this server speaks delta xDS only: set `api_type: DELTA_GRPC` in the bootstrap's \
+             `dynamic_resources.ads_config`",
         ))
     }
 
@@ -150,7 +151,8 @@ impl Pump {
     ) {
         let _open = report::StreamOpen::new();
         let ended = tokio::select! {
-            () = stopped(stop) => Some(Status::unavailable("this server is stopping; connect again")),
+            () = stopped(stop) => Some(Status::unavailable("this server is stopping; connect \
+                again")),
             ended = self.pump(&cells, &mirrors, inbound) => ended.err(),
         };
         let status = ended.as_ref().map_or("closed by the client", Status::message);

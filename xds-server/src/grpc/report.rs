@@ -81,7 +81,8 @@ pub(crate) fn unknown_cell(client: Option<&Client>) {
     warn!(
         node = id(client),
         cell,
-        "there is no such cell, so this Envoy gets no tenant: make the cell, or correct `node.cluster` in the bootstrap"
+        "there is no such cell, so this Envoy gets no tenant: make the cell, or correct \
+         `node.cluster` in the bootstrap"
     );
 }
 
@@ -93,7 +94,8 @@ pub(crate) fn cell_refused(node: Option<&Node>, peer: &Peer) {
         node,
         cell,
         ?peer,
-        "refused: the client certificate does not name this cell; correct `node.cluster`, or issue another"
+        "refused: the client certificate does not name this cell; correct `node.cluster`, or issue \
+         another"
     );
 }
 

@@ -21,7 +21,10 @@ const UNFINISHED: &str = ".tmp";
 #[derive(Debug, Error)]
 pub enum StateError {
     /// Another program uses the directory.
-    #[error("{} is in use by another xds-server: give each a --state-dir of its own", dir.display())]
+    #[error(
+        "{} is in use by another xds-server: give each a --state-dir of its own",
+        dir.display()
+    )]
     InUse {
         /// The directory.
         dir: PathBuf,
@@ -36,7 +39,11 @@ pub enum StateError {
         source: io::Error,
     },
     /// A file is not what was written.
-    #[error("{} is damaged at byte {offset}, and nothing of it is used; remove it, and look at the disk", path.display())]
+    #[error(
+        "{} is damaged at byte {offset}, and nothing of it is used; remove it, and look at the \
+         disk",
+        path.display()
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -50,7 +57,10 @@ pub enum StateError {
         path: PathBuf,
     },
     /// A file cannot be opened with the secrets key that there is, or without one.
-    #[error("{} is sealed with another secrets key than that of --secrets-key-file, and is not used", path.display())]
+    #[error(
+        "{} is sealed with another secrets key than that of --secrets-key-file, and is not used",
+        path.display()
+    )]
     NotOpened {
         /// The file.
         path: PathBuf,

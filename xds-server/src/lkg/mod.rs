@@ -2,7 +2,7 @@
 //!
 //! | part | what it does |
 //! |---|---|
-//! | `record` | what is stored: resources by cell, type and name, in transactions that end with the sequence number they reach |
+//! | `record` | the entries: resources by cell, type and name, in transactions with a number |
 //! | `frame` | the bytes of a file: header, checksummed frames, sealing |
 //! | `files` | a base file with everything, and a journal of what came after |
 //! | `writer` | the task that follows the cells, and stores what changes |

@@ -121,7 +121,10 @@ proptest! {
 
     #[test]
     fn a_journal_that_is_cut_off_holds_every_transaction_before_the_cut(
-        batches in batches(), sealing in sealings(), cut in any::<prop::sample::Index>(), zeros in 0_usize..100
+        batches in batches(),
+        sealing in sealings(),
+        cut in any::<prop::sample::Index>(),
+        zeros in 0_usize..100,
     ) {
         let (dir, _) = written(&sealing, &batches);
         let path = file(dir.path(), "journal");
@@ -149,7 +152,10 @@ proptest! {
 
     #[test]
     fn a_byte_that_is_another_loses_the_last_transaction_at_the_most(
-        batches in batches(), sealing in sealings(), at in any::<prop::sample::Index>(), flip in 1_u8..=255,
+        batches in batches(),
+        sealing in sealings(),
+        at in any::<prop::sample::Index>(),
+        flip in 1_u8..=255,
         in_base in any::<bool>()
     ) {
         let (dir, _) = written(&sealing, &batches);
@@ -167,7 +173,11 @@ proptest! {
     }
 
     #[test]
-    fn a_base_that_is_cut_off_is_refused(batches in batches(), sealing in sealings(), cut in any::<prop::sample::Index>()) {
+    fn a_base_that_is_cut_off_is_refused(
+        batches in batches(),
+        sealing in sealings(),
+        cut in any::<prop::sample::Index>(),
+    ) {
         let (dir, _) = written(&sealing, &batches);
         let path = file(dir.path(), "base");
         let whole = fs::read(&path).unwrap();
@@ -177,7 +187,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), sealing in sealings()) {
+    fn any_bytes_are_refused_and_never_a_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        sealing in sealings(),
+    ) {
         let (dir, _) = written(&sealing, &three());
         fs::write(file(dir.path(), "base"), &bytes).unwrap();
         prop_assert!(load(dir.path(), &sealing).is_err());

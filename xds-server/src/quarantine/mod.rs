@@ -239,7 +239,8 @@ impl Quarantine {
             let state = self.lock();
             let Some(digest) = state.served.get(&site).copied() else {
                 // To try the newest ones again would only begin it all anew.
-                error!(%site, node = node_id, "the last resources that were good are refused as well");
+                error!(%site, node = node_id, "the last resources that were good are refused as \
+                    well");
                 return;
             };
             let trial = state.trials.get(&site).filter(|trial| trial.digest == digest);
@@ -247,10 +248,12 @@ impl Quarantine {
         };
         match &good {
             Some(_) => {
-                warn!(%site, node = node_id, "the site goes back to the last resources that were good")
+                warn!(%site, node = node_id, "the site goes back to the last resources that were \
+                    good")
             }
             None => {
-                error!(%site, node = node_id, "no good resources of the site are known; who has some keeps them")
+                error!(%site, node = node_id, "no good resources of the site are known; who has \
+                    some keeps them")
             }
         }
         self.roster.refused(Refusal {

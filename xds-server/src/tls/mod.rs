@@ -99,7 +99,8 @@ impl Tls {
 fn failed(error: &FilesError) {
     counter!(report::TLS_RELOAD_ERRORS).increment(1);
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    error!(%error, cause, "the files of TLS have changed and cannot be used; those before stay in use");
+    error!(%error, cause, "the files of TLS have changed and cannot be used; those before stay in \
+        use");
 }
 
 /// Shows when the first certificate of each file ends.

@@ -48,7 +48,13 @@ const DECIDED: [&str; 4] = ["consumer", "route", "site", "tenant"];
 
 /// Envoy refused the request without asking the filter, which removes what clients made up. The
 /// names are of Envoy's "Response code details".
-const REFUSED_UNSEEN: &str = r#"has(response.code_details) && (response.code_details in ["path_normalization_failed", "missing_host_header", "missing_path_rejected", "absolute_path_rejected", "invalid_path", "invalid_scheme", "low_version", "overload", "upgrade_failed"] || response.code_details.startsWith("http1.") || response.code_details.startsWith("http2."))"#;
+const REFUSED_UNSEEN: &str = concat!(
+    r#"has(response.code_details) && (response.code_details in ["path_normalization_failed", "#,
+    r#""missing_host_header", "missing_path_rejected", "absolute_path_rejected", "#,
+    r#""invalid_path", "invalid_scheme", "low_version", "overload", "upgrade_failed"] || "#,
+    r#"response.code_details.startsWith("http1.") || "#,
+    r#"response.code_details.startsWith("http2."))"#,
+);
 
 /// The access log of the HTTP connection manager, in two: the headers of a request that Envoy
 /// refused before the filter saw it are the client's word, so there the fields that the filter

@@ -20,7 +20,8 @@ pub enum TranslateError {
     },
     /// An endpoint's address is neither an IP address nor a DNS name.
     #[error(
-        "upstream {upstream} has an endpoint with the address `{address}`, neither an IP address nor a DNS name"
+        "upstream {upstream} has an endpoint with the address `{address}`, neither an IP address \
+         nor a DNS name"
     )]
     EndpointAddress {
         /// The upstream.
@@ -47,7 +48,8 @@ pub enum TranslateError {
     /// A header in which the site takes keys cannot be removed from requests: Envoy refuses its
     /// name.
     #[error(
-        "site {site} takes keys in the header {name:?}, which is no name of a header that can be removed"
+        "site {site} takes keys in the header {name:?}, which is no name of a header that can be \
+         removed"
     )]
     HeaderName {
         /// The site.
@@ -57,7 +59,8 @@ pub enum TranslateError {
     },
     /// The prefix of a route has more segments than Envoy can take off.
     #[error(
-        "the prefix of route {route} has more than {MAX_PREFIX_SEGMENTS} segments, and is to be taken off"
+        "the prefix of route {route} has more than {MAX_PREFIX_SEGMENTS} segments, and is to be \
+         taken off"
     )]
     PrefixSegments {
         /// The route.

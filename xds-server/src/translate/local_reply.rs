@@ -119,7 +119,12 @@ const REPLIES: [Reply; 16] = [
 
 /// The details of Envoy's refusals of a request without a response flag (Envoy, "Response code
 /// details").
-const REFUSED_BY_ENVOY: &str = r#"response.code_details in ["path_normalization_failed", "missing_host_header", "missing_path_rejected", "invalid_path", "invalid_scheme", "invalid_envoy_request_headers"] || response.code_details.startsWith("http1.") || response.code_details.startsWith("http2.")"#;
+const REFUSED_BY_ENVOY: &str = concat!(
+    r#"response.code_details in ["path_normalization_failed", "missing_host_header", "#,
+    r#""missing_path_rejected", "invalid_path", "invalid_scheme", "#,
+    r#""invalid_envoy_request_headers"] || response.code_details.startsWith("http1.") || "#,
+    r#"response.code_details.startsWith("http2.")"#,
+);
 const UPGRADE_REFUSED: &str = r#"response.code_details == "upgrade_failed""#;
 /// The module trapped, and is loaded again at the next request.
 const FILTER_FAILED: &str = r#"response.code_details == "wasm_fail_stream""#;

@@ -39,5 +39,6 @@ pub(super) fn validated(outcome: &Result<(), ValidateError>, sites: usize) {
 
 /// Notes that a validating Envoy refuses a site.
 pub fn refused_by_validation(verdict: &Verdict) {
-    error!(site = %verdict.site, reason = verdict.reason, "a validating Envoy refuses what is served of the site");
+    error!(site = %verdict.site, reason = verdict.reason, "a validating Envoy refuses what is \
+        served of the site");
 }

@@ -24,7 +24,8 @@ pub(super) fn no_database(error: &StoreError) -> Finding {
     let cause =
         std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     wrong(format!(
-        "PostgreSQL cannot be read: {error}{cause}. Until it can, Envoys keep what they have; look at --database-url and at the server"
+        "PostgreSQL cannot be read: {error}{cause}. Until it can, Envoys keep what they have; look \
+         at --database-url and at the server"
     ))
 }
 
@@ -34,7 +35,8 @@ pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
         Ok(said) => said,
         Err(error) => {
             return wrong(format!(
-                "xds-server at {url} does not answer: {error}. Start it, or name the right address with --xds-http"
+                "xds-server at {url} does not answer: {error}. Start it, or name the right address \
+                 with --xds-http"
             ));
         }
     };
@@ -46,17 +48,19 @@ pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
     }
     if let Some(head) = head.filter(|head| applied < *head) {
         return wrong(format!(
-            "xds-server at {url} is at change {applied} of {head}. If that stays so for seconds, it cannot follow PostgreSQL: \
-             its log has the reason"
+            "xds-server at {url} is at change {applied} of {head}. If that stays so for seconds, \
+             it cannot follow PostgreSQL: its log has the reason"
         ));
     }
     if *streams == 0 {
         return wrong(format!(
-            "no Envoy is connected to xds-server at {url}. Look at the cluster `xds` in their bootstraps, and at certificates"
+            "no Envoy is connected to xds-server at {url}. Look at the cluster `xds` in their \
+             bootstraps, and at certificates"
         ));
     }
     good(format!(
-        "xds-server at {url} is at change {applied}, and has {streams} streams; it says: {readiness}"
+        "xds-server at {url} is at change {applied}, and has {streams} streams; it says: \
+         {readiness}"
     ))
 }
 
@@ -82,7 +86,8 @@ pub(super) fn site(name: &str, facts: &Facts) -> Finding {
             held.refused_by.join(", ")
         };
         return wrong(format!(
-            "site {name} is under quarantine since {}: {kind} {resource} was refused by {by}: {reason}. Until its owner edits it, {instead}",
+            "site {name} is under quarantine since {}: {kind} {resource} was refused by {by}: \
+             {reason}. Until its owner edits it, {instead}",
             held.at
         ));
     }
@@ -113,8 +118,9 @@ fn absent(node: &str, nodes: &BTreeMap<&str, Vec<&StreamState>>) -> Finding {
         format!("these are: {}", known.join(", "))
     };
     wrong(format!(
-        "Envoy {node} is connected to no replica ({known}). Look at `control_plane.connected_state` in its stats, at `node.id` in its \
-         bootstrap, and at its log"
+        "Envoy {node} is connected to no replica ({known}). Look at \
+         `control_plane.connected_state` in its stats, at `node.id` in its bootstrap, and at its \
+         log"
     ))
 }
 
@@ -123,7 +129,8 @@ fn envoy(node: &str, streams: &[&StreamState], facts: &Facts) -> Finding {
     if let Some(site) = facts.site.as_ref().filter(|site| !site.cells.iter().any(|of| of == cell)) {
         let cells = site.cells.join(", ");
         return wrong(format!(
-            "Envoy {node} is of cell {cell:?}, and the site is placed on {cells}: place its tenant there, or correct `node.cluster`"
+            "Envoy {node} is of cell {cell:?}, and the site is placed on {cells}: place its tenant \
+             there, or correct `node.cluster`"
         ));
     }
     let kinds =
@@ -131,7 +138,8 @@ fn envoy(node: &str, streams: &[&StreamState], facts: &Facts) -> Finding {
     for (kind, title) in kinds {
         let Some(stream) = streams.iter().find(|stream| stream.kind == kind) else {
             return wrong(format!(
-                "Envoy {node} lacks {title}: look at its log, and at `bootstrap_extensions` in its bootstrap"
+                "Envoy {node} lacks {title}: look at its log, and at `bootstrap_extensions` in its \
+                 bootstrap"
             ));
         };
         let Some(acked) = stream.acked_seq else {
@@ -142,8 +150,8 @@ fn envoy(node: &str, streams: &[&StreamState], facts: &Facts) -> Finding {
         if acked < facts.head {
             let head = facts.head;
             return wrong(format!(
-                "Envoy {node} has answered everything through change {acked} of {head} on {title}. If that stays so for seconds, it is \
-                 busy or stands still"
+                "Envoy {node} has answered everything through change {acked} of {head} on \
+                 {title}. If that stays so for seconds, it is busy or stands still"
             ));
         }
     }

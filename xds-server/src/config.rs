@@ -50,7 +50,7 @@ pub struct Serve {
     /// The gRPC address for Envoys: in clear, unless the flags of TLS are given. A client that
     /// connects in clear can read every tenant's routes, and the secrets that verify signatures and
     /// tokens: then keep the address on the network of the Envoys, or better on one machine.
-    #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:18000")]
+    #[arg(long, env = "TENANTRY_XDS_LISTEN", default_value = "127.0.0.1:18000")]
     pub listen: SocketAddr,
     /// The address of /healthz, /readyz and /metrics.
     #[arg(long, env = "TENANTRY_HTTP_LISTEN", default_value = "127.0.0.1:18001")]
@@ -192,6 +192,27 @@ impl Upstreams {
     }
 }
 
+/// The variable of earlier releases that the admin service read too, with another meaning.
+const OLD_LISTEN: &str = "TENANTRY_LISTEN";
+const LISTEN: &str = "TENANTRY_XDS_LISTEN";
+
+/// An environment variable has its old name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{OLD_LISTEN} is not read any more: set {LISTEN} (and TENANTRY_ADMIN_LISTEN for the admin \
+     service)"
+)]
+pub struct OldVariable;
+
+/// Refuses an environment that sets the address by its old name alone: the program would listen
+/// somewhere else than its operator means.
+///
+/// # Errors
+/// [`OldVariable`].
+pub fn check_variables(is_set: impl Fn(&str) -> bool) -> Result<(), OldVariable> {
+    if is_set(OLD_LISTEN) && !is_set(LISTEN) { Err(OldVariable) } else { Ok(()) }
+}
+
 /// Reads `--evict-after-s`. The filter relies on the least of it.
 fn eviction(text: &str) -> Result<u64, String> {
     let seconds = text.parse().map_err(|error| format!("{error}"))?;
@@ -209,6 +230,16 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_old_name_of_the_address_is_refused() {
+        let check = |set: &[&str]| check_variables(|name| set.contains(&name));
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&[LISTEN]), Ok(()));
+        assert_eq!(check(&[OLD_LISTEN, LISTEN]), Ok(()));
+        let error = check(&[OLD_LISTEN]).unwrap_err();
+        assert!(error.to_string().contains(LISTEN));
     }
 
     #[test]

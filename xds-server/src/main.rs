@@ -17,11 +17,11 @@ use xds_server::cells::Cells;
 use xds_server::commands::check::{self, Check};
 use xds_server::commands::render::{self, Render};
 use xds_server::commands::{Database, bootstrap};
-use xds_server::config::{Cli, Command, Jwks, Serve, TlsFlags, Validation};
+use xds_server::config::{self, Cli, Command, Jwks, Serve, TlsFlags, Validation};
 use xds_server::dns::{self, Book, SystemResolver};
 use xds_server::follow::{Followed, Follower, Serving};
-use xds_server::grpc::Told;
-use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
+use xds_server::grpc::Observers;
+use xds_server::jwks::{self, FetchSettings, Fetcher, Keyring};
 use xds_server::lkg::{self, Sealing, StateDir};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
@@ -89,6 +89,7 @@ async fn render(config: &Render) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(config: Serve) -> anyhow::Result<()> {
+    config::check_variables(|name| std::env::var_os(name).is_some())?;
     // Before anything that takes time, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -114,23 +115,28 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         .map(|dir| keep_state(dir, secrets_key.clone(), &cells, &stopped))
         .transpose()?;
     let keyring = Arc::new(Keyring::default());
-    let archive = Arc::new(Archive::default());
-    let worker =
-        Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
-    let worker = tokio::spawn(worker.run(stopped.clone()));
-    let archive = tokio::spawn(archive.run(config.database_url.clone(), stopped.clone()));
+    let jwks_saver = Arc::new(jwks::Saver::default());
+    let jwks_worker = jwks::Worker::new(
+        Arc::clone(&keyring),
+        Arc::clone(&cells),
+        fetcher,
+        Arc::clone(&jwks_saver),
+    );
+    let jwks_worker = tokio::spawn(jwks_worker.run(stopped.clone()));
+    let jwks_saver = tokio::spawn(jwks_saver.run(config.database_url.clone(), stopped.clone()));
     let book = Arc::new(Book::new(config.upstreams.rules()));
-    let addresses = Arc::new(dns::Archive::default());
-    let resolver = dns::Worker::new(
+    let dns_saver = Arc::new(dns::Saver::default());
+    let dns_worker = dns::Worker::new(
         Arc::clone(&book),
         Arc::clone(&cells),
         Arc::new(SystemResolver),
-        Arc::clone(&addresses),
+        Arc::clone(&dns_saver),
     );
-    let resolver = tokio::spawn(resolver.run(stopped.clone()));
-    let addresses = tokio::spawn(addresses.run(config.database_url.clone(), stopped.clone()));
-    let (reports, writer) = usage::channel();
-    let mut writer = tokio::spawn(writer.run(config.database_url.clone(), stopped.clone()));
+    let dns_worker = tokio::spawn(dns_worker.run(stopped.clone()));
+    let dns_saver = tokio::spawn(dns_saver.run(config.database_url.clone(), stopped.clone()));
+    let (reports, usage_writer) = usage::channel();
+    let mut usage_writer =
+        tokio::spawn(usage_writer.run(config.database_url.clone(), stopped.clone()));
     let evict_after = Duration::from_secs(config.evict_after_s);
     if !evict_after.is_zero() {
         tokio::spawn(idle::watch(
@@ -165,7 +171,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let mut ads = tokio::spawn(grpc::serve(
         listener,
         cells,
-        Told { roster, quarantine },
+        Observers { roster, quarantine },
         reports,
         tls,
         stopped,
@@ -175,7 +181,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         ended = &mut follower => return ended?.context("--database-url"),
-        ended = &mut writer => return ended?.context("--database-url"),
+        ended = &mut usage_writer => return ended?.context("--database-url"),
         ended = &mut ads => return ended?.context("delta ADS"),
         ended = &mut observe => return ended?.context("health and metrics"),
     }
@@ -183,7 +189,15 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     stop.send_replace(true);
     let all = async {
         let _ = tokio::join!(
-            ads, observe, follower, writer, worker, archive, resolver, addresses, recorder
+            ads,
+            observe,
+            follower,
+            usage_writer,
+            jwks_worker,
+            jwks_saver,
+            dns_worker,
+            dns_saver,
+            recorder
         );
         // After the tasks that change the served state.
         if let Some(state) = state {

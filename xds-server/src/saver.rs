@@ -26,7 +26,7 @@ const LAST_DELAY: Duration = Duration::from_secs(60);
 const CONNECTIONS: u32 = 1;
 
 /// The new content of a row.
-pub trait Kept: fmt::Debug + Send + Sync {
+pub trait SavedRow: fmt::Debug + Send + Sync {
     /// The name of the rows, in the plural, for the log.
     const WHAT: &'static str;
     /// The counter of what could not be saved.
@@ -43,12 +43,12 @@ pub trait Kept: fmt::Debug + Send + Sync {
 /// The rows to be written. While the database is away they wait: one entry for each text, so that
 /// they are bounded as the texts are.
 #[derive(Debug)]
-pub struct Archive<K> {
+pub struct Saver<K> {
     pending: Mutex<BTreeMap<TextDigest, K>>,
     news: Notify,
 }
 
-impl<K> Default for Archive<K> {
+impl<K> Default for Saver<K> {
     fn default() -> Self {
         Self { pending: Mutex::default(), news: Notify::default() }
     }
@@ -59,7 +59,7 @@ pub fn digest(text: &str) -> TextDigest {
     Sha256::digest(text).into()
 }
 
-impl<K: Kept> Archive<K> {
+impl<K: SavedRow> Saver<K> {
     /// Has it written, in place of an earlier content of the same row that still waits.
     pub(crate) fn add(&self, text: &str, kept: K) {
         self.lock().insert(digest(text), kept);
@@ -104,7 +104,7 @@ impl<K: Kept> Archive<K> {
     }
 }
 
-async fn save<K: Kept>(
+async fn save<K: SavedRow>(
     reader: &mut Option<Reader>,
     database_url: &str,
     digest: &TextDigest,

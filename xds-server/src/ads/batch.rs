@@ -5,7 +5,7 @@ use std::sync::Arc;
 use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, Resource as Sendable};
 
 use super::gate::Gate;
-use super::held::{Held, Nonce, Told};
+use super::held::{HeldResource, LastSent, Nonce};
 use super::stream::Stream;
 use super::subscription::Sent;
 use super::through::Through;
@@ -22,7 +22,7 @@ pub(super) const MAX_RESPONSE_BYTES: usize = 1_000_000;
 const OVERHEAD_BYTES: usize = 128;
 
 /// The action that a name needs.
-enum Verdict {
+enum NameAction {
     /// Nothing: the client has what it should have, or refused it.
     Nothing,
     /// Not yet; or, after a refusal, not before something else changes.
@@ -50,7 +50,7 @@ impl Stream {
             let (name, through) = (name.clone(), *through);
             let verdict = self.examine(snapshot, kind, &name);
             let size = name.len() + OVERHEAD_BYTES + verdict.body_len();
-            let is_part = matches!(verdict, Verdict::Send(_) | Verdict::Remove);
+            let is_part = matches!(verdict, NameAction::Send(_) | NameAction::Remove);
             if is_part
                 && !sent.is_empty()
                 && (bytes + size > MAX_RESPONSE_BYTES || !self.fits(kind, &sent, &name))
@@ -59,23 +59,23 @@ impl Stream {
             }
             self.subscription_mut(kind).ready.remove(&name);
             match verdict {
-                Verdict::Nothing => {
+                NameAction::Nothing => {
                     let subscription = self.subscription_mut(kind);
                     subscription.forced.remove(&name);
                     subscription.alone.remove(&name);
                     continue;
                 }
-                Verdict::Blocked { by_refusal } => {
+                NameAction::Blocked { by_refusal } => {
                     // A refusal is an answer: it holds up nothing.
                     let through = if by_refusal { Through::All } else { through };
                     self.subscription_mut(kind).blocked.insert(name, through);
                     continue;
                 }
-                Verdict::Send(resource) => {
+                NameAction::Send(resource) => {
                     sent.push((name.clone(), Some(resource.version.clone())));
                     resources.push(sendable(name, &resource));
                 }
-                Verdict::Remove => {
+                NameAction::Remove => {
                     sent.push((name.clone(), None));
                     removed.push(name);
                 }
@@ -114,25 +114,26 @@ impl Stream {
         }
     }
 
-    fn examine(&self, snapshot: &Snapshot, kind: ResourceType, name: &str) -> Verdict {
+    fn examine(&self, snapshot: &Snapshot, kind: ResourceType, name: &str) -> NameAction {
         let subscription = self.subscription(kind);
         let forced = subscription.forced.contains(name);
         let held = subscription.held.get(name);
         if !subscription.covers(name) || (!forced && self.keeps(kind, held)) {
-            return Verdict::Nothing;
+            return NameAction::Nothing;
         }
         let Some(resource) = self.desired(snapshot, kind, name) else {
             return self.examine_absent(snapshot, kind, name, held, forced);
         };
-        let has = |held: &Held| held.told == Told::Version(resource.version.clone());
+        let has =
+            |held: &HeldResource| held.last_sent == LastSent::Version(resource.version.clone());
         let settled = held.is_some_and(|held| has(held) || held.has_refused(&resource.version));
         if settled && !forced {
-            return Verdict::Nothing;
+            return NameAction::Nothing;
         }
         if kind == ResourceType::Route {
-            return self.may_send_routes(snapshot, name).verdict(Verdict::Send(resource));
+            return self.may_send_routes(snapshot, name).verdict(NameAction::Send(resource));
         }
-        Verdict::Send(resource)
+        NameAction::Send(resource)
     }
 
     fn examine_absent(
@@ -140,32 +141,32 @@ impl Stream {
         snapshot: &Snapshot,
         kind: ResourceType,
         name: &str,
-        held: Option<&Held>,
+        held: Option<&HeldResource>,
         forced: bool,
-    ) -> Verdict {
-        if !forced && held.is_none_or(|held| held.told == Told::Absent) {
-            return Verdict::Nothing;
+    ) -> NameAction {
+        if !forced && held.is_none_or(|held| held.last_sent == LastSent::Absent) {
+            return NameAction::Nothing;
         }
         let gate = match kind {
             ResourceType::Cluster => self.may_remove_cluster(snapshot, name),
             ResourceType::Endpoints => self.may_remove_endpoints(snapshot, name),
             _ => Gate::Open,
         };
-        gate.verdict(Verdict::Remove)
+        gate.verdict(NameAction::Remove)
     }
 }
 
 impl Gate {
-    fn verdict(self, open: Verdict) -> Verdict {
+    fn verdict(self, open: NameAction) -> NameAction {
         match self {
             Self::Open => open,
-            Self::Closed => Verdict::Blocked { by_refusal: false },
-            Self::Refused => Verdict::Blocked { by_refusal: true },
+            Self::Closed => NameAction::Blocked { by_refusal: false },
+            Self::Refused => NameAction::Blocked { by_refusal: true },
         }
     }
 }
 
-impl Verdict {
+impl NameAction {
     fn body_len(&self) -> usize {
         if let Self::Send(resource) = self { resource.body.value.len() } else { 0 }
     }

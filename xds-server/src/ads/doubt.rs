@@ -3,7 +3,7 @@
 //! gets those that it lacks, with one exception: a mirror that was in sync gets nothing of its
 //! types, because a resource that it lacks may have been taken from it, such as a revoked key.
 
-use super::held::Held;
+use super::held::HeldResource;
 use super::stream::Stream;
 use crate::resource::ResourceType;
 use crate::snapshot::Snapshot;
@@ -29,8 +29,8 @@ impl Stream {
     }
 
     /// Returns true if the client keeps its state of a name, present or absent.
-    pub(super) fn keeps(&self, kind: ResourceType, held: Option<&Held>) -> bool {
-        let reported = |held: &Held| held.reported;
+    pub(super) fn keeps(&self, kind: ResourceType, held: Option<&HeldResource>) -> bool {
+        let reported = |held: &HeldResource| held.reported;
         self.doubts
             && match held {
                 Some(held) => held.reported,

@@ -2,7 +2,7 @@
 
 use policy::id::SiteId;
 
-use super::held::Held;
+use super::held::HeldResource;
 use super::stream::Stream;
 use crate::resource::{ResourceType, route_name, site_of};
 use crate::snapshot::Snapshot;
@@ -120,7 +120,12 @@ impl Stream {
 
     /// Returns true if endpoints may be said to be gone: the client has no cluster of that name.
     pub(super) fn may_remove_endpoints(&self, snapshot: &Snapshot, name: &str) -> Gate {
-        if !self.subscription(ResourceType::Cluster).held.get(name).is_some_and(Held::may_exist) {
+        if !self
+            .subscription(ResourceType::Cluster)
+            .held
+            .get(name)
+            .is_some_and(HeldResource::may_exist)
+        {
             return Gate::Open;
         }
         match self.may_remove_cluster(snapshot, name) {

@@ -7,9 +7,9 @@ pub(super) type Nonce = u64;
 
 /// The last message to a client about one resource, and the client's answer to it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldResource {
     /// The last message to the client.
-    pub(super) told: Told,
+    pub(super) last_sent: LastSent,
     /// The response in which it was told, until it answers that.
     pub(super) awaiting: Option<Nonce>,
     /// The version that it last accepted.
@@ -23,7 +23,7 @@ pub(super) struct Held {
 
 /// A message to a client about a resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum LastSent {
     /// Nothing, or it refused what it was told, perhaps only in part: there is no saying what it
     /// has.
     #[default]
@@ -34,12 +34,12 @@ pub(super) enum Told {
     Absent,
 }
 
-impl Held {
+impl HeldResource {
     /// The state that a client reports when it connects again.
     pub(super) fn reported(version: &str) -> Self {
         let version = Version::reported(version);
         Self {
-            told: Told::Version(version.clone()),
+            last_sent: LastSent::Version(version.clone()),
             acked: Some(version),
             reported: true,
             ..Self::default()
@@ -48,7 +48,7 @@ impl Held {
 
     /// Notes that this was sent; `None` is a removal.
     pub(super) fn sent(&mut self, version: Option<Version>, nonce: Nonce) {
-        self.told = version.map_or(Told::Absent, Told::Version);
+        self.last_sent = version.map_or(LastSent::Absent, LastSent::Version);
         self.awaiting = Some(nonce);
         self.reported = false;
     }
@@ -71,7 +71,7 @@ impl Held {
     pub(super) fn refused_with_others(&mut self, nonce: Nonce) -> bool {
         let latest = self.answered(nonce);
         if latest {
-            self.told = Told::Unknown;
+            self.last_sent = LastSent::Unknown;
         }
         latest
     }
@@ -88,7 +88,7 @@ impl Held {
     pub(super) fn has_accepted(&self, version: &Version) -> bool {
         self.awaiting.is_none()
             && self.acked.as_ref() == Some(version)
-            && self.told == Told::Version(version.clone())
+            && self.last_sent == LastSent::Version(version.clone())
     }
 
     /// Returns true if the client has refused this version.
@@ -98,6 +98,6 @@ impl Held {
 
     /// Returns true if the client may have some version of the resource.
     pub(super) fn may_exist(&self) -> bool {
-        self.told != Told::Absent || self.awaiting.is_some()
+        self.last_sent != LastSent::Absent || self.awaiting.is_some()
     }
 }

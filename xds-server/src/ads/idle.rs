@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use policy::id::SiteId;
 
-use super::held::Told;
+use super::held::LastSent;
 use super::stream::Stream;
 use super::subscription::Sent;
 use crate::resource::{Resource, ResourceType, site_of};
@@ -48,7 +48,7 @@ impl Stream {
             return false;
         };
         let eager = translate::eager(scope);
-        held.told == Told::Version(scope.version.clone())
+        held.last_sent == LastSent::Version(scope.version.clone())
             && eager.is_some_and(|eager| !held.has_refused(&eager.version))
     }
 

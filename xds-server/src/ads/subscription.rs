@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use policy::id::SiteId;
 use xds_api::pb::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 
-use super::held::{Held, Nonce};
+use super::held::{HeldResource, Nonce};
 use super::through::Through;
 use crate::resource::{ResourceType, Version, route_name, site_of};
 
@@ -34,7 +34,7 @@ pub(super) struct Subscription {
     /// The names that are subscribed to.
     pub(super) names: BTreeSet<String>,
     /// The state of the client, by name.
-    pub(super) held: BTreeMap<String, Held>,
+    pub(super) held: BTreeMap<String, HeldResource>,
     /// The names that have to be looked at: what the client has may not be what it should have.
     /// With each, through which change the client has everything as far as this name is concerned.
     pub(super) ready: BTreeMap<String, Through>,
@@ -165,7 +165,7 @@ impl Subscription {
     fn take_reported(&mut self, request: &DeltaDiscoveryRequest) {
         for (name, version) in &request.initial_resource_versions {
             if self.wildcard || request.resource_names_subscribe.contains(name) {
-                self.held.insert(name.clone(), Held::reported(version));
+                self.held.insert(name.clone(), HeldResource::reported(version));
                 self.mark(name, Through::Nothing);
             }
         }

@@ -10,7 +10,7 @@ use policy::id::{SiteId, TenantId, UpstreamId};
 use tokio::sync::Notify;
 
 use super::report;
-use super::resolve::Answer;
+use super::resolve::PermittedAddresses;
 use crate::cells::Cells;
 use crate::saver::{TextDigest, digest};
 use crate::snapshot::Owner;
@@ -79,7 +79,7 @@ struct UpstreamUse {
 
 /// The book, held: no address changes meanwhile.
 #[derive(Debug)]
-pub struct Held<'a> {
+pub struct HeldBook<'a> {
     rules: &'a AddressRules,
     state: MutexGuard<'a, State>,
     demand: &'a Notify,
@@ -107,8 +107,8 @@ impl Book {
     }
 
     /// Holds the book, until what is joined has been given to the cells.
-    pub fn hold(&self) -> Held<'_> {
-        Held { rules: &self.rules, state: self.lock(), demand: &self.demand }
+    pub fn hold(&self) -> HeldBook<'_> {
+        HeldBook { rules: &self.rules, state: self.lock(), demand: &self.demand }
     }
 
     /// The digests of the names that are in use.
@@ -222,7 +222,7 @@ impl State {
     }
 }
 
-impl Held<'_> {
+impl HeldBook<'_> {
     /// Gives the upstreams of a site the addresses that they may have, in the place of names and of
     /// addresses that they may not have, and notes which names it uses.
     pub fn join(&mut self, site: &mut DesiredSite) {
@@ -302,7 +302,7 @@ fn concrete(
         let known = names.get(name.as_str()).filter(|known| known.tried)?;
         let found: Vec<IpAddr> = known.addresses.iter().flatten().copied().collect();
         // Once more, as what was restored was permitted by the rules of an earlier run.
-        let taken = Answer::of(found, rules).addresses;
+        let taken = PermittedAddresses::of(found, rules).addresses;
         let of_each = weight / u32::try_from(taken.len()).unwrap_or(1).max(1);
         concrete.extend(taken.into_iter().map(|address| DesiredEndpoint {
             address: address.to_string(),

@@ -23,7 +23,7 @@ mod resolve;
 mod saver;
 mod worker;
 
-pub use book::{Book, Held};
-pub use resolve::{Answer, MAX_ADDRESSES, Resolve, SystemResolver};
-pub use saver::Archive;
+pub use book::{Book, HeldBook};
+pub use resolve::{MAX_ADDRESSES, PermittedAddresses, Resolve, SystemResolver};
+pub use saver::Saver;
 pub use worker::{Worker, pace};

@@ -34,7 +34,7 @@ impl Resolve for SystemResolver {
 
 /// The addresses of a name, as far as they are permitted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct PermittedAddresses {
     /// Its permitted addresses, in order: those of IPv4, or if there are none those of IPv6;
     /// [`MAX_ADDRESSES`] at the most.
     pub addresses: Vec<IpAddr>,
@@ -42,7 +42,7 @@ pub struct Answer {
     pub refusal: Option<AddressRefusal>,
 }
 
-impl Answer {
+impl PermittedAddresses {
     /// Takes the permitted ones of all addresses of a name.
     pub fn of(found: impl IntoIterator<Item = IpAddr>, rules: &AddressRules) -> Self {
         let mut answer = Self::default();
@@ -68,9 +68,9 @@ impl Answer {
 mod tests {
     use super::*;
 
-    fn answer(found: &[&str], allow: &str) -> Answer {
+    fn answer(found: &[&str], allow: &str) -> PermittedAddresses {
         let rules = AddressRules::new([allow.parse().unwrap()], []);
-        Answer::of(found.iter().map(|text| text.parse().unwrap()), &rules)
+        PermittedAddresses::of(found.iter().map(|text| text.parse().unwrap()), &rules)
     }
 
     #[test]

@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use store::{Reader, StoreError, dns_cache};
 
 use super::report;
-use crate::saver::{Kept, TextDigest};
+use crate::saver::{SavedRow, TextDigest};
 
 /// The answers that are to be written, by the names.
-pub type Archive = crate::saver::Archive<Entry>;
+pub type Saver = crate::saver::Saver<SavedAddresses>;
 
 /// The addresses of a name; none, and its row goes.
 #[derive(Clone, Debug)]
-pub struct Entry(pub(super) Option<Vec<IpAddr>>);
+pub struct SavedAddresses(pub(super) Option<Vec<IpAddr>>);
 
-impl Kept for Entry {
+impl SavedRow for SavedAddresses {
     const WHAT: &'static str = "addresses of names";
     const ERRORS: &'static str = report::DNS_SAVE_ERRORS;
 

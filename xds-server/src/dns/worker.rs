@@ -10,8 +10,8 @@ use tokio::task::{Id, JoinSet};
 
 use super::book::Book;
 use super::report;
-use super::resolve::{Answer, Resolve};
-use super::saver::{Archive, Entry};
+use super::resolve::{PermittedAddresses, Resolve};
+use super::saver::{SavedAddresses, Saver};
 use crate::cells::Cells;
 use crate::schedule::{Bounds, Scheduler};
 use crate::stop::{Stop, stopped};
@@ -44,7 +44,7 @@ pub struct Worker {
     book: Arc<Book>,
     cells: Arc<Cells>,
     resolver: Arc<dyn Resolve>,
-    archive: Arc<Archive>,
+    saver: Arc<Saver>,
     scheduler: Scheduler,
     /// The last complaint about each name in the log, as long as something is wrong with it.
     complaints: BTreeMap<Arc<str>, String>,
@@ -57,18 +57,18 @@ pub struct Worker {
 
 impl Worker {
     /// A worker that puts what it resolves into the book and the cells, and lays it down in the
-    /// archive.
+    /// saver.
     pub fn new(
         book: Arc<Book>,
         cells: Arc<Cells>,
         resolver: Arc<dyn Resolve>,
-        archive: Arc<Archive>,
+        saver: Arc<Saver>,
     ) -> Self {
         Self {
             book,
             cells,
             resolver,
-            archive,
+            saver,
             scheduler: Scheduler::new(BOUNDS),
             complaints: BTreeMap::new(),
             epoch: Instant::now(),
@@ -112,7 +112,7 @@ impl Worker {
         let now_ms = self.now_ms();
         for demand in self.book.take_demands() {
             if demand.tenants.is_empty() {
-                self.archive.add(&demand.name, Entry(None));
+                self.saver.add(&demand.name, SavedAddresses(None));
                 self.complaints.remove(&demand.name);
             }
             self.scheduler.want(&demand.name, demand.tenants, None, now_ms);
@@ -137,10 +137,11 @@ impl Worker {
                 if !self.scheduler.done(name, lifetime, now_ms, rand::random()) {
                     return;
                 }
-                let Answer { addresses, refusal } = Answer::of(found, self.book.rules());
+                let PermittedAddresses { addresses, refusal } =
+                    PermittedAddresses::of(found, self.book.rules());
                 report::dns_resolved(refusal.is_some());
                 if self.book.put(&self.cells, name, Some(addresses.clone())) {
-                    self.archive.add(name, Entry(Some(addresses)));
+                    self.saver.add(name, SavedAddresses(Some(addresses)));
                 }
                 refusal.map(|refusal| refusal.to_string())
             }

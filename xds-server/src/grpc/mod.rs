@@ -56,13 +56,13 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub async fn serve(
     listener: TcpListener,
     cells: Arc<Cells>,
-    told: Told,
+    observers: Observers,
     usage: UsageServer,
     tls: Option<Arc<Tls>>,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
     let health = health::service(Arc::clone(&cells), stop.clone());
-    let ads = Ads { cells, told, mirrors: Arc::default(), stop: stop.clone() };
+    let ads = Ads { cells, observers, mirrors: Arc::default(), stop: stop.clone() };
     let service = AggregatedDiscoveryServiceServer::new(ads)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
@@ -83,7 +83,7 @@ pub async fn serve(
 
 /// The parts of the program that learn what clients do. By default nothing is written down.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct Observers {
     /// Learns how far they are.
     pub roster: Arc<Roster>,
     /// Learns which resources they accept and refuse.
@@ -92,7 +92,7 @@ pub struct Told {
 
 struct Ads {
     cells: Arc<Cells>,
-    told: Told,
+    observers: Observers,
     mirrors: Arc<Mirrors>,
     stop: Stop,
 }
@@ -119,8 +119,13 @@ impl AggregatedDiscoveryService for Ads {
     ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
         let (responses, outbound) = mpsc::channel(QUEUED_RESPONSES);
         let peer = request.extensions().get::<Peer>().cloned().unwrap_or_else(Peer::nobody);
-        let pump =
-            Pump { peer, told: self.told.clone(), seat: None, stream: Stream::new(), responses };
+        let pump = Pump {
+            peer,
+            observers: self.observers.clone(),
+            seat: None,
+            stream: Stream::new(),
+            responses,
+        };
         let (cells, mirrors) = (Arc::clone(&self.cells), Arc::clone(&self.mirrors));
         tokio::spawn(pump.run(cells, mirrors, request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
@@ -134,7 +139,7 @@ fn invalid(error: StreamError) -> Status {
 /// The task of one stream.
 struct Pump {
     peer: Peer,
-    told: Told,
+    observers: Observers,
     /// Known from the first request on.
     seat: Option<Seat>,
     stream: Stream,
@@ -197,7 +202,7 @@ impl Pump {
         let mut notices = hub.follow();
         self.receive(&hub, &first).map_err(invalid)?;
         report::stream_started(self.stream.client());
-        self.seat = self.stream.client().map(|client| self.told.roster.enter(client));
+        self.seat = self.stream.client().map(|client| self.observers.roster.enter(client));
         if !joined.known {
             report::unknown_cell(self.stream.client());
         }
@@ -263,10 +268,12 @@ impl Pump {
     fn vet(&self, hub: &Hub, event: &Event) {
         match event {
             Event::Ack { sites, .. } => {
-                for site in sites.iter().filter(|site| self.told.quarantine.is_on_trial(**site)) {
+                for site in
+                    sites.iter().filter(|site| self.observers.quarantine.is_on_trial(**site))
+                {
                     let snapshot = hub.snapshot();
                     if self.stream.has_site(&snapshot, *site) {
-                        self.told.quarantine.accepted(*site);
+                        self.observers.quarantine.accepted(*site);
                     }
                 }
             }
@@ -279,7 +286,7 @@ impl Pump {
                 };
                 let refused =
                     Refused { node_id: &client.id, kind: *kind, name, version, reason: message };
-                self.told.quarantine.refused(&hub.snapshot(), refused);
+                self.observers.quarantine.refused(&hub.snapshot(), refused);
             }
             Event::StaleNonce { .. } | Event::UnknownType { .. } => {}
         }

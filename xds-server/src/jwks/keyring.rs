@@ -66,7 +66,7 @@ struct SiteUse {
 
 /// The keyring, held: no set changes meanwhile.
 #[derive(Debug)]
-pub struct Held<'a> {
+pub struct HeldKeyring<'a> {
     state: MutexGuard<'a, State>,
     demand: &'a Notify,
 }
@@ -83,8 +83,8 @@ impl Keyring {
     }
 
     /// Holds the keyring, until what is joined has been given to the cells.
-    pub fn hold(&self) -> Held<'_> {
-        Held { state: self.lock(), demand: &self.demand }
+    pub fn hold(&self) -> HeldKeyring<'_> {
+        HeldKeyring { state: self.lock(), demand: &self.demand }
     }
 
     /// The digests of the URLs that are in use.
@@ -197,7 +197,7 @@ impl State {
     }
 }
 
-impl Held<'_> {
+impl HeldKeyring<'_> {
     /// Gives the issuers of a site the sets that were read, and notes which it uses.
     pub fn join(&mut self, site: &mut DesiredSite) {
         let url_of = |issuer: &DesiredIssuer| issuer.settings.jwks_uri.as_deref().map(Arc::from);

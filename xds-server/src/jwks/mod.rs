@@ -27,9 +27,9 @@ mod set;
 mod worker;
 
 pub use fetch::{FetchError, FetchSettings, Fetched, Fetcher, FetcherError, TIMEOUT};
-pub use keyring::{Held, Keyring, Restored};
+pub use keyring::{HeldKeyring, Keyring, Restored};
 pub use lifetime::{DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME, lifetime};
-pub use saver::Archive;
+pub use saver::Saver;
 pub use set::{KeySet, SetError};
 pub use worker::Worker;
 

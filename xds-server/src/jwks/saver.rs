@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use store::{Reader, StoreError, jwks_cache};
 
 use super::report;
-use crate::saver::{Kept, TextDigest};
+use crate::saver::{SavedRow, TextDigest};
 
 /// The sets that are to be written, by their URLs.
-pub type Archive = crate::saver::Archive<Entry>;
+pub type Saver = crate::saver::Saver<SavedSet>;
 
 /// The new content of a URL's row.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub enum SavedSet {
     /// It holds this set.
     Set {
         /// The JWK Set, in JSON.
@@ -27,7 +27,7 @@ pub enum Entry {
     Gone,
 }
 
-impl Kept for Entry {
+impl SavedRow for SavedSet {
     const WHAT: &'static str = "JWK Sets";
     const ERRORS: &'static str = report::JWKS_SAVE_ERRORS;
 

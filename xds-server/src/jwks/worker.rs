@@ -10,7 +10,7 @@ use tokio::task::{Id, JoinSet};
 use super::fetch::{FetchError, Fetched, Fetcher};
 use super::keyring::Keyring;
 use super::report;
-use super::saver::{Archive, Entry};
+use super::saver::{SavedSet, Saver};
 use crate::cells::Cells;
 use crate::schedule::{Bounds, Scheduler};
 use crate::stop::{Stop, stopped};
@@ -29,7 +29,7 @@ pub struct Worker {
     keyring: Arc<Keyring>,
     cells: Arc<Cells>,
     fetcher: Fetcher,
-    archive: Arc<Archive>,
+    saver: Arc<Saver>,
     scheduler: Scheduler,
     /// The scheduler's time is counted from here.
     epoch: Instant,
@@ -47,18 +47,18 @@ struct Ended {
 
 impl Worker {
     /// A worker that puts what it reads into the keyring and the cells, and lays it down in the
-    /// archive.
+    /// saver.
     pub fn new(
         keyring: Arc<Keyring>,
         cells: Arc<Cells>,
         fetcher: Fetcher,
-        archive: Arc<Archive>,
+        saver: Arc<Saver>,
     ) -> Self {
         Self {
             keyring,
             cells,
             fetcher,
-            archive,
+            saver,
             scheduler: Scheduler::new(BOUNDS),
             epoch: Instant::now(),
             under_way: JoinSet::new(),
@@ -101,7 +101,7 @@ impl Worker {
         let now_ms = self.now_ms();
         for demand in self.keyring.take_demands() {
             if demand.tenants.is_empty() {
-                self.archive.add(&demand.url, Entry::Gone);
+                self.saver.add(&demand.url, SavedSet::Gone);
             }
             self.scheduler.want(&demand.url, demand.tenants, demand.known, now_ms);
         }
@@ -129,8 +129,10 @@ impl Worker {
                 if self.scheduler.done(&url, lifetime, now_ms, random) {
                     let sites = self.keyring.put(&self.cells, &url, &set.text);
                     report::jwks_read(&url, took, &set, lifetime, sites);
-                    self.archive
-                        .add(&url, Entry::Set { set: set.text, read_at: Instant::now(), lifetime });
+                    self.saver.add(
+                        &url,
+                        SavedSet::Set { set: set.text, read_at: Instant::now(), lifetime },
+                    );
                 }
             }
             Err(error) => {

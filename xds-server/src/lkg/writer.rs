@@ -72,7 +72,7 @@ pub struct Writer {
 }
 
 /// The cells that are followed.
-struct Followed {
+struct FollowedCells {
     existing: BTreeSet<CellName>,
     notices: BTreeMap<CellName, Receiver<Notice>>,
     seq: i64,
@@ -142,11 +142,11 @@ impl Writer {
     }
 
     /// Writes everything.
-    async fn begin(&self) -> Result<(Journal, Followed), Ended> {
+    async fn begin(&self) -> Result<(Journal, FollowedCells), Ended> {
         let start = Instant::now();
         let existing = self.cells.existing();
         let mut followed =
-            Followed { existing: existing.clone(), notices: BTreeMap::new(), seq: i64::MAX };
+            FollowedCells { existing: existing.clone(), notices: BTreeMap::new(), seq: i64::MAX };
         let mut all = Vec::new();
         for (cell, hub) in self.hubs() {
             // Before what is in it is read, so that nothing falls between.
@@ -184,7 +184,7 @@ impl Writer {
     }
 
     /// The changes since the last look.
-    fn look(&self, followed: &mut Followed) -> Next {
+    fn look(&self, followed: &mut FollowedCells) -> Next {
         let hubs: BTreeMap<_, _> = self.hubs().collect();
         if self.cells.existing() != followed.existing || !hubs.keys().eq(followed.notices.keys()) {
             return Next::Begin;

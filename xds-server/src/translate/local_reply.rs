@@ -16,7 +16,7 @@ use super::protobuf::{inline_text, uint};
 use super::route::ROUTE_HEADER;
 
 /// The mark by which Envoy's own reply is told from all others with the same status.
-enum Told {
+enum Mark {
     /// By one of these response flags; an empty list is any flag.
     Flags(&'static [&'static str]),
     /// By the status alone, which nothing else here answers.
@@ -28,8 +28,8 @@ enum Told {
     NotYet,
 }
 
-/// One kind of reply: how it is told, its status, and the problem that it becomes.
-struct Reply(Told, u32, Problem);
+/// One kind of reply: how it is mark, its status, and the problem that it becomes.
+struct Reply(Mark, u32, Problem);
 
 const fn problem(status: u32, title: &'static str, detail: &'static str) -> Problem {
     Problem { status, title, detail }
@@ -39,29 +39,29 @@ const UNAVAILABLE: &str = "Service Unavailable";
 
 /// In the order in which they are tried; the first that fits is taken.
 const REPLIES: [Reply; 16] = [
-    Reply(Told::NotYet, 404, super::route::NOT_YET),
+    Reply(Mark::NotYet, 404, super::route::NOT_YET),
     Reply(
-        Told::Flags(&["OM"]),
+        Mark::Flags(&["OM"]),
         503,
         problem(503, UNAVAILABLE, "The gateway is overloaded; try again."),
     ),
     Reply(
-        Told::Expression(FILTER_FAILED),
+        Mark::Expression(FILTER_FAILED),
         503,
         problem(503, UNAVAILABLE, "The gateway is not ready yet."),
     ),
     Reply(
-        Told::Flags(&["UO"]),
+        Mark::Flags(&["UO"]),
         503,
         problem(503, UNAVAILABLE, "The upstream of this route has too many requests in flight."),
     ),
     Reply(
-        Told::Flags(&["NC", "UH"]),
+        Mark::Flags(&["NC", "UH"]),
         503,
         problem(503, UNAVAILABLE, "The route has no upstream that could answer."),
     ),
     Reply(
-        Told::Flags(&[]),
+        Mark::Flags(&[]),
         503,
         problem(
             503,
@@ -70,33 +70,33 @@ const REPLIES: [Reply; 16] = [
         ),
     ),
     Reply(
-        Told::Flags(&[]),
+        Mark::Flags(&[]),
         502,
         problem(502, "Bad Gateway", "The upstream of this route gave an answer that is not HTTP."),
     ),
     Reply(
-        Told::Status,
+        Mark::Status,
         504,
         problem(504, "Gateway Timeout", "The upstream of this route did not answer in time."),
     ),
-    Reply(Told::Flags(&[]), 404, problem(404, "Not Found", "There is no route at this path.")),
+    Reply(Mark::Flags(&[]), 404, problem(404, "Not Found", "There is no route at this path.")),
     Reply(
-        Told::Status,
+        Mark::Status,
         408,
         problem(408, "Request Timeout", "The request did not arrive in time."),
     ),
     Reply(
-        Told::Status,
+        Mark::Status,
         413,
         problem(413, "Content Too Large", "The body of the request is too large."),
     ),
     Reply(
-        Told::Status,
+        Mark::Status,
         426,
         problem(426, "Upgrade Required", "The request needs another version of HTTP."),
     ),
     Reply(
-        Told::Status,
+        Mark::Status,
         431,
         problem(
             431,
@@ -104,14 +104,14 @@ const REPLIES: [Reply; 16] = [
             "The headers of the request are too large.",
         ),
     ),
-    Reply(Told::Flags(&[]), 400, problem(400, "Bad Request", "The request is not valid HTTP.")),
+    Reply(Mark::Flags(&[]), 400, problem(400, "Bad Request", "The request is not valid HTTP.")),
     Reply(
-        Told::Expression(REFUSED_BY_ENVOY),
+        Mark::Expression(REFUSED_BY_ENVOY),
         400,
         problem(400, "Bad Request", "The request is not one that this gateway accepts."),
     ),
     Reply(
-        Told::Expression(UPGRADE_REFUSED),
+        Mark::Expression(UPGRADE_REFUSED),
         403,
         problem(403, "Forbidden", "This gateway does not upgrade connections."),
     ),
@@ -134,7 +134,7 @@ pub(super) fn config() -> LocalReplyConfig {
     LocalReplyConfig { mappers: REPLIES.iter().map(mapper).collect(), body_format: None }
 }
 
-fn mapper(Reply(told, status, problem): &Reply) -> ResponseMapper {
+fn mapper(Reply(mark, status, problem): &Reply) -> ResponseMapper {
     let format = SubstitutionFormatString {
         content_type: CONTENT_TYPE.to_owned(),
         format: Some(substitution_format_string::Format::TextFormatSource(inline_text(
@@ -143,9 +143,9 @@ fn mapper(Reply(told, status, problem): &Reply) -> ResponseMapper {
         ..Default::default()
     };
     let passing =
-        matches!(told, Told::NotYet | Told::Flags(["OM"]) | Told::Expression(FILTER_FAILED));
+        matches!(mark, Mark::NotYet | Mark::Flags(["OM"]) | Mark::Expression(FILTER_FAILED));
     ResponseMapper {
-        filter: Some(filter(told, *status)),
+        filter: Some(filter(mark, *status)),
         status_code: if problem.status == *status { None } else { uint(problem.status) },
         body_format_override: Some(format),
         headers_to_add: if passing { vec![overwrite("retry-after", "1")] } else { Vec::new() },
@@ -153,12 +153,12 @@ fn mapper(Reply(told, status, problem): &Reply) -> ResponseMapper {
     }
 }
 
-fn filter(told: &Told, status: u32) -> AccessLogFilter {
+fn filter(mark: &Mark, status: u32) -> AccessLogFilter {
     let is_status = has_status(Op::Eq, status);
-    match told {
-        Told::Status => is_status,
-        Told::Flags(flags) => all(vec![is_status, has_flag(flags)]),
-        Told::Expression(expression) => all(vec![is_status, satisfies(expression)]),
-        Told::NotYet => all(vec![is_status, has_flag(&["NR"]), has_header(ROUTE_HEADER)]),
+    match mark {
+        Mark::Status => is_status,
+        Mark::Flags(flags) => all(vec![is_status, has_flag(flags)]),
+        Mark::Expression(expression) => all(vec![is_status, satisfies(expression)]),
+        Mark::NotYet => all(vec![is_status, has_flag(&["NR"]), has_header(ROUTE_HEADER)]),
     }
 }

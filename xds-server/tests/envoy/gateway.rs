@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use xds_server::cells::{Cells, Group};
-use xds_server::grpc::Told;
+use xds_server::grpc::Observers;
 use xds_server::snapshot::Owner;
 use xds_server::{grpc, translate, usage};
 
@@ -100,8 +100,14 @@ impl Server {
             TcpListener::bind(self.address).await.expect("the port of the server is free again");
         // There is no PostgreSQL here, so nobody writes the reports.
         let (reports, _) = usage::channel();
-        let serving =
-            grpc::serve(listener, Arc::clone(&self.cells), Told::default(), reports, None, stopped);
+        let serving = grpc::serve(
+            listener,
+            Arc::clone(&self.cells),
+            Observers::default(),
+            reports,
+            None,
+            stopped,
+        );
         let task = tokio::spawn(async { serving.await.expect("the server serves") });
         self.running = Some((stop, task));
     }

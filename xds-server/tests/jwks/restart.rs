@@ -20,7 +20,7 @@ use store::{Actor, ActorKind, Reader, Store, TenantTx, jwks_cache};
 use tokio::sync::watch;
 use xds_server::cells::Cells;
 use xds_server::follow::{Followed, Follower, Serving};
-use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
+use xds_server::jwks::{FetchSettings, Fetcher, Keyring, Saver, Worker};
 use xds_server::resource::ResourceType;
 
 use crate::issuer::{Issuer, Manner, set};
@@ -95,19 +95,16 @@ impl Deployment {
 
     /// Starts the parts of `xds-server serve`, except gRPC and HTTP.
     async fn serve(&self, secrets_key: Option<SecretsKey>) -> Running {
-        let (cells, keyring, archive) = (
-            Arc::new(Cells::default()),
-            Arc::new(Keyring::default()),
-            Arc::new(Archive::default()),
-        );
+        let (cells, keyring, saver) =
+            (Arc::new(Cells::default()), Arc::new(Keyring::default()), Arc::new(Saver::default()));
         let fetcher =
             Fetcher::new(&FetchSettings { allow_private: true, ..FetchSettings::default() })
                 .expect("a fetcher");
         let (stop, stopped) = watch::channel(false);
         let worker =
-            Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&archive));
+            Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&saver));
         tokio::spawn(worker.run(stopped.clone()));
-        tokio::spawn(archive.run(self.xds_url.parse().expect("a URL"), stopped.clone()));
+        tokio::spawn(saver.run(self.xds_url.parse().expect("a URL"), stopped.clone()));
         let followed = Followed {
             database_url: self.xds_url.parse().expect("a URL"),
             secrets_key,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use policy::id::{SiteId, Uuid};
 use tokio::sync::watch;
 use xds_server::cells::Cells;
-use xds_server::jwks::{Archive, FetchSettings, Fetcher, Keyring, Worker};
+use xds_server::jwks::{FetchSettings, Fetcher, Keyring, Saver, Worker};
 
 use crate::issuer::{Issuer, Manner, set};
 use crate::site::{publish, pushed, site, until};
@@ -29,12 +29,8 @@ fn working(max_lifetime: Duration) -> Working {
     };
     let fetcher = Fetcher::new(&settings).expect("a fetcher");
     let (stop, stopped) = watch::channel(false);
-    let worker = Worker::new(
-        Arc::clone(&keyring),
-        Arc::clone(&cells),
-        fetcher,
-        Arc::new(Archive::default()),
-    );
+    let worker =
+        Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::new(Saver::default()));
     tokio::spawn(worker.run(stopped));
     Working { keyring, cells, _stop: stop }
 }

@@ -20,7 +20,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 use xds_server::cells::Cells;
-use xds_server::grpc::Told;
+use xds_server::grpc::Observers;
 use xds_server::{grpc, usage};
 
 /// A database, and the ways to reach it.
@@ -155,7 +155,7 @@ impl Server {
         let serving = grpc::serve(
             listener,
             Arc::new(Cells::default()),
-            Told::default(),
+            Observers::default(),
             reports,
             None,
             stopped,

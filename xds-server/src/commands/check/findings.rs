@@ -6,7 +6,7 @@ use store::StoreError;
 use store::envoy::{StreamKind, StreamState};
 
 use super::facts::{Facts, Finding, SiteFacts};
-use super::replica::{Replica, Said};
+use super::replica::{Replica, ReplicaState};
 
 fn good(text: String) -> Finding {
     Finding { good: true, text }
@@ -31,7 +31,7 @@ pub(super) fn no_database(error: &StoreError) -> Finding {
 
 pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
     let url = &replica.url;
-    let Said { ready, readiness, applied, streams } = match &replica.said {
+    let ReplicaState { ready, readiness, applied, streams } = match &replica.said {
         Ok(said) => said,
         Err(error) => {
             return wrong(format!(

@@ -16,7 +16,7 @@ fn facts(ads: Option<i64>, mirror: Option<i64>) -> Facts {
     Facts { head: 9, streams, site: None }
 }
 
-fn said(said: Said) -> Replica {
+fn said(said: ReplicaState) -> Replica {
     Replica { url: "http://xds".to_owned(), said: Ok(said) }
 }
 
@@ -27,18 +27,22 @@ fn is_wrong(finding: &Finding, part: &str) {
 
 #[test]
 fn a_replica_is_well_if_it_is_ready_up_to_date_and_has_envoys() {
-    let well = Said { ready: true, readiness: "ready".to_owned(), applied: Some(9), streams: 2 };
+    let well =
+        ReplicaState { ready: true, readiness: "ready".to_owned(), applied: Some(9), streams: 2 };
     assert!(replica(&said(well.clone()), Some(9)).good);
     assert!(
         replica(&said(well.clone()), None).good,
         "without a database there is nothing to compare with"
     );
-    is_wrong(&replica(&said(Said { ready: false, ..well.clone() }), Some(9)), "not ready");
+    is_wrong(&replica(&said(ReplicaState { ready: false, ..well.clone() }), Some(9)), "not ready");
     is_wrong(
-        &replica(&said(Said { applied: Some(8), ..well.clone() }), Some(9)),
+        &replica(&said(ReplicaState { applied: Some(8), ..well.clone() }), Some(9)),
         "at change 8 of 9",
     );
-    is_wrong(&replica(&said(Said { streams: 0, ..well }), Some(9)), "no Envoy is connected");
+    is_wrong(
+        &replica(&said(ReplicaState { streams: 0, ..well }), Some(9)),
+        "no Envoy is connected",
+    );
     let silent = Replica { url: "http://xds".to_owned(), said: Err("refused".to_owned()) };
     is_wrong(&replica(&silent, Some(9)), "does not answer: refused");
 }

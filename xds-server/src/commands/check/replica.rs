@@ -13,11 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(super) struct Replica {
     pub(super) url: String,
     /// The answers, or the reason why there are none.
-    pub(super) said: Result<Said, String>,
+    pub(super) said: Result<ReplicaState, String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Said {
+pub(super) struct ReplicaState {
     pub(super) ready: bool,
     /// The body of its answer about being ready.
     pub(super) readiness: String,
@@ -39,7 +39,7 @@ impl Replica {
     }
 }
 
-async fn ask(url: &str) -> reqwest::Result<Said> {
+async fn ask(url: &str) -> reqwest::Result<ReplicaState> {
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let readiness = client.get(format!("{url}/readyz")).send().await?;
     let ready = readiness.status().is_success();
@@ -48,7 +48,7 @@ async fn ask(url: &str) -> reqwest::Result<Said> {
         client.get(format!("{url}/metrics")).send().await?.error_for_status()?.text().await?;
     let applied = value(&metrics, LAST_SEQ).map(|seq| seq as i64);
     let streams = value(&metrics, STREAMS).unwrap_or_default() as u64;
-    Ok(Said { ready, readiness, applied, streams })
+    Ok(ReplicaState { ready, readiness, applied, streams })
 }
 
 /// The value of a metric without labels, in Prometheus' text format.

@@ -1,4 +1,4 @@
-//! `admin audit verify`: is the log what was written? From an export, without a database or a
+//! `tenantry-admin audit verify`: is the log what was written? From an export, without a database or a
 //! network; or in a database.
 
 mod file;

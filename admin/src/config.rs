@@ -20,7 +20,7 @@ use crate::throttle::Allowed;
 /// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set
 /// up.
 #[derive(Debug, Parser)]
-#[command(name = "admin", version, about)]
+#[command(name = "tenantry-admin", version, about)]
 pub struct Cli {
     /// Which log lines to write to standard error, as in `info` or `admin=debug,info`.
     #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_connection_string_does_not_show_itself() {
-        let line = ["admin", "serve", "--database-url", "postgres://u:hunter2@h/d"];
+        let line = ["tenantry-admin", "serve", "--database-url", "postgres://u:hunter2@h/d"];
         let parsed = Cli::parse_from(line);
         assert!(!format!("{parsed:?}").contains("hunter2"));
     }
@@ -298,7 +298,7 @@ mod tests {
     fn a_mail_server_needs_a_sender_and_a_key_and_does_not_show_itself() {
         let line = |more: &[&str]| {
             let line = [
-                "admin",
+                "tenantry-admin",
                 "serve",
                 "--database-url",
                 "postgres://h/d",
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn http_keys_and_secrets_are_off_unless_asked_for() {
-        let line = ["admin", "serve", "--database-url", "postgres://h/d"];
+        let line = ["tenantry-admin", "serve", "--database-url", "postgres://h/d"];
         let serve = |more: &[&str]| match Cli::parse_from([&line, more].concat()).command {
             Command::Serve(serve) => (serve.allow_http_jwks, serve.secrets_key_file),
             Command::Migrate(_) | Command::Audit(_) => panic!("another command"),

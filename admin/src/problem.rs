@@ -285,7 +285,7 @@ impl Problem {
             Self::Precondition { current } => {
                 format!("The current entity tag is {}; get the object again and repeat the change.", etag(*current))
             }
-            Self::NoSecretsKey => "The operator has to configure a key for secrets first: `admin serve` takes it by \
+            Self::NoSecretsKey => "The operator has to configure a key for secrets first: `tenantry-admin serve` takes it by \
                                    --secrets-key-file, and xds-server has to have the same one."
                 .into(),
             Self::RateLimited(refused) => format!(
@@ -294,7 +294,7 @@ impl Problem {
             ),
             Self::SignupClosed => "Ask the operator of the platform for a tenant.".into(),
             Self::NoMail => {
-                "The operator has to name a mail server first: `admin serve` takes it by --smtp-url.".into()
+                "The operator has to name a mail server first: `tenantry-admin serve` takes it by --smtp-url.".into()
             }
             Self::EmailUnverified => "Resetting the password proves it; that sends an e-mail.".into(),
             Self::MfaRequired => {

@@ -18,7 +18,7 @@ use crate::jwks::MAX_LIFETIME;
 
 /// The xDS server of Tenantry: serves what is in PostgreSQL to Envoys, by delta ADS.
 #[derive(Debug, Parser)]
-#[command(name = "xds-server", version, about)]
+#[command(name = "tenantry-xds", version, about)]
 pub struct Cli {
     /// The log lines to write to standard error, as in `info` or `xds_server=debug,info`.
     #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn tls_is_on_with_all_its_files_or_off_with_none() {
         let parse = |flags: &[&str]| {
-            let all = ["xds-server", "serve", "--database-url", "postgres://h/d"];
+            let all = ["tenantry-xds", "serve", "--database-url", "postgres://h/d"];
             Cli::try_parse_from(all.iter().chain(flags)).map(|cli| {
                 let Command::Serve(serve) = cli.command else { panic!("not serve") };
                 serve.tls
@@ -262,10 +262,14 @@ mod tests {
 
     #[test]
     fn a_connection_string_does_not_show_itself() {
-        let parsed =
-            Cli::parse_from(["xds-server", "serve", "--database-url", "postgres://u:hunter2@h/d"]);
+        let parsed = Cli::parse_from([
+            "tenantry-xds",
+            "serve",
+            "--database-url",
+            "postgres://u:hunter2@h/d",
+        ]);
         assert!(!format!("{parsed:?}").contains("hunter2"));
-        let wrong = Cli::try_parse_from(["xds-server", "serve", "--database-url", "h=hunter2"])
+        let wrong = Cli::try_parse_from(["tenantry-xds", "serve", "--database-url", "h=hunter2"])
             .unwrap_err();
         assert!(wrong.to_string().contains("postgres://"));
     }

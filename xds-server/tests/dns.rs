@@ -14,7 +14,7 @@ use policy::desired::{DesiredEndpoint, DesiredSite, DesiredUpstream, UpstreamPro
 use policy::id::{SiteId, TenantId, UpstreamId, Uuid};
 use tokio::sync::watch;
 use xds_server::cells::{Cells, Group};
-use xds_server::dns::{Saver, Book, Resolve, Worker};
+use xds_server::dns::{Book, Resolve, Saver, Worker};
 use xds_server::resource::ResourceType;
 use xds_server::snapshot::Owner;
 use xds_server::translate;

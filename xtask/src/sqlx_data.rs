@@ -49,7 +49,7 @@ async fn describe(server: &DatabaseServer) -> Result<BTreeMap<String, Vec<u8>>> 
     server.ensure_database("described", None).await?;
     let database = server.database("described");
     let mut owner = database.connect().await?;
-    // Not with `admin migrate`: `admin` does not compile while a query is not described yet.
+    // Not with `tenantry-admin migrate`: `admin` does not compile while a query is not described yet.
     Migrator::new(workspace_root().join("migrations"))
         .await?
         .run(&mut owner)

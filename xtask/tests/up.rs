@@ -167,7 +167,12 @@ fn a_new_user_brings_it_up_and_down() {
     kill(Pid::from_raw(up.id().cast_signed()), Signal::SIGINT).expect("`up` is running");
     let (success, said) = ended(up);
     assert!(success, "{said}");
-    let order = ["Stopping Envoy", "Stopping xds-server", "Stopping admin", "Stopping PostgreSQL"];
+    let order = [
+        "Stopping Envoy",
+        "Stopping tenantry-xds",
+        "Stopping tenantry-admin",
+        "Stopping PostgreSQL",
+    ];
     let places: Vec<_> = order
         .iter()
         .map(|step| said.find(step).unwrap_or_else(|| panic!("{step} in {said}")))
@@ -181,12 +186,12 @@ fn a_part_that_dies_takes_the_others_along_and_is_named() {
     let deployment = Deployment::new();
     let up = deployment.up_in_foreground();
     let json = deployment.up_json();
-    kill(child_of(up.id(), "xds-server").expect("xds-server is a part"), Signal::SIGKILL)
+    kill(child_of(up.id(), "tenantry-xds").expect("tenantry-xds is a part"), Signal::SIGKILL)
         .expect("a kill");
     let (success, said) = ended(up);
     assert!(!success, "{said}");
     assert!(
-        said.contains("error: xds-server") && said.contains("applied changes"),
+        said.contains("error: tenantry-xds") && said.contains("applied changes"),
         "who, and its log: {said}"
     );
     assert!(

@@ -223,9 +223,9 @@ async fn csv_has_all_fields_and_no_formulas() {
     .await;
 }
 
-/// Runs `admin audit verify`; returns its exit code and its output.
+/// Runs `tenantry-admin audit verify`; returns its exit code and its output.
 fn verify(args: &[&str]) -> (Option<i32>, String) {
-    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_admin"));
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_tenantry-admin"));
     let output = program
         .env_remove("TENANTRY_DATABASE_URL")
         .args(["audit", "verify"])

@@ -1,6 +1,6 @@
 //! The bootstrap of an Envoy: `envoy/bootstrap.yaml`, with what it marks as `ADAPT` set.
 //!
-//! There is one template. `xds-server bootstrap` prints it for operators, and `cargo xtask up` and
+//! There is one template. `tenantry-xds bootstrap` prints it for operators, and `cargo xtask up` and
 //! the tests start their Envoys from it, by this one function.
 
 use std::net::SocketAddr;

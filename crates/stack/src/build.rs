@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{wasm, workspace_root};
+use crate::{control, wasm, workspace_root};
 
 pub const WASM_TARGET: &str = "wasm32-wasip1";
 const WASM_FILE: &str = "tenantry_filter.wasm";
@@ -19,7 +19,7 @@ pub const FAULTY_MODULE: &str = "TENANTRY_FAULTY_WASM";
 /// The built programs and the module.
 #[derive(Debug, Clone)]
 pub struct Artifacts {
-    /// Holds `admin` and `xds-server`.
+    /// Holds `tenantry-admin` and `tenantry-xds`.
     pub bin_dir: PathBuf,
     /// Absolute; as [`wasm::finish`] makes it.
     pub wasm: PathBuf,
@@ -51,11 +51,11 @@ impl Artifacts {
     }
 
     pub fn admin(&self) -> PathBuf {
-        self.bin_dir.join("admin")
+        self.bin_dir.join(control::ADMIN)
     }
 
     pub fn xds_server(&self) -> PathBuf {
-        self.bin_dir.join("xds-server")
+        self.bin_dir.join(control::XDS)
     }
 }
 
@@ -72,7 +72,7 @@ pub enum Profile {
 pub fn build(profile: Profile) -> Result<Artifacts> {
     let wasm = build_module()?;
     // Without --package, for the reason in .cargo/config.toml.
-    let programs = ["build", "--bin", "admin", "--bin", "xds-server"];
+    let programs = ["build", "--bin", control::ADMIN, "--bin", control::XDS];
     let bin_dir = match profile {
         Profile::Dev => {
             run_cargo(&programs)?;

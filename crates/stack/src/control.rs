@@ -1,4 +1,4 @@
-//! The two programs of the control plane, `admin` and `xds-server`: how they are started here.
+//! Starts the two programs of the control plane, `tenantry-admin` and `tenantry-xds`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,12 @@ use crate::build::Artifacts;
 use crate::process::Launch;
 use crate::secret;
 use crate::service::{Ready, Service};
+
+/// The program of the admin HTTP API, from the folder `admin`.
+pub const ADMIN: &str = "tenantry-admin";
+
+/// The program that configures Envoys, from the folder `xds-server`.
+pub const XDS: &str = "tenantry-xds";
 
 /// The domain under which every site has its hostname: `<slug>.gw.localhost`, and
 /// `api.gw.localhost` for all of them.
@@ -35,7 +41,7 @@ pub async fn migrate(artifacts: &Artifacts, owner_url: &str, log: &Path) -> Resu
 /// The files of a deployment that both programs, or one of them, read.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// Where `admin` writes the operator token on its first start.
+    /// Where `tenantry-admin` writes the operator token on its first start.
     pub operator_token: PathBuf,
     /// The key that secrets are sealed with: made here if it is not there ([`secret::key_file`]).
     pub secrets_key: PathBuf,
@@ -53,8 +59,8 @@ impl Files {
     }
 }
 
-/// `admin serve`. Issuers may publish their keys over plain HTTP here, as on a developer's machine
-/// they do.
+/// Starts `tenantry-admin serve`. Issuers may publish their keys over plain HTTP, because those of
+/// a developer's machine do.
 pub fn admin(
     artifacts: &Artifacts,
     login_url: &str,
@@ -77,11 +83,11 @@ pub fn admin(
         .args(["--allow-http-jwks", "--listen", &listen.to_string(), "--base-domain", BASE_DOMAIN])
         .args([Path::new("--operator-token-file"), &files.operator_token])
         .args([Path::new("--secrets-key-file"), &files.secrets_key]);
-    Service::new("admin", launch, Ready::Http(format!("http://{listen}/readyz")))
+    Service::new(ADMIN, launch, Ready::Http(format!("http://{listen}/readyz")))
 }
 
-/// `xds-server serve`: delta ADS on `grpc`, health and metrics on `http`. The keys of issuers may
-/// be on this machine.
+/// Starts `tenantry-xds serve`: delta ADS on `grpc`, health and metrics on `http`. The keys of
+/// issuers may be on this machine.
 pub fn xds_server(
     artifacts: &Artifacts,
     login_url: &str,
@@ -102,5 +108,5 @@ pub fn xds_server(
         ])
         .args(["--base-domain", BASE_DOMAIN])
         .args([Path::new("--secrets-key-file"), &files.secrets_key]);
-    Service::new("xds-server", launch, Ready::Http(format!("http://{http}/readyz")))
+    Service::new(XDS, launch, Ready::Http(format!("http://{http}/readyz")))
 }

@@ -1,5 +1,5 @@
-//! Starts the real parts of Tenantry on one machine: a private PostgreSQL, `admin`, `xds-server`,
-//! Envoy and an echo upstream.
+//! Starts the real parts of Tenantry on one machine: a private PostgreSQL,
+//! `tenantry-admin`, `tenantry-xds`, Envoy and an echo upstream.
 //!
 //! `cargo xtask up` uses it to run a deployment for a person, and the end-to-end tests use it to
 //! run one per test. Nothing here is part of the product: its failures are read by a person, never

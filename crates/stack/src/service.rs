@@ -49,7 +49,7 @@ impl Ready {
 
 #[derive(Debug)]
 pub struct Service {
-    /// What a person calls it: `PostgreSQL`, `admin`, `xds-server`, `Envoy`.
+    /// The name in messages: `PostgreSQL`, `tenantry-admin`, `tenantry-xds`, `Envoy`.
     pub name: String,
     pub launch: Launch,
     /// How it shows that it is ready.

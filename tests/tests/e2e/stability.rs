@@ -184,7 +184,7 @@ async fn a_damaged_state_is_reported_and_not_served() {
     let mut things = Things::start(with_state("damaged")).await;
     stored(&things.stack).await;
     things.stack.xds.stop().await.expect("a stop");
-    let state = things.stack.dir().join("xds-server-state");
+    let state = things.stack.dir().join("tenantry-xds-state");
     let files = std::fs::read_dir(&state).expect("the directory").flatten().map(|file| file.path());
     let base =
         files.into_iter().find(|file| file.to_string_lossy().contains("/base-")).expect("a base");

@@ -111,7 +111,7 @@ pub fn run(flags: &Bootstrap) -> Result<String, PrintError> {
         tls,
         max_heap_bytes: flags.max_heap_bytes,
     })?;
-    let head = "# Made by `xds-server bootstrap`. envoy/bootstrap.yaml has the same with the \
+    let head = "# Made by `tenantry-xds bootstrap`. envoy/bootstrap.yaml has the same with the \
         reason for each setting.\n";
     Ok(format!("{head}{}", serde_saphyr::to_string(&config)?))
 }

@@ -1,4 +1,4 @@
-//! `xds-server render`: what a site would get, as YAML.
+//! `tenantry-xds render`: what a site would get, as YAML.
 
 use clap::Args;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};

@@ -22,7 +22,7 @@ const UNFINISHED: &str = ".tmp";
 pub enum StateError {
     /// Another program uses the directory.
     #[error(
-        "{} is in use by another xds-server: give each a --state-dir of its own",
+        "{} is in use by another tenantry-xds: give each a --state-dir of its own",
         dir.display()
     )]
     InUse {

@@ -93,7 +93,7 @@ impl Deployment {
         tx.commit().await.expect("a commit");
     }
 
-    /// Starts the parts of `xds-server serve`, except gRPC and HTTP.
+    /// Starts the parts of `tenantry-xds serve`, except gRPC and HTTP.
     async fn serve(&self, secrets_key: Option<SecretsKey>) -> Running {
         let (cells, keyring, saver) =
             (Arc::new(Cells::default()), Arc::new(Keyring::default()), Arc::new(Saver::default()));

@@ -36,7 +36,7 @@ pub(crate) struct UpArgs {
     /// All ports are at a fixed distance from this one: the gateway is at +80, admin at +90
     #[arg(long, default_value_t = 10_000)]
     port_base: u16,
-    /// Builds admin and xds-server optimised, which takes longer
+    /// Builds the programs optimised, which takes longer
     #[arg(long)]
     release: bool,
     /// The background process of --detach

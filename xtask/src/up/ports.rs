@@ -43,10 +43,10 @@ impl Ports {
     pub(crate) fn ensure_free(&self, private_postgres: bool) -> Result<()> {
         let all = [
             ("the gateway", self.gateway),
-            ("admin", self.admin),
+            ("tenantry-admin", self.admin),
             ("Envoy's admin interface", self.envoy_admin),
-            ("xds-server (gRPC)", self.xds_grpc),
-            ("xds-server (HTTP)", self.xds_http),
+            ("tenantry-xds (gRPC)", self.xds_grpc),
+            ("tenantry-xds (HTTP)", self.xds_http),
             ("the first demo upstream", self.upstreams[0]),
             ("the second demo upstream", self.upstreams[1]),
             ("PostgreSQL", self.postgres),

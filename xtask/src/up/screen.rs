@@ -70,7 +70,7 @@ impl fmt::Display for Screen<'_> {
         writeln!(f, "  admin API        {0}   documentation: {0}/docs", up.admin)?;
         writeln!(
             f,
-            "  xds-server       {}   metrics: http://{}/metrics",
+            "  tenantry-xds     {}   metrics: http://{}/metrics",
             ports.xds_grpc, ports.xds_http
         )?;
         writeln!(f, "  Envoy's admin    {}", up.envoy_admin)?;

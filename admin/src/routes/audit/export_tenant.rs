@@ -14,7 +14,7 @@ use crate::routes::ids::TenantPath;
 
 /// Exports the audit log of a tenant.
 ///
-/// The whole chain, oldest first, as JSON Lines or CSV. `admin audit verify` checks the JSON Lines
+/// The whole chain, oldest first, as JSON Lines or CSV. `tenantry-admin audit verify` checks the JSON Lines
 /// without the database. Note `Audit-Rows` and `Audit-Head` elsewhere: with them it finds rows that
 /// were cut off the end later.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/audit/export", operation_id = "exportTenantAudit", tag = "Audit",

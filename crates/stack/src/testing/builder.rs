@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::admin_api::AdminApi;
 use crate::build::{self, Artifacts};
-use crate::control::Files;
+use crate::control::{ADMIN, Files, XDS};
 use crate::envoy::{self, Edge, Envoy, EnvoySettings};
 use crate::postgres::Group;
 use crate::testing::{Replica, Stack, database, new_cluster};
@@ -171,14 +171,19 @@ impl Builder {
 
         let admin_login = database.login(Group::Admin, &secret::password()).await?;
         let (listen, files) = (ports::free(), control::Files::in_folder(&dir)?);
-        let mut admin =
-            control::admin(&artifacts, &admin_login, listen, &files, dir.join("admin.log"));
+        let mut admin = control::admin(
+            &artifacts,
+            &admin_login,
+            listen,
+            &files,
+            dir.join(format!("{ADMIN}.log")),
+        );
         for (name, value) in &self.admin_env {
             admin.launch = admin.launch.env(name, value);
         }
         admin.start().await?;
         let token = fs::read_to_string(&files.operator_token)
-            .context("admin has written no operator token")?;
+            .context("tenantry-admin has written no operator token")?;
         let api = AdminApi::new(format!("http://{listen}"), token)?;
 
         let xds_login = database.login(Group::Xds, &secret::password()).await?;
@@ -261,7 +266,7 @@ impl Builder {
         dir: &Path,
     ) -> Replica {
         let (grpc, http) = (ports::free(), ports::free());
-        let name = if index == 0 { "xds-server".to_owned() } else { format!("xds-server-{index}") };
+        let name = if index == 0 { XDS.to_owned() } else { format!("{XDS}-{index}") };
         let log = dir.join(format!("{name}.log"));
         let mut service = control::xds_server(artifacts, login, grpc, http, files, log);
         if self.state_on_disk {

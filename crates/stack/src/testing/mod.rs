@@ -1,5 +1,5 @@
-//! A whole deployment for one end-to-end test: its own database, `admin`, `xds-server` and Envoys,
-//! on free ports.
+//! A whole deployment for one end-to-end test: its own database, admin service, xds-server and
+//! Envoys, on free ports.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {

@@ -35,7 +35,7 @@ pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
         Ok(said) => said,
         Err(error) => {
             return wrong(format!(
-                "xds-server at {url} does not answer: {error}. Start it, or name the right address \
+                "tenantry-xds at {url} does not answer: {error}. Start it, or name the right address \
                  with --xds-http"
             ));
         }
@@ -43,23 +43,23 @@ pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
     let applied = applied.unwrap_or_default();
     if !ready {
         return wrong(format!(
-            "xds-server at {url} is not ready: {readiness}. Its log has the reason"
+            "tenantry-xds at {url} is not ready: {readiness}. Its log has the reason"
         ));
     }
     if let Some(head) = head.filter(|head| applied < *head) {
         return wrong(format!(
-            "xds-server at {url} is at change {applied} of {head}. If that stays so for seconds, \
+            "tenantry-xds at {url} is at change {applied} of {head}. If that stays so for seconds, \
              it cannot follow PostgreSQL: its log has the reason"
         ));
     }
     if *streams == 0 {
         return wrong(format!(
-            "no Envoy is connected to xds-server at {url}. Look at the cluster `xds` in their \
+            "no Envoy is connected to tenantry-xds at {url}. Look at the cluster `xds` in their \
              bootstraps, and at certificates"
         ));
     }
     good(format!(
-        "xds-server at {url} is at change {applied}, and has {streams} streams; it says: \
+        "tenantry-xds at {url} is at change {applied}, and has {streams} streams; it says: \
          {readiness}"
     ))
 }
@@ -81,7 +81,7 @@ pub(super) fn site(name: &str, facts: &Facts) -> Finding {
         };
         let (kind, resource, reason) = (&held.resource_type, &held.resource, &held.reason);
         let by = if held.refused_by.is_empty() {
-            "xds-server".to_owned()
+            "tenantry-xds".to_owned()
         } else {
             held.refused_by.join(", ")
         };

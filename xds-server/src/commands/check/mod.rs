@@ -1,4 +1,4 @@
-//! `xds-server check`: why an Envoy does not have a change, step by step from the database to the
+//! `tenantry-xds check`: why an Envoy does not have a change, step by step from the database to the
 //! Envoy.
 
 mod facts;

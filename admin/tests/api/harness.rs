@@ -19,11 +19,11 @@ use futures::FutureExt as _;
 use policy::address::AddressRules;
 use serde_json::Value;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Executor as _};
+use stack::testing::TestDatabase;
 use store::seal::SecretsKey;
 use store::{Actor, Store};
 use tower::ServiceExt as _;
-use uuid::Uuid;
 
 pub(crate) const BASE_DOMAIN: &str = "gw.test";
 
@@ -57,8 +57,8 @@ pub(crate) struct Api {
     pub(crate) token: OperatorToken,
     /// The cluster's superuser in this database, to compare with.
     pub(crate) superuser: PgPool,
-    /// The login role of the service.
-    role: String,
+    /// The login of the service, as a URL.
+    login: String,
     pub(crate) store: Store,
 }
 
@@ -86,39 +86,19 @@ impl Default for Options {
 /// Runs a test on a service with a database of its own, which is dropped afterwards, whether the
 /// test fails or not.
 pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
-    let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
-        panic!(
-            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a \
-            PostgreSQL for the tests"
-        );
-    };
-    let cluster =
-        PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
-    let name = format!("admin_test_{}", Uuid::now_v7().simple());
-    let mut connection =
-        cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
-    run(&mut connection, format!("CREATE DATABASE {name} TEMPLATE template0")).await;
-    let owner = cluster.clone().database(&name);
-    store::migrate(owner.to_url_lossy().as_str()).await.expect("the migrations apply");
-    run(
-        &mut connection,
-        format!("CREATE ROLE {name} LOGIN PASSWORD '{name}' IN ROLE tenantry_admin"),
-    )
-    .await;
-    let login = owner.clone().username(&name).password(&name);
-    let store =
-        Store::connect(login.to_url_lossy().as_str(), 8).await.expect("the admin role connects");
+    let database = TestDatabase::create().await.expect("a database of the test's own");
+    let login = &database.admin_url;
+    let store = Store::connect(login, 8).await.expect("the admin role connects");
     let api = Api {
         token: first_token(&store).await,
         router: router(&store, Options::default()),
-        superuser: PgPoolOptions::new().connect_lazy_with(owner),
-        role: name.clone(),
+        superuser: PgPoolOptions::new().connect_lazy_with(database.superuser()),
+        login: login.clone(),
         store,
     };
     let outcome = AssertUnwindSafe(test(&api)).catch_unwind().await;
     api.superuser.close().await;
-    run(&mut connection, format!("DROP DATABASE {name} WITH (FORCE)")).await;
-    run(&mut connection, format!("DROP ROLE {name}")).await;
+    database.drop().await.expect("the superuser may drop it");
     if let Err(panic) = outcome {
         resume_unwind(panic);
     }
@@ -142,10 +122,6 @@ fn router(store: &Store, options: Options) -> Router {
     admin::app::service(store.clone(), options, clock).unwrap()
 }
 
-async fn run(connection: &mut PgConnection, statement: String) {
-    connection.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
-}
-
 async fn first_token(store: &Store) -> OperatorToken {
     let token = OperatorToken::generate().unwrap();
     let mut tx = store.platform(&Actor::system("test")).await.unwrap();
@@ -166,7 +142,7 @@ impl Api {
             router: router(&self.store, options),
             token: self.token.clone(),
             superuser: self.superuser.clone(),
-            role: self.role.clone(),
+            login: self.login.clone(),
             store: self.store.clone(),
         }
     }
@@ -219,12 +195,12 @@ impl Api {
     /// would.
     pub(crate) async fn cut_off(&self) {
         for statement in [
-            format!("ALTER ROLE {} CONNECTION LIMIT 0", self.role),
+            format!("ALTER ROLE {} CONNECTION LIMIT 0", self.role()),
             // The function waits until they have ended.
             format!(
                 "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
                 WHERE usename = '{}'",
-                self.role
+                self.role()
             ),
         ] {
             self.superuser
@@ -236,20 +212,19 @@ impl Api {
 
     /// Undoes [`Api::cut_off`].
     pub(crate) async fn reconnect(&self) {
-        let statement = format!("ALTER ROLE {} CONNECTION LIMIT -1", self.role);
+        let statement = format!("ALTER ROLE {} CONNECTION LIMIT -1", self.role());
         self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
     }
 
     /// The login of the service, as a URL.
     pub(crate) fn login_url(&self) -> String {
-        let login = self
-            .superuser
-            .connect_options()
-            .as_ref()
-            .clone()
-            .username(&self.role)
-            .password(&self.role);
-        login.to_url_lossy().to_string()
+        self.login.clone()
+    }
+
+    /// The login role of the service.
+    fn role(&self) -> String {
+        let login = PgConnectOptions::from_str(&self.login).expect("a URL");
+        login.get_username().to_owned()
     }
 
     /// Returns a number that the superuser reads.

@@ -2,7 +2,7 @@
 //! published bootstrap.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -11,6 +11,7 @@ use stack::envoy::{Edge, Envoy, EnvoySettings};
 use stack::postgres::{Database, Group};
 use stack::process::Launch;
 use stack::service::{Ready, Service};
+use stack::testing::{TestDatabase, database};
 use stack::{ports, workspace_root};
 
 fn envoy_binary() -> Result<PathBuf> {
@@ -26,12 +27,7 @@ async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Resul
     let shop = server.database("shop");
     let before = shop.identity().await?;
     let mut owner = shop.connect().await?;
-    owner
-        .execute(
-            "CREATE ROLE tenantry_admin NOLOGIN; CREATE TABLE goods (name text); INSERT INTO \
-            goods VALUES ('a')",
-        )
-        .await?;
+    owner.execute("CREATE TABLE goods (name text); INSERT INTO goods VALUES ('a')").await?;
 
     cluster.service.kill().await?;
     // The process of this session ends when it notices that the server has.
@@ -59,6 +55,41 @@ async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Resul
     );
 
     cluster.destroy().await
+}
+
+/// How many processes make a database at the same time.
+const PROCESSES: usize = 16;
+
+#[tokio::test]
+async fn processes_make_databases_on_one_server_at_the_same_time() -> Result<()> {
+    let cluster = stack::testing::new_cluster("crowd").await?;
+    let children: Vec<Child> = (0..PROCESSES)
+        .map(|_| {
+            Command::new(std::env::current_exe()?)
+                .args(["--exact", "one_process_of_the_crowd", "--ignored"])
+                .env(database::SERVER, cluster.server().url())
+                .stdout(Stdio::piped())
+                .spawn()
+        })
+        .collect::<Result<_, _>>()?;
+    for child in children {
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    }
+    cluster.destroy().await
+}
+
+#[tokio::test]
+#[ignore = "run by processes_make_databases_on_one_server_at_the_same_time"]
+async fn one_process_of_the_crowd() -> Result<()> {
+    // A server that the user has named has roles already, as this one has.
+    database::shared_server().await?.make_roles().await?;
+    let database = TestDatabase::create().await?;
+    for url in [&database.admin_url, &database.xds_url] {
+        Database::from_url(url)?.connect().await?.close().await?;
+    }
+    database.drop().await
 }
 
 #[test]

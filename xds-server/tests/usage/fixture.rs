@@ -1,15 +1,16 @@
 //! A migrated database, and servers on it.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use policy::key::Environment;
 use policy::usage::{METHOD, SERVICE, UsageAck, UsageReport, Who};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor as _};
+use stack::postgres::Group;
+use stack::testing::TestDatabase;
 use store::{Actor, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -27,52 +28,23 @@ use xds_server::{grpc, usage};
 pub(crate) struct Database {
     superuser: PgPool,
     store: Store,
-    name: String,
+    /// The login role of the server.
+    role: String,
     pub(crate) xds_url: String,
 }
 
 /// Runs a test in a fresh database, which is dropped afterwards, whether the test fails or not.
 pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
-    let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
-        panic!(
-            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a \
-            PostgreSQL for the tests"
-        );
-    };
-    let cluster =
-        PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
-    let name =
-        format!("usage_test_{}", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos());
-    let admin = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_with(cluster.clone())
-        .await
-        .expect("it answers");
-    let run = async |statement: String| {
-        admin.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
-    };
-    run(format!("CREATE DATABASE {name} TEMPLATE template0")).await;
-    let owner = cluster.clone().database(&name);
-    store::migrate(owner.to_url_lossy().as_str()).await.expect("the migrations apply");
-    for role in ["admin", "xds"] {
-        run(format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}"))
-            .await;
-    }
-    let url_of = |role: &str| {
-        owner.clone().username(&format!("{name}_{role}")).password(&name).to_url_lossy().to_string()
-    };
+    let own = TestDatabase::create().await.expect("a database of the test's own");
     let database = Database {
-        store: Store::connect(&url_of("admin"), 2).await.expect("the admin role connects"),
-        superuser: PgPoolOptions::new().connect_lazy_with(owner.clone()),
-        xds_url: url_of("xds"),
-        name: name.clone(),
+        store: Store::connect(&own.admin_url, 2).await.expect("the admin role connects"),
+        superuser: PgPoolOptions::new().connect_lazy_with(own.superuser()),
+        xds_url: own.xds_url.clone(),
+        role: Group::Xds.login_of(own.database.name()),
     };
     let outcome = AssertUnwindSafe(test(&database)).catch_unwind().await;
     database.superuser.close().await;
-    run(format!("DROP DATABASE {name} WITH (FORCE)")).await;
-    for role in ["admin", "xds"] {
-        run(format!("DROP ROLE {name}_{role}")).await;
-    }
+    own.drop().await.expect("the superuser may drop it");
     if let Err(panic) = outcome {
         resume_unwind(panic);
     }
@@ -116,12 +88,12 @@ impl Database {
     /// would.
     pub(crate) async fn cut_off(&self) {
         for statement in [
-            format!("ALTER ROLE {}_xds CONNECTION LIMIT 0", self.name),
+            format!("ALTER ROLE {} CONNECTION LIMIT 0", self.role),
             // The function waits until they have ended.
             format!(
                 "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
-                WHERE usename = '{}_xds'",
-                self.name
+                WHERE usename = '{}'",
+                self.role
             ),
         ] {
             self.superuser
@@ -133,7 +105,7 @@ impl Database {
 
     /// Undoes [`Database::cut_off`].
     pub(crate) async fn reconnect(&self) {
-        let statement = format!("ALTER ROLE {}_xds CONNECTION LIMIT -1", self.name);
+        let statement = format!("ALTER ROLE {} CONNECTION LIMIT -1", self.role);
         self.superuser.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
     }
 }

@@ -42,6 +42,7 @@ pub(super) async fn start_private(
     let settings = ClusterSettings { dir, addr, password, durable: true };
     let cluster = Cluster::start(binaries, settings).await?;
     let server = cluster.server();
+    server.make_roles().await?;
     server.ensure_database(NAME, None).await?;
     Ok((cluster.service, server.database(NAME)))
 }

@@ -9,7 +9,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 /// forced row level security and missing grants show here as they would in production.
 pub const OWNER: &str = "tenantry_owner";
 
-/// The group roles that the migrations create; each part logs in as a member of one.
+/// The group roles; each program logs in as a member of one. The migrations create those that are
+/// not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     Admin,
@@ -17,11 +18,18 @@ pub enum Group {
 }
 
 impl Group {
+    pub const ALL: [Group; 2] = [Group::Admin, Group::Xds];
+
     pub fn name(self) -> &'static str {
         match self {
             Group::Admin => "tenantry_admin",
             Group::Xds => "tenantry_xds",
         }
+    }
+
+    /// The login role that [`Database::login`] makes.
+    pub fn login_of(self, database: &str) -> String {
+        format!("{database}_{}_login", self.name().trim_start_matches("tenantry_"))
     }
 }
 
@@ -56,10 +64,14 @@ impl DatabaseServer {
         self.superuser.connect().await.context("logging in to PostgreSQL as its superuser")
     }
 
+    /// The superuser's login to this database.
+    pub fn superuser_of(&self, database: &str) -> PgConnectOptions {
+        self.superuser.clone().database(database)
+    }
+
     /// As [`DatabaseServer::connect`], in this database.
     pub async fn connect_to(&self, database: &str) -> Result<PgConnection> {
-        let options = self.superuser.clone().database(database);
-        options
+        self.superuser_of(database)
             .connect()
             .await
             .with_context(|| format!("logging in to database {database} as the superuser"))
@@ -72,43 +84,39 @@ impl DatabaseServer {
         Database { owner }
     }
 
-    pub async fn ensure_owner(&self, connection: &mut PgConnection) -> Result<()> {
-        ensure_login(connection, OWNER, &self.owner_password, "CREATEROLE").await
+    /// Makes the roles that belong to the whole server: [`OWNER`] and the groups, which it owns.
+    /// The process that starts a server calls this once, before it hands the server out: PostgreSQL
+    /// fails one of two sessions that change the same role at the same time.
+    pub async fn make_roles(&self) -> Result<()> {
+        let mut connection = self.connect().await?;
+        ensure_login(&mut connection, OWNER, &self.owner_password, "CREATEROLE").await?;
+        connection.execute(AssertSqlSafe(format!("SET ROLE {OWNER}"))).await?;
+        for group in Group::ALL {
+            ensure_role(&mut connection, group.name(), "NOLOGIN", None).await?;
+        }
+        connection.close().await?;
+        Ok(())
     }
 
     /// Creates the database, from `template` if given, owned by [`OWNER`]. `Ok(false)` when it was
     /// there.
     pub async fn ensure_database(&self, name: &str, template: Option<&str>) -> Result<bool> {
         let mut connection = self.connect().await?;
-        let exists: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-                .bind(name)
-                .fetch_one(&mut connection)
-                .await?;
-        if !exists {
-            self.ensure_owner(&mut connection).await?;
-            let mut sql = format!("CREATE DATABASE {} OWNER {OWNER}", quoted(name));
-            if let Some(template) = template {
-                sql.push_str(&format!(" TEMPLATE {}", quoted(template)));
-            }
-            connection
-                .execute(AssertSqlSafe(sql))
-                .await
-                .with_context(|| format!("creating database {name}"))?;
+        let is_new = !exists(&mut connection, name).await?;
+        if is_new {
+            create(&mut connection, name, template).await?;
         }
         connection.close().await?;
-        Ok(!exists)
+        Ok(is_new)
     }
 
-    /// Drops the database, ending the sessions that are still in it.
+    /// Drops the database and its logins, ending the sessions that are still in it.
     pub async fn drop_database(&self, name: &str) -> Result<()> {
         let mut connection = self.connect().await?;
-        connection
-            .execute(AssertSqlSafe(format!(
-                "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-                quoted(name)
-            )))
-            .await?;
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name));
+        connection.execute(AssertSqlSafe(drop)).await?;
+        let logins = Group::ALL.map(|group| quoted(&group.login_of(name))).join(", ");
+        connection.execute(AssertSqlSafe(format!("DROP ROLE IF EXISTS {logins}"))).await?;
         connection.close().await?;
         Ok(())
     }
@@ -140,11 +148,10 @@ impl Database {
             .with_context(|| format!("logging in to the database {}", self.name()))
     }
 
-    /// Makes a login role of this database's own in `group`, or gives the one that is there a new
-    /// password; answers its URL. The migrations have to have run, because they create the groups.
+    /// Makes a login role for this database alone in `group`, or gives the one that is there a new
+    /// password; answers its URL. The groups have to be there: the migrations create them.
     pub async fn login(&self, group: Group, password: &str) -> Result<String> {
-        let role =
-            format!("{}_{}_login", self.name(), group.name().trim_start_matches("tenantry_"));
+        let role = group.login_of(self.name());
         let mut connection = self.connect().await?;
         ensure_login(&mut connection, &role, password, &format!("IN ROLE {}", group.name()))
             .await?;
@@ -170,22 +177,64 @@ impl Database {
 /// changed.
 const ROLES_LOCK: i64 = 0x726f_6c65;
 
-/// Creates the login with `attributes`, or only renews its password. Roles belong to the whole
-/// server, so two processes may try at once: one waits for the other, because PostgreSQL refuses
-/// two changes of a role at the same time.
+/// Tells whether the server has this database.
+pub(crate) async fn exists(connection: &mut PgConnection, database: &str) -> Result<bool> {
+    let exists = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)");
+    Ok(exists.bind(database).fetch_one(connection).await?)
+}
+
+/// Creates a database that [`OWNER`] owns, from `template` if given.
+pub(crate) async fn create(
+    connection: &mut PgConnection,
+    name: &str,
+    template: Option<&str>,
+) -> Result<()> {
+    let mut sql = format!("CREATE DATABASE {} OWNER {OWNER}", quoted(name));
+    if let Some(template) = template {
+        sql.push_str(&format!(" TEMPLATE {}", quoted(template)));
+    }
+    connection
+        .execute(AssertSqlSafe(sql))
+        .await
+        .with_context(|| format!("creating the database {name}"))?;
+    Ok(())
+}
+
+/// Creates the login with `attributes`, or only renews its password.
 async fn ensure_login(
     connection: &mut PgConnection,
     role: &str,
     password: &str,
     attributes: &str,
 ) -> Result<()> {
-    let role = quoted(role);
+    let password = format!("PASSWORD '{password}'");
+    let attributes = format!("LOGIN {password} {attributes}");
+    ensure_role(connection, role, &attributes, Some(&password)).await
+}
+
+/// Creates the role with `attributes`, or gives the one that is there those of `renewed`.
+///
+/// PostgreSQL refuses two changes of a role at the same time ("tuple concurrently updated"), so one
+/// process waits for the other. An advisory lock is one database's: every process that makes a role
+/// of this name is in the same one. The block has no EXCEPTION clause, because the lock would go
+/// with the subtransaction that such a clause rolls back.
+async fn ensure_role(
+    connection: &mut PgConnection,
+    role: &str,
+    attributes: &str,
+    renewed: Option<&str>,
+) -> Result<()> {
+    let name = quoted(role);
+    let renew =
+        renewed.map_or_else(|| "NULL".to_owned(), |renewed| format!("ALTER ROLE {name} {renewed}"));
     let sql = format!(
         "DO $do$ BEGIN
            PERFORM pg_advisory_xact_lock({ROLES_LOCK});
-           CREATE ROLE {role} LOGIN PASSWORD '{password}' {attributes};
-         EXCEPTION WHEN duplicate_object OR unique_violation THEN
-           ALTER ROLE {role} PASSWORD '{password}';
+           IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+             {renew};
+           ELSE
+             CREATE ROLE {name} {attributes};
+           END IF;
          END $do$"
     );
     connection

@@ -8,3 +8,4 @@ mod database;
 pub use binaries::{Binaries, MIN_MAJOR};
 pub use cluster::{Cluster, ClusterSettings};
 pub use database::{Database, DatabaseServer, Group, OWNER};
+pub(crate) use database::{create, exists};

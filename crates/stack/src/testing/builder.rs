@@ -167,7 +167,7 @@ impl Builder {
             Some(cluster) => cluster.server(),
             None => database::shared_server().await?,
         };
-        let database = database::fresh(&server, &artifacts, &dir.join("migrate.log")).await?;
+        let database = database::fresh(&server).await?;
 
         let admin_login = database.login(Group::Admin, &secret::password()).await?;
         let (listen, files) = (ports::free(), control::Files::in_folder(&dir)?);

@@ -15,12 +15,13 @@
 //! ```
 
 mod builder;
-mod database;
+pub mod database;
 mod envoy_log;
 pub mod person;
 mod throwaway;
 
 pub use builder::Builder;
+pub use database::TestDatabase;
 pub use throwaway::new_cluster;
 
 use std::net::SocketAddr;

@@ -13,8 +13,9 @@ const PREFIX: &str = "tenantry-";
 /// Locked by the process that a server belongs to, so that the next one can tell what is left over.
 const IN_USE: &str = "in-use";
 
-/// A server that does not survive a crash of the machine. It ends with this process at the latest;
-/// its directory goes with [`Cluster::destroy`], or else when a later process calls this.
+/// A server with the roles of Tenantry, which does not survive a crash of the machine. It ends with
+/// this process at the latest; its directory goes with [`Cluster::destroy`], or else when a later
+/// process calls this.
 pub async fn new_cluster(name: &str) -> Result<Cluster> {
     let binaries = Binaries::find()?
         .context("PostgreSQL 15 or newer is not installed: apt-get install postgresql")?;
@@ -26,6 +27,7 @@ pub async fn new_cluster(name: &str) -> Result<Cluster> {
         ClusterSettings { dir: dir.clone(), addr, password, durable: false },
     )
     .await?;
+    cluster.server().make_roles().await?;
     // Under another name until it is locked, so that nobody finds it unlocked.
     let draft = dir.join("in-use-soon");
     let mark = File::create(&draft)?;

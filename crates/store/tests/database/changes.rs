@@ -100,7 +100,7 @@ async fn the_listener_outlives_its_connection() {
         let sample = sample(&store, "one", 1).await;
         let mut listener = change::listen(&reader).await.unwrap();
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                   WHERE usename = current_database() || '_xds' AND query LIKE 'LISTEN%'";
+                   WHERE usename = current_database() || '_xds_login' AND query LIKE 'LISTEN%'";
         sqlx::query(end).execute(&database.superuser).await.unwrap();
         // The loss wakes it, with or without an error, for something may have been missed; then it
         // listens again.

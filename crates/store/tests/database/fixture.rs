@@ -1,7 +1,6 @@
 //! A migrated database with the three roles of a deployment, and rows to work on.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::str::FromStr as _;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -9,8 +8,9 @@ use policy::desired::UpstreamProtocol;
 use policy::id::{ApiId, ConsumerId, KeyId, RouteId, SiteId, TenantId, UpstreamId, VersionId};
 use policy::key::{Digest, Environment};
 use policy::method::Methods;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection};
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use stack::testing::TestDatabase;
 use store::quarantine::Refusal;
 use store::route::{RouteSpec, VersionRef};
 use store::upstream::Endpoint;
@@ -29,55 +29,20 @@ pub(crate) struct Database {
 
 /// Runs a test in a fresh database, which is dropped afterwards, whether the test fails or not.
 pub(crate) async fn with_database(test: impl AsyncFnOnce(&Database)) {
-    let Ok(url) = std::env::var("TENANTRY_TEST_DATABASE_URL") else {
-        panic!(
-            "TENANTRY_TEST_DATABASE_URL is not set: run `cargo xtask test`, which starts a \
-            PostgreSQL for the tests"
-        );
-    };
-    let cluster =
-        PgConnectOptions::from_str(&url).expect("TENANTRY_TEST_DATABASE_URL is a PostgreSQL URL");
-    let name = format!("store_test_{}", Uuid::now_v7().simple());
-    let mut connection =
-        cluster.connect().await.expect("the PostgreSQL of TENANTRY_TEST_DATABASE_URL answers");
-    let url_of = |role: &str| {
-        let options =
-            cluster.clone().username(&format!("{name}_{role}")).password(&name).database(&name);
-        options.to_url_lossy().to_string()
-    };
-    // The owner has the rights that a hosted PostgreSQL gives its customers: it is no superuser.
-    run(
-        &mut connection,
-        format!("CREATE ROLE {name}_owner LOGIN CREATEROLE NOSUPERUSER PASSWORD '{name}'"),
-    )
-    .await;
-    run(&mut connection, format!("CREATE DATABASE {name} OWNER {name}_owner TEMPLATE template0"))
-        .await;
-    store::migrate(&url_of("owner")).await.expect("the migrations apply");
-    for role in ["admin", "xds"] {
-        let login =
-            format!("CREATE ROLE {name}_{role} LOGIN PASSWORD '{name}' IN ROLE tenantry_{role}");
-        run(&mut connection, login).await;
-    }
+    let own = TestDatabase::create().await.expect("a database of the test's own");
     let database = Database {
-        superuser: PgPoolOptions::new().connect_lazy_with(cluster.clone().database(&name)),
-        owner_url: url_of("owner"),
-        admin_url: url_of("admin"),
-        xds_url: url_of("xds"),
+        superuser: PgPoolOptions::new().connect_lazy_with(own.superuser()),
+        // The owner is what a hosted PostgreSQL gives its customers: no superuser.
+        owner_url: own.database.owner_url(),
+        admin_url: own.admin_url.clone(),
+        xds_url: own.xds_url.clone(),
     };
     let outcome = AssertUnwindSafe(test(&database)).catch_unwind().await;
     database.superuser.close().await;
-    run(&mut connection, format!("DROP DATABASE {name} WITH (FORCE)")).await;
-    for role in ["admin", "xds", "owner"] {
-        run(&mut connection, format!("DROP ROLE {name}_{role}")).await;
-    }
+    own.drop().await.expect("the superuser may drop it");
     if let Err(panic) = outcome {
         resume_unwind(panic);
     }
-}
-
-async fn run(connection: &mut PgConnection, statement: String) {
-    connection.execute(AssertSqlSafe(statement)).await.expect("the superuser may run it");
 }
 
 impl Database {

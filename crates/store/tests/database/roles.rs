@@ -21,8 +21,8 @@ async fn the_group_roles_own_nothing_and_bypass_nothing() {
                 "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid
                  WHERE d.deptype = 'o' AND d.refclassid = 'pg_authid'::regclass
                    AND (r.rolname IN ('tenantry_admin', 'tenantry_xds')
-                        OR r.rolname IN (current_database() || '_admin', current_database() || \
-                        '_xds'))",
+                        OR r.rolname IN (current_database() || '_admin_login', \
+                        current_database() || '_xds_login'))",
             )
             .await;
         assert_eq!(owned, 0);
@@ -43,7 +43,7 @@ async fn a_role_that_bypasses_row_security_is_refused() {
         let role: String = database
             .admin_url
             .split(['/', ':', '@'])
-            .find(|part| part.ends_with("_admin"))
+            .find(|part| part.ends_with("_admin_login"))
             .unwrap()
             .to_owned();
         sqlx::query(AssertSqlSafe(format!("ALTER ROLE {role} BYPASSRLS")))

@@ -10,7 +10,7 @@ use crate::{block_on, prerequisites};
 /// The tests that write what they compare with, when they are asked to: package, test, filter.
 const GOLDEN: [(&str, &str, &str); 3] = [
     ("xds-server", "golden", ""),
-    // What `/v1` promises: only additions are written.
+    // The promises of `/v1`: only additions are written.
     ("admin", "openapi", "nothing_that_v1_promised_is_broken"),
     ("tenantry-store", "database", "grants::"),
 ];

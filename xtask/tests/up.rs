@@ -15,7 +15,7 @@ use serde_json::Value;
 use stack::ports;
 use stack::postgres::DatabaseServer;
 
-/// How long the deployment may take to come up or to end: far more than it does.
+/// The deployment has this much time to come up or to end: far more than it takes.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A home of its own, and ports of its own.

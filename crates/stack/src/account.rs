@@ -52,8 +52,8 @@ impl Account {
         Ok(())
     }
 
-    /// Whether this account can walk to `dir` (which need not exist yet). A checkout under `/root`,
-    /// which is closed for others, is the usual case where it cannot.
+    /// True if this account can walk to `dir` (which need not exist yet). A checkout under `/root`,
+    /// which is closed for others, is the usual case in which it cannot.
     pub fn can_reach(&self, dir: &Path) -> bool {
         dir.ancestors().skip(1).filter_map(|above| fs::metadata(above).ok()).all(|above| {
             above.mode() & OTHERS_MAY_ENTER != 0

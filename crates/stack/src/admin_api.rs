@@ -65,7 +65,7 @@ impl AdminApi {
     /// `base` is `http://<address>`; paths are given with their `/v1`.
     ///
     /// # Errors
-    /// When the HTTP client cannot be made.
+    /// If the HTTP client cannot be made.
     pub fn new(
         base: impl Into<String>,
         token: impl Into<String>,

@@ -41,7 +41,7 @@ pub async fn migrate(artifacts: &Artifacts, owner_url: &str, log: &Path) -> Resu
 /// The files of a deployment that both programs, or one of them, read.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// Where `tenantry-admin` writes the operator token on its first start.
+    /// `tenantry-admin` writes the operator token here on its first start.
     pub operator_token: PathBuf,
     /// The key that secrets are sealed with: made here if it is not there ([`secret::key_file`]).
     pub secrets_key: PathBuf,
@@ -51,7 +51,7 @@ impl Files {
     /// The files in a folder.
     ///
     /// # Errors
-    /// When the key cannot be written.
+    /// If the key cannot be written.
     pub fn in_folder(dir: &Path) -> Result<Files> {
         let secrets_key = dir.join("secrets-key");
         secret::key_file(&secrets_key)?;

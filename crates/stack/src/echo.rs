@@ -61,7 +61,7 @@ impl Received {
 struct Ledger {
     last: Mutex<VecDeque<Received>>,
     total: AtomicU64,
-    /// How often those that are held were released.
+    /// Number of times that held requests were released.
     releases: watch::Sender<u64>,
 }
 
@@ -124,7 +124,7 @@ impl Echo {
             .collect()
     }
 
-    /// How many requests have arrived in all.
+    /// Number of requests that have arrived in all.
     pub fn total(&self) -> u64 {
         self.ledger.total.load(Ordering::Relaxed)
     }

@@ -15,11 +15,11 @@ use crate::process::{self, Launch, Process};
 
 /// The program; its own text says what it notes.
 const PROGRAM: &str = include_str!("mail_server.py");
-/// How long it may take to listen: Python starts slowly on a busy machine.
+/// It has this much time until it listens: Python starts slowly on a busy machine.
 const START_WITHIN: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(25);
 
-/// How connections are protected.
+/// The protection of connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     Clear,
@@ -29,7 +29,7 @@ pub enum Security {
     Tls,
 }
 
-/// What a server is started with.
+/// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct Options<'a> {
     pub security: Security,

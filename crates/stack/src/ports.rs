@@ -21,7 +21,7 @@ pub fn is_free(addr: SocketAddr) -> bool {
 /// processes that run side by side begin at different places, so that they hardly ever meet.
 ///
 /// # Panics
-/// When every port of the range is taken, which no test machine comes near.
+/// If every port of the range is taken, which no test machine comes near.
 #[allow(clippy::expect_used)]
 pub fn free() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);

@@ -22,14 +22,14 @@ use tokio::time::timeout;
 
 use crate::account::Account;
 
-/// How much of the end of a log goes into a failure message.
+/// The part of a log's end that goes into a failure message.
 const TAIL_LINES: usize = 40;
 const TAIL_BYTES: u64 = 32 * 1024;
 
-/// How long a dropped process may take to end before it is killed.
+/// A dropped process is killed if it has not ended after this time.
 const DROP_GRACE: Duration = Duration::from_secs(5);
 
-/// What to start.
+/// A program that is to be started.
 #[derive(Debug, Clone)]
 pub struct Launch {
     pub program: PathBuf,

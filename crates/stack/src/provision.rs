@@ -64,7 +64,7 @@ impl SiteSpec {
     }
 }
 
-/// What stands after [`publish`]. Holds the clear text of an API key: store it for its owner alone.
+/// The result of [`publish`]. Holds the clear text of an API key: store it for its owner alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     pub tenant_id: String,

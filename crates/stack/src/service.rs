@@ -12,17 +12,17 @@ use tokio::time::sleep;
 
 use crate::process::{self, Launch, Process};
 
-/// How often a part that is starting is asked whether it is ready.
+/// The pause between two questions to a part that is starting.
 const POLL: Duration = Duration::from_millis(25);
 
-/// How long a part waits that cannot start yet, and how often it tries.
+/// The pause before a part that cannot start yet is started again, and the number of attempts.
 const RETRY_PAUSE: Duration = Duration::from_millis(250);
 const RETRIES: u32 = 240;
 
 /// One probe may take this long.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How a part shows that it is ready.
+/// The sign by which a part shows that it is ready.
 #[derive(Debug, Clone)]
 pub enum Ready {
     /// A GET of this URL answers 2xx.
@@ -52,13 +52,13 @@ pub struct Service {
     /// The name in messages: `PostgreSQL`, `tenantry-admin`, `tenantry-xds`, `Envoy`.
     pub name: String,
     pub launch: Launch,
-    /// How it shows that it is ready.
+    /// The sign that it is ready.
     pub ready: Ready,
-    /// How long it may take from start to ready.
+    /// The time that it has from start to ready.
     start_within: Duration,
-    /// How long it may take from the signal to its end, before it is killed.
+    /// The time that it has from the signal to its end, before it is killed.
     stop_within: Duration,
-    /// What it says when it ends because it cannot start yet.
+    /// Text in its log if it ends because it cannot start yet.
     not_yet: Option<&'static str>,
     process: Option<Process>,
 }
@@ -134,7 +134,7 @@ impl Service {
         self.process.as_ref().is_some_and(|process| process.exited().is_none())
     }
 
-    /// How it ended; `None` while it runs, or if it was never started.
+    /// Its exit status; `None` while it runs, or if it was never started.
     pub fn exited(&self) -> Option<ExitStatus> {
         self.process.as_ref()?.exited()
     }

@@ -57,7 +57,7 @@ async fn a_private_postgresql_survives_kill_9_with_its_committed_data() -> Resul
     cluster.destroy().await
 }
 
-/// How many processes make a database at the same time.
+/// Number of processes that make a database at the same time.
 const PROCESSES: usize = 16;
 
 #[tokio::test]

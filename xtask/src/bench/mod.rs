@@ -24,22 +24,22 @@ use crate::{block_on, prerequisites};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// How long people wait for the admin API: lists, new keys and logins, with very many tenants
+    /// Time that people wait for the admin API, with very many tenants: lists, new keys and logins
     Admin(admin::Admin),
-    /// What a change costs, from its commit to its effect, by the number of tenants; and a cold
-    /// start with all of them
+    /// Cost of a change, from its commit to its effect, by the number of tenants; and a cold start
+    /// with all of them
     ControlPlane(control_plane::ControlPlane),
-    /// What a request costs in Envoy: ours beside an empty filter, Envoy's own filters, Lua and
-    /// call-outs
+    /// Cost of a request in Envoy: Tenantry's filter beside an empty one, Envoy's own filters, Lua
+    /// and call-outs
     DataPlane(data_plane::DataPlane),
     /// From the commit of an API key's revocation to its refusal, on two Envoys
     Revocation {
-        /// How many keys are revoked, one after the other
+        /// Number of keys that are revoked, one after the other
         #[arg(long, default_value_t = 200)]
         count: usize,
     },
-    /// Whether the time of a refusal tells what was wrong: accounts, keys, tokens and ids that
-    /// exist beside such that do not
+    /// Differences in the time of refusals that could tell an attacker which accounts, keys, tokens
+    /// and ids exist
     Timing(timing::Timing),
 }
 
@@ -82,7 +82,7 @@ fn write_json(name: &str, figures: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// What the figures were measured on.
+/// Describes the machine.
 fn machine() -> Result<String> {
     let cpus = fs::read_to_string("/proc/cpuinfo").context("reading /proc/cpuinfo")?;
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

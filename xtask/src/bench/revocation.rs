@@ -1,5 +1,5 @@
-//! How long a revoked key still works: from the commit of its revocation, as PostgreSQL dates it,
-//! to the first refusal.
+//! Measures how long a revoked key still works: from the commit of its revocation, as PostgreSQL
+//! dates it, to the first refusal.
 //!
 //! Each Envoy is asked over and over with the key on a connection of its own, while the key is
 //! revoked through the admin API. All clocks are this machine's one clock. The figure includes the

@@ -1,9 +1,8 @@
 //! Filling the database: sites, routes and keys by the million, by SQL alone.
 //!
-//! What a bench site looks like is said here and nowhere else. Every tenant has one site, every
-//! site one API with ten routes on one upstream, and ten consumers with a tenth of the keys each,
-//! under a plan with a rate limit and a quota that no run reaches. Keys are accepted, and tokens of
-//! one issuer.
+//! Every bench site is made here. A tenant has one site, a site one API with ten routes on one
+//! upstream, and ten consumers with a tenth of the keys each, under a plan with a rate limit and a
+//! quota that no run reaches. Keys are accepted, and tokens of one issuer.
 
 use std::net::SocketAddr;
 
@@ -17,7 +16,7 @@ use stack::control::BASE_DOMAIN;
 
 use super::tokens::{self, ISSUER, Tokens};
 
-/// How much there is.
+/// The size of a deployment.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub(super) sites: usize,
@@ -58,8 +57,8 @@ pub(super) fn hostname(site: usize) -> String {
     format!("s{site}.{BASE_DOMAIN}")
 }
 
-/// What the filter says about a request for `/shop/v1/products/{id}`: the site, and the second of
-/// its routes.
+/// Returns the filter's choice for a request for `/shop/v1/products/{id}`: the site, and the second
+/// of its routes.
 pub(super) fn chosen_route(site: usize) -> String {
     format!("{},{}", id(SITE, site), id(ROUTE, site * 100 + 2))
 }

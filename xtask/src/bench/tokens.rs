@@ -19,7 +19,7 @@ pub(super) struct Tokens {
     pub(super) jwks: Value,
 }
 
-/// What the token with this number has as `sub`.
+/// Returns the `sub` of the token with this number.
 pub(super) fn subject(number: usize) -> String {
     format!("subject-{number}")
 }

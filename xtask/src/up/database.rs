@@ -16,7 +16,7 @@ use crate::up::home::Home;
 
 const NAME: &str = "tenantry";
 
-/// Where root keeps the data directory when PostgreSQL's account may not enter the checkout (one
+/// The parent of root's data directory, if PostgreSQL's account may not enter the checkout (one
 /// under `/root`, say).
 const ELSEWHERE: &str = "/var/lib/tenantry";
 
@@ -48,7 +48,7 @@ pub(super) async fn start_private(
 }
 
 /// `usual`, or what a link there leads to: a folder elsewhere that PostgreSQL's account can enter.
-/// Whoever removes `.tenantry/` removes the link, and the next `up` begins anew.
+/// With `.tenantry/` the link is removed, and the next `up` begins anew.
 fn data_dir(usual: &Path) -> Result<PathBuf> {
     if let Ok(elsewhere) = fs::read_link(usual) {
         return Ok(elsewhere);

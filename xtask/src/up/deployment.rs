@@ -130,7 +130,7 @@ impl<'a> Deployment<'a> {
         }
     }
 
-    /// Which part has ended by itself, how, and the end of its log.
+    /// Names the part that has ended by itself, its status, and the end of its log.
     pub(super) fn dead(&self) -> Option<String> {
         let dead = self.services.iter().find(|service| !service.is_running())?;
         let status = dead.exited().map_or_else(String::new, |status| format!(" with {status}"));

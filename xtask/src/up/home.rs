@@ -14,8 +14,8 @@ pub(crate) struct Home {
     dir: PathBuf,
 }
 
-/// Who runs `up`. A pid alone may have been given to another process since; the time at which it
-/// started tells.
+/// The process that runs `up`. A pid alone may have been given to another process since, so its
+/// start time is kept too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Holder {
     pub(crate) pid: i32,
@@ -54,7 +54,7 @@ impl Home {
         self.dir.join("up.json")
     }
 
-    /// What a detached `up` prints.
+    /// The file that a detached `up` prints into.
     pub(crate) fn log(&self) -> PathBuf {
         self.dir.join("up.log")
     }
@@ -71,14 +71,14 @@ impl Home {
         self.dir.join("postgres")
     }
 
-    /// What belongs to one database: another one under the same URL gets a folder of its own.
+    /// Returns the folder of one database: another one under the same URL gets a folder of its own.
     pub(crate) fn database(&self, identity: &str) -> Result<PathBuf> {
         let dir = self.dir.join("databases").join(identity.replace('/', "-"));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         Ok(dir)
     }
 
-    /// Who runs `up` at this moment.
+    /// Returns the process that runs `up` at this moment.
     pub(crate) fn running(&self) -> Result<Option<Holder>> {
         let path = self.lock_file();
         let Ok(mut file) = File::open(&path) else { return Ok(None) };
@@ -124,7 +124,7 @@ impl Holder {
         Ok(Holder { pid, started: start_time(pid).context("reading /proc/self/stat")? })
     }
 
-    /// Whether the process is still the one that took the lock.
+    /// True if the process is still the one that took the lock.
     pub(crate) fn is_alive(&self) -> bool {
         start_time(self.pid) == Some(self.started)
     }

@@ -25,7 +25,7 @@ use home::Home;
 use ports::Ports;
 use screen::{Screen, UpJson};
 
-/// How often the parts are looked at for one that has died.
+/// The pause between two looks for a part that has died.
 const WATCH: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ pub(crate) struct UpArgs {
     supervised: bool,
 }
 
-/// What is needed before anything can be started.
+/// Programs and modules that are needed before anything can be started.
 #[derive(Debug)]
 struct Tools {
     artifacts: Artifacts,

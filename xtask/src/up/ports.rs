@@ -1,4 +1,4 @@
-//! Which port is whose: all of them at a fixed distance from `--port-base`.
+//! The ports of `up`: all of them at a fixed distance from `--port-base`.
 
 use std::net::SocketAddr;
 

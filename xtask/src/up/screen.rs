@@ -1,4 +1,4 @@
-//! What `up` tells: `.tenantry/up.json` for programs, a short screen for people.
+//! The output of `up`: `.tenantry/up.json` for programs, a short screen for people.
 
 use std::fmt;
 

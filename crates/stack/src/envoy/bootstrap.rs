@@ -16,7 +16,7 @@ const DEFAULT_CELL: &str = "default";
 #[derive(Debug, Clone)]
 pub struct EnvoySettings {
     pub node_id: String,
-    /// Where API clients connect; xds-server reads it from the node's metadata.
+    /// The address for API clients; xds-server reads it from the node's metadata.
     pub gateway: SocketAddr,
     /// Envoy's own admin interface.
     pub admin: SocketAddr,
@@ -28,24 +28,23 @@ pub struct EnvoySettings {
     pub wasm: PathBuf,
     /// Worker threads.
     pub concurrency: u32,
-    /// Whether the mirror runs; without it the filter never hears of anything.
+    /// True if the mirror runs; without it the filter never hears of anything.
     pub mirror: bool,
-    /// What xds-server is to make of its listener and filter.
+    /// The metadata for its listener and filter.
     pub edge: Edge,
 }
 
-/// What an Envoy asks of xds-server in its node's metadata, besides its address and the module's
-/// path.
+/// The wishes of an Envoy in its node's metadata, besides its address and the module's path.
 #[derive(Debug, Clone, Default)]
 pub struct Edge {
-    /// How many proxies in front of it are trusted to have appended to `X-Forwarded-For`.
+    /// Number of trusted proxies in front of it that have appended to `X-Forwarded-For`.
     pub trusted_hops: u32,
     /// From how many requests in one worker on tenants are held to their share; `None` for the
     /// filter's default.
     pub shed_above: Option<u32>,
     /// Its cell, `node.cluster`; `None` for the one in the bootstrap, `default`.
     pub cell: Option<String>,
-    /// How it shows xds-server who it is; `None` connects in clear.
+    /// The certificate that it shows to xds-server; `None` connects in clear.
     pub tls: Option<ClientTls>,
 }
 

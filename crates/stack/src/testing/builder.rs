@@ -59,13 +59,13 @@ impl Builder {
         }
     }
 
-    /// How many Envoys; 1 unless told.
+    /// Sets the number of Envoys; 1 by default.
     pub fn envoys(mut self, count: usize) -> Builder {
         self.envoys = count;
         self
     }
 
-    /// How many xds-servers; 1 unless told. Each Envoy begins with another of them.
+    /// Sets the number of xds-servers; 1 by default. Each Envoy begins with another of them.
     pub fn replicas(mut self, count: usize) -> Builder {
         self.replicas = count;
         self
@@ -132,8 +132,7 @@ impl Builder {
         self
     }
 
-    /// What the Envoys ask of xds-server, the first of the first one; those that are left over ask
-    /// for nothing.
+    /// Sets the wishes of the Envoys, in their order. An Envoy without one has the default.
     pub fn edges(mut self, edges: &[Edge]) -> Builder {
         self.edges = edges.to_vec();
         self

@@ -1,5 +1,5 @@
-//! What a test must not overlook in Envoy's log: a resource that was refused (NACK), a module that
-//! failed.
+//! Finds lines in Envoy's log that a test must not overlook: a resource that was refused (NACK), a
+//! module that failed.
 
 use std::fs;
 use std::path::Path;

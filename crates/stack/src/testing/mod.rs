@@ -38,7 +38,7 @@ use crate::process;
 use crate::provision::{Published, SiteSpec, publish};
 use crate::service::Service;
 
-/// How long a change may take to reach the gateway before a test gives up: far longer than it
+/// A test gives up on a change that has not reached the gateway after this time: far longer than it
 /// takes.
 const PROPAGATION: Duration = Duration::from_secs(60);
 
@@ -49,9 +49,9 @@ const PROPAGATION: Duration = Duration::from_secs(60);
 pub struct Stack {
     pub admin: Service,
     pub xds: Service,
-    /// Where xds-server serves gRPC, or will.
+    /// The gRPC address of xds-server, also before it listens.
     pub xds_addr: SocketAddr,
-    /// Where it answers about its health, and its metrics.
+    /// The HTTP address of its health and metrics.
     pub xds_http: SocketAddr,
     /// The xds-servers beside it: [`Builder::replicas`] less one.
     pub replicas: Vec<Replica>,
@@ -72,9 +72,9 @@ pub struct Stack {
 #[derive(Debug)]
 pub struct Replica {
     pub service: Service,
-    /// Where it serves gRPC, or will.
+    /// Its gRPC address, also before it listens.
     pub grpc: SocketAddr,
-    /// Where it answers about its health, and its metrics.
+    /// The HTTP address of its health and metrics.
     pub http: SocketAddr,
 }
 

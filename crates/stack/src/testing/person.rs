@@ -16,7 +16,7 @@ const PASSWORD: &str = "correct-horse-7-battery-staple";
 /// the hash, so a login takes what it takes in production.
 ///
 /// # Errors
-/// When it cannot be hashed.
+/// If it cannot be hashed.
 pub fn password_hash() -> Result<String> {
     let salt = SaltString::encode_b64(b"tenantry-testing").map_err(|error| anyhow!("{error}"))?;
     let hash = Argon2::default()
@@ -28,7 +28,7 @@ pub fn password_hash() -> Result<String> {
 /// A login; the access token, which is good for ten minutes.
 ///
 /// # Errors
-/// When there is no such account.
+/// If there is no such account.
 pub async fn log_in(api: &AdminApi, email: &str) -> Result<String> {
     let answer =
         api.post("/v1/auth/login", json!({ "email": email, "password": PASSWORD })).await?;
@@ -42,7 +42,7 @@ impl Stack {
     /// Makes an account that is an Admin of a tenant, and logs in; the access token.
     ///
     /// # Errors
-    /// When there is no such tenant, or such an account already.
+    /// If there is no such tenant, or such an account already.
     pub async fn admin_in_person(&self, tenant: &str, email: &str) -> Result<String> {
         let account = sqlx::query_scalar::<_, String>(
             "INSERT INTO accounts (id, email, name, password_hash, password_changed_at, verified_at)

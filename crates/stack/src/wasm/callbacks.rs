@@ -8,11 +8,11 @@
 use anyhow::{Context, Result, ensure};
 use walrus::Module;
 
-/// What the filter's own callbacks are called before the module is finished.
+/// The prefix of the filter's own callbacks before the module is finished.
 const OWN: &str = "own_";
 
-/// What the module needs to be called for. Not for the beginning of a request
-/// (`proxy_on_context_create`): its headers are that. Not for its log (`proxy_on_log`): it is over
+/// The callbacks that the module needs. The beginning of a request (`proxy_on_context_create`) is
+/// not among them: its headers are that. Its log (`proxy_on_log`) is not either: a request is over
 /// when it is deleted, and its status is known since the answer's head.
 pub(super) const NEEDED: [&str; 10] = [
     // The VM's configuration tells the filter from the mirror; each plugin of the VM gets its
@@ -27,8 +27,8 @@ pub(super) const NEEDED: [&str; 10] = [
     "proxy_on_request_body",
     // With trailers, they are the end of such a body. Requests without them do not pay for it.
     "proxy_on_request_trailers",
-    // What the answer says of limits: a third of what two values in filter state cost, with the
-    // formats that would read them. And what the head of the answer says of itself, for usage.
+    // Writes the limits into the answer, at a third of the cost of two values in filter state with
+    // the formats that would read them; and reads the head of the answer, for usage.
     "proxy_on_response_headers",
     // A request is over, however it ended: its usage, and its place among the concurrent ones.
     "proxy_on_delete",
@@ -37,7 +37,7 @@ pub(super) const NEEDED: [&str; 10] = [
     "proxy_on_grpc_close",
 ];
 
-/// What a module needs besides that leaves its requests to the SDK, as the empty one of a bench
+/// More callbacks, for a module that leaves its requests to the SDK, as the empty one of a bench
 /// does: the SDK enters each into its maps.
 pub(super) const NEEDED_BY_THE_SDK: [&str; 1] = ["proxy_on_context_create"];
 
@@ -69,7 +69,8 @@ pub(super) fn choose(module: &mut Module) -> Result<()> {
     Ok(())
 }
 
-/// What Envoy wants of every module: a version, an initialiser, and memory for what it hands over.
+/// True for the exports that Envoy wants of every module: a version, an initialiser, and memory for
+/// what it hands over.
 ///
 /// `proxy_on_memory_allocate` gets no fuel of its own: Envoy calls it in the middle of other
 /// callbacks, and a loop that asks Envoy for something would never run dry.

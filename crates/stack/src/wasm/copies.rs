@@ -174,7 +174,7 @@ fn at_least(
     body.local_get(len).i32_const(bytes).binop(BinaryOp::I32GeU).if_else(None, then, |_| {});
 }
 
-/// Where the last `bytes` of a range begin.
+/// Returns the place where the last `bytes` of a range begin.
 fn end<'a, 'b>(
     code: &'a mut InstrSeqBuilder<'b>,
     start: LocalId,

@@ -21,7 +21,7 @@ use walrus::{
     LocalId, Module, ValType,
 };
 
-/// What a callback has. After a loop without an end a worker serves again within 0.4 s
+/// The fuel of a callback. After a loop without an end a worker serves again within 0.4 s
 /// (`tests/tests/e2e/faults.rs` prints it), and the costliest honest work takes half of it at most
 /// (`honest_tests`).
 pub(super) const FULL: i32 = 2_000_000_000;
@@ -35,7 +35,7 @@ const COPIED_BYTES_SHIFT: i32 = 4;
 /// Meters the module; these exports are what Envoy calls, with the fuel of each. Answers where the
 /// fuel is.
 pub(super) fn meter(module: &mut Module, entries: &[(&str, i32)]) -> Result<GlobalId> {
-    // What runs before the first callback: the initialiser.
+    // The fuel of the initialiser, which runs before the first callback.
     let full = ConstExpr::Value(Value::I32(FULL));
     let tank = module.globals.add_local(ValType::I32, true, false, full);
     let graph = calls::Graph::of(module)?;
@@ -84,7 +84,7 @@ fn fill_on_entry(module: &mut Module, tank: GlobalId, name: &str, fuel: i32) -> 
     Ok(())
 }
 
-/// Where the fuel is, and a local of the function at hand.
+/// The global with the fuel, and a local of the function at hand.
 struct Gauge {
     tank: GlobalId,
     spare: LocalId,

@@ -1,6 +1,6 @@
-//! What the costliest honest work takes of the fuel of its callback: a budget that an honest
-//! request could use up would be a way to stop a worker's VM, and one that is near that becomes one
-//! with the next feature.
+//! Measures the fuel of the costliest honest work. A budget that an honest request could use up
+//! would be a way to stop a worker's VM, and one that is near that becomes one with the next
+//! feature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,7 +19,7 @@ use super::{Steps, finished};
 const LEFT: &str = "fuel_left";
 /// The most keys under which one token is verified.
 const CHECKS: i32 = 4;
-/// What the control plane puts in one message.
+/// The size of one message of the control plane.
 const MESSAGE_BYTES: usize = 1 << 20;
 
 /// The honest work, as Envoy would run it.
@@ -38,7 +38,7 @@ impl Vm {
         let engine = Engine::default();
         let module = wasmi::Module::new(&engine, module.emit_wasm()).expect("it is still a module");
         let (mut store, mut linker) = (Store::new(&engine, ()), Linker::new(&engine));
-        // What the standard library imports; nothing here needs an answer.
+        // Imports of the standard library; nothing here needs an answer.
         for import in module.imports() {
             let Some(ty) = import.ty().func() else { continue };
             let nothing = Func::new(&mut store, ty.clone(), |_, _, results| {

@@ -1,4 +1,4 @@
-//! What is done to the module after the compiler: exports that Envoy would call for nothing go
+//! Finishes the module after the compiler: exports that Envoy would call for nothing go
 //! ([`callbacks`]), no callback runs for ever ([`fuel`]), and no VM takes more than a bounded
 //! amount of memory.
 //!
@@ -24,7 +24,7 @@ const PAGE_BYTES: u64 = 64 << 10;
 /// beside them. A VM that decides about requests holds up to 1,024 decoded sites.
 pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
 
-/// Which steps are taken: all of them, but in a comparison of what each costs or brings.
+/// The steps that are taken: all of them, except in a comparison of their costs and gains.
 #[derive(Debug, Clone, Copy)]
 pub struct Steps {
     /// Bound the time of each callback.
@@ -42,7 +42,7 @@ impl Default for Steps {
 /// The module as Envoy is to load it.
 ///
 /// # Errors
-/// What is no WebAssembly module, and what exports a function that [`callbacks`] does not know.
+/// If it is no WebAssembly module, or exports a function that [`callbacks`] does not know.
 pub fn finish(module: &[u8], steps: Steps) -> Result<Vec<u8>> {
     Ok(finished(module, steps)?.0.emit_wasm())
 }
@@ -56,7 +56,7 @@ fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
         .context("it is no WebAssembly module")?;
     callbacks::choose(&mut module)?;
     check_exports(&module)?;
-    // What only those could reach goes too, so that it is neither loaded nor metered.
+    // Code that only those could reach goes too, so that it is neither loaded nor metered.
     walrus::passes::gc::run(&mut module);
     let mut tank = None;
     if steps.fuel {
@@ -79,7 +79,7 @@ fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     Ok((module, tank))
 }
 
-/// What is neither a callback nor plumbing is nothing that Envoy knows.
+/// Fails if an export is neither a callback nor plumbing: Envoy does not know it.
 fn check_exports(module: &Module) -> Result<()> {
     for export in
         module.exports.iter().filter(|export| matches!(export.item, ExportItem::Function(_)))

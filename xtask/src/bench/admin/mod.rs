@@ -1,5 +1,5 @@
-//! What the admin API costs its callers with very many tenants on it: how long people wait for
-//! lists, for new keys, and to log in.
+//! Measures the admin API with very many tenants on it: how long people wait for lists, for new
+//! keys, and to log in.
 //!
 //! Everything runs on this machine: PostgreSQL, the admin service, xds-server and two Envoys, which
 //! get each key that is made. Every tenant has an Admin, whose access token its requests carry, so
@@ -29,10 +29,10 @@ pub(crate) struct Admin {
     /// Fewer tenants and shorter runs: for a look, not for the record
     #[arg(long)]
     quick: bool,
-    /// How many tenants there are, each with a site
+    /// Number of tenants, each with a site
     #[arg(long, default_value_t = 10_000)]
     tenants: usize,
-    /// How many keys they have together
+    /// Number of keys of all tenants together
     #[arg(long, default_value_t = 1_000_000)]
     keys: usize,
     /// For how many seconds there are fifty requests in each, for each kind of request
@@ -40,12 +40,12 @@ pub(crate) struct Admin {
     seconds: u64,
 }
 
-/// What the bar says, and what a person gets to log in: fifty a second would take more than two
+/// The rates of the bar. Logins have a lower one: fifty a second would take more than two
 /// processors, by design of the hash.
 const RATE: Rate = Rate(50);
 const LOGIN_RATE: Rate = Rate(5);
 const MOST_P99_MS: f64 = 20.0;
-/// How many tenants' Admins ask.
+/// Number of tenants whose Admins ask.
 const CALLERS: usize = 200;
 const ENVOYS: usize = 2;
 
@@ -66,7 +66,7 @@ struct Line {
     operation: Operation,
     requests_per_second: u32,
     from_due_to_answered: Percentiles,
-    /// Whether the bar is met; `None` where it says nothing.
+    /// True if the bar is met; `None` if there is no bar.
     met: Option<bool>,
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn measure(what: &Admin) -> Result<()> {
     let mut lines = Vec::new();
     for operation in Operation::ALL {
         let rate = if operation.has_bar() { RATE } else { LOGIN_RATE };
-        // What is done for the first time is no figure.
+        // The first requests warm the service up, and are not measured.
         load::run(rate, Duration::from_secs(2), |number| operation.send(number, &callers)).await?;
         let taken = load::run(rate, duration, |number| operation.send(number, &callers)).await?;
         let of = Percentiles::of(taken).context("nothing was asked")?;
@@ -114,7 +114,7 @@ pub(crate) async fn measure(what: &Admin) -> Result<()> {
         let met = operation.has_bar().then_some(of.p99_ms <= MOST_P99_MS);
         lines.push(Line { operation, requests_per_second: rate.0, from_due_to_answered: of, met });
     }
-    // Whoever starts before xds-server complains that it is not there.
+    // An Envoy that starts before xds-server complains that it is not there.
     stack.allow_in_envoy_log("DeltaAggregatedResources gRPC config stream");
     stack.allow_in_envoy_log("no stream to cluster xds");
     stack.finish().await?;

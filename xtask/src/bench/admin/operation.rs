@@ -1,4 +1,4 @@
-//! What is asked of the admin API, and by whom.
+//! The operations that are measured, and their callers.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -46,7 +46,7 @@ impl Operation {
         }
     }
 
-    /// Whether the bar is about it.
+    /// True if the bar names it.
     pub(super) fn has_bar(self) -> bool {
         self != Self::Login
     }
@@ -82,7 +82,7 @@ impl Operation {
     }
 }
 
-/// Who asks: each tenant's own Admin.
+/// The callers: each tenant's own Admin.
 pub(super) struct Callers {
     people: People,
     apis: Vec<AdminApi>,

@@ -12,7 +12,7 @@ use sqlx::types::Uuid;
 use super::world::{ENVOYS, PATH, PATIENCE, Seen, World};
 use crate::bench::seed::{API, CONSUMER, CONSUMERS, SITE, TENANT, UPSTREAM, VERSION, id};
 
-/// How many kinds of edit there are: see [`Editor::edit`].
+/// Number of kinds of edit: see [`Editor::edit`].
 pub(super) const KINDS: usize = 5;
 
 /// Before an edit is made whose effect is known, so that those who wait for it are asking by then.
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// How long an edit has taken from its commit, in milliseconds, on each Envoy.
+/// The time of one edit from its commit, in milliseconds, on each Envoy.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Measured {
     pub(super) kind: Kind,
@@ -57,7 +57,7 @@ pub(super) struct Measured {
     pub(super) failures: usize,
 }
 
-/// When an Envoy has obeyed, and how many of its answers were 5xx until then.
+/// The time at which an Envoy has obeyed, and the number of its 5xx answers until then.
 type Obeyed = (SystemTime, usize);
 
 /// Makes the edits of one series, on one site.

@@ -1,5 +1,5 @@
-//! What a stretch of time has cost: the CPU of xds-server and of the Envoys' main threads, and the
-//! bytes that xds-server has sent.
+//! Measures a stretch of time: the CPU of xds-server and of the Envoys' main threads, and the bytes
+//! that xds-server has sent.
 
 use std::fs;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use super::world::{ENVOYS, World};
 /// for the mirror in it.
 const RECEIVED: &str = "cluster.xds.upstream_cx_rx_bytes_total";
 
-/// What was used, Envoys added up.
+/// The resources that were used, all Envoys together.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(super) struct Cost {
     pub(super) seconds: f64,
@@ -23,7 +23,7 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    /// What one of so many edits has cost beyond what goes on without them.
+    /// Returns the cost of one edit, less the cost of an idle stretch of the same length.
     pub(super) fn of_each(self, edits: usize, idle: Cost) -> Cost {
         let share = if idle.seconds > 0.0 { self.seconds / idle.seconds } else { 0.0 };
         let each = |used: f64, idle: f64| (used - idle * share) / edits.max(1) as f64;

@@ -1,5 +1,5 @@
-//! What the control plane costs by the number of tenants: from the commit of a change to its effect
-//! on two Envoys, the CPU and the bytes of a change, and a cold start.
+//! Measures the control plane by the number of tenants: the time from the commit of a change to its
+//! effect on two Envoys, the CPU and the bytes of a change, and a cold start.
 //!
 //! For each number of sites there is a deployment of its own, from nothing: a PostgreSQL that is
 //! filled by SQL, then xds-server and two Envoys, all started at once. Edits go through the admin
@@ -31,11 +31,10 @@ pub(crate) struct ControlPlane {
     /// Fewer sites and shorter runs: for a look, not for the record
     #[arg(long)]
     quick: bool,
-    /// How many sites there are, one deployment after the other; as in `100000` for the mode with
-    /// very many
+    /// Numbers of sites, one deployment after the other; `100000` is the mode with very many
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
     sites: Vec<usize>,
-    /// How many of them both Envoys have loaded, and are edited
+    /// Number of sites that both Envoys have loaded, and that are edited
     #[arg(long, default_value_t = 1_000)]
     active: usize,
     /// For how many seconds there are ten edits in each
@@ -48,7 +47,7 @@ const KEYS_PER_SITE: usize = 100;
 const MOST_KEYS: usize = 1_000_000;
 
 impl ControlPlane {
-    /// What is done, `--quick` included.
+    /// Returns the numbers of sites and the duration, with `--quick` applied.
     fn sizes(&self) -> (Vec<usize>, Duration) {
         if self.quick {
             (vec![100, 1_000], Duration::from_secs(10))
@@ -101,7 +100,7 @@ async fn one(
     world.load_active_sites().await?;
     let loaded = world.memory()?;
     progress(scale, &format!("{active} sites are loaded by both Envoys; RSS: {loaded}"));
-    // What goes on without any change is no change's cost.
+    // The idle cost is subtracted from the cost of the changes.
     let idle = Meter::over(&world, tokio::time::sleep(duration / 4)).await?;
     let edits = Meter::over(&world, schedule::run(&world, duration)).await?;
     let after = world.memory()?;

@@ -22,12 +22,12 @@ const MOST_COLD_START_S: f64 = 15.0;
 const MOST_XDS_SERVER_MB: f64 = 1_500.0;
 const MOST_ENVOY_MB: f64 = 600.0;
 
-/// What was found with one number of sites.
+/// The figures of one number of sites.
 #[derive(Debug, Serialize)]
 pub(super) struct Run {
     pub(super) sites: usize,
     pub(super) keys: usize,
-    /// How many sites both Envoys had loaded.
+    /// Number of sites that both Envoys had loaded.
     pub(super) active: usize,
     pub(super) cold_start: ColdStart,
     pub(super) edits: usize,
@@ -98,7 +98,7 @@ impl fmt::Display for Run {
     }
 }
 
-/// Whether a bar is met.
+/// The result of one bar.
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Verdict {
     bar: String,

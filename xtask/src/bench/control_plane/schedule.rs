@@ -12,8 +12,8 @@ use super::world::World;
 /// From one edit to the next.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// How far apart the sites of neighbouring series are: a prime, so that all active sites come in
-/// turn.
+/// The distance between the sites of neighbouring series: a prime, so that all active sites take
+/// turns.
 const STRIDE: usize = 7_919;
 
 /// Edits for so long, and waits for the last.

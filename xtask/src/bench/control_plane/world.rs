@@ -21,13 +21,13 @@ use super::progress;
 use crate::bench::seed::{self, Scale};
 use crate::bench::tokens;
 
-/// How many of them there are: the bars say two.
+/// Number of Envoys: the bars say two.
 pub(super) const ENVOYS: usize = 2;
 
-/// How long anything may take before the bench gives up.
+/// The bench gives up on a step after this time.
 pub(super) const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How many sites are loaded at the same time.
+/// Number of sites that are loaded at the same time.
 const LOADED_TOGETHER: usize = 8;
 
 /// A path that the routes of every site match.
@@ -35,20 +35,20 @@ pub(super) const PATH: &str = "/shop/v1/products/42";
 
 pub(super) struct World {
     pub(super) stack: Stack,
-    /// How many sites both Envoys load, from the first one on.
+    /// Number of sites that both Envoys load, from the first one on.
     pub(super) active: usize,
-    /// What every site's upstream leads to in the beginning, and what it can be moved to.
+    /// The target of every site's upstream in the beginning, and the one that it can be moved to.
     upstreams: [Echo; 2],
     /// The database, for when its changes were committed.
     pub(super) database: Mutex<PgConnection>,
     /// A key of each site that is let in.
     keys: Vec<String>,
     clients: Vec<Client>,
-    /// Which sites have had their upstream moved.
+    /// True for sites whose upstream has been moved.
     moved: Vec<AtomicBool>,
 }
 
-/// What a gateway has answered.
+/// An answer of a gateway.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) status: StatusCode,
@@ -144,7 +144,7 @@ impl World {
         served.into_iter().collect()
     }
 
-    /// Which of the two upstreams a site is to be moved to next.
+    /// Returns the upstream that a site is to be moved to next.
     pub(super) fn turn_upstream(&self, site: usize) -> &Echo {
         let was_moved =
             self.moved.get(site).is_some_and(|moved| moved.fetch_xor(true, Ordering::Relaxed));
@@ -177,7 +177,7 @@ impl World {
     }
 
     pub(super) async fn finish(mut self) -> Result<()> {
-        // Whoever starts before xds-server complains that it is not there.
+        // An Envoy that starts before xds-server complains that it is not there.
         self.stack.allow_in_envoy_log("DeltaAggregatedResources gRPC config stream");
         self.stack.allow_in_envoy_log("no stream to cluster xds");
         self.stack.finish().await

@@ -29,7 +29,7 @@ pub(super) fn used_with_children_us(pid: i32) -> Result<f64> {
     in_us(ticks)
 }
 
-/// What proc(5) says about a process.
+/// The figures of proc(5) about a process.
 #[derive(Debug, PartialEq)]
 struct Stat {
     parent: i32,

@@ -11,10 +11,10 @@ use super::traffic::Request;
 use crate::bench::seed::{self, Scale, SeededKey};
 use crate::bench::tokens::Tokens;
 
-/// What the larger one is compared with.
+/// The small deployment, with which the larger one is compared.
 pub(super) const SMALL: Scale = Scale { sites: 10, keys: 100 };
 
-/// How long an Envoy may take to hear of a million keys, or of a site's routes.
+/// An Envoy has this much time to hear of a million keys, or of a site's routes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) struct Deployment {
@@ -57,7 +57,7 @@ impl Deployment {
         self.stack.xds_addr
     }
 
-    /// What works for its Envoys: xds-server and PostgreSQL.
+    /// Returns the processes that work for its Envoys: xds-server and PostgreSQL.
     pub(super) fn pids(&self) -> Vec<i32> {
         let postgres = self.stack.postgres.as_ref().and_then(|cluster| cluster.service.pid());
         self.stack.xds.pid().into_iter().chain(postgres).collect()

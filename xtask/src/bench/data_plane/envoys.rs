@@ -12,7 +12,8 @@ use stack::ports;
 use stack::process::{self, Launch};
 use stack::service::{Ready, Service};
 
-/// What xds-server sent to an Envoy, as the other variants' configurations are made from it.
+/// The configuration that xds-server sent to an Envoy; those of the other variants are made from
+/// it.
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     listener: Value,
@@ -165,13 +166,13 @@ impl Measured {
 #[derive(Debug)]
 pub(super) struct Ours {
     pub(super) envoy: Envoy,
-    /// Where the filter is, and Envoy answers itself.
+    /// The listener with the filter, where Envoy answers by itself.
     pub(super) direct: SocketAddr,
-    /// Where there is no filter, and requests say themselves what it would have decided.
+    /// The listener without the filter, where requests carry what it would have decided.
     pub(super) decided: SocketAddr,
 }
 
-/// Where everything is.
+/// The addresses of all listeners.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) envoy: PathBuf,

@@ -1,5 +1,5 @@
-//! What each way to build the module brings, side by side: our own module, from other compiler
-//! settings or finished in other ways, at ten sites and a hundred keys.
+//! Compares ways to build the module: our own module, from other compiler settings or finished in
+//! other ways, at ten sites and a hundred keys.
 
 use std::fs;
 use std::path::{Path, PathBuf};

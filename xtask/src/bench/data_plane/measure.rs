@@ -13,7 +13,7 @@ use super::traffic::{Load, Run, Wrk};
 /// For how long connections to an upstream are opened again before they count.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// How an Envoy answers.
+/// The way in which an Envoy answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Mode {
@@ -25,7 +25,7 @@ pub(super) enum Mode {
 
 pub(super) const MODES: [Mode; 2] = [Mode::Direct, Mode::Upstream];
 
-/// What is measured.
+/// One variant that is measured.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) id: &'static str,
@@ -36,8 +36,7 @@ pub(super) struct Target {
     /// By mode: where, and the requests. Absent: it cannot be, or means nothing.
     pub(super) direct: Option<(SocketAddr, Load)>,
     pub(super) upstream: Option<(SocketAddr, Load)>,
-    /// Whether it remembers what it has seen: then every request is sent once before the rounds
-    /// begin.
+    /// True if it remembers requests: then each is sent once before the rounds begin.
     pub(super) remembers: bool,
 }
 
@@ -80,7 +79,7 @@ pub(super) struct Series {
     pub(super) rounds: Vec<Sample>,
 }
 
-/// How long and how often.
+/// Duration and number of the rounds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     pub(super) rounds: usize,

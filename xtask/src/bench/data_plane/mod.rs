@@ -1,4 +1,4 @@
-//! What a request costs inside Envoy: Tenantry's full path beside an empty filter, Envoy's own
+//! Measures a request inside Envoy: Tenantry's full path beside an empty filter, Envoy's own
 //! filters and call-outs.
 //!
 //! Every variant is an Envoy of its own with the same listener and connection manager, which are
@@ -50,10 +50,10 @@ pub(crate) struct DataPlane {
     /// Compares ways to build the module, instead of ways to do the work
     #[arg(long)]
     levers: bool,
-    /// How many sites the larger deployment has [default: 10000; 1000 with --quick]
+    /// Number of sites of the larger deployment [default: 10000; 1000 with --quick]
     #[arg(long)]
     sites: Option<usize>,
-    /// How many keys they have together [default: 1000000; 100000 with --quick]
+    /// Number of keys of all sites together [default: 1000000; 100000 with --quick]
     #[arg(long)]
     keys: Option<usize>,
 }
@@ -65,7 +65,7 @@ impl DataPlane {
     }
 }
 
-/// What the program that measures is told by the one that has built everything.
+/// The arguments that the program that has built everything passes to the one that measures.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Measure {
     #[command(flatten)]
@@ -154,7 +154,7 @@ fn pace(what: &DataPlane, concurrency: u32) -> Pace {
     Pace { rounds, each: Duration::from_secs(each), warm_up: Duration::from_secs(warm_up) }
 }
 
-/// What xds-server sends to an Envoy that has served a request.
+/// Returns what xds-server sends to an Envoy that has served a request.
 async fn sent_to_an_envoy(
     place: &Place,
     deployment: &Deployment,

@@ -8,7 +8,7 @@ use super::measure::{MODES, Mode, Sample, Series};
 const MOST_ADDED_US: f64 = 10.0;
 /// With a million keys it costs at most this times what it costs with a hundred.
 const MOST_GROWTH: f64 = 1.15;
-/// What call-outs add is at least this many times what ours adds.
+/// Call-outs add at least this many times the time that the filter adds.
 const LEAST_ADVANTAGE: f64 = 10.0;
 
 pub(super) const BARE: &str = "bare";
@@ -48,7 +48,7 @@ pub(super) struct Line {
     p99_ms: f64,
 }
 
-/// Whether a bar is met.
+/// The result of one bar.
 #[derive(Debug, Serialize)]
 pub(super) struct Verdict {
     bar: String,

@@ -17,7 +17,7 @@ use crate::bench::seed::{SeededKey, chosen_route, hostname};
 /// Connections that are kept open, by one thread of `wrk`.
 const CONNECTIONS: &str = "32";
 
-/// What tells the requests of a site apart: one header.
+/// The header by which the requests of a site differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) host: String,
@@ -39,7 +39,7 @@ impl Request {
         Self { host: hostname(site), header: "x-tenantry-route", value: chosen_route(site) }
     }
 
-    /// How it is answered.
+    /// Returns the status of its answer.
     pub(super) async fn status(
         &self,
         client: &Client,
@@ -55,7 +55,8 @@ impl Request {
 pub(super) struct Load {
     file: PathBuf,
     count: u64,
-    /// Where the next run goes on, if they are sent in turn; otherwise each is drawn at random.
+    /// The place from which the next run goes on, if they are sent in turn; otherwise each is drawn
+    /// at random.
     turn: Option<Arc<AtomicU64>>,
 }
 
@@ -86,7 +87,7 @@ pub(super) fn write(file: &Path, requests: impl IntoIterator<Item = Request>) ->
 /// A path that the routes of every site match: by [`chosen_route`].
 const PATH: &str = "/shop/v1/products/42";
 
-/// What `wrk` says about one run.
+/// The figures of `wrk` about one run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Run {
     pub(super) requests: u64,
@@ -111,7 +112,7 @@ impl Wrk {
     /// Sends requests out of a file for a time.
     ///
     /// # Errors
-    /// When one of them was not answered 2xx: then not what is meant was measured.
+    /// If one of them was not answered 2xx: then the run measured something else.
     pub(super) async fn run(&self, to: SocketAddr, load: &Load, duration: Duration) -> Result<Run> {
         let Some(turn) = &load.turn else { return self.run_from(to, load, None, duration).await };
         let run = self.run_from(to, load, Some(turn.load(Relaxed)), duration).await?;

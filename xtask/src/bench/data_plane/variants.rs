@@ -1,4 +1,4 @@
-//! What is compared.
+//! The variants that are compared.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,9 +18,9 @@ use super::{filters, ours};
 use crate::bench::seed::{self, Scale};
 use crate::bench::tokens::Tokens;
 
-/// Where keys are used one after the other, every seventh is, a new one in each request of the
-/// file: seven shares no factor with the number of sites, to which the keys were dealt out in turn,
-/// so that all sites are among them.
+/// The step between two keys of variants that use a new key in each request. Keys were dealt out to
+/// the sites in turn; seven shares no factor with the number of sites, so that all of them take
+/// part.
 const EVERY: usize = 7;
 /// As many draws by Zipf's law are in a file of requests, unless there are fewer keys.
 const DRAWS: usize = 200_000;
@@ -30,7 +30,7 @@ const ZIPF_EXPONENT: f64 = 0.99;
 /// the first time, some milliseconds, which bare has not. Where Envoy answers itself, all sites get
 /// some.
 pub(super) const BUSY_SITES: usize = 200;
-/// What people have in native configuration, and in a table of the Lua filter.
+/// Numbers of keys as people have them in native configuration, and in the table of the Lua filter.
 const NATIVE_KEYS: usize = 1_000;
 const LUA_KEYS: usize = 100_000;
 /// Tokens in use at the same time.
@@ -232,7 +232,7 @@ fn lua_table(inputs: &Inputs<'_>) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// What has to be known to read the figures.
+/// Returns notes that explain the figures.
 pub(super) fn notes(scale: Scale) -> Vec<String> {
     let Scale { sites, keys } = scale;
     vec![

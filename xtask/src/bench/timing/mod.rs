@@ -1,6 +1,6 @@
-//! Whether the time of a refusal tells what was wrong. Of each pair of requests that are answered
-//! alike, many are sent one after the other, in a random order, to the real services; Welch's
-//! t-test says whether they can be told apart.
+//! Looks for differences in the time of refusals. Of each pair of requests that are answered alike,
+//! many are sent one after the other, in a random order, to the real services; Welch's t-test
+//! decides if they can be told apart.
 //!
 //! A figure here is no guarantee: it says what somebody beside the services, without a network
 //! between, does not find in so many requests. A pair that differs by its work shows each time that
@@ -34,7 +34,7 @@ pub(crate) struct Timing {
     quick: bool,
 }
 
-/// What was found of one pair.
+/// The result of one pair.
 #[derive(Debug, Serialize)]
 struct Line {
     title: &'static str,
@@ -49,7 +49,7 @@ struct Line {
     t_of_a_quarter: f64,
     t_of_a_half: f64,
     found: bool,
-    /// Whether it is what it has to be.
+    /// True if it is as expected.
     met: bool,
 }
 
@@ -100,7 +100,7 @@ pub(crate) async fn measure(what: &Timing) -> Result<()> {
         eprintln!("{}: |t| {:.1}", line.title, line.difference.t.abs());
         lines.push(line);
     }
-    // Whoever starts before xds-server complains that it is not there.
+    // An Envoy that starts before xds-server complains that it is not there.
     stack.allow_in_envoy_log("DeltaAggregatedResources gRPC config stream");
     stack.allow_in_envoy_log("no stream to cluster xds");
     stack.finish().await?;

@@ -1,4 +1,4 @@
-//! What is compared with what.
+//! The pairs of requests that are compared.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,15 +11,16 @@ use super::sample::{Expected, Make, Pair, Side};
 use super::world::{SCALE, Twins, World};
 use crate::bench::seed::{SITE, TENANT, hostname, id};
 
-/// How many of each are sent where a password is hashed, which takes its time; where the database
-/// is asked; and where Envoy answers.
+/// Numbers of requests of each kind. A password is hashed for these, which is slow; the database is
+/// asked for the next; Envoy answers the last.
 const HASHED: usize = 1_500;
 const ASKED: usize = 6_000;
 const IN_ENVOY: usize = 20_000;
 /// As many as accounts may be written to.
 const LETTERS: usize = 3_000;
 
-/// Where requests go, and how they come from ever new addresses: limits of logins count by address.
+/// The targets of requests, and the ever new addresses that they come from: limits of logins count
+/// by address.
 #[derive(Clone)]
 struct To {
     client: Client,

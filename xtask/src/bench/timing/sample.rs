@@ -15,18 +15,18 @@ pub(super) type Make = Box<dyn Fn(usize) -> RequestBuilder + Send + Sync>;
 pub(super) struct Side {
     pub(super) name: &'static str,
     pub(super) make: Make,
-    /// What each is answered.
+    /// The status of both answers.
     pub(super) status: StatusCode,
 }
 
-/// What an attacker would compare.
+/// Two requests that an attacker would compare.
 pub(super) struct Pair {
     pub(super) title: &'static str,
     pub(super) first: Side,
     pub(super) second: Side,
-    /// How many of each are sent; a tenth with `--quick`.
+    /// Number of requests of each kind; a tenth with `--quick`.
     pub(super) count: usize,
-    /// What has to come of it.
+    /// The result that it has to have.
     pub(super) expected: Expected,
 }
 

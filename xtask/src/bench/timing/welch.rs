@@ -4,15 +4,15 @@
 
 use serde::Serialize;
 
-/// What dudect takes for a leak. That 4.5 is reached by chance has a probability of some 7 in a
-/// million, at one crop.
+/// The limit from which on dudect reports a leak. Chance alone reaches 4.5 with a probability of
+/// some 7 in a million, at one crop.
 pub(super) const THRESHOLD: f64 = 4.5;
 /// The percentiles of both samples together above which measurements are left out.
 pub(super) const CROPS: [f64; 5] = [100.0, 99.0, 95.0, 90.0, 75.0];
 /// The quantile of the normal distribution for an interval of 95 %.
 const Z95: f64 = 1.959_964;
 
-/// How two samples differ, the second less the first.
+/// The difference of two samples, the second less the first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Difference {
     /// Above which percentile measurements were left out.
@@ -73,7 +73,7 @@ impl Difference {
         all.max_by(|one, other| one.t.abs().total_cmp(&other.t.abs()))
     }
 
-    /// Whether an attacker could learn something from it.
+    /// True if an attacker could learn something from it.
     pub(super) fn is_found(&self) -> bool {
         self.t.abs() >= THRESHOLD
     }

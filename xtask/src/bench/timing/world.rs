@@ -1,5 +1,5 @@
-//! What there is to be guessed: accounts, keys, tokens and ids, each beside others that do not
-//! exist or do no longer.
+//! Makes what an attacker could guess: accounts, keys, tokens and ids, each beside others that do
+//! not exist or do no longer.
 
 use anyhow::{Context, Result};
 use policy::key::{ApiKey, Environment};

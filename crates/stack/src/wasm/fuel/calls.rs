@@ -1,4 +1,4 @@
-//! Who calls whom.
+//! The graph of calls between functions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -89,7 +89,7 @@ fn instructions(function: &LocalFunction) -> impl Iterator<Item = &Instr> {
     sequences(function).into_iter().flat_map(in_sequence)
 }
 
-/// What stands in tables, by signature.
+/// The functions that stand in tables, by signature.
 fn callable_indirectly(module: &Module) -> HashMap<Signature, Vec<FunctionId>> {
     let mut by_signature: HashMap<Signature, Vec<FunctionId>> = HashMap::new();
     for element in module.elements.iter() {

@@ -1,4 +1,4 @@
-//! What has to be paid where.
+//! Computes the points at which a function pays, and the fuel that each takes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ const ROW: i32 = 24;
 /// A call, beside what the function does.
 const CALL: i32 = 8;
 
-/// What a point costs beside its instructions: to pay takes as long as so many of them.
+/// The cost of a point beside its instructions: to pay takes as long as so many of them.
 const PAYING: i32 = 4;
 
 /// A place where fuel is paid.
@@ -37,7 +37,7 @@ pub(super) struct Costs<'a> {
     graph: &'a Graph,
     recursive: &'a HashSet<FunctionId>,
     points: HashMap<FunctionId, Vec<Point>>,
-    /// What callers pay for functions that do not pay for their entry.
+    /// The fuel that callers pay for functions that do not pay for their entry.
     entries: HashMap<FunctionId, i32>,
 }
 
@@ -141,7 +141,7 @@ impl Points<'_> {
                     self.walk(branch.consequent, point, false);
                     self.walk(branch.alternative, point, false);
                 }
-                // What follows is never executed.
+                // Code after these is never executed.
                 Some((
                     Instr::Br(_) | Instr::BrTable(_) | Instr::Return(_) | Instr::Unreachable(_),
                     _,
@@ -154,7 +154,7 @@ impl Points<'_> {
     }
 }
 
-/// Whether what follows an instruction may be skipped, or be reached from elsewhere.
+/// True if the code after an instruction may be skipped, or be reached from elsewhere.
 fn ends_row(instruction: &Instr) -> bool {
     let leaves = matches!(
         instruction,

@@ -1,4 +1,5 @@
-//! What `ext_authz` and the `ratelimit` filter call: the least that can be answered.
+//! The service that `ext_authz` and the `ratelimit` filter call: it does the least that is an
+//! answer.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

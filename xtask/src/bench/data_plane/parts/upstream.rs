@@ -47,7 +47,8 @@ async fn answer_all(mut stream: TcpStream) {
     }
 }
 
-/// How many requests end in these bytes, and where the last of them does.
+/// Returns the number of requests that end in these bytes, and the place where the last of them
+/// ends.
 fn complete(bytes: &[u8]) -> (usize, usize) {
     let ends = bytes.windows(END.len()).enumerate().filter(|(_, window)| *window == END);
     ends.fold((0, 0), |(count, _), (position, _)| (count + 1, position + END.len()))

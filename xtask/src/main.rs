@@ -1,6 +1,7 @@
 //! `cargo xtask <command>`: everything that one does with this repository beyond `cargo build`.
 
 mod bench;
+mod ci;
 mod down;
 mod golden;
 mod prerequisites;
@@ -30,9 +31,16 @@ enum Command {
     Down,
     /// Builds everything and runs all tests on a PostgreSQL server of their own
     Test {
-        /// Passed on to `cargo test`
+        /// Options and filters of `cargo nextest run`: `-p NAME` for one package, a part of a
+        /// test's name
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
+    },
+    /// Runs everything that has to pass before a change is taken, and prints the time of each step
+    Ci {
+        /// One step alone
+        #[arg(long, value_enum)]
+        step: Option<ci::Step>,
     },
     /// Builds the module that Envoy loads, and prints its path
     Wasm,
@@ -76,6 +84,7 @@ fn main() -> ExitCode {
         Command::Up(args) => up::run(&args),
         Command::Down => down::run(),
         Command::Test { args } => test::run(&args),
+        Command::Ci { step } => Ok(ci::run(step)),
         Command::Sqlx { check } => sqlx_data::run(check),
         Command::Wasm => build_module(),
         Command::Bench(bench) => bench::run(&bench),

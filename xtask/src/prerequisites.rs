@@ -1,4 +1,5 @@
-//! What has to be there before anything can be built or started. What is missing is got, and said.
+//! Programs that have to be there before anything can be built or started. Missing ones are
+//! installed, with a message.
 
 use std::env;
 use std::fs;
@@ -80,7 +81,7 @@ pub(crate) fn ensure_pgbouncer() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// What the tests run besides Tenantry's own parts, with the Debian packages that have it: the load
+/// Programs that the tests run besides Tenantry's own, with their Debian packages: the load
 /// generator, npm, which fetches published API descriptions, and curl, for the lines that `up`
 /// prints.
 const TEST_PROGRAMS: [(&str, &str); 3] = [("wrk", "wrk"), ("npm", "npm"), ("curl", "curl")];
@@ -163,6 +164,36 @@ pub(crate) fn ensure_python_tools() -> Result<PathBuf> {
     Ok(folder.join("bin"))
 }
 
+/// The release of cargo-nextest that is installed where none is on the path.
+const NEXTEST: &str = "0.9.143";
+
+/// `cargo-nextest`, which runs the tests: on the path, or else compiled into the tools.
+pub(crate) fn ensure_nextest() -> Result<PathBuf> {
+    if is_on_path("cargo-nextest") {
+        return Ok("cargo-nextest".into());
+    }
+    let folder = workspace_root().join(".tenantry/tools/nextest");
+    let program = folder.join("bin/cargo-nextest");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let args = ["install", "cargo-nextest", "--version", NEXTEST, "--locked"];
+    eprintln!("Getting cargo-nextest, once; it takes some minutes: cargo {}", args.join(" "));
+    // With a target folder of its own, which cargo removes.
+    let status = build::cargo()
+        .args(args)
+        .arg("--root")
+        .arg(&folder)
+        .env_remove("CARGO_TARGET_DIR")
+        .status()
+        .context("starting cargo")?;
+    ensure!(
+        status.success(),
+        "cargo-nextest could not be installed: `cargo install cargo-nextest --locked` says why"
+    );
+    Ok(program)
+}
+
 fn apt_install(package: &str) -> Result<()> {
     if apt(&["install", "--yes", package]).is_err() {
         apt(&["update"])?;
@@ -171,7 +202,7 @@ fn apt_install(package: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_on_path(program: &str) -> bool {
+pub(crate) fn is_on_path(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

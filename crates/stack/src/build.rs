@@ -1,6 +1,7 @@
 //! Building what is run: the native programs and the wasm module.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,8 @@ pub struct Artifacts {
 }
 
 impl Artifacts {
-    /// What `cargo xtask test` has built and passed on, or else what an earlier build has left in
-    /// the target folder.
+    /// Returns those that `cargo xtask test` has built and passed on, or else those that an earlier
+    /// build has left in the target folder.
     pub fn from_env() -> Result<Artifacts> {
         let artifacts = Artifacts {
             bin_dir: env::var_os("TENANTRY_BIN_DIR")
@@ -45,7 +46,7 @@ impl Artifacts {
         Ok(artifacts)
     }
 
-    /// Whether somebody has built them and says where.
+    /// True if the caller has built them, and names their folder.
     pub fn are_given() -> bool {
         env::var_os("TENANTRY_BIN_DIR").is_some()
     }
@@ -59,7 +60,7 @@ impl Artifacts {
     }
 }
 
-/// How the native programs are built.
+/// The profile of the native programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     Dev,
@@ -158,7 +159,7 @@ fn compiled_module(target: &Path) -> PathBuf {
     target.join(WASM_TARGET).join("wasm").join(WASM_FILE)
 }
 
-/// What a bench of the data plane needs besides.
+/// More programs, for a bench of the data plane.
 #[derive(Debug)]
 pub struct BenchTools {
     /// `xtask` itself, in release.
@@ -253,7 +254,12 @@ pub fn ensure_wasm_target() -> Result<()> {
 /// scripts of some dependencies (ring's) depend on those variables, and all that is above them
 /// would be compiled anew each time.
 pub fn cargo() -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo_program(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// As [`cargo`], for another program that builds: one of cargo's subcommands.
+pub fn cargo_program(program: impl AsRef<OsStr>) -> Command {
+    let mut cargo = Command::new(program);
     cargo.current_dir(workspace_root());
     for (name, _) in env::vars_os() {
         let told = name.to_str().is_some_and(|name| {

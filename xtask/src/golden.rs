@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
-use stack::{build, testing};
+use stack::build;
+use stack::testing::{self, database};
 
 use crate::{block_on, prerequisites};
 
-/// The tests that write what they compare with, when they are asked to: package, test, filter.
-const GOLDEN: [(&str, &str, &str); 3] = [
-    ("xds-server", "golden", ""),
+/// The tests that write what they compare with, when they are asked to: test, filter.
+const GOLDEN: [(&str, &str); 3] = [
+    ("golden", ""),
     // The promises of `/v1`: only additions are written.
-    ("admin", "openapi", "nothing_that_v1_promised_is_broken"),
-    ("tenantry-store", "database", "grants::"),
+    ("openapi", "nothing_that_v1_promised_is_broken"),
+    ("database", "grants::"),
 ];
 
 pub(crate) fn run() -> Result<ExitCode> {
@@ -27,13 +28,14 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write((package, test, filter): &(&str, &str, &str), database_url: &str) -> Result<()> {
+fn write((test, filter): &(&str, &str), database_url: &str) -> Result<()> {
     let status = build::cargo()
-        .args(["test", "--package", package, "--test", test, "--", filter])
+        // Without --package, for the reason in .cargo/config.toml.
+        .args(["test", "--workspace", "--test", test, "--", filter])
         .env("UPDATE_GOLDEN", "1")
-        .env("TENANTRY_TEST_DATABASE_URL", database_url)
+        .env(database::SERVER, database_url)
         .status()
         .context("starting cargo")?;
-    ensure!(status.success(), "the golden files of {package} could not be regenerated");
+    ensure!(status.success(), "the golden files of the test {test} could not be regenerated");
     Ok(())
 }

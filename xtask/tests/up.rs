@@ -5,7 +5,6 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -30,17 +29,7 @@ impl Deployment {
         // PostgreSQL's account has to get through.
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))
             .expect("our own folder");
-        let offsets = [54, 80, 90, 91, 92, 93, 95, 96];
-        let free = |base: &u16| {
-            offsets.iter().all(|offset| ports::is_free(ports::loopback(base + offset)))
-        };
-        // Each deployment a hundred ports of its own, below Linux's ephemeral range.
-        static NEXT: AtomicU16 = AtomicU16::new(0);
-        let first = (std::process::id() % 160) as u16;
-        let hundreds =
-            (0..160).map(|_| 15_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 160 * 100);
-        let base = hundreds.into_iter().find(free).expect("free ports");
-        Self { home, port_base: base.to_string() }
+        Self { home, port_base: ports::base().to_string() }
     }
 
     fn xtask(&self, args: &[&str]) -> Command {

@@ -25,7 +25,8 @@ pub(crate) fn ensure_postgres() -> Result<Binaries> {
         return Ok(found);
     }
     let advice = format!(
-        "PostgreSQL {MIN_MAJOR} or newer is needed. Install it (on Debian: sudo apt-get install postgresql), or set \
+        "PostgreSQL {MIN_MAJOR} or newer is needed. Install it (on Debian: sudo apt-get install \
+         postgresql), or set \
          DATABASE_URL to a database that `up` may migrate"
     );
     ensure!(may_apt(), advice);
@@ -47,7 +48,8 @@ pub(crate) fn ensure_pgtap(postgres: &Binaries) -> Result<()> {
     }
     let package = format!("postgresql-{}-pgtap", postgres.major);
     let advice = format!(
-        "the tests need pgTAP for PostgreSQL {}. Install it (on Debian: sudo apt-get install {package})",
+        "the tests need pgTAP for PostgreSQL {}. Install it (on Debian: sudo apt-get install \
+         {package})",
         postgres.major
     );
     ensure!(may_apt(), advice);
@@ -70,8 +72,11 @@ pub(crate) fn ensure_pgbouncer() -> Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     // The libraries that it needs beside those of every Debian; the wrapper becomes the program,
     // and keeps its process id.
-    let script = "apt-get download pgbouncer libc-ares2 libevent-2.1-7 && for deb in *.deb; do dpkg-deb --extract $deb . || exit 1; done && rm *.deb \
-        && printf '#!/bin/sh\nhere=$(dirname \"$0\")\nLD_LIBRARY_PATH=$(echo \"$here\"/usr/lib/*/) exec \"$here\"/usr/sbin/pgbouncer \"$@\"\n' > pgbouncer.new \
+    let script = "apt-get download pgbouncer libc-ares2 libevent-2.1-7 \
+        && for deb in *.deb; do dpkg-deb --extract $deb . || exit 1; done && rm *.deb \
+        && printf '#!/bin/sh\nhere=$(dirname \"$0\")\n\
+        LD_LIBRARY_PATH=$(echo \"$here\"/usr/lib/*/) \
+        exec \"$here\"/usr/sbin/pgbouncer \"$@\"\n' > pgbouncer.new \
         && chmod 755 pgbouncer.new && mv pgbouncer.new pgbouncer";
     let status = Command::new("sh").args(["-c", script]).current_dir(&folder).status()?;
     ensure!(
@@ -118,7 +123,8 @@ pub(crate) fn ensure_promtool() -> Result<PathBuf> {
     }
     eprintln!("Getting promtool: apt-get download prometheus");
     fs::create_dir_all(&folder)?;
-    let script = "apt-get download prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb";
+    let script = "apt-get download prometheus && dpkg-deb --extract prometheus_*.deb . \
+        && rm prometheus_*.deb";
     let status = Command::new("sh").args(["-c", script]).current_dir(&folder).status()?;
     ensure!(
         status.success() && program.is_file(),

@@ -31,7 +31,8 @@ pub(crate) fn run(check: bool) -> Result<ExitCode> {
     }
     ensure!(
         !check,
-        ".sqlx is not what the queries and migrations say: run `cargo xtask sqlx` and commit the result"
+        ".sqlx is not what the queries and migrations say: run `cargo xtask sqlx` and commit the \
+         result"
     );
     fs::create_dir_all(&committed_dir)?;
     for name in committed.keys().filter(|name| !fresh.contains_key(*name)) {
@@ -49,7 +50,7 @@ async fn describe(server: &DatabaseServer) -> Result<BTreeMap<String, Vec<u8>>> 
     server.ensure_database("described", None).await?;
     let database = server.database("described");
     let mut owner = database.connect().await?;
-    // Not with `tenantry-admin migrate`: `admin` does not compile while a query is not described yet.
+    // Not with `tenantry-admin migrate`: it does not compile while a query is not described yet.
     Migrator::new(workspace_root().join("migrations"))
         .await?
         .run(&mut owner)

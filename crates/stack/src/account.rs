@@ -36,7 +36,8 @@ impl Account {
             }
         }
         bail!(
-            "PostgreSQL does not run as root, and neither of the users {CANDIDATES:?} exists: create one of them"
+            "PostgreSQL does not run as root, and neither of the users {CANDIDATES:?} exists: \
+             create one of them"
         )
     }
 

@@ -245,7 +245,8 @@ pub fn ensure_wasm_target() -> Result<()> {
     let added = status.is_ok_and(|status| status.success());
     ensure!(
         added,
-        "the Rust target {WASM_TARGET} is missing and rustup could not add it: install it with your toolchain"
+        "the Rust target {WASM_TARGET} is missing and rustup could not add it: install it with \
+         your toolchain"
     );
     Ok(())
 }

@@ -55,8 +55,10 @@ impl MailServer {
     }
 
     pub async fn with(options: &Options<'_>) -> Result<MailServer> {
-        let tools = env::var("TENANTRY_PYTHON_TOOLS")
-            .context("TENANTRY_PYTHON_TOOLS is the folder of aiosmtpd: run `cargo xtask test`, which gets it")?;
+        let tools = env::var("TENANTRY_PYTHON_TOOLS").context(
+            "TENANTRY_PYTHON_TOOLS is the folder of aiosmtpd: run `cargo xtask test`, \
+             which gets it",
+        )?;
         let folder = tempfile::Builder::new().prefix("tenantry-mail-").tempdir()?;
         let (program, log) = (folder.path().join("mail_server.py"), folder.path().join("log"));
         fs::write(&program, PROGRAM)?;

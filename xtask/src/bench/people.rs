@@ -19,13 +19,15 @@ impl People {
         let last = scale.sites - 1;
         let id = |kind: usize| {
             format!(
-                "('01900000-0000-7000-' || to_hex(32768 + {kind}) || '-' || lpad(to_hex(n), 12, '0'))::uuid"
+                "('01900000-0000-7000-' || to_hex(32768 + {kind}) || '-' || lpad(to_hex(n), 12,
+                 '0'))::uuid"
             )
         };
         let (account, tenant) = (id(ACCOUNT), id(TENANT));
         let statements = format!(
             "INSERT INTO accounts (id, email, name, password_hash, password_changed_at, verified_at)
-                 SELECT {account}, 'admin-' || n || '@bench.test', 'Admin', '{hash}', now(), now() FROM generate_series(0, {last}) n;
+                 SELECT {account}, 'admin-' || n || '@bench.test', 'Admin', '{hash}', now(), now()
+                 FROM generate_series(0, {last}) n;
              INSERT INTO members (tenant_id, account_id, role)
                  SELECT {tenant}, {account}, 'admin' FROM generate_series(0, {last}) n;
              ANALYZE accounts, members;"

@@ -139,7 +139,8 @@ async fn until(
 /// Milliseconds since the Unix epoch at which the last change of a key was committed
 /// (`track_commit_timestamp`).
 async fn committed_at(database: &mut PgConnection, key: Uuid) -> Result<f64> {
-    let sql = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 FROM api_keys WHERE id = $1";
+    let sql = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 FROM \
+     api_keys WHERE id = $1";
     Ok(sqlx::query_scalar(sql).bind(key).fetch_one(database).await?)
 }
 

@@ -92,31 +92,39 @@ fn sites(scale: Scale, upstream: SocketAddr) -> String {
     let (sites, address, port) = (scale.sites, upstream.ip(), upstream.port());
     let routes = ROUTES.map(|path| format!("'{path}'")).join(", ");
     format!(
-        "CREATE FUNCTION pg_temp.id(kind integer, number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
-             $$ SELECT ('01900000-0000-7000-' || to_hex(32768 + kind) || '-' || lpad(to_hex(number), 12, '0'))::uuid $$;
+        "CREATE FUNCTION pg_temp.id(kind integer, number bigint) RETURNS uuid LANGUAGE sql
+         IMMUTABLE AS
+             $$ SELECT ('01900000-0000-7000-' || to_hex(32768 + kind) || '-' ||
+             lpad(to_hex(number), 12, '0'))::uuid $$;
          CREATE TEMPORARY TABLE s ON COMMIT DROP AS
-             SELECT n, pg_temp.id({TENANT}, n) AS tenant, pg_temp.id({SITE}, n) AS site, 's' || n AS slug
+             SELECT n, pg_temp.id({TENANT}, n) AS tenant, pg_temp.id({SITE}, n) AS site, 's' || n
+             AS slug
              FROM generate_series(0, {sites} - 1) n;
          INSERT INTO tenants (id, name, slug) SELECT tenant, slug, slug FROM s;
          INSERT INTO sites (tenant_id, id, name, slug, environment, settings)
              SELECT tenant, site, slug, slug, 'live', '{SETTINGS}' FROM s;
          INSERT INTO hostnames (tenant_id, site_id, id, name, is_site_name)
              SELECT tenant, site, pg_temp.id({HOSTNAME}, n), slug || '.{BASE_DOMAIN}', true FROM s;
-         INSERT INTO upstreams (tenant_id, site_id, id, name, protocol, connect_timeout_ms, request_timeout_ms)
+         INSERT INTO upstreams (tenant_id, site_id, id, name, protocol, connect_timeout_ms,
+         request_timeout_ms)
              SELECT tenant, site, pg_temp.id({UPSTREAM}, n), 'shop', 'http1', 2000, 15000 FROM s;
-         INSERT INTO upstream_endpoints (tenant_id, site_id, upstream_id, position, address, port, weight)
+         INSERT INTO upstream_endpoints (tenant_id, site_id, upstream_id, position, address, port,
+         weight)
              SELECT tenant, site, pg_temp.id({UPSTREAM}, n), 1, '{address}', {port}, 1 FROM s;
          INSERT INTO apis (tenant_id, site_id, id, name, base_path, strip_base_path)
              SELECT tenant, site, pg_temp.id({API}, n), 'shop', '/shop', true FROM s;
          INSERT INTO api_versions (tenant_id, site_id, api_id, id, name, upstream_id)
-             SELECT tenant, site, pg_temp.id({API}, n), pg_temp.id({VERSION}, n), 'v1', pg_temp.id({UPSTREAM}, n) FROM s;
+             SELECT tenant, site, pg_temp.id({API}, n), pg_temp.id({VERSION}, n), 'v1',
+             pg_temp.id({UPSTREAM}, n) FROM s;
          INSERT INTO routes (tenant_id, site_id, version_id, id, methods, path)
-             SELECT tenant, site, pg_temp.id({VERSION}, n), pg_temp.id({ROUTE}, n * 100 + place), 255, path
+             SELECT tenant, site, pg_temp.id({VERSION}, n), pg_temp.id({ROUTE}, n * 100 + place),
+             255, path
              FROM s, unnest(ARRAY[{routes}]) WITH ORDINALITY AS r (path, place);
          INSERT INTO plans (tenant_id, site_id, id, number, name, settings)
              SELECT tenant, site, pg_temp.id({PLAN_ID}, n), 1, 'standard', '{PLAN}' FROM s;
          INSERT INTO consumers (tenant_id, site_id, id, name, plan_id, plan_number)
-             SELECT tenant, site, pg_temp.id({CONSUMER}, n * {CONSUMERS} + c), 'consumer-' || c, pg_temp.id({PLAN_ID}, n), 1
+             SELECT tenant, site, pg_temp.id({CONSUMER}, n * {CONSUMERS} + c), 'consumer-' || c,
+             pg_temp.id({PLAN_ID}, n), 1
              FROM s, generate_series(0, {CONSUMERS} - 1) c;"
     )
 }

@@ -153,7 +153,8 @@ fn read_token(file: &PathBuf) -> Result<String> {
     let token = fs::read_to_string(file).unwrap_or_default();
     ensure!(
         !token.trim().is_empty(),
-        "this database has an operator token already, and {} does not hold it: write it there, or use another database",
+        "this database has an operator token already, and {} does not hold it: write it there, or \
+         use another database",
         file.display()
     );
     Ok(token.trim().to_owned())

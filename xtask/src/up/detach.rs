@@ -35,12 +35,14 @@ pub(super) async fn run(
     eprintln!("Starting in the background; its output is in {}", home.log().display());
     let up = tokio::select! {
         up = up_json(home) => up?,
-        status = child.wait() => bail!("`up` ended with {}\n{}", status?, stack::process::tail(&home.log())),
+        status = child.wait() => bail!("`up` ended with \
+         {}\n{}", status?, stack::process::tail(&home.log())),
         signal = end_signal() => {
             signal?;
             // It stops its parts in order when it is asked to end.
             if let Some(pid) = child.id() {
-                nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(pid)?), nix::sys::signal::Signal::SIGTERM)?;
+                let pid = nix::unistd::Pid::from_raw(i32::try_from(pid)?);
+                nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
                 child.wait().await?;
             }
             bail!("interrupted");

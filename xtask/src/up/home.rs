@@ -113,7 +113,8 @@ impl Home {
 
 pub(crate) fn already_running(holder: &Holder) -> String {
     format!(
-        "`up` is running already (process {}); see .tenantry/up.json, or stop it with `cargo xtask down`",
+        "`up` is running already (process {}); see .tenantry/up.json, or stop it with `cargo xtask \
+         down`",
         holder.pid
     )
 }

@@ -54,7 +54,8 @@ impl Ports {
         for (part, addr) in all {
             ensure!(
                 is_free(addr) || (part == "PostgreSQL" && !private_postgres),
-                "port {} is in use, and {part} wants it: stop what listens there, or take other ports with --port-base \
+                "port {} is in use, and {part} wants it: stop what listens there, or take other \
+                 ports with --port-base \
                  (20000, say; the default is 10000)",
                 addr.port()
             );

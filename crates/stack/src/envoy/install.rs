@@ -47,7 +47,8 @@ pub fn ensure_installed(tools: &Path) -> Result<PathBuf> {
     let program = home.join("envoy");
     if !program.is_file() {
         download(&home, &program).context(
-            "Envoy could not be downloaded. Install Envoy 1.40 yourself and put it on PATH or name it in ENVOY_BIN",
+            "Envoy could not be downloaded. Install Envoy 1.40 yourself and put it on PATH or name \
+             it in ENVOY_BIN",
         )?;
     }
     Ok(program)

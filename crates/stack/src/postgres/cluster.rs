@@ -62,8 +62,8 @@ impl Cluster {
         let on_disk = fs::read_to_string(data.join("PG_VERSION")).unwrap_or_default();
         ensure!(
             on_disk.trim() == binaries.major.to_string(),
-            "the data in {} is of PostgreSQL {}, the installed programs are of {}: install that release, or move the \
-             directory away",
+            "the data in {} is of PostgreSQL {}, the installed programs are of {}: install that \
+             release, or move the directory away",
             data.display(),
             on_disk.trim(),
             binaries.major

@@ -163,8 +163,8 @@ impl Database {
     pub async fn identity(&self) -> Result<String> {
         let mut connection = self.connect().await?;
         let identity: String = sqlx::query_scalar(
-            "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database
-             WHERE datname = current_database()",
+            "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid \
+             FROM pg_database WHERE datname = current_database()",
         )
         .fetch_one(&mut connection)
         .await?;

@@ -44,7 +44,8 @@ mod tests {
     fn a_nack_is_a_complaint_until_it_is_allowed() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("envoy.log");
-        let nack = "[2026-01-01 00:00:00.000][1][warning][config] [x.cc:1] delta config for type.googleapis.com/envoy.config.listener.v3.Listener rejected: no";
+        let nack = "[2026-01-01 00:00:00.000][1][warning][config] [x.cc:1] delta config for \
+         type.googleapis.com/envoy.config.listener.v3.Listener rejected: no";
         let ended =
             "[..][1][warning][main] caught ENVOY_SIGTERM\n[..][1][warning][config] stream closed";
         std::fs::write(&log, format!("[..][1][info][main] starting\n{nack}\n{ended}\n")).unwrap();

@@ -152,7 +152,8 @@ impl Stack {
             };
             ensure!(
                 start.elapsed() < PROPAGATION,
-                "GET {} on {} at Envoy {envoy} is still not answered {wanted} after {PROPAGATION:?}, but {seen}",
+                "GET {} on {} at Envoy {envoy} is still not answered {wanted} after \
+                 {PROPAGATION:?}, but {seen}",
                 site.path,
                 site.hostname
             );

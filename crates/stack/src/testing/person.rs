@@ -50,11 +50,14 @@ impl Stack {
         );
         let mut database = self.superuser().await?;
         let account = account.bind(email).bind(password_hash()?).fetch_one(&mut database).await?;
-        sqlx::query("INSERT INTO members (tenant_id, account_id, role) VALUES ($1::uuid, $2::uuid, 'admin')")
-            .bind(tenant)
-            .bind(account)
-            .execute(&mut database)
-            .await?;
+        sqlx::query(
+            "INSERT INTO members (tenant_id, account_id, role) \
+             VALUES ($1::uuid, $2::uuid, 'admin')",
+        )
+        .bind(tenant)
+        .bind(account)
+        .execute(&mut database)
+        .await?;
         log_in(&self.api, email).await
     }
 }

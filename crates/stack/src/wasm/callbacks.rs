@@ -48,7 +48,8 @@ pub(super) fn choose(module: &mut Module) -> Result<()> {
     for name in &own {
         ensure!(
             NEEDED.contains(name),
-            "it exports `{OWN}{name}`: say in crates/stack/src/wasm/callbacks.rs what Envoy is to call it for"
+            "it exports `{OWN}{name}`: say in crates/stack/src/wasm/callbacks.rs what Envoy is to \
+             call it for"
         );
     }
     for name in names.iter().filter(|name| name.starts_with("proxy_on_") && !is_plumbing(name)) {

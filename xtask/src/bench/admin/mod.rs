@@ -151,7 +151,8 @@ impl Figures {
             let Percentiles { min_ms, p50_ms, p99_ms, max_ms, .. } = from_due_to_answered;
             let title = operation.title();
             println!(
-                "{title:<30} {requests_per_second:>8} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2}"
+                "{title:<30} {requests_per_second:>8} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} \
+                 {max_ms:>9.2}"
             );
         }
         for Line { operation, met, from_due_to_answered, .. } in &self.lines {

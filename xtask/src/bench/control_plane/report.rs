@@ -91,7 +91,8 @@ impl fmt::Display for Run {
         let kilobytes = each.sent_bytes / 1e3;
         write!(
             f,
-            "each {:.0} us of xds-server and {:.0} us of the Envoys' main threads, {kilobytes:.1} kB sent; ",
+            "each {:.0} us of xds-server and {:.0} us of the Envoys' main threads, {kilobytes:.1} \
+             kB sent; ",
             each.xds_server_cpu_us, each.envoy_main_cpu_us
         )?;
         write!(f, "{} answers 5xx", self.failures)
@@ -162,7 +163,8 @@ impl Report {
                 let Percentiles { count, min_ms, p50_ms, p99_ms, max_ms } = of;
                 let sites = run.sites;
                 println!(
-                    "{sites:>9} {title:<16} {count:>6} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} {max_ms:>9.2} {failures:>6}"
+                    "{sites:>9} {title:<16} {count:>6} {min_ms:>9.2} {p50_ms:>9.2} {p99_ms:>9.2} \
+                     {max_ms:>9.2} {failures:>6}"
                 );
             };
             row("all", &run.everywhere, &run.failures.to_string());

@@ -45,7 +45,8 @@ impl Deployment {
         }
         let (sites, keys_count) = (scale.sites, scale.keys);
         eprintln!(
-            "{sites} sites and {keys_count} keys: in PostgreSQL after {:.1} s, in xds-server after {:.1} s",
+            "{sites} sites and {keys_count} keys: in PostgreSQL after {:.1} s, in xds-server after \
+             {:.1} s",
             seeded.as_secs_f64(),
             begun.elapsed().as_secs_f64()
         );

@@ -75,7 +75,8 @@ pub(super) fn write(file: &Path, requests: impl IntoIterator<Item = Request>) ->
     for Request { host, header, value } in requests {
         write!(
             out,
-            "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\naccept: application/json\r\n"
+            "GET {PATH} HTTP/1.1\r\nhost: {host}\r\nuser-agent: bench/1\r\n\
+             accept: application/json\r\n"
         )?;
         write!(out, "{header}: {value}\r\n\r\n\0")?;
         count += 1;
@@ -198,7 +199,9 @@ mod tests {
 
     #[test]
     fn what_wrk_prints_is_read() {
-        let printed = "  Latency Distribution\n     50%  812.00us\n     75%    1.02ms\n     90%    1.10ms\n     99%    1.20s \n  \
+        let printed = "  Latency Distribution\n     \
+                       50%  812.00us\n     75%    1.02ms\n     \
+                       90%    1.10ms\n     99%    1.20s \n  \
                        50000 requests in 2.00s, 5.1MB read\nRequests/sec:  24999.10\n";
         let run = Run { requests: 50_000, per_second: 24_999.1, p50_ms: 0.812, p99_ms: 1_200.0 };
         assert_eq!(parse(printed), Some(run));

@@ -236,21 +236,27 @@ fn lua_table(inputs: &Inputs<'_>) -> Result<PathBuf> {
 pub(super) fn notes(scale: Scale) -> Vec<String> {
     let Scale { sites, keys } = scale;
     vec![
-        "CPU time is Envoy's, with that of the call-out server, or of xds-server and PostgreSQL, which are also shown as \
-         `others`; the upstream's and wrk's are in no sum. Medians over the rounds, and half of the spread."
+        "CPU time is Envoy's, with that of the call-out server, or of xds-server and PostgreSQL, \
+         which are also shown as `others`; the upstream's and wrk's are in no sum. Medians over \
+         the rounds, and half of the spread."
             .to_owned(),
         format!(
-            "Ours at full size is compared with the small one with as many keys and sites in use, {} and {}: what loading the {keys} \
-             costs. By Zipf's law they are {} draws from all keys of all {sites} sites, of which the most popular are anywhere. The \
-             worst case is every {EVERY}th key in turn, so that nothing is used again before {} others were. Everything ours may remember \
-             was sent once before the rounds began.",
+            "Ours at full size is compared with the small one with as many keys and sites in use, \
+             {} and {}: what loading the {keys} costs. By Zipf's law they are {} draws from all \
+             keys of all {sites} sites, of which the most popular are anywhere. The worst case is \
+             every {EVERY}th key in turn, so that nothing is used again before {} others were. \
+             Everything ours may remember was sent once before the rounds began.",
             SMALL.keys,
             SMALL.sites,
             DRAWS.min(keys),
             keys / EVERY
         ),
-        "Where an upstream answers, ours routes by SRDS to a cluster for each site, and bare by one route to one cluster.".to_owned(),
-        "Tokens go to 200 sites, and are longer than keys by some hundred bytes, of which the bare variant knows nothing.".to_owned(),
+        "Where an upstream answers, ours routes by SRDS to a cluster for each site, and bare by \
+         one route to one cluster."
+            .to_owned(),
+        "Tokens go to 200 sites, and are longer than keys by some hundred bytes, of which the bare \
+         variant knows nothing."
+            .to_owned(),
         "All listeners have the settings and the access log that xds-server sends.".to_owned(),
     ]
 }

@@ -92,7 +92,8 @@ async fn operator_tokens(database: &mut PgConnection, random: &mut StdRng) -> Re
     let real: Vec<String> = std::iter::repeat_with(&mut draw).take(EACH).collect();
     let invented = std::iter::repeat_with(draw).take(EACH).collect();
     for token in &real {
-        let statement = "INSERT INTO operator_tokens (id, name, digest, revoked_at) VALUES (gen_random_uuid(), 'bench', sha256($1), now())";
+        let statement = "INSERT INTO operator_tokens (id, name, digest, revoked_at) VALUES \
+         (gen_random_uuid(), 'bench', sha256($1), now())";
         sqlx::query(statement).bind(token.as_bytes()).execute(&mut *database).await?;
     }
     Ok(Twins { real, invented })

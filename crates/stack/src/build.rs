@@ -72,15 +72,17 @@ pub enum Profile {
 /// Builds everything; cargo shows its progress on standard error.
 pub fn build(profile: Profile) -> Result<Artifacts> {
     let wasm = build_module()?;
-    // Without --package, for the reason in .cargo/config.toml.
     let programs = ["build", "--bin", control::ADMIN, "--bin", control::XDS];
     let bin_dir = match profile {
         Profile::Dev => {
+            // Without --package, for the reason in .cargo/config.toml.
             run_cargo(&programs)?;
             "debug"
         }
         Profile::Release => {
-            run_cargo(&[&programs[..], &["--release"]].concat())?;
+            // With it, so that no test's feature of a dependency is in a program that ships.
+            let packages = ["--package", "admin", "--package", "xds-server", "--release"];
+            run_cargo(&[&programs[..], &packages].concat())?;
             "release"
         }
         Profile::DevWithTests => {

@@ -7,8 +7,8 @@ use axum::http::Method;
 use thiserror::Error;
 use utoipa::openapi::{OpenApi, PathItem, path::Operation};
 
-use crate::openapi;
 use crate::permissions::{self, Who};
+use crate::rights::nouns;
 
 /// A document and a permission table that do not fit together: a fault of the program, found when
 /// it starts.
@@ -85,7 +85,7 @@ impl AccessTable {
 }
 
 fn noun(operation: &Operation) -> String {
-    operation.tags.iter().flatten().next().map(|tag| openapi::noun(tag)).unwrap_or_default()
+    operation.tags.iter().flatten().next().map(|tag| nouns::noun(tag)).unwrap_or_default()
 }
 
 /// The operations of a path, with their methods.

@@ -4,13 +4,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use crate::http::etag::etag;
 use crate::problem::Problem;
-
-/// The entity tag of a revision (RFC 9110 section 8.8.3): strong, since a revision has one
-/// representation.
-pub fn etag(revision: i64) -> String {
-    format!("\"{revision}\"")
-}
 
 /// An object in an answer.
 pub trait Object: Serialize {

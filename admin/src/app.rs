@@ -1,27 +1,22 @@
-//! What all requests share, and how the parts become one service.
+//! What all requests share. It knows no handler: [`crate::service`] puts the parts together.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
 use chrono::{DateTime, Utc};
 use policy::address::AddressRules;
 use store::Store;
 use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
 
-use crate::access::{AccessError, AccessTable};
-use crate::config::BaseDomain;
+use crate::access::AccessTable;
+use crate::base_domain::BaseDomain;
 use crate::last_used::LastUsed;
-use crate::mail::Links;
-use crate::problem::Problem;
-use crate::receipt::{self, Acks};
+use crate::mail::{Links, Outbox};
+use crate::receipt::Acks;
 use crate::session::access_token::AccessTokens;
 use crate::session::password::Passwords;
 use crate::signup::Mode;
-use crate::throttle::{self, Allowed, Throttle};
-use crate::{auth, docs, limits, observe, openapi, routes};
+use crate::throttle::Throttle;
 
 /// What handlers can use. Cheap to clone.
 #[derive(Clone)]
@@ -45,8 +40,8 @@ pub struct App {
     pub signup: Mode,
     /// Who may make how many requests.
     pub throttle: Arc<Throttle>,
-    /// Whether there is somebody who empties the outbox.
-    pub sends_mail: bool,
+    /// Takes letters, if a mail server is configured.
+    pub outbox: Outbox,
     /// Where links in letters lead.
     pub links: Links,
     /// When service tokens were last used.
@@ -55,70 +50,4 @@ pub struct App {
     pub passwords: Passwords,
     /// What signs and verifies access tokens.
     pub access_tokens: AccessTokens,
-}
-
-/// What the operator decides of the service.
-#[derive(Debug)]
-pub struct Options {
-    /// The domain under which sites have their names.
-    pub base_domain: BaseDomain,
-    /// Whether the keys of issuers may be read by http.
-    pub allow_http_jwks: bool,
-    /// Which addresses upstreams may have.
-    pub upstream_addresses: AddressRules,
-    /// What seals secrets in the database. Without it no secret can be kept.
-    pub secrets: Option<Arc<SecretsKey>>,
-    /// Who may sign up.
-    pub signup: Mode,
-    /// Whether letters are sent. Without it none are written.
-    pub sends_mail: bool,
-    /// Where links in letters lead.
-    pub links: Links,
-    /// How many requests callers may make.
-    pub throttle: Allowed,
-}
-
-/// The whole service.
-///
-/// # Errors
-/// A fault of the program: an operation without an id or a permission.
-pub fn service(
-    store: Store,
-    options: Options,
-    clock: fn() -> DateTime<Utc>,
-) -> Result<Router, AccessError> {
-    let (router, document) = openapi::assemble(routes::all());
-    let secrets = options.secrets;
-    let app = App {
-        acks: Acks::start(store.clone()),
-        signup: options.signup,
-        sends_mail: options.sends_mail,
-        links: options.links,
-        last_used: LastUsed::start(store.clone()),
-        passwords: Passwords::default(),
-        access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
-        store,
-        base_domain: options.base_domain,
-        clock,
-        allow_http_jwks: options.allow_http_jwks,
-        upstream_addresses: Arc::new(options.upstream_addresses),
-        secrets,
-        access: Arc::new(AccessTable::of(&document)?),
-        imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
-        throttle: Arc::new(Throttle::new(options.throttle)),
-    };
-    Ok(router
-        .route_layer(from_fn_with_state(app.clone(), receipt::layer))
-        .route_layer(from_fn_with_state(app.clone(), throttle::by_principal))
-        .route_layer(from_fn_with_state(app.clone(), auth::authorize))
-        .merge(docs::router())
-        .fallback(no_such_path)
-        .layer(from_fn_with_state(app.clone(), throttle::by_address))
-        .layer(from_fn(observe::observe))
-        .layer(axum::Extension(docs::Document::of(&document)))
-        .with_state(app))
-}
-
-async fn no_such_path() -> Result<Response, Problem> {
-    Err(Problem::NoSuchPath)
 }

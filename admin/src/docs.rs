@@ -12,7 +12,6 @@ use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use crate::app::App;
 use crate::problem::Problem;
 
 /// Only what this program serves. Swagger UI sets styles from its script, and has its icons in
@@ -39,7 +38,7 @@ pub async fn openapi(Extension(document): Extension<Document>) -> Response {
 }
 
 /// The pages.
-pub fn router() -> Router<App> {
+pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(|| page(Path(String::new()))))

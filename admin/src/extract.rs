@@ -5,8 +5,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
-use crate::auth::Caller;
 use crate::body;
+use crate::http::caller::Caller;
 use crate::idempotency::Once;
 use crate::limits;
 use crate::problem::Problem;
@@ -50,7 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     /// Fails closed: a handler that takes a caller cannot be reached past
-    /// [`crate::auth::authorize`].
+    /// [`crate::http::caller::authorize`].
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or(Problem::MissingToken)
     }

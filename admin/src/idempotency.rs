@@ -18,12 +18,10 @@ use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use hkdf::Hkdf;
 use sha2::{Digest as _, Sha256};
 use store::idempotency::{Begin, IdempotencyKey};
-use store::seal::SecretsKey;
 use store::{PlatformTx, ScopedTx, StoreError, TenantTx};
-use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::auth::Caller;
+use crate::http::caller::Caller;
 use crate::limits;
 use crate::problem::Problem;
 use crate::secret;
@@ -35,33 +33,6 @@ const PURPOSE: &[u8] = b"tenantry admin: idempotent answers, form 1";
 /// The nonce precedes the sealed text. It is random, as a key can be used again once its row has
 /// expired.
 const NONCE_LEN: usize = 12;
-
-/// The purpose of the keys that are made of the secrets key for accounts.
-const OF_ACCOUNT: &[u8] = b"tenantry admin: the answers of an account, form 1";
-
-/// What the keys of a caller's sealed answers are derived from. It is the same for as long as the
-/// caller may repeat a request.
-#[derive(Clone)]
-pub struct Root(Option<Vec<u8>>);
-
-impl Root {
-    /// A token that does not change while it is good.
-    pub fn of_token(token: &str) -> Self {
-        Self(Some(token.as_bytes().to_vec()))
-    }
-
-    /// A key of the account's own. Without a secrets key there is none, and the account's requests
-    /// cannot be done once.
-    pub fn of_account(secrets: Option<&SecretsKey>, account: Uuid) -> Self {
-        Self(secrets.map(|key| key.derive(OF_ACCOUNT, account.as_bytes()).to_vec()))
-    }
-}
-
-impl std::fmt::Debug for Root {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Root(redacted)")
-    }
-}
 
 /// Either kind of transaction, with its end.
 pub trait Scope: ScopedTx {
@@ -111,7 +82,7 @@ impl Once {
             request_hash: request.finalize().into(),
         };
         let mut derived = [0; 32];
-        let root = caller.root.0.as_ref().ok_or(Problem::NoSecretsKey)?;
+        let root = caller.root.bytes().ok_or(Problem::NoSecretsKey)?;
         Hkdf::<Sha256>::new(Some(key.as_bytes()), root)
             .expand(PURPOSE, &mut derived)
             .map_err(|_| Problem::Internal)?;

@@ -13,10 +13,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use admin::app::Options;
 use admin::config::{AuditCommand, Cli, Command, Migrate, Serve};
 use admin::mail::post::Post;
 use admin::mail::{Links, Smtp, SmtpAuthorities};
+use admin::service::Options;
 use admin::signup::Mode;
 
 #[tokio::main]
@@ -118,7 +118,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         secrets,
         throttle: config.throttle.allowed(),
     };
-    let router = admin::app::service(store.clone(), options, chrono::Utc::now)?;
+    let router = admin::service::service(store.clone(), options, chrono::Utc::now)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("--listen {}", config.listen))?;

@@ -16,11 +16,11 @@ use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::access::operations;
-use crate::app::App;
 use crate::limits;
 use crate::permissions::{self, Who};
 use crate::problem::{FieldError, MEDIA_TYPE, ProblemBody, ReachedLimit};
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
+use crate::rights::nouns::TAGS;
 
 /// How a caller proves who they are: name, form, description.
 const SCHEMES: [(&str, &str, &str); 3] = [
@@ -31,41 +31,6 @@ const SCHEMES: [(&str, &str, &str); 3] = [
 const OPERATOR: &str = "operator_token";
 const SERVICE: &str = "service_token";
 const ACCESS: &str = "access_token";
-
-/// Nouns, in the order in which they are set up.
-const TAGS: &[(&str, &str)] = &[
-    ("Login", "How people prove who they are."),
-    ("Sign-up", "How organisations become tenants by themselves, if the operator lets them."),
-    ("Account", "What somebody who has logged in sees and changes of their own."),
-    ("Cells", "Groups of gateways that serve the same tenants."),
-    ("Platform plans", "How much of everything a tenant may have. Each tenant has one of them."),
-    ("Tenants", "Customer organisations: the unit of isolation."),
-    ("Members", "The people of a tenant, and what each may do there."),
-    ("Invitations", "How people become members."),
-    (
-        "Service tokens",
-        "What a tenant's programs have. Only their hash is kept; a token is shown once.",
-    ),
-    ("Sites", "A tenant's gateway workspaces, each with its own hostnames, APIs and keys."),
-    ("Hostnames", "Names that resolve to a site."),
-    ("Upstreams", "Where traffic goes."),
-    ("APIs", "What a site publishes under a base path."),
-    ("Versions", "The versions of an API."),
-    ("Routes", "Methods and path templates of a version."),
-    ("Import", "Making routes out of an OpenAPI description."),
-    ("Plans", "Tiers of rate limits and quotas that consumers subscribe to."),
-    ("Issuers", "Whose JSON Web Tokens a site accepts."),
-    ("Consumers", "Applications that call the APIs."),
-    ("Keys", "The API keys of a consumer. Only their hash is kept; a key is shown once."),
-    ("Signing keys", "The keys with which a consumer signs its requests (RFC 9421)."),
-    ("Usage", "What the requests of a tenant add up to, by the hour."),
-    ("Status", "How far changes have come, and on which Envoys."),
-    (
-        "Audit",
-        "Who changed what, when and from where: a chain of hashes for each tenant, which can be verified.",
-    ),
-    ("Service", "Probes, metrics and this document."),
-];
 
 /// The answers that many operations have: name, status, description.
 const PROBLEMS: [(&str, &str, &str); 13] = [
@@ -114,16 +79,6 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
     ),
 ];
 
-/// The noun of a tag, as scopes name it: in lower case and with hyphens.
-pub fn noun(tag: &str) -> String {
-    tag.to_ascii_lowercase().replace(' ', "-")
-}
-
-/// Whether there are operations with this noun.
-pub fn is_noun(text: &str) -> bool {
-    TAGS.iter().any(|(tag, _)| noun(tag) == text)
-}
-
 /// The answers of operations that are open to everybody beside those that follow from what they
 /// take: operation, status, answer.
 const OPEN_PROBLEMS: [(&str, &str, &str); 5] = [
@@ -135,7 +90,9 @@ const OPEN_PROBLEMS: [(&str, &str, &str); 5] = [
 ];
 
 /// The router and the whole document.
-pub fn assemble(routes: OpenApiRouter<App>) -> (Router<App>, OpenApi) {
+pub fn assemble<S: Clone + Send + Sync + 'static>(
+    routes: OpenApiRouter<S>,
+) -> (Router<S>, OpenApi) {
     let base = OpenApiBuilder::new().info(info()).paths(Paths::new()).build();
     let (router, mut document) = OpenApiRouter::with_openapi(base).merge(routes).split_for_parts();
     complete(&mut document);

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use store::StoreError;
 use store::platform_plan::PlanLimit;
 
-use crate::answer::etag;
+use crate::http::etag::etag;
 use crate::permissions::Who;
 use crate::scopes::Scope;
 use crate::secret::NoRandomness;

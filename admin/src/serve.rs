@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
-use crate::auth::Peer;
+use crate::http::caller::Peer;
 use crate::limits;
 
 /// After a failed accept: the process is out of file descriptors or memory, and trying at once

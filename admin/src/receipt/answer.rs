@@ -13,7 +13,7 @@ const FIELD: &str = "receipt";
 
 /// Adds the receipt to the answer. It is a 202 unless every Envoy has the change; `None` says that
 /// this is not known.
-pub(super) async fn with_receipt(response: Response, receipt: Option<&Receipt>) -> Response {
+pub async fn with_receipt(response: Response, receipt: Option<&Receipt>) -> Response {
     let (mut parts, body) = response.into_parts();
     // The answers to writes are small, and made in memory.
     let bytes = axum::body::to_bytes(body, limits::DOCUMENT_BYTES).await.unwrap_or_default();

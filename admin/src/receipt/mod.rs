@@ -7,8 +7,7 @@
 
 mod acks;
 mod answer;
-mod layer;
-mod wait;
+pub mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +19,7 @@ use store::quarantine::Hold;
 use utoipa::ToSchema;
 
 pub use acks::Acks;
-pub use layer::layer;
+pub use answer::with_receipt;
 pub use wait::{MAX_WAIT, PARAMETER, asked_time};
 
 /// Which Envoys have a change.

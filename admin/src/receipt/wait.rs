@@ -20,7 +20,7 @@ pub fn asked_time(method: &Method, uri: &Uri) -> Duration {
 
 /// How long a write waits, and its target without the parameter: with it or without, it is the same
 /// request.
-pub(super) fn take(method: &Method, uri: &Uri) -> Result<Option<(Duration, Uri)>, Problem> {
+pub fn take(method: &Method, uri: &Uri) -> Result<Option<(Duration, Uri)>, Problem> {
     if method.is_safe() {
         return Ok(None);
     }

@@ -5,7 +5,7 @@ use store::account::{self, AccountId, Credentials};
 use super::password::Password;
 use super::throttle::Try;
 use crate::app::App;
-use crate::auth::Caller;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 
 /// The wrong passwords of somebody who has logged in, in a quarter of an hour. Only sessions of the

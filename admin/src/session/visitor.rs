@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use store::account::AccountId;
 use store::{Actor, ActorKind, Logged};
 
-use crate::auth::{Peer, RequestId};
 use crate::body;
+use crate::http::caller::{Peer, RequestId};
 use crate::limits;
 use crate::problem::Problem;
 

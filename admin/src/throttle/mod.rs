@@ -7,19 +7,12 @@ mod client;
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
 use policy::ip::{Cidr, IpSet};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use buckets::{Limiter, Rate, Refused};
-
-use crate::app::App;
-use crate::auth::{Caller, Peer};
-use crate::metrics;
-use crate::problem::Problem;
 
 /// What is limited: the operations. Probes and metrics come often, from one address, and cost
 /// nothing.
@@ -68,8 +61,16 @@ impl Throttle {
         }
     }
 
-    /// Takes a request of each limit that its address meets.
-    fn admit_address(&self, path: &str, address: IpAddr) -> Result<(), Refused> {
+    /// The address of the client of a request that came from this peer.
+    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        client::address(peer, headers, &self.proxies)
+    }
+
+    /// Takes a request of each limit that its address meets. Only operations have limits.
+    pub fn admit_address(&self, path: &str, address: IpAddr) -> Result<(), Refused> {
+        if !path.starts_with(LIMITED) {
+            return Ok(());
+        }
         let (now, network) = (self.start.elapsed(), network(address));
         if path.starts_with(AUTH) {
             self.auth.as_ref().map_or(Ok(()), |limiter| limiter.take(network, now))?;
@@ -77,41 +78,12 @@ impl Throttle {
         self.address.as_ref().map_or(Ok(()), |limiter| limiter.take(network, now))
     }
 
-    fn admit_principal(&self, principal: Uuid) -> Result<(), Refused> {
+    /// Takes a request of what a principal may make.
+    pub fn admit_principal(&self, principal: Uuid) -> Result<(), Refused> {
         self.principal
             .as_ref()
             .map_or(Ok(()), |limiter| limiter.take(principal, self.start.elapsed()))
     }
-}
-
-/// Around every request: finds out the address of the client, and takes a request of what it may
-/// make.
-pub async fn by_address(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    if let Some(Peer(peer)) = request.extensions().get().copied() {
-        let client = client::address(peer, request.headers(), &app.throttle.proxies);
-        request.extensions_mut().insert(Peer(client));
-        let path = request.uri().path();
-        if path.starts_with(LIMITED)
-            && let Err(refused) = app.throttle.admit_address(path, client)
-        {
-            return refuse(refused);
-        }
-    }
-    next.run(request).await
-}
-
-/// Around every operation, once it is known who calls.
-pub async fn by_principal(State(app): State<App>, request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<Caller>().map(|caller| caller.actor().id);
-    match caller.map_or(Ok(()), |caller| app.throttle.admit_principal(caller)) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refuse(refused),
-    }
-}
-
-fn refuse(refused: Refused) -> Response {
-    metrics::rate_limited(refused.limit);
-    Problem::RateLimited(refused).into_response()
 }
 
 /// What counts as one address: of IPv6 the network of 64 bits, of which a single host can have all

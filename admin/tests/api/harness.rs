@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use admin::auth::Peer;
+use admin::http::caller::Peer;
 use admin::mail::Links;
 use admin::secret::OperatorToken;
 use admin::signup::Mode;
@@ -106,7 +106,7 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 
 fn router(store: &Store, options: Options) -> Router {
     let Options { secrets, allow_http_jwks, throttle, sends_mail, signup } = options;
-    let options = admin::app::Options {
+    let options = admin::service::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
         upstream_addresses: AddressRules::new(
@@ -119,7 +119,7 @@ fn router(store: &Store, options: Options) -> Router {
         links: Links::default(),
         signup,
     };
-    admin::app::service(store.clone(), options, clock).unwrap()
+    admin::service::service(store.clone(), options, clock).unwrap()
 }
 
 async fn first_token(store: &Store) -> OperatorToken {

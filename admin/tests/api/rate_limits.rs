@@ -1,6 +1,6 @@
 //! The rate limits of the API itself.
 
-use admin::auth::Peer;
+use admin::http::caller::Peer;
 use admin::throttle::Allowed;
 use axum::body::Body;
 use axum::http::{Method, Request};

@@ -8,8 +8,8 @@ use store::audit;
 use super::export::{Chain, stream};
 use super::query::OperatorExportQuery;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::Ask;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 
 /// Exports a chain of the audit log.

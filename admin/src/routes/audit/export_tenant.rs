@@ -7,8 +7,8 @@ use store::{audit, tenant};
 use super::export::{Chain, stream};
 use super::query::ExportQuery;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::{Ask, At};
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 

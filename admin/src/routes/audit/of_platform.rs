@@ -10,8 +10,8 @@ use super::cursor::{place_in_chain, place_of, read_place, read_place_in_chain};
 use super::query::OperatorAuditQuery;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::Ask;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 
 /// Lists the audit log of all tenants and of the platform.

@@ -9,8 +9,8 @@ use super::cursor::{place_in_chain, read_place_in_chain};
 use super::query::AuditQuery;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::{Ask, At};
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 

@@ -8,7 +8,7 @@ use store::attempt;
 
 use super::Address;
 use crate::app::App;
-use crate::mail::{self, Letter};
+use crate::mail::Letter;
 use crate::problem::Problem;
 use crate::session::Posted;
 use crate::session::throttle::Try;
@@ -38,7 +38,7 @@ pub(super) async fn request(
     let mut tx = app.store.platform(&visitor.nobody()).await?;
     Try::of_kind(&mut tx, "reset", &email, PER_EMAIL, now).await?;
     Try::of_kind(&mut tx, "reset_source", &source, PER_SOURCE, now).await?;
-    mail::write(&app, &mut tx, &Letter::ResetRequest { email }, now).await?;
+    app.outbox.put(&mut tx, &Letter::ResetRequest { email }, now).await?;
     tx.commit().await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

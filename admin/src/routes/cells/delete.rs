@@ -7,8 +7,8 @@ use store::cell;
 use super::CellPath;
 use crate::answer::no_content;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::{At, Expected};
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 
 /// Removes a cell on which no tenant is placed.

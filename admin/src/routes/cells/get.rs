@@ -6,8 +6,8 @@ use store::cell;
 use super::{Cell, CellPath};
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::At;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 
 /// Gets a cell.

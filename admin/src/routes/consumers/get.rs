@@ -8,8 +8,8 @@ use store::consumer;
 use super::Consumer;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::At;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::ConsumerPath;
 

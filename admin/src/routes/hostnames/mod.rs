@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::answer::Object;
 use crate::app::App;
 use crate::check::Check;
-use crate::config::BaseDomain;
+use crate::base_domain::BaseDomain;
 use crate::problem::Problem;
 
 pub(super) fn router() -> OpenApiRouter<App> {

@@ -5,8 +5,8 @@ use policy::settings::RouteSettings;
 use store::route::RouteSpec;
 
 use crate::app::App;
-use crate::auth::Caller;
 use crate::body;
+use crate::http::caller::Caller;
 use crate::idempotency::Once;
 use crate::import::{self, Format, ImportError, Imported};
 use crate::limits;

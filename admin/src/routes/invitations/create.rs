@@ -8,7 +8,7 @@ use super::{InvitationWithToken, NewInvitation};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};
-use crate::mail::{self, Letter};
+use crate::mail::Letter;
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 use crate::secret::InvitationToken;
@@ -36,10 +36,10 @@ pub(super) async fn create(
     }
     let token = InvitationToken::generate()?;
     let row = invitation::create(&mut tx, at.tenant_id, new(&token)).await?;
-    if app.sends_mail {
+    if app.outbox.sends_mail() {
         let tenant = tenant::get(&mut tx, at.tenant_id).await?.name;
         let letter = Letter::invitation(row.email.clone(), &tenant, &app.links, token.reveal());
-        mail::write(&app, &mut tx, &letter, now).await?;
+        app.outbox.put(&mut tx, &letter, now).await?;
     }
     let place = format!("/v1/tenants/{}/invitations/{}", at.tenant_id, row.id);
     post.once.finish(tx, Answer::created(place, &InvitationWithToken::new(&token, row))?).await

@@ -6,8 +6,8 @@ use store::invitation;
 
 use crate::answer::no_content;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::{At, Expected};
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::InvitationPath;
 

@@ -8,8 +8,8 @@ use store::issuer;
 use super::Issuer;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::At;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::IssuerPath;
 

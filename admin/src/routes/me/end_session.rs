@@ -7,8 +7,8 @@ use store::session;
 use super::person;
 use crate::answer::no_content;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::At;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::SessionPath;
 

@@ -8,7 +8,7 @@ use store::account;
 use super::{Me, person};
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 
 /// Gets the account that has logged in.

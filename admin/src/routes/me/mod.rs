@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
-use crate::auth::{Caller, Principal};
 use crate::body::present;
+use crate::http::caller::{Caller, Principal};
 use crate::problem::Problem;
 use crate::session::password::Password;
 

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::Ask;
+use crate::http::caller::Caller;
 use crate::page::{Page, PageQuery};
 use crate::problem::Problem;
 use crate::routes::grant::{self, RoleName, SiteRole};

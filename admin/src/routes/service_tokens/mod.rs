@@ -20,8 +20,8 @@ use crate::answer::Object;
 use crate::app::App;
 use crate::body::{objects, present};
 use crate::check::Check;
-use crate::openapi;
 use crate::problem::Problem;
+use crate::rights::nouns;
 use crate::scopes::Scope;
 use crate::secret;
 
@@ -169,7 +169,7 @@ impl NewServiceToken {
         for (index, text) in self.scopes.iter().enumerate().take(SCOPES) {
             let field = format!("scopes[{index}]");
             let Some(scope) = check.take(&field, text.parse::<Scope>()) else { continue };
-            if scope.noun().is_some_and(|noun| !openapi::is_noun(noun)) {
+            if scope.noun().is_some_and(|noun| !nouns::is_noun(noun)) {
                 check.refuse(field, "has a noun that this document does not have");
             }
             scopes.push(scope);

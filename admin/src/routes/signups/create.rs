@@ -8,7 +8,7 @@ use store::{attempt, signup};
 
 use super::NewSignup;
 use crate::app::App;
-use crate::mail::{self, Letter};
+use crate::mail::Letter;
 use crate::problem::Problem;
 use crate::session::Posted;
 use crate::session::throttle::Try;
@@ -56,7 +56,7 @@ pub(super) async fn create(
     let new = signup::NewSignup { email, name: body.name, password, wish };
     let mut tx = app.store.platform(&visitor.nobody()).await?;
     let made = signup::create(&mut tx, new, UNPROVEN_KEPT, now).await?;
-    mail::write(&app, &mut tx, &Letter::Signup { id: made.id }, now).await?;
+    app.outbox.put(&mut tx, &Letter::Signup { id: made.id }, now).await?;
     tx.commit().await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

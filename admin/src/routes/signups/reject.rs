@@ -6,8 +6,8 @@ use store::{StoreError, signup};
 
 use crate::answer::no_content;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::At;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::SignupPath;
 

@@ -19,9 +19,9 @@ use uuid::Uuid;
 
 use crate::answer::Object;
 use crate::app::App;
+use crate::base_domain::BaseDomain;
 use crate::body::present;
 use crate::check::Check;
-use crate::config::BaseDomain;
 use crate::problem::Problem;
 use crate::settings::Given;
 

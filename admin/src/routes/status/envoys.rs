@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::receipt::Envoy;
 

@@ -14,8 +14,8 @@ use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::At;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::receipt::{Envoy, Refusal, refusals};
 use crate::routes::ids::SitePath;

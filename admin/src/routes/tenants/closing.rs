@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 use super::Tenant;
 use crate::answer::{Answer, no_content};
 use crate::app::App;
-use crate::auth::Caller;
 use crate::body::present;
 use crate::check::Check;
 use crate::extract::{At, Expected, Post};
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 

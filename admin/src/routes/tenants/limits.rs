@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::At;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::TenantPath;
 

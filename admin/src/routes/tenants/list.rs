@@ -7,8 +7,8 @@ use store::tenant;
 use super::Tenant;
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::Ask;
+use crate::http::caller::Caller;
 use crate::page::{Page, PageQuery};
 use crate::problem::Problem;
 

@@ -7,8 +7,8 @@ use super::query::UsageQuery;
 use super::{Usage, page};
 use crate::answer::Answer;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::extract::{Ask, At};
+use crate::http::caller::Caller;
 use crate::problem::Problem;
 use crate::routes::ids::SitePath;
 

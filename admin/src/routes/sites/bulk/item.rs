@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::super::clone::SiteCopy;
 use super::super::{NewSite, SiteChanges};
-use crate::answer::etag;
+use crate::http::etag::etag;
 use crate::app::App;
-use crate::auth::Caller;
 use crate::body::{self, present};
 use crate::extract::Expected;
+use crate::http::caller::Caller;
 use crate::problem::{FieldError, Problem, ProblemBody};
 use crate::routes::ids::canonical;
 

@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::auth::RequestId;
+use crate::http::caller::RequestId;
 use crate::limits;
 use crate::metrics;
 use crate::problem::Problem;

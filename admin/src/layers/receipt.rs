@@ -9,11 +9,10 @@ use policy::id::{SiteId, TenantId};
 use store::{Actor, StoreError, change, quarantine, tenant};
 use tokio::time::{Instant, timeout_at};
 
-use super::answer::with_receipt;
-use super::{Receipt, wait};
 use crate::app::App;
-use crate::auth::Caller;
+use crate::http::caller::Caller;
 use crate::problem::Problem;
+use crate::receipt::{Receipt, wait, with_receipt};
 
 /// What a request is about, as far as its path says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,174 @@
+//! The authenticated sender of a request.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use policy::id::SiteId;
+use store::seal::SecretsKey;
+use store::{Actor, ActorKind, Logged, Standing};
+use uuid::Uuid;
+
+use crate::permissions::{self, Kind, Place, Verdict, Who};
+use crate::problem::Problem;
+use crate::scopes::{self, Scope};
+
+/// The purpose of the keys that are made of the secrets key for accounts.
+const OF_ACCOUNT: &[u8] = b"tenantry admin: the answers of an account, form 1";
+
+/// The id of the request, put there by [`crate::layers::observe`].
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// The address of the other end of the connection, put there by [`crate::serve`].
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Who has sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// Somebody with this operator token.
+    Operator { token: Uuid },
+    /// Somebody who has logged in.
+    Account {
+        /// The account.
+        account: Uuid,
+        /// The session that the access token is of.
+        session: Uuid,
+    },
+    /// A program with this service token.
+    Service { token: Uuid },
+}
+
+impl Principal {
+    /// What kind of caller it is, for the permission table.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Operator { .. } => Kind::Operator,
+            Self::Account { .. } => Kind::Account,
+            Self::Service { .. } => Kind::Service,
+        }
+    }
+
+    /// What is the same for as long as the principal exists: not the session, which ends.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Operator { token } | Self::Service { token } => token,
+            Self::Account { account, .. } => account,
+        }
+    }
+}
+
+/// An authenticated caller.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who it is.
+    pub principal: Principal,
+    /// What it is in the tenant of the path. An operator has none, and needs none.
+    pub standing: Standing,
+    /// What a service token may do of what its role may; empty for all of it, and for others.
+    pub scopes: Vec<Scope>,
+    /// When a service token expires.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// What the keys of sealed answers are derived from.
+    pub root: Root,
+    /// For the audit rows.
+    pub request_id: String,
+    /// For the audit rows.
+    pub source: Option<IpAddr>,
+    /// What was committed for this request.
+    pub logged: Logged,
+}
+
+impl Caller {
+    /// The caller as it stands in audit rows.
+    pub fn actor(&self) -> Actor {
+        Actor {
+            kind: match self.principal.kind() {
+                Kind::Operator => ActorKind::Operator,
+                Kind::Account => ActorKind::Member,
+                Kind::Service => ActorKind::Service,
+            },
+            id: self.principal.id(),
+            request_id: self.request_id.clone(),
+            source: self.source,
+            logged: self.logged.clone(),
+        }
+    }
+
+    /// The account that has logged in.
+    ///
+    /// # Errors
+    /// Fails closed for other callers, whom the permission table keeps away from what asks for it.
+    pub fn account(&self) -> Result<Uuid, Problem> {
+        match self.principal {
+            Principal::Account { account, .. } => Ok(account),
+            Principal::Operator { .. } | Principal::Service { .. } => Err(Problem::Forbidden),
+        }
+    }
+
+    /// Whether it may make a token with this standing, these scopes and this end: nobody gives away
+    /// more than they have.
+    pub fn may_give(
+        &self,
+        standing: &Standing,
+        scopes: &[Scope],
+        expires_at: Option<DateTime<Utc>>,
+    ) -> bool {
+        if self.principal.kind() == Kind::Operator {
+            return true;
+        }
+        let outlives =
+            self.expires_at.is_some_and(|own| expires_at.is_none_or(|given| given > own));
+        self.standing.covers(standing) && scopes::cover(&self.scopes, scopes) && !outlives
+    }
+
+    /// Whether it may use another operation than that of its request, on a site of the tenant or on
+    /// the tenant: for requests that do several.
+    ///
+    /// # Errors
+    /// What that operation would answer.
+    pub fn may(&self, operation: &str, site: Option<SiteId>) -> Result<(), Problem> {
+        let who = permissions::of(operation).unwrap_or(Who::Operator);
+        let place = site.map_or(Place::Tenant, |site| Place::Site(Some(site)));
+        match permissions::decide(who, self.principal.kind(), &self.standing, place) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Invisible => Err(Problem::NotFound),
+            Verdict::Forbidden => Err(Problem::RoleNeeded(who)),
+        }
+    }
+
+    /// The sites of the tenant that it may see; `None` for all.
+    pub fn visible_sites(&self) -> Option<Vec<Uuid>> {
+        let all = self.principal.kind() == Kind::Operator || self.standing.role.is_some();
+        (!all).then(|| self.standing.sites.keys().copied().collect())
+    }
+}
+
+/// What the keys of a caller's sealed answers are derived from. It is the same for as long as the
+/// caller may repeat a request.
+#[derive(Clone)]
+pub struct Root(Option<Vec<u8>>);
+
+impl Root {
+    /// A token that does not change while it is good.
+    pub fn of_token(token: &str) -> Self {
+        Self(Some(token.as_bytes().to_vec()))
+    }
+
+    /// A key of the account's own. Without a secrets key there is none, and the account's requests
+    /// cannot be done once.
+    pub fn of_account(secrets: Option<&SecretsKey>, account: Uuid) -> Self {
+        Self(secrets.map(|key| key.derive(OF_ACCOUNT, account.as_bytes()).to_vec()))
+    }
+
+    /// The bytes to derive keys from; `None` without a secrets key.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        self.0.as_deref()
+    }
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Root(redacted)")
+    }
+}

@@ -1,0 +1,38 @@
+//! The rate limits of the API around every request.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::http::caller::{Caller, Peer};
+use crate::metrics;
+use crate::problem::Problem;
+use crate::throttle::Refused;
+
+/// Around every request: finds out the address of the client, and takes a request of what it may
+/// make.
+pub async fn by_address(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if let Some(Peer(peer)) = request.extensions().get().copied() {
+        let client = app.throttle.client(peer, request.headers());
+        request.extensions_mut().insert(Peer(client));
+        if let Err(refused) = app.throttle.admit_address(request.uri().path(), client) {
+            return refuse(refused);
+        }
+    }
+    next.run(request).await
+}
+
+/// Around every operation, once it is known who calls.
+pub async fn by_principal(State(app): State<App>, request: Request, next: Next) -> Response {
+    let caller = request.extensions().get::<Caller>().map(|caller| caller.principal.id());
+    match caller.map_or(Ok(()), |caller| app.throttle.admit_principal(caller)) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refuse(refused),
+    }
+}
+
+fn refuse(refused: Refused) -> Response {
+    metrics::rate_limited(refused.limit);
+    Problem::RateLimited(refused).into_response()
+}

@@ -1,0 +1,51 @@
+//! The outbox: letters that wait to be sent.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use policy::desired::Secret;
+use store::seal::SecretsKey;
+use store::{PlatformTx, outbox};
+
+use super::Letter;
+use crate::problem::Problem;
+
+/// How long a letter is tried to be sent: as long as its token is good, which is what it is about.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// Takes letters, if somebody sends them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    sends_mail: bool,
+    secrets: Option<Arc<SecretsKey>>,
+}
+
+impl Outbox {
+    /// An outbox that takes letters only if the operator has named a mail server.
+    pub fn new(sends_mail: bool, secrets: Option<Arc<SecretsKey>>) -> Self {
+        Self { sends_mail, secrets }
+    }
+
+    /// True if letters are sent.
+    pub fn sends_mail(&self) -> bool {
+        self.sends_mail
+    }
+
+    /// Puts a letter in the outbox.
+    ///
+    /// # Errors
+    /// [`Problem::NoMail`] if the operator has named no mail server, and [`Problem::NoSecretsKey`]
+    /// if there is no key to seal letters with.
+    pub async fn put(
+        &self,
+        tx: &mut PlatformTx,
+        letter: &Letter,
+        now: DateTime<Utc>,
+    ) -> Result<(), Problem> {
+        if !self.sends_mail {
+            return Err(Problem::NoMail);
+        }
+        let content = serde_json::to_vec(letter).map_err(|_| Problem::Internal)?;
+        Ok(outbox::put(tx, self.secrets.as_deref(), &Secret(content), KEPT, now).await?)
+    }
+}

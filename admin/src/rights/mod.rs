@@ -1,0 +1,3 @@
+//! Rights: which caller may use which operation.
+
+pub mod nouns;

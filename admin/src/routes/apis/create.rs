@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::api;
 
-use super::{Api, NewApi};
+use super::model::{Api, NewApi};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::api;
 
-use super::Api;
+use super::model::Api;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::api;
 
-use super::Api;
+use super::model::Api;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::{api, site};
 
-use super::{Api, ApiChanges};
+use super::model::{Api, ApiChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

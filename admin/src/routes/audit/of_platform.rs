@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use policy::id::TenantId;
 use store::audit::{self, AuditRow, Position};
 
-use super::AuditPage;
 use super::cursor::{place_in_chain, place_of, read_place, read_place_in_chain};
+use super::model::AuditPage;
 use super::query::OperatorAuditQuery;
 use crate::answer::Answer;
 use crate::app::App;

@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::{audit, tenant};
 
-use super::AuditPage;
 use super::cursor::{place_in_chain, read_place_in_chain};
+use super::model::AuditPage;
 use super::query::AuditQuery;
 use crate::answer::Answer;
 use crate::app::App;

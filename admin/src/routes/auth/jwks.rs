@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::Jwks;
+use super::model::Jwks;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::problem::Problem;

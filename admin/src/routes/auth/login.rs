@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 
-use super::{Login, answer};
+use super::model::{Login, answer};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::problem::Problem;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::session;
 
-use super::Refresh;
+use super::model::Refresh;
 use crate::answer::no_content;
 use crate::app::App;
 use crate::problem::Problem;

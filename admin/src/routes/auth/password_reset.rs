@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use store::account::canonical_email;
 use store::attempt;
 
-use super::Address;
+use super::model::Address;
 use crate::app::App;
 use crate::mail::Letter;
 use crate::problem::Problem;

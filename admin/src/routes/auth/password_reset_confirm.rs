@@ -5,7 +5,7 @@ use axum::response::Response;
 use store::email_token::{self, Purpose};
 use store::{account, session};
 
-use super::NewPassword;
+use super::model::NewPassword;
 use crate::answer::no_content;
 use crate::app::App;
 use crate::problem::Problem;

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 
-use super::{Refresh, answer};
+use super::model::{Refresh, answer};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::problem::Problem;

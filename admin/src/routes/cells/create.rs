@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::cell;
 
-use super::{Cell, NewCell};
+use super::model::{Cell, NewCell};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Post;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::cell;
 
-use super::CellPath;
+use super::model::CellPath;
 use crate::answer::no_content;
 use crate::app::App;
 use crate::extract::{At, Expected};

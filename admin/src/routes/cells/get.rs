@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::cell;
 
-use super::{Cell, CellPath};
+use super::model::{Cell, CellPath};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

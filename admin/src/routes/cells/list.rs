@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::cell;
 
-use super::Cell;
+use super::model::Cell;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Ask;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::consumer;
 
-use super::{Consumer, NewConsumer};
+use super::model::{Consumer, NewConsumer};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

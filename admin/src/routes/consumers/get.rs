@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::consumer;
 
-use super::Consumer;
+use super::model::Consumer;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::consumer;
 
-use super::Consumer;
+use super::model::Consumer;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::consumer;
 
-use super::{Consumer, ConsumerChanges};
+use super::model::{Consumer, ConsumerChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

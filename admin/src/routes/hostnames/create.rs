@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::hostname;
 
-use super::{Hostname, NewHostname};
+use super::model::{Hostname, NewHostname};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

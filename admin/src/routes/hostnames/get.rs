@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::hostname;
 
-use super::Hostname;
+use super::model::Hostname;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

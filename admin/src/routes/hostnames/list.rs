@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::hostname;
 
-use super::Hostname;
+use super::model::Hostname;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

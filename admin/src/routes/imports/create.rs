@@ -1,12 +1,15 @@
 //! `POST /v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/import`.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use store::{route, site};
+use store::route::{self, RouteSpec, VersionRef};
+use store::{Page, TenantTx, site};
 
 use super::document::Document;
-use super::{ImportQuery, ImportResult};
+use super::model::{ImportQuery, ImportResult};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};
@@ -37,7 +40,7 @@ pub(super) async fn create(
     }
     site::lock(&mut tx, at.site_id).await?;
     let mut wanted = document.routes;
-    super::keep_upstreams(&mut tx, at.version(), &mut wanted).await?;
+    keep_upstreams(&mut tx, at.version(), &mut wanted).await?;
     let outcome = route::replace_all(&mut tx, at.version(), wanted).await?;
     collision::refuse_any(&mut tx, at.site_id, "").await?;
     let answer = Answer::json(
@@ -48,4 +51,21 @@ pub(super) async fn create(
         return Ok(answer.into_response());
     }
     document.once.finish(tx, answer).await
+}
+
+/// Lets the routes that stay keep an upstream of their own: a description cannot know of it.
+async fn keep_upstreams(
+    tx: &mut TenantTx,
+    version: VersionRef,
+    wanted: &mut [RouteSpec],
+) -> Result<(), Problem> {
+    let existing = route::list(tx, version, Page::first(route::MAX_PER_SITE)).await?;
+    let own: HashMap<_, _> = existing
+        .iter()
+        .filter_map(|route| Some(((route.methods, route.path.as_str()), route.upstream_id?)))
+        .collect();
+    for spec in wanted {
+        spec.upstream_id = own.get(&(spec.methods, spec.path.as_str())).copied();
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::{invitation, tenant};
 
-use super::{InvitationWithToken, NewInvitation};
+use super::model::{InvitationWithToken, NewInvitation};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::invitation;
 
-use super::Invitation;
+use super::model::Invitation;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

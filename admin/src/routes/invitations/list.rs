@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::invitation;
 
-use super::Invitation;
+use super::model::Invitation;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

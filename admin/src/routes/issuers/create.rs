@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use store::issuer;
 
-use super::{Issuer, NewIssuer};
+use super::body::NewIssuer;
+use super::model::Issuer;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

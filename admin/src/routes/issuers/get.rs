@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::issuer;
 
-use super::Issuer;
+use super::model::Issuer;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

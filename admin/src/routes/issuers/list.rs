@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::issuer;
 
-use super::Issuer;
+use super::model::Issuer;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

@@ -8,8 +8,8 @@ use utoipa::openapi::schema::{KnownFormat, SchemaFormat};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Issuer;
 use super::body::NewIssuer;
+use super::model::Issuer;
 
 /// A field beside those of the settings: name, schema, whether it is always there.
 type Field = (&'static str, ObjectBuilder, bool);

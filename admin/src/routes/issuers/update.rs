@@ -3,7 +3,8 @@
 use axum::extract::State;
 use store::{issuer, site};
 
-use super::{Issuer, IssuerChanges};
+use super::body::IssuerChanges;
+use super::model::Issuer;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::{key, site};
 
-use super::{KeyWithText, NewKey};
+use super::model::{KeyWithText, NewKey};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::key;
 
-use super::Key;
+use super::model::Key;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::key;
 
-use super::Key;
+use super::model::Key;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

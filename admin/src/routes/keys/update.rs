@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::key;
 
-use super::{Key, KeyChanges};
+use super::model::{Key, KeyChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

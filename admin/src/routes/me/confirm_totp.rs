@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use store::{StoreError, totp};
 
-use super::{Confirmation, RecoveryCodes, person};
+use super::model::{Confirmation, RecoveryCodes, person};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Post;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::totp;
 
-use super::{FactorRemoval, Me, person};
+use super::model::{FactorRemoval, Me, person};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Post;

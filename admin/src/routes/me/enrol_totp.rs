@@ -6,7 +6,7 @@ use axum::response::Response;
 use policy::desired::Secret;
 use store::totp;
 
-use super::{FactorSecret, NewFactor, person};
+use super::model::{FactorSecret, NewFactor, person};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Post;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use store::account;
 use utoipa::ToSchema;
 
-use super::person;
+use super::model::person;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Post;

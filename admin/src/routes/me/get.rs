@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::account;
 
-use super::{Me, person};
+use super::model::{Me, person};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::http::caller::Caller;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::{StoreError, account, session};
 
-use super::{PasswordChange, person};
+use super::model::{PasswordChange, person};
 use crate::answer::no_content;
 use crate::app::App;
 use crate::extract::Patch;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::session;
 
-use super::{Seen, Session, person};
+use super::model::{Seen, Session, person};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Ask;

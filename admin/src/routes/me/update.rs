@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::account;
 
-use super::{Me, MyChanges, person};
+use super::model::{Me, MyChanges, person};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::check::Check;

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::member;
 
-use super::Member;
+use super::model::Member;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

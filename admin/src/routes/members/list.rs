@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::member;
 
-use super::Member;
+use super::model::Member;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

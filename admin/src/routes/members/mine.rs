@@ -15,7 +15,7 @@ use crate::http::caller::Caller;
 use crate::page::{Page, PageQuery};
 use crate::problem::Problem;
 use crate::routes::grant::{self, RoleName, SiteRole};
-use crate::routes::tenants::StatusName;
+use crate::routes::tenants::model::StatusName;
 
 /// A tenant that the caller is a member of.
 #[derive(Debug, Serialize, ToSchema)]

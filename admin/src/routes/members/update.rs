@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::member;
 
-use super::{Member, MemberChanges};
+use super::model::{Member, MemberChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::plan;
 
-use super::{NewPlan, Plan};
+use super::model::{NewPlan, Plan};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

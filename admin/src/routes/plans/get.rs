@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::plan;
 
-use super::Plan;
+use super::model::Plan;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::plan;
 
-use super::Plan;
+use super::model::Plan;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

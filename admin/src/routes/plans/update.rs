@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::plan;
 
-use super::{Plan, PlanChanges};
+use super::model::{Plan, PlanChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

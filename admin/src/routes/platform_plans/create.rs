@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::platform_plan;
 
-use super::{NewPlatformPlan, PlatformPlan};
+use super::model::{NewPlatformPlan, PlatformPlan};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Post;

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::platform_plan;
 
-use super::PlatformPlan;
+use super::model::PlatformPlan;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

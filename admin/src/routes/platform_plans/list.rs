@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::platform_plan;
 
-use super::PlatformPlan;
+use super::model::PlatformPlan;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Ask;

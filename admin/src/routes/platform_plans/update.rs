@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::platform_plan::{self, PlatformPlanPatch};
 
-use super::{PlatformPlan, PlatformPlanChanges};
+use super::model::{PlatformPlan, PlatformPlanChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

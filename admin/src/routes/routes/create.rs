@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::{api, route, site, version};
 
-use super::{NewRoute, Route};
+use super::model::{NewRoute, Route};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

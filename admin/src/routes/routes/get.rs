@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::route;
 
-use super::Route;
+use super::model::Route;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::route;
 
-use super::Route;
+use super::model::Route;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::{api, route, site, version};
 
-use super::{Route, RouteChanges};
+use super::model::{Route, RouteChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

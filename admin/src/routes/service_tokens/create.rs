@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::service_token;
 
-use super::{NewServiceToken, ServiceTokenWithText};
+use super::model::{NewServiceToken, ServiceTokenWithText};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::service_token;
 
-use super::ServiceToken;
+use super::model::ServiceToken;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

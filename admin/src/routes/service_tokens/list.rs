@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::service_token;
 
-use super::ServiceToken;
+use super::model::ServiceToken;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

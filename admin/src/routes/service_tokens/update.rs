@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::service_token;
 
-use super::{ServiceToken, ServiceTokenChanges};
+use super::model::{ServiceToken, ServiceTokenChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

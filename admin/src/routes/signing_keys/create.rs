@@ -4,8 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::signing_key;
 
-use super::body::NewSigningKey;
-use super::{HmacSecret, SigningKeyWithSecret};
+use super::model::{HmacSecret, NewSigningKey, SigningKeyWithSecret};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::signing_key;
 
-use super::SigningKey;
+use super::model::SigningKey;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

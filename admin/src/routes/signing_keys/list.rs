@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::signing_key;
 
-use super::SigningKey;
+use super::model::SigningKey;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::signing_key;
 
-use super::{SigningKey, SigningKeyChanges};
+use super::model::{SigningKey, SigningKeyChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

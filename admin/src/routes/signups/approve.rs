@@ -7,7 +7,7 @@ use serde::Deserialize;
 use store::{StoreError, signup};
 use utoipa::ToSchema;
 
-use super::Outcome;
+use super::model::Outcome;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::signup;
 
-use super::Signup;
+use super::model::Signup;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Ask;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::signup;
 
-use super::{Outcome, Proof};
+use super::model::{Outcome, Proof};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::problem::Problem;

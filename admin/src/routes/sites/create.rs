@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::site;
 
-use super::{NewSite, Site};
+use super::model::{NewSite, Site};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

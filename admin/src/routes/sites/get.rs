@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::site;
 
-use super::Site;
+use super::model::Site;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

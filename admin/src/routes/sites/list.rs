@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::site;
 
-use super::Site;
+use super::model::Site;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::site;
 
-use super::{Site, SiteChanges};
+use super::model::{Site, SiteChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

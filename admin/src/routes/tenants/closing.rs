@@ -7,7 +7,7 @@ use serde::Deserialize;
 use store::tenant::{self, Course};
 use utoipa::ToSchema;
 
-use super::Tenant;
+use super::model::Tenant;
 use crate::answer::{Answer, no_content};
 use crate::app::App;
 use crate::body::present;

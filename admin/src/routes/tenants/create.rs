@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::tenant;
 
-use super::{NewTenant, Tenant};
+use super::model::{NewTenant, Tenant};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Post;

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::tenant;
 
-use super::Tenant;
+use super::model::Tenant;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

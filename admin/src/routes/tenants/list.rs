@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::tenant;
 
-use super::Tenant;
+use super::model::Tenant;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::Ask;

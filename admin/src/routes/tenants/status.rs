@@ -6,7 +6,7 @@ use serde::Deserialize;
 use store::tenant::{self, Course};
 use utoipa::ToSchema;
 
-use super::Tenant;
+use super::model::Tenant;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::check::Check;

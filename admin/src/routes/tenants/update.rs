@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::tenant;
 
-use super::{Tenant, TenantChanges};
+use super::model::{Tenant, TenantChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::upstream;
 
-use super::{NewUpstream, Upstream};
+use super::model::{NewUpstream, Upstream};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

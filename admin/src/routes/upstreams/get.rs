@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::upstream;
 
-use super::Upstream;
+use super::model::Upstream;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::upstream;
 
-use super::Upstream;
+use super::model::Upstream;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

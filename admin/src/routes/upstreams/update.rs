@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::upstream;
 
-use super::{Upstream, UpstreamChanges};
+use super::model::{Upstream, UpstreamChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

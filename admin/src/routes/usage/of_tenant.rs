@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use super::model::Usage;
+use super::page::page;
 use super::query::UsageQuery;
-use super::{Usage, page};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

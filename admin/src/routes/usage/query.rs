@@ -9,7 +9,7 @@ use store::usage::{Grouping, Position, Query, Step};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::StepName;
+use super::model::StepName;
 use crate::check::Check;
 use crate::limits;
 use crate::problem::Problem;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use store::version;
 
-use super::{NewVersion, Version};
+use super::model::{NewVersion, Version};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Post};

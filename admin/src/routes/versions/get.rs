@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use store::version;
 
-use super::Version;
+use super::model::Version;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::At;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use store::version;
 
-use super::Version;
+use super::model::Version;
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{Ask, At};

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use store::{site, version};
 
-use super::{Version, VersionChanges};
+use super::model::{Version, VersionChanges};
 use crate::answer::Answer;
 use crate::app::App;
 use crate::extract::{At, Patch};

@@ -9,13 +9,13 @@ use store::{TenantTx, site};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::clone::SiteCopy;
-use super::super::{NewSite, SiteChanges};
-use crate::http::etag::etag;
+use super::super::copy::SiteCopy;
+use super::super::model::{NewSite, SiteChanges};
 use crate::app::App;
 use crate::body::{self, present};
 use crate::extract::Expected;
 use crate::http::caller::Caller;
+use crate::http::etag::etag;
 use crate::problem::{FieldError, Problem, ProblemBody};
 use crate::routes::ids::canonical;
 

@@ -8,13 +8,13 @@ use store::Store;
 use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
 
-use crate::access::AccessTable;
 use crate::base_domain::BaseDomain;
+use crate::identity::access_token::AccessTokens;
+use crate::identity::password::Passwords;
 use crate::last_used::LastUsed;
 use crate::mail::{Links, Outbox};
 use crate::receipt::Acks;
-use crate::session::access_token::AccessTokens;
-use crate::session::password::Passwords;
+use crate::rights::access::AccessTable;
 use crate::signup::Mode;
 use crate::throttle::Throttle;
 

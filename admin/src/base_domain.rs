@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::check::is_label;
+use crate::forms::check::is_label;
 
 /// The domain under which sites have their names, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use admin::config::{AuditCommand, Cli, Command, Migrate, Serve};
-use admin::mail::post::Post;
+use admin::jobs::deliver_mail::Post;
 use admin::mail::{Links, Smtp, SmtpAuthorities};
 use admin::service::Options;
 use admin::signup::Mode;
@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
         Command::Migrate(config) => migrate(config).await,
         // Its result is an exit code of its own.
         Command::Audit(config) => match config.command {
-            AuditCommand::Verify(config) => return admin::audit::verify(&config).await,
+            AuditCommand::Verify(config) => return admin::commands::audit::verify(&config).await,
         },
     };
     match outcome {
@@ -89,7 +89,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     )
     .await
     .context("the database cannot be used")?;
-    admin::bootstrap::operator_token(&store, config.operator_token_file.as_deref()).await?;
+    admin::commands::first_operator::operator_token(&store, config.operator_token_file.as_deref())
+        .await?;
     admin::metrics::install()?;
     let secrets = secrets.map(Arc::new);
     let smtp = match (&config.smtp_url, config.mail_from) {
@@ -123,11 +124,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
-    let post = post.map(|post| tokio::spawn(post.run()));
-    let metrics = tokio::spawn(admin::metrics::keep_up());
-    let erasing = tokio::spawn(admin::housekeeping::erase(store.clone(), chrono::Utc::now));
-    let heads = tokio::spawn(admin::audit::note_heads(store.clone(), chrono::Utc::now));
-    let housekeeping = tokio::spawn(admin::housekeeping::run(store, chrono::Utc::now));
+    let jobs = admin::jobs::start(&store, post, chrono::Utc::now);
     admin::serve::serve(listener, router, async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -136,13 +133,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         tracing::info!("stopping: open requests may finish");
     })
     .await;
-    if let Some(post) = post {
-        post.abort();
-    }
-    metrics.abort();
-    housekeeping.abort();
-    erasing.abort();
-    heads.abort();
+    drop(jobs);
     tracing::info!("stopped");
     Ok(())
 }

@@ -11,18 +11,18 @@ use store::Store;
 use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
 
-use crate::access::{AccessError, AccessTable};
 use crate::app::App;
 use crate::base_domain::BaseDomain;
+use crate::http::problem::Problem;
+use crate::identity::access_token::AccessTokens;
+use crate::identity::password::Passwords;
 use crate::last_used::LastUsed;
 use crate::mail::{Links, Outbox};
-use crate::problem::Problem;
 use crate::receipt::Acks;
-use crate::session::access_token::AccessTokens;
-use crate::session::password::Passwords;
+use crate::rights::access::{AccessError, AccessTable};
 use crate::signup::Mode;
 use crate::throttle::{Allowed, Throttle};
-use crate::{docs, layers, limits, openapi, routes};
+use crate::{api, layers, limits};
 
 /// What the operator decides of the service.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub fn service(
     options: Options,
     clock: fn() -> DateTime<Utc>,
 ) -> Result<Router, AccessError> {
-    let (router, document) = openapi::assemble(routes::all());
+    let (router, document) = api::openapi::assemble(api::all());
     let secrets = options.secrets;
     let app = App {
         acks: Acks::start(store.clone()),
@@ -78,11 +78,11 @@ pub fn service(
         .route_layer(from_fn_with_state(app.clone(), layers::receipt::layer))
         .route_layer(from_fn_with_state(app.clone(), layers::throttle::by_principal))
         .route_layer(from_fn_with_state(app.clone(), layers::authorize::authorize))
-        .merge(docs::router())
+        .merge(api::docs::router())
         .fallback(no_such_path)
         .layer(from_fn_with_state(app.clone(), layers::throttle::by_address))
         .layer(from_fn(layers::observe::observe))
-        .layer(axum::Extension(docs::Document::of(&document)))
+        .layer(axum::Extension(api::docs::Document::of(&document)))
         .with_state(app))
 }
 

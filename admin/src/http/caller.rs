@@ -8,9 +8,9 @@ use store::seal::SecretsKey;
 use store::{Actor, ActorKind, Logged, Standing};
 use uuid::Uuid;
 
-use crate::permissions::{self, Kind, Place, Verdict, Who};
-use crate::problem::Problem;
-use crate::scopes::{self, Scope};
+use crate::http::problem::Problem;
+use crate::rights::permissions::{self, Kind, Place, Verdict, Who};
+use crate::rights::scopes::{self, Scope};
 
 /// The purpose of the keys that are made of the secrets key for accounts.
 const OF_ACCOUNT: &[u8] = b"tenantry admin: the answers of an account, form 1";

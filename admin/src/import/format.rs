@@ -2,7 +2,7 @@
 
 use super::document::Document;
 use super::{ImportError, pointer};
-use crate::problem::FieldError;
+use crate::http::problem::FieldError;
 
 /// The text form of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

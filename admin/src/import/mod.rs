@@ -16,7 +16,7 @@ use thiserror::Error;
 pub use format::Format;
 pub use routes::ImportedRoute;
 
-use crate::problem::FieldError;
+use crate::http::problem::FieldError;
 
 /// What an OpenAPI description says about routes.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use policy::path::Template;
 use super::document::{Components, Document, Operation, PathItem, Server};
 use super::security::Security;
 use super::{ImportError, Imported, pointer};
+use crate::http::problem::FieldError;
 use crate::limits;
-use crate::problem::FieldError;
 
 /// Enough mistakes to see a pattern; an answer with thousands helps nobody.
 pub(super) const MAX_ERRORS: usize = 100;

@@ -13,12 +13,12 @@ use chrono::{DateTime, Utc};
 use policy::id::{SiteId, TenantId};
 use store::{Logged, Standing, tenant};
 
-use crate::access::{Access, Rule};
 use crate::app::App;
 use crate::http::caller::{Caller, Peer, Principal, RequestId, Root};
-use crate::permissions::{self, Kind, Place, Verdict, Who};
-use crate::problem::Problem;
-use crate::scopes::{self, Scope};
+use crate::http::problem::Problem;
+use crate::rights::access::{Access, Rule};
+use crate::rights::permissions::{self, Kind, Place, Verdict, Who};
+use crate::rights::scopes::{self, Scope};
 use crate::secret::{OperatorToken, ServiceToken};
 
 /// Lets a request through if the permission table does. Whatever is not in the table is not let

@@ -13,11 +13,11 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::http::caller::RequestId;
+use crate::http::problem::Problem;
+use crate::http::request_id;
 use crate::limits;
 use crate::metrics;
-use crate::problem::Problem;
 use crate::receipt;
-use crate::request_id;
 
 /// The route of requests that match none, in logs and metrics.
 const UNMATCHED: &str = "unmatched";

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
 use crate::http::caller::Caller;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::receipt::{Receipt, wait, with_receipt};
 
 /// What a request is about, as far as its path says it.

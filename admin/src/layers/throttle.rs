@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::http::caller::{Caller, Peer};
+use crate::http::problem::Problem;
 use crate::metrics;
-use crate::problem::Problem;
 use crate::throttle::Refused;
 
 /// Around every request: finds out the address of the client, and takes a request of what it may

@@ -1,13 +1,12 @@
 //! E-mail: what is written to people, and how it is sent.
 //!
 //! No request waits for a mail server. A letter is put in the outbox in the transaction of what it
-//! is about, and [`post::run`] sends it, with as many tries as it takes. What is in the outbox is
+//! is about, and [`crate::jobs::deliver_mail`] sends it, with as many tries as it takes. What is in the outbox is
 //! sealed: letters carry tokens.
 
-pub mod letter;
+mod letter;
 mod links;
 mod outbox;
-pub mod post;
 mod smtp;
 
 pub use letter::Letter;

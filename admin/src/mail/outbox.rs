@@ -8,7 +8,7 @@ use store::seal::SecretsKey;
 use store::{PlatformTx, outbox};
 
 use super::Letter;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// How long a letter is tried to be sent: as long as its token is good, which is what it is about.
 const KEPT: TimeDelta = TimeDelta::hours(24);

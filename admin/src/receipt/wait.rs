@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// The parameter of the query.
 pub const PARAMETER: &str = "wait";

@@ -1,3 +1,6 @@
 //! Rights: which caller may use which operation.
 
+pub mod access;
 pub mod nouns;
+pub mod permissions;
+pub mod scopes;

@@ -1,7 +1,6 @@
 //! Organisations that sign up by themselves: an account, a tenant with that person as its Admin,
 //! and a first site, all at once.
 
-pub mod provision;
 pub mod template;
 
 use chrono::TimeDelta;

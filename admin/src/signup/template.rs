@@ -13,7 +13,7 @@ use store::upstream::{self, Endpoint, NewUpstream};
 use store::version::{self, NewVersion};
 use utoipa::ToSchema;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// A template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]

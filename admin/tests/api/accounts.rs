@@ -1,6 +1,6 @@
 //! Shortcuts to make accounts and to log in.
 
-use admin::session::password::{Password, Passwords};
+use admin::identity::password::{Password, Passwords};
 use axum::http::Method;
 use serde_json::{Value, json};
 use store::Actor;

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use admin::audit::verify_lines;
+use admin::commands::audit::verify_lines;
 use serde_json::{Value, json};
 use store::audit::chain::{Fault, Noted};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use admin::permissions::{self, Who};
+use admin::rights::permissions::{self, Who};
 use serde_json::Value;
 
 use crate::harness::{Api, with_api};
@@ -46,11 +46,11 @@ async fn the_permission_table_and_the_document_have_the_same_operations() {
         assert_eq!(
             table.len(),
             permissions::TABLE.len(),
-            "two rows of permissions.rs have the same id"
+            "two rows of rights/permissions.rs have the same id"
         );
         assert_eq!(
             set, table,
-            "add the missing rows to permissions.rs, or take those out that have no operation"
+            "add the missing rows to rights/permissions.rs, or take those out that have no operation"
         );
     })
     .await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use admin::housekeeping::{Disposable, dispose};
+use admin::jobs::disposable::{Disposable, dispose};
 use admin::signup::Mode;
 use axum::http::Method;
 use chrono::TimeDelta;

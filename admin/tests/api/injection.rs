@@ -17,7 +17,7 @@ mod requests;
 
 use std::collections::{BTreeMap, HashSet};
 
-use admin::permissions::{self, Who};
+use admin::rights::permissions::{self, Who};
 use admin::signup::Mode;
 use admin::throttle::Allowed;
 use axum::http::Method;

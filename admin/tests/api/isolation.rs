@@ -1,7 +1,7 @@
 //! Another tenant's object is answered like one that does not exist, byte for byte; every operation
 //! with ids is tried.
 
-use admin::permissions::Who;
+use admin::rights::permissions::Who;
 use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -73,7 +73,7 @@ async fn foreign_is_like_absent() {
         for operation in
             operations(api).await.iter().filter(|operation| operation.path.contains('{'))
         {
-            if admin::permissions::of(&operation.id) == Some(Who::Account) {
+            if admin::rights::permissions::of(&operation.id) == Some(Who::Account) {
                 // Nobody with a tenant's ids in the path may call it.
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin::mail::post::Post;
+use admin::jobs::deliver_mail::Post;
 use admin::mail::{Links, Smtp, SmtpAuthorities};
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ mod smuggled;
 
 use std::collections::BTreeMap;
 
-use admin::permissions::{self, Who};
+use admin::rights::permissions::{self, Who};
 use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;

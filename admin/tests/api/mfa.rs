@@ -1,6 +1,6 @@
 //! The second factor.
 
-use admin::session::totp::base32;
+use admin::identity::totp::base32;
 use axum::http::Method;
 use chrono::TimeDelta;
 use futures::future::join_all;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use admin::session::access_token::AccessTokens;
+use admin::identity::access_token::AccessTokens;
 use chrono::Utc;
 use policy::id::TenantId;
 use serde_json::Value;

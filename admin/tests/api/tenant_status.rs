@@ -77,9 +77,12 @@ async fn a_tenant_that_closes_can_be_kept_until_it_is_erased() {
                 .await
         };
         let erase = async |days: i64| {
-            admin::housekeeping::erase_closed(&api.store, Utc::now() + TimeDelta::days(days))
-                .await
-                .unwrap();
+            admin::jobs::erase_tenants::erase_closed(
+                &api.store,
+                Utc::now() + TimeDelta::days(days),
+            )
+            .await
+            .unwrap();
         };
         close(0).await.problem(422, "invalid").fields(&["days"]);
         close(7).await.expect(200);
@@ -123,7 +126,7 @@ async fn a_suspension_stands_in_front_of_a_closing_and_does_not_end_it() {
         let serve =
             async || api.patch(&status, json!({"status": "active"})).await.expect(200).json();
         let erase = async |days: i64| {
-            admin::housekeeping::erase_closed(&api.store, clock() + TimeDelta::days(days))
+            admin::jobs::erase_tenants::erase_closed(&api.store, clock() + TimeDelta::days(days))
                 .await
                 .unwrap();
         };

@@ -15,7 +15,7 @@ fn snapshot() -> PathBuf {
 
 /// The document as it is served now.
 fn current() -> Value {
-    let (_, document) = admin::openapi::assemble(admin::routes::all());
+    let (_, document) = admin::api::openapi::assemble(admin::api::all());
     serde_json::from_str(&document.to_json().unwrap()).unwrap()
 }
 

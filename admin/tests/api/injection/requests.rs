@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::fmt::Write as _;
 
-use admin::permissions::{self, Who};
+use admin::rights::permissions::{self, Who};
 use axum::http::{HeaderValue, Method};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! The expected answer, by the permission table alone.
 
-use admin::permissions::Who;
+use admin::rights::permissions::Who;
 
 use super::callers::{Caller, Rank};
 use crate::harness::Reply;

@@ -1,0 +1,131 @@
+//! What keeps others from guessing passwords, without letting them lock anybody out.
+//!
+//! Failures are counted in the database, so that limits hold over all replicas, for a quarter of an
+//! hour from the first:
+//!
+//! - for an account from one source: whoever guesses one password is stopped here;
+//! - for one source: whoever tries one password on many accounts is stopped here;
+//! - for an account from all sources: it only slows tries down. A limit would let anybody who knows
+//!   an address lock its owner out.
+//!
+//! A source from which somebody has logged in to the account of late is known: what is tried from
+//! elsewhere, and what is tried there on other accounts, does not stop it. Addresses without an
+//! account are counted alike, so that nobody learns from a limit who has one.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
+use store::PlatformTx;
+use store::account::AccountId;
+use store::attempt::{self, Attempt, Count};
+use uuid::Uuid;
+
+use crate::http::problem::Problem;
+
+/// For how long failures count.
+pub const WINDOW: TimeDelta = TimeDelta::minutes(15);
+/// The failures of an account from one source: what somebody needs who has several passwords in
+/// mind.
+pub const PER_ACCOUNT_AND_SOURCE: i32 = 10;
+/// The failures from one source: an office has one address.
+pub const PER_SOURCE: i32 = 100;
+/// The failures of an account from sources that are not known, from which on tries are slowed down.
+pub const SLOW_AFTER: i32 = 30;
+/// By how much: it makes guessing a hundred times as slow, and hardly bothers who knows the
+/// password.
+pub const SLOWED_BY: Duration = Duration::from_secs(1);
+/// The failures of a second factor, wherever they come from: a code has six digits. Only who has
+/// the password gets here.
+pub const PER_FACTOR: i32 = 5;
+/// How long a source stays known.
+pub const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
+
+/// A try that was let through, and counts as a failure until it is forgiven.
+#[derive(Debug)]
+pub struct Try {
+    counts: Vec<Count>,
+    /// Whether it has to wait first.
+    pub slowed: bool,
+}
+
+impl Try {
+    /// Counts a try to log in, or refuses it.
+    pub async fn begin(
+        tx: &mut PlatformTx,
+        email: &str,
+        account: Option<AccountId>,
+        source: Option<IpAddr>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Problem> {
+        let source = source.map(attempt::network_of);
+        // An absent account is looked for all the same, so that it takes as long.
+        let account = account.unwrap_or(AccountId(Uuid::nil()));
+        let known = match source {
+            Some(source) => attempt::is_known(tx, account, source, now - KNOWN_FOR).await?,
+            None => false,
+        };
+        let place = source.map(|source| source.to_string()).unwrap_or_default();
+        let pair = subject(&[email, &place]);
+        let mut counts =
+            vec![Count { kind: "login", subject: pair, limit: Some(PER_ACCOUNT_AND_SOURCE) }];
+        if !known {
+            counts.push(Count { kind: "login_account", subject: subject(&[email]), limit: None });
+            counts.push(Count {
+                kind: "login_source",
+                subject: subject(&[&place]),
+                limit: Some(PER_SOURCE),
+            });
+        }
+        let failures = taken(attempt::take(tx, &counts, WINDOW, now).await?, now)?;
+        let slowed = failures.get(1).is_some_and(|failures| *failures > SLOW_AFTER);
+        Ok(Self { counts, slowed })
+    }
+
+    /// Counts a try of a second factor, or refuses it.
+    pub async fn of_factor(
+        tx: &mut PlatformTx,
+        account: AccountId,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Problem> {
+        Self::of_kind(tx, "factor", &account.to_string(), PER_FACTOR, now).await
+    }
+
+    /// Counts a try of something else, by who tries it, or refuses it.
+    pub async fn of_kind(
+        tx: &mut PlatformTx,
+        kind: &'static str,
+        who: &str,
+        limit: i32,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Problem> {
+        let counts = vec![Count { kind, subject: subject(&[who]), limit: Some(limit) }];
+        taken(attempt::take(tx, &counts, WINDOW, now).await?, now)?;
+        Ok(Self { counts, slowed: false })
+    }
+
+    /// It was no failure.
+    pub async fn forgive(&self, tx: &mut PlatformTx) -> Result<(), Problem> {
+        Ok(attempt::forgive(tx, &self.counts).await?)
+    }
+}
+
+fn taken(attempt: Attempt, now: DateTime<Utc>) -> Result<Vec<i32>, Problem> {
+    match attempt {
+        Attempt::Taken(failures) => Ok(failures),
+        Attempt::Refused { until } => Err(Problem::TooOften {
+            retry_after_seconds: (until - now).num_seconds().saturating_add(1),
+        }),
+    }
+}
+
+/// A digest of texts, each framed by its length: no two lists have the same.
+fn subject(texts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,93 @@
+//! Makes what a sign-up wants, all of it in one transaction.
+
+use chrono::{DateTime, Utc};
+use policy::key::Environment;
+use serde::Serialize;
+use store::account::{self, NewAccount};
+use store::signup::{self, Signup};
+use store::site::NewSite;
+use store::tenant::{self, NewTenant};
+use store::{PlatformTx, Role, Standing, TenantTx, member};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::http::problem::Problem;
+use crate::signup::Wish;
+
+/// The characters of a slug that leave room for what makes it another one.
+const SLUG_ROOM: usize = 50;
+
+/// What was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Made {
+    /// The tenant, of which who has signed up is an Admin.
+    pub tenant_id: Uuid,
+    /// Its first site.
+    pub site_id: Uuid,
+    /// The hostname of the site.
+    #[schema(example = "acme-shop.gw.example.com")]
+    pub hostname: String,
+}
+
+/// Whether a site could not be made because its slug is another's.
+pub fn is_slug_taken(problem: &Problem) -> bool {
+    matches!(problem, Problem::Taken { field: "slug", .. })
+}
+
+/// The slug to try: as it is wanted, or what is another's with an end that is new.
+pub fn slug(wish: &Wish, signup: Uuid, is_taken: bool) -> String {
+    if !is_taken {
+        return wish.site_slug.clone();
+    }
+    let start: String = wish.site_slug.chars().take(SLUG_ROOM).collect();
+    let id = signup.simple().to_string();
+    // The end of a UUIDv7 is random.
+    format!("{}-{}", start.trim_end_matches('-'), &id[id.len() - 8..])
+}
+
+/// Makes the account, the tenant and the site of a sign-up that is held. Commit what comes of it.
+pub async fn provision(
+    app: &App,
+    mut tx: PlatformTx,
+    held: &Signup,
+    slug: String,
+    now: DateTime<Utc>,
+) -> Result<(TenantTx, Made), Problem> {
+    let wish: Wish = serde_json::from_value(held.wish.clone()).map_err(|_| Problem::Internal)?;
+    // Who was invited in the meantime has an account, and keeps its password: the address is proven
+    // to be theirs.
+    let account = match account::by_email(&mut tx, &held.email).await? {
+        Some(found) => found.account.id,
+        None => {
+            let new = NewAccount {
+                email: held.email.clone(),
+                name: held.name.clone(),
+                password: Some(held.password.clone()),
+                verified_at: Some(now),
+            };
+            account::create(&mut tx, new, now).await?.id
+        }
+    };
+    let new = NewTenant {
+        name: wish.organisation,
+        slug: None,
+        settings: Default::default(),
+        platform_plan: None,
+    };
+    let tenant = tenant::create(&mut tx, new).await?.id;
+    member::create(&mut tx, tenant, account, &Standing::everywhere(Role::Admin)).await?;
+    signup::delete(&mut tx, held, "signup.finish").await?;
+    let mut tx = tx.into_tenant(tenant).await?;
+    let hostname = app.base_domain.name(&slug);
+    let site = NewSite {
+        name: slug.clone(),
+        slug,
+        hostname: hostname.clone(),
+        environment: Environment::Live,
+        forward_credentials: false,
+        settings: wish.template.settings()?,
+    };
+    let site = wish.template.make(&mut tx, site, wish.origin.as_ref()).await?;
+    Ok((tx, Made { tenant_id: tenant.into(), site_id: site.id.into(), hostname }))
+}

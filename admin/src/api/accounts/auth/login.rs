@@ -1,0 +1,33 @@
+//! `POST /v1/auth/login`.
+
+use axum::extract::State;
+
+use super::model::{Login, answer};
+use crate::accounts::second_factor::Proof;
+use crate::accounts::{Tokens, login};
+use crate::app::App;
+use crate::http::answer::Answer;
+use crate::http::problem::Problem;
+use crate::http::visitor::Posted;
+
+/// Logs in.
+///
+/// An address that has no account is answered like a wrong password. An account with a second
+/// factor is answered `mfa-required`, if the password is right: repeat the request with `code` or
+/// `recovery_code`. Five wrong codes end with 429. Ten failures for an account from one address, or
+/// a hundred from one address, end with 429 until a quarter of an hour is over; what others fail
+/// does not stop an address from which somebody has logged in to the account within 30 days.
+#[utoipa::path(post, path = "/v1/auth/login",
+    operation_id = "login", tag = "Login", request_body = Login,
+    responses(
+        (status = 200, description = "The tokens of a new session.", body = Tokens),
+        (status = 403, description = "The e-mail address is not verified.", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")))]
+pub(super) async fn login(
+    State(app): State<App>,
+    posted: Posted<Login>,
+) -> Result<Answer, Problem> {
+    let Posted { visitor, body } = posted;
+    body.check()?;
+    let proof = Proof { code: body.code, recovery_code: body.recovery_code };
+    answer(&login::login(&app, &visitor, &body.email, body.password, &proof).await?)
+}

@@ -1,0 +1,27 @@
+//! `POST /v1/auth/refresh`.
+
+use axum::extract::State;
+
+use super::model::{Refresh, answer};
+use crate::accounts::{Tokens, refresh};
+use crate::app::App;
+use crate::http::answer::Answer;
+use crate::http::problem::Problem;
+use crate::http::visitor::Posted;
+
+/// Renews the tokens of a session.
+///
+/// A refresh token is good once. If the answer was lost, the request may be repeated for 10
+/// seconds, and gets the same refresh token. A token that comes again later may be in the hands of
+/// somebody else: it ends the session.
+#[utoipa::path(post, path = "/v1/auth/refresh",
+    operation_id = "refreshSession", tag = "Login", request_body = Refresh,
+    responses(
+        (status = 200, description = "The next tokens of the session.", body = Tokens)))]
+pub(super) async fn refresh(
+    State(app): State<App>,
+    posted: Posted<Refresh>,
+) -> Result<Answer, Problem> {
+    let token = posted.body.token().ok_or(Problem::InvalidToken)?;
+    answer(&refresh::exchange(&app, &posted.visitor, &token).await?)
+}

@@ -1,0 +1,164 @@
+//! `GET /v1/tenants/{tenant_id}/sites/{site_id}/status`.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use policy::cell::CellName;
+use serde::Serialize;
+use store::envoy::ConnectedStream;
+use store::quarantine::Hold;
+use store::{change, envoy, quarantine, site, tenant};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::forms::ids::SitePath;
+use crate::http::answer::Answer;
+use crate::http::caller::Caller;
+use crate::http::extract::At;
+use crate::http::problem::Problem;
+use crate::receipt::{Envoy, Refusal, refusals};
+
+/// How far something has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Progress {
+    /// It is live.
+    Acked,
+    /// It is on its way.
+    Pending,
+    /// It was refused: what was live before still is.
+    Refused,
+}
+
+/// What has become of a site's last change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SiteStatus {
+    /// Of all Envoys together: `acked` when all have it, `refused` when the site's configuration
+    /// was refused.
+    state: Progress,
+    /// The number of the last change of the site in the order of all changes; null if there was
+    /// none for some days.
+    #[schema(required = true)]
+    desired_seq: Option<i64>,
+    /// When that was.
+    #[schema(required = true)]
+    changed_at: Option<DateTime<Utc>>,
+    /// What was refused, if it was; until a better edit is accepted, the site keeps what it had.
+    #[schema(required = true)]
+    refusal: Option<SiteRefusal>,
+    /// The Envoys of the tenant's cells that are connected.
+    envoys: Vec<EnvoyStatus>,
+}
+
+/// What was refused of a site.
+#[derive(Debug, Serialize, ToSchema)]
+struct SiteRefusal {
+    /// What kind of configuration, such as `rds` (routes) or `cds` (upstreams); empty if none could
+    /// be made.
+    resource_type: String,
+    /// Its name.
+    resource: String,
+    /// Why.
+    reason: String,
+    /// Since when.
+    at: DateTime<Utc>,
+}
+
+/// How far an Envoy is with it.
+#[derive(Debug, Serialize, ToSchema)]
+struct EnvoyStatus {
+    /// Its `node.id`.
+    node_id: String,
+    /// How far it is.
+    state: Progress,
+    /// The last change that it has answered; null before its first sync is complete.
+    #[schema(required = true)]
+    acked_seq: Option<i64>,
+    /// Since when it is so.
+    #[schema(required = true)]
+    at: Option<DateTime<Utc>>,
+    /// Why it has refused it, if it has.
+    #[schema(required = true)]
+    reason: Option<String>,
+}
+
+/// Gets the status of a site.
+///
+/// Whether its last change is live, on which Envoys, and what was refused and why.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/status",
+    operation_id = "getSiteStatus", tag = "Status", params(SitePath),
+    responses((status = 200, description = "The status.", body = SiteStatus)))]
+pub(super) async fn of_site(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
+    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    // Not read whole: when what is in it cannot be read, this is where its owner learns so.
+    site::require(&mut tx, at.site_id).await?;
+    // Answers before refusals: an Envoy's refusal is written before it counts as an answer.
+    let streams = envoy::connected(&app.store).await?;
+    let cells = tenant::cells(&mut tx).await?;
+    let last = change::last_of_site(&mut tx, at.site_id).await?;
+    let hold = quarantine::holds(&mut tx, Some(at.site_id)).await?.pop();
+    Answer::json(StatusCode::OK, &SiteStatus::of(&streams, cells.as_ref(), last, hold))
+}
+
+impl SiteStatus {
+    fn of(
+        streams: &[ConnectedStream],
+        cells: Option<&BTreeSet<CellName>>,
+        last: Option<(i64, DateTime<Utc>)>,
+        hold: Option<Hold>,
+    ) -> Self {
+        let desired = last.map_or(0, |(seq, _)| seq);
+        // A later edit is not refused yet.
+        let hold = hold.filter(|hold| hold.seq >= desired);
+        let refused = hold.as_ref().map(refusals).unwrap_or_default();
+        let envoys = Envoy::all(streams, cells);
+        let envoys: Vec<_> = envoys
+            .into_iter()
+            .map(|(node_id, envoy)| EnvoyStatus::of(node_id, &envoy, desired, &refused))
+            .collect();
+        let state = if hold.is_some() {
+            Progress::Refused
+        } else if envoys.iter().all(|envoy| envoy.state == Progress::Acked) {
+            Progress::Acked
+        } else {
+            Progress::Pending
+        };
+        let refusal = hold.map(|hold| SiteRefusal {
+            resource_type: hold.resource_type,
+            resource: hold.resource,
+            reason: hold.reason,
+            at: hold.at,
+        });
+        let (desired_seq, changed_at) = last.unzip();
+        Self { state, desired_seq, changed_at, refusal, envoys }
+    }
+}
+
+impl EnvoyStatus {
+    fn of(node_id: &str, envoy: &Envoy<'_>, desired: i64, refused: &[Refusal]) -> Self {
+        let acked_seq = envoy.acked_seq();
+        let since = envoy.streams().filter_map(|stream| stream.acked_at).max();
+        let node_id = node_id.to_owned();
+        if let Some(refusal) =
+            refused.iter().find(|refusal| refusal.node_id.as_ref() == Some(&node_id))
+        {
+            let reason = Some(refusal.reason.clone());
+            return Self {
+                node_id,
+                state: Progress::Refused,
+                acked_seq,
+                at: Some(refusal.at),
+                reason,
+            };
+        }
+        let has = acked_seq.is_some_and(|acked| acked >= desired) && refused.is_empty();
+        let state = if has { Progress::Acked } else { Progress::Pending };
+        Self { node_id, state, acked_seq, at: since, reason: None }
+    }
+}

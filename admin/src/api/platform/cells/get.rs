@@ -1,0 +1,25 @@
+//! `GET /v1/cells/{cell_name}`.
+
+use axum::extract::State;
+use store::cell;
+
+use super::model::{Cell, CellPath};
+use crate::app::App;
+use crate::http::answer::Answer;
+use crate::http::caller::Caller;
+use crate::http::extract::At;
+use crate::http::problem::Problem;
+
+/// Gets a cell.
+#[utoipa::path(get, path = "/v1/cells/{cell_name}", operation_id = "getCell", tag = "Cells", params(CellPath),
+    responses((status = 200, description = "The cell.", body = Cell)))]
+pub(super) async fn get(
+    State(app): State<App>,
+    At(at): At<CellPath>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
+    let mut tx = app.store.platform(&caller.actor()).await?;
+    // How many tenants it has is no part of its revision, so that it is sent whatever the client
+    // has.
+    Answer::object(&Cell::from(cell::get(&mut tx, &at.cell_name).await?))
+}

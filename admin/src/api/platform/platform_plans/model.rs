@@ -1,0 +1,102 @@
+//! The JSON shapes of platform plans.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use store::platform_plan;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::limits::{LimitChanges, Limits};
+use crate::forms::check::Check;
+use crate::http::answer::Object;
+use crate::http::body::{present, present_object};
+use crate::http::problem::Problem;
+
+/// What a tenant may have.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PlatformPlan {
+    pub id: Uuid,
+    /// What people call it; unique on the platform.
+    #[schema(example = "Business")]
+    pub(super) name: String,
+    /// Whether tenants have it of which nobody says anything else. There always is one.
+    is_default: bool,
+    /// What each tenant with it may have.
+    pub(super) limits: Limits,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    #[serde(skip)]
+    revision: i64,
+}
+
+impl From<platform_plan::PlatformPlan> for PlatformPlan {
+    fn from(row: platform_plan::PlatformPlan) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            is_default: row.is_default,
+            limits: row.limits.into(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            revision: row.revision,
+        }
+    }
+}
+
+impl Object for PlatformPlan {
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+}
+
+/// What a platform plan is made of.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPlatformPlan {
+    /// What people call it; unique on the platform.
+    #[schema(min_length = 1, max_length = 200, example = "Business")]
+    pub(super) name: String,
+    /// What each tenant with it may have. Of what is absent or null, there may be as much as the
+    /// general bounds allow.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    pub(super) limits: Option<LimitChanges>,
+}
+
+impl NewPlatformPlan {
+    pub(super) fn checked(self) -> Result<(String, platform_plan::Limits), Problem> {
+        let mut check = Check::new();
+        check.name("name", &self.name);
+        let limits = self.limits.unwrap_or_default();
+        limits.check(&mut check);
+        check.finish()?;
+        Ok((self.name, limits.applied_to(platform_plan::Limits::default())))
+    }
+}
+
+/// What is to change of a platform plan.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlatformPlanChanges {
+    /// What people call it; unique on the platform.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    pub(super) name: Option<String>,
+    /// The limits that are to change; those that are absent stay, and null takes one away.
+    #[serde(default, deserialize_with = "present_object")]
+    #[schema(nullable = false)]
+    pub(super) limits: Option<LimitChanges>,
+}
+
+impl PlatformPlanChanges {
+    pub(super) fn checked(&self) -> Result<(), Problem> {
+        let mut check = Check::new();
+        if let Some(name) = &self.name {
+            check.name("name", name);
+        }
+        if let Some(limits) = &self.limits {
+            limits.check(&mut check);
+        }
+        check.finish()
+    }
+}

@@ -1,0 +1,23 @@
+//! `GET /readyz`.
+
+use std::time::Duration;
+
+use axum::extract::State;
+
+use crate::app::App;
+use crate::http::problem::{Problem, ProblemBody};
+
+/// A probe that waits longer than its prober has said nothing.
+const PROBE_TIME: Duration = Duration::from_secs(2);
+
+/// Whether the program can do its work: whether the database answers.
+#[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "Service",
+    responses((status = 200, description = "It can serve.", body = String, content_type = "text/plain"),
+        (status = 503, description = "The database does not answer.", body = ProblemBody,
+            content_type = "application/problem+json")))]
+pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+    match tokio::time::timeout(PROBE_TIME, app.store.ping()).await {
+        Ok(Ok(())) => Ok("ok\n"),
+        Ok(Err(_)) | Err(_) => Err(Problem::Unavailable),
+    }
+}

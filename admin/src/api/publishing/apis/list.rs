@@ -1,0 +1,31 @@
+//! `GET /v1/tenants/{tenant_id}/sites/{site_id}/apis`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use store::api;
+
+use super::model::Api;
+use crate::app::App;
+use crate::forms::ids::SitePath;
+use crate::forms::page::{Page, PageQuery};
+use crate::http::answer::Answer;
+use crate::http::caller::Caller;
+use crate::http::extract::{Ask, At};
+use crate::http::problem::Problem;
+
+/// Lists the APIs.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis",
+    operation_id = "listApis", tag = "APIs", params(SitePath, PageQuery),
+    responses((status = 200, description = "A page of APIs.", body = Page<Api>)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
+    let wanted = query.wanted()?;
+    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let rows = api::list(&mut tx, at.site_id, wanted.rows()).await?;
+    let page: Page<Api> = wanted.page(rows, |row| row.id.into());
+    Answer::json(StatusCode::OK, &page)
+}

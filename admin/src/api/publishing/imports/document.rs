@@ -1,0 +1,58 @@
+//! The body of an import: a document, parsed off the threads that serve requests.
+
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use policy::settings::RouteSettings;
+use store::route::RouteSpec;
+
+use crate::app::App;
+use crate::http::body;
+use crate::http::caller::Caller;
+use crate::http::idempotency::Once;
+use crate::http::problem::Problem;
+use crate::import::{self, Format, ImportError, Imported};
+use crate::limits;
+
+/// What an import takes.
+pub(super) struct Document {
+    pub caller: Caller,
+    pub once: Once,
+    /// The routes that the document describes; they go to the version's upstream.
+    pub routes: Vec<RouteSpec>,
+    pub warnings: Vec<String>,
+}
+
+impl FromRequest<App> for Document {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        // Before the body is read: it bounds the memory of bodies as much as that of parsed
+        // documents.
+        let _place = app.imports.acquire().await.map_err(|_| Problem::Unavailable)?;
+        let bytes = body::read(body, limits::DOCUMENT_BYTES).await?;
+        let once = Once::of(&parts, &bytes, &caller)?;
+        let expected = "application/json or application/yaml";
+        let format = Format::of(&body::media_type(&parts.headers), &bytes)
+            .ok_or(Problem::MediaType { expected })?;
+        let parsed = tokio::task::spawn_blocking(move || import::import(&bytes, format)).await;
+        let Imported { routes, warnings } = parsed.map_err(|_| Problem::Internal)??;
+        let routes = routes.into_iter().map(|route| RouteSpec {
+            name: route.name,
+            methods: route.methods,
+            path: route.template.to_string(),
+            upstream_id: None,
+            settings: RouteSettings::default(),
+        });
+        Ok(Self { caller, once, routes: routes.collect(), warnings })
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Syntax(reason) => Self::Syntax(reason),
+            ImportError::Invalid(errors) => Self::Invalid(errors),
+        }
+    }
+}

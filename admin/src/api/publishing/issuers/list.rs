@@ -1,0 +1,31 @@
+//! `GET /v1/tenants/{tenant_id}/sites/{site_id}/issuers`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use store::issuer;
+
+use super::model::Issuer;
+use crate::app::App;
+use crate::forms::ids::SitePath;
+use crate::forms::page::{Page, PageQuery};
+use crate::http::answer::Answer;
+use crate::http::caller::Caller;
+use crate::http::extract::{Ask, At};
+use crate::http::problem::Problem;
+
+/// Lists the issuers of a site, without their shared secrets.
+#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/issuers",
+    operation_id = "listIssuers", tag = "Issuers", params(SitePath, PageQuery),
+    responses((status = 200, description = "A page of issuers.", body = Page<Issuer>)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    Ask(query): Ask<PageQuery>,
+    caller: Caller,
+) -> Result<Answer, Problem> {
+    let wanted = query.wanted()?;
+    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let rows = issuer::list(&mut tx, at.site_id, wanted.rows()).await?;
+    let page: Page<Issuer> = wanted.page(rows, |row| row.id.into());
+    Answer::json(StatusCode::OK, &page)
+}

@@ -1,0 +1,37 @@
+//! `POST /v1/tenants/{tenant_id}/sites/{site_id}/clone`.
+
+use axum::extract::State;
+use axum::response::Response;
+use store::site;
+
+use super::copy::SiteCopy;
+use super::model::Site;
+use crate::app::App;
+use crate::forms::ids::SitePath;
+use crate::http::answer::Answer;
+use crate::http::extract::{At, Post};
+use crate::http::problem::Problem;
+
+/// Copies a site.
+///
+/// The copy has its settings, upstreams, APIs, versions, routes, plans and issuers, with the
+/// issuers' shared secrets. It has new ids, a hostname of its own, and what refers to something of
+/// the site refers to the copy of that. Hostnames, consumers, their keys and usage are not copied:
+/// they belong to those who call the original.
+#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/clone",
+    operation_id = "cloneSite", tag = "Sites", params(SitePath),
+    request_body = SiteCopy, responses((status = 201, description = "The copy.", body = Site)))]
+pub(super) async fn clone(
+    State(app): State<App>,
+    At(at): At<SitePath>,
+    post: Post<SiteCopy>,
+) -> Result<Response, Problem> {
+    let new = post.body.checked(&app.base_domain)?;
+    let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
+    if let Some(answer) = post.once.replay(&mut tx).await? {
+        return Ok(answer);
+    }
+    let copy = Site::from(site::copy(&mut tx, at.site_id, new, app.secrets.as_deref()).await?);
+    let place = format!("/v1/tenants/{}/sites/{}", at.tenant_id, copy.id);
+    post.once.finish(tx, Answer::created(place, &copy)?).await
+}

@@ -1,0 +1,36 @@
+//! Erases closed tenants once their grace is over.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use store::{Actor, Store, StoreError};
+
+/// How often tenants whose time is over are looked for: they were told the minute.
+const ERASE_EVERY: Duration = Duration::from_secs(60);
+
+/// Erases tenants whose time is over, until it is dropped.
+pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
+    let mut ticks = tokio::time::interval(ERASE_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = erase_closed(&store, clock()).await {
+            tracing::warn!(%error, "a tenant whose time is over could not be erased");
+        }
+    }
+}
+
+/// Erases the tenants whose time is over at `now`, each in a transaction of its own.
+pub async fn erase_closed(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let actor = Actor::system("erase");
+    let mut tx = store.platform(&actor).await?;
+    let closed = store::tenant::closed(&mut tx, now).await?;
+    drop(tx);
+    for tenant in closed {
+        let mut tx = store.platform(&actor).await?;
+        if store::tenant::erase(&mut tx, tenant, now).await? {
+            tx.commit().await?;
+            tracing::info!(%tenant, "a tenant whose time is over was erased");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Removes rows whose time is over.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use store::{Actor, Store, StoreError};
+
+use super::disposable::{Disposable, dispose};
+use crate::metrics;
+
+/// How often: a log of a week grows by less than one part in a hundred in an hour.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+/// How long changes stay in the log. A control plane that was away for longer reads everything
+/// again.
+const CHANGES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long sums of usage are kept: for as long as they can be asked for
+/// ([`crate::limits::USAGE_SPAN`]), and a month to spare.
+const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
+/// How long it is known what worker VMs have reported: longer than the 31 days after which
+/// xds-server takes no usage any more, so that nothing that comes again can count twice, the day by
+/// which an Envoy's clock may be ahead included.
+const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
+
+/// Prunes every hour, until it is dropped.
+pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = prune(&store, clock()).await {
+            tracing::warn!(%error, "what is old could not be removed");
+        }
+    }
+}
+
+async fn prune(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let mut tx = store.platform(&Actor::system("housekeeping")).await?;
+    let changes = store::change::prune(&mut tx, CHANGES_KEPT).await?;
+    tx.commit().await?;
+    let mut tx = store.platform(&Actor::system("housekeeping")).await?;
+    let (usage_hours, usage_reporters) =
+        store::usage::prune(&mut tx, USAGE_KEPT, REPORTERS_KEPT).await?;
+    tx.commit().await?;
+    tracing::debug!(changes, usage_hours, usage_reporters, "what is old was removed");
+    for kind in Disposable::ALL {
+        // One that cannot be removed is no reason to keep the others.
+        match dispose(store, kind, now).await {
+            Ok(removed) => metrics::disposed(kind.name(), removed),
+            Err(error) => {
+                tracing::warn!(%error, kind = kind.name(), "what is old could not be removed")
+            }
+        }
+    }
+    Ok(())
+}

@@ -45,5 +45,6 @@ pub mod settings;
 pub mod signature;
 pub mod site;
 mod time;
+pub mod trace_parent;
 pub mod usage;
 pub mod wire;

@@ -4,10 +4,13 @@
 //! - [`stop`]: the signal by which a task learns that it has to end.
 //! - [`signals`]: SIGTERM and SIGINT.
 //! - [`logging`]: the JSON log on standard error, and the hook that logs panics.
+//! - [`traces`]: spans, exported by OTLP when a collector is set.
 //! - [`prometheus`]: the recorder of metrics and its upkeep.
 //! - [`flags`]: command-line flags with one meaning in all programs.
 //!
-//! A program's `serve` has these steps, in this order:
+//! A program's `main` installs the log, runs its command, and flushes the traces
+//! ([`logging::install`], [`traces::Traces::shut_down`]). Its `serve` has these steps, in this
+//! order:
 //!
 //! ```no_run
 //! use std::time::{Duration, SystemTime};
@@ -48,3 +51,4 @@ pub mod logging;
 pub mod prometheus;
 pub mod signals;
 pub mod stop;
+pub mod traces;

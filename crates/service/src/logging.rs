@@ -3,7 +3,11 @@
 use std::str::FromStr;
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use crate::traces::{self, TraceError, Traces};
 
 /// The `--log` flag. Flatten it into the program's command line.
 #[derive(Clone, Debug, Args)]
@@ -27,24 +31,36 @@ impl FromStr for LogFilter {
 }
 
 impl LogFilter {
+    /// Returns the filter, without the spans and events that are in traces alone.
     fn filter(&self) -> EnvFilter {
-        EnvFilter::new(&self.0)
+        EnvFilter::new(format!("{},{}=off", self.0, traces::ONLY))
     }
 }
 
-/// Starts the log, and logs panics from now on. Call it once, first of all.
+/// Starts the log, logs panics from now on, and starts to export traces if the environment names a
+/// collector ([`crate::traces`]). `program` is the name of the service in traces. Call it once,
+/// first of all.
+///
+/// # Errors
+/// When the environment asks for traces in a way that the program cannot export them.
 ///
 /// # Panics
 /// When the process has a log already.
-pub fn install(filter: &LogFilter) {
-    tracing_subscriber::fmt()
+pub fn install(filter: &LogFilter, program: &'static str) -> Result<Traces, TraceError> {
+    let traces = Traces::from_env(program)?;
+    let log = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_span_list(false)
-        .with_env_filter(filter.filter())
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter(filter.filter());
+    let registry = tracing_subscriber::registry().with(log);
+    match traces.layer() {
+        None => registry.init(),
+        Some(layer) => registry.with(layer).init(),
+    }
     log_panics();
+    Ok(traces)
 }
 
 /// Logs each panic with its place, in the place of the text that Rust prints.

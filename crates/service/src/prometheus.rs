@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::jobs::{self, JobHandle};
+use crate::traces;
 
 /// At one thousand samples a second, a few thousand samples wait at most.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -24,7 +25,8 @@ pub struct Histogram<'a> {
     pub buckets: &'a [f64],
 }
 
-/// Starts to collect metrics for the whole process, and describes those of [`jobs`]. A second call
+/// Starts to collect metrics for the whole process, and describes those of [`jobs`] and
+/// [`traces`]. A second call
 /// changes nothing, and returns the same handle.
 ///
 /// # Errors
@@ -41,6 +43,7 @@ pub fn install(histograms: &[Histogram<'_>]) -> Result<PrometheusHandle, BuildEr
     }
     let handle = builder.install_recorder()?;
     jobs::describe_metrics();
+    traces::describe_metrics();
     *installed = Some(handle.clone());
     Ok(handle)
 }

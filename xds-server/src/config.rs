@@ -5,24 +5,23 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
-use policy::address::AddressRules;
-use policy::ip::Cidr;
 use policy::site::EVICTED_AFTER_S;
+use service::flags::{DatabaseUrl, OldVariable, Upstreams, refuse_old_variable};
+use service::logging::LogFlags;
 
 use crate::base_domain::BaseDomain;
 use crate::commands::bootstrap::Bootstrap;
 use crate::commands::check::Check;
 use crate::commands::render::Render;
-use crate::database_url::DatabaseUrl;
 use crate::jwks::MAX_LIFETIME;
 
 /// The xDS server of Tenantry: serves what is in PostgreSQL to Envoys, by delta ADS.
 #[derive(Debug, Parser)]
 #[command(name = "tenantry-xds", version, about)]
 pub struct Cli {
-    /// The log lines to write to standard error, as in `info` or `xds_server=debug,info`.
-    #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
-    pub log: String,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogFlags,
     /// The command.
     #[command(subcommand)]
     pub command: Command,
@@ -170,47 +169,16 @@ pub struct Validation {
     pub validate_workers: NonZeroUsize,
 }
 
-/// The addresses that upstreams may have: those of the public internet, unless these flags say
-/// otherwise. The admin service needs the same flags.
-#[derive(Clone, Debug, Args)]
-pub struct Upstreams {
-    /// A range of addresses that upstreams may have beside the public internet, such as
-    /// 10.20.0.0/16; repeat it, or use commas. Every tenant can reach every address in it, through
-    /// the gateway.
-    #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
-    pub upstream_allow: Vec<Cidr>,
-    /// A range of addresses that no upstream may have, whatever else is said: what the platform
-    /// itself has in the public internet, or in an allowed range; repeat it, or use commas.
-    #[arg(long, env = "TENANTRY_UPSTREAM_DENY", value_delimiter = ',')]
-    pub upstream_deny: Vec<Cidr>,
-}
-
-impl Upstreams {
-    /// The rules that this comes to.
-    pub fn rules(&self) -> AddressRules {
-        AddressRules::new(self.upstream_allow.iter().copied(), self.upstream_deny.iter().copied())
-    }
-}
-
 /// The variable of earlier releases that the admin service read too, with another meaning.
 const OLD_LISTEN: &str = "TENANTRY_LISTEN";
 const LISTEN: &str = "TENANTRY_XDS_LISTEN";
 
-/// An environment variable has its old name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{OLD_LISTEN} is not read any more: set {LISTEN} (and TENANTRY_ADMIN_LISTEN for the admin \
-     service)"
-)]
-pub struct OldVariable;
-
-/// Refuses an environment that sets the address by its old name alone: the program would listen
-/// somewhere else than its operator means.
+/// Refuses an environment that sets the address by its old name alone.
 ///
 /// # Errors
 /// [`OldVariable`].
 pub fn check_variables(is_set: impl Fn(&str) -> bool) -> Result<(), OldVariable> {
-    if is_set(OLD_LISTEN) && !is_set(LISTEN) { Err(OldVariable) } else { Ok(()) }
+    refuse_old_variable(OLD_LISTEN, LISTEN, is_set)
 }
 
 /// Reads `--evict-after-s`. The filter relies on the least of it.
@@ -272,5 +240,6 @@ mod tests {
         let wrong = Cli::try_parse_from(["tenantry-xds", "serve", "--database-url", "h=hunter2"])
             .unwrap_err();
         assert!(wrong.to_string().contains("postgres://"));
+        assert!(!wrong.to_string().contains("hunter2"));
     }
 }

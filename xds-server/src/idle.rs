@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use service::flags::DatabaseUrl;
+use service::stop::{Stop, stopped};
 use store::{Reader, StoreError, usage};
 use tracing::warn;
 
 use crate::cells::Cells;
-use crate::database_url::DatabaseUrl;
-use crate::stop::{Stop, stopped};
 
 /// One, for one statement now and then.
 const CONNECTIONS: u32 = 1;

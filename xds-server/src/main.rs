@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser as _;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
+use service::signals::ShutdownSignals;
+use service::stop::Stop;
 use store::seal::SecretsKey;
 use xds_server::cells::Cells;
 use xds_server::commands::check::{self, Check};
@@ -26,7 +26,6 @@ use xds_server::lkg::{self, Sealing, StateDir};
 use xds_server::quarantine::Quarantine;
 use xds_server::receipts::{Recorder, Roster};
 use xds_server::snapshot::Owner;
-use xds_server::stop::Stop;
 use xds_server::tls::{Files, Tls};
 use xds_server::validate::{self, Envoy, Pool};
 use xds_server::{grpc, idle, observe, translate, usage};
@@ -34,22 +33,20 @@ use xds_server::{grpc, idle, observe, translate, usage};
 /// The longest time for open streams to end. They are told why, and need a round trip.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The longest time for the export of the last spans.
+const TRACES_GRACE: Duration = Duration::from_secs(2);
+
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_new(&cli.log).with_context(|| format!("--log {}", cli.log))?;
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_span_list(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
-    }));
-    match cli.command {
+    let traces = service::logging::install(&cli.log.log, "tenantry-xds")?;
+    let outcome = run(cli.command).await;
+    traces.shut_down(TRACES_GRACE).await;
+    outcome
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(config) => serve(config).await.map(|()| ExitCode::SUCCESS),
         Command::Bootstrap(flags) => {
             print!("{}", bootstrap::run(&flags)?);
@@ -91,8 +88,7 @@ async fn render(config: &Render) -> anyhow::Result<ExitCode> {
 async fn serve(config: Serve) -> anyhow::Result<()> {
     config::check_variables(|name| std::env::var_os(name).is_some())?;
     // Before anything that takes time, so that a signal during the start is not lost.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = ShutdownSignals::install()?;
     let secrets_key = secrets_key(config.secrets_key_file.as_deref())?;
     let fetcher = Fetcher::new(&fetch_settings(&config.jwks)?).context("--jwks-ca-file")?;
     let metrics = observe::install()?;
@@ -178,8 +174,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     ));
 
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = signals.received() => {}
         ended = &mut follower => return ended?.context("--database-url"),
         ended = &mut usage_writer => return ended?.context("--database-url"),
         ended = &mut ads => return ended?.context("delta ADS"),

@@ -7,14 +7,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
+use service::prometheus::{self, BuildError, Histogram, PrometheusHandle};
+use service::stop::{Stop, stopped};
 use tokio::net::TcpListener;
 
 use crate::cells::Cells;
 use crate::freshness::Source;
 use crate::report;
-use crate::stop::{Stop, stopped};
 
 /// From one small site to a step of ten thousand changes.
 const BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 10.0];
@@ -33,11 +33,8 @@ struct Shared {
 /// # Errors
 /// If something collects them already.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let mut builder = PrometheusBuilder::new();
-    for name in report::DURATIONS {
-        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), &BUCKETS)?;
-    }
-    let handle = builder.install_recorder()?;
+    let histograms = report::DURATIONS.map(|name| Histogram { name, buckets: &BUCKETS });
+    let handle = prometheus::install(&histograms)?;
     report::describe();
     Ok(handle)
 }

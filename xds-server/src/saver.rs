@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use metrics::counter;
+use service::flags::DatabaseUrl;
+use service::stop::{Stop, stopped};
 use sha2::{Digest as _, Sha256};
 use store::{Reader, StoreError};
 use tokio::sync::Notify;
 use tracing::warn;
-
-use crate::database_url::DatabaseUrl;
-use crate::stop::{Stop, stopped};
 
 /// A SHA-256, by which the database knows a URL or a name: what a tenant wrote stays in the
 /// tenant's own tables.

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 
-pub use metrics_exporter_prometheus::PrometheusHandle;
+pub use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 
 use crate::jobs::{self, JobHandle};
 use crate::traces;

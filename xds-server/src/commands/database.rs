@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use service::flags::DatabaseUrl;
 use store::Reader;
 use store::StoreError;
 use store::seal::SecretsKey;
-
-use crate::database_url::DatabaseUrl;
 
 /// One connection is enough to look.
 const CONNECTIONS: u32 = 1;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use service::stop::{Stop, stopped};
 use tokio::task::{Id, JoinSet};
 
 use super::book::Book;
@@ -14,7 +15,6 @@ use super::resolve::{PermittedAddresses, Resolve};
 use super::saver::{SavedAddresses, Saver};
 use crate::cells::Cells;
 use crate::schedule::{Bounds, Scheduler};
-use crate::stop::{Stop, stopped};
 
 /// 64 tenants whose names take as long as the resolver has patience hold up no other. Each takes a
 /// thread meanwhile, of the 512 that the runtime has for such things.

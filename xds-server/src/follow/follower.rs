@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
 use policy::id::{SiteId, TenantId};
+use service::flags::DatabaseUrl;
+use service::stop::{Stop, stopped};
 use store::change::{self, Change};
 use store::seal::SecretsKey;
 use store::{Reader, SnapshotTx, StoreError, desired};
@@ -16,9 +18,7 @@ use super::publisher::{Publisher, Serving};
 use super::read::{self, SITES_PER_STEP};
 use super::{load, report};
 use crate::base_domain::BaseDomain;
-use crate::database_url::DatabaseUrl;
 use crate::freshness::{Source, Ticket};
-use crate::stop::{Stop, stopped};
 use crate::translate;
 
 /// The longest time between two readings of the log, and so the cost of a lost notification.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use service::stop::{Stop, stopped};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -17,7 +18,6 @@ use tracing::{debug, warn};
 
 use super::peer::Peer;
 use super::report;
-use crate::stop::{Stop, stopped};
 use crate::tls::Tls;
 
 /// The longest time for a handshake. It is three packets and some signatures.

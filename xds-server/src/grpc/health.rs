@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use service::stop::{Stop, stopped};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::cells::Cells;
-use crate::stop::{Stop, stopped};
 
 /// The service, for the server as a whole: it serves when it has a state to serve, until it is told
 /// to stop.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
+use service::stop::{Stop, stopped};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -28,7 +29,6 @@ use crate::hub::{Hub, Notice};
 use crate::quarantine::{Quarantine, Refused};
 use crate::receipts::{Roster, Seat};
 use crate::resource::ResourceType;
-use crate::stop::{Stop, stopped};
 use crate::tls::Tls;
 use crate::usage::UsageServer;
 

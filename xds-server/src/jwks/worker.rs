@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
+use service::stop::{Stop, stopped};
 use tokio::task::{Id, JoinSet};
 
 use super::fetch::{FetchError, Fetched, Fetcher};
@@ -13,7 +14,6 @@ use super::report;
 use super::saver::{SavedSet, Saver};
 use crate::cells::Cells;
 use crate::schedule::{Bounds, Scheduler};
-use crate::stop::{Stop, stopped};
 
 /// 16 tenants whose URLs all take the whole of the timeout hold up no other.
 const BOUNDS: Bounds = Bounds {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use policy::cell::CellName;
 use policy::wire::SYNC_NAME;
 
+use service::stop::{Stop, stopped};
 use tracing::{error, info, warn};
 
 use super::files::StateDir;
@@ -15,7 +16,6 @@ use crate::cells::{Cells, Content, Group};
 use crate::freshness::Source;
 use crate::resource::{Named, Resource, ResourceType};
 use crate::snapshot::Owner;
-use crate::stop::{Stop, stopped};
 
 /// The time that PostgreSQL has to be read before the stored state is served. If it turns out to be
 /// away at once, the wait ends.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use metrics::{counter, gauge, histogram};
 use policy::cell::CellName;
+use service::stop::{Stop, stopped};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::{JoinError, spawn_blocking};
@@ -20,7 +21,6 @@ use crate::cells::Cells;
 use crate::hub::{Hub, Notice};
 use crate::resource::{Resource, ResourceType};
 use crate::snapshot::Owner;
-use crate::stop::{Stop, stopped};
 
 /// The time for which changes are gathered for one transaction. After a kill of this program, an
 /// Envoy that starts for the first time may lack so much, as long as PostgreSQL is away.

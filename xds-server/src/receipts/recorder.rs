@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use metrics::counter;
 use policy::id::Uuid;
+use service::flags::DatabaseUrl;
+use service::stop::{Stop, stopped};
 use store::{Reader, StoreError, envoy, quarantine};
 use tracing::warn;
 
 use super::report;
 use super::roster::{News, Roster};
-use crate::database_url::DatabaseUrl;
-use crate::stop::{Stop, stopped};
 
 /// The time for which news wait for more: the answers of all Envoys to one change come within it,
 /// and are one statement.

@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use policy::cell::CellName;
+use service::stop::{Stop, stopped};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tracing::{error, info};
 
 pub use files::{Files, FilesError};
-
-use crate::stop::{Stop, stopped};
 
 use self::files::Contents;
 

@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use service::flags::DatabaseUrl;
+use service::stop::{Stop, stopped};
 use store::StoreError;
 use store::usage::{Ledger, Recorded, Report};
 use tokio::sync::{mpsc, oneshot};
 
 use super::parse::Parsed;
 use super::report;
-use crate::database_url::DatabaseUrl;
-use crate::stop::{Stop, stopped};
 
 /// The most entries of one transaction. It takes PostgreSQL some 100 ms to write so many.
 const BATCH_ENTRIES: usize = 8 * policy::usage::MAX_REPORT_ENTRIES;

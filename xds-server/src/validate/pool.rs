@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use policy::id::{SiteId, TenantId};
+use service::stop::{Stop, stopped};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
@@ -16,7 +17,6 @@ use super::verdict::Verdict;
 use crate::cells::Cells;
 use crate::resource::Named;
 use crate::snapshot::Owner;
-use crate::stop::{Stop, stopped};
 
 /// The number of sites that one Envoy looks at. A run takes some hundred milliseconds, for any
 /// number of resources.

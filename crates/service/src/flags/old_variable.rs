@@ -1,12 +1,10 @@
 //! Environment variables that were renamed.
 
-use std::ffi::OsString;
-
 use thiserror::Error;
 
 /// A variable is set that the program no longer reads.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("{old} is no longer read: set {new} instead, and remove {old}")]
+#[error("{old} is no longer read: set {new} instead")]
 pub struct OldVariable {
     /// The name that is set.
     pub old: &'static str,
@@ -14,20 +12,18 @@ pub struct OldVariable {
     pub new: &'static str,
 }
 
-/// Refuses a start with a renamed variable: the program would silently run with a default. `env`
-/// reads the environment, as [`std::env::var_os`] does.
+/// Refuses an environment that sets a renamed variable by its old name alone: the program would
+/// run with a default that its operator does not mean. An environment may set both, for a program
+/// of an earlier release beside this one.
 ///
 /// # Errors
-/// When `old` is set, to whatever value, whether `new` is set or not.
+/// When `old` is set and `new` is not.
 pub fn refuse_old_variable(
     old: &'static str,
     new: &'static str,
-    env: impl FnOnce(&'static str) -> Option<OsString>,
+    is_set: impl Fn(&str) -> bool,
 ) -> Result<(), OldVariable> {
-    match env(old) {
-        Some(_) => Err(OldVariable { old, new }),
-        None => Ok(()),
-    }
+    if is_set(old) && !is_set(new) { Err(OldVariable { old, new }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -35,13 +31,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_new_name_is_named() {
-        let refused = refuse_old_variable("TENANTRY_LISTEN", "TENANTRY_ADMIN_LISTEN", |name| {
-            (name == "TENANTRY_LISTEN").then(|| OsString::from("127.0.0.1:1"))
-        });
-        let message = refused.unwrap_err().to_string();
-        assert!(message.contains("TENANTRY_LISTEN is no longer read"), "{message}");
-        assert!(message.contains("set TENANTRY_ADMIN_LISTEN"), "{message}");
-        assert_eq!(refuse_old_variable("TENANTRY_LISTEN", "X", |_| None), Ok(()));
+    fn the_old_name_alone_is_refused_and_the_new_one_named() {
+        let check = |set: &[&str]| {
+            refuse_old_variable("OLD_LISTEN", "NEW_LISTEN", |name| set.contains(&name))
+        };
+        for good in [&[][..], &["NEW_LISTEN"], &["OLD_LISTEN", "NEW_LISTEN"]] {
+            assert_eq!(check(good), Ok(()), "{good:?}");
+        }
+        let message = check(&["OLD_LISTEN"]).unwrap_err().to_string();
+        assert_eq!(message, "OLD_LISTEN is no longer read: set NEW_LISTEN instead");
     }
 }

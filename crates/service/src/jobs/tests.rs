@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, sleep};
 
 use super::{FatalEnd, JobError, JobHandle, JobPhase, JobSpec, JobStatus, Jobs};
 
@@ -296,7 +296,7 @@ async fn the_state_is_in_metrics_and_in_json() {
         job.backlog(3);
         sleep(Duration::from_secs(2)).await;
     });
-    advance(Duration::from_secs(1)).await;
+    sleep(Duration::from_secs(1)).await;
     let has = |line: &str| {
         let text = metrics.render();
         assert!(text.lines().any(|each| each == line), "{line} is not in\n{text}");

@@ -36,5 +36,4 @@ mod provider;
 
 pub use context::{continue_from, current, link};
 pub use exporter::describe as describe_metrics;
-pub(crate) use provider::TracesLayer;
 pub use provider::{TraceError, Traces};

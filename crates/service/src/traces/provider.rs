@@ -57,7 +57,7 @@ pub enum TraceError {
 #[derive(Debug, Default)]
 pub struct Traces(Option<SdkTracerProvider>);
 
-pub(crate) type TracesLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+type TracesLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
 impl Traces {
     /// Starts to export traces if the environment names an endpoint. `program` is the service's

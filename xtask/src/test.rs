@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Context, Result, anyhow};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use stack::build::{self, Artifacts, Profile};
 use stack::testing::{self, database};
 use tokio::process::Command;
@@ -109,7 +111,12 @@ impl TestRun {
                 status = child.wait() => break status?,
                 // The terminal has sent it to the tests too: wait for them, then stop the server.
                 _ = interrupts.recv() => {}
-                _ = terminations.recv() => child.start_kill()?,
+                // The runner ends its tests, and their servers with them.
+                _ = terminations.recv() => {
+                    if let Some(pid) = child.id() {
+                        kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM)?;
+                    }
+                }
             }
         };
         Ok(status.success())

@@ -6,9 +6,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{control, wasm, workspace_root};
 
@@ -71,9 +72,17 @@ pub enum Profile {
 
 /// Builds everything; cargo shows its progress on standard error.
 pub fn build(profile: Profile) -> Result<Artifacts> {
-    let wasm = build_module()?;
+    // Beside the programs: linking the module takes one processor for half a minute.
+    let module = thread::spawn(build_module);
+    let bin_dir = build_programs(profile)?;
+    let wasm = module.join().map_err(|_| anyhow!("the build of the module panicked"))??;
+    Ok(Artifacts { bin_dir: target_dir().join(bin_dir), wasm })
+}
+
+/// Builds the native programs; answers the name of their folder.
+fn build_programs(profile: Profile) -> Result<&'static str> {
     let programs = ["build", "--bin", control::ADMIN, "--bin", control::XDS];
-    let bin_dir = match profile {
+    Ok(match profile {
         Profile::Dev => {
             // Without --package, for the reason in .cargo/config.toml.
             run_cargo(&programs)?;
@@ -89,8 +98,7 @@ pub fn build(profile: Profile) -> Result<Artifacts> {
             run_cargo(&["build", "--workspace", "--bins", "--tests"])?;
             "debug"
         }
-    };
-    Ok(Artifacts { bin_dir: target_dir().join(bin_dir), wasm })
+    })
 }
 
 /// Builds the module that Envoy loads; answers its path.

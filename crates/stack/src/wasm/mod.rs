@@ -31,11 +31,14 @@ pub struct Steps {
     pub fuel: bool,
     /// Make small copies without V8's runtime.
     pub copies: bool,
+    /// Leave the names of functions out. With them, the module is a little longer, and the same
+    /// otherwise.
+    pub strip: bool,
 }
 
 impl Default for Steps {
     fn default() -> Self {
-        Self { fuel: true, copies: true }
+        Self { fuel: true, copies: true, strip: true }
     }
 }
 
@@ -52,8 +55,11 @@ fn finished(module: &[u8], steps: Steps) -> Result<(Module, Option<GlobalId>)> {
     let mut config = ModuleConfig::new();
     let mut module = config
         .generate_producers_section(false)
+        .generate_name_section(!steps.strip)
         .parse(module)
         .context("it is no WebAssembly module")?;
+    // A note of the linker, which nothing reads.
+    module.customs.remove_raw("target_features");
     callbacks::choose(&mut module)?;
     check_exports(&module)?;
     // Code that only those could reach goes too, so that it is neither loaded nor metered.

@@ -28,7 +28,7 @@ fn callbacks_that_nothing_uses_go_with_all_that_only_they_call() {
         "proxy_on_memory_allocate",
         "proxy_on_request_headers",
     ];
-    let stripped = finished(Steps { fuel: false, copies: false });
+    let stripped = finished(Steps { fuel: false, copies: false, ..Steps::default() });
     assert_eq!(exports(&stripped), kept);
     assert_eq!(Module::from_buffer(&stripped).expect("a module").funcs.iter().count(), 4);
 }
@@ -48,7 +48,8 @@ fn the_modules_own_callbacks_take_the_place_of_the_sdks() {
     let sdks = ["proxy_on_log", "proxy_on_context_create", "proxy_on_delete"];
     let all: Vec<&str> = sdks.iter().copied().chain(own.iter().map(String::as_str)).collect();
     let module =
-        finish(&with_exports(&all), Steps { fuel: false, copies: false }).expect("a module");
+        finish(&with_exports(&all), Steps { fuel: false, copies: false, ..Steps::default() })
+            .expect("a module");
     assert_eq!(exports(&module), callbacks::NEEDED);
     let engine = Engine::default();
     let module = wasmi::Module::new(&engine, module).expect("it is still a module");

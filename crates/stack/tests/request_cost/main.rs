@@ -130,14 +130,11 @@ fn a_warm_request_executes_no_more_than_is_stated() {
 /// The module with the names of its functions, which make it a little longer and change nothing
 /// else.
 fn named_module() -> Vec<u8> {
-    let options = stack::build::ModuleOptions {
-        folder: Some("named"),
-        config: &["profile.wasm.strip=false"],
-        ..stack::build::ModuleOptions::default()
-    };
+    let options = stack::build::ModuleOptions::default();
     let module = stack::build::compile_module(&options).expect("the module is built");
     let module = std::fs::read(module).expect("the built module");
-    stack::wasm::finish(&module, stack::wasm::Steps::default()).expect("it can be finished")
+    let steps = stack::wasm::Steps { strip: false, ..stack::wasm::Steps::default() };
+    stack::wasm::finish(&module, steps).expect("it can be finished")
 }
 
 /// A VM forgets a key together with the key itself.

@@ -7,6 +7,8 @@
 //! preconditions), then a handler under [`api`], which makes one transaction of the store. Every
 //! error becomes an answer in [`http::problem`].
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 pub mod accounts;
 pub mod api;
 pub mod app;

@@ -1,5 +1,7 @@
 //! The program: flags, log, and one of its commands.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -20,8 +20,8 @@ thread_local! {
 /// The time of all that happens here, in milliseconds since the Unix epoch.
 const NOW_MS: u64 = 1_700_000_000_000;
 
-#[allow(unsafe_code, reason = "the exports that Envoy would call")]
-#[allow(unreachable_pub, reason = "nothing in Rust reaches them")]
+#[expect(unsafe_code, reason = "the exports that Envoy would call")]
+#[expect(unreachable_pub, reason = "nothing in Rust reaches them")]
 mod exports {
     #[unsafe(no_mangle)]
     pub extern "C" fn proxy_abi_version_0_2_1() {}

@@ -4,7 +4,7 @@
 //! status that it does not expect. Calls by gRPC: it notes for its own dispatcher, which has
 //! nothing to do here, who made each of them, and keeps that for ever.
 
-#![allow(unsafe_code, reason = "the ABI hands over memory by pointer and length")]
+#![expect(unsafe_code, reason = "the ABI hands over memory by pointer and length")]
 
 use std::ptr;
 use std::time::Duration;

@@ -4,8 +4,8 @@
 //! The SDK exports functions of the same names, and no two of one module can share a name. So these
 //! have a prefix, which the finished module has not (`stack::wasm::callbacks`).
 
-#![allow(unsafe_code, reason = "the exports that Envoy calls")]
-#![allow(unreachable_pub, reason = "nothing in Rust reaches them")]
+#![expect(unsafe_code, reason = "the exports that Envoy calls")]
+#![expect(unreachable_pub, reason = "nothing in Rust reaches them")]
 
 use std::cell::RefCell;
 

@@ -52,7 +52,7 @@ pub(crate) fn of_message(message: &[u8]) {
     }
 }
 
-#[allow(clippy::panic, reason = "that is what it is for")]
+#[expect(clippy::panic, reason = "that is what it is for")]
 fn fail(why: &str) {
     panic!("injected fault: {why}");
 }

@@ -6,7 +6,7 @@
 //! What was once small stays small: such a block goes back to no other size. A VM's caches are
 //! bounded, and so is this.
 
-#![allow(unsafe_code, reason = "an allocator hands out raw memory")]
+#![expect(unsafe_code, reason = "an allocator hands out raw memory")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;

@@ -7,6 +7,8 @@
 //! [`lkg`] keeps the served state on disk, for a start without PostgreSQL. [`receipts`] writes down
 //! the answers of Envoys, and [`quarantine`] decides about the sites that they refuse.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 pub mod ads;
 pub mod base_domain;
 pub mod cells;

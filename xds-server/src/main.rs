@@ -1,5 +1,7 @@
 //! The program: flags, log, and the tasks that make up the server.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -164,7 +164,7 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only the errors matter")]
+    #[expect(dead_code, reason = "only the errors matter")]
     struct Outer {
         name: String,
         #[serde(default, deserialize_with = "present")]
@@ -177,7 +177,7 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code, reason = "only the errors matter")]
+    #[expect(dead_code, reason = "only the errors matter")]
     struct Inner {
         port: u16,
     }

@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    #[allow(clippy::panic, reason = "the panic is what is tested")]
+    #[expect(clippy::panic, reason = "the panic is what is tested")]
     async fn panics() {
         panic!("on purpose");
     }

@@ -3,6 +3,8 @@
 //! There is one template. `tenantry-xds bootstrap` prints it for operators, and `cargo xtask up` and
 //! the tests start their Envoys from it, by this one function.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 

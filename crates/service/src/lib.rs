@@ -43,6 +43,7 @@
 //! }
 //! ```
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![warn(missing_docs)]
 
 pub mod flags;

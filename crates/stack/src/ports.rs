@@ -51,7 +51,6 @@ pub fn free() -> SocketAddr {
 ///
 /// # Panics
 /// If there is none.
-#[allow(clippy::expect_used)]
 pub fn base() -> u16 {
     let hundreds = usize::from(BASES.end - BASES.start) / usize::from(DEPLOYMENT);
     (0..hundreds)
@@ -62,7 +61,6 @@ pub fn base() -> u16 {
 }
 
 /// Takes a block of ports that no other process holds, for as long as this one runs.
-#[allow(clippy::expect_used)]
 fn claim(range: Range<u16>, size: u16) -> Range<u16> {
     let folder = std::env::temp_dir().join(LOCKS);
     let _ = fs::create_dir_all(&folder);

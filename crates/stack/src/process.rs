@@ -217,7 +217,7 @@ fn open_log(path: &Path) -> Result<File> {
 }
 
 /// Has the kernel send `signal` to the child when its parent dies, even by `kill -9`.
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "only `pre_exec` runs code between fork and exec")]
 fn die_with_parent(command: &mut Command, signal: Signal) {
     let parent = getpid();
     let ask = move || -> io::Result<()> {

@@ -10,6 +10,8 @@
 //! security stops a forgotten condition, not injected SQL; so there is no SQL that is put together
 //! at run time, here or elsewhere.
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used))]
+
 pub mod access_token_key;
 pub mod account;
 pub mod api;

@@ -11,7 +11,7 @@ mod fixture;
 mod gateway;
 mod goldens;
 mod http;
-#[allow(dead_code, reason = "only sites are used here")]
+#[expect(dead_code, reason = "only sites are used here")]
 #[path = "../golden/input.rs"]
 mod input;
 mod loading;

@@ -74,7 +74,7 @@ impl FaultsOfJob {
     }
 }
 
-#[allow(clippy::panic, reason = "the panic is the fault")]
+#[expect(clippy::panic, reason = "the panic is the fault")]
 fn fall() {
     panic!("{PANIC}");
 }

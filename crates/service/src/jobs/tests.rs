@@ -62,7 +62,7 @@ impl Log {
     }
 }
 
-#[allow(clippy::panic, reason = "the panic is the subject of the tests")]
+#[expect(clippy::panic, reason = "the panic is the subject of the tests")]
 fn fall() {
     panic!("on purpose");
 }

@@ -14,7 +14,7 @@ use crate::StoreError;
 use crate::tx::{AuditTx, ScopedTx, Sealed as _};
 
 /// The rows that are read at a time to verify a chain: each can have settings of a megabyte, twice.
-const VERIFY_ROWS: NonZeroU32 = NonZeroU32::new(64).unwrap();
+const VERIFY_ROWS: NonZeroU32 = NonZeroU32::new(64).expect("it is not 0");
 
 /// Which rows to read; what is `None` does not matter.
 #[derive(Clone, Debug, Default)]
@@ -134,7 +134,8 @@ pub async fn newest_of_all(
 
 /// The end of the year 9999: beyond what PostgreSQL's times and Rust's have in common there is
 /// nothing to find.
-const LAST_TIME: DateTime<Utc> = DateTime::from_timestamp_secs(253_402_300_799).unwrap();
+const LAST_TIME: DateTime<Utc> =
+    DateTime::from_timestamp_secs(253_402_300_799).expect("chrono has the year 9999");
 
 /// The rows of a chain after a place (0: from the first) and up to another, oldest first.
 pub async fn following(

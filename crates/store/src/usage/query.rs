@@ -33,7 +33,7 @@ impl Step {
 
 /// What sums are told apart by, beside time. What is not told apart is added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is independent of the others")]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub struct Grouping {
     /// By site.
     pub site: bool,

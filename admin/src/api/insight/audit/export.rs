@@ -15,7 +15,7 @@ use super::csv;
 use crate::app::App;
 
 /// The rows that are read at a time: each can have settings of a megabyte, twice.
-const ROWS: NonZeroU32 = NonZeroU32::new(64).unwrap();
+const ROWS: NonZeroU32 = NonZeroU32::new(64).expect("it is not 0");
 
 /// What the export is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -184,7 +184,7 @@ impl World {
     }
 }
 
-/// A line of /proc/<pid>/status, which is in kB.
+/// A line of `/proc/<pid>/status`, which is in kB.
 fn memory_mb(pid: i32, line: &str) -> Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;

@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn each_role_may_do_what_those_below_it_may() {
-        let whos = [
+        let rising = [
             Who::Member,
             Who::Viewer,
             Who::Developer,
@@ -297,7 +297,7 @@ mod tests {
             Who::Operator,
         ];
         for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 4), (Role::Admin, 6)] {
-            for (index, who) in whos.into_iter().enumerate() {
+            for (index, who) in rising.into_iter().enumerate() {
                 let verdict =
                     decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant);
                 let expected = if index < allowed { Verdict::Allowed } else { Verdict::Forbidden };

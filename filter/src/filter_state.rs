@@ -5,7 +5,7 @@
 use prost::Message as _;
 use proxy_wasm::hostcalls;
 
-use crate::http::{COUNTED, REFUSAL};
+use policy::filter_state::{COUNTED, REFUSAL};
 
 /// Envoy's foreign function that says how long a property lives.
 const DECLARE: &str = "declare_property";

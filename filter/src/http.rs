@@ -4,6 +4,8 @@
 use std::rc::Rc;
 
 use policy::decision::{Decision, Edit, Forward, State as _, Who, decide};
+use policy::filter_state::{COUNTED, REFUSAL};
+use policy::header_name;
 use policy::headers;
 use policy::id::Uuid;
 use policy::refusal::{RateLimitFields, Refusal};
@@ -17,22 +19,8 @@ use crate::abi;
 use crate::body::Body;
 use crate::vm::Vm;
 
-/// The context headers, which Envoy routes by and the upstream can trust.
-const TENANT: &str = "x-tenantry-tenant";
-const SITE: &str = "x-tenantry-site";
-const ROUTE: &str = "x-tenantry-route";
-const CONSUMER: &str = "x-tenantry-consumer";
-
-/// What an answer says of limits (draft-ietf-httpapi-ratelimit-headers).
-const LIMIT: &[u8] = b"ratelimit";
-const LIMIT_POLICY: &[u8] = b"ratelimit-policy";
-
-/// What the filter puts into filter state, for access logs and for itself. In Envoy's own formats
-/// `wasm.` precedes the names.
-pub(crate) const REFUSAL: &str = "tenantry_refusal";
-/// That the request was counted, which may come by again when Envoy has loaded its routes; and what
-/// its answer says of limits.
-pub(crate) const COUNTED: &str = "tenantry_counted";
+const LIMIT: &[u8] = header_name::RATE_LIMIT.as_bytes();
+const LIMIT_POLICY: &[u8] = header_name::RATE_LIMIT_POLICY.as_bytes();
 
 /// What Envoy says of a stream that it begins anew, when the routes of its site have come, at the
 /// end of the first attempt.
@@ -174,10 +162,10 @@ impl Exchange {
             abi::add_header(MapType::HttpRequestHeaders, name.as_bytes(), value)
         };
         if let Some(consumer) = self.who.consumer {
-            with_text(&consumer.0, |id| add(CONSUMER, id))?;
+            with_text(&consumer.0, |id| add(header_name::CONSUMER, id))?;
         }
         if let Some(route) = forward.route.and_then(|route| forward.site.route(route)) {
-            add(ROUTE, route.header.as_bytes())?;
+            add(header_name::ROUTE, route.header.as_bytes())?;
         }
         Ok(())
     }
@@ -186,14 +174,14 @@ impl Exchange {
     #[inline(never)]
     fn set_context(&self) -> Result<(), Status> {
         if let Some((tenant, site)) = self.who.site {
-            set_id(TENANT, &tenant.0)?;
-            set_id(SITE, &site.0)?;
+            set_id(header_name::TENANT, &tenant.0)?;
+            set_id(header_name::SITE, &site.0)?;
         }
         if let Some(route) = self.who.route {
-            set_id(ROUTE, &route.0)?;
+            set_id(header_name::ROUTE, &route.0)?;
         }
         if let Some(consumer) = self.who.consumer {
-            set_id(CONSUMER, &consumer.0)?;
+            set_id(header_name::CONSUMER, &consumer.0)?;
         }
         Ok(())
     }

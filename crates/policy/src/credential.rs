@@ -6,8 +6,9 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::header_name;
 use crate::key::{looks_like_key, may_be_key};
-use crate::request::{CREDENTIAL_HEADER, Request};
+use crate::request::Request;
 use crate::wire;
 
 /// The longest value of `Authorization: Basic` that is decoded, in bytes: room for a key and a long
@@ -100,7 +101,7 @@ impl<'a> PresentedKey<'a> {
         let values = request.parameters().filter(|(known, _)| *known == name.as_bytes());
         values.for_each(|(_, value)| self.add(Cow::Borrowed(value)));
         // Where the filter itself put it when the request came by for the first time.
-        request.values(CREDENTIAL_HEADER).for_each(|value| self.add_bearer(value));
+        request.values(header_name::CREDENTIAL).for_each(|value| self.add_bearer(value));
     }
 
     #[inline(never)]

@@ -10,6 +10,7 @@ use crate::concurrency::Entrance;
 use crate::consumer::Consumer;
 use crate::credential::{KeySource, PresentedKey, bearer_token, holds_key, target_without_keys};
 use crate::digest_field::Expected;
+use crate::header_name;
 use crate::id::{ConsumerId, KeyId, RouteId, SiteId, TenantId};
 use crate::jwt::Verified;
 use crate::key::{Digest, KeyRecord, looks_like_key};
@@ -17,7 +18,7 @@ use crate::limit::{Check, Seed, Verdict};
 use crate::method::Methods;
 use crate::path;
 use crate::refusal::{RateLimitFields, Refusal};
-use crate::request::{CREDENTIAL_HEADER, Request};
+use crate::request::Request;
 use crate::router::RouteMatch;
 use crate::site::{Route, Site};
 
@@ -40,7 +41,7 @@ pub trait State {
     /// What there is to know of a consumer beyond its record.
     fn consumer(&mut self, id: ConsumerId) -> Option<Rc<Consumer>>;
     /// The client's address. `edge` is what Envoy wrote into
-    /// [`crate::request::CLIENT_ADDRESS_HEADER`], if that is to be trusted.
+    /// [`header_name::CLIENT_ADDRESS`], if that is to be trusted.
     fn client_address(&mut self, edge: Option<&[u8]>) -> Option<IpAddr>;
     /// A token that holds.
     fn token(&mut self, site: &Site, token: &[u8], now_ms: u64) -> Option<Rc<Verified>>;
@@ -149,7 +150,7 @@ pub struct Mode {
     /// own requirement, and Envoy's configuration says what becomes of it.
     pub routes_optional: bool,
     /// Whether credentials are removed here and now. Otherwise they are moved to
-    /// [`CREDENTIAL_HEADER`], and Envoy's route removes them.
+    /// [`header_name::CREDENTIAL`], and Envoy's route removes them.
     pub remove_credentials: bool,
     /// Whether the request came by before, and was counted then: Envoy has loaded the routes of its
     /// site since.
@@ -352,7 +353,10 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             if let (PresentedKey::Key(found), true) = (key, keep)
                 && Digest::of_presented(&found.0).is_some()
             {
-                edits.push(Edit::Add(CREDENTIAL_HEADER, [b"Bearer ", &*found.0].concat().into()));
+                edits.push(Edit::Add(
+                    header_name::CREDENTIAL,
+                    [b"Bearer ", &*found.0].concat().into(),
+                ));
             }
         }
         if !site.forward_credentials && !self.request.authorization.is_empty() {
@@ -400,7 +404,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         for value in self.request.values("authorization").filter(|value| ours(value)) {
             taken = true;
             if keep {
-                edits.push(Edit::Add(CREDENTIAL_HEADER, value.into()));
+                edits.push(Edit::Add(header_name::CREDENTIAL, value.into()));
             }
         }
         if taken {
@@ -417,7 +421,8 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             )
         };
         for (name, _) in self.request.headers {
-            if *name == CREDENTIAL_HEADER.as_bytes() || (!site.forward_credentials && is_key(name))
+            if *name == header_name::CREDENTIAL.as_bytes()
+                || (!site.forward_credentials && is_key(name))
             {
                 edits.push(Edit::Remove(name));
             }

@@ -21,6 +21,10 @@ pub const SERVING_KEY: &str = "serving";
 /// whether anything has changed. Reading an empty value costs a VM a tenth of reading another.
 pub const GENERATION_KEY: &str = "generation";
 
+/// The user agent by which the mirror's stream is told from the one of its Envoy: both have the
+/// same Node id.
+pub const USER_AGENT: &str = "tenantry-filter";
+
 /// How many groups the buckets of keys are in, by their first 8 bits.
 const KEY_GROUPS: usize = 256;
 
@@ -133,7 +137,7 @@ impl Mirror {
         let mut serving = serving.unwrap_or_default();
         serving.newest_epoch = serving.newest_epoch.saturating_add(1);
         let mirror = Self {
-            node: Node { id: node_id, cluster, user_agent_name: "tenantry-filter".to_owned() },
+            node: Node { id: node_id, cluster, user_agent_name: USER_AGENT.to_owned() },
             serving,
             epoch: serving.newest_epoch,
             held: Default::default(),

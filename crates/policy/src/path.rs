@@ -12,6 +12,14 @@ use crate::scan::PathBytes;
 pub const MAX_TEMPLATE_LEN: usize = 1024;
 /// The most segments of a template.
 pub const MAX_SEGMENTS: usize = 64;
+/// The most segments of a base path: well over what real APIs have, and few enough for Envoy to take
+/// them off ([`MAX_PREFIX_SEGMENTS`]).
+pub const MAX_BASE_PATH_SEGMENTS: usize = 20;
+/// The most segments of a route's prefix, which is a base path and the name of a version. Envoy
+/// takes a prefix off by a regular expression of 4 instructions of RE2 a segment, and refuses one
+/// of more than 100 instructions (`re2.max_program_size.error_level`).
+pub const MAX_PREFIX_SEGMENTS: usize = MAX_BASE_PATH_SEGMENTS + 1;
+const _: () = assert!(4 * MAX_PREFIX_SEGMENTS < 100);
 /// The same for a whole path: a template behind its prefix, which the database holds to 512 bytes
 /// of base path and a version. The second bounds the depth of a match.
 const MAX_WHOLE_LEN: usize = MAX_TEMPLATE_LEN + 1024;

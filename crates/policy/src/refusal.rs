@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use crate::header_name;
 use crate::method::Methods;
 use crate::time;
 
-/// The media type of every refusal.
-const CONTENT_TYPE: &str = "application/problem+json";
+/// The media type of every refusal, and of every problem that another part answers (RFC 9457).
+pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// How long a client should wait for what is over in a moment, in seconds.
 const RETRY_AFTER_S: &str = "1";
@@ -133,7 +134,7 @@ impl Refusal {
 
     /// What is sent.
     pub fn answer(&self) -> Answer {
-        let mut headers = vec![("content-type", CONTENT_TYPE.to_owned())];
+        let mut headers = vec![("content-type", MEDIA_TYPE.to_owned())];
         match self {
             Self::NotReady | Self::TooManyAtOnce | Self::Overloaded => {
                 headers.push(("retry-after", RETRY_AFTER_S.to_owned()));
@@ -150,8 +151,8 @@ impl Refusal {
             Self::RateLimited(limited) => {
                 headers.push(("retry-after", limited.retry_after_s.clone()));
                 let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-                headers.push(("ratelimit", text(&limited.fields.limit)));
-                headers.push(("ratelimit-policy", text(&limited.fields.policy)));
+                headers.push((header_name::RATE_LIMIT, text(&limited.fields.limit)));
+                headers.push((header_name::RATE_LIMIT_POLICY, text(&limited.fields.policy)));
             }
             _ => {}
         }

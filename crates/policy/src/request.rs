@@ -1,28 +1,9 @@
 //! What of a request a decision needs, taken from its header map in one pass.
 
+use crate::header_name;
 use crate::headers::Header;
 use crate::id::TenantId;
 use crate::scan;
-
-/// The headers that only Tenantry may set. What a client sends under this prefix is removed before
-/// anything else.
-pub const RESERVED_PREFIX: &str = "x-tenantry-";
-
-/// Where the filter puts a credential that is not to reach the upstream, in the form of an
-/// `Authorization` value; Envoy's route removes it at the very end. It is not removed at once,
-/// because a request that makes Envoy load a route configuration starts again from the first
-/// filter, with its headers as the filters left them. So it is read as one more `Authorization`,
-/// and a client that sends it itself gains nothing.
-pub const CREDENTIAL_HEADER: &str = "x-tenantry-credential";
-
-/// The header in which Envoy tells a client's address, at an edge that takes it from the connection
-/// or from trusted proxies.
-pub const CLIENT_ADDRESS_HEADER: &str = "x-envoy-external-address";
-
-/// The header by which a listener that is one tenant's own says whose it is. Envoy sets it before
-/// the first filter, in the place of whatever the client sent. A client of another listener that
-/// sends it itself can only reach less by it.
-pub const LISTENER_HEADER: &str = "x-tenantry-listener";
 
 /// The relevant parts of a request's header map.
 #[derive(Clone, Debug, Default)]
@@ -37,15 +18,15 @@ pub struct Request<'a> {
     pub path: &'a [u8],
     /// The query, without the question mark; `None` if there is none.
     pub query: Option<&'a [u8]>,
-    /// The values of `Authorization`, and of [`CREDENTIAL_HEADER`].
+    /// The values of `Authorization`, and of [`header_name::CREDENTIAL`].
     pub authorization: Vec<&'a [u8]>,
     /// Whether anything follows the headers.
     pub has_body: bool,
     /// Whether there is a signature (RFC 9421 section 4).
     pub signed: bool,
-    /// [`CLIENT_ADDRESS_HEADER`].
+    /// [`header_name::CLIENT_ADDRESS`].
     pub client_address: Option<&'a [u8]>,
-    /// [`LISTENER_HEADER`].
+    /// [`header_name::LISTENER`].
     pub listener: Option<&'a [u8]>,
     /// `content-length`, in bytes.
     pub content_length: Option<u64>,
@@ -65,7 +46,9 @@ impl<'a> Request<'a> {
                 9 | 13 | 14 | 15 | 24 => request.read_known(name, value),
                 _ => {}
             }
-            if name.first() == Some(&b'x') && name.starts_with(RESERVED_PREFIX.as_bytes()) {
+            if name.first() == Some(&b'x')
+                && name.starts_with(header_name::RESERVED_PREFIX.as_bytes())
+            {
                 request.read_reserved(name, value);
             }
         }
@@ -96,7 +79,9 @@ impl<'a> Request<'a> {
             b"authorization" => self.authorization.push(value),
             b"content-length" => self.content_length = decimal(value),
             b"signature" | b"signature-input" => self.signed = true,
-            _ if name == CLIENT_ADDRESS_HEADER.as_bytes() => self.client_address = Some(value),
+            _ if name == header_name::CLIENT_ADDRESS.as_bytes() => {
+                self.client_address = Some(value)
+            }
             _ => {}
         }
     }
@@ -105,10 +90,10 @@ impl<'a> Request<'a> {
     /// `Authorization`, and stays.
     #[cold]
     fn read_reserved(&mut self, name: &'a [u8], value: &'a [u8]) {
-        if name == CREDENTIAL_HEADER.as_bytes() {
+        if name == header_name::CREDENTIAL.as_bytes() {
             return self.authorization.push(value);
         }
-        if name == LISTENER_HEADER.as_bytes() {
+        if name == header_name::LISTENER.as_bytes() {
             self.listener = Some(value);
         }
         self.reserved.push(name);

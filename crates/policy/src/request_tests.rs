@@ -11,7 +11,7 @@ fn reserved_headers_are_listed_and_the_query_is_apart() {
         (b"x-tenantry-site", b"1"),
         (b"x-tenantry-zzz", b"\xff"),
         (b"x-tenantry", b"2"),
-        (CREDENTIAL_HEADER.as_bytes(), b"Bearer x"),
+        (header_name::CREDENTIAL.as_bytes(), b"Bearer x"),
     ];
     let request = read(&headers);
     assert_eq!(request.path, b"/a");
@@ -39,11 +39,11 @@ fn a_length_that_is_none_is_not_known() {
 fn a_listener_of_a_tenants_own_leads_to_that_tenant_alone() {
     let tenant: TenantId = "0192f0c1-0000-7000-8000-000000000001".parse().expect("an id");
     let other: TenantId = "0192f0c1-0000-7000-8000-000000000002".parse().expect("an id");
-    let of = |value: &'static [u8]| [(LISTENER_HEADER.as_bytes(), value)];
+    let of = |value: &'static [u8]| [(header_name::LISTENER.as_bytes(), value)];
     let own = of(b"0192f0c1-0000-7000-8000-000000000001");
     let request = Request::read(&own, false);
     assert!(request.may_reach(tenant) && !request.may_reach(other));
-    assert_eq!(request.reserved, [LISTENER_HEADER.as_bytes()], "it goes no further");
+    assert_eq!(request.reserved, [header_name::LISTENER.as_bytes()], "it goes no further");
     for malformed in [of(b""), of(b"\xff"), of(b"all")] {
         assert!(!Request::read(&malformed, false).may_reach(tenant));
     }

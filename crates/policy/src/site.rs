@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use crate::credential::KeySource;
+use crate::header_name;
 use crate::id::{ApiId, RouteId, SiteId, TenantId};
 use crate::ip::IpRules;
 use crate::jwt::Issuers;
@@ -101,7 +102,7 @@ pub struct Api {
 pub struct Route {
     /// The route.
     pub id: RouteId,
-    /// The value of the header by which Envoy finds it: `<site>,<route>`.
+    /// See [`header_name::chosen_route`].
     pub header: Box<str>,
     /// What it needs; `None`: as the site says.
     pub requirement: Option<Requirement>,
@@ -209,7 +210,7 @@ impl Route {
     fn decode(site: SiteId, id: RouteId, route: &wire::PolicyRoute) -> Self {
         Self {
             id,
-            header: format!("{site},{id}").into(),
+            header: header_name::chosen_route(site, id).into(),
             requirement: route.requirement.as_ref().map(Requirement::decode),
             scopes: route.scopes.iter().map(|scope| scope.as_str().into()).collect(),
             rules: Rule::decode_all(&route.limits),

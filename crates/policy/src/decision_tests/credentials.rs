@@ -1,5 +1,5 @@
 use super::*;
-use crate::request::CREDENTIAL_HEADER;
+use crate::header_name::CREDENTIAL;
 use crate::signature;
 
 fn status(settings: Value, headers: &[(&str, &str)]) -> u32 {
@@ -39,10 +39,10 @@ fn a_credential_that_the_site_does_not_forward_is_moved_to_where_envoy_removes_i
         let mut world = World::plain();
         world.site_one().forward_credentials = forward;
         let asked = world.ask(0, &[("authorization", &bearer)]);
-        let moved = [format!("{CREDENTIAL_HEADER}+={bearer}"), "-authorization".to_owned()];
+        let moved = [format!("{CREDENTIAL}+={bearer}"), "-authorization".to_owned()];
         assert_eq!(asked.edits, if forward { vec![] } else { moved.to_vec() });
         // As the filter sees it when Envoy has loaded the routes, and the request begins again.
-        let again = world.ask(0, &[(CREDENTIAL_HEADER, &bearer)]);
+        let again = world.ask(0, &[(CREDENTIAL, &bearer)]);
         assert_eq!((again.status(), again.edits), (200, Vec::new()));
     }
     let one = key(1);
@@ -59,14 +59,8 @@ fn a_key_in_the_query_never_goes_on_and_is_known_again() {
     let path = format!("/v1/orders?a=1&key={}", key(1).reveal());
     let asked = world.ask(0, &[(":path", &path)]);
     let bearer = format!("Bearer {}", key(1).reveal());
-    assert_eq!(
-        asked.edits,
-        [":path=/v1/orders?a=1".to_owned(), format!("{CREDENTIAL_HEADER}+={bearer}")]
-    );
-    assert_eq!(
-        world.ask(0, &[(":path", "/v1/orders?a=1"), (CREDENTIAL_HEADER, &bearer)]).status(),
-        200
-    );
+    assert_eq!(asked.edits, [":path=/v1/orders?a=1".to_owned(), format!("{CREDENTIAL}+={bearer}")]);
+    assert_eq!(world.ask(0, &[(":path", "/v1/orders?a=1"), (CREDENTIAL, &bearer)]).status(), 200);
     assert_eq!(
         world.ask(0, &[(":path", "/v1/orders?a=1"), ("authorization", &bearer)]).status(),
         403
@@ -188,7 +182,7 @@ fn claims_become_headers_and_such_headers_of_clients_never_pass() {
     let forged = [("x-user", "root"), ("x-org", "root")];
     let asked = world
         .ask(10, &[&[(":path", "/v1/orders/1"), ("authorization", &token)], &forged[..]].concat());
-    let expected = [format!("{CREDENTIAL_HEADER}+={token}"), "-authorization".to_owned()];
+    let expected = [format!("{CREDENTIAL}+={token}"), "-authorization".to_owned()];
     let headers = ["-x-user", "-x-org", "x-user=a@b.example"].map(str::to_owned);
     assert_eq!(asked.edits, [&expected[..], &headers].concat());
     assert_eq!(world.ask(10, &forged).edits, ["-x-user", "-x-org"], "on a public route");

@@ -21,7 +21,7 @@ use std::fmt;
 
 pub use cache::{MAX_CACHE_BYTES, TokenCache};
 pub use compact::MAX_TOKEN_LEN;
-pub use jwk::{MAX_KEYS, PublicKey, has_key_for};
+pub use jwk::{MAX_KEYS, PRIVATE_MEMBERS, PublicKey, has_key_for};
 pub use operation::{ENVOY_FUNCTION, Operation, check_here, envoy_agrees};
 pub use verified::Verified;
 

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Faults;
-
-/// The most ranges of a list.
-const MAX_CIDRS: usize = 10_000;
+use crate::ip::MAX_CIDRS;
 
 /// Lists of address ranges. What `deny` names is refused; if `allow` names any, all others are
 /// refused too.

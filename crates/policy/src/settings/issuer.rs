@@ -15,7 +15,7 @@ const MAX_AUDIENCES: usize = 32;
 const MAX_REQUIRED_CLAIMS: usize = 32;
 const MAX_UPSTREAM_HEADERS: usize = 16;
 /// The most bytes of an inline JWK Set.
-const MAX_JWKS_BYTES: usize = 64 * 1024;
+pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 
 /// A signature algorithm of JWS (RFC 7518 section 3.1, RFC 8037). `none` is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use super::Faults;
 /// API, route, plan, consumer.
 const MAX_LIMITS: usize = 4;
 /// The most requests of a limit's unit of time, and of its burst.
-const MAX_RATE: u32 = 100_000_000;
+pub const MAX_RATE: u32 = 100_000_000;
 /// The most requests of a quota's window.
-const MAX_QUOTA: u64 = 1_000_000_000_000_000;
+pub const MAX_QUOTA: u64 = 1_000_000_000_000_000;
 /// The most dimensions by which one limit counts.
 const MAX_BY: usize = 3;
 

@@ -16,13 +16,15 @@ mod tests;
 
 pub use auth::{Auth, KeySource, Method};
 pub use ip::IpSettings;
-pub use issuer::{Algorithm, Issuer};
-pub use limit::{By, Limit, Quota, RateLimitHeaders, RateUnit, Window};
+pub use issuer::{Algorithm, Issuer, MAX_JWKS_BYTES};
+pub use limit::{By, Limit, MAX_QUOTA, MAX_RATE, Quota, RateLimitHeaders, RateUnit, Window};
 pub use object::{
     ApiSettings, ConsumerSettings, KeySettings, PlanSettings, PlatformRequests, RouteSettings,
     SiteSettings, Subject, TenantSettings,
 };
 pub use signing::{MAX_BODY_BYTES, SignatureSettings, SigningAlgorithm};
+
+use crate::header_name::RESERVED_PREFIX;
 
 /// One thing that is wrong with settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Faults {
         if lower.is_empty() || lower.len() > 128 || !lower.bytes().all(token) {
             self.add("has to be a header name: 1 to 128 letters, digits and hyphens");
         } else if RESERVED.contains(&lower.as_str())
-            || lower.starts_with("x-tenantry-")
+            || lower.starts_with(RESERVED_PREFIX)
             || lower.starts_with("x-envoy-")
         {
             self.add(format!(

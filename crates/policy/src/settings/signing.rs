@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Faults;
+use crate::signature::MAX_COMPONENTS;
 
-/// The most components that a site can ask for.
-const MAX_COMPONENTS: usize = 32;
 /// The longest time for which a signature is good, in seconds; nonces are remembered as long.
 const MAX_AGE_S: u32 = 3_600;
 /// The largest body whose digest is checked, in bytes. It is held in memory until it is complete,

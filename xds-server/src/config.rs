@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, value_parser};
+use policy::host::{BaseDomain, DEFAULT_BASE_DOMAIN};
 use policy::site::EVICTED_AFTER_S;
 use service::flags::{DatabaseUrl, OldVariable, Upstreams, refuse_old_variable};
 use service::logging::LogFlags;
 
-use crate::base_domain::BaseDomain;
 use crate::commands::bootstrap::Bootstrap;
 use crate::commands::check::Check;
 use crate::commands::render::Render;
@@ -55,7 +55,7 @@ pub struct Serve {
     #[arg(long, env = "TENANTRY_HTTP_LISTEN", default_value = "127.0.0.1:18001")]
     pub http_listen: SocketAddr,
     /// The domain under which every site gets a hostname; the shared API host is `api.` under it.
-    #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = "gw.localhost")]
+    #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = DEFAULT_BASE_DOMAIN)]
     pub base_domain: BaseDomain,
     /// A file with the key that secrets in the database are sealed with, the one that the admin
     /// service has: 64 hexadecimal digits and a newline, readable by its owner alone. Without it,

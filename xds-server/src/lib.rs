@@ -10,7 +10,6 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
 pub mod ads;
-pub mod base_domain;
 pub mod cells;
 pub mod commands;
 pub mod config;

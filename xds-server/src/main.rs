@@ -106,7 +106,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     let roster = Arc::new(Roster::default());
     let quarantine = Arc::new(Quarantine::new(Arc::clone(&roster)));
     let (stop, stopped) = watch::channel(false);
-    cells.set_platform(translate::platform(config.base_domain.as_str()));
+    cells.set_platform(translate::platform(&config.base_domain));
     let state = config
         .state_dir
         .as_deref()

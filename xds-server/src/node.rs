@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use policy::mirror::USER_AGENT;
 use store::envoy::StreamKind;
 use thiserror::Error;
 use xds_api::pb::envoy::config::core::v3::{Node, node::UserAgentVersionType};
@@ -12,9 +13,6 @@ use xds_api::pb::google::protobuf::{Struct, value::Kind};
 const MAX_TRUSTED_HOPS: u32 = 16;
 /// More requests than a worker has memory for; at 50 KB each they are 50 GB.
 const MAX_SHED_ABOVE: u32 = 1_000_000;
-
-/// The user agent of the filter, which has the Node of its Envoy otherwise.
-const FILTER: &str = "tenantry-filter";
 
 /// One client of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +110,7 @@ impl Client {
             );
         }
         let kind =
-            if node.user_agent_name == FILTER { StreamKind::Mirror } else { StreamKind::Ads };
+            if node.user_agent_name == USER_AGENT { StreamKind::Mirror } else { StreamKind::Ads };
         Ok(Self {
             id: node.id.clone(),
             cell: node.cluster.clone(),

@@ -202,7 +202,7 @@ fn routes_that_changed_while_an_envoy_was_away_wait_for_endpoints_that_it_report
 #[test]
 fn sync_is_sent_when_all_else_of_the_filter_is_answered() {
     let mut session = Session::with_sites(&[1]);
-    session.snapshot.apply(Owner::Platform, translate::platform("gw.localhost"));
+    session.snapshot.apply(Owner::Platform, translate::platform(&"gw.localhost".parse().unwrap()));
     session.subscribe(Sync, &[]);
     for kind in [KeyBucket, Host, ConsumerBucket] {
         session.subscribe(kind, &[]);

@@ -165,7 +165,7 @@ fn a_stream_that_missed_notices_counts_from_before_it_missed_them() {
 #[test]
 fn the_filter_has_nothing_before_its_first_sync_is_complete() {
     let mut session = Session::with_sites(&[1]);
-    session.snapshot.apply(Owner::Platform, translate::platform("gw.localhost"));
+    session.snapshot.apply(Owner::Platform, translate::platform(&"gw.localhost".parse().unwrap()));
     session.reached(1);
     for kind in [SitePolicy, KeyBucket, ConsumerBucket, Host, Sync] {
         session.subscribe(kind, &["*"]);

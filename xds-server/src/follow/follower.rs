@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge, histogram};
+use policy::host::BaseDomain;
 use policy::id::{SiteId, TenantId};
 use service::flags::DatabaseUrl;
 use service::stop::{Stop, stopped};
@@ -17,7 +18,6 @@ use super::pending::{Pending, Taken};
 use super::publisher::{Publisher, Serving};
 use super::read::{self, SITES_PER_STEP};
 use super::{load, report};
-use crate::base_domain::BaseDomain;
 use crate::freshness::{Source, Ticket};
 use crate::translate;
 
@@ -95,7 +95,7 @@ impl Follower {
     /// [`StoreError::UnsafeRole`]: no waiting makes that good.
     pub async fn run(mut self, stop: Stop) -> Result<(), StoreError> {
         let cells = Arc::clone(self.publisher.cells());
-        cells.set_platform(translate::platform(self.followed.base_domain.as_str()));
+        cells.set_platform(translate::platform(&self.followed.base_domain));
         cells.freshness().follow();
         loop {
             let error = tokio::select! {

@@ -3,14 +3,11 @@
 
 use std::sync::Arc;
 
+use policy::jwt::{MAX_KEYS, PRIVATE_MEMBERS};
+use policy::settings::MAX_JWKS_BYTES;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// The most keys of a set. Issuers have two or three; what has more than this is no list of signing
-/// keys.
-const MAX_KEYS: usize = 64;
-/// The most bytes of what is pushed, as many as of an inline set.
-const MAX_BYTES: usize = 64 * 1024;
 /// The longest member of a key, in bytes: the modulus of an RSA key of 16,384 bits has 2,731.
 const MAX_MEMBER_LEN: usize = 4096;
 
@@ -21,10 +18,6 @@ const MEMBERS: [&str; 9] = ["kty", "use", "alg", "kid", "crv", "x", "y", "n", "e
 /// everybody who can read one could sign.
 const TYPES: [(&str, &[&str]); 3] =
     [("RSA", &["n", "e"]), ("EC", &["crv", "x", "y"]), ("OKP", &["crv", "x"])];
-/// Members that only a private or a secret key has. A key that is published with one of them is
-/// anybody's: it is left out.
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-
 /// A set as it is pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySet {
@@ -57,7 +50,7 @@ pub enum SetError {
         found: usize,
     },
     /// The part that would be pushed is too large.
-    #[error("the set has {found} bytes without what is left out; at most {MAX_BYTES} are taken")]
+    #[error("the set has {found} bytes without what is left out; at most {MAX_JWKS_BYTES} are taken")]
     TooLarge {
         /// The number of bytes.
         found: usize,
@@ -79,7 +72,7 @@ impl KeySet {
         let (found, left_out) = (taken.len(), keys.len() - taken.len());
         let leaked = keys.iter().any(|key| is_private(key));
         let text = Value::from(Map::from_iter([("keys".to_owned(), taken.into())])).to_string();
-        if text.len() > MAX_BYTES {
+        if text.len() > MAX_JWKS_BYTES {
             return Err(SetError::TooLarge { found: text.len() });
         }
         Ok(Self { text: text.into(), keys: found, left_out, leaked })
@@ -87,7 +80,7 @@ impl KeySet {
 }
 
 fn is_private(key: &Map<String, Value>) -> bool {
-    PRIVATE.iter().any(|member| key.contains_key(*member))
+    PRIVATE_MEMBERS.iter().any(|member| key.contains_key(*member))
 }
 
 /// Returns true if a key is for verifying signatures, as far as it says (RFC 7517 sections 4.2 and
@@ -154,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_key_whose_private_part_is_published_is_left_out() {
-        for private in PRIVATE {
+        for private in PRIVATE_MEMBERS {
             let mut key = rsa("1");
             key[private] = json!("hunter2");
             let set = read(&json!({"keys": [key, rsa("2")]})).unwrap();

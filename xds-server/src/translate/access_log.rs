@@ -88,3 +88,25 @@ fn log(name: &str, filter: AccessLogFilter, has_field: impl Fn(&str) -> bool) ->
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use policy::{filter_state, header_name};
+
+    use super::*;
+
+    #[test]
+    fn the_fields_read_what_the_filter_and_the_routes_write() {
+        let format = |field: &str| FIELDS.iter().find(|(name, _)| *name == field).expect("a field").1;
+        for (field, name) in [
+            ("consumer", header_name::CONSUMER),
+            ("route", header_name::ROUTE),
+            ("site", header_name::SITE),
+            ("tenant", header_name::TENANT),
+        ] {
+            assert_eq!(format(field), format!("%REQ({})%", name.to_ascii_uppercase()));
+        }
+        let (prefix, refusal) = (filter_state::ACCESS_LOG_PREFIX, filter_state::REFUSAL);
+        assert_eq!(format("refusal"), format!("%FILTER_STATE({prefix}{refusal}:PLAIN)%"));
+    }
+}

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use policy::desired::DesiredEndpoint;
+use policy::host::is_dns_name;
 use policy::id::UpstreamId;
 use xds_api::pb::envoy::config::core::v3::{Address, SocketAddress, address, socket_address};
 use xds_api::pb::envoy::config::endpoint::v3::{
@@ -11,11 +12,6 @@ use xds_api::pb::envoy::config::endpoint::v3::{
 
 use super::error::TranslateError;
 use super::protobuf::uint;
-
-/// The longest DNS name (RFC 1035 section 2.3.4, without the root's dot), and the longest label of
-/// one.
-const MAX_NAME_LEN: usize = 253;
-const MAX_LABEL_LEN: usize = 63;
 
 /// The endpoints of an upstream under the name of its cluster, in a fixed order, each once. A DNS
 /// name has none: what it resolves to is put in its place before ([`crate::dns`]), as far as
@@ -83,21 +79,9 @@ fn is_ip(address: &str) -> bool {
     address.parse::<IpAddr>().is_ok()
 }
 
-/// Returns true for a DNS name, and false for an address: letters, digits, hyphens and underscores
-/// in labels; a root's dot may end it.
+/// Returns true for a DNS name ([`is_dns_name`]), and false for an address.
 pub fn is_name(address: &str) -> bool {
     !is_ip(address) && is_dns_name(address)
-}
-
-fn is_dns_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let is_label = |label: &str| {
-        (1..=MAX_LABEL_LEN).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    };
-    name.len() <= MAX_NAME_LEN && name.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -113,15 +97,5 @@ mod tests {
         let text = format!("{made:?}");
         assert_eq!(made.endpoints[0].lb_endpoints.len(), 2);
         assert!(text.contains("\"8.8.8.8\"") && text.contains("\"2a00::1\""), "{text}");
-    }
-
-    #[test]
-    fn a_dns_name_has_labels_of_letters_digits_hyphens_and_underscores() {
-        for name in ["localhost", "a.b", "a-b.c_d.", "1.2.3", "xn--bcher-kva.example"] {
-            assert!(is_dns_name(name), "{name}");
-        }
-        for name in ["", ".", "a..b", "a b", "b\u{fc}cher", "a/b", "[::1]", &"a".repeat(64)] {
-            assert!(!is_dns_name(name), "{name}");
-        }
     }
 }

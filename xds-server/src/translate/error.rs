@@ -1,11 +1,8 @@
 //! Why a site cannot be translated.
 
 use policy::id::{RouteId, SiteId, TenantId, UpstreamId};
+use policy::path::MAX_PREFIX_SEGMENTS;
 use thiserror::Error;
-
-/// The most segments of a prefix that is taken off: each costs 4 instructions of RE2, and Envoy
-/// refuses regular expressions of more than 100 (`re2.max_program_size.error_level`).
-pub(super) const MAX_PREFIX_SEGMENTS: usize = 24;
 
 /// The faults of a desired site. Each names the object, so that its owner can be told.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -8,8 +8,8 @@ use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendA
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::OnDemand;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early;
+use policy::header_name;
 use policy::id::TenantId;
-use policy::request::LISTENER_HEADER;
 use xds_api::pb::envoy::config::core::v3::{
     CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions,
     HttpProtocolOptions, TypedExtensionConfig, http_protocol_options::HeadersWithUnderscoresAction,
@@ -23,7 +23,6 @@ use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v
 
 use super::filter::{FILTER_NAME, WASM_TYPE, wasm};
 use super::protobuf::{ads, boolean, duration, extension, pack, pack_as, uint};
-use super::route::{ROUTE_HEADER, SEPARATOR};
 use super::{access_log, local_reply};
 use crate::node::EdgeSettings;
 
@@ -138,8 +137,8 @@ fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
 /// filter sets: the site.
 fn scoped_routes() -> ScopedRoutes {
     let extractor = scope::fragment_builder::HeaderValueExtractor {
-        name: ROUTE_HEADER.to_owned(),
-        element_separator: SEPARATOR.to_string(),
+        name: header_name::ROUTE.to_owned(),
+        element_separator: header_name::ROUTE_SEPARATOR.to_string(),
         extract_type: Some(scope::fragment_builder::header_value_extractor::ExtractType::Index(0)),
     };
     let fragment = scope::FragmentBuilder {
@@ -167,7 +166,7 @@ fn nobody() -> CidrRange {
 /// configuration for each tenant would cost a VM context in every worker.
 fn name_listener(tenant: TenantId) -> TypedExtensionConfig {
     let header = HeaderValue {
-        key: LISTENER_HEADER.to_owned(),
+        key: header_name::LISTENER.to_owned(),
         value: tenant.to_string(),
         ..Default::default()
     };

@@ -4,6 +4,8 @@
 //! are: they carry no response flag, and where Envoy sets none either, its reply is told by the
 //! detail that only Envoy gives.
 
+use policy::header_name;
+use policy::refusal::MEDIA_TYPE;
 use xds_api::pb::envoy::config::accesslog::v3::{AccessLogFilter, comparison_filter::Op};
 use xds_api::pb::envoy::config::core::v3::{SubstitutionFormatString, substitution_format_string};
 use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
@@ -11,9 +13,8 @@ use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v
 };
 
 use super::log_filter::{all, has_flag, has_header, has_status, satisfies};
-use super::problem::{CONTENT_TYPE, Problem, overwrite};
+use super::problem::{Problem, overwrite};
 use super::protobuf::{inline_text, uint};
-use super::route::ROUTE_HEADER;
 
 /// The mark by which Envoy's own reply is told from all others with the same status.
 enum Mark {
@@ -136,7 +137,7 @@ pub(super) fn config() -> LocalReplyConfig {
 
 fn mapper(Reply(mark, status, problem): &Reply) -> ResponseMapper {
     let format = SubstitutionFormatString {
-        content_type: CONTENT_TYPE.to_owned(),
+        content_type: MEDIA_TYPE.to_owned(),
         format: Some(substitution_format_string::Format::TextFormatSource(inline_text(
             &problem.body(),
         ))),
@@ -159,6 +160,6 @@ fn filter(mark: &Mark, status: u32) -> AccessLogFilter {
         Mark::Status => is_status,
         Mark::Flags(flags) => all(vec![is_status, has_flag(flags)]),
         Mark::Expression(expression) => all(vec![is_status, satisfies(expression)]),
-        Mark::NotYet => all(vec![is_status, has_flag(&["NR"]), has_header(ROUTE_HEADER)]),
+        Mark::NotYet => all(vec![is_status, has_flag(&["NR"]), has_header(header_name::ROUTE)]),
     }
 }

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use policy::consumer;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredEndpoint, DesiredSite};
+use policy::host::BaseDomain;
 use policy::id::{IssuerId, SiteId, UpstreamId};
 use policy::key::bucket_name;
 use policy::wire::{ConsumerBucket, Host, KeyBucket, SYNC_NAME, SitePolicy, Sync};
@@ -131,9 +132,9 @@ pub fn consumers(desired: &DesiredConsumers) -> Option<Named> {
 }
 
 /// The resources that belong to no tenant: the shared API host, and the mark of a complete sync.
-pub fn platform(base_domain: &str) -> Vec<Named> {
+pub fn platform(base_domain: &BaseDomain) -> Vec<Named> {
     vec![
-        Named::of(ResourceType::Host, format!("api.{base_domain}"), &Host::shared()),
+        Named::of(ResourceType::Host, base_domain.shared_api(), &Host::shared()),
         Named::of(ResourceType::Sync, SYNC_NAME, &Sync {}),
     ]
 }

@@ -1,6 +1,7 @@
 //! Problem details (RFC 9457) that Envoy answers by itself, and the direct responses that carry
 //! them.
 
+use policy::refusal::MEDIA_TYPE;
 use xds_api::pb::envoy::config::core::v3::{
     HeaderValue, HeaderValueOption, header_value_option::HeaderAppendAction,
 };
@@ -9,9 +10,6 @@ use xds_api::pb::envoy::config::route::v3::{
 };
 
 use super::protobuf::inline_text;
-
-/// The media type of all of them.
-pub(super) const CONTENT_TYPE: &str = "application/problem+json";
 
 /// One problem. Its body is the same bytes each time.
 #[derive(Clone, Copy)]
@@ -35,7 +33,7 @@ impl Problem {
 
     /// A route that answers every request with this problem and these further headers.
     pub(super) fn route(&self, headers: &[(&str, &str)]) -> Route {
-        let content_type = [("content-type", CONTENT_TYPE)];
+        let content_type = [("content-type", MEDIA_TYPE)];
         let headers = content_type.iter().chain(headers);
         Route {
             r#match: Some(any_path()),

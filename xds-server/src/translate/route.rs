@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use policy::desired::{DesiredRoute, DesiredSite, DesiredUpstream};
-use policy::id::{RouteId, SiteId, UpstreamId};
-use policy::request::CREDENTIAL_HEADER;
+use policy::header_name::{self, chosen_route};
+use policy::id::UpstreamId;
+use policy::path::MAX_PREFIX_SEGMENTS;
 use policy::settings::KeySource;
 use xds_api::pb::envoy::config::route::v3::{RetryPolicy, Route, RouteAction, route, route_action};
 use xds_api::pb::envoy::r#type::matcher::v3::{
@@ -14,22 +15,11 @@ use xds_api::pb::envoy::r#type::matcher::v3::{
 };
 
 use super::cluster;
-use super::error::{MAX_PREFIX_SEGMENTS, TranslateError};
+use super::error::TranslateError;
 use super::ordered::{MatchMap, Matcher, MatcherTree, OnMatch, RouteConfiguration, VirtualHost};
 use super::problem::{Problem, any_path, overwrite};
 use super::protobuf::{duration, extension, pack, uint};
 use crate::resource::route_name;
-
-/// The request header in which the filter says which route it chose: `<site>,<route>`. It is the
-/// one header that the filter has to set for Envoy to find the rest, which costs Envoy less than
-/// each call out of the filter would. The upstream sees the route alone in it.
-pub(super) const ROUTE_HEADER: &str = "x-tenantry-route";
-/// The separator of site and route in [`ROUTE_HEADER`].
-pub(super) const SEPARATOR: char = ',';
-
-/// The request headers in which the upstream, and the access log, find whose request it is.
-const TENANT_HEADER: &str = "x-tenantry-tenant";
-const SITE_HEADER: &str = "x-tenantry-site";
 
 /// A routed stream on which nothing moves in either direction is ended; not before the timeout of
 /// its request is over.
@@ -57,7 +47,7 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
     let mut map = BTreeMap::new();
     for route in &desired.routes {
         map.insert(
-            chosen(desired.site, route.id),
+            chosen_route(desired.site, route.id),
             action(&envoy_route(desired, route, &upstreams)?),
         );
     }
@@ -65,7 +55,7 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
     let matcher_tree = (!map.is_empty()).then(|| MatcherTree {
         input: Some(extension(
             "route",
-            pack(&HttpRequestHeaderMatchInput { header_name: ROUTE_HEADER.to_owned() }),
+            pack(&HttpRequestHeaderMatchInput { header_name: header_name::ROUTE.to_owned() }),
         )),
         exact_match_map: Some(MatchMap { map }),
     });
@@ -75,16 +65,11 @@ pub(super) fn configuration(desired: &DesiredSite) -> Result<RouteConfiguration,
     for host in &mut routes.virtual_hosts {
         host.request_headers_to_remove = headers_to_remove(desired)?;
         host.request_headers_to_add = vec![
-            overwrite(TENANT_HEADER, &desired.tenant.to_string()),
-            overwrite(SITE_HEADER, &desired.site.to_string()),
+            overwrite(header_name::TENANT, &desired.tenant.to_string()),
+            overwrite(header_name::SITE, &desired.site.to_string()),
         ];
     }
     Ok(routes)
-}
-
-/// The text that the filter sets when it has chosen a route.
-fn chosen(site: SiteId, route: RouteId) -> String {
-    format!("{site}{SEPARATOR}{route}")
 }
 
 /// The headers that do not reach the upstream.
@@ -95,7 +80,7 @@ fn headers_to_remove(desired: &DesiredSite) -> Result<Vec<String>, TranslateErro
     // The caller's credential ends here. The filter has moved it to this header, or left it in one
     // that the site names, and could not remove it: a request that makes Envoy load a site starts
     // again from the first filter, with its headers as the filters left them.
-    headers.push(CREDENTIAL_HEADER.to_owned());
+    headers.push(header_name::CREDENTIAL.to_owned());
     if !desired.forward_credentials {
         let named = desired.settings.key_sources.iter().filter_map(|source| match source {
             KeySource::Header { name } => Some(name.to_ascii_lowercase()),
@@ -162,7 +147,7 @@ fn envoy_route(
     Ok(Route {
         name: route.id.to_string(),
         r#match: Some(any_path()),
-        request_headers_to_add: vec![overwrite(ROUTE_HEADER, &route.id.to_string())],
+        request_headers_to_add: vec![overwrite(header_name::ROUTE, &route.id.to_string())],
         action: Some(route::Action::Route(action)),
         ..Default::default()
     })

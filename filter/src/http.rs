@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use policy::decision::{Decision, Edit, Forward, State as _, Who, decide};
+use policy::decision::{Decision, Edit, Forward, Who, decide};
 use policy::filter_state::{COUNTED, REFUSAL};
 use policy::header_name;
 use policy::headers;
@@ -11,6 +11,7 @@ use policy::id::Uuid;
 use policy::refusal::{RateLimitFields, Refusal};
 use policy::request::{Request, decimal};
 use policy::site::Site;
+use policy::state::State as _;
 use policy::usage;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, MapType, Status};

@@ -7,13 +7,13 @@ use std::rc::Rc;
 
 use policy::cache::Cache;
 use policy::consumer::Consumer;
-use policy::decision::{HostEntry, Reached};
 use policy::hash::Mixer;
 use policy::id::{ConsumerId, SiteId};
 use policy::key::{self, Digest, KeyRecord};
 use policy::key_tag::{Tag, Tags};
 use policy::mirror::{self, Serving};
 use policy::site::Site;
+use policy::state::{HostEntry, Reached};
 use policy::{host, wire};
 
 use crate::shared;

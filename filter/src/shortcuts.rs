@@ -3,9 +3,9 @@
 
 use std::rc::{Rc, Weak};
 
-use policy::decision::Reached;
 use policy::hash::place_of;
 use policy::site::Site;
+use policy::state::Reached;
 
 /// How many hosts have one. A place is some 40 bytes, the name of the host, which is no longer than
 /// names are (260 bytes with a port), and, of a site that is gone, what is left until the place is

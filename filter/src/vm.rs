@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use policy::concurrency::{Entrance, Gate};
 use policy::consumer::Consumer;
-use policy::decision::{Mode, Reached, State};
+use policy::decision::Mode;
 use policy::id::{ConsumerId, SiteId, TenantId};
 use policy::ip::parse_client;
 use policy::jwt::{
@@ -16,6 +16,7 @@ use policy::key_tag::Tags;
 use policy::limit::{Check, Limiter, Seed, Verdict};
 use policy::nonce::{self, Outcome};
 use policy::site::Site;
+use policy::state::{Reached, State};
 use policy::usage::Aggregator;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;

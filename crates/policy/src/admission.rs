@@ -3,15 +3,41 @@
 use std::net::IpAddr;
 
 use crate::auth::Identity;
-use crate::decision::State;
 use crate::limit::{Check, Standing, Verdict, headers};
 use crate::refusal::{RateLimitFields, RateLimited, Refusal};
 use crate::request::Request;
 use crate::rule::{By, Rule};
 use crate::site::{Route, Site};
+use crate::state::State;
 
 /// Room for this many checks is made at once: few requests have more.
 const CHECKS_AS_A_RULE: usize = 8;
+
+/// The limits of a request that passes them.
+#[derive(Debug)]
+pub(crate) enum Admitted {
+    /// No limit applies, or the request was counted when it came by before.
+    NothingTaken,
+    /// Tokens were taken; the answer carries no `RateLimit` headers.
+    Taken,
+    /// Tokens were taken; the answer carries these `RateLimit` headers.
+    TakenAndTold(RateLimitFields),
+}
+
+impl Admitted {
+    /// Whether tokens were taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        !matches!(self, Self::NothingTaken)
+    }
+
+    /// The `RateLimit` headers of the answer.
+    pub(crate) fn into_fields(self) -> Option<RateLimitFields> {
+        match self {
+            Self::TakenAndTold(fields) => Some(fields),
+            Self::NothingTaken | Self::Taken => None,
+        }
+    }
+}
 
 /// What a request is counted by.
 pub(crate) struct Counted<'r, 'a> {
@@ -23,13 +49,12 @@ pub(crate) struct Counted<'r, 'a> {
 }
 
 impl Counted<'_, '_> {
-    /// Takes a token of each limit that applies, or none of any. Answers `None` if no limit
-    /// applies, and otherwise what `RateLimit` headers say, if the site wants them.
+    /// Takes a token of each limit that applies, or none of any.
     pub(crate) fn admit<S: State>(
         &self,
         state: &mut S,
         address: &mut impl FnMut(&mut S) -> Option<IpAddr>,
-    ) -> Result<Option<Option<RateLimitFields>>, Refusal> {
+    ) -> Result<Admitted, Refusal> {
         let site = self.site;
         // A plan that has not come yet may restrict.
         let plan = match self.identity.plan {
@@ -48,14 +73,13 @@ impl Counted<'_, '_> {
             }
         }
         if checks.is_empty() {
-            return Ok(None);
+            return Ok(Admitted::NothingTaken);
         }
         match state.admit(&checks, self.now_ms) {
-            Verdict::Admitted(standing) => Ok(Some(
-                standing
-                    .filter(|_| site.rate_limit_headers)
-                    .map(|standing| self.fields(&standing, &checks)),
-            )),
+            Verdict::Admitted(Some(standing)) if site.rate_limit_headers => {
+                Ok(Admitted::TakenAndTold(self.fields(&standing, &checks)))
+            }
+            Verdict::Admitted(_) => Ok(Admitted::Taken),
             Verdict::Refused(standing) => Err(self.refused(&standing, &checks)),
         }
     }

@@ -4,16 +4,16 @@ use std::rc::Rc;
 
 use crate::consumer::{Consumer, Grant};
 use crate::credential::{PresentedKey, bearer_token};
-use crate::decision::State;
 use crate::digest_field::Expected;
 use crate::id::{ConsumerId, KeyId};
 use crate::jwt::Verified;
 use crate::key::{CredentialKind, Digest, KeyRecord, looks_like_key};
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::settings::Method;
+use crate::settings::AuthMethod;
 use crate::signature::Presented;
 use crate::site::Site;
+use crate::state::State;
 
 /// Who a request is from, and what was found out on the way.
 #[derive(Debug, Default)]
@@ -108,24 +108,24 @@ impl<S: State> Authenticate<'_, '_, S> {
         match requirement {
             Requirement::Public => {}
             Requirement::AnyOf(methods) => {
-                if methods.has(Method::Signature) && self.request.signed {
+                if methods.has(AuthMethod::Signature) && self.request.signed {
                     self.signature(&mut identity)?;
-                } else if methods.has(Method::Key) && *self.key != PresentedKey::None {
+                } else if methods.has(AuthMethod::Key) && *self.key != PresentedKey::None {
                     self.key(&mut identity)?;
-                } else if methods.has(Method::Jwt) {
+                } else if methods.has(AuthMethod::Jwt) {
                     self.token(&mut identity)?;
                 } else {
                     return Err(MISSING);
                 }
             }
             Requirement::AllOf(methods) => {
-                if methods.has(Method::Signature) {
+                if methods.has(AuthMethod::Signature) {
                     self.signature(&mut identity)?;
                 }
-                if methods.has(Method::Key) {
+                if methods.has(AuthMethod::Key) {
                     self.key(&mut identity)?;
                 }
-                if methods.has(Method::Jwt) {
+                if methods.has(AuthMethod::Jwt) {
                     self.token(&mut identity)?;
                 }
             }

@@ -4,89 +4,21 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use crate::admission::Counted;
+use crate::admission::{Admitted, Counted};
 use crate::auth::{Authenticate, Denied, Identity};
 use crate::concurrency::Entrance;
-use crate::consumer::Consumer;
 use crate::credential::{KeySource, PresentedKey, bearer_token, holds_key, target_without_keys};
 use crate::digest_field::Expected;
 use crate::header_name;
 use crate::id::{ConsumerId, KeyId, RouteId, SiteId, TenantId};
-use crate::jwt::Verified;
-use crate::key::{Digest, KeyRecord, looks_like_key};
-use crate::limit::{Check, Seed, Verdict};
+use crate::key::{Digest, looks_like_key};
 use crate::method::Methods;
 use crate::path;
 use crate::refusal::{RateLimitFields, Refusal};
 use crate::request::Request;
 use crate::router::RouteMatch;
 use crate::site::{Route, Site};
-
-/// What a decision reads, and what it counts on. Absent and unreadable are the same: both refuse.
-pub trait State {
-    /// What the host of a request leads to, by its `:authority` as it was sent
-    /// ([`crate::host::canonical`]).
-    fn host(&mut self, authority: &[u8]) -> Option<Reached>;
-    /// The record of a credential.
-    fn key(&mut self, digest: &Digest) -> Option<KeyRecord>;
-    /// The record of an API key, by its text as it was presented: of [`Digest::of_presented`],
-    /// unless it is known already. Where it has to be of a site, one of another site takes as long
-    /// as one that does not exist.
-    fn api_key(&mut self, text: &[u8], of: Option<SiteId>) -> Option<KeyRecord> {
-        self.key(&Digest::of_presented(text)?)
-            .filter(|record| of.is_none_or(|site| record.site == site))
-    }
-    /// A site.
-    fn site(&mut self, id: SiteId) -> Option<Rc<Site>>;
-    /// What there is to know of a consumer beyond its record.
-    fn consumer(&mut self, id: ConsumerId) -> Option<Rc<Consumer>>;
-    /// The client's address. `edge` is what Envoy wrote into
-    /// [`header_name::CLIENT_ADDRESS`], if that is to be trusted.
-    fn client_address(&mut self, edge: Option<&[u8]>) -> Option<IpAddr>;
-    /// A token that holds.
-    fn token(&mut self, site: &Site, token: &[u8], now_ms: u64) -> Option<Rc<Verified>>;
-    /// Whether a nonce is seen for the first time. It is remembered until `until_ms`.
-    fn fresh(&mut self, site: SiteId, keyid: &str, nonce: &str, until_ms: u64, now_ms: u64)
-    -> bool;
-    /// What hashes of counters are keyed with.
-    fn seed(&self) -> &Seed;
-    /// Takes tokens of limits, all or none.
-    fn admit<'c>(&mut self, checks: &[Check<'c>], now_ms: u64) -> Verdict<'c>;
-    /// Counts a request of a tenant as under way, until it has ended.
-    fn enter(&mut self, tenant: TenantId, max: Option<u32>, weight: u16, now_ms: u64) -> Entrance;
-    /// Takes back [`State::enter`]: the request is not let go after all.
-    fn leave(&mut self, tenant: TenantId, now_ms: u64);
-}
-
-/// What the host of a request leads to.
-#[derive(Debug)]
-pub enum Reached {
-    /// One site.
-    Site(Rc<Site>),
-    /// Whichever site the key belongs to.
-    SharedApi,
-}
-
-/// What a hostname leads to, as it is pushed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HostEntry {
-    /// One site.
-    Site(SiteId),
-    /// Whichever site the key belongs to.
-    SharedApi,
-}
-
-impl HostEntry {
-    /// Reads the bytes of a pushed [`crate::wire::Host`].
-    pub fn decode(host: &[u8]) -> Option<Self> {
-        let host = <crate::wire::Host as prost::Message>::decode(host).ok()?;
-        if host.shared_api {
-            Some(Self::SharedApi)
-        } else {
-            SiteId::from_slice(&host.site).map(Self::Site)
-        }
-    }
-}
+use crate::state::{Reached, State};
 
 /// What to do with a request, and who it is from, as far as that was found out.
 #[derive(Debug)]
@@ -212,10 +144,10 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             Some(expected) => self.body(&site, expected)?,
             None => None,
         };
-        let rate_limit = self.admit(&site, route.map(|(_, route)| route), &identity)?;
+        let admitted = self.admit(&site, route.map(|(_, route)| route), &identity)?;
         let edits = self.edits(&site, &key, &identity);
-        let counted = self.request.signed || (rate_limit.is_some() && !site.is_routed(self.now_ms));
-        let rate_limit = rate_limit.flatten();
+        let counted = self.request.signed || (admitted.is_taken() && !site.is_routed(self.now_ms));
+        let rate_limit = admitted.into_fields();
         Ok(Forward { route: route.map(|(at, _)| at), edits, rate_limit, body, counted, site })
     }
 
@@ -326,14 +258,14 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         site: &Site,
         route: Option<&Route>,
         identity: &Identity,
-    ) -> Result<Option<Option<RateLimitFields>>, Refusal> {
+    ) -> Result<Admitted, Refusal> {
         match self.state.enter(site.tenant, site.max_concurrent, site.weight, self.now_ms) {
             Entrance::Entered => {}
             Entrance::Full => return Err(Refusal::TooManyAtOnce),
             Entrance::Shed => return Err(Refusal::Overloaded),
         }
         if self.mode.counted {
-            return Ok(None);
+            return Ok(Admitted::NothingTaken);
         }
         let request = self.request;
         let counted = Counted { request, site, route, identity, now_ms: self.now_ms };

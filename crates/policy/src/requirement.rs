@@ -1,7 +1,7 @@
 //! Which credentials a request needs, as the filter uses it.
 
-use crate::settings::Method;
-use crate::wire::{self, RequirementMode, method_bit};
+use crate::settings::AuthMethod;
+use crate::wire::{self, RequirementMode};
 
 /// Which credentials a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,19 +9,38 @@ pub enum Requirement {
     /// None.
     Public,
     /// One of these.
-    AnyOf(Methods),
+    AnyOf(AuthMethods),
     /// All of these.
-    AllOf(Methods),
+    AllOf(AuthMethods),
 }
 
 /// A set of ways to authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Methods(u32);
+pub struct AuthMethods(u32);
 
-impl Methods {
+impl AuthMethods {
+    /// The set of these methods.
+    pub fn of(methods: &[AuthMethod]) -> Self {
+        Self(methods.iter().fold(0, |all, method| all | bit(*method)))
+    }
+
+    /// The bits of [`wire::Requirement::methods`].
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
     /// Whether the set has the method.
-    pub fn has(self, method: Method) -> bool {
-        self.0 & method_bit(method) != 0
+    pub fn has(self, method: AuthMethod) -> bool {
+        self.0 & bit(method) != 0
+    }
+}
+
+/// The bit of a method in [`wire::Requirement::methods`].
+const fn bit(method: AuthMethod) -> u32 {
+    match method {
+        AuthMethod::Key => 1,
+        AuthMethod::Jwt => 2,
+        AuthMethod::Signature => 4,
     }
 }
 
@@ -30,16 +49,16 @@ impl Requirement {
     pub fn decode(requirement: &wire::Requirement) -> Self {
         match requirement.mode() {
             RequirementMode::Public => Self::Public,
-            RequirementMode::AnyOf => Self::AnyOf(Methods(requirement.methods)),
+            RequirementMode::AnyOf => Self::AnyOf(AuthMethods(requirement.methods)),
             RequirementMode::AllOf if requirement.methods != 0 => {
-                Self::AllOf(Methods(requirement.methods))
+                Self::AllOf(AuthMethods(requirement.methods))
             }
-            RequirementMode::AllOf | RequirementMode::Unknown => Self::AnyOf(Methods(0)),
+            RequirementMode::AllOf | RequirementMode::Unknown => Self::AnyOf(AuthMethods(0)),
         }
     }
 
     /// Whether this way to authenticate can be of use.
-    pub fn names(self, method: Method) -> bool {
+    pub fn names(self, method: AuthMethod) -> bool {
         match self {
             Self::Public => false,
             Self::AnyOf(methods) | Self::AllOf(methods) => methods.has(method),
@@ -49,6 +68,6 @@ impl Requirement {
 
 impl Default for Requirement {
     fn default() -> Self {
-        Self::AnyOf(Methods(method_bit(Method::Key)))
+        Self::AnyOf(AuthMethods(bit(AuthMethod::Key)))
     }
 }

@@ -1,10 +1,9 @@
 //! Upstreams: where the traffic of routes goes.
 
-use std::ops::RangeInclusive;
-
 use chrono::{DateTime, Utc};
 use policy::desired::UpstreamProtocol;
 use policy::id::{SiteId, UpstreamId};
+use policy::upstream::MAX_ENDPOINTS;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::types::Json;
@@ -20,14 +19,6 @@ pub use users::{UpstreamUser, users};
 
 /// How many upstreams a site may have: a Cluster costs an Envoy 25 to 48 KB.
 pub const MAX_PER_SITE: u32 = 500;
-/// How many endpoints an upstream may have.
-pub const MAX_ENDPOINTS: usize = 100;
-/// The time that connecting may take, in milliseconds.
-pub const CONNECT_TIMEOUT_MS: RangeInclusive<u32> = 1..=60_000;
-/// The time that a whole request may take, in milliseconds.
-pub const REQUEST_TIMEOUT_MS: RangeInclusive<u32> = 1..=3_600_000;
-/// The weight of an endpoint.
-pub const WEIGHT: RangeInclusive<u16> = 1..=1_000;
 
 /// One address of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +27,7 @@ pub struct Endpoint {
     pub address: String,
     /// The TCP port, from 1.
     pub port: u16,
-    /// The share of traffic relative to the other endpoints, see [`WEIGHT`].
+    /// The share of traffic relative to the other endpoints, see [`policy::upstream::WEIGHT`].
     pub weight: u16,
 }
 
@@ -51,9 +42,9 @@ pub struct Upstream {
     pub endpoints: Vec<Endpoint>,
     /// The protocol that they speak.
     pub protocol: UpstreamProtocol,
-    /// See [`CONNECT_TIMEOUT_MS`].
+    /// See [`policy::upstream::CONNECT_TIMEOUT_MS`].
     pub connect_timeout_ms: u32,
-    /// See [`REQUEST_TIMEOUT_MS`].
+    /// See [`policy::upstream::REQUEST_TIMEOUT_MS`].
     pub request_timeout_ms: u32,
     /// Counts the changes, from 1.
     pub revision: i64,
@@ -72,9 +63,9 @@ pub struct NewUpstream {
     pub endpoints: Vec<Endpoint>,
     /// See [`Upstream::protocol`].
     pub protocol: UpstreamProtocol,
-    /// See [`CONNECT_TIMEOUT_MS`].
+    /// See [`policy::upstream::CONNECT_TIMEOUT_MS`].
     pub connect_timeout_ms: u32,
-    /// See [`REQUEST_TIMEOUT_MS`].
+    /// See [`policy::upstream::REQUEST_TIMEOUT_MS`].
     pub request_timeout_ms: u32,
 }
 
@@ -87,9 +78,9 @@ pub struct UpstreamPatch {
     pub endpoints: Option<Vec<Endpoint>>,
     /// See [`Upstream::protocol`].
     pub protocol: Option<UpstreamProtocol>,
-    /// See [`CONNECT_TIMEOUT_MS`].
+    /// See [`policy::upstream::CONNECT_TIMEOUT_MS`].
     pub connect_timeout_ms: Option<u32>,
-    /// See [`REQUEST_TIMEOUT_MS`].
+    /// See [`policy::upstream::REQUEST_TIMEOUT_MS`].
     pub request_timeout_ms: Option<u32>,
 }
 

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn the_fields_read_what_the_filter_and_the_routes_write() {
-        let format = |field: &str| FIELDS.iter().find(|(name, _)| *name == field).expect("a field").1;
+        let format =
+            |field: &str| FIELDS.iter().find(|(name, _)| *name == field).expect("a field").1;
         for (field, name) in [
             ("consumer", header_name::CONSUMER),
             ("route", header_name::ROUTE),

@@ -34,7 +34,9 @@ fn translated(input: &Input) -> Result<Vec<Named>, String> {
         Input::Consumers(consumers) => {
             Ok(translate::consumers(&consumers.desired()).into_iter().collect())
         }
-        Input::Platform { base_domain } => Ok(translate::platform(&base_domain.parse().expect("a base domain"))),
+        Input::Platform { base_domain } => {
+            Ok(translate::platform(&base_domain.parse().expect("a base domain")))
+        }
         Input::NoSuchSite { name } => Ok(vec![translate::no_such_site(name)]),
         Input::Edge(edge) => {
             let edge = edge.settings();

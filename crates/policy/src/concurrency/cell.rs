@@ -4,11 +4,17 @@
 //! A value that is no whole number of entries is taken for empty, as in `limit`: only another
 //! version of this filter can have written it.
 
-use super::{DEAD_AFTER_MS, GRACE_MS};
 use crate::{
     id::TenantId,
     limit::{Cells, SKEW_MS, Seed, TRIES_MAX},
 };
+
+/// A VM that gave no sign of life for so long is taken for dead, in milliseconds: three beats.
+pub const DEAD_AFTER_MS: u64 = 15_000;
+
+/// How long a VM that is taken for dead has to contradict, in milliseconds: so that a leap of the
+/// clock does not take the slots of those that live.
+pub const GRACE_MS: u64 = 5_000;
 
 /// Tag, VM, slots, last sign of life, whether it is in doubt; numbers little endian.
 const ENTRY_LEN: usize = 37;

@@ -24,6 +24,8 @@ mod cell;
 
 use std::collections::HashMap;
 
+pub use self::cell::{DEAD_AFTER_MS, GRACE_MS};
+
 use self::cell::Slots;
 use crate::{
     hash::Mixer,
@@ -44,13 +46,6 @@ pub const FULL_MS: u64 = 10;
 /// A VM gives a sign of life for each tenant that it holds slots of at least this often, in
 /// milliseconds, if it is flushed once a second.
 pub const BEAT_MS: u64 = 5_000;
-
-/// A VM that gave no sign of life for so long is taken for dead, in milliseconds: three beats.
-pub const DEAD_AFTER_MS: u64 = 15_000;
-
-/// How long a VM that is taken for dead has to contradict, in milliseconds: so that a leap of the
-/// clock does not take the slots of those that live.
-pub const GRACE_MS: u64 = 5_000;
 
 /// The most tenants that a VM keeps account of, some 80 bytes each. Those without a request in
 /// flight make room for others; if all have one, those that are new are shed.

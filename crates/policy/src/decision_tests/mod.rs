@@ -15,14 +15,15 @@ use sha2::Sha256;
 
 use super::*;
 use crate::concurrency::Gate;
+use crate::consumer::Consumer;
 use crate::desired::{
     DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredPlan, DesiredRoute, DesiredSigningKey,
     DesiredSite, Secret,
 };
 use crate::id::{ApiId, IssuerId, PlanId, UpstreamId, Uuid};
-use crate::jwt;
-use crate::key::{ApiKey, CredentialKind, Environment};
-use crate::limit::{Cells, Limiter};
+use crate::jwt::{self, Verified};
+use crate::key::{ApiKey, CredentialKind, Environment, KeyRecord};
+use crate::limit::{Cells, Check, Limiter, Seed, Verdict};
 use crate::nonce;
 use crate::settings::{PlatformRequests, SigningAlgorithm, SiteSettings, TenantSettings};
 use crate::wire::{ConsumerBucket, SitePolicy};

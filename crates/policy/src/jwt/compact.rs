@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Rejected;
 use super::json::Json;
+use super::rejected::Rejected;
 use crate::settings::Algorithm;
 
 /// The longest token that is read, in bytes. Tokens with hundreds of groups reach 5 or 6 KiB; what

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::Rejected;
 use super::compact::{Compact, algorithm_named};
 use super::json::Json;
 use super::jwk::{self, PublicKey};
 use super::operation::Operation;
+use super::rejected::Rejected;
 use super::secret::Secret;
 use super::time::{Validity, seconds_to_ms};
 use super::verified::Verified;

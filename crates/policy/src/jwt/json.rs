@@ -1,16 +1,12 @@
-//! JSON as tokens and JWK Sets have it, read strictly.
-//!
-//! What parsers disagree about is refused, as another party may have read it the other way: a name
-//! that occurs twice in an object (RFC 7519 section 4 leaves a choice there), text after the value,
-//! and values that are nested deeply.
+//! JSON as tokens and JWK Sets have it, read strictly ([`crate::strict_json`]): a name that occurs
+//! twice in an object is refused, where RFC 7519 section 4 leaves a choice, and so is text after the
+//! value.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize as _;
 
-/// How deep lists and objects may be nested. Tokens of the well-known issuers need four levels.
-const MAX_DEPTH: usize = 16;
+use crate::strict_json::{Strict, StrictValue};
 
 /// A JSON value. The members of an object are sorted by name.
 #[derive(Clone, PartialEq)]
@@ -29,7 +25,7 @@ impl Json {
     /// Reads one JSON text; `None` if it is none, or not a strict one.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut deserializer = serde_json::Deserializer::from_slice(text);
-        let value = Depth(MAX_DEPTH).deserialize(&mut deserializer).ok()?;
+        let Strict(value) = Strict::deserialize(&mut deserializer).ok()?;
         deserializer.end().ok()?;
         Some(value)
     }
@@ -104,79 +100,44 @@ impl Json {
     }
 }
 
-/// Reads a value in which so many levels may be nested.
-#[derive(Clone, Copy)]
-struct Depth(usize);
+impl StrictValue for Json {
+    /// Tokens of the well-known issuers need four levels.
+    const MAX_DEPTH: usize = 16;
 
-impl Depth {
-    fn inner<E: Error>(self) -> Result<Self, E> {
-        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested too deeply"))
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Depth {
-    type Value = Json;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Depth {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+    fn null() -> Self {
+        Self::Null
     }
 
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
+    fn truth(truth: bool) -> Self {
+        Self::Truth(truth)
     }
 
-    fn visit_bool<E>(self, truth: bool) -> Result<Json, E> {
-        Ok(Json::Truth(truth))
+    fn signed(number: i64) -> Self {
+        Self::Integer(number)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Json, E> {
-        Ok(Json::Integer(number))
-    }
-
-    #[allow(
+    #[expect(
         clippy::cast_precision_loss,
-        reason = "what does not fit is only ever compared with bounds"
+        reason = "a number that does not fit is only ever compared with bounds"
     )]
-    fn visit_u64<E>(self, number: u64) -> Result<Json, E> {
-        Ok(i64::try_from(number).map_or(Json::Float(number as f64), Json::Integer))
+    fn unsigned(number: u64) -> Self {
+        i64::try_from(number).map_or(Self::Float(number as f64), Self::Integer)
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Json, E> {
-        Ok(Json::Float(number))
+    fn float(number: f64) -> Self {
+        Self::Float(number)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.into()))
+    fn text(text: &str) -> Self {
+        Self::Text(text.into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
-        let mut items = Vec::new();
-        while let Some(item) = list.next_element_seed(inner)? {
-            items.push(item);
-        }
-        Ok(Json::List(items.into()))
+    fn list(items: Vec<Self>) -> Self {
+        Self::List(items.into())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Json, A::Error> {
-        let inner = self.inner()?;
-        let mut members = Vec::<(Box<str>, Json)>::new();
-        while let Some(name) = object.next_key()? {
-            members.push((name, object.next_value_seed(inner)?));
-        }
-        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        if members.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b)) {
-            return Err(A::Error::custom("a name occurs twice"));
-        }
-        Ok(Json::Object(members.into()))
+    fn object(members: Vec<(Box<str>, Self)>) -> Self {
+        Self::Object(members.into())
     }
 }
 

@@ -32,11 +32,11 @@ fn what_parsers_disagree_about_is_refused() {
 #[test]
 fn nesting_is_bounded() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(parse(&nested(MAX_DEPTH)).is_some());
-    assert!(parse(&nested(MAX_DEPTH + 1)).is_none());
+    assert!(parse(&nested(Json::MAX_DEPTH)).is_some());
+    assert!(parse(&nested(Json::MAX_DEPTH + 1)).is_none());
     let objects = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
-    assert!(parse(&objects(MAX_DEPTH)).is_some());
-    assert!(parse(&objects(MAX_DEPTH + 1)).is_none());
+    assert!(parse(&objects(Json::MAX_DEPTH)).is_some());
+    assert!(parse(&objects(Json::MAX_DEPTH + 1)).is_none());
     assert!(parse(&"[".repeat(8192)).is_none());
 }
 

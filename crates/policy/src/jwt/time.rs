@@ -1,7 +1,7 @@
 //! From when until when a token may be used.
 
-use super::Rejected;
 use super::json::Json;
+use super::rejected::Rejected;
 
 /// The last second of the year 9999. What is later is no date but a mistake, such as one in
 /// milliseconds.

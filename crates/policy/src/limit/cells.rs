@@ -4,15 +4,9 @@ use super::entry::{self, Entry, Tag};
 
 /// The number of cells, and so of names in shared data, which knows no delete. A cell is some 130
 /// bytes of Envoy's memory and 52 for each counter in it: a million counters in use come to 190 MB,
-/// the most there can be ([`CELL_ENTRIES_MAX`] everywhere) to 1.9 GB, for which 33 million counters
+/// the most there can be ([`super::CELL_ENTRIES_MAX`] everywhere) to 1.9 GB, for which 33 million counters
 /// would have to be in use.
 pub const CELLS: u32 = 1 << 20;
-
-/// The most counters in one cell. One that finds no room is refused: it must neither lift nor reset
-/// another's. Places are drawn by a keyed hash, so they cannot be aimed at, and a tenant's counters
-/// spread over all cells: with 4 million in use, of any owner, a new one meets a full cell with a
-/// probability below 1e-18, with 16 million 2e-4.
-pub const CELL_ENTRIES_MAX: usize = 32;
 
 /// How often a conflicting write is tried again before the request is refused. Each conflict means
 /// that another worker got through, so that this many in a row mean that something is wrong.

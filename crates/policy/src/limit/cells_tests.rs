@@ -1,5 +1,5 @@
 use super::{
-    super::{Check, Limit, Limiter, Measure, Standing, Verdict, testing::*},
+    super::{CELL_ENTRIES_MAX, Check, Limit, Limiter, Measure, Standing, Verdict, testing::*},
     *,
 };
 

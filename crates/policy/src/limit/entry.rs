@@ -6,10 +6,16 @@
 //! refusing would last as long as the process, for nothing can be deleted, while an empty cell
 //! gives each of its counters one fresh start.
 
-use super::{SKEW_MS, cells::CELL_ENTRIES_MAX};
+use super::SKEW_MS;
 
 /// What tells counters apart in a cell: a keyed hash of limit and subject.
 pub(super) type Tag = [u8; 16];
+
+/// The most counters in one cell. One that finds no room is refused: it must neither lift nor reset
+/// another's. Places are drawn by a keyed hash, so they cannot be aimed at, and a tenant's counters
+/// spread over all cells: with 4 million in use, of any owner, a new one meets a full cell with a
+/// probability below 1e-18, with 16 million 2e-4.
+pub const CELL_ENTRIES_MAX: usize = 32;
 
 /// The length of an entry: tag, three numbers of 8 bytes, three of 4, all little endian.
 pub(super) const ENTRY_LEN: usize = 52;

@@ -50,7 +50,8 @@ mod table;
 pub(crate) mod testing;
 
 pub use calendar::{Bounds, OFFSETS_MAX, Window, Zone};
-pub use cells::{CELL_ENTRIES_MAX, CELLS, Cells, TRIES_MAX};
+pub use cells::{CELLS, Cells, TRIES_MAX};
+pub use entry::CELL_ENTRIES_MAX;
 pub use limiter::Limiter;
 pub use subject::{OPEN_SUBJECTS, Seed};
 

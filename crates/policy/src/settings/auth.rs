@@ -13,9 +13,9 @@ const MAX_SCOPE_LEN: usize = 128;
 
 /// A way to authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AuthMethod))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Method {
+pub enum AuthMethod {
     /// An API key.
     Key,
     /// A JSON Web Token (RFC 7519) of one of the site's issuers.
@@ -33,14 +33,14 @@ pub enum Auth {
     None,
     /// One of these. The first that the request presents counts, in the order signature, key,
     /// token; the others are not looked at.
-    AnyOf(Vec<Method>),
+    AnyOf(Vec<AuthMethod>),
     /// All of these, and all of the same consumer where they name one.
-    AllOf(Vec<Method>),
+    AllOf(Vec<AuthMethod>),
 }
 
 impl Default for Auth {
     fn default() -> Self {
-        Self::AnyOf(vec![Method::Key])
+        Self::AnyOf(vec![AuthMethod::Key])
     }
 }
 

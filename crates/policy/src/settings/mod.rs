@@ -14,7 +14,7 @@ mod signing;
 #[cfg(test)]
 mod tests;
 
-pub use auth::{Auth, KeySource, Method};
+pub use auth::{Auth, AuthMethod, KeySource};
 pub use ip::IpSettings;
 pub use issuer::{Algorithm, Issuer, MAX_JWKS_BYTES};
 pub use limit::{By, Limit, MAX_QUOTA, MAX_RATE, Quota, RateLimitHeaders, RateUnit, Window};

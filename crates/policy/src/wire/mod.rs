@@ -7,17 +7,14 @@
 mod consumer;
 mod limit;
 mod site;
-mod translate;
 
-use crate::desired::DesiredBucket;
 use crate::id::SiteId;
-use crate::key::pack_bucket;
 
 pub use consumer::{Consumer, ConsumerBucket, KeyDetail, SigningKey};
 pub use limit::{Dimension, DimensionKind, LimitRule, Measure};
 pub use site::{
     ApiPolicy, ClaimHeader, IpRules, Issuer, KeySource, KeySourceKind, Plan, PolicyRoute,
-    RequiredClaim, Requirement, RequirementMode, SignatureRules, SitePolicy, UtcOffset, method_bit,
+    RequiredClaim, Requirement, RequirementMode, SignatureRules, SitePolicy, UtcOffset,
 };
 
 /// The type URLs of the filter's resources.
@@ -60,18 +57,12 @@ impl Host {
     }
 }
 
-/// The keys whose digests begin with the same 16 bits, packed ([`pack_bucket`]).
+/// The keys whose digests begin with the same 16 bits, packed ([`crate::key::pack_bucket`]).
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct KeyBucket {
     /// Records of [`crate::key::RECORD_LEN`] bytes, sorted by digest.
     #[prost(bytes = "vec", tag = "1")]
     pub records: Vec<u8>,
-}
-
-impl From<&DesiredBucket> for KeyBucket {
-    fn from(bucket: &DesiredBucket) -> Self {
-        Self { records: pack_bucket(&bucket.keys) }
-    }
 }
 
 /// Finds the records in the bytes of a [`KeyBucket`] without copying them. `None` if the bytes are

@@ -1,7 +1,6 @@
 //! A site's policy as it is pushed.
 
 use super::LimitRule;
-use crate::settings::Method;
 
 /// All that the filter needs to know of a site.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -113,7 +112,7 @@ pub struct Requirement {
     /// How many of the methods; [`RequirementMode`].
     #[prost(enumeration = "RequirementMode", tag = "1")]
     pub mode: i32,
-    /// The methods, as a union of [`method_bit`].
+    /// The methods, as [`crate::requirement::AuthMethods::bits`].
     #[prost(uint32, tag = "2")]
     pub methods: u32,
 }
@@ -130,15 +129,6 @@ pub enum RequirementMode {
     AnyOf = 2,
     /// All of them.
     AllOf = 3,
-}
-
-/// The bit of a method in [`Requirement::methods`].
-pub fn method_bit(method: Method) -> u32 {
-    match method {
-        Method::Key => 1,
-        Method::Jwt => 2,
-        Method::Signature => 4,
-    }
 }
 
 /// A place where a key may be.

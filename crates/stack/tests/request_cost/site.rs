@@ -6,6 +6,8 @@ use policy::key::{ApiKey, CredentialKind, Environment, KeyRecord, bucket_name, p
 use policy::method::Methods;
 use policy::mirror::{Action, Mirror};
 use policy::mirror_wire::{Any, DeltaDiscoveryResponse, Resource};
+use policy::requirement::AuthMethods;
+use policy::settings::AuthMethod;
 use policy::wire::{self, Dimension, DimensionKind, LimitRule, Measure, RequirementMode, type_url};
 use prost::Message;
 
@@ -144,13 +146,13 @@ fn policy() -> wire::SitePolicy {
         limit(0x1234_5678_9abc_def0, "burst", Measure::PerSecond, 100_000_000, 100_000_000),
         limit(0x0fed_cba9_8765_4321, "monthly", Measure::Month, 1_000_000_000_000, 0),
     ];
-    let methods = [policy::settings::Method::Key, policy::settings::Method::Jwt];
+    let methods = [AuthMethod::Key, AuthMethod::Jwt];
     wire::SitePolicy {
         tenant: id(TENANT),
         routes: ROUTES.iter().enumerate().map(route).collect(),
         requirement: Some(wire::Requirement {
             mode: RequirementMode::AnyOf.into(),
-            methods: methods.into_iter().map(wire::method_bit).sum(),
+            methods: AuthMethods::of(&methods).bits(),
         }),
         plans: vec![wire::Plan { number: 1, limits }],
         apis: vec![wire::ApiPolicy { id: id(API), limits: Vec::new() }],

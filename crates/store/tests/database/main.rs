@@ -2,6 +2,7 @@
 //! its own.
 
 mod audit;
+mod bounds;
 mod catalog;
 mod changes;
 mod conflicts;

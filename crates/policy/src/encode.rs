@@ -1,19 +1,23 @@
-//! Desired state to pushed formats. Pure and deterministic: the same content gives the same bytes,
+//! Desired state in the formats in which it is pushed ([`crate::wire`]). Pure and deterministic: the same content gives the same bytes,
 //! whatever its order.
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    ApiPolicy, ClaimHeader, Consumer, ConsumerBucket, Dimension, DimensionKind, IpRules, Issuer,
-    KeyDetail, KeySource, KeySourceKind, LimitRule, Measure, Plan, PolicyRoute, RequiredClaim,
-    Requirement, RequirementMode, SignatureRules, SigningKey, SitePolicy, UtcOffset, method_bit,
+use crate::desired::{
+    DesiredBucket, DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredRoute, DesiredSite,
 };
-use crate::desired::{DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredRoute, DesiredSite};
 use crate::ip::{Cidr, IpSet};
+use crate::key::pack_bucket;
+use crate::requirement::AuthMethods;
 use crate::settings::{
     self, Auth, By, IpSettings, Limit, PlatformRequests, Quota, RateLimitHeaders, RateUnit,
     SignatureSettings, SigningAlgorithm, Window,
+};
+use crate::wire::{
+    ApiPolicy, ClaimHeader, Consumer, ConsumerBucket, Dimension, DimensionKind, IpRules, Issuer,
+    KeyBucket, KeyDetail, KeySource, KeySourceKind, LimitRule, Measure, Plan, PolicyRoute,
+    RequiredClaim, Requirement, RequirementMode, SignatureRules, SigningKey, SitePolicy, UtcOffset,
 };
 
 impl SitePolicy {
@@ -99,10 +103,7 @@ fn requirement(auth: &Auth) -> Requirement {
         Auth::AnyOf(methods) => (RequirementMode::AnyOf, &methods[..]),
         Auth::AllOf(methods) => (RequirementMode::AllOf, &methods[..]),
     };
-    Requirement {
-        mode: mode.into(),
-        methods: methods.iter().fold(0, |all, method| all | method_bit(*method)),
-    }
+    Requirement { mode: mode.into(), methods: AuthMethods::of(methods).bits() }
 }
 
 fn key_source(source: &settings::KeySource) -> KeySource {
@@ -277,6 +278,12 @@ fn signatures(settings: &SignatureSettings) -> SignatureRules {
         require_nonce: settings.require_nonce,
         require_content_digest: settings.require_content_digest,
         max_body_bytes: settings.max_body_bytes,
+    }
+}
+
+impl From<&DesiredBucket> for KeyBucket {
+    fn from(bucket: &DesiredBucket) -> Self {
+        Self { records: pack_bucket(&bucket.keys) }
     }
 }
 

@@ -50,7 +50,9 @@ pub enum SetError {
         found: usize,
     },
     /// The part that would be pushed is too large.
-    #[error("the set has {found} bytes without what is left out; at most {MAX_JWKS_BYTES} are taken")]
+    #[error(
+        "the set has {found} bytes without what is left out; at most {MAX_JWKS_BYTES} are taken"
+    )]
     TooLarge {
         /// The number of bytes.
         found: usize,

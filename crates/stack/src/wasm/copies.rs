@@ -9,7 +9,7 @@ use walrus::{
     FunctionBuilder, FunctionId, FunctionKind, InstrSeqBuilder, LocalId, MemoryId, Module, ValType,
 };
 
-use super::fuel::cost::sequences;
+use super::sequences::sequences;
 
 /// The largest copy that is made in words.
 const SMALL_BYTES: i32 = 256;

@@ -8,7 +8,7 @@
 //! they take.
 
 mod calls;
-pub(super) mod cost;
+mod cost;
 
 use anyhow::{Result, bail};
 use cost::Point;
@@ -20,6 +20,8 @@ use walrus::{
     ConstExpr, ExportItem, FunctionBuilder, FunctionId, FunctionKind, GlobalId, LocalFunction,
     LocalId, Module, ValType,
 };
+
+use crate::wasm::sequences::sequences;
 
 /// The fuel of a callback. After a loop without an end a worker serves again within 0.4 s
 /// (`tests/tests/e2e/faults.rs` prints it), and the costliest honest work takes half of it at most
@@ -129,7 +131,7 @@ fn pay_for_host_calls_and_copies(
     gauge: &Gauge,
     is_imported: &dyn Fn(FunctionId) -> bool,
 ) {
-    for sequence in cost::sequences(function) {
+    for sequence in sequences(function) {
         let instructions = &function.block(sequence).instrs;
         let mut additions = Vec::new();
         for (position, (instruction, _)) in instructions.iter().enumerate() {

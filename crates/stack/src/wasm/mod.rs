@@ -9,6 +9,7 @@
 mod callbacks;
 mod copies;
 mod fuel;
+mod sequences;
 
 use anyhow::{Context, Result, ensure};
 use walrus::{ExportItem, GlobalId, Module, ModuleConfig};

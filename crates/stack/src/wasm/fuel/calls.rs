@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use walrus::ir::Instr;
 use walrus::{ConstExpr, ElementItems, FunctionId, FunctionKind, LocalFunction, Module, ValType};
 
-use super::cost::sequences;
+use crate::wasm::sequences::sequences;
 
 /// The parameters and results of a function: an indirect call reaches any function in a table that
 /// has the same.

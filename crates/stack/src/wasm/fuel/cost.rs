@@ -6,6 +6,7 @@ use walrus::ir::{Instr, InstrSeqId};
 use walrus::{FunctionId, FunctionKind, LocalFunction, Module};
 
 use super::calls::Graph;
+use crate::wasm::sequences::{nested, sequences};
 
 /// A function whose entry costs no more than so many instructions pays nothing for it, if it is not
 /// recursive: its callers pay for it. It is the price of accessors, which are called in loops, not
@@ -165,27 +166,4 @@ fn ends_row(instruction: &Instr) -> bool {
             | Instr::Unreachable(_)
     );
     leaves || !nested(instruction).is_empty()
-}
-
-/// All sequences of a function, the entry first.
-pub(in super::super) fn sequences(function: &LocalFunction) -> Vec<InstrSeqId> {
-    let mut found = vec![function.entry_block()];
-    let mut next = 0;
-    while let Some(sequence) = found.get(next).copied() {
-        next += 1;
-        found.extend(
-            function.block(sequence).instrs.iter().flat_map(|(instruction, _)| nested(instruction)),
-        );
-    }
-    found
-}
-
-/// The sequences that an instruction holds. Exceptions are not among them: the target has none.
-fn nested(instruction: &Instr) -> Vec<InstrSeqId> {
-    match instruction {
-        Instr::Block(block) => vec![block.seq],
-        Instr::Loop(block) => vec![block.seq],
-        Instr::IfElse(branch) => vec![branch.consequent, branch.alternative],
-        _ => Vec::new(),
-    }
 }

@@ -1,5 +1,6 @@
 //! What all requests share. It knows no handler: [`crate::service`] puts the parts together.
 
+use policy::host::BaseDomain;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -8,7 +9,6 @@ use store::Store;
 use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
 
-use crate::base_domain::BaseDomain;
 use crate::identity::access_token::AccessTokens;
 use crate::identity::password::Passwords;
 use crate::last_used::LastUsed;

@@ -9,10 +9,10 @@ use std::str::FromStr;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use policy::address::AddressRules;
+use policy::host::{BaseDomain, DEFAULT_BASE_DOMAIN};
 use policy::id::TenantId;
 use policy::ip::Cidr;
 
-use crate::base_domain::BaseDomain;
 use crate::mail::{LinkBase, MailFrom, SmtpUrl};
 use crate::signup::Mode;
 use crate::throttle::Allowed;
@@ -59,7 +59,7 @@ pub struct Serve {
     #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:9080")]
     pub listen: SocketAddr,
     /// The domain under which every site gets a hostname.
-    #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = "gw.localhost")]
+    #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = DEFAULT_BASE_DOMAIN)]
     pub base_domain: BaseDomain,
     /// Where to write the operator token that is made at the first start; without it, it is printed
     /// once. The file must not exist yet when a token is made.

@@ -12,7 +12,6 @@
 pub mod accounts;
 pub mod api;
 pub mod app;
-pub mod base_domain;
 pub mod commands;
 pub mod config;
 pub mod forms;

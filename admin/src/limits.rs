@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use policy::host::SHARED_API_LABEL;
+
 /// A JSON body: settings with two lists of 10,000 address ranges, all of them IPv6 and at their
 /// longest, are about 900 KiB.
 pub const BODY_BYTES: usize = 1024 * 1024;
@@ -19,24 +21,11 @@ pub const IMPORTS_AT_ONCE: usize = 2;
 pub const NAME_CHARS: usize = 200;
 /// An e-mail address (RFC 5321 section 4.5.3.1.3, without the brackets).
 pub const EMAIL_CHARS: usize = 254;
-/// A slug: one DNS label (RFC 1035 section 2.3.4).
-pub const SLUG_CHARS: usize = 63;
 /// The name of a version, such as `v1` or `2024-10-01`: it stands in every path.
 pub const VERSION_CHARS: usize = 32;
 /// A base path. Prefix and template together stay well under the 8 KiB that proxies take as a
 /// request line.
 pub const BASE_PATH_CHARS: usize = 256;
-/// The segments of a base path: Envoy can take 24 off, of which one is the version.
-pub const BASE_PATH_SEGMENTS: usize = 20;
-/// The endpoints of an upstream: more belong behind a name or a balancer of their own.
-pub const ENDPOINTS: usize = 64;
-/// The weight of an endpoint: a share of one in a thousand is fine enough; Envoy adds them up in 32
-/// bits.
-pub const WEIGHT: std::ops::RangeInclusive<i64> = 1..=1_000;
-/// Time to connect, in milliseconds: longer than a minute is a dead peer.
-pub const CONNECT_TIMEOUT_MS: std::ops::RangeInclusive<i64> = 10..=60_000;
-/// Time for a whole request, in milliseconds: up to ten minutes, for exports and the like.
-pub const REQUEST_TIMEOUT_MS: std::ops::RangeInclusive<i64> = 10..=600_000;
 /// How long an old key may work after a rotation, in seconds: 90 days, a quarter of change freeze.
 pub const GRACE_SECONDS: std::ops::RangeInclusive<i64> = 0..=90 * 24 * 60 * 60;
 /// The rows of a page.
@@ -69,4 +58,5 @@ pub const DRAIN_TIME: Duration = Duration::from_secs(20);
 pub const CONNECTIONS: usize = 1_024;
 
 /// Slugs that name parts of the platform itself under the base domain.
-pub const RESERVED_SLUGS: [&str; 7] = ["api", "www", "admin", "portal", "docs", "status", "mail"];
+pub const RESERVED_SLUGS: [&str; 7] =
+    [SHARED_API_LABEL, "www", "admin", "portal", "docs", "status", "mail"];

@@ -1,5 +1,6 @@
 //! The assembly: options, state, operations and layers become one service.
 
+use policy::host::BaseDomain;
 use std::sync::Arc;
 
 use axum::Router;
@@ -12,7 +13,6 @@ use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
 
 use crate::app::App;
-use crate::base_domain::BaseDomain;
 use crate::http::problem::Problem;
 use crate::identity::access_token::AccessTokens;
 use crate::identity::password::Passwords;

@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use policy::address::AddressRules;
+use policy::host::{is_dns_name, is_label};
+use policy::path::MAX_BASE_PATH_SEGMENTS;
 
 use crate::http::problem::{FieldError, Problem};
 use crate::limits;
@@ -122,11 +124,8 @@ impl Check {
             );
         } else if path.len() > limits::BASE_PATH_CHARS {
             self.refuse(field, format!("must have {} characters at most", limits::BASE_PATH_CHARS));
-        } else if path.split('/').count() > limits::BASE_PATH_SEGMENTS + 1 {
-            self.refuse(
-                field,
-                format!("must have {} segments at most", limits::BASE_PATH_SEGMENTS),
-            );
+        } else if path.split('/').count() > MAX_BASE_PATH_SEGMENTS + 1 {
+            self.refuse(field, format!("must have {} segments at most", MAX_BASE_PATH_SEGMENTS));
         }
     }
 
@@ -143,29 +142,27 @@ impl Check {
             return;
         }
         let name = address.strip_suffix('.').unwrap_or(address);
-        let labels = name.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        });
         // A name that ends in a number would be read as a malformed IPv4 address (WHATWG URL,
         // section 3.5).
         let numeric = name
             .rsplit('.')
             .next()
             .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
-        if !labels || numeric || name.len() > 253 {
+        if !is_dns_name(address) || numeric {
             self.refuse(field, "must be an IP address (IPv6 without brackets) or a DNS name");
         }
     }
 
     /// A number within bounds.
-    pub fn range(&mut self, field: &str, value: i64, range: &RangeInclusive<i64>) {
-        if !range.contains(&value) {
-            self.refuse(field, format!("must be between {} and {}", range.start(), range.end()));
+    pub fn range<T: Copy + Into<i64>>(
+        &mut self,
+        field: &str,
+        value: i64,
+        range: &RangeInclusive<T>,
+    ) {
+        let (least, most): (i64, i64) = ((*range.start()).into(), (*range.end()).into());
+        if !(least..=most).contains(&value) {
+            self.refuse(field, format!("must be between {least} and {most}"));
         }
     }
 
@@ -175,16 +172,6 @@ impl Check {
             self.refuse(field, "must be in the future");
         }
     }
-}
-
-/// Whether this is a DNS label in lower case.
-pub fn is_label(text: &str) -> bool {
-    (1..=limits::SLUG_CHARS).contains(&text.len())
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]

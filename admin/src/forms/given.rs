@@ -1,15 +1,13 @@
 //! Settings as a client sent them, and how they are read: more strictly than their types read by
 //! themselves.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor,
-};
+use policy::strict_json::Strict;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::http::body;
 use crate::http::problem::{FieldError, Problem};
@@ -80,72 +78,8 @@ impl<T> fmt::Debug for Given<T> {
 
 impl<'de, T> Deserialize<'de> for Given<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Unambiguous(value) = Unambiguous::deserialize(deserializer)?;
+        let Strict(value) = Strict::deserialize(deserializer)?;
         Ok(Self { value, settings: PhantomData })
-    }
-}
-
-/// Any JSON in which no name is given twice.
-struct Unambiguous(Value);
-
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UnambiguousVisitor)
-    }
-}
-
-struct UnambiguousVisitor;
-
-impl<'de> Visitor<'de> for UnambiguousVisitor {
-    type Value = Unambiguous;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Unambiguous, E> {
-        Ok(Unambiguous(Value::Null))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Unambiguous, E> {
-        Ok(Unambiguous(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Unambiguous, E> {
-        Ok(Unambiguous(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Unambiguous, E> {
-        Ok(Unambiguous(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Unambiguous, E> {
-        Ok(Unambiguous(value.into()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Unambiguous, E> {
-        Ok(Unambiguous(text.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Unambiguous, A::Error> {
-        let mut items = Vec::new();
-        while let Some(Unambiguous(item)) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(Unambiguous(items.into()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unambiguous, A::Error> {
-        let mut fields = Map::new();
-        let mut seen = BTreeSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if !seen.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
-            }
-            let Unambiguous(value) = map.next_value()?;
-            fields.insert(name, value);
-        }
-        Ok(Unambiguous(fields.into()))
     }
 }
 

@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_base_domain_is_labels_in_lower_case_with_room_for_one_more() {
-        let longest = format!("{0}.{0}.{0}", "a".repeat(62));
-        let overlong = format!("{longest}a");
+        let longest = format!("{0}.{0}.{0}a", "a".repeat(62));
+        let overlong = format!("{0}.{0}.{0}.a", "a".repeat(62));
         for (text, good) in [
             (DEFAULT_BASE_DOMAIN, true),
             ("a", true),
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_name_under_a_base_domain_is_canonical_at_its_longest() {
-        let domain: BaseDomain = format!("{0}.{0}.{0}", "a".repeat(62)).parse().unwrap();
+        let domain: BaseDomain = format!("{0}.{0}.{0}a", "a".repeat(62)).parse().unwrap();
         let name = domain.name(&"b".repeat(MAX_LABEL_LEN));
         assert_eq!(canonical(name.as_bytes()), Some(name));
         let domain: BaseDomain = DEFAULT_BASE_DOMAIN.parse().unwrap();

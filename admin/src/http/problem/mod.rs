@@ -9,6 +9,7 @@ mod body;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use policy::header_name::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use store::StoreError;
 use store::platform_plan::PlanLimit;
 
@@ -19,9 +20,8 @@ use crate::secret::NoRandomness;
 use crate::throttle::Refused;
 
 pub use self::body::{FieldError, ProblemBody, ReachedLimit};
+pub use policy::refusal::MEDIA_TYPE;
 
-/// The media type of every error body.
-pub const MEDIA_TYPE: &str = "application/problem+json";
 /// The realm in `WWW-Authenticate` (RFC 9110 section 11.5).
 const REALM: &str = "tenantry";
 /// After how many seconds a client may try again when the database cannot be reached: about the
@@ -376,13 +376,10 @@ impl Problem {
             Self::RateLimited(Refused { limit, burst, window_s, retry_after_s }) => vec![
                 (header::RETRY_AFTER, retry_after_s.to_string()),
                 (
-                    HeaderName::from_static("ratelimit-policy"),
+                    HeaderName::from_static(RATE_LIMIT_POLICY),
                     format!("\"{limit}\";q={burst};w={window_s}"),
                 ),
-                (
-                    HeaderName::from_static("ratelimit"),
-                    format!("\"{limit}\";r=0;t={retry_after_s}"),
-                ),
+                (HeaderName::from_static(RATE_LIMIT), format!("\"{limit}\";r=0;t={retry_after_s}")),
             ],
             Self::TooOften { retry_after_seconds } => {
                 vec![(header::RETRY_AFTER, retry_after_seconds.to_string())]

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use policy::settings::{MAX_QUOTA, MAX_RATE};
 use serde::{Deserialize, Serialize};
 use store::platform_plan;
 use utoipa::ToSchema;
@@ -14,9 +15,9 @@ const COUNT: RangeInclusive<i64> = 0..=1_000_000_000_000;
 /// A tenant has one member at least, its Admin.
 const MEMBERS: RangeInclusive<i64> = 1..=1_000_000_000_000;
 /// As for every rate limit.
-const PER_SECOND: RangeInclusive<i64> = 1..=100_000_000;
+const PER_SECOND: RangeInclusive<i64> = 1..=MAX_RATE as i64;
 /// As for every quota.
-const PER_MONTH: RangeInclusive<i64> = 1..=1_000_000_000_000_000;
+const PER_MONTH: RangeInclusive<i64> = 1..=MAX_QUOTA as i64;
 
 /// What each tenant with a platform plan may have. Null: as much as the general bounds allow.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,12 +1,12 @@
 //! The JSON shapes of hostnames.
 
 use chrono::{DateTime, Utc};
+use policy::host::BaseDomain;
 use serde::{Deserialize, Serialize};
 use store::hostname;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::base_domain::BaseDomain;
 use crate::forms::check::Check;
 use crate::http::answer::Object;
 use crate::http::problem::Problem;

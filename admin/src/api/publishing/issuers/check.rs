@@ -4,16 +4,12 @@
 use std::collections::BTreeSet;
 
 use axum::http::Uri;
-use policy::jwt::{MAX_KEYS, has_key_for};
+use policy::jwt::{MAX_KEYS, PRIVATE_MEMBERS, has_key_for};
 use policy::settings::{Algorithm, Issuer};
 use serde_json::Value;
 
 use super::secret::{SharedSecret, least_bytes};
 use crate::forms::check::Check;
-
-/// Members of a JWK that are private: RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1, RFC 8037 section 2;
-/// `priv` is that of the key type AKP.
-const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// What the check of an issuer is about.
 pub(super) struct Subject<'a> {
@@ -109,7 +105,7 @@ fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
             check
                 .refuse(&here, "must be a JSON Web Key: an object with `kty` (RFC 7517 section 4)");
         }
-        for member in PRIVATE.into_iter().filter(|member| key.get(member).is_some()) {
+        for member in PRIVATE_MEMBERS.into_iter().filter(|member| key.get(member).is_some()) {
             private = true;
             check.refuse(
                 format!("{here}.{member}"),

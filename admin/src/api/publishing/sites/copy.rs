@@ -1,11 +1,11 @@
 //! The JSON shape of a copy of a site.
 
+use policy::host::BaseDomain;
 use serde::Deserialize;
 use store::{hostname, site};
 use utoipa::ToSchema;
 
 use super::model::Environment;
-use crate::base_domain::BaseDomain;
 use crate::forms::check::Check;
 use crate::http::body::present;
 use crate::http::problem::Problem;

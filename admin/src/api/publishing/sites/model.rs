@@ -1,6 +1,7 @@
 //! The JSON shapes of sites.
 
 use chrono::{DateTime, Utc};
+use policy::host::BaseDomain;
 use policy::key;
 use policy::settings::SiteSettings;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,6 @@ use store::site;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::base_domain::BaseDomain;
 use crate::forms::check::Check;
 use crate::forms::given::Given;
 use crate::http::answer::Object;

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use policy::address::AddressRules;
+use policy::upstream::{DEFAULT_WEIGHT, MAX_ENDPOINTS, WEIGHT};
 use serde::{Deserialize, Serialize};
 use store::upstream;
 use utoipa::ToSchema;
 
 use crate::forms::check::Check;
-use crate::limits;
 
 /// One address of an upstream.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -22,13 +22,13 @@ pub(super) struct Endpoint {
     #[schema(minimum = 1, maximum = 65535, example = 8080)]
     port: i64,
     /// Its share of the traffic, relative to the others.
-    #[serde(default = "one")]
+    #[serde(default = "default_weight")]
     #[schema(minimum = 1, maximum = 1000, default = 1)]
     weight: i64,
 }
 
-fn one() -> i64 {
-    1
+fn default_weight() -> i64 {
+    DEFAULT_WEIGHT.into()
 }
 
 impl From<upstream::Endpoint> for Endpoint {
@@ -43,15 +43,15 @@ pub(super) fn checked(
     endpoints: Vec<Endpoint>,
     rules: &AddressRules,
 ) -> Vec<upstream::Endpoint> {
-    if endpoints.len() > limits::ENDPOINTS {
-        check.refuse("endpoints", format!("must have {} items at most", limits::ENDPOINTS));
+    if endpoints.len() > MAX_ENDPOINTS {
+        check.refuse("endpoints", format!("must have {} items at most", MAX_ENDPOINTS));
         return Vec::new();
     }
     let mut seen = HashSet::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
         check.address(&format!("endpoints[{index}].address"), &endpoint.address, rules);
         check.range(&format!("endpoints[{index}].port"), endpoint.port, &(1..=i64::from(u16::MAX)));
-        check.range(&format!("endpoints[{index}].weight"), endpoint.weight, &limits::WEIGHT);
+        check.range(&format!("endpoints[{index}].weight"), endpoint.weight, &WEIGHT);
         if !seen.insert((endpoint.address.to_ascii_lowercase(), endpoint.port)) {
             check.refuse(
                 format!("endpoints[{index}]"),

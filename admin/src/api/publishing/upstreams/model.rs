@@ -3,6 +3,9 @@
 use chrono::{DateTime, Utc};
 use policy::address::AddressRules;
 use policy::desired::UpstreamProtocol;
+use policy::upstream::{
+    CONNECT_TIMEOUT_MS, DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_REQUEST_TIMEOUT_MS, REQUEST_TIMEOUT_MS,
+};
 use serde::{Deserialize, Serialize};
 use store::upstream;
 use utoipa::ToSchema;
@@ -13,12 +16,6 @@ use crate::forms::check::Check;
 use crate::http::answer::Object;
 use crate::http::body::{objects, present, present_objects};
 use crate::http::problem::Problem;
-use crate::limits;
-
-/// Milliseconds to connect, unless the upstream says otherwise.
-const CONNECT_TIMEOUT_MS: i64 = 5_000;
-/// Milliseconds for a whole request, unless the upstream says otherwise: Envoy's own default.
-const REQUEST_TIMEOUT_MS: i64 = 15_000;
 
 /// What the endpoints of an upstream speak.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
@@ -120,10 +117,10 @@ impl NewUpstream {
         let mut check = Check::new();
         check.name("name", &self.name);
         let endpoints = endpoint::checked(&mut check, self.endpoints, rules);
-        let connect = self.connect_timeout_ms.unwrap_or(CONNECT_TIMEOUT_MS);
-        let request = self.request_timeout_ms.unwrap_or(REQUEST_TIMEOUT_MS);
-        check.range("connect_timeout_ms", connect, &limits::CONNECT_TIMEOUT_MS);
-        check.range("request_timeout_ms", request, &limits::REQUEST_TIMEOUT_MS);
+        let connect = self.connect_timeout_ms.unwrap_or(DEFAULT_CONNECT_TIMEOUT_MS.into());
+        let request = self.request_timeout_ms.unwrap_or(DEFAULT_REQUEST_TIMEOUT_MS.into());
+        check.range("connect_timeout_ms", connect, &CONNECT_TIMEOUT_MS);
+        check.range("request_timeout_ms", request, &REQUEST_TIMEOUT_MS);
         check.finish()?;
         Ok(upstream::NewUpstream {
             name: self.name,
@@ -170,10 +167,10 @@ impl UpstreamChanges {
         let endpoints =
             self.endpoints.map(|endpoints| endpoint::checked(&mut check, endpoints, rules));
         if let Some(connect) = self.connect_timeout_ms {
-            check.range("connect_timeout_ms", connect, &limits::CONNECT_TIMEOUT_MS);
+            check.range("connect_timeout_ms", connect, &CONNECT_TIMEOUT_MS);
         }
         if let Some(request) = self.request_timeout_ms {
-            check.range("request_timeout_ms", request, &limits::REQUEST_TIMEOUT_MS);
+            check.range("request_timeout_ms", request, &REQUEST_TIMEOUT_MS);
         }
         check.finish()?;
         Ok(upstream::UpstreamPatch {

@@ -10,7 +10,7 @@ use policy::mirror::Mirror;
 use policy::site::Site;
 
 thread_local! {
-    /// What the next callback works on.
+    /// The input of the next callback.
     static INPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     /// The site whose issuers' tokens are verified.
     static SITE: RefCell<Option<Site>> = const { RefCell::new(None) };

@@ -1,8 +1,8 @@
-//! What goes past the SDK. Header maps: it copies every name and value into allocations of their
-//! own, which costs more than all else that the filter does with them; here a map is one
+//! The calls that go past the SDK. Header maps: it copies every name and value into allocations of
+//! their own, which costs more than all else that the filter does with them; here a map is one
 //! allocation, which `policy::headers` reads in place. Single headers and the time: it panics at a
 //! status that it does not expect. Calls by gRPC: it notes for its own dispatcher, which has
-//! nothing to do here, who made each of them, and keeps that for ever.
+//! nothing to do here, the maker of each of them, and keeps that for ever.
 
 #![expect(unsafe_code, reason = "the ABI hands over memory by pointer and length")]
 

@@ -41,7 +41,7 @@ impl Body {
         if hasher.finish() { Ok(Action::Continue) } else { Err(Refusal::Forbidden) }
     }
 
-    /// How many bytes are held, where Envoy does not say.
+    /// Returns the bytes that are held; needed if Envoy does not say.
     pub(crate) fn held(&self) -> usize {
         let len = |at| {
             hostcalls::get_buffer(BufferType::HttpRequestBody, at, PIECE_BYTES)

@@ -1,5 +1,6 @@
-//! What Envoy calls, without the SDK's dispatcher. That one wants to be told of each request twice
-//! more, when it begins and when it is logged, and each of these calls takes Envoy 1.1 to 1.4 us.
+//! The callbacks that Envoy calls, without the SDK's dispatcher. That one wants to be told of each
+//! request twice more, when it begins and when it is logged, and each of these calls takes Envoy
+//! 1.1 to 1.4 us.
 //!
 //! The SDK exports functions of the same names, and no two of one module can share a name. So these
 //! have a prefix, which the finished module has not (`stack::wasm::callbacks`).

@@ -8,18 +8,18 @@ use serde::Deserialize;
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// What this instance of the module does.
+    /// The work of this instance of the module.
     pub(crate) role: Role,
     /// The Envoy cluster of the control plane. Default: `xds`.
     #[serde(default = "default_xds_cluster")]
     pub(crate) xds_cluster: String,
-    /// Where the client's address is found.
+    /// The source of the client's address. Default: the edge.
     #[serde(default)]
     pub(crate) client_address: ClientAddress,
-    /// Whether a request needs a route of its site.
+    /// The rule for requests without a route of their site.
     #[serde(default)]
     pub(crate) routes: Routes,
-    /// Which headers the filter sets.
+    /// The headers that the filter sets.
     #[serde(default)]
     pub(crate) headers: Headers,
     /// From how many requests under way in one worker on tenants are held to their share of it.
@@ -28,7 +28,7 @@ pub(crate) struct Config {
     pub(crate) shed_above: u32,
 }
 
-/// What an instance of the module does.
+/// The work of an instance of the module.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
@@ -38,7 +38,7 @@ pub(crate) enum Role {
     Mirror,
 }
 
-/// Where the client's address is found.
+/// The source of the client's address.
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ClientAddress {
@@ -50,7 +50,7 @@ pub(crate) enum ClientAddress {
     Connection,
 }
 
-/// Whether a request needs a route of its site.
+/// The rule for requests without a route of their site.
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Routes {
@@ -61,7 +61,7 @@ pub(crate) enum Routes {
     Optional,
 }
 
-/// Which headers the filter sets.
+/// The headers that the filter sets.
 #[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Headers {
@@ -78,7 +78,7 @@ impl Config {
         serde_json::from_slice(json)
     }
 
-    /// How requests are decided about.
+    /// The mode of decisions about requests.
     pub(crate) fn mode(&self) -> Mode {
         Mode {
             routes_optional: self.routes == Routes::Optional,

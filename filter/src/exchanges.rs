@@ -6,8 +6,9 @@ use policy::hash::Mixer;
 
 use crate::http::Exchange;
 
-/// How many have a place of their own, found by the last digits of the number: Envoy counts
-/// contexts up, so that as many requests as this can be under way before two meet.
+/// The number of exchanges that have a place of their own, found by the last digits of the
+/// context's number: Envoy counts contexts up, so that as many requests as this can be under way
+/// before two meet.
 const PLACES: usize = 1_024;
 
 /// The number of a context, and its request.
@@ -28,7 +29,7 @@ impl Default for Exchanges {
     }
 }
 
-/// Where a context has its place.
+/// Returns the place of a context.
 fn at(context: u32) -> usize {
     usize::try_from(context).unwrap_or(0) % PLACES
 }

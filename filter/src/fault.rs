@@ -14,7 +14,7 @@ const TRAP: &[u8] = b"trap.gw.localhost";
 /// The shared-data name of the note that a mirror has trapped: the next one, which is told of the
 /// same host, goes on.
 const TRAPPED_KEY: &str = "fault.trapped";
-/// What `grow` takes at a time, in bytes.
+/// The bytes that `grow` takes at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Fails as a request asks for, before anything is decided about it: `panic`, `grow` (memory

@@ -23,8 +23,8 @@ use crate::vm::Vm;
 const LIMIT: &[u8] = header_name::RATE_LIMIT.as_bytes();
 const LIMIT_POLICY: &[u8] = header_name::RATE_LIMIT_POLICY.as_bytes();
 
-/// What Envoy says of a stream that it begins anew, when the routes of its site have come, at the
-/// end of the first attempt.
+/// Envoy's code for the end of the first attempt of a stream that it begins anew, when the routes
+/// of its site have come.
 const BEGUN_ANEW: &[u8] = b"internal_redirect";
 
 /// One exchange.
@@ -33,12 +33,12 @@ pub(crate) struct Exchange {
     who: Who,
     started_us: u64,
     request_bytes: RequestBytes,
-    /// Whether its answer has no body, whatever the answer's head says.
+    /// True if its answer has no body, whatever the answer's head says.
     is_head: bool,
-    /// Whether it counts as under way.
+    /// True while it counts as under way.
     entered: bool,
     body: Option<Body>,
-    /// What the answer is to say of limits.
+    /// The `RateLimit` headers that the answer will carry.
     rate_limit: Option<RateLimitFields>,
     /// The site that it was let go for.
     site: Option<Rc<Site>>,
@@ -46,12 +46,12 @@ pub(crate) struct Exchange {
     answer: Option<Answer>,
 }
 
-/// What the head of an answer says.
+/// The facts in the head of an answer.
 #[derive(Clone, Copy, Default)]
 struct Answer {
     status: u16,
     content_length: Option<u64>,
-    /// Whether it tells of limits of its own.
+    /// True if it tells of limits of its own.
     tells_limits: bool,
 }
 
@@ -73,7 +73,7 @@ impl Answer {
     }
 }
 
-/// How many bytes of body a request has.
+/// The size of a request's body.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RequestBytes {
     Known(u64),
@@ -156,8 +156,9 @@ impl Exchange {
         hostcalls::set_property(vec![COUNTED], Some(&fields))
     }
 
-    /// What of the context Envoy's route does not add. None of it is there any more: what was has
-    /// been removed, and to set a header costs a quarter of a microsecond more than to add one.
+    /// Adds the part of the context that Envoy's route does not add. None of it is there any more:
+    /// the client's was removed. To set a header costs a quarter of a microsecond more than to add
+    /// one.
     fn add_context(&self, forward: &Forward<'_>) -> Result<(), Status> {
         let add = |name: &str, value: &[u8]| {
             abi::add_header(MapType::HttpRequestHeaders, name.as_bytes(), value)
@@ -208,7 +209,7 @@ impl Exchange {
         }
     }
 
-    /// What follows when a part of a body has come: `size` bytes are held, if Envoy says so.
+    /// Decides about a part of a body that has come: `size` bytes are held, if Envoy says so.
     pub(crate) fn request_body(
         &mut self,
         vm: &mut Vm,
@@ -234,7 +235,7 @@ impl Exchange {
         self.tell_limits(answer);
     }
 
-    /// However it ended, it is not under way any more.
+    /// Ends the exchange: it is not under way any more, for whatever reason.
     pub(crate) fn over(&self, vm: &mut Vm) {
         if self.entered
             && let Some((tenant, _)) = self.who.site

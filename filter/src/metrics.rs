@@ -1,4 +1,4 @@
-//! What the filter tells in Envoy's stats. Counts are added up in the VM and handed over on each
+//! The filter's figures in Envoy's stats. Counts are added up in the VM and handed over on each
 //! tick, so that they cost a request nothing; no name has a tenant in it, so that their number is
 //! fixed.
 

@@ -15,11 +15,12 @@ use crate::{abi, shared};
 const SERVICE: &str = "envoy.service.discovery.v3.AggregatedDiscoveryService";
 const METHOD: &str = "DeltaAggregatedResources";
 
-/// How long to wait before the first attempt, and after a stream that had worked.
+/// The wait before the first attempt, and after a stream that had worked.
 const RETRY_MIN: Duration = Duration::from_millis(50);
 /// The longest wait between attempts: an Envoy without its control plane asks once a second.
 const RETRY_MAX: Duration = Duration::from_secs(1);
-/// How often a VM is woken: the mirror then shows that it is alive, the others look whether it is.
+/// The time between two wakings of a VM: the mirror then shows that it is alive, the others look
+/// whether it is.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// After so many looks at an unchanged sign of life the mirror is taken for dead. A main thread
 /// that stands still for longer, and then goes on, finds that another has taken over, and leaves it

@@ -3,8 +3,8 @@
 //! one. Here small blocks are kept by size when they are released, and given out again in a
 //! handful.
 //!
-//! What was once small stays small: such a block goes back to no other size. A VM's caches are
-//! bounded, and so is this.
+//! A small block stays small: it goes back to no other size. A VM's caches are bounded, and so is
+//! this.
 
 #![expect(unsafe_code, reason = "an allocator hands out raw memory")]
 
@@ -16,7 +16,7 @@ use std::ptr;
 const STEP: usize = 16;
 /// The largest small block, in bytes: a header map is smaller as a rule.
 const SMALL_MAX: usize = 2_048;
-/// How many sizes there are.
+/// The number of sizes.
 const SIZES: usize = SMALL_MAX / STEP;
 
 /// Free blocks by size; each holds the address of the next one.

@@ -19,20 +19,20 @@ use policy::{host, wire};
 use crate::shared;
 use crate::shortcuts::{Age, Shortcuts};
 
-/// What the decoded sites of a VM may take, in bytes: 10,000 sites of a few routes each, or 1,500
-/// of a hundred.
+/// The most memory for the decoded sites of a VM, in bytes: 10,000 sites of a few routes each, or
+/// 1,500 of a hundred.
 const SITES_MAX_BYTES: usize = 96 * 1024 * 1024;
-/// What the decoded consumers of a VM may take, in bytes: 30,000 with a few settings each.
+/// The most memory for the decoded consumers of a VM, in bytes: 30,000 with a few settings each.
 const CONSUMERS_MAX_BYTES: usize = 32 * 1024 * 1024;
-/// What the known hosts of a VM may take, in bytes: some 50,000 names.
+/// The most memory for the known hosts of a VM, in bytes: some 50,000 names.
 const HOSTS_MAX_BYTES: usize = 8 * 1024 * 1024;
-/// What a known host takes beside its name, in bytes.
+/// The memory of a known host beside its name, in bytes.
 const HOST_BYTES: usize = 112;
-/// What a known key takes, in bytes: its name, its record, when it was read, and a byte of the
-/// map's own.
+/// The memory of a known key, in bytes: its name, its record, the time at which it was read, and a
+/// byte of the map's own.
 const KEY_BYTES: usize = size_of::<(Tag, KnownKey, usize)>() + 1;
-/// How many keys a VM knows at the most: twice what fits into 65,536 places of a map of which 7 in
-/// 8 are used. Both maps together take 19 MB.
+/// The most keys that a VM knows: twice the number that fits into 65,536 places of a map of which 7
+/// in 8 are used. Both maps together take 19 MB.
 const KEYS_MAX: usize = 2 * (65_536 / 8 * 7);
 
 /// The pushed state.
@@ -61,7 +61,7 @@ struct KnownKey {
     group: Option<u32>,
 }
 
-/// What was seen when the last request came.
+/// The versions in shared data as the last request saw them.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     /// The version of the mirror's generation counter when `serving` was read.
@@ -158,20 +158,20 @@ impl Pushed {
         self.seen.serving.is_some()
     }
 
-    /// How many sites and consumers are decoded here.
+    /// The numbers of sites and consumers that are decoded here.
     pub(crate) fn decoded(&self) -> (usize, usize) {
         (self.sites.cache.len(), self.consumers.cache.len())
     }
 
-    /// What a host leads to. Where nothing has changed since the last request for it, that is one
-    /// look.
+    /// Returns the target of a host. If nothing has changed since the last request for it, that is
+    /// one look.
     pub(crate) fn host(&mut self, authority: &[u8]) -> Option<Reached> {
         let age = self.age();
         if let Some(known) = self.shortcuts.get(authority, age) {
             return Some(known);
         }
         let reached = self.host_anew(authority)?;
-        // What was looked up may have made room for itself.
+        // The lookup may have made room for itself.
         let age = self.age();
         self.shortcuts.put(authority, age, &reached);
         Some(reached)
@@ -248,8 +248,9 @@ impl Pushed {
         self.keys.get(tag).map(|known| &*known).filter(holds).map(|known| known.record)
     }
 
-    /// When something has changed, a key that is known costs a host call that touches no memory of
-    /// the VM. The bucket is read again when a bucket of its group has changed: one in 256.
+    /// Returns a key's record after a change: a known key then costs a host call that touches no
+    /// memory of the VM. The bucket is read again when a bucket of its group has changed: one in
+    /// 256.
     #[inline(never)]
     fn key_anew(&mut self, tag: Tag, digest: Digest) -> Option<KeyRecord> {
         let generation = self.seen.generation;

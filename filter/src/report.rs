@@ -36,7 +36,7 @@ impl Reporter {
     /// Takes in the end of a call; `status` is that of gRPC.
     pub(crate) fn answered(&mut self, vm: &mut Vm, token: u32, status: u32) {
         match self.0.ended(&mut vm.usage, token, status, now_ms()) {
-            // What has come together meanwhile need not wait for the next tick.
+            // Usage that has come together meanwhile need not wait for the next tick.
             End::Taken => self.tick(vm),
             End::Refused => log::error!(
                 "tenantry: a usage report was refused by cluster {}",

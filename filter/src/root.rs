@@ -28,7 +28,7 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    /// What is in a VM with this much of configuration. `None`, which is logged, if it cannot be
+    /// Starts a VM with a configuration of so many bytes. `None`, which is logged, if it cannot be
     /// read: Envoy then does not serve with it.
     pub(crate) fn start(size: usize) -> Option<Self> {
         let bytes = match size {

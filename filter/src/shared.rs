@@ -25,7 +25,7 @@ pub(crate) fn version(name: &str) -> Option<u32> {
     hostcalls::get_shared_data(name).ok()?.1
 }
 
-/// What is being served now; `None` before the first sync.
+/// The epoch that is served now; `None` before the first sync.
 pub(crate) fn serving() -> Option<Serving> {
     let (value, _) = get(mirror::SERVING_KEY)?;
     Serving::decode(&value).filter(|serving| serving.epoch > 0)

@@ -7,12 +7,12 @@ use policy::hash::place_of;
 use policy::site::Site;
 use policy::state::Reached;
 
-/// How many hosts have one. A place is some 40 bytes, the name of the host, which is no longer than
-/// names are (260 bytes with a port), and, of a site that is gone, what is left until the place is
-/// taken: some 700 bytes without what was in it. All together 4 MB at the worst.
+/// The number of hosts that have one. A place is some 40 bytes, the name of the host, which is no
+/// longer than names are (260 bytes with a port), and, of a site that is gone, the rest of it until
+/// the place is taken: some 700 bytes without its content. All together 4 MB at the worst.
 const PLACES: usize = 4_096;
 
-/// What a short cut is as old as; it leads nowhere when anything of that is another one.
+/// The age of a short cut; it leads nowhere when anything of that has changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Age {
     /// Of the pushed state.

@@ -1,4 +1,4 @@
-//! What one worker VM keeps between requests, and how the core's [`State`] is made of it.
+//! The memory of one worker VM between requests: the core's [`State`] as the VM has it.
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -65,7 +65,7 @@ impl Vm {
         self.config.mode()
     }
 
-    /// What is due from time to time: leases that are not used go back.
+    /// Does the work that is due from time to time: leases that are not used go back.
     pub(crate) fn tick(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
         self.limiter.flush(now_ms, &mut SharedCells);
@@ -143,8 +143,8 @@ impl State for Vm {
     }
 }
 
-/// Whether a signature under a public key is right. Envoy computes it where it can, natively: a
-/// flood of tokens with wrong signatures then costs a fraction of what it would in here.
+/// Checks a signature under a public key. Envoy computes it natively if it can: a flood of tokens
+/// with wrong signatures then costs a fraction of the same work in here.
 fn check(operation: &Operation<'_>) -> bool {
     let Some(arguments) = operation.for_envoy() else { return check_here(operation) };
     match hostcalls::call_foreign_function(ENVOY_FUNCTION, Some(&arguments)) {

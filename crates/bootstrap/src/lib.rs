@@ -14,16 +14,16 @@ use thiserror::Error;
 /// The template, as it is published.
 pub const TEMPLATE: &str = include_str!("../../../envoy/bootstrap.yaml");
 
-/// What tells one Envoy from another.
+/// The facts by which one Envoy differs from another.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Its own name.
     pub node_id: String,
     /// Its cell.
     pub cell: String,
-    /// Where API clients connect; xds-server reads it from the node's metadata.
+    /// The address to which API clients connect; xds-server reads it from the node's metadata.
     pub gateway: SocketAddr,
-    /// How many proxies in front of it are trusted to have appended to `X-Forwarded-For`.
+    /// The number of proxies in front of it that are trusted to have appended to `X-Forwarded-For`.
     pub trusted_hops: u32,
     /// From how many requests in one worker on tenants are held to their share; `None` for the
     /// filter's default.
@@ -35,7 +35,7 @@ pub struct Settings {
     pub xds: Vec<(String, u16)>,
     /// Absolute path of `tenantry_filter.wasm`.
     pub module: PathBuf,
-    /// How it shows xds-server who it is; `None` connects in clear.
+    /// The certificate by which it shows xds-server its identity; `None` connects in clear.
     pub tls: Option<ClientTls>,
     /// The heap at which it begins to shed, in bytes; `None` for the one of the template.
     pub max_heap_bytes: Option<u64>,
@@ -63,7 +63,7 @@ pub enum BootstrapError {
     /// The template lacks a part that has to be set.
     #[error("{pointer} is missing in the template")]
     Missing {
-        /// Which, as a JSON pointer.
+        /// The field, as a JSON pointer.
         pointer: &'static str,
     },
     /// The path of a file is not text.
@@ -123,7 +123,7 @@ fn replicas(xds: &[(String, u16)]) -> Value {
     xds.iter().enumerate().map(endpoint).collect()
 }
 
-/// What the template has as a comment, with these files.
+/// Returns the transport socket that the template has as a comment, with these files.
 fn transport_socket(tls: &ClientTls) -> Result<Value, BootstrapError> {
     let file = |path: &Path| Ok::<_, BootstrapError>(json!({ "filename": text(path)? }));
     Ok(json!({

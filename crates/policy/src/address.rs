@@ -1,9 +1,9 @@
-//! Which addresses the platform connects to because a tenant says so.
+//! The addresses that the platform connects to because a tenant says so.
 //!
-//! An address of a tenant must not make the platform speak to what is near it: itself, its
+//! An address of a tenant must not make the platform speak to its own surroundings: itself, its
 //! database, the metadata service of a cloud (server-side request forgery). So only addresses of
-//! the public internet are good (IANA's registries of special-purpose addresses, RFC 6890), and
-//! what an operator allows beside them.
+//! the public internet are good (IANA's registries of special-purpose addresses, RFC 6890), and the
+//! ones that an operator allows beside them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -18,7 +18,7 @@ const SPECIAL_V4: [(Ipv4Addr, u32, &str); 15] = [
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "shared by carriers"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),
-    // Where clouds have their metadata.
+    // Clouds have their metadata services here.
     (Ipv4Addr::new(169, 254, 0, 0), 16, "link-local"),
     (Ipv4Addr::new(172, 16, 0, 0), 12, "private"),
     (Ipv4Addr::new(192, 0, 0, 0), 24, "for protocols"),
@@ -46,7 +46,7 @@ const SPECIAL_V6: [(Ipv6Addr, u32, &str); 4] = [
 const OUTSIDE_V6: [(Ipv6Addr, u32, &str); 5] = [
     (Ipv6Addr::UNSPECIFIED, 128, "of this host"),
     (Ipv6Addr::LOCALHOST, 128, "loopback"),
-    // Where a cloud has its metadata too: fd00:ec2::254.
+    // One cloud has its metadata service here too: fd00:ec2::254.
     (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, "private"),
     (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, "link-local"),
     (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, "multicast"),
@@ -62,7 +62,7 @@ pub enum AddressRefusal {
     Special {
         /// The address.
         address: IpAddr,
-        /// What its network is for, such as `loopback`.
+        /// The purpose of its network, such as `loopback`.
         kind: &'static str,
     },
     /// The operator has excluded it.
@@ -73,7 +73,7 @@ pub enum AddressRefusal {
     },
 }
 
-/// Which addresses upstreams may have.
+/// The rules about the addresses of upstreams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressRules {
     allow: IpSet,
@@ -90,11 +90,11 @@ impl AddressRules {
         Self { allow: IpSet::new(allow), deny: IpSet::new(deny) }
     }
 
-    /// Whether upstreams may have an address. An address that carries an IPv4 address, mapped or
-    /// translated, is as good as that.
+    /// Checks that upstreams may have an address. An address that carries an IPv4 address, mapped
+    /// or translated, is as good as that one.
     ///
     /// # Errors
-    /// When they may not; the text says why.
+    /// [`AddressRefusal`] if they may not have it; the text says why.
     pub fn check(&self, address: IpAddr) -> Result<(), AddressRefusal> {
         let inner = carried(address);
         if self.deny.contains(address) || self.deny.contains(inner) {
@@ -108,13 +108,13 @@ impl AddressRules {
         }
     }
 
-    /// Whether upstreams may have an address: [`Self::check`] without the reason.
+    /// Returns true if upstreams may have an address: [`Self::check`] without the reason.
     pub fn permit(&self, address: IpAddr) -> bool {
         self.check(address).is_ok()
     }
 }
 
-/// Whether an address is one of the public internet.
+/// Returns true for an address of the public internet.
 pub fn is_public(address: IpAddr) -> bool {
     special(carried(address)).is_none()
 }
@@ -129,7 +129,7 @@ fn carried(address: IpAddr) -> IpAddr {
     }
 }
 
-/// What the network of an address is for, unless it is of the public internet.
+/// Returns the purpose of an address's network; `None` for the public internet.
 fn special(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => named(SPECIAL_V4, |network, len| in_v4(address, network, len)),

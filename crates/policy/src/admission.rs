@@ -25,7 +25,7 @@ pub(crate) enum Admitted {
 }
 
 impl Admitted {
-    /// Whether tokens were taken.
+    /// True if tokens were taken.
     pub(crate) fn is_taken(&self) -> bool {
         !matches!(self, Self::NothingTaken)
     }
@@ -39,7 +39,7 @@ impl Admitted {
     }
 }
 
-/// What a request is counted by.
+/// The parts of a request that its counters depend on.
 pub(crate) struct Counted<'r, 'a> {
     pub(crate) request: &'r Request<'a>,
     pub(crate) site: &'r Site,
@@ -128,7 +128,7 @@ impl Counted<'_, '_> {
         }
     }
 
-    /// Which of a rule's counters the request is counted on.
+    /// Returns the number of the counter, among those of a rule, that the request is counted on.
     fn subject<S: State>(
         &self,
         rule: &Rule,

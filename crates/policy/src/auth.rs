@@ -1,4 +1,4 @@
-//! Who a request is from: its credentials against what its route asks for.
+//! Authentication: the credentials of a request against the requirement of its route.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::signature::Presented;
 use crate::site::Site;
 use crate::state::State;
 
-/// Who a request is from, and what was found out on the way.
+/// The caller of a request, with the facts found on the way.
 #[derive(Debug, Default)]
 pub(crate) struct Identity {
     /// The consumer; `None` on public routes, and for tokens that need none.
@@ -26,18 +26,18 @@ pub(crate) struct Identity {
     pub(crate) plan: u16,
     /// All credentials, for what comes with each.
     keys: Vec<KeyId>,
-    /// What else there is to know of the consumer.
+    /// The consumer's scopes, limits and addresses; `None` if it has none of its own.
     pub(crate) details: Option<Rc<Consumer>>,
     /// The token.
     pub(crate) token: Option<Rc<Verified>>,
-    /// What the body has to be.
+    /// The digests that the body must have; `None` if it may have any.
     pub(crate) body: Option<Expected>,
 }
 
 /// The request is not from whom it has to be from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Denied {
-    /// Whether it presented a credential of a kind that would do.
+    /// True if it presented a credential of a kind that would do.
     pub(crate) presented: bool,
 }
 
@@ -47,7 +47,7 @@ const WRONG: Denied = Denied { presented: true };
 const MISSING: Denied = Denied { presented: false };
 
 impl Identity {
-    /// What comes with the consumer, and with each credential.
+    /// Returns the grants of the consumer and of each credential.
     pub(crate) fn grants(&self) -> impl Iterator<Item = &Grant> {
         let details = self.details.as_deref();
         let own = details.map(|details| &details.own);
@@ -56,7 +56,7 @@ impl Identity {
         )
     }
 
-    /// Whether the caller has a scope.
+    /// Returns true if the caller has a scope.
     pub(crate) fn has_scope(&self, scope: &str) -> bool {
         let mut granted = self.grants().flat_map(|grant| &grant.scopes);
         granted.any(|granted| **granted == *scope)
@@ -81,7 +81,8 @@ impl Identity {
     fn join_details(&mut self, record: &KeyRecord, state: &mut impl State) -> Result<(), Denied> {
         self.keys.push(record.key);
         if self.details.is_none() {
-            // What is said to be there has not come yet, or cannot be read: it may restrict.
+            // The record says that there are details, and they have not come yet or cannot be read:
+            // they may restrict.
             self.details = Some(state.consumer(record.consumer).ok_or(WRONG)?);
         }
         Ok(())
@@ -94,7 +95,7 @@ pub(crate) struct Authenticate<'r, 'a, S> {
     pub(crate) site: &'r Site,
     /// The key that the request presents, looked for in the site's places.
     pub(crate) key: &'r PresentedKey<'a>,
-    /// Whether the request came by before: its nonce is known since.
+    /// True if the request came by before: its nonce has been known since then.
     pub(crate) counted: bool,
     pub(crate) state: &'r mut S,
     pub(crate) now_ms: u64,
@@ -199,7 +200,7 @@ impl<S: State> Authenticate<'_, '_, S> {
         self.state.key(digest).filter(|record| self.holds(record, kind))
     }
 
-    /// Whether a record is of this kind, of this site, and has not expired.
+    /// Returns true for a record of this kind and site that has not expired.
     fn holds(&self, record: &KeyRecord, kind: CredentialKind) -> bool {
         record.kind == kind && record.site == self.site.id && !record.expired(self.now_ms)
     }

@@ -30,7 +30,7 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         }
     }
 
-    /// What is kept under a key.
+    /// Returns the value under a key.
     pub fn get<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -52,8 +52,8 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         self.young.get(key).map(|(value, _)| value)
     }
 
-    /// Keeps a value of so many bytes, its key included, instead of what was there under the key.
-    /// What is larger than half of the cache is not kept.
+    /// Keeps a value of so many bytes, its key included, in the place of the one under its key. A
+    /// value larger than half of the cache is not kept.
     pub fn insert(&mut self, key: K, value: V, bytes: usize) {
         self.remove(&key);
         if bytes > self.half_bytes {
@@ -82,7 +82,7 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         Some(value)
     }
 
-    /// How many bytes are kept, by what the values were said to take.
+    /// The bytes that are kept, by what the callers of [`Self::insert`] said.
     pub fn held_bytes(&self) -> usize {
         self.young_bytes + self.old_bytes
     }
@@ -94,12 +94,12 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         self.turns
     }
 
-    /// How many values are kept.
+    /// The number of values.
     pub fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
 
-    /// Whether nothing is kept.
+    /// True if nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

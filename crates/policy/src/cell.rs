@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-/// Where tenants are placed unless somebody says otherwise.
+/// The cell of a tenant that was placed in no other.
 pub const DEFAULT: &str = "default";
 
 /// The longest name: it is a DNS label, so that it can be part of a hostname or of a URI as it is.

@@ -1,4 +1,4 @@
-//! What there is to know of a consumer beyond the record of its credential.
+//! Consumers: the facts about one beyond the record of its credential.
 
 use crate::id::{ConsumerId, KeyId};
 use crate::rule::Rule;
@@ -6,8 +6,8 @@ use crate::signature::{Algorithm, Key};
 use crate::site::Addresses;
 use crate::wire;
 
-/// What a decoded consumer takes beside its texts, in bytes: for the bound of the cache that holds
-/// consumers.
+/// The memory of a decoded consumer beside its texts, in bytes: for the bound of the cache that
+/// holds consumers.
 const CONSUMER_BYTES: usize = 512;
 
 /// The bucket of a consumer: the last 16 bits of its id, which are random in a UUIDv7 (RFC 9562
@@ -25,13 +25,13 @@ pub fn bucket_name(bucket: u16) -> String {
 /// A consumer as the filter uses it.
 #[derive(Debug)]
 pub struct Consumer {
-    /// What holds for all its credentials.
+    /// The grant that holds for all its credentials.
     pub own: Grant,
     keys: Vec<(KeyId, Grant)>,
     signing_keys: Vec<(KeyId, Algorithm, Box<[u8]>)>,
 }
 
-/// What comes with a consumer or a key.
+/// The scopes, addresses and limits that come with a consumer or a key.
 #[derive(Debug, Default)]
 pub struct Grant {
     /// The scopes.
@@ -65,12 +65,12 @@ impl Consumer {
         })
     }
 
-    /// What comes with one of its credentials; `None` if that has no settings of its own.
+    /// Returns the grant of one of its credentials; `None` if that has no settings of its own.
     pub fn key(&self, id: KeyId) -> Option<&Grant> {
         self.keys.iter().find(|(known, _)| *known == id).map(|(_, grant)| grant)
     }
 
-    /// What verifies the signatures of one of its signing keys.
+    /// Returns the verifying half of one of its signing keys.
     pub fn signing_key(&self, id: KeyId) -> Option<Key<'_>> {
         let (_, algorithm, material) =
             self.signing_keys.iter().find(|(known, _, _)| *known == id)?;

@@ -47,7 +47,7 @@ impl KeySource {
     }
 }
 
-/// What a request presents as its key.
+/// The key that a request presents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum PresentedKey<'a> {
     /// Nothing.
@@ -100,7 +100,7 @@ impl<'a> PresentedKey<'a> {
     fn add_parameters(&mut self, request: &Request<'a>, name: &str) {
         let values = request.parameters().filter(|(known, _)| *known == name.as_bytes());
         values.for_each(|(_, value)| self.add(Cow::Borrowed(value)));
-        // Where the filter itself put it when the request came by for the first time.
+        // The filter itself put it there when the request came by for the first time.
         request.values(header_name::CREDENTIAL).for_each(|value| self.add_bearer(value));
     }
 
@@ -138,7 +138,7 @@ pub fn bearer_token(authorization: &[u8]) -> Option<&[u8]> {
     after_scheme(authorization, b"bearer ")
 }
 
-/// Whether an `Authorization: Basic` has a key of ours as its password.
+/// Returns true for an `Authorization: Basic` with a key of ours as its password.
 pub(crate) fn holds_key(authorization: &[u8]) -> bool {
     basic_password(authorization).is_some_and(|password| looks_like_key(&password))
 }

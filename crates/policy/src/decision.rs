@@ -20,16 +20,16 @@ use crate::router::RouteMatch;
 use crate::site::{Route, Site};
 use crate::state::{Reached, State};
 
-/// What to do with a request, and who it is from, as far as that was found out.
+/// The decision about a request, and the caller, as far as that was found out.
 #[derive(Debug)]
 pub struct Decision<'a> {
-    /// Who it is from.
+    /// The caller and the target.
     pub who: Who,
     /// Let it go, or answer it here.
     pub outcome: Result<Forward<'a>, Refusal>,
 }
 
-/// Who a request is from, and what it is for.
+/// The caller of a request, and its target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Who {
     /// The site and its owner.
@@ -50,16 +50,16 @@ pub struct Forward<'a> {
     /// The route: an index for [`Site::route`]. `None` where routes are not asked for, and none
     /// fits.
     pub route: Option<usize>,
-    /// What has to change in the headers, in this order.
+    /// The changes of the headers, in this order.
     pub edits: Vec<Edit<'a>>,
-    /// What `RateLimit` headers of the answer say.
+    /// The `RateLimit` headers of the answer.
     pub rate_limit: Option<RateLimitFields>,
-    /// What the body has to be, and how many bytes it may have: the request waits until it was
-    /// seen.
+    /// The digests that the body must have, and the most bytes that it may have: the request waits
+    /// until the body was seen.
     pub body: Option<(Expected, usize)>,
-    /// Whether the request may come by again and must not be counted twice: [`Mode::counted`] has
-    /// to say so if it does. So it is for limits until the site has answered of late, and always
-    /// for signatures, whose second coming would be a replay.
+    /// True if the request may come by again and must not be counted twice; [`Mode::counted`] says
+    /// so if it does. It is set for limits until the site has answered recently, and always for
+    /// signatures, which would be refused as replays the second time.
     pub counted: bool,
 }
 
@@ -75,16 +75,16 @@ pub enum Edit<'a> {
     Remove(&'a [u8]),
 }
 
-/// How a filter is used.
+/// The way in which a filter is used, by its configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mode {
-    /// Whether a request needs a route of its site. Otherwise one without is let go by the site's
-    /// own requirement, and Envoy's configuration says what becomes of it.
+    /// False if a request needs a route of its site. Otherwise one without is let go by the site's
+    /// own requirement, and Envoy's configuration decides about it.
     pub routes_optional: bool,
-    /// Whether credentials are removed here and now. Otherwise they are moved to
+    /// True if credentials are removed here and now. Otherwise they are moved to
     /// [`header_name::CREDENTIAL`], and Envoy's route removes them.
     pub remove_credentials: bool,
-    /// Whether the request came by before, and was counted then: Envoy has loaded the routes of its
+    /// True if the request came by before, and was counted then: Envoy has loaded the routes of its
     /// site since.
     pub counted: bool,
 }
@@ -183,7 +183,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         route: Option<&Route>,
         key: &PresentedKey<'a>,
     ) -> Result<Identity, Refusal> {
-        // Who may not come from there is told nothing else, not even whether the credential is
+        // A client at a forbidden address is told nothing else, not even whether its credential is
         // good.
         if site.ip.as_ref().is_some_and(|ip| !ip.permit(self.address())) {
             return Err(Refusal::Forbidden);
@@ -214,7 +214,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         Ok(identity)
     }
 
-    /// Whether the client's address is one that consumer and credentials may be used from.
+    /// Returns true if the consumer and all credentials may be used from the client's address.
     #[inline(never)]
     fn comes_from_where_it_may(&mut self, identity: &Identity) -> bool {
         let restricted = identity.grants().any(|grant| grant.ip.is_some());
@@ -225,7 +225,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
             .all(|addresses| addresses.permit(address))
     }
 
-    /// Whether the caller has all scopes that a route asks for.
+    /// Checks that the caller has all scopes that a route asks for.
     #[inline(never)]
     fn check_scopes(&self, site: &Site, route: &Route, identity: &Identity) -> Result<(), Refusal> {
         match route.scopes.iter().all(|scope| identity.has_scope(scope)) {
@@ -239,7 +239,8 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         self.state.client_address(self.request.client_address)
     }
 
-    /// What the body has to be. Where there is none, that is seen at once.
+    /// Returns the digests and the size that the body must keep to. A request without a body is
+    /// checked at once.
     #[inline(never)]
     fn body(&self, site: &Site, expected: &Expected) -> Result<Option<(Expected, usize)>, Refusal> {
         if !self.request.has_body {

@@ -1,4 +1,5 @@
-//! What one site should look like on every Envoy: the input of translation, free of SQL and of xDS.
+//! Desired state: how one site should look on every Envoy. It is the input of translation, free of
+//! SQL and of xDS.
 //!
 //! The store reads it, `translate` turns it into resources. Lists carry no order of their own:
 //! translation sorts them, so that the same content always gives the same bytes.
@@ -24,17 +25,17 @@ use crate::settings::{
 pub struct DesiredSite {
     /// The owner of the site.
     pub tenant: TenantId,
-    /// What the operator set for the owner.
+    /// The operator's settings for the owner.
     pub tenant_settings: TenantSettings,
     /// The site itself.
     pub site: SiteId,
-    /// What the tenant set for it.
+    /// The tenant's settings for the site.
     pub settings: SiteSettings,
-    /// Whether Envoys load its routes and clusters before its first request. Default: they do not.
+    /// True if Envoys load its routes and clusters before its first request. Default: false.
     pub eager: bool,
     /// Canonical hostnames: lower case, no port, no trailing dot.
     pub hostnames: Vec<String>,
-    /// Whether the caller's credential reaches the upstream. Default: it does not.
+    /// True if the caller's credential reaches the upstream. Default: false.
     pub forward_credentials: bool,
     /// Whose tokens it accepts.
     pub issuers: Vec<DesiredIssuer>,
@@ -63,7 +64,7 @@ pub struct TenantListener {
 pub struct DesiredIssuer {
     /// The issuer.
     pub id: IssuerId,
-    /// What the tenant set for it.
+    /// The tenant's settings for it.
     pub settings: Issuer,
     /// Its shared secret, if its algorithms are symmetric.
     pub secret: Option<Secret>,
@@ -79,7 +80,7 @@ pub struct DesiredPlan {
     pub id: PlanId,
     /// Its number in the site, from 1, by which key records name it.
     pub number: u16,
-    /// What the tenant set for it.
+    /// The tenant's settings for it.
     pub settings: PlanSettings,
 }
 
@@ -88,7 +89,7 @@ pub struct DesiredPlan {
 pub struct DesiredUpstream {
     /// The upstream.
     pub id: UpstreamId,
-    /// Where its traffic goes; empty answers 503.
+    /// The targets of its traffic; an empty list answers 503.
     pub endpoints: Vec<DesiredEndpoint>,
     /// The protocol that the endpoints speak.
     pub protocol: UpstreamProtocol,
@@ -125,16 +126,15 @@ pub struct DesiredRoute {
     pub id: RouteId,
     /// The API that it is of.
     pub api: ApiId,
-    /// What the tenant set for it.
+    /// The tenant's settings for it.
     pub settings: RouteSettings,
     /// The methods that it serves.
     pub methods: Methods,
-    /// What precedes `template` in the path of a request: base path and version, such as
-    /// `/orders/v1`.
+    /// The path before `template`: base path and version, such as `/orders/v1`.
     pub prefix: String,
     /// The template inside the version, such as `/orders/{id}`.
     pub template: String,
-    /// Whether `prefix` is taken off before the upstream sees the path.
+    /// True if `prefix` is taken off before the upstream sees the path.
     pub strip_prefix: bool,
     /// The upstream that serves it, one of the site's.
     pub upstream: UpstreamId,
@@ -166,7 +166,7 @@ pub struct DesiredConsumer {
     pub id: ConsumerId,
     /// The site that it is of.
     pub site: SiteId,
-    /// What the tenant set for it.
+    /// The tenant's settings for it.
     pub settings: ConsumerSettings,
     /// Those of its keys, API keys and signing keys, that have settings.
     pub keys: BTreeMap<KeyId, KeySettings>,
@@ -174,7 +174,7 @@ pub struct DesiredConsumer {
     pub signing_keys: Vec<DesiredSigningKey>,
 }
 
-/// What verifies the signatures of a signing key.
+/// The verifying half of a signing key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredSigningKey {
     /// The key; its text form is the `keyid` of signatures.

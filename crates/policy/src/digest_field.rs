@@ -14,7 +14,7 @@ pub const HEADER: &str = "content-digest";
 /// rest is room for those of algorithms that are skipped.
 pub const MAX_VALUE_LEN: usize = 1024;
 
-/// What the digests of a body have to be.
+/// The digests that a body must have.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Expected {
     sha256: Option<[u8; 32]>,
@@ -89,8 +89,8 @@ impl Hasher {
         }
     }
 
-    /// Whether all digests are those of the body. The comparison takes the same time wherever they
-    /// differ.
+    /// Returns true if all digests are those of the body. The comparison takes the same time
+    /// wherever they differ.
     pub fn finish(self) -> bool {
         let sha256 =
             self.sha256.is_none_or(|(hasher, expected)| hasher.finalize().ct_eq(&expected).into());

@@ -144,7 +144,7 @@ fn plan(plan: &crate::desired::DesiredPlan) -> Plan {
         .map(|limit| &limit.by)
         .chain(plan.settings.quotas.iter().map(|quota| &quota.by));
     for (rule, by) in limits.iter_mut().zip(all) {
-        // Who holds a plan holds all of it, and shares it only where the plan says so.
+        // Every holder of a plan has the whole of it, and shares it only if the plan says so.
         if !by.iter().any(|by| matches!(by, By::Plan | By::Consumer | By::Key)) {
             rule.by
                 .insert(0, Dimension { kind: DimensionKind::Consumer.into(), name: String::new() });
@@ -187,7 +187,7 @@ fn rules(owner: &[u8; 16], limits: &[Limit], quotas: &[Quota]) -> Vec<LimitRule>
     limits.chain(quotas).collect()
 }
 
-/// What refusals and headers call the limits of the platform plan.
+/// The name of the platform plan's limits in refusals and headers.
 const PLATFORM_PLAN: &str = "platform-plan";
 
 /// The rules that the platform plan of a tenant makes. Their ids are of names that no setting can

@@ -18,13 +18,13 @@ pub const DEAD_AFTER_MS: u64 = 5_000;
 /// all of them read once a second.
 pub const VMS_MAX: usize = 1_024;
 
-/// How often a conflicting write is tried again. What is left out comes with the next tick.
+/// The most attempts at a write that conflicts. A figure that is left out comes with the next tick.
 const TRIES_MAX: u32 = 8;
 
 /// The length of a number.
 const WORD_LEN: usize = size_of::<u64>();
 
-/// What one VM has told.
+/// The figures that one VM has told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Told<const N: usize> {
     vm: u64,

@@ -34,7 +34,7 @@ pub fn pairs(map: &[u8]) -> Option<Pairs<'_>> {
     Some(Pairs { lengths: lengths.as_chunks::<8>().0.iter(), content, at: 0 })
 }
 
-/// What is left to read of a map.
+/// The rest of a map that is being read.
 #[derive(Debug)]
 pub struct Pairs<'a> {
     lengths: std::slice::Iter<'a, [u8; 8]>,

@@ -50,7 +50,7 @@ pub fn canonical(authority: &[u8]) -> Option<String> {
     Some(canonical)
 }
 
-/// Whether a text is one DNS label in lower case: 1 to 63 letters, digits and hyphens, no hyphen at
+/// Returns true for one DNS label in lower case: 1 to 63 letters, digits and hyphens, no hyphen at
 /// either end (RFC 1123 section 2.1).
 pub fn is_label(text: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -60,7 +60,7 @@ pub fn is_label(text: &str) -> bool {
         && text.bytes().all(known)
 }
 
-/// Whether a text is a DNS name as upstreams and their resolvers use it: labels of letters, digits,
+/// Returns true for a DNS name as upstreams and resolvers use it: labels of letters, digits,
 /// hyphens and underscores, no hyphen at either end of one; a root's dot may end it.
 pub fn is_dns_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);

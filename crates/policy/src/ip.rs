@@ -33,7 +33,7 @@ impl IpSet {
         }
     }
 
-    /// Whether the address is in the set.
+    /// Returns true if the address is in the set.
     pub fn contains(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
             IpAddr::V4(address) => self.v4.contains(address.to_bits()),
@@ -41,7 +41,7 @@ impl IpSet {
         }
     }
 
-    /// Whether no address is in the set.
+    /// True if no address is in the set.
     pub fn is_empty(&self) -> bool {
         self.v4.starts.is_empty() && self.v6.starts.is_empty()
     }
@@ -115,12 +115,12 @@ impl<T: Copy + Ord> Ranges<T> {
     }
 }
 
-/// Which client addresses may call.
+/// The client addresses that may call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IpRules {
-    /// Who may call; everybody, if the list is empty.
+    /// Addresses that may call; empty: all may.
     pub allow: IpSet,
-    /// Who may not, whatever `allow` says.
+    /// Addresses that may not, even if `allow` has them.
     pub deny: IpSet,
 }
 
@@ -130,7 +130,8 @@ impl IpRules {
         Some(Self { allow: IpSet::decode(&rules.allow)?, deny: IpSet::decode(&rules.deny)? })
     }
 
-    /// Whether the address may call: `deny` wins over `allow`, and an empty `allow` allows all.
+    /// Returns true if the address may call: `deny` wins over `allow`, and an empty `allow` allows
+    /// all.
     pub fn permit(&self, address: IpAddr) -> bool {
         !self.deny.contains(address) && (self.allow.is_empty() || self.allow.contains(address))
     }

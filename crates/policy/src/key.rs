@@ -15,7 +15,7 @@ use crate::id::{ConsumerId, KeyId, SiteId};
 
 const PREFIX: &str = "tnt_";
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// How many random characters a key has: 62^30 is 178 bits.
+/// The number of random characters of a key: 62^30 is 178 bits.
 pub const RANDOM_LEN: usize = 30;
 const CHECK_LEN: usize = 6;
 /// `live_` or `test_`.
@@ -28,8 +28,8 @@ static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 /// 1, details 1.
 pub const RECORD_LEN: usize = 92;
 
-/// What a key is meant for; it is part of the key's text, so that a leaked key says how much it
-/// matters.
+/// The environment that a key is meant for. It is part of the key's text, so that a leaked key says
+/// how much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Environment {
     /// Production traffic.
@@ -91,7 +91,7 @@ impl ApiKey {
         &self.0
     }
 
-    /// What may be shown again: the beginning and the last four characters.
+    /// The part that may be shown again: the beginning and the last four characters.
     pub fn hint(&self) -> String {
         let tail = self.0.len().saturating_sub(4);
         let head = PREFIX.len() + 5;
@@ -173,13 +173,14 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Whether a bearer token is meant to be a key of ours, valid or not: it has the prefix.
+/// Returns true for a bearer token that is meant to be a key of ours, valid or not: it has the
+/// prefix.
 pub fn looks_like_key(token: &[u8]) -> bool {
     token.starts_with(PREFIX.as_bytes())
 }
 
-/// Whether a text can be a key of ours by its beginning and its length. The rest is looked at by
-/// [`Digest::of_presented`].
+/// Returns true for a text that can be a key of ours by its beginning and its length.
+/// [`Digest::of_presented`] looks at the rest.
 pub fn may_be_key(text: &[u8]) -> bool {
     text.len() == PREFIX.len() + ENVIRONMENT_LEN + RANDOM_LEN + CHECK_LEN && looks_like_key(text)
 }
@@ -189,7 +190,8 @@ pub fn bucket_name(bucket: u16) -> String {
     format!("{bucket:04x}")
 }
 
-/// What a record is about. A record of one kind is never taken for one of another.
+/// The kind of credential that a record is about. A record of one kind is never taken for one of
+/// another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
     /// An API key, by the digest of its text.
@@ -200,7 +202,7 @@ pub enum CredentialKind {
     Subject,
 }
 
-/// Who a credential belongs to, and until when it works.
+/// The owner of a credential, and the time until which it works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
     /// The digest of the key.
@@ -216,10 +218,10 @@ pub struct KeyRecord {
     pub expires_at_ms: Option<u64>,
     /// The number of the consumer's plan in the site; 0 for none.
     pub plan: u16,
-    /// What it is.
+    /// The kind of credential.
     pub kind: CredentialKind,
-    /// Whether more is to be known of the key or of its consumer: settings, or what verifies its
-    /// signatures ([`crate::wire::ConsumerBucket`]).
+    /// True if there is more to know of the key or of its consumer: settings, or the verifying half
+    /// of signing keys ([`crate::wire::ConsumerBucket`]).
     pub has_details: bool,
 }
 
@@ -272,7 +274,7 @@ impl KeyRecord {
         })
     }
 
-    /// Whether the key has expired at this time, in milliseconds since the Unix epoch.
+    /// True if the key has expired at this time, in milliseconds since the Unix epoch.
     pub fn expired(&self, now_ms: u64) -> bool {
         self.expires_at_ms.is_some_and(|expiry| now_ms >= expiry)
     }

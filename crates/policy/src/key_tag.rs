@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 
 use siphasher::sip128::SipHasher24;
 
-/// What one VM names credentials by.
+/// The keyed hash by which one VM names credentials.
 #[derive(Clone)]
 pub struct Tags(SipHasher24);
 

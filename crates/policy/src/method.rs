@@ -51,12 +51,12 @@ impl Methods {
         Self(self.0 | other.0)
     }
 
-    /// Whether the sets have a method in common.
+    /// True if the sets have a method in common.
     pub fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether the set has no method.
+    /// True if the set has no method.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }

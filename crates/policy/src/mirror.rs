@@ -25,7 +25,7 @@ pub const GENERATION_KEY: &str = "generation";
 /// same Node id.
 pub const USER_AGENT: &str = "tenantry-filter";
 
-/// How many groups the buckets of keys are in, by their first 8 bits.
+/// The number of groups of key buckets, by their first 8 bits.
 const KEY_GROUPS: usize = 256;
 
 /// The length of the epoch that precedes each value.
@@ -72,8 +72,8 @@ const TYPES: [(&str, Option<&str>); 5] = [
     (type_url::SYNC, None),
 ];
 
-/// What is being served. Its text in shared data is 8 bytes: epoch served, last epoch taken, big
-/// endian.
+/// The epoch that is served. Its text in shared data is 8 bytes: epoch served, last epoch taken,
+/// big endian.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Serving {
     /// The oldest epoch whose values count; 0 before the first sync: nothing is served.
@@ -146,9 +146,9 @@ impl Mirror {
         (mirror, vec![write])
     }
 
-    /// What to send on a new stream: a wildcard subscription to each type, with the versions that
-    /// are held, so that only the differences come (xDS protocol, "Initial resource versions"). The
-    /// Node is in the first message alone.
+    /// Returns the first messages of a new stream: a wildcard subscription to each type, with the
+    /// versions that are held, so that only the differences come (xDS protocol, "Initial resource
+    /// versions"). The Node is in the first message alone.
     pub fn connected(&self) -> Vec<Action> {
         let mut node = Some(self.node.clone());
         let requests =

@@ -12,7 +12,7 @@ pub struct Node {
     /// The cell that it is in.
     #[prost(string, tag = "2")]
     pub cluster: String,
-    /// Who asks: `tenantry-filter`.
+    /// The program that asks: `tenantry-filter`.
     #[prost(string, tag = "6")]
     pub user_agent_name: String,
 }
@@ -23,7 +23,7 @@ pub struct Status {
     /// A gRPC status code.
     #[prost(int32, tag = "1")]
     pub code: i32,
-    /// What was wrong, with the resource's name.
+    /// The fault, with the resource's name.
     #[prost(string, tag = "2")]
     pub message: String,
 }
@@ -40,7 +40,7 @@ pub struct DeltaDiscoveryRequest {
     /// Names to subscribe to; `*` for all.
     #[prost(string, repeated, tag = "3")]
     pub resource_names_subscribe: Vec<String>,
-    /// What is held at the start of a stream: name to version.
+    /// The resources held at the start of a stream: name to version.
     #[prost(btree_map = "string, string", tag = "5")]
     pub initial_resource_versions: BTreeMap<String, String>,
     /// The response that this is the answer to.
@@ -54,7 +54,7 @@ pub struct DeltaDiscoveryRequest {
 /// `envoy.service.discovery.v3.DeltaDiscoveryResponse`, in part.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct DeltaDiscoveryResponse {
-    /// What was added or changed.
+    /// The resources that were added or changed.
     #[prost(message, repeated, tag = "2")]
     pub resources: Vec<Resource>,
     /// The type that this message is about.
@@ -85,7 +85,7 @@ pub struct Resource {
 /// `google.protobuf.Any`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Any {
-    /// What `value` is.
+    /// The type URL of `value`.
     #[prost(string, tag = "1")]
     pub type_url: String,
     /// The encoded message.

@@ -35,7 +35,7 @@ pub const CELLS: u16 = 1024;
 pub const CELL_NONCES_MAX: usize = 256;
 /// The most nonces that a site remembers.
 pub const NONCES_MAX: usize = CELLS as usize * CELL_NONCES_MAX;
-/// How often a conflicting write is tried again. Each conflict means that another worker got
+/// The most attempts at a write that conflicts. Each conflict means that another worker got
 /// through, so that this many in a row mean that something is wrong.
 pub const TRIES_MAX: u32 = 64;
 
@@ -45,7 +45,7 @@ const TAG_LEN: usize = 12;
 /// A tag, and the end in whole seconds since the Unix epoch, big-endian.
 const ENTRY_LEN: usize = TAG_LEN + 4;
 
-/// What is said about a nonce.
+/// The answer about a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
@@ -89,7 +89,7 @@ pub fn accept(
     Outcome::NoRoom
 }
 
-/// Where a nonce lies.
+/// The place of a nonce.
 struct Place {
     name: String,
     tag: [u8; TAG_LEN],

@@ -10,7 +10,7 @@ use crate::id::Uuid;
 #[derive(Default)]
 struct Shared {
     values: HashMap<String, (Vec<u8>, u32)>,
-    /// What others do before the writes to come; for each write, some requests.
+    /// The requests of others before the writes to come; for each write, some requests.
     between: Vec<Vec<Request>>,
     log: Vec<(Request, Outcome)>,
 }
@@ -211,7 +211,7 @@ proptest! {
                 let same = (known.site, known.keyid, known.nonce) == (request.site, request.keyid, request.nonce);
                 same && known.until_ms > request.now_ms
             });
-            // What has ended already is not asked for.
+            // A request that has ended already is not asked for.
             if request.until_ms <= request.now_ms {
                 continue;
             }
@@ -223,7 +223,7 @@ proptest! {
         }
     }
 
-    /// What one site does changes nothing for another, whatever comes in between.
+    /// The nonces of one site change nothing for another.
     #[test]
     fn sites_do_not_notice_each_other(requests in proptest::collection::vec(any_request(), 1..40)) {
         let of = |shared: &Shared, site| -> Vec<_> {

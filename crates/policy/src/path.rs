@@ -87,8 +87,8 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Whether a canonical segment matches. Leftmost matches of the inner pieces suffice: what they
-    /// leave is longest.
+    /// Returns true if a canonical segment matches. Leftmost matches of the inner pieces suffice:
+    /// they leave the longest rest.
     pub(crate) fn matches(&self, segment: &[u8]) -> bool {
         let Some((first, inner, last)) = self.ends() else { return false };
         let Some(mut rest) = segment.strip_prefix(first.as_bytes()) else { return false };
@@ -105,13 +105,13 @@ impl Pattern {
         Some((first, inner, last))
     }
 
-    /// How much of the segment is literal text: the more, the more specific.
+    /// The bytes of literal text in the segment: the more, the more specific.
     pub(crate) fn literal_len(&self) -> usize {
         self.pieces.iter().map(String::len).sum()
     }
 }
 
-/// What follows the first occurrence of `piece` that leaves at least one byte before it.
+/// Returns the text behind the first occurrence of `piece` that leaves at least one byte before it.
 fn find_after_one<'a>(text: &'a [u8], piece: &[u8]) -> Option<&'a [u8]> {
     let tail = text.get(1..)?;
     if piece.is_empty() {

@@ -9,7 +9,7 @@ use crate::time;
 /// The media type of every refusal, and of every problem that another part answers (RFC 9457).
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// How long a client should wait for what is over in a moment, in seconds.
+/// The time after which a client may try again, in seconds: the cause is over in a moment.
 const RETRY_AFTER_S: &str = "1";
 
 /// Why a request is not let go. The same refusal always gives the same bytes, so that nothing else
@@ -27,7 +27,7 @@ pub enum Refusal {
     /// The same where the site tells its callers (RFC 6750 section 3): a credential is missing, or
     /// is wrong.
     Unauthenticated {
-        /// Whether there was one.
+        /// True if there was one.
         presented: bool,
     },
     /// The same for these scopes, of which one at least is missing: with spaces between them.
@@ -46,12 +46,12 @@ pub enum Refusal {
     Overloaded,
     /// The body is larger than a signed one may be, in bytes.
     BodyTooLarge {
-        /// What is allowed.
+        /// The most bytes that are allowed.
         max_bytes: usize,
     },
 }
 
-/// Which limit or quota is used up.
+/// The limit or quota that is used up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimited {
     /// Its name.
@@ -64,7 +64,7 @@ pub struct RateLimited {
     pub fields: RateLimitFields,
 }
 
-/// How the tightest limit stands (draft-ietf-httpapi-ratelimit-headers-10).
+/// The state of the tightest limit (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimitFields {
     /// The value of `RateLimit`, in ASCII.
@@ -132,7 +132,7 @@ impl Refusal {
         }
     }
 
-    /// What is sent.
+    /// Returns the answer to send.
     pub fn answer(&self) -> Answer {
         let mut headers = vec![("content-type", MEDIA_TYPE.to_owned())];
         match self {

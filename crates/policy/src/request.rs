@@ -1,4 +1,4 @@
-//! What of a request a decision needs, taken from its header map in one pass.
+//! The parts of a request that a decision needs, taken from its header map in one pass.
 
 use crate::header_name;
 use crate::headers::Header;
@@ -20,9 +20,9 @@ pub struct Request<'a> {
     pub query: Option<&'a [u8]>,
     /// The values of `Authorization`, and of [`header_name::CREDENTIAL`].
     pub authorization: Vec<&'a [u8]>,
-    /// Whether anything follows the headers.
+    /// True if anything follows the headers.
     pub has_body: bool,
-    /// Whether there is a signature (RFC 9421 section 4).
+    /// True if there is a signature (RFC 9421 section 4).
     pub signed: bool,
     /// [`header_name::CLIENT_ADDRESS`].
     pub client_address: Option<&'a [u8]>,
@@ -99,7 +99,7 @@ impl<'a> Request<'a> {
         self.reserved.push(name);
     }
 
-    /// Whether the listener that the request came in by may lead to what is this tenant's. What
+    /// Returns true if the listener that took the request may lead to this tenant. A header that
     /// names no tenant leads to none.
     pub fn may_reach(&self, tenant: TenantId) -> bool {
         let named = |listener: &[u8]| std::str::from_utf8(listener).ok()?.parse().ok();

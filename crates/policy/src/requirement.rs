@@ -1,9 +1,9 @@
-//! Which credentials a request needs, as the filter uses it.
+//! The credentials that a request needs, as the filter uses them.
 
 use crate::settings::AuthMethod;
 use crate::wire::{self, RequirementMode};
 
-/// Which credentials a request needs.
+/// The credentials that a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requirement {
     /// None.
@@ -29,7 +29,7 @@ impl AuthMethods {
         self.0
     }
 
-    /// Whether the set has the method.
+    /// Returns true if the set has the method.
     pub fn has(self, method: AuthMethod) -> bool {
         self.0 & bit(method) != 0
     }
@@ -57,7 +57,7 @@ impl Requirement {
         }
     }
 
-    /// Whether this way to authenticate can be of use.
+    /// Returns true if this way to authenticate can be of use.
     pub fn names(self, method: AuthMethod) -> bool {
         match self {
             Self::Public => false,

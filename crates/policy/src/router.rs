@@ -10,7 +10,7 @@ use crate::method::Methods;
 use crate::path::{Pattern, Segment, Template};
 use crate::scan;
 
-/// What a method and path lead to.
+/// The target of a method and a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteMatch<T> {
     /// This route.
@@ -54,7 +54,7 @@ impl Literal {
         Self { start: start_of(text.as_bytes()), text: text.as_bytes().into() }
     }
 
-    /// How it compares with a segment that begins like this.
+    /// Compares the text with a segment that begins with `start`.
     fn cmp(&self, start: u64, segment: &[u8]) -> Ordering {
         match self.start.cmp(&start) {
             Ordering::Equal if self.text.len() == segment.len() && segment.len() <= 8 => {

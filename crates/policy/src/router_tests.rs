@@ -105,7 +105,7 @@ fn rank(template: &str, segment: &str) -> Option<usize> {
     }
 }
 
-/// Whether a template matches, by the rank of each of its segments.
+/// Returns the rank of each segment of a template that matches; `None` if it does not.
 fn ranks(template: &str, path: &str) -> Option<Vec<usize>> {
     let segments: Vec<_> = path[1..].split('/').collect();
     let parts: Vec<_> = template[1..].split('/').collect();

@@ -6,7 +6,7 @@ use crate::wire::{self, DimensionKind, LimitRule};
 /// A limit or a quota, and by what its counters are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// What it allows.
+    /// The limit itself.
     pub limit: Limit,
     /// By what it counts; empty: one counter.
     pub by: Box<[By]>,
@@ -34,7 +34,7 @@ pub enum By {
 }
 
 impl By {
-    /// Whether clients choose its values.
+    /// True if clients choose its values.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::ClientIp | Self::Header(_) | Self::Claim(_))
     }
@@ -54,7 +54,8 @@ impl Rule {
         };
         let quota = |window| Measure::Quota { requests: rule.requests, window };
         let measure = match rule.measure() {
-            // What this filter does not understand lets nothing through, rather than everything.
+            // A measure that this filter does not understand lets nothing through, rather than
+            // everything.
             wire::Measure::Unknown => Measure::Rate { requests: 0, per_ms: 0, burst: 0 },
             wire::Measure::PerSecond => rate(1_000),
             wire::Measure::PerMinute => rate(60_000),

@@ -16,7 +16,7 @@ pub(crate) fn position(text: &[u8], wanted: u8) -> Option<usize> {
         }
     }
     let found = zeros(short(rest) ^ pattern);
-    // What is beyond the end may be found as well, when it is zero that is looked for.
+    // A search for zero may also find the padding behind the end.
     Some(first(found)).filter(|at| *at < rest.len()).map(|at| words.len() * 8 + at)
 }
 

@@ -42,19 +42,19 @@ pub use presented::{MAX_COMPONENTS, MAX_FIELD_LEN, MAX_PARAMETER_LEN, Presented,
 
 use crate::digest_field::Expected;
 
-/// What a site requires of a signature.
+/// A site's requirements of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// The components that have to be covered, each exactly so: `@path` is not covered by
     /// `@target-uri`.
     pub required: Vec<Component>,
-    /// How long after `created` a signature is accepted, in seconds.
+    /// The time after `created` for which a signature is accepted, in seconds.
     pub max_age_s: u32,
-    /// How far in the future `created` may lie, in seconds: how wrong the clocks of clients may be.
+    /// The most that `created` may lie in the future, in seconds, for clients with wrong clocks.
     pub max_skew_s: u32,
-    /// Whether there has to be a `nonce`.
+    /// True if there has to be a `nonce`.
     pub require_nonce: bool,
-    /// Whether a request with a body has to cover its `Content-Digest`.
+    /// True if a request with a body has to cover its `Content-Digest`.
     pub require_content_digest: bool,
 }
 
@@ -105,7 +105,7 @@ pub struct Verified<'p> {
     pub nonce: Option<&'p str>,
     /// The time from which the same signature is too old, in milliseconds since the Unix epoch.
     pub accepted_until_ms: u64,
-    /// What the body has to be, if the whole `Content-Digest` field is covered.
+    /// The digests that the body must have, if the whole `Content-Digest` field is covered.
     pub content_digest: Option<Expected>,
 }
 

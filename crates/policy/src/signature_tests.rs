@@ -46,7 +46,7 @@ fn signed(parameters: &str) -> Map {
     sign(request(), "sig", parameters)
 }
 
-/// What verification says, as (keyid, nonce, until, whether there is a digest to check).
+/// The outcome of verification, as (keyid, nonce, until, true if there is a digest to check).
 type Outcome = Result<(String, Option<String>, u64, bool), Rejected>;
 
 fn verify_at(map: &Map, rules: &Rules, has_body: bool, now_ms: u64) -> Outcome {
@@ -101,7 +101,7 @@ fn created_is_accepted_within_its_window_alone() {
     }
 }
 
-/// What the nonce store is told must not end before the signature does.
+/// The time that the nonce store is told must not end before the signature does.
 #[test]
 fn a_signature_is_refused_from_the_time_that_is_told() {
     for parameters in [
@@ -278,8 +278,8 @@ fn the_rules_of_a_site_are_what_was_pushed() {
 }
 
 proptest! {
-    /// Whatever single byte of what is covered changes, the signature does not hold; what is not
-    /// covered may change.
+    /// A change of any single byte that is covered breaks the signature; bytes that are not covered
+    /// may change.
     #[test]
     fn every_covered_byte_counts(
         value in "[ -~]{0,20}",

@@ -16,7 +16,7 @@ use crate::rule::Rule;
 use crate::signature;
 use crate::wire::{self, SitePolicy};
 
-/// What a decoded route takes beside its texts, in bytes: for the bound of the caches that hold
+/// The memory of a decoded route beside its texts, in bytes: for the bound of the caches that hold
 /// sites.
 const ROUTE_BYTES: usize = 400;
 
@@ -33,23 +33,24 @@ pub struct Site {
     pub id: SiteId,
     /// Tells this reading of the policy from all others in the same VM.
     pub version: u64,
-    /// Whether the caller's credential reaches the upstream.
+    /// True if the caller's credential reaches the upstream.
     pub forward_credentials: bool,
-    /// Where keys are.
+    /// The places of a request in which keys are looked for.
     pub key_sources: Vec<KeySource>,
-    /// What a request needs that no route says more about.
+    /// The requirement of a request whose route has none of its own.
     pub requirement: Requirement,
-    /// Whether callers are told why they are refused.
+    /// True if callers are told why they are refused.
     pub challenges: bool,
-    /// Which client addresses are let in; `None` for all.
+    /// The client addresses that are let in; `None` for all.
     pub ip: Option<Addresses>,
     /// The limits and quotas of the tenant and of the site.
     pub rules: Box<[Rule]>,
-    /// Whether all answers carry `RateLimit` headers, and not only refusals.
+    /// True if all answers carry `RateLimit` headers, and not only refusals.
     pub rate_limit_headers: bool,
     /// Whose tokens are accepted.
     pub issuers: Issuers,
-    /// What is asked of signatures; `None` if that cannot be read: none is accepted.
+    /// The requirements of signatures; `None` if they cannot be read, and then no signature is
+    /// accepted.
     pub signatures: Option<SignatureRules>,
     /// By number: the limits and quotas of the plans.
     plans: Vec<(u16, Box<[Rule]>)>,
@@ -57,23 +58,24 @@ pub struct Site {
     apis: Vec<Api>,
     /// The tenant's calendar.
     pub zone: Zone,
-    /// How many of the tenant's requests may be under way at once; `None` for any number.
+    /// The most requests of the tenant that may be under way at once; `None` for any number.
     pub max_concurrent: Option<u32>,
-    /// Whether all its traffic is refused, because the tenant is suspended.
+    /// True if all its traffic is refused, because the tenant is suspended.
     pub suspended: bool,
     /// The tenant's share of an overloaded Envoy.
     pub weight: u16,
-    /// When the site last answered here, in milliseconds since the Unix epoch. Not part of the
-    /// policy, but as old as this reading of it: a site that goes and comes again is read anew.
+    /// The time of the site's last answer here, in milliseconds since the Unix epoch. It is not
+    /// part of the policy, but as old as this reading of it: a site that goes and comes again is
+    /// read anew.
     answered_ms: Cell<u64>,
     routes: Vec<Route>,
     router: Router<usize>,
 }
 
-/// What is asked of signatures.
+/// The requirements of signatures.
 #[derive(Debug)]
 pub struct SignatureRules {
-    /// What is asked of the signature itself.
+    /// The requirements of the signature itself.
     pub rules: signature::Rules,
     /// The largest body whose digest is checked, in bytes.
     pub max_body_bytes: usize,
@@ -104,7 +106,7 @@ pub struct Route {
     pub id: RouteId,
     /// See [`header_name::chosen_route`].
     pub header: Box<str>,
-    /// What it needs; `None`: as the site says.
+    /// The route's own requirement; `None`: the site's.
     pub requirement: Option<Requirement>,
     /// The scopes that a caller has to have.
     pub scopes: Box<[Box<str>]>,
@@ -122,9 +124,9 @@ impl Site {
         }
     }
 
-    /// Whether Envoy is known to have the site's routes, so that no request comes by twice. It may
-    /// have been told to let go of them when nobody has used the site for [`EVICTED_AFTER_S`] or
-    /// longer; this is sure for half of that.
+    /// Returns true if Envoy is known to have the site's routes, so that no request comes by twice.
+    /// Envoy may have been told to let go of them when nobody has used the site for
+    /// [`EVICTED_AFTER_S`] or longer; this is sure for half of that.
     pub(crate) fn is_routed(&self, now_ms: u64) -> bool {
         let answered_ms = self.answered_ms.get();
         answered_ms != 0 && now_ms.saturating_sub(answered_ms) < EVICTED_AFTER_S * 1000 / 2
@@ -179,7 +181,7 @@ impl Site {
         })
     }
 
-    /// What a method and a canonical path lead to.
+    /// Returns the target of a method and a canonical path.
     pub fn find(&self, method: Methods, path: &[u8]) -> RouteMatch<usize> {
         self.router.find(method, path)
     }
@@ -233,7 +235,7 @@ impl Addresses {
         IpRules::decode(rules).map_or(Self::Nobody, Self::Rules)
     }
 
-    /// Whether an address is let in. An unknown one is not.
+    /// Returns true if an address is let in. An unknown one is not.
     pub fn permit(&self, address: Option<std::net::IpAddr>) -> bool {
         match self {
             Self::Rules(rules) => address.is_some_and(|address| rules.permit(address)),
@@ -287,8 +289,8 @@ mod tests {
         assert!(!site.is_routed(answered_at + 60_000), "it may have been evicted since");
     }
 
-    /// Whatever is accepted piece by piece is served as a whole: the longest base path and version,
-    /// the longest template.
+    /// All parts that are accepted one by one are served as a whole: the longest base path and
+    /// version, the longest template.
     #[test]
     fn the_longest_path_is_found() {
         let id = Uuid::from_u128(1);

@@ -12,7 +12,7 @@ use crate::{
 /// A VM that gave no sign of life for so long is taken for dead, in milliseconds: three beats.
 pub const DEAD_AFTER_MS: u64 = 15_000;
 
-/// How long a VM that is taken for dead has to contradict, in milliseconds: so that a leap of the
+/// The time that a VM taken for dead has to contradict, in milliseconds: so that a leap of the
 /// clock does not take the slots of those that live.
 pub const GRACE_MS: u64 = 5_000;
 
@@ -23,7 +23,7 @@ const ENTRY_LEN: usize = 37;
 /// find it full.
 const ENTRIES_MAX: usize = 512;
 
-/// Which slots are meant, and when.
+/// The slots of one tenant and VM at one time.
 pub(super) struct Slots<'a> {
     pub(super) seed: &'a Seed,
     pub(super) vm: u64,
@@ -111,7 +111,7 @@ impl Slots<'_> {
             }
             let mut replaced = Vec::with_capacity(entries.len() * ENTRY_LEN);
             entries.iter().for_each(|entry| entry.encode(&mut replaced));
-            // Where nothing is free, what was found out about the dead is still worth writing down.
+            // If nothing is free, the findings about dead VMs are still worth writing down.
             if replaced == value || cells.write(&name, &replaced, cas) {
                 return changed;
             }

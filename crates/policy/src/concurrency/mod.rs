@@ -1,5 +1,5 @@
-//! How many requests of a tenant are in flight at once in one Envoy, and who has to give way when a
-//! VM has too many.
+//! Concurrency: the number of requests of a tenant that are in flight at once in one Envoy, and the
+//! tenants that give way when a VM has too many.
 //!
 //! Each worker's VM has a [`Gate`]. Slots of a tenant's limit lie in a cell that all VMs share; a
 //! VM holds as many as it has requests in flight, and while there are plenty a few spare ones, so
@@ -39,8 +39,8 @@ pub const SPARE_MAX: u32 = 16;
 /// Spares are no more than this share of the free slots, so that eight VMs can have some.
 pub const SPARE_SHARE: u32 = 8;
 
-/// How long a VM refuses a tenant without looking again, in milliseconds, unless one of its own
-/// requests ends.
+/// The time for which a VM refuses a tenant without looking again, in milliseconds, unless one of
+/// its own requests ends.
 pub const FULL_MS: u64 = 10;
 
 /// A VM gives a sign of life for each tenant that it holds slots of at least this often, in
@@ -55,7 +55,7 @@ pub const TENANTS_MAX: usize = 8_192;
 /// us each.
 const RETURNED_AT_ONCE: usize = 64;
 
-/// What a [`Gate`] says of a request.
+/// The answer of a [`Gate`] to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entrance {
     /// It is in flight: [`Gate::leave`] has to be called when it ends.
@@ -73,7 +73,7 @@ pub struct Gate {
     vm: u64,
     shed_at: u32,
     tenants: HashMap<TenantId, Tenant, Mixer>,
-    /// How many of them have requests in flight.
+    /// The number of them that have requests in flight.
     active: usize,
     in_flight: u32,
     /// The sum of the weights of tenants with requests in flight.
@@ -86,7 +86,7 @@ struct Tenant {
     weight: u16,
     /// Slots that the cell has for this VM.
     held: u32,
-    /// How many were free when this VM looked last.
+    /// The number that was free when this VM looked last.
     free: u32,
     beat_ms: u64,
     full_until_ms: u64,

@@ -128,8 +128,8 @@ fn tenants_beyond_the_bound_are_shed() {
     assert_eq!(gate.enter(tenant(u128::MAX), None, 1, NOW_MS, &mut map), Entrance::Entered);
 }
 
-/// However many tenants have a request between two flushes, none is shed for it: those before make
-/// room, and return what they held.
+/// No tenant is shed for the number of tenants that have a request between two flushes: those
+/// before make room, and return the slots that they held.
 #[test]
 fn tenants_without_a_request_in_flight_make_room() {
     for limit in [None, Some(100)] {

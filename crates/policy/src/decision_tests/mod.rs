@@ -145,7 +145,7 @@ impl World {
         self.sites.get_mut(&SiteId(uuid(1))).expect("site 1")
     }
 
-    /// What is to be known of consumer 1.
+    /// Adds the facts about consumer 1.
     fn with_consumer(mut self, settings: Value, key_settings: Value) -> Self {
         self.consumers.push(DesiredConsumer {
             id: ConsumerId(uuid(1)),

@@ -9,13 +9,13 @@ use thiserror::Error;
 /// Why a text is no CIDR. Every variant names the text, because it is one of many in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CidrError {
-    /// What stands before the slash is no IP address.
+    /// The text before the slash is no IP address.
     #[error("`{cidr}` does not begin with an IPv4 or IPv6 address")]
     Address {
         /// The text.
         cidr: String,
     },
-    /// What stands after the slash is no prefix length.
+    /// The text after the slash is no prefix length.
     #[error("the prefix length of `{cidr}` is a number from 0 to {max}")]
     Length {
         /// The text.
@@ -53,8 +53,8 @@ enum Family {
     V6,
 }
 
-/// What the length byte of an IPv6 CIDR has added to it in packed form; lengths of IPv4 end at 32,
-/// so both fit a byte.
+/// The number that is added to the length byte of an IPv6 CIDR in packed form; lengths of IPv4 end
+/// at 32, so both fit a byte.
 const PACKED_V6: u8 = 64;
 /// The length of the prefix that all IPv4-mapped addresses share.
 const MAPPED_LENGTH: u8 = 96;
@@ -75,7 +75,7 @@ impl Family {
 }
 
 impl Cidr {
-    /// Whether it is of IPv4.
+    /// True for IPv4.
     pub fn is_v4(&self) -> bool {
         self.family == Family::V4
     }
@@ -88,7 +88,7 @@ impl Cidr {
         }
     }
 
-    /// How many bits the addresses have in common.
+    /// The number of bits that the addresses have in common.
     pub fn length(&self) -> u8 {
         self.length
     }

@@ -13,9 +13,10 @@ use crate::id::SiteId;
 /// what it says, so this is for about 2,700 callers at a time, at 8 MiB for each worker of Envoy.
 pub const MAX_CACHE_BYTES: usize = 8 * 1024 * 1024;
 
-/// What a place in a table, a reference count and the allocator add to an entry, generously.
+/// The bytes that a place in a table, a reference count and the allocator add to an entry,
+/// generously.
 const OVERHEAD_BYTES: usize = 128;
-/// How many bytes of a token are hashed: of its end, which is the signature. A token gets here only
+/// The bytes of a token that are hashed: its end, which is the signature. A token gets here only
 /// with a right one, so that nobody can make many with the same end, and a few more that do only
 /// push each other out.
 const HASHED_BYTES: usize = 32;
@@ -42,8 +43,8 @@ impl Default for TokenCache {
 }
 
 impl TokenCache {
-    /// What a token says that was verified for this version of this site; `None` if it is not
-    /// known, or may not be used now. It allocates nothing.
+    /// Returns the claims of a token that was verified for this version of this site; `None` if it
+    /// is not known, or may not be used now. It allocates nothing.
     pub fn get(
         &mut self,
         site: SiteId,
@@ -67,7 +68,7 @@ impl TokenCache {
         );
     }
 
-    /// How many bytes are held now, about; never more than [`MAX_CACHE_BYTES`].
+    /// The bytes that are held now, about; never more than [`MAX_CACHE_BYTES`].
     pub fn held_bytes(&self) -> usize {
         self.entries.held_bytes()
     }
@@ -89,8 +90,9 @@ fn hash(site: SiteId, version: u64, token: &[u8]) -> u64 {
     words.chain(end).fold(0, mix)
 }
 
-/// Whether two texts are the same. WebAssembly has no instruction for that, and the compiler's
-/// function for it goes byte by byte there, which for a token of a kilobyte is most of a hit.
+/// Returns true if two texts are the same. WebAssembly has no instruction for that, and the
+/// compiler's function for it goes byte by byte there, which for a token of a kilobyte is most of a
+/// hit.
 fn same(one: &[u8], other: &[u8]) -> bool {
     let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());
     let same_word = |(word, other): (&[u8; 8], &[u8; 8])| {

@@ -84,7 +84,7 @@ fn what_is_used_stays_and_the_bound_holds() {
     assert!(cache.held_bytes() > MAX_CACHE_BYTES / 3);
 }
 
-/// What a token holds counts, not its length alone.
+/// The memory of a token counts, not its length alone.
 #[test]
 fn claims_are_counted() {
     let mut cache = TokenCache::default();

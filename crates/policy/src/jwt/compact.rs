@@ -21,7 +21,7 @@ pub(super) struct Compact<'t> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<Box<str>>,
     pub(super) payload: Vec<u8>,
-    /// What is signed: the first two parts and the dot between them.
+    /// The signed text: the first two parts and the dot between them.
     pub(super) message: &'t [u8],
     pub(super) signature: Vec<u8>,
 }

@@ -18,7 +18,7 @@ use crate::wire;
 /// A decoded [`wire::Issuer`].
 pub(super) struct Issuer {
     id: IssuerId,
-    /// What `iss` has to be.
+    /// The value that `iss` must have.
     pub(super) name: Box<str>,
     algorithms: Vec<Algorithm>,
     keys: Vec<PublicKey>,
@@ -62,7 +62,7 @@ impl Issuer {
         })
     }
 
-    /// Whether a key of this issuer signed the token.
+    /// Checks that a key of this issuer signed the token.
     pub(super) fn check_signature(
         &self,
         token: &Compact<'_>,
@@ -91,8 +91,8 @@ impl Issuer {
         Err(refusal)
     }
 
-    /// When the token may be used, if its claims are what this issuer asks for now. All of this is
-    /// far cheaper than a signature.
+    /// Returns the time for which the token may be used, if its claims are as this issuer asks for
+    /// now. All of this is far cheaper than a signature.
     pub(super) fn check_claims(&self, claims: &Json, now_ms: u64) -> Result<Validity, Rejected> {
         let validity = Validity::of(claims, self.leeway_ms, self.max_age_ms)?;
         validity.check(now_ms)?;
@@ -110,7 +110,7 @@ impl Issuer {
         Ok(validity)
     }
 
-    /// What a token says, on this site, that was found right.
+    /// Returns the claims of a token that was found right, as this site uses them.
     pub(super) fn accept(&self, site: SiteId, claims: Json, validity: Validity) -> Verified {
         let headers = self.headers.iter().filter_map(|(header, claim)| {
             let value = header_value(claims.find(claim)?)?;
@@ -150,8 +150,8 @@ impl Issuer {
     }
 }
 
-/// Whether a claim is, or as a list holds, the value that it has to have; `null` stands for any
-/// value but `null`.
+/// Returns true if a claim has the value that it must have, or holds it as a list; `null` stands
+/// for any value but `null`.
 fn holds(found: &Json, value: &Json) -> bool {
     match (found, value) {
         (found, Json::Null) => *found != Json::Null,

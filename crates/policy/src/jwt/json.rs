@@ -71,7 +71,7 @@ impl Json {
         }
     }
 
-    /// Whether two values are the same. Numbers are compared by value, so that 1 is 1.0.
+    /// Returns true if two values are the same. Numbers are compared by value, so that 1 is 1.0.
     pub(super) fn same(&self, other: &Self) -> bool {
         match (self, other) {
             #[allow(

@@ -56,8 +56,8 @@ pub(super) fn keys(set: &str) -> Vec<PublicKey> {
     }
 }
 
-/// Whether a JWK Set has a key that verifies tokens of one of these algorithms, as the filter sees
-/// it.
+/// Returns true if a JWK Set has a key that verifies tokens of one of these algorithms, as the
+/// filter sees it.
 pub fn has_key_for(set: &str, algorithms: &[Algorithm]) -> bool {
     keys(set).iter().any(|key| algorithms.iter().any(|algorithm| key.fits(*algorithm)))
 }
@@ -114,8 +114,8 @@ impl PublicKey {
         (only.is_none_or(|only| key.fits(only))).then_some(key)
     }
 
-    /// Whether the key's type is that of the algorithm, and its JWK does not say that it is for
-    /// another one.
+    /// Returns true if the key's type is that of the algorithm, and its JWK does not say that it is
+    /// for another one.
     fn fits(&self, algorithm: Algorithm) -> bool {
         use Algorithm::{
             ES256, ES384, EdDSA, HS256, HS384, HS512, PS256, PS384, PS512, RS256, RS384, RS512,

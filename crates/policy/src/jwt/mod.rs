@@ -52,7 +52,7 @@ impl Issuers {
         Self { site, issuers: issuers.iter().filter_map(Issuer::of).collect(), headers }
     }
 
-    /// Whether no token can be accepted.
+    /// True if no token can be accepted.
     pub fn is_empty(&self) -> bool {
         self.issuers.is_empty()
     }
@@ -71,7 +71,7 @@ impl fmt::Debug for Issuers {
     }
 }
 
-/// What a token says, if it is one that an issuer of the site signed and that may be used now.
+/// Returns the claims of a token, if an issuer of the site signed it and it may be used now.
 ///
 /// `check` answers whether a signature under a public key is right: [`check_here`] does that, and
 /// Envoy can. It is called for at most four keys, after all else was found right. Shared secrets

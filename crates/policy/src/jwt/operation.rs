@@ -27,8 +27,8 @@ pub struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// Whether the signature has the length that algorithm and key ask for (RFC 7518 sections 3.3
-    /// to 3.5, RFC 8037 section 3.1). It is seen to before anything is computed.
+    /// Returns true if the signature has the length that algorithm and key ask for (RFC 7518
+    /// sections 3.3 to 3.5, RFC 8037 section 3.1). It is checked before anything is computed.
     pub(super) fn has_right_length(&self) -> bool {
         self.signature.len()
             == match &self.key.material {
@@ -105,12 +105,12 @@ impl Operation<'_> {
     }
 }
 
-/// Whether the signature is right, computed in this module.
+/// Returns true if the signature is right, computed in this module.
 pub fn check_here(operation: &Operation<'_>) -> bool {
     operation.check()
 }
 
-/// Whether an answer of [`ENVOY_FUNCTION`] says that the signature is right.
+/// Returns true if an answer of [`ENVOY_FUNCTION`] says that the signature is right.
 pub fn envoy_agrees(answer: &[u8]) -> bool {
     VerifySignatureResult::decode(answer).is_ok_and(|answer| answer.result)
 }

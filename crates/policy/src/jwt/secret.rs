@@ -16,8 +16,9 @@ impl Secret {
         (!secret.is_empty()).then(|| Self(secret.into()))
     }
 
-    /// Whether the tag is that of the message. A secret that is shorter than the hash has no right
-    /// tag (RFC 7518 section 3.2). The comparison takes the same time wherever they differ.
+    /// Returns true if the tag is that of the message. A secret that is shorter than the hash has
+    /// no right tag (RFC 7518 section 3.2). The comparison takes the same time wherever they
+    /// differ.
     pub(super) fn check(&self, algorithm: Algorithm, message: &[u8], tag: &[u8]) -> bool {
         match algorithm {
             Algorithm::HS256 if self.0.len() >= 32 => Hmac::<Sha256>::new_from_slice(&self.0)

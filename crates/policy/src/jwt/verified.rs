@@ -1,4 +1,4 @@
-//! What a verified token says.
+//! The claims of a verified token.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -21,7 +21,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Who issued the token.
+    /// The issuer of the token.
     pub fn issuer(&self) -> IssuerId {
         self.issuer
     }
@@ -32,7 +32,7 @@ impl Verified {
         self.subject.as_ref()
     }
 
-    /// Whether the token is to be refused if its consumer is not known. It names one then.
+    /// True if the token is to be refused if its consumer is not known. It names one then.
     pub fn require_consumer(&self) -> bool {
         self.require_consumer
     }
@@ -66,7 +66,7 @@ impl Verified {
         self.validity.until_ms
     }
 
-    /// Whether the token may be used now.
+    /// True if the token may be used now.
     pub fn is_valid(&self, now_ms: u64) -> bool {
         self.validity.check(now_ms).is_ok()
     }

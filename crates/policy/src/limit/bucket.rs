@@ -23,7 +23,7 @@ impl Rate {
         self.units(self.burst)
     }
 
-    /// What is left of a deficit after some time.
+    /// Returns the rest of a deficit after some time.
     pub(super) fn drained(self, deficit: u64, elapsed_ms: u64) -> u64 {
         deficit.saturating_sub(elapsed_ms.saturating_mul(u64::from(self.requests)))
     }
@@ -53,7 +53,7 @@ impl Rate {
     }
 }
 
-/// What a VM has to say of the lease that it had.
+/// A VM's report on the lease that it had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lease {
     /// The tokens that the bucket holds for it.
@@ -65,7 +65,7 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// When its VM has to stop using it.
+    /// The time at which its VM has to stop using it.
     pub(super) fn ends_ms(at_ms: u64) -> u64 {
         (at_ms / EPOCH_MS).saturating_add(2).saturating_mul(EPOCH_MS).saturating_sub(SKEW_MS)
     }
@@ -161,7 +161,7 @@ impl Bucket {
         self.rate.wait_ms(self.deficit)
     }
 
-    /// What the cell keeps of it.
+    /// The entry that the cell keeps of it.
     pub(super) fn entry(&self) -> Entry {
         let mut later = *self;
         if self.held != [0; 2] {

@@ -115,7 +115,7 @@ impl Window {
         loop {
             let next = self.next(first_day);
             let (start, end) = (zone.first_at(first_day * DAY_MS), zone.first_at(next * DAY_MS));
-            // Where a clock is set back over midnight, the old date shows again. The new window has
+            // The old date shows again if a clock is set back over midnight. The new window has
             // begun all the same.
             if now < end {
                 return (start, end);

@@ -1,4 +1,5 @@
-//! What the workers share: cells with compare-and-swap, each holding the counters of a few tags.
+//! The cells that the workers share: values with compare-and-swap, each holding the counters of a
+//! few tags.
 
 use super::entry::{self, Entry, Tag};
 
@@ -8,7 +9,7 @@ use super::entry::{self, Entry, Tag};
 /// would have to be in use.
 pub const CELLS: u32 = 1 << 20;
 
-/// How often a conflicting write is tried again before the request is refused. Each conflict means
+/// The most attempts at a write that conflicts; then the request is refused. Each conflict means
 /// that another worker got through, so that this many in a row mean that something is wrong.
 pub const TRIES_MAX: u32 = 64;
 
@@ -27,7 +28,7 @@ pub trait Cells {
     fn write(&mut self, name: &str, value: &[u8], cas: Option<u32>) -> bool;
 }
 
-/// Where a counter lies.
+/// The place of a counter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) name: String,

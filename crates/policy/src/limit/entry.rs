@@ -8,7 +8,7 @@
 
 use super::SKEW_MS;
 
-/// What tells counters apart in a cell: a keyed hash of limit and subject.
+/// The tag by which counters in a cell are told apart: a keyed hash of limit and subject.
 pub(super) type Tag = [u8; 16];
 
 /// The most counters in one cell. One that finds no room is refused: it must neither lift nor reset
@@ -66,8 +66,8 @@ impl Entry {
         to.extend_from_slice(&held_before.to_le_bytes());
     }
 
-    /// Whether it can be left out. Not before all clocks agree that its time is over: for one that
-    /// lags, absence would be a fresh start of a window that has not ended.
+    /// True if it can be left out. That is not before all clocks agree that its time is over: for a
+    /// clock that lags, absence would be a fresh start of a window that has not ended.
     fn over(&self, now_ms: u64) -> bool {
         self.until_ms.saturating_add(SKEW_MS) <= now_ms
     }

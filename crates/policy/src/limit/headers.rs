@@ -1,4 +1,4 @@
-//! What a client is told: `RateLimit` and `RateLimit-Policy`
+//! The headers that tell a client of its limits: `RateLimit` and `RateLimit-Policy`
 //! (draft-ietf-httpapi-ratelimit-headers-10), `Retry-After` (RFC 9110, section 10.2.3). Field
 //! values are structured fields (RFC 9651).
 
@@ -10,8 +10,8 @@ const INTEGER_MAX: u64 = 999_999_999_999_999;
 /// Room for what is put behind a name, in bytes: two parameters of up to 15 digits.
 const PARAMETERS_LEN: usize = 40;
 
-/// What is told of a limit whatever its standing, ready to be sent: made once, when the limit is
-/// read.
+/// The parts of the headers that do not depend on a limit's standing, ready to be sent: made once,
+/// when the limit is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Told {
     /// `RateLimit` up to what remains.

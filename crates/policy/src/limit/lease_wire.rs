@@ -1,13 +1,17 @@
-//! How the control plane lends an Envoy its share of a limit that counts over the whole fleet:
-//! package `tenantry.filter.v1`. Reports go up a stream, grants come down. [`granted`] is what a
-//! grant means for the counting inside an Envoy.
+//! Leases of limits that count over the whole fleet: the messages by which the control plane lends
+//! an Envoy its share (package `tenantry.filter.v1`), and the measure that an Envoy counts by under
+//! a grant ([`granted`]).
+//!
+//! Reports go up a stream, grants come down. No program sends these messages yet: limits count
+//! within one Envoy. The format and its arithmetic are here first, so that both sides can be built
+//! against them.
 
 use super::{Bounds, Measure};
 
 /// The whole of [`LeaseGrant::fallback_ppm`].
 const PPM: u64 = 1_000_000;
 
-/// What an Envoy may admit of a limit.
+/// The share of a limit that an Envoy may admit.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LeaseGrant {
     /// [`super::Limit::id`].
@@ -37,7 +41,7 @@ pub struct LeaseGrant {
     pub fallback_ppm: u32,
 }
 
-/// What an Envoy has admitted, so that the control plane can lend where it is needed.
+/// The requests that an Envoy has admitted, so that the control plane can lend where it is needed.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LeaseReport {
     /// The 16 random bytes of this run of the Envoy.
@@ -46,7 +50,7 @@ pub struct LeaseReport {
     /// Counts the reports of a run from 1, so that each is applied once.
     #[prost(uint64, tag = "2")]
     pub sequence: u64,
-    /// What happened since the report before.
+    /// The uses since the report before.
     #[prost(message, repeated, tag = "3")]
     pub counters: Vec<LeaseUse>,
 }

@@ -11,12 +11,12 @@ use super::{
     table::{SETS, Slot, Table},
 };
 
-/// How many leases one [`Limiter::flush`] returns at most: with about 2 us for each, it takes half
-/// a millisecond of a worker's time.
+/// The most leases that one [`Limiter::flush`] returns: at about 2 us each, half a millisecond of a
+/// worker's time.
 const FLUSH_MAX: usize = 256;
 
-/// How many slots one [`Limiter::flush`] looks at, the rest in the next ones: of the smallest table
-/// all.
+/// The number of slots that one [`Limiter::flush`] looks at; the rest follow in the next ones. The
+/// smallest table is looked at as a whole.
 const LOOK_MAX: usize = 8_192;
 
 /// The limits of one VM. Its memory is a table, of a megabyte at first, and of 17 when that many
@@ -28,7 +28,7 @@ pub struct Limiter {
     request: u64,
     /// The last request before the flush before.
     flushed: u64,
-    /// Where the next flush begins.
+    /// The place at which the next flush begins.
     cursor: usize,
     /// The latest time seen since the clock was last set back, and how often that was. Leases of
     /// rates from before are void.
@@ -41,7 +41,7 @@ struct Blocked {
     reset_ms: u64,
 }
 
-/// What is known of a counter without a look at its cell.
+/// The state of a counter as it is known without a look at its cell.
 enum Local {
     /// A token was taken from the lease in this slot.
     Taken(usize),
@@ -367,7 +367,7 @@ impl Limiter {
         }
     }
 
-    /// How the limit stands of which the smallest share is left.
+    /// Returns the standing of the limit of which the smallest share is left.
     fn tightest<'a>(
         &mut self,
         checks: &[Check<'a>],

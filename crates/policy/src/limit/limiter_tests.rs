@@ -14,7 +14,7 @@ fn admitted(limiter: &mut Limiter, checks: &[Check<'_>], now_ms: u64, map: &mut 
     matches!(limiter.admit(checks, now_ms, map), Verdict::Admitted(_))
 }
 
-/// How many of `tries` requests at one moment are admitted.
+/// Returns the number of `tries` requests at one moment that are admitted.
 fn admitted_of(
     tries: usize,
     limiter: &mut Limiter,
@@ -30,7 +30,7 @@ fn leased_max(workers: usize, total: u64) -> u64 {
     workers as u64 * (total / CHUNK_SHARE).clamp(1, CHUNK_MAX.into())
 }
 
-/// What the module says of rates: the most that is admitted in any interval, and the least.
+/// Checks the module's law of rates: the most that is admitted in any interval, and the least.
 fn keeps_the_law(
     workers: &Workers<'_>,
     requests: u32,

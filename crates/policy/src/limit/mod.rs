@@ -55,10 +55,10 @@ pub use entry::CELL_ENTRIES_MAX;
 pub use limiter::Limiter;
 pub use subject::{OPEN_SUBJECTS, Seed};
 
-/// How much the clocks of two workers may differ when they touch the same cell, in milliseconds.
-/// They read one clock, so this is how long a worker may stand still between reading it and using
-/// what it read. A clock that is set back by less lets rates rest for that long, by more is
-/// believed.
+/// The most that the clocks of two workers may differ when they touch the same cell, in
+/// milliseconds. They read one clock, so this is the time for which a worker may stand still
+/// between reading it and using the reading. A clock that is set back by less lets rates rest for
+/// that long; one that is set back by more is believed.
 pub const SKEW_MS: u64 = 5_000;
 
 /// Leases of rates are counted by epochs of this length, in milliseconds: one that was taken in an
@@ -80,10 +80,11 @@ pub const CHUNK_SHARE: u64 = 16;
 /// does).
 pub const CHECKS_MAX: usize = 74;
 
-/// How long a VM refuses by what it knows, without looking at the cell again, in milliseconds.
+/// The time for which a VM refuses by its own knowledge, without looking at the cell again, in
+/// milliseconds.
 pub const BLOCKED_MAX_MS: u64 = 100;
 
-/// What a refusal that comes from contention or a full cell tells the client to wait, in
+/// The time that a refusal for contention or for a full cell tells the client to wait, in
 /// milliseconds.
 pub const RETRY_MS: u64 = 1_000;
 
@@ -92,11 +93,11 @@ pub const RETRY_MS: u64 = 1_000;
 pub struct Limit {
     /// Stable, and unique in the fleet: a hash of the owner and the name.
     pub id: u64,
-    /// What the client is told.
+    /// The name that the client is told.
     pub name: Box<str>,
-    /// What it allows.
+    /// The requests that it allows.
     pub measure: Measure,
-    /// What is told of it whatever its standing.
+    /// The parts of its headers that do not depend on its standing.
     told: headers::Told,
 }
 
@@ -107,7 +108,7 @@ impl Limit {
     }
 }
 
-/// What a limit allows for each of its subjects.
+/// The requests that a limit allows for each of its subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// A token bucket. With `requests` 0 it never refills; with `per_ms` or `burst` 0 it admits
@@ -117,7 +118,7 @@ pub enum Measure {
         requests: u32,
         /// In milliseconds; 49 days at most.
         per_ms: u32,
-        /// What a full bucket holds.
+        /// The tokens of a full bucket.
         burst: u32,
     },
     /// A count that begins anew with each window of the calendar.
@@ -151,7 +152,7 @@ pub struct Check<'a> {
     pub zone: &'a Zone,
 }
 
-/// What a [`Limiter`] says of a request.
+/// The answer of a [`Limiter`] to a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict<'a> {
     /// It passes; with the limit of which the smallest share is left, if it had to pass any.
@@ -160,8 +161,8 @@ pub enum Verdict<'a> {
     Refused(Standing<'a>),
 }
 
-/// How a limit stands after a request, as this VM last knew: what other workers took or returned
-/// since its last look at the cell is not in it.
+/// The standing of a limit after a request, as this VM last knew: tokens that other workers took or
+/// returned since its last look at the cell are not in it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing<'a> {
     /// The limit.

@@ -35,7 +35,7 @@ impl Quota {
         }
     }
 
-    /// What is left for the taking.
+    /// The requests that are left.
     pub(super) fn left(&self) -> u64 {
         self.requests.saturating_sub(self.used)
     }
@@ -60,7 +60,7 @@ impl Quota {
         }
     }
 
-    /// What the cell keeps of it.
+    /// The entry that the cell keeps of it.
     pub(super) fn entry(&self) -> Entry {
         Entry {
             until_ms: self.end_ms,

@@ -13,11 +13,11 @@ const CELL_DIGITS: u32 = 5;
 /// in an Envoy.
 const SLOTS_CELL_DIGITS: u32 = 4;
 
-/// How many counters a limit has at most for values from an open set (client addresses, headers,
+/// The most counters that a limit has for values from an open set (client addresses, headers,
 /// claims). Values beyond that share: with 400 active addresses a given one shares with some other
-/// in one case of ten. It bounds what a flood of invented values can take, 4,096 * 52 bytes and as
-/// many of 33 million places, for each limit; and a flood that fills them all is at once held to
-/// 4,096 times the limit.
+/// in one case of ten. It bounds the room that a flood of invented values can take, 4,096 * 52
+/// bytes and as many of 33 million places, for each limit; and a flood that fills them all is at
+/// once held to 4,096 times the limit.
 pub const OPEN_SUBJECTS: u64 = 4_096;
 
 /// The secret of an Envoy process that all its hashes of subjects and places are keyed with. All
@@ -65,7 +65,7 @@ impl Seed {
         self.subject(&[&limit.to_le_bytes(), value].concat()) % OPEN_SUBJECTS + 1
     }
 
-    /// Where the counter of a limit and subject lies.
+    /// Returns the place of the counter of a limit and subject.
     pub(super) fn place(&self, limit: u64, subject: u64) -> Place {
         let hash = self.places.hash(&(u128::from(limit) << 64 | u128::from(subject)).to_le_bytes());
         Place { name: cell_name("l/", CELL_DIGITS, hash.h1 ^ hash.h2), tag: hash.as_bytes() }

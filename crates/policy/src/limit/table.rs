@@ -1,7 +1,7 @@
-//! What a VM holds of its counters: a table in sets. Finding is a look at the tags of one set,
-//! which are a line of the processor's cache; what is put in where a set is full takes the place of
-//! what was not used for longest, which the caller has to return to its cell. Where that happens
-//! much to what is in use, the table grows.
+//! The counters that a VM holds: a table in sets. Finding one is a look at the tags of one set,
+//! which are a line of the processor's cache. A counter put into a full set takes the place of the
+//! one that was not used for longest, which the caller has to return to its cell. If that happens
+//! often to counters in use, the table grows.
 
 use super::{
     CHUNK_MAX, Measure,
@@ -9,9 +9,9 @@ use super::{
     subject::Seed,
 };
 
-/// How many counters share a set. A request for which a set has no room is refused: of all the
-/// counters of one request, more than this many would have to fall into one of 512 sets, by a keyed
-/// hash.
+/// The number of counters that share a set. A request for which a set has no room is refused: of
+/// all the counters of one request, more than this many would have to fall into one of 512 sets, by
+/// a keyed hash.
 const WAYS: usize = 16;
 
 /// The sets of a VM that has just started: 8,192 slots, a megabyte.
@@ -24,7 +24,7 @@ const SETS_MAX: usize = 8_192;
 /// is too small.
 const LOST_SHARE: usize = 16;
 
-/// What a VM knows of one counter.
+/// A VM's knowledge of one counter.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     pub(super) limit: u64,
@@ -36,7 +36,7 @@ pub(super) struct Slot {
     pub(super) left: u32,
     /// Tokens that the cell holds for it, at least `left`.
     pub(super) size: u32,
-    /// How many to ask for next time.
+    /// The tokens to ask for next time.
     pub(super) demand: u32,
     /// The era ([`super::Limiter`]) of what is known.
     pub(super) era: u32,
@@ -48,7 +48,7 @@ pub(super) struct Slot {
     pub(super) amount: u64,
     /// Until when this VM refuses without looking.
     pub(super) blocked_ms: u64,
-    /// When there is more, if it was refused.
+    /// The time at which there is more, if it was refused.
     pub(super) reset_at_ms: u64,
 }
 
@@ -122,7 +122,7 @@ pub(super) struct Table {
     /// Of each slot some bits of its counter's hash; 0 of a free one.
     tags: Box<[[u32; WAYS]]>,
     slots: Box<[Slot]>,
-    /// How often a slot was taken from a counter in use since the last look.
+    /// The number of times that a slot was taken from a counter in use since the last look.
     lost: usize,
 }
 

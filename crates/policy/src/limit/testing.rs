@@ -55,7 +55,7 @@ impl Cells for Map {
     }
 }
 
-/// What a worker does next.
+/// The next step of a worker.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
     /// So many requests, one after the other, against the first limit alone or against all.
@@ -115,7 +115,7 @@ fn script(
 pub(super) struct Event {
     /// The reading of the clock that the worker acted upon.
     pub(super) read_ms: u64,
-    /// What the clock showed when it was done.
+    /// The clock's reading when it was done.
     pub(super) done_ms: u64,
     pub(super) admitted: bool,
 }
@@ -129,7 +129,7 @@ pub(super) struct Workers<'a> {
     clock_ms: Cell<u64>,
     pub(super) events: RefCell<Vec<Event>>,
     pub(super) deaths: Cell<usize>,
-    /// How far the clock moves on at most while a worker is interrupted.
+    /// The most that the clock moves on while a worker is interrupted.
     pub(super) pause_ms: u64,
 }
 
@@ -192,7 +192,7 @@ impl<'a> Workers<'a> {
     }
 }
 
-/// How far the clock moves on between two host calls of a worker at most: with three others that
+/// The most that the clock moves on between two host calls of a worker: with three others that
 /// interrupt it, and each other, at eight calls each, less than [`SKEW_MS`].
 const PAUSE_MAX_MS: u64 = SKEW_MS / 32;
 
@@ -223,7 +223,8 @@ impl Cells for Interrupted<'_, '_> {
 }
 
 impl Workers<'_> {
-    /// How many requests a limit would admit once all workers have returned what they hold.
+    /// Returns the number of requests that a limit would admit once all workers have returned their
+    /// leases.
     pub(super) fn left_after_flush(&self, limit: &Limit) -> u64 {
         let (mut map, now_ms) = (self.map.borrow_mut(), self.clock_ms.get());
         for limiter in &self.limiters {

@@ -1,4 +1,4 @@
-//! What can be covered, and what is refused instead of being skipped.
+//! Components that can be covered, and ones that are refused instead of being skipped.
 
 use super::tests::{borrowed, request};
 use super::*;

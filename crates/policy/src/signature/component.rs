@@ -93,7 +93,7 @@ impl Component {
         Ok(Self::Field(Field { name: name.to_owned(), sf: false, bs: false, key: None }))
     }
 
-    /// Whether the whole of this field is covered, in whatever form.
+    /// Returns true if the whole of this field is covered, in any form.
     pub(super) fn covers_field(&self, name: &str) -> bool {
         matches!(self, Self::Field(field) if field.name == name && field.key.is_none())
     }

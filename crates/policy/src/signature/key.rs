@@ -65,8 +65,9 @@ impl<'k> Key<'k> {
         Some(Self(material))
     }
 
-    /// Whether a signature can ever be the key's: the bytes of a public key have to be a point that
-    /// is not of small order. For those who store keys; verification checks it again.
+    /// Returns true if a signature can ever be the key's: the bytes of a public key have to be a
+    /// point that is not of small order. It is for callers that store keys; verification checks it
+    /// again.
     pub fn is_sound(&self) -> bool {
         match self.0 {
             Material::Hmac(_) => true,
@@ -82,8 +83,8 @@ impl<'k> Key<'k> {
         }
     }
 
-    /// Whether the signature is the key's over this base. The comparison of a MAC takes the same
-    /// time wherever it differs.
+    /// Returns true if the signature is the key's over this base. The comparison of a MAC takes the
+    /// same time wherever it differs.
     pub(super) fn matches(&self, base: &[u8], signature: &[u8]) -> bool {
         match self.0 {
             Material::Hmac(secret) => Hmac::<Sha256>::new_from_slice(secret)

@@ -109,7 +109,7 @@ impl<'h> Presented<'h> {
         &self.keyid
     }
 
-    /// What the signature covers.
+    /// The components that the signature covers.
     pub fn components(&self) -> &[Component] {
         &self.components
     }

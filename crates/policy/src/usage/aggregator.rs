@@ -11,24 +11,24 @@ use super::{Exchange, HOUR_MS, UsageEntry, UsageReport, Who, status_class};
 use crate::hash::Mixer;
 use crate::id::SiteId;
 
-/// How many sums a VM keeps apart. The map then has 16,384 places of 185 bytes, 3.0 MB in each VM;
-/// it may come to twice as many places where entries come and go, and needs both the old and the
-/// new ones for the moment in which it grows: 9.1 MB at the very worst. Memory is taken as entries
-/// come.
+/// The number of sums that a VM keeps apart. The map then has 16,384 places of 185 bytes, 3.0 MB in
+/// each VM; it may come to twice as many places where entries come and go, and needs both the old
+/// and the new ones for the moment in which it grows: 9.1 MB at the very worst. Memory is taken as
+/// entries come.
 pub const MAX_ENTRIES: usize = 14_336;
 
 /// The most entries in a report. Each takes 229 bytes at the worst, so that a report is within
 /// [`super::MAX_REPORT_BYTES`].
 pub const MAX_REPORT_ENTRIES: usize = 1_024;
 
-/// How long a VM collects before it reports, unless it has a whole report together earlier. It
-/// bounds both what a crash loses, and how often the control plane writes for each VM.
+/// The time for which a VM collects before it reports, unless it has a whole report together
+/// earlier. It bounds both the loss in a crash, and how often the control plane writes for each VM.
 pub const REPORT_INTERVAL_MS: u64 = 5_000;
 
-/// How long an answer may take. The call itself should be given up before.
+/// The time that an answer may take. The call itself should be given up before.
 const ANSWER_TIMEOUT_MS: u64 = 15_000;
 
-/// How long to wait after a failure, doubled with each that follows. A quarter of it is spread over
+/// The time to wait after a failure, doubled with each that follows. A quarter of it is spread over
 /// the reporters.
 const FIRST_DELAY_MS: u64 = 1_000;
 const LAST_DELAY_MS: u64 = 30_000;
@@ -36,7 +36,7 @@ const LAST_DELAY_MS: u64 = 30_000;
 /// The tag of [`UsageReport::entries`]: field 4, length-delimited.
 const ENTRY_TAG: u8 = 4 << 3 | 2;
 
-/// What was added up.
+/// The sums of one entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
     requests: u64,
@@ -68,12 +68,12 @@ impl Sums {
     }
 }
 
-/// What waits to be acknowledged.
+/// The usage that waits to be acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
-    /// How many sums are in no report yet.
+    /// The number of sums that are in no report yet.
     pub entries: usize,
-    /// How many requests are in them, and in the report that is under way.
+    /// The number of requests in them, and in the report that is under way.
     pub requests: u64,
 }
 
@@ -93,7 +93,7 @@ struct InFlight {
     requests: u64,
     /// [`UsageReport::lost_requests`] in it.
     lost_requests: u64,
-    /// When it may be sent again.
+    /// The time from which it may be sent again.
     again_at_ms: u64,
     /// The pause that the last failure cost; 0 before the first.
     delay_ms: u64,
@@ -110,13 +110,13 @@ pub struct Aggregator {
     /// The sites that have got too many entries, and what is kept of them until there is room
     /// again.
     coarse: HashMap<SiteId, Detail>,
-    /// Whether coarsening has been tried since the last report, and cannot help before the next.
+    /// True if coarsening has been tried since the last report, and cannot help before the next.
     exhausted: bool,
     coarsened_requests: u64,
     lost_requests: u64,
     last_seq: u64,
     in_flight: Option<InFlight>,
-    /// When the next report is due.
+    /// The time at which the next report is due.
     due_ms: u64,
     max_entries: usize,
     max_report_entries: usize,
@@ -356,7 +356,7 @@ impl Aggregator {
         }
     }
 
-    /// What waits to be acknowledged.
+    /// The usage that waits to be acknowledged.
     pub fn pending(&self) -> Pending {
         Pending { entries: self.entries.len(), requests: self.requests }
     }

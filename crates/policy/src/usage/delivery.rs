@@ -10,7 +10,7 @@ pub const GIVE_UP_MS: u64 = 15_000;
 /// gRPC's INVALID_ARGUMENT: the report will never be taken.
 const INVALID_ARGUMENT: u32 = 3;
 
-/// What is to be done now.
+/// The next step of a delivery.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<'a> {
     /// Nothing.
@@ -22,7 +22,7 @@ pub enum Step<'a> {
     Send(Report<'a>),
 }
 
-/// How a call has ended.
+/// The end of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The report is in the receiver's sums; there may be more to send.
@@ -49,7 +49,7 @@ struct Call {
 }
 
 impl Delivery {
-    /// What is due: ask about once a second, and after a report was taken.
+    /// Returns the step that is due: to be asked about once a second, and after a report was taken.
     pub fn next<'u>(&mut self, usage: &'u mut Aggregator, now_ms: u64) -> Step<'u> {
         // A clock that was set back must not make it wait either.
         if let Some(Call { token, seq, .. }) =

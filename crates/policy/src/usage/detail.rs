@@ -1,10 +1,10 @@
-//! What sums are kept by, and what is given up when there is no room for all of it.
+//! The keys of sums, and the parts of a key that are given up when there is no room for all of it.
 
 use std::hash::{Hash, Hasher};
 
 use super::Who;
 
-/// What an entry is found by.
+/// The key of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EntryKey {
     pub(super) who: Who,
@@ -13,8 +13,8 @@ pub(super) struct EntryKey {
     pub(super) status_class: u8,
 }
 
-/// How much of an [`EntryKey`] is kept, from all of it to what can always be billed. Each gives up
-/// one thing more.
+/// The detail in which an [`EntryKey`] is kept, from all of it to the part that can always be
+/// billed. Each gives up one thing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Detail {
     /// Everything.

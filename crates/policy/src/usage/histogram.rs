@@ -10,7 +10,7 @@
 pub const BOUNDS_MS: [u32; BUCKETS - 1] =
     [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000];
 
-/// How many buckets there are.
+/// The number of buckets.
 pub const BUCKETS: usize = 16;
 
 /// The bucket of a duration.

@@ -53,7 +53,7 @@ pub struct Who {
 /// A request that is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exchange {
-    /// When it ended, in milliseconds since the Unix epoch: it counts in that hour.
+    /// The time at which it ended, in milliseconds since the Unix epoch: it counts in that hour.
     pub ended_at_ms: u64,
     /// The status that the client got; 0 if it got none.
     pub status: u16,
@@ -65,9 +65,9 @@ pub struct Exchange {
     pub response_bytes: u64,
 }
 
-/// How many bytes of body a response has by its head alone: `content_length` where it says so,
-/// nothing where there can be no body (RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5), whatever length
-/// the head tells of. `None` if only the end will tell.
+/// Returns the bytes of body that a response has by its head alone: `content_length` if the head
+/// has one, and 0 if there can be no body (RFC 9110 sections 9.3.2, 15.3.5 and 15.4.5), even if the
+/// head tells of a length. `None` if only the end will tell.
 pub fn response_body_bytes(is_head: bool, status: u16, content_length: Option<u64>) -> Option<u64> {
     if is_head || matches!(status, 100..=199 | 204 | 304) { Some(0) } else { content_length }
 }

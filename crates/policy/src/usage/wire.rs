@@ -5,7 +5,7 @@ pub const SERVICE: &str = "tenantry.filter.v1.UsageService";
 /// Its one method: unary, [`UsageReport`] to [`UsageAck`].
 pub const METHOD: &str = "Report";
 
-/// What one worker VM has counted since its last report.
+/// The usage that one worker VM has counted since its last report.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct UsageReport {
     /// 16 random bytes that the VM drew when it started.
@@ -20,11 +20,11 @@ pub struct UsageReport {
     /// The sums. Two may be of the same requester and hour: they are to be added.
     #[prost(message, repeated, tag = "4")]
     pub entries: Vec<UsageEntry>,
-    /// How many requests have lost a part of what they are told apart by, for want of memory, since
-    /// the last report. One that loses another part counts again.
+    /// The requests that have lost a part of their key, for want of memory, since the last report.
+    /// A request that loses another part counts again.
     #[prost(uint64, tag = "5")]
     pub coarsened_requests: u64,
-    /// How many requests are in no sum at all, for want of memory or because a report was refused,
+    /// The requests that are in no sum at all, for want of memory or because a report was refused,
     /// since the last report.
     #[prost(uint64, tag = "6")]
     pub lost_requests: u64,
@@ -54,7 +54,7 @@ pub struct UsageEntry {
     /// See [`super::status_class`].
     #[prost(uint32, tag = "7")]
     pub status_class: u32,
-    /// How many requests.
+    /// The number of requests.
     #[prost(uint64, tag = "8")]
     pub requests: u64,
     /// Bytes from clients.

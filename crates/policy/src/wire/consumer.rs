@@ -1,4 +1,4 @@
-//! What there is to know of consumers beyond the records of their credentials.
+//! Consumers: the facts about them beyond the records of their credentials.
 
 use super::{IpRules, LimitRule};
 
@@ -28,12 +28,12 @@ pub struct Consumer {
     /// Those of its credentials that have settings, sorted by id.
     #[prost(message, repeated, tag = "5")]
     pub keys: Vec<KeyDetail>,
-    /// What verifies its signatures, sorted by id.
+    /// The verifying halves of its signing keys, sorted by id.
     #[prost(message, repeated, tag = "6")]
     pub signing_keys: Vec<SigningKey>,
 }
 
-/// What there is to know of a key beyond its record.
+/// The facts about a key beyond its record.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct KeyDetail {
     /// The 16 bytes of its id.
@@ -57,11 +57,11 @@ pub struct SigningKey {
     /// The 16 bytes of its id.
     #[prost(bytes = "vec", tag = "1")]
     pub id: Vec<u8>,
-    /// Whether `material` is the 32 bytes of an Ed25519 public key; otherwise it is a secret of
+    /// True if `material` is the 32 bytes of an Ed25519 public key; otherwise it is a secret of
     /// HMAC with SHA-256.
     #[prost(bool, tag = "2")]
     pub ed25519: bool,
-    /// What verifies.
+    /// The verifying half: a public key or a secret.
     #[prost(bytes = "vec", tag = "3")]
     pub material: Vec<u8>,
 }

@@ -7,27 +7,27 @@ pub struct LimitRule {
     /// rule is translated.
     #[prost(fixed64, tag = "1")]
     pub id: u64,
-    /// What refusals and headers call it.
+    /// Its name in refusals and headers.
     #[prost(string, tag = "2")]
     pub name: String,
-    /// What is measured; [`Measure`].
+    /// The measure; [`Measure`].
     #[prost(enumeration = "Measure", tag = "3")]
     pub measure: i32,
-    /// How many requests in one unit of time, or in one window.
+    /// The requests of one unit of time, or of one window.
     #[prost(uint64, tag = "4")]
     pub requests: u64,
-    /// How many requests may come at once; rates alone.
+    /// The requests that may come at once; rates alone.
     #[prost(uint32, tag = "5")]
     pub burst: u32,
     /// By what the counters are told apart; none: one counter.
     #[prost(message, repeated, tag = "6")]
     pub by: Vec<Dimension>,
-    /// Whether its windows are those of UTC, and not of the tenant's time zone.
+    /// True if its windows are those of UTC, and not of the tenant's time zone.
     #[prost(bool, tag = "7")]
     pub in_utc: bool,
 }
 
-/// What a rule measures.
+/// The measure of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
 pub enum Measure {
@@ -52,7 +52,7 @@ pub enum Measure {
 /// One thing by which counters are told apart.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Dimension {
-    /// What it is; [`DimensionKind`].
+    /// The kind; [`DimensionKind`].
     #[prost(enumeration = "DimensionKind", tag = "1")]
     pub kind: i32,
     /// The name of the header, in lower case, or of the claim.

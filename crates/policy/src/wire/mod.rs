@@ -34,13 +34,13 @@ pub mod type_url {
 /// The name of the one [`Sync`] resource.
 pub const SYNC_NAME: &str = "sync";
 
-/// What a hostname leads to.
+/// The target of a hostname.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Host {
     /// The 16 bytes of the site that owns the name; empty for the shared API host.
     #[prost(bytes = "vec", tag = "1")]
     pub site: Vec<u8>,
-    /// Whether this is the shared API host, where the key alone tells the site.
+    /// True for the shared API host, where the key alone tells the site.
     #[prost(bool, tag = "2")]
     pub shared_api: bool,
 }

@@ -8,34 +8,34 @@ pub struct SitePolicy {
     /// The 16 bytes of the tenant that owns the site.
     #[prost(bytes = "vec", tag = "1")]
     pub tenant: Vec<u8>,
-    /// Whether the caller's credential reaches the upstream.
+    /// True if the caller's credential reaches the upstream.
     #[prost(bool, tag = "2")]
     pub forward_credentials: bool,
     /// The routes, sorted by path.
     #[prost(message, repeated, tag = "3")]
     pub routes: Vec<PolicyRoute>,
-    /// Where keys are; none: the default places.
+    /// The places of keys; none: the default places.
     #[prost(message, repeated, tag = "4")]
     pub key_sources: Vec<KeySource>,
-    /// What a route needs that says nothing itself; absent: an API key.
+    /// The requirement of a route that has none itself; absent: an API key.
     #[prost(message, optional, tag = "5")]
     pub requirement: Option<Requirement>,
-    /// Whether callers are told why they are refused (RFC 6750).
+    /// True if callers are told why they are refused (RFC 6750).
     #[prost(bool, tag = "6")]
     pub challenges: bool,
-    /// Which client addresses are let in.
+    /// The client addresses that are let in.
     #[prost(message, optional, tag = "7")]
     pub ip: Option<IpRules>,
     /// The limits and quotas of the tenant and of the site.
     #[prost(message, repeated, tag = "8")]
     pub limits: Vec<LimitRule>,
-    /// Whether answers that are not refusals carry no `RateLimit` headers.
+    /// True if answers that are not refusals carry no `RateLimit` headers.
     #[prost(bool, tag = "9")]
     pub rate_limit_headers_on_refusals_only: bool,
     /// Whose tokens are accepted, sorted by id.
     #[prost(message, repeated, tag = "10")]
     pub issuers: Vec<Issuer>,
-    /// What is asked of signatures; absent: there are no signing keys.
+    /// The requirements of signatures; absent: there are no signing keys.
     #[prost(message, optional, tag = "11")]
     pub signatures: Option<SignatureRules>,
     /// The plans, sorted by number.
@@ -47,13 +47,13 @@ pub struct SitePolicy {
     /// The time zone of the tenant's calendar; none: UTC. Sorted.
     #[prost(message, repeated, tag = "14")]
     pub offsets: Vec<UtcOffset>,
-    /// How many of the tenant's requests may be under way at once in one Envoy; 0: not limited.
+    /// The most requests of the tenant that may be under way at once in one Envoy; 0: not limited.
     #[prost(uint32, tag = "15")]
     pub max_concurrent_requests: u32,
     /// The tenant's share of an overloaded Envoy; 0: the default, 100.
     #[prost(uint32, tag = "16")]
     pub weight: u32,
-    /// Whether all traffic is refused, because the tenant is suspended.
+    /// True if all traffic is refused, because the tenant is suspended.
     #[prost(bool, tag = "17")]
     pub suspended: bool,
 }
@@ -70,7 +70,7 @@ pub struct PolicyRoute {
     /// The whole path template, base path and version included.
     #[prost(string, tag = "3")]
     pub path: String,
-    /// What it needs, its API's word included; absent: as the site says.
+    /// Its requirement, or the one of its API; absent: the site's.
     #[prost(message, optional, tag = "4")]
     pub requirement: Option<Requirement>,
     /// The scopes that a caller has to have, those of its API included, sorted.
@@ -106,10 +106,10 @@ pub struct Plan {
     pub limits: Vec<LimitRule>,
 }
 
-/// Which credentials are needed.
+/// The credentials that are needed.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Requirement {
-    /// How many of the methods; [`RequirementMode`].
+    /// The number of the methods that are needed; [`RequirementMode`].
     #[prost(enumeration = "RequirementMode", tag = "1")]
     pub mode: i32,
     /// The methods, as [`crate::requirement::AuthMethods::bits`].
@@ -117,7 +117,7 @@ pub struct Requirement {
     pub methods: u32,
 }
 
-/// How many of a [`Requirement`]'s methods are needed.
+/// The number of a [`Requirement`]'s methods that are needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
 pub enum RequirementMode {
@@ -134,7 +134,7 @@ pub enum RequirementMode {
 /// A place where a key may be.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct KeySource {
-    /// What place; [`KeySourceKind`].
+    /// The kind of place; [`KeySourceKind`].
     #[prost(enumeration = "KeySourceKind", tag = "1")]
     pub kind: i32,
     /// The name of the header, in lower case, or of the query parameter.
@@ -164,7 +164,7 @@ pub struct IpRules {
     /// If there are any: who is in none of them is refused.
     #[prost(bytes = "vec", tag = "1")]
     pub allow: Vec<u8>,
-    /// Who is in one of them is refused.
+    /// The ranges that are refused.
     #[prost(bytes = "vec", tag = "2")]
     pub deny: Vec<u8>,
 }
@@ -176,7 +176,7 @@ pub struct Issuer {
     /// The 16 bytes of its id.
     #[prost(bytes = "vec", tag = "1")]
     pub id: Vec<u8>,
-    /// What `iss` has to be.
+    /// The value that `iss` must have.
     #[prost(string, tag = "2")]
     pub issuer: String,
     /// The names of the accepted algorithms (RFC 7518), sorted.
@@ -194,16 +194,16 @@ pub struct Issuer {
     /// Claims that have to be there, sorted by name.
     #[prost(message, repeated, tag = "7")]
     pub required_claims: Vec<RequiredClaim>,
-    /// How far apart clocks may be, in seconds.
+    /// The most that clocks may differ, in seconds.
     #[prost(uint32, tag = "8")]
     pub leeway_s: u32,
-    /// How old a token may be, in seconds; 0: any age.
+    /// The greatest age of a token, in seconds; 0: any age.
     #[prost(uint32, tag = "9")]
     pub max_age_s: u32,
     /// The claim that names the consumer.
     #[prost(string, tag = "10")]
     pub consumer_claim: String,
-    /// Whether a token without a known consumer is refused.
+    /// True if a token without a known consumer is refused.
     #[prost(bool, tag = "11")]
     pub require_consumer: bool,
     /// The claim that lists the scopes.
@@ -226,7 +226,7 @@ pub struct RequiredClaim {
     /// Its name; a dot leads into an object.
     #[prost(string, tag = "1")]
     pub claim: String,
-    /// What it has to be, in JSON; `null` for any value.
+    /// The value that it must have, in JSON; `null` for any value.
     #[prost(string, tag = "2")]
     pub value: String,
 }
@@ -242,22 +242,22 @@ pub struct ClaimHeader {
     pub claim: String,
 }
 
-/// What is asked of signatures: see [`crate::settings::SignatureSettings`].
+/// The requirements of signatures: see [`crate::settings::SignatureSettings`].
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct SignatureRules {
     /// The components that have to be covered.
     #[prost(string, repeated, tag = "1")]
     pub components: Vec<String>,
-    /// How old a signature may be, in seconds.
+    /// The greatest age of a signature, in seconds.
     #[prost(uint32, tag = "2")]
     pub max_age_s: u32,
-    /// How far in the future it may be made, in seconds.
+    /// The most that it may be made in the future, in seconds.
     #[prost(uint32, tag = "3")]
     pub skew_s: u32,
-    /// Whether it has to have a nonce.
+    /// True if it has to have a nonce.
     #[prost(bool, tag = "4")]
     pub require_nonce: bool,
-    /// Whether a body has to have a signed digest.
+    /// True if a body has to have a signed digest.
     #[prost(bool, tag = "5")]
     pub require_content_digest: bool,
     /// The largest body whose digest is checked, in bytes.

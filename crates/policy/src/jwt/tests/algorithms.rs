@@ -1,4 +1,4 @@
-//! Which algorithm, and nothing else.
+//! The choice of the algorithm, and nothing else.
 
 use super::*;
 
@@ -132,8 +132,8 @@ fn ed25519_is_eddsa() {
     assert_eq!(verdict(&issuer, &sign(&claims())).map(|_| ()), Ok(()));
 }
 
-/// Whoever checks signatures elsewhere gets what Envoy needs, and is asked only when all else is
-/// right.
+/// A function that checks signatures elsewhere gets what Envoy needs, and is asked only when all
+/// else is right.
 #[test]
 fn what_is_not_checked_here_is_ready_for_envoy() {
     for (algorithm, native) in

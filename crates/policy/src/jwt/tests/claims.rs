@@ -1,4 +1,4 @@
-//! What the claims have to be, and what they give.
+//! The values that claims must have, and what they give.
 
 use super::*;
 

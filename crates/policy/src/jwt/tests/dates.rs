@@ -47,7 +47,7 @@ fn the_other_dates_may_be_missing() {
     }
 }
 
-/// What is there has to be a date: it is never skipped, and never wraps around.
+/// A member that is there has to be a date: it is never skipped, and never wraps around.
 #[test]
 fn absurd_dates_are_refused() {
     let issuer = issuer(&["EdDSA"]);

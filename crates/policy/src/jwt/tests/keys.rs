@@ -1,4 +1,4 @@
-//! Which key of a JWK Set is meant, and which are of no use.
+//! The choice of a key from a JWK Set, and keys that are of no use.
 
 use super::*;
 

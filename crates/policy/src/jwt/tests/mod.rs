@@ -21,7 +21,7 @@ use crate::id::{IssuerId, Uuid};
 const NOW_MS: u64 = 2_000_000_100_000;
 const SITE: SiteId = SiteId(Uuid::from_u128(1));
 
-/// What `generate.py` beside it made: see there.
+/// The tokens that `generate.py` beside it made: see there.
 static MADE: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../tests/vectors/jwt/tokens.json"))
         .expect("the fixtures")

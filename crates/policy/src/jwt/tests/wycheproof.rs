@@ -47,8 +47,8 @@ const LEFT_OUT: [(&str, &[RangeInclusive<u64>], u64); 5] = [
 /// The tests of that file.
 const TOKENS: u64 = 401;
 
-/// Whether keys, of which a single symmetric one is taken for the shared secret, signed a token,
-/// whatever its payload.
+/// Returns true if keys, of which a single symmetric one is taken for the shared secret, signed a
+/// token. Its payload does not matter.
 fn signed(keys: &[&Value], jws: &str) -> bool {
     let secret = match keys {
         [key] if key["kty"] == "oct" => {

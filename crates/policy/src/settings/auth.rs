@@ -1,4 +1,4 @@
-//! Where a credential is, and which ones a route asks for.
+//! Places of credentials, and the credentials that a route asks for.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub enum AuthMethod {
     Signature,
 }
 
-/// Which credentials a request needs.
+/// The credentials that a request needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -86,7 +86,7 @@ pub enum KeySource {
     },
 }
 
-/// Where keys are by default: `Authorization: Bearer` and `X-API-Key`.
+/// The default places of keys: `Authorization: Bearer` and `X-API-Key`.
 pub(super) fn default_key_sources() -> Vec<KeySource> {
     vec![KeySource::Bearer, KeySource::Header { name: "X-API-Key".to_owned() }]
 }

@@ -1,4 +1,4 @@
-//! Which client addresses are let in.
+//! The client addresses that are let in.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct IpSettings {
 }
 
 impl IpSettings {
-    /// Whether every address is let in.
+    /// True if every address is let in.
     pub fn is_empty(&self) -> bool {
         self.allow.is_empty() && self.deny.is_empty()
     }

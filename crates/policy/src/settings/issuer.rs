@@ -37,7 +37,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Whether it is an HMAC, whose key is a shared secret.
+    /// True for an HMAC, whose key is a shared secret.
     pub fn is_symmetric(self) -> bool {
         matches!(self, Self::HS256 | Self::HS384 | Self::HS512)
     }
@@ -49,14 +49,14 @@ impl Algorithm {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
-    /// What a token's `iss` has to be, byte for byte.
+    /// The value that a token's `iss` must have, byte for byte.
     #[cfg_attr(
         feature = "openapi",
         schema(example = "https://login.example.com/", min_length = 1, max_length = 512)
     )]
     pub issuer: String,
-    /// Where the issuer publishes its keys (RFC 7517 section 5): an https URL, which the control
-    /// plane reads and keeps fresh.
+    /// The URL at which the issuer publishes its keys (RFC 7517 section 5): an https URL, which the
+    /// control plane reads and keeps fresh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
@@ -80,13 +80,13 @@ pub struct Issuer {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = json!({"email_verified": true, "realm.name": "prod"})))]
     pub required_claims: BTreeMap<String, Value>,
-    /// How far apart the clocks of issuer and gateway may be, in seconds; for `exp`, `nbf` and
+    /// The most that the clocks of issuer and gateway may differ, in seconds; for `exp`, `nbf` and
     /// `iat`. Default: 30.
     #[serde(default = "default_leeway_s")]
     #[cfg_attr(feature = "openapi", schema(maximum = 600, default = 30))]
     pub leeway_seconds: u32,
-    /// How old a token may be by its `iat`, which it then has to have, in seconds. Default: any age
-    /// until it expires.
+    /// The greatest age of a token by its `iat`, which it then must have, in seconds. Default: any
+    /// age until it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 316224000))]
     pub max_age_seconds: Option<u32>,
@@ -95,8 +95,8 @@ pub struct Issuer {
     #[serde(default = "default_consumer_claim")]
     #[cfg_attr(feature = "openapi", schema(default = "sub", min_length = 1, max_length = 128))]
     pub consumer_claim: String,
-    /// Whether a token is refused whose consumer is not known. Default: it is; otherwise it is let
-    /// go without a consumer.
+    /// True to refuse a token whose consumer is not known; false to let it go without a consumer.
+    /// Default: true.
     #[serde(default = "default_true")]
     #[cfg_attr(feature = "openapi", schema(default = true))]
     pub require_consumer: bool,

@@ -65,18 +65,18 @@ impl RateUnit {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
-    /// What the refusal and the `RateLimit` headers call it; unique in its object.
+    /// Its name in refusals and `RateLimit` headers; unique in its object.
     #[cfg_attr(
         feature = "openapi",
         schema(example = "burst", min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")
     )]
     pub name: String,
-    /// How many requests in one unit of time, 1 to 100,000,000.
+    /// The number of requests in one unit of time, 1 to 100,000,000.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100000000, example = 100))]
     pub requests: u32,
     /// The unit of time.
     pub per: RateUnit,
-    /// How many requests may come at once. Default: `requests`.
+    /// The number of requests that may come at once. Default: `requests`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100000000))]
     pub burst: Option<u32>,
@@ -104,7 +104,7 @@ pub enum Window {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
-    /// What the refusal and the `RateLimit` headers call it; unique in its object, limits included.
+    /// Its name in refusals and `RateLimit` headers; unique in its object, limits included.
     #[cfg_attr(
         feature = "openapi",
         schema(
@@ -115,7 +115,7 @@ pub struct Quota {
         )
     )]
     pub name: String,
-    /// How many requests in one window, 1 to 10^15.
+    /// The number of requests in one window, 1 to 10^15.
     #[cfg_attr(
         feature = "openapi",
         schema(minimum = 1, maximum = 1000000000000000i64, example = 100000)
@@ -129,7 +129,7 @@ pub struct Quota {
     pub by: Vec<By>,
 }
 
-/// Which answers carry `RateLimit` and `RateLimit-Policy`
+/// The answers that carry `RateLimit` and `RateLimit-Policy`
 /// (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,9 +1,9 @@
-//! What a tenant can set about how its requests are treated: one type for each object that carries
-//! settings.
+//! Settings: the rules that a tenant can set for its requests, one type for each object that
+//! carries settings.
 //!
 //! These types are the JSON of the admin API and of the database alike. An absent field has its
-//! default; an unknown field is an error. [`Checked::check`] finds what the types cannot rule out,
-//! and names the field by its path.
+//! default; an unknown field is an error. [`Checked::check`] finds the faults that the types cannot
+//! rule out, and names the field by its path.
 
 mod auth;
 mod ip;
@@ -31,7 +31,7 @@ use crate::header_name::RESERVED_PREFIX;
 pub struct Fault {
     /// The path of the field, such as `limits[2].requests`.
     pub field: String,
-    /// What is wrong, and what would be right.
+    /// The fault, and how to mend it.
     pub message: String,
 }
 
@@ -101,7 +101,7 @@ impl Faults {
         }
     }
 
-    /// What was found, in the order of the fields.
+    /// Returns the faults, in the order of the fields.
     pub fn into_found(self) -> Vec<Fault> {
         self.found
     }

@@ -13,7 +13,7 @@ const MAX_SUBJECTS: usize = 32;
 /// The highest weight of a tenant.
 const MAX_WEIGHT: u16 = 1_000;
 
-/// What the operator sets for a tenant.
+/// The operator's settings for a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -29,23 +29,23 @@ pub struct TenantSettings {
     pub limits: Vec<Limit>,
     /// Quotas over all sites of the tenant.
     pub quotas: Vec<Quota>,
-    /// How many requests may be under way at once in one Envoy. Default: not limited.
+    /// The most requests that may be under way at once in one Envoy. Default: not limited.
     #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub max_concurrent_requests: Option<u32>,
     /// The tenant's share of an Envoy that is overloaded, relative to the others: 1 to 1000.
     /// Default: 100.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1000))]
     pub weight: u16,
-    /// Whether the tenant's traffic is refused. It is no setting: whoever reads the tenant takes it
+    /// True if the tenant's traffic is refused. It is no setting: the reader of the tenant takes it
     /// from the tenant's status.
     #[serde(skip)]
     pub suspended: bool,
-    /// What the tenant's platform plan lets through. It is no setting either.
+    /// The requests that the tenant's platform plan lets through. It is no setting either.
     #[serde(skip)]
     pub platform: PlatformRequests,
 }
 
-/// How many requests a platform plan lets a tenant have, over all its sites.
+/// The requests that a platform plan lets a tenant have, over all its sites.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PlatformRequests {
     /// In each second.
@@ -70,7 +70,8 @@ impl Default for TenantSettings {
 
 impl Checked for TenantSettings {
     fn check(&self, faults: &mut Faults) {
-        // Whether the zone exists only who has the database can tell: the admin service.
+        // Only the admin service can tell whether the zone exists: it has the database of time
+        // zones.
         faults.at("time_zone", |faults| faults.text(&self.time_zone, 64));
         check_limits(&self.limits, &self.quotas, faults);
         if self.max_concurrent_requests == Some(0) {
@@ -87,23 +88,24 @@ impl Checked for TenantSettings {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SiteSettings {
-    /// Where API keys are. Default: `Authorization: Bearer` and `X-API-Key`.
+    /// The places of API keys. Default: `Authorization: Bearer` and `X-API-Key`.
     pub key_sources: Vec<KeySource>,
-    /// What a route needs that says nothing itself, nor its API. Default: an API key.
+    /// The credentials for routes that ask for none themselves, nor through their API. Default: an
+    /// API key.
     pub auth: Auth,
-    /// Whether callers are told why they are refused, as RFC 6750 section 3 does it: 401 with
+    /// True to tell callers why they are refused, as RFC 6750 section 3 does it: 401 with
     /// `WWW-Authenticate` for a credential that is missing or wrong, 403 for scopes that are
-    /// missing. Default: every refusal is the same 403.
+    /// missing. Default: false; every refusal is the same 403.
     pub challenges: bool,
-    /// Which client addresses are let in.
+    /// The client addresses that are let in.
     pub ip: IpSettings,
-    /// What is asked of signatures.
+    /// The requirements of signatures.
     pub signatures: SignatureSettings,
     /// Rate limits of the site.
     pub limits: Vec<Limit>,
     /// Quotas of the site.
     pub quotas: Vec<Quota>,
-    /// Which answers carry `RateLimit` headers. Default: all.
+    /// The answers that carry `RateLimit` headers. Default: all.
     pub rate_limit_headers: RateLimitHeaders,
 }
 
@@ -140,7 +142,7 @@ macro_rules! part_of_a_site {
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(default, deny_unknown_fields)]
         pub struct $name {
-            /// Which credentials are needed. Default: as the object above says.
+            /// The credentials that are needed. Default: those of the object above.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub auth: Option<Auth>,
             /// Scopes that a caller has to have, all of them.
@@ -213,7 +215,7 @@ pub struct Subject {
 pub struct ConsumerSettings {
     /// Scopes that all its keys have.
     pub scopes: Vec<String>,
-    /// How tokens name the consumer.
+    /// The names that tokens have for the consumer.
     pub subjects: Vec<Subject>,
     /// From which client addresses its credentials work.
     pub ip: IpSettings,

@@ -24,7 +24,7 @@ pub enum SigningAlgorithm {
     Ed25519,
 }
 
-/// What a site asks of signatures.
+/// A site's requirements of signatures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -32,14 +32,14 @@ pub struct SignatureSettings {
     /// The components that a signature has to cover (RFC 9421 section 2), more are welcome.
     /// Default: `@method`, `@authority`, `@path`, `@query`.
     pub components: Vec<String>,
-    /// How old a signature may be by its `created`, in seconds, 1 to 3600. Default: 300.
+    /// The greatest age of a signature by its `created`, in seconds, 1 to 3600. Default: 300.
     pub max_age_seconds: u32,
-    /// How far in the future `created` may be, in seconds. Default: 30.
+    /// The most that `created` may be in the future, in seconds. Default: 30.
     pub skew_seconds: u32,
-    /// Whether a signature has to have a nonce, which is accepted once. Default: it has to.
+    /// True if a signature must have a nonce, which is accepted once. Default: true.
     pub require_nonce: bool,
-    /// Whether a request with a body has to have a signed `Content-Digest` (RFC 9530). Where there
-    /// is one it is always checked. Default: it has to.
+    /// True if a request with a body must have a signed `Content-Digest` (RFC 9530). A digest that
+    /// is there is always checked. Default: true.
     pub require_content_digest: bool,
     /// The largest body whose digest is checked, in bytes; larger ones are answered with 413.
     /// Default and most: 256 KiB.

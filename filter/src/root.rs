@@ -1,4 +1,4 @@
-//! All that is in one VM, and who of it is concerned by a callback.
+//! The state of one VM; routes each callback to the part that handles it.
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, LogLevel};
@@ -11,13 +11,13 @@ use crate::mirror::{Singleton, TICK, Watch};
 use crate::report::Reporter;
 use crate::vm::Vm;
 
-/// All that is in one VM. Its configuration is the VM's own, not the plugin's: plugins of the same
+/// The state of one VM. Its configuration is the VM's own, not the plugin's: plugins of the same
 /// name may share a VM, and a request does not say by which of them it came.
 pub(crate) struct Root {
     config: Config,
     /// The contexts of the plugins in this VM; the first one's ticks count.
     plugins: Vec<u32>,
-    /// In a worker: what it decides by.
+    /// The state by which a worker decides; `None` in the mirror's VM.
     vm: Option<Vm>,
     /// The requests under way, by the numbers of their contexts.
     exchanges: Exchanges,

@@ -20,7 +20,7 @@ impl Body {
         Self { expected, max_bytes }
     }
 
-    /// Looks at what is held: `size` bytes, from the beginning of the body on.
+    /// Looks at the part that is held: `size` bytes, from the beginning of the body on.
     pub(crate) fn check(&self, size: usize, complete: bool) -> Result<Action, Refusal> {
         if size > self.max_bytes {
             return Err(Refusal::BodyTooLarge { max_bytes: self.max_bytes });

@@ -24,7 +24,7 @@ proxy_wasm::main! {{
     proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
 }}
 
-/// Does something with what is in this VM, if it has started. Envoy calls nothing here in the
+/// Does something with the state of this VM, if it has started. Envoy calls nothing here in the
 /// middle of something else.
 fn with<T>(work: impl FnOnce(&mut Root) -> T) -> Option<T> {
     ROOT.with(|root| root.try_borrow_mut().ok()?.as_mut().map(work))

@@ -1,6 +1,6 @@
 //! Filter state that outlives the filter chain: a request that makes Envoy load the routes of its
-//! site starts again from the first filter, and what was put into filter state for the request as a
-//! whole is still there then.
+//! site starts again from the first filter, and filter state for the request as a whole is still
+//! there then.
 
 use prost::Message as _;
 use proxy_wasm::hostcalls;
@@ -25,7 +25,7 @@ struct Declaration {
     span: i32,
 }
 
-/// Declares what the filter puts there. A host that knows no declarations lets it live as long as
+/// Declares the filter's own properties. A host that knows no declarations lets it live as long as
 /// the filter chain: then a request that starts again is counted twice.
 pub(crate) fn declare() {
     for name in [REFUSAL, COUNTED] {

@@ -33,7 +33,7 @@ pub(crate) struct Exchange {
     who: Who,
     started_us: u64,
     request_bytes: RequestBytes,
-    /// True if its answer has no body, whatever the answer's head says.
+    /// True if its answer has no body, even if the answer's head says otherwise.
     is_head: bool,
     /// True while it counts as under way.
     entered: bool,
@@ -113,7 +113,7 @@ impl Exchange {
         }
         vm.now_ms = self.started_us / 1000;
         let mut mode = vm.mode();
-        // Only what was let go before has such headers, or who made them up.
+        // Only a request that was let go before has such headers, or a client that made them up.
         let before = if request.reserved.is_empty() { None } else { property(COUNTED) };
         mode.counted = before.is_some();
         let Decision { who, outcome } = decide(&request, mode, vm, self.started_us / 1000);
@@ -199,8 +199,7 @@ impl Exchange {
         Action::Pause
     }
 
-    /// Says how the limits stand, whoever answers, in the place of what an upstream says of its
-    /// own.
+    /// Tells the state of the limits, no matter who answers, in the place of an upstream's own.
     fn tell_limits(&mut self, answer: Answer) {
         let Some(RateLimitFields { limit, policy }) = self.rate_limit.take() else { return };
         let tell = if answer.tells_limits { abi::set_header } else { abi::add_header };
@@ -223,8 +222,7 @@ impl Exchange {
         }
     }
 
-    /// Keeps what the head of the answer says for the end, and says how the limits stand, whoever
-    /// answers.
+    /// Keeps the facts in the head of the answer for the end, and tells the state of the limits.
     pub(crate) fn response_headers(&mut self) {
         if self.who.site.is_none() {
             return;

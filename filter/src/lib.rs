@@ -5,7 +5,7 @@
 //! a bootstrap extension it mirrors the control plane's state into shared data ([`mirror`]). What
 //! Envoy calls is in [`callbacks`].
 //!
-//! Architecture invariant: no decision is taken here. What Envoy gives is handed to `policy`, what
+//! Architecture invariant: no decision is taken here. Envoy's input is handed to `policy`, what
 //! `policy` answers is carried out, and every error ends in [`http::fail_closed`].
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

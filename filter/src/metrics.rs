@@ -45,7 +45,7 @@ impl Metrics {
         *self.refused.entry(refusal.reason()).or_default() += 1;
     }
 
-    /// Hands over what was counted.
+    /// Hands over the counts.
     pub(crate) fn flush(&mut self, pushed: &Pushed, usage: &Aggregator, now_ms: u64) {
         let let_go = std::mem::take(&mut self.let_go);
         self.add("tenantry.requests.let_go", let_go);

@@ -36,7 +36,7 @@ struct Claim {
 }
 
 impl Claim {
-    /// Takes the right from whoever has it.
+    /// Takes the right from its holder.
     fn take() -> Self {
         let _ = hostcalls::set_shared_data(ALIVE_KEY, Some(&[]), None);
         Self { version: shared::version(ALIVE_KEY) }
@@ -95,7 +95,7 @@ pub(crate) struct Singleton {
 }
 
 impl Singleton {
-    /// Takes up the work, whoever does it.
+    /// Takes up the work, no matter who does it.
     pub(crate) fn start(cluster: String) -> Self {
         Self::with(cluster, Claim::take())
     }
@@ -157,7 +157,7 @@ impl Singleton {
         self.carry_out(token, actions);
     }
 
-    /// Plans the next attempt after the end of the stream. What is mirrored goes on being served.
+    /// Plans the next attempt after the end of the stream. The mirrored state goes on being served.
     pub(crate) fn closed(&mut self, token: u32, status: u32) {
         if self.stream == Some(token) {
             log::warn!(
@@ -168,8 +168,8 @@ impl Singleton {
         }
     }
 
-    /// Carries out what the mirror asks for. If that cannot be done to its end, the server waits
-    /// for an answer that will not come, and the mirror no longer knows what it holds: both begin
+    /// Carries out the actions of the mirror. If that cannot be done to its end, the server waits
+    /// for an answer that will not come, and the mirror no longer knows its own state: both begin
     /// anew.
     fn carry_out(&mut self, token: u32, actions: Vec<Action>) {
         if let Err(what) = perform(Some(token), actions) {

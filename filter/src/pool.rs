@@ -30,7 +30,7 @@ unsafe impl Sync for Pool {}
 #[global_allocator]
 static POOL: Pool = Pool { free: UnsafeCell::new([ptr::null_mut(); SIZES]) };
 
-/// The number of a small size; `None` for what is left to the standard library.
+/// The number of a small size; `None` for one that is left to the standard library.
 fn small(layout: Layout) -> Option<usize> {
     let number = layout.size().wrapping_sub(1) / STEP;
     (number < SIZES && layout.align() <= STEP).then_some(number)

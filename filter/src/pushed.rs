@@ -1,5 +1,5 @@
-//! The pushed state as this VM sees it: what the mirror wrote into shared data, with bounded caches
-//! of decoded values in front.
+//! The pushed state as this VM sees it: the values that the mirror wrote into shared data, with
+//! bounded caches of decoded values in front.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -48,7 +48,7 @@ pub(crate) struct Pushed {
     shortcuts: Shortcuts,
 }
 
-/// A key that was found. What is not there is not remembered: guesses must not fill the cache.
+/// A key that was found. An absent one is not remembered: guesses must not fill the cache.
 #[derive(Clone, Copy)]
 struct KnownKey {
     record: KeyRecord,
@@ -78,7 +78,7 @@ struct Decoded<K, T, S = RandomState> {
 struct Known<T> {
     /// The generation under which it was last compared with shared data.
     generation: u32,
-    /// The version that shared data gave what it was decoded from.
+    /// The version in shared data of the value that it was decoded from.
     version: Option<u32>,
     value: T,
     /// About how many bytes it takes.
@@ -99,8 +99,8 @@ impl<K: Hash + Eq, T: Clone, S: BuildHasher + Default> Decoded<K, T, S> {
         Some(known.value.clone())
     }
 
-    /// Compares with shared data under this name, and decodes what has changed; `decode` answers
-    /// how many bytes it takes, too. What is not there is not remembered: names that do not exist
+    /// Compares with shared data under this name, and decodes it if it has changed; `decode`
+    /// returns its bytes of memory, too. An absent one is not remembered: names that do not exist
     /// must not fill the cache.
     fn read(
         &mut self,
@@ -133,7 +133,7 @@ impl Seen {
 }
 
 impl Pushed {
-    /// A VM that has seen nothing yet. What its tables are keyed with is its own.
+    /// A VM that has seen nothing yet. The keys of its tables are its own.
     pub(crate) fn new(tags: Tags, place_key: u64) -> Self {
         Self {
             tags,
@@ -149,7 +149,7 @@ impl Pushed {
 
     /// Looks whether anything has changed since the last request; false before the first sync.
     pub(crate) fn refresh(&mut self) -> bool {
-        // The counter is read first, so that what is read after it is never older than it says.
+        // The counter is read first, so that a value read after it is never older than it says.
         match shared::version(mirror::GENERATION_KEY) {
             Some(generation) if generation == self.seen.generation => {}
             Some(generation) => self.seen = Seen { generation, serving: shared::serving() },
@@ -255,7 +255,7 @@ impl Pushed {
     fn key_anew(&mut self, tag: Tag, digest: Digest) -> Option<KeyRecord> {
         let generation = self.seen.generation;
         let epoch = self.seen.serving?.epoch;
-        // Before the bucket, so that what is read of it is never older than this says.
+        // Before the bucket, so that the bucket is never older than this says.
         let group = shared::version(&mirror::key_group_key(digest.bucket()));
         if let Some(known) = self.keys.get(&tag).filter(|known| known.epoch == epoch)
             && group.is_some()

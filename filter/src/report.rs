@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Reporter(Delivery);
 
 impl Reporter {
-    /// Sends what is due.
+    /// Sends a report that is due.
     pub(crate) fn tick(&mut self, vm: &mut Vm) {
         let now_ms = now_ms();
         match self.0.next(&mut vm.usage, now_ms) {

@@ -18,9 +18,9 @@ pub(crate) fn get(name: &str) -> Option<(Vec<u8>, Option<u32>)> {
     Some((value?, version))
 }
 
-/// The version of a value, whatever it is. Reading an empty value costs a tenth of reading another,
-/// because nothing has to be handed into the VM: so versions of empty values serve as counters that
-/// are cheap to look at.
+/// The version of a value, without the value. Reading an empty value costs a tenth of reading
+/// another, because nothing has to be handed into the VM: so versions of empty values serve as
+/// counters that are cheap to look at.
 pub(crate) fn version(name: &str) -> Option<u32> {
     hostcalls::get_shared_data(name).ok()?.1
 }

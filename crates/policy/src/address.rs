@@ -35,14 +35,15 @@ const SPECIAL_V4: [(Ipv4Addr, u32, &str); 15] = [
 
 /// The IPv6 network of global unicast.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
-/// In it, what is not the public internet; Teredo and 6to4 carry IPv4 addresses of their own.
+/// The networks in it that are not the public internet; Teredo and 6to4 carry IPv4 addresses of
+/// their own.
 const SPECIAL_V6: [(Ipv6Addr, u32, &str); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "for protocols"),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, "for documentation"),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, "for relays"),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, "for documentation"),
 ];
-/// Outside of it, what has a name; the rest is reserved.
+/// The networks outside of it that have a name; the rest is reserved.
 const OUTSIDE_V6: [(Ipv6Addr, u32, &str); 5] = [
     (Ipv6Addr::UNSPECIFIED, 128, "of this host"),
     (Ipv6Addr::LOCALHOST, 128, "loopback"),

@@ -84,7 +84,7 @@ impl Counted<'_, '_> {
         }
     }
 
-    /// Adds what these rules ask for.
+    /// Adds the checks of these rules.
     fn add_checks<'c, S: State>(
         &'c self,
         rules: &'c [Rule],

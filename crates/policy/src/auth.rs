@@ -24,7 +24,7 @@ pub(crate) struct Identity {
     pub(crate) key: Option<KeyId>,
     /// The number of the consumer's plan; 0 for none.
     pub(crate) plan: u16,
-    /// All credentials, for what comes with each.
+    /// All credentials, for the grant of each.
     keys: Vec<KeyId>,
     /// The consumer's scopes, limits and addresses; `None` if it has none of its own.
     pub(crate) details: Option<Rc<Consumer>>,
@@ -102,8 +102,7 @@ pub(crate) struct Authenticate<'r, 'a, S> {
 }
 
 impl<S: State> Authenticate<'_, '_, S> {
-    /// Checks what is required. Where one of several ways will do, the first that is presented
-    /// counts.
+    /// Checks the requirement. If one of several ways will do, the first that is presented counts.
     pub(crate) fn against(&mut self, requirement: Requirement) -> Result<Identity, Denied> {
         let mut identity = Identity::default();
         match requirement {

@@ -1,5 +1,6 @@
-//! A bounded cache in two generations: what is used moves to the young one; when that is full it
-//! becomes the old one, and what was not used since is dropped. All operations are O(1).
+//! A bounded cache in two generations: a value that is used moves to the young one. A full young
+//! one becomes the old one, and the values that were not used since are dropped. All operations are
+//! O(1).
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -18,7 +19,7 @@ pub struct Cache<K, V, S = RandomState> {
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
-    /// A cache of `max_bytes`, by what the values are said to take when they come in.
+    /// A cache of `max_bytes`, by the bytes that the values are said to take when they come in.
     pub fn new(max_bytes: usize) -> Self {
         Self {
             young: HashMap::default(),
@@ -44,7 +45,7 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         self.young.get_mut(key).map(|(value, _)| value)
     }
 
-    /// The same for what was used since the last turn, with half the work: nothing moves.
+    /// The same for a value that was used since the last turn, with half the work: nothing moves.
     pub fn recent<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
@@ -68,7 +69,7 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         self.young.insert(key, (value, bytes));
     }
 
-    /// Forgets a key, and hands over what was kept.
+    /// Forgets a key, and returns its value.
     pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -87,8 +88,8 @@ impl<K: Hash + Eq, V, S: BuildHasher + Default> Cache<K, V, S> {
         self.young_bytes + self.old_bytes
     }
 
-    /// Another number for each time that the young generation has become the old one. Who has a
-    /// value from somewhere else meanwhile has to ask for it once in each, so that it is not
+    /// Another number for each time that the young generation has become the old one. A caller that
+    /// has a value from somewhere else meanwhile has to ask for it once in each, so that it is not
     /// dropped.
     pub fn turns(&self) -> u32 {
         self.turns

@@ -55,8 +55,8 @@ pub enum PresentedKey<'a> {
     None,
     /// Something that is no key of ours, or several that differ.
     Unusable,
-    /// One text that may be a key of ours: by its beginning and its length. Whoever looks it up
-    /// looks at the rest of it first, unless it is known already
+    /// One text that may be a key of ours: by its beginning and its length. The caller that looks
+    /// it up looks at the rest of it first, unless it is known already
     /// ([`crate::key::Digest::of_presented`]).
     Key(KeyText<'a>),
 }
@@ -72,8 +72,8 @@ impl fmt::Debug for KeyText<'_> {
 }
 
 impl<'a> PresentedKey<'a> {
-    /// Looks into these places. A header or a parameter is there for keys alone: whatever it holds
-    /// is meant to be one. `Authorization` may be meant for somebody else: what has not the form of
+    /// Looks into these places. A header or a parameter is there for keys alone: any value of it is
+    /// meant to be one. `Authorization` may be meant for somebody else: a value without the form of
     /// our keys is passed over.
     pub fn find(request: &Request<'a>, sources: &[KeySource]) -> Self {
         let mut found = Self::None;

@@ -91,9 +91,9 @@ pub struct Mode {
 
 /// Decides about a request. `now_ms` is in milliseconds since the Unix epoch.
 ///
-/// The order is part of the contract: a host that no site owns answers 404 whatever the
-/// credentials; every failure to authenticate answers the same 403, unless the site wants
-/// challenges; and only who has authenticated learns which paths and methods exist.
+/// The order is part of the contract: a host that no site owns answers 404 with any credentials;
+/// every failure to authenticate answers the same 403, unless the site wants challenges; and only
+/// an authenticated caller learns which paths and methods exist.
 pub fn decide<'a, S: State>(
     request: &Request<'a>,
     mode: Mode,
@@ -305,7 +305,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
     }
 
     /// Puts claims of the token into the headers that the site's issuers have for that, in the
-    /// place of what the client sent there.
+    /// place of the client's own.
     #[inline(never)]
     fn set_claims(&self, site: &Site, identity: &Identity, edits: &mut Vec<Edit<'a>>) {
         let claims = identity.token.as_ref().map_or(&[][..], |token| token.upstream_headers());
@@ -319,7 +319,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         }));
     }
 
-    /// Takes `Authorization` away if it held a credential for the gateway. What it holds for the
+    /// Takes `Authorization` away if it held a credential for the gateway. A credential for the
     /// upstream stays.
     #[inline(never)]
     fn take_authorization(
@@ -345,7 +345,7 @@ impl<'a, S: State> Deciding<'_, 'a, S> {
         }
     }
 
-    /// Removes what Envoy's routes remove elsewhere.
+    /// Removes the headers that Envoy's routes remove elsewhere.
     #[inline(never)]
     fn remove_keys(&self, site: &Site, edits: &mut Vec<Edit<'a>>) {
         let is_key = |name: &[u8]| {

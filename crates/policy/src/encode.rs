@@ -1,5 +1,5 @@
-//! Desired state in the formats in which it is pushed ([`crate::wire`]). Pure and deterministic: the same content gives the same bytes,
-//! whatever its order.
+//! Desired state in the formats in which it is pushed ([`crate::wire`]). Pure and deterministic:
+//! the same content gives the same bytes, in any order.
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};

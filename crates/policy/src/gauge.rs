@@ -2,8 +2,8 @@
 //!
 //! Envoy's gauges are shared by all VMs and outlive them: a VM that added its changes to one would
 //! leave its part in there when it traps. So the VMs keep their numbers in one shared value, each
-//! with its last sign of life, and whoever writes there takes the dead out and tells the sums of
-//! those that live. The sums are at most as old as [`DEAD_AFTER_MS`].
+//! with its last sign of life, and each writer takes the dead out and tells the sums of those that
+//! live. The sums are at most as old as [`DEAD_AFTER_MS`].
 
 use crate::limit::Cells;
 
@@ -53,7 +53,7 @@ impl<const N: usize> Told<N> {
 
 /// Tells the numbers of a VM, and answers the sums over all that live: to be called on each tick,
 /// about once a second. `vm` is a random number that no other VM of this Envoy has or had. `None`
-/// if that could not be written; then the sums stay what they were.
+/// if that could not be written; then the sums stay as they were.
 pub fn add_up<const N: usize>(
     vm: u64,
     numbers: [u64; N],

@@ -1,10 +1,10 @@
-//! A quick hash for maps whose keys nobody outside chooses.
+//! A quick hash for maps with keys that nobody outside chooses.
 
 use std::hash::{BuildHasher, Hasher};
 
 use crate::scan;
 
-/// Mixes whole words. It withstands no one who chooses what is hashed: for ids, which the control
+/// Mixes whole words. It withstands nobody who chooses the hashed text: for ids, which the control
 /// plane draws, and digests of credentials that exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mixer;

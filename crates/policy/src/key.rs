@@ -147,8 +147,8 @@ impl Digest {
         Self(digest.finalize().into())
     }
 
-    /// Checks the form and the checksum of a presented key, and digests it. `None` for what can be
-    /// no key of ours, so that guesses and typing errors cost no lookup.
+    /// Checks the form and the checksum of a presented key, and digests it. `None` for a text that
+    /// can be no key of ours, so that guesses and typing errors cost no lookup.
     pub fn of_presented(text: &[u8]) -> Option<Self> {
         let rest = text.strip_prefix(PREFIX.as_bytes())?;
         let random = rest.strip_prefix(b"live_").or_else(|| rest.strip_prefix(b"test_"))?;

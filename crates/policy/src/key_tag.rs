@@ -1,11 +1,11 @@
 //! The names under which a VM remembers credentials that it has looked up.
 //!
 //! A credential is looked up by its SHA-256, for which a warm request would pay more than for
-//! anything else. So a VM remembers what it found under a keyed hash of the credential, of 128
-//! bits, whose key it has drawn for itself: the credential is not kept, and nobody who does not
-//! know the key can find two texts with one name, or a text with the name of somebody's key, in
-//! fewer than some 2^64 and 2^128 tries. SipHash-2-4 is made for that: a pseudorandom function
-//! (Aumasson and Bernstein, 2012).
+//! anything else. So a VM remembers a record under a keyed hash of the credential, of 128 bits,
+//! whose key it has drawn for itself: the credential is not kept, and nobody who does not know the
+//! key can find two texts with one name, or a text with the name of somebody's key, in fewer than
+//! some 2^64 and 2^128 tries. SipHash-2-4 is made for that: a pseudorandom function (Aumasson and
+//! Bernstein, 2012).
 
 use std::hash::{Hash, Hasher};
 

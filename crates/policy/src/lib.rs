@@ -2,8 +2,10 @@
 //! request, and the formats in which the control plane pushes all that to the filter.
 //!
 //! Architecture invariant: this crate has no I/O, no clock and no randomness of its own, and no
-//! panic. It builds for wasm32 and natively, so that what is tested is what runs in Envoy.
+//! panic. It builds for wasm32 and natively, so that the tested code is the code
+//! that runs in Envoy.
 
+#![warn(missing_docs)]
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

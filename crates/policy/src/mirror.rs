@@ -1,12 +1,12 @@
 //! The mirror: the filter's state, carried by delta xDS into Envoy's shared data. A state machine
-//! without I/O: it is fed what arrives, and answers what to send and what to write.
+//! without I/O: it is fed messages, and answers with messages to send and values to write.
 //!
 //! It is deliberately dumb: resource name to shared-data name, resource bytes to value, removal to
 //! an empty value, then the ACK. Shared data cannot be enumerated nor deleted, and outlives the
 //! mirror's VM; so each value is tagged with the *epoch* of the mirror that wrote it, and readers
 //! accept only values of the epoch that is being served or newer. A mirror that starts again takes
 //! the next epoch, and begins to serve it when its first sync is complete: until then the old state
-//! goes on being served, and afterwards nothing can be left of what was removed in between.
+//! goes on being served, and afterwards nothing is left that was removed in between.
 
 use std::collections::BTreeMap;
 
@@ -45,8 +45,8 @@ pub fn bucket_key(bucket: u16) -> String {
 }
 
 /// The shared-data name of an empty value that is written after each change of a bucket in the same
-/// group of 256: while its version stays, what was read of a bucket still holds, whatever else has
-/// changed.
+/// group of 256: while its version stays, a bucket that was read still holds, even if something
+/// else has changed.
 pub fn key_group_key(bucket: u16) -> String {
     let [group, _] = bucket.to_be_bytes();
     format!("kg/{group:02x}")
@@ -62,7 +62,7 @@ pub fn site_key(site: crate::id::SiteId) -> String {
     format!("s/{site}")
 }
 
-/// The resource types that are mirrored, and what their shared-data names begin with.
+/// The resource types that are mirrored, and the beginnings of their shared-data names.
 /// [`type_url::SYNC`] writes nothing.
 const TYPES: [(&str, Option<&str>); 5] = [
     (type_url::SITE_POLICY, Some("s/")),
@@ -127,8 +127,8 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// A mirror for the Envoy with this Node, and what has to be written before anything else.
-    /// `serving` is what an earlier mirror of the same Envoy left.
+    /// A mirror for the Envoy with this Node, and the values to write before anything else.
+    /// `serving` is the value that an earlier mirror of the same Envoy left.
     pub fn start(
         node_id: String,
         cluster: String,
@@ -162,9 +162,9 @@ impl Mirror {
         requests.map(|request| Action::Send(prost::Message::encode_to_vec(&request))).collect()
     }
 
-    /// Takes in a message of the stream: writes what it brings, then ACKs it. What cannot be
-    /// applied is NACKed and changes nothing. What cannot even be read cannot be NACKed: the server
-    /// would wait for an answer for ever, so the stream ends.
+    /// Takes in a message of the stream: writes its content, then ACKs it. One that cannot be
+    /// applied is NACKed and changes nothing. One that cannot even be read cannot be NACKed: the
+    /// server would wait for an answer for ever, so the stream ends.
     pub fn received(&mut self, message: &[u8]) -> Vec<Action> {
         let response: DeltaDiscoveryResponse = match prost::Message::decode(message) {
             Ok(response) => response,
@@ -217,8 +217,8 @@ impl Mirror {
                 writes.push(Action::Write(format!("{prefix}{name}"), Vec::new()));
             }
         }
-        // After the buckets: who has seen the counter as it was before has to find that it has
-        // changed.
+        // After the buckets: a VM that has seen the counter as it was before has to find that it
+        // has changed.
         writes.extend(groups.written());
         if synced {
             self.serving.epoch = self.epoch;

@@ -63,7 +63,7 @@ pub struct DeltaDiscoveryResponse {
     /// To be given back in the answer.
     #[prost(string, tag = "5")]
     pub nonce: String,
-    /// The names of what is gone.
+    /// The names of resources that are gone.
     #[prost(string, repeated, tag = "6")]
     pub removed_resources: Vec<String>,
 }

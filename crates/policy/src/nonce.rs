@@ -6,7 +6,7 @@
 //!
 //! # The law
 //! Of all requests of a site with the same `keyid`, `nonce` and end, at most one is accepted, over
-//! any interleaving of workers, and whatever their clocks say. The reason: a nonce is accepted by
+//! any interleaving of workers and any readings of their clocks. The reason: a nonce is accepted by
 //! the write that puts it in its cell; and a cell that drops one remembers the latest end of all
 //! that it has dropped, and accepts nothing that ends at that time or before. A nonce may come
 //! again with a later end (in another signature) once the first has ended.
@@ -16,12 +16,12 @@
 //! Envoys.
 //!
 //! # Bounds
-//! A site remembers up to [`NONCES_MAX`] nonces, in at most 4.2 MB. What does not fit is refused,
-//! for an accepted request that could be replayed is worse. Places are drawn by a hash, so that the
-//! first refusals come when some 80 % are taken: with signatures of 5 minutes and 30 seconds, at
-//! 630 signed requests per second and Envoy; with one minute, at 3,400. Other sites have other
-//! cells, and notice nothing. Only what has a valid signature may be asked for: then nobody but the
-//! consumers of a site can fill its cells.
+//! A site remembers up to [`NONCES_MAX`] nonces, in at most 4.2 MB. A nonce that does not fit is
+//! refused, for an accepted request that could be replayed is worse. Places are drawn by a hash, so
+//! that the first refusals come when some 80 % are taken: with signatures of 5 minutes and 30
+//! seconds, at 630 signed requests per second and Envoy; with one minute, at 3,400. Other sites
+//! have other cells, and notice nothing. Ask only about requests with a valid signature: then
+//! nobody but the consumers of a site can fill its cells.
 
 use sha2::{Digest as _, Sha256};
 
@@ -117,14 +117,15 @@ impl Place {
 /// The nonces of a cell. Its bytes: the floor (4, big-endian), then the entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Cell {
-    /// The latest end of what was dropped, in seconds since the Unix epoch.
+    /// The latest end of a nonce that was dropped, in seconds since the Unix epoch.
     floor_s: u32,
     entries: Vec<([u8; TAG_LEN], u32)>,
 }
 
 impl Cell {
-    /// Reads the bytes of a cell; none at all are an empty one. `None` for what [`Cell::encode`]
-    /// cannot have written: what it once held is not known, so that nothing can be accepted.
+    /// Reads the bytes of a cell; none at all are an empty one. `None` for bytes that
+    /// [`Cell::encode`] cannot have written: its nonces are not known, so that nothing can be
+    /// accepted.
     fn decode(value: &[u8]) -> Option<Self> {
         if value.is_empty() {
             return Some(Self::default());

@@ -22,9 +22,9 @@ pub enum Refusal {
     UnknownHost,
     /// The tenant is suspended: nobody gets through.
     Suspended,
-    /// Authentication or authorisation failed, in whatever way.
+    /// Authentication or authorisation failed, in any way.
     Forbidden,
-    /// The same where the site tells its callers (RFC 6750 section 3): a credential is missing, or
+    /// The same for a site that tells its callers (RFC 6750 section 3): a credential is missing, or
     /// is wrong.
     Unauthenticated {
         /// True if there was one.

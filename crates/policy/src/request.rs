@@ -86,7 +86,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Takes in what only Tenantry may set. A credential is no more than it would be in
+    /// Takes in a header that only Tenantry may set. A credential is no more than it would be in
     /// `Authorization`, and stays.
     #[cold]
     fn read_reserved(&mut self, name: &'a [u8], value: &'a [u8]) {

@@ -2,7 +2,7 @@
 //!
 //! In each segment literal text wins over a pattern, a pattern over a parameter, a parameter over
 //! the rest of the path; if the more specific branch leads nowhere, the next one is tried. A node
-//! lies at one depth, so that a match visits each at most once, whatever the path.
+//! lies at one depth, so that a match visits each at most once.
 
 use std::cmp::Ordering;
 
@@ -21,7 +21,7 @@ pub enum RouteMatch<T> {
     None,
 }
 
-/// The routes of one site, ready to be matched; a route is whatever the caller says.
+/// The routes of one site, ready to be matched; the caller chooses the type of a route.
 #[derive(Debug)]
 pub struct Router<T> {
     root: Node<T>,
@@ -150,8 +150,8 @@ impl<T: Copy> Node<T> {
         &mut self.patterns[at].1
     }
 
-    /// `path` is what follows the slash before this node's segment; `None` when the path ended with
-    /// the segment before. The depth of the recursion is that of the deepest template, which
+    /// `path` is the rest behind the slash before this node's segment; `None` when the path ended
+    /// with the segment before. The depth of the recursion is that of the deepest template, which
     /// [`Template::parse_whole`] bounds.
     fn find(&self, method: Methods, path: Option<&[u8]>, others: &mut Methods) -> Option<T> {
         let Some(path) = path else { return target(&self.ends, method, others) };

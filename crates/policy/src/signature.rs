@@ -1,12 +1,12 @@
 //! Signed requests: HTTP Message Signatures (RFC 9421), verified with HMAC-SHA256 or Ed25519.
 //!
 //! It takes two steps, so that the caller can look the key up in between: [`Presented::parse`]
-//! finds the signature of a request and says whose key it names, [`Presented::verify`] checks it.
+//! finds the signature of a request and the key that it names, [`Presented::verify`] checks it.
 //!
 //! # What a client has to sign
 //!
-//! The gateway verifies what Envoy's connection manager hands to its filters, so a client signs the
-//! request in that form:
+//! The gateway verifies the request as Envoy's connection manager hands it to its filters, so a
+//! client signs the request in that form:
 //!
 //! - `@path`, `@query`, `@request-target` and `@target-uri` after path normalisation: no dot
 //!   segments, no `//`, no percent-encoded unreserved characters. A client that sends such a path
@@ -77,8 +77,9 @@ impl Rules {
 }
 
 impl Default for Rules {
-    /// The least that makes sense: five minutes of age, one of skew, and what ties a signature to
-    /// one resource. What sites have by default is in [`crate::settings::SignatureSettings`].
+    /// The least that makes sense: five minutes of age, one of skew, and the components that tie a
+    /// signature to one resource. The default of sites is in
+    /// [`crate::settings::SignatureSettings`].
     fn default() -> Self {
         Self {
             required: vec![

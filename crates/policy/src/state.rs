@@ -11,11 +11,11 @@ use crate::key::{Digest, KeyRecord};
 use crate::limit::{Check, Seed, Verdict};
 use crate::site::Site;
 
-/// The state that one VM sees: what was pushed to it, and what its requests are counted on.
+/// The state that one VM sees: the resources pushed to it, and the counters of its requests.
 ///
-/// A decision says what is to be done to its request as data ([`crate::decision::Decision`]); what
-/// it reads and what it counts goes through this trait. Absent and unreadable are the same: both
-/// refuse the request.
+/// A decision says what is to be done to its request as data ([`crate::decision::Decision`]); its
+/// reading and its counting go through this trait. Absent and unreadable are the same: both refuse
+/// the request.
 pub trait State {
     /// Returns the target of a host, by the request's `:authority` as it was sent
     /// ([`crate::host::canonical`]); `None` if no site owns it.

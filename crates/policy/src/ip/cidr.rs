@@ -112,7 +112,7 @@ impl Cidr {
         }
     }
 
-    /// Reads one packed CIDR, and answers what follows it.
+    /// Reads one packed CIDR, and returns the bytes behind it.
     pub(super) fn unpack(packed: &[u8]) -> Option<(Self, &[u8])> {
         let (tag, rest) = packed.split_first()?;
         let (family, length) = match tag.checked_sub(PACKED_V6) {

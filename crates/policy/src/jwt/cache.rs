@@ -57,7 +57,7 @@ impl TokenCache {
         (is_it && entry.verified.is_valid(now_ms)).then(|| Rc::clone(&entry.verified))
     }
 
-    /// Keeps what [`super::verify`] answered for this token and the issuers of this version of this
+    /// Keeps the answer of [`super::verify`] for this token and the issuers of this version of this
     /// site.
     pub fn insert(&mut self, site: SiteId, version: u64, token: &[u8], verified: Rc<Verified>) {
         let bytes = token.len() + verified.held_bytes() + OVERHEAD_BYTES;

@@ -1,4 +1,4 @@
-//! An issuer as the filter uses it, and what it asks of its tokens.
+//! An issuer as the filter uses it, and its requirements of tokens.
 
 use std::borrow::Cow;
 
@@ -175,9 +175,9 @@ fn scopes(claim: &Json) -> Vec<Box<str>> {
     scopes
 }
 
-/// A scalar, or a list of scalars with commas between them. `None` for what could be taken for
-/// something else by the upstream: control characters, which could end the header, and commas in an
-/// item of a list.
+/// A scalar, or a list of scalars with commas between them. `None` for a text that could be taken
+/// for something else by the upstream: control characters, which could end the header, and commas
+/// in an item of a list.
 fn header_value(claim: &Json) -> Option<String> {
     let value = match claim {
         Json::List(items) => {

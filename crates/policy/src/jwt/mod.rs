@@ -1,10 +1,10 @@
 //! JSON Web Tokens (RFC 7519), as the issuers of a site sign them (JWS, RFC 7515).
 //!
-//! [`verify`] answers what a token says, or why it is refused. It is strict where RFC 8725 asks for
-//! it: a token names its issuer; the issuer's list of algorithms decides, and the type of its keys;
-//! a token has to expire. Keys that a token brings along are never looked at. Everything that is
-//! cheap is checked first, so that most bad tokens cost no signature, which is the one step that
-//! can be handed to Envoy ([`Operation`]). [`TokenCache`] keeps what was verified.
+//! [`verify`] returns the claims of a token, or why it is refused. It is strict where RFC 8725 asks
+//! for it: a token names its issuer; the issuer's list of algorithms decides, and the type of its
+//! keys; a token has to expire. Keys that a token brings along are never looked at. Everything that
+//! is cheap is checked first, so that most bad tokens cost no signature, which is the one step that
+//! can be handed to Envoy ([`Operation`]). [`TokenCache`] keeps verified tokens.
 
 mod cache;
 mod compact;
@@ -58,8 +58,8 @@ impl Issuers {
     }
 
     /// The headers, in lower case, that only tokens may set for the upstream: they have to be
-    /// removed from every request of the site, whatever its credential. Those of issuers that were
-    /// left out are among them.
+    /// removed from every request of the site, with any credential. Those of issuers that were left
+    /// out are among them.
     pub fn upstream_headers(&self) -> &[Box<str>] {
         &self.headers
     }

@@ -1,7 +1,7 @@
 //! The one expensive step of a verification: a signature under a public key.
 //!
-//! It is data, so that whoever verifies can choose where it is done: in this module, or, far
-//! cheaper, by Envoy's own cryptography (see [`Operation::for_envoy`]).
+//! It is data, so that its owner can choose where it is done: in this module, or, far cheaper, by
+//! Envoy's own cryptography (see [`Operation::for_envoy`]).
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use prost::Message as _;
@@ -127,7 +127,7 @@ struct VerifySignatureArguments {
     text: Vec<u8>,
 }
 
-/// Its text about what was wrong is not read.
+/// Its text about the fault is not read.
 #[derive(Clone, PartialEq, prost::Message)]
 struct VerifySignatureResult {
     #[prost(bool, tag = "1")]

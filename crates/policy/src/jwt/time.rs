@@ -3,7 +3,7 @@
 use super::json::Json;
 use super::rejected::Rejected;
 
-/// The last second of the year 9999. What is later is no date but a mistake, such as one in
+/// The last second of the year 9999. A later one is no date but a mistake, such as one in
 /// milliseconds.
 const MAX_DATE_S: f64 = 253_402_300_799.0;
 

@@ -1,8 +1,8 @@
 //! The arithmetic of a token bucket that lends.
 //!
 //! All in whole numbers: a token is `per_ms` units, and `requests` units come back in a
-//! millisecond. The state is the deficit, what the bucket lacks to be full. It falls with time, but
-//! not below what leases hold.
+//! millisecond. The state is the deficit: the tokens that the bucket lacks to be full. It falls
+//! with time, but not below the tokens that leases hold.
 
 use super::{CHUNK_SHARE, EPOCH_MS, SKEW_MS, entry::Entry};
 
@@ -102,8 +102,7 @@ impl Bucket {
     fn advance(&mut self, now_ms: u64) {
         let [held, held_before] = self.held;
         if now_ms.saturating_add(SKEW_MS) < self.at_ms {
-            // The clock was set back: nothing comes back for that, and what is held is held from
-            // now.
+            // The clock was set back: nothing comes back for that, and a lease is held from now.
             self.at_ms = now_ms;
             self.held = [held.saturating_add(held_before), 0];
             self.deficit = self.deficit.max(self.floor());
@@ -123,8 +122,8 @@ impl Bucket {
         self.at_ms = self.at_ms.max(to_ms);
     }
 
-    /// Ends a lease: what it held is no longer held, and what it did not use comes back. One that
-    /// is too old has been forgotten already, with its tokens.
+    /// Ends a lease: its tokens are no longer held, and the unused ones come back. One that is too
+    /// old has been forgotten already, with its tokens.
     pub(super) fn end(&mut self, lease: Lease) {
         let [held, held_before] = &mut self.held;
         let counted = match (self.at_ms / EPOCH_MS).checked_sub(lease.at_ms / EPOCH_MS) {

@@ -135,7 +135,7 @@ impl Window {
     /// The first day of the period after the one that begins with a day.
     fn next(self, first_day: i64) -> i64 {
         match self {
-            // 31 days after the first of a month are in the next one, whatever its length.
+            // 31 days after the first of a month are in the next one, of any length.
             Self::Month => self.first_day(first_day + 31),
             _ => first_day + 1,
         }

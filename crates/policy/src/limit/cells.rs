@@ -22,9 +22,8 @@ pub trait Cells {
     /// Writes if the version is still `cas`, or, with `None`, if there is no value yet. False means
     /// that somebody else wrote.
     ///
-    /// Envoy's shared data takes version 0 for "whatever it is"; a version that is never given out
-    /// (`u32::MAX`) is accepted for an absent name and refused for any other, which is what `None`
-    /// asks for.
+    /// Envoy's shared data takes version 0 for "any version"; a version that is never given out
+    /// (`u32::MAX`) is accepted for an absent name and refused for any other, as `None` asks for.
     fn write(&mut self, name: &str, value: &[u8], cas: Option<u32>) -> bool;
 }
 

@@ -23,7 +23,7 @@ pub(super) const ENTRY_LEN: usize = 52;
 /// The state of a counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// From then on the entry says what its absence says: a full bucket, an ended window.
+    /// From then on the entry says the same as its absence: a full bucket, an ended window.
     pub(super) until_ms: u64,
     /// Rate: when `amount` was right. Quota: the start of the window.
     pub(super) at_ms: u64,

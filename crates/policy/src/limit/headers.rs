@@ -7,14 +7,14 @@ use super::{Limit, Measure, Standing, Zone};
 /// The most that an integer of a structured field can say (RFC 9651, section 3.3.1).
 const INTEGER_MAX: u64 = 999_999_999_999_999;
 
-/// Room for what is put behind a name, in bytes: two parameters of up to 15 digits.
+/// Room for the text behind a name, in bytes: two parameters of up to 15 digits.
 const PARAMETERS_LEN: usize = 40;
 
 /// The parts of the headers that do not depend on a limit's standing, ready to be sent: made once,
 /// when the limit is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Told {
-    /// `RateLimit` up to what remains.
+    /// `RateLimit` up to the figures that change.
     standing: Box<[u8]>,
     /// `RateLimit-Policy`: all of it for a rate; up to the length of the window for a quota.
     policy: Box<[u8]>,
@@ -48,8 +48,8 @@ impl Told {
     }
 }
 
-/// `RateLimit`: the limit's name, `r` what remains, `t` seconds until there is more (absent if that
-/// is never). For instance `"per key";r=17;t=1`.
+/// `RateLimit`: the limit's name, `r` the requests that remain, `t` seconds until there is more
+/// (absent if that is never). For instance `"per key";r=17;t=1`.
 pub fn ratelimit(standing: &Standing<'_>) -> Vec<u8> {
     let start = &standing.limit.told.standing;
     let mut value = Vec::with_capacity(start.len() + PARAMETERS_LEN);
@@ -62,9 +62,9 @@ pub fn ratelimit(standing: &Standing<'_>) -> Vec<u8> {
     value
 }
 
-/// `RateLimit-Policy`: the limit with `q`, what it allows in `w` seconds. Constant for a rate; for
-/// a quota `w` is the length of the window that `now_ms` is in, so that a value may be kept until
-/// that ends.
+/// `RateLimit-Policy`: the limit with `q`, the requests that it allows in `w` seconds. Constant for
+/// a rate; for a quota `w` is the length of the window that `now_ms` is in, so that a value may be
+/// kept until that ends.
 pub fn ratelimit_policy(limit: &Limit, zone: &Zone, now_ms: u64) -> Vec<u8> {
     let start = &limit.told.policy;
     let mut value = Vec::with_capacity(start.len() + PARAMETERS_LEN);

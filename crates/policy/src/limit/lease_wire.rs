@@ -70,8 +70,8 @@ pub struct LeaseUse {
     /// Requests admitted since the report before.
     #[prost(uint64, tag = "4")]
     pub admitted: u64,
-    /// Requests that this limit refused since the report before: what a larger grant would be good
-    /// for.
+    /// Requests that this limit refused since the report before: a larger grant would have let them
+    /// through.
     #[prost(uint64, tag = "5")]
     pub refused: u64,
 }

@@ -20,7 +20,7 @@ const FLUSH_MAX: usize = 256;
 const LOOK_MAX: usize = 8_192;
 
 /// The limits of one VM. Its memory is a table, of a megabyte at first, and of 17 when that many
-/// counters are in use; see the module for what it guarantees.
+/// counters are in use; see the module for its guarantees.
 pub struct Limiter {
     seed: Seed,
     table: Table,
@@ -164,7 +164,7 @@ impl Limiter {
         now_ms
     }
 
-    /// Takes one token of a counter from what is in hand.
+    /// Takes one token of a counter from the lease in hand.
     fn take_local(&mut self, check: &Check<'_>, now_ms: u64) -> Local {
         let Some(index) = self.table.find(check.limit.id, check.subject) else {
             return Local::Unknown;
@@ -337,7 +337,7 @@ impl Limiter {
         }
     }
 
-    /// Returns what a lease has left to its cell. False if there was nothing to do.
+    /// Returns the rest of a lease to its cell. False if there was nothing to do.
     fn give_back(&self, slot: &Slot, now_ms: u64, cells: &mut impl Cells) -> bool {
         let place = self.seed.place(slot.limit, slot.subject);
         match slot.measure {

@@ -1,21 +1,21 @@
 //! Limits: token buckets with burst and calendar quotas, exact in one Envoy over all its worker
 //! VMs.
 //!
-//! Each worker runs a VM with a [`Limiter`] of its own; what they share are [`Cells`], named values
-//! with compare-and-swap. A VM takes tokens from a cell in chunks, its *lease*, and serves requests
-//! from it without a host call. The chunk grows with demand up to [`CHUNK_MAX`] and shrinks with
-//! what is left, to 1 near the limit ([`CHUNK_SHARE`]).
+//! Each worker runs a VM with a [`Limiter`] of its own; they share [`Cells`], named values with
+//! compare-and-swap. A VM takes tokens from a cell in chunks, its *lease*, and serves requests from
+//! it without a host call. The chunk grows with demand up to [`CHUNK_MAX`] and shrinks with the
+//! rest, to 1 near the limit ([`CHUNK_SHARE`]).
 //!
 //! # The law
-//! For one counter (a limit and a subject), whatever the interleaving of workers:
+//! For one counter (a limit and a subject), under any interleaving of workers:
 //!
 //! - **Rate**: in any interval of `t` ms, at most `burst + requests * t / per_ms` requests are
-//!   admitted. There is no overshoot. The reason: the cell keeps a deficit `D` (what the bucket
-//!   lacks to be full) that falls with time, but never below what leases hold. So bucket and leases
-//!   together never hold more than `burst`; they grow by no more than the rate; and each admission
-//!   takes one from them.
-//! - **Quota**: of each window, at most `requests` are admitted. What is leased counts as used;
-//!   what returns is taken off in the window that it was charged to. A worker whose clock lags
+//!   admitted. There is no overshoot. The reason: the cell keeps a deficit `D` (the tokens that the
+//!   bucket lacks to be full) that falls with time, but never below the tokens that leases hold. So
+//!   bucket and leases together never hold more than `burst`; they grow by no more than the rate;
+//!   and each admission takes one from them.
+//! - **Quota**: of each window, at most `requests` are admitted. A leased request counts as used;
+//!   one that returns is taken off in the window that it was charged to. A worker whose clock lags
 //!   behind a window's start by up to [`SKEW_MS`] is charged to the window that the others have
 //!   begun.
 //! - **Undershoot**: let `H` be the most tokens that leases held at once since they were last all
@@ -24,16 +24,16 @@
 //!   `1 + 2 * H` tokens; a quota only when less than `1 + H` of the window are left; except that a
 //!   VM which was refused does not ask again before the next token is due, or for
 //!   [`BLOCKED_MAX_MS`] at most. [`Limiter::flush`] returns the leases of counters that are idle. A
-//!   VM that dies loses what it leased: of a quota for the window, of a rate for two [`EPOCH_MS`]
-//!   at most.
+//!   VM that dies loses its leases: of a quota for the window, of a rate for two [`EPOCH_MS`] at
+//!   most.
 //!
 //! # Clocks
 //! All that is said above is by one clock. If the readings that workers act upon lie up to `J` ms
-//! behind it, with `J` below [`SKEW_MS`], a rate may admit what comes back in `2 * J` more. A clock
-//! that goes back further sets the cell's time back with it and mints nothing; going forward again
-//! is time like any other. A clock that leaps forward and back while a VM does not look at all (not
-//! even in `flush`) may add that VM's lease to a rate, no more. Changing a limit's figures, or a
-//! zone, begins a new law.
+//! behind it, with `J` below [`SKEW_MS`], a rate may admit the tokens that come back in `2 * J`
+//! more. A clock that goes back further sets the cell's time back with it and mints nothing; going
+//! forward again is time like any other. A clock that leaps forward and back while a VM does not
+//! look at all (not even in `flush`) may add that VM's lease to a rate, no more. Changing a limit's
+//! figures, or a zone, begins a new law.
 
 mod bucket;
 mod calendar;
@@ -70,13 +70,13 @@ pub const EPOCH_MS: u64 = 10_000;
 /// The most tokens of a lease: then a pair of host calls of about 2 us costs 16 ns per request.
 pub const CHUNK_MAX: u32 = 128;
 
-/// A lease takes no more than this share of what is left, so that 16 workers can have one, and the
-/// last tokens go singly.
+/// A lease takes no more than this share of the rest, so that 16 workers can have one, and the last
+/// tokens go singly.
 pub const CHUNK_SHARE: u64 = 16;
 
 /// The most limits that one request is checked against: four rates and four quotas each of tenant,
 /// site, API, route, plan, consumer and three credentials, and one of each of the platform plan. A
-/// request with more is refused: whoever publishes policies has to keep to it ([`crate::settings`]
+/// request with more is refused: publishers of policies have to keep to it ([`crate::settings`]
 /// does).
 pub const CHECKS_MAX: usize = 74;
 
@@ -145,8 +145,8 @@ impl Measure {
 pub struct Check<'a> {
     /// The limit.
     pub limit: &'a Limit,
-    /// Whose counter it is ([`Seed::subject`], [`Seed::open_subject`]); 0 where the limit has one
-    /// for all.
+    /// The subject whose counter it is ([`Seed::subject`], [`Seed::open_subject`]); 0 where the
+    /// limit has one for all.
     pub subject: u64,
     /// The time zone of the tenant that the limit belongs to.
     pub zone: &'a Zone,

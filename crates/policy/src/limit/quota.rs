@@ -1,4 +1,4 @@
-//! The arithmetic of a quota: requests used in a window of the calendar. What is leased is used,
+//! The arithmetic of a quota: requests used in a window of the calendar. A leased request is used,
 //! until it returns.
 
 use super::{Bounds, CHUNK_SHARE, SKEW_MS, entry::Entry};
@@ -17,7 +17,7 @@ impl Quota {
     ///
     /// A window that began after this worker's is in force for it too: its clock lags, or its time
     /// zone was changed. A window that lies wholly in the future comes from a clock that was set
-    /// back: what was used stays used.
+    /// back: used requests stay used.
     pub(super) fn at(entry: Option<Entry>, requests: u64, bounds: Bounds, now_ms: u64) -> Self {
         let fresh = Self { requests, start_ms: bounds.start_ms, end_ms: bounds.end_ms, used: 0 };
         match entry {
@@ -52,8 +52,7 @@ impl Quota {
         Some(taken)
     }
 
-    /// Takes back what was leased from the window that began at `start_ms`, if that is the one in
-    /// force.
+    /// Takes back a lease from the window that began at `start_ms`, if that is the one in force.
     pub(super) fn put_back(&mut self, unused: u32, start_ms: u64) {
         if start_ms == self.start_ms {
             self.used = self.used.saturating_sub(u64::from(unused));

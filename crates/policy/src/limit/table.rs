@@ -38,7 +38,7 @@ pub(super) struct Slot {
     pub(super) size: u32,
     /// The tokens to ask for next time.
     pub(super) demand: u32,
-    /// The era ([`super::Limiter`]) of what is known.
+    /// The era ([`super::Limiter`]) of this knowledge.
     pub(super) era: u32,
     /// Until when `left` may be used.
     pub(super) ends_ms: u64,
@@ -89,7 +89,7 @@ impl Slot {
         self.demand = self.demand.saturating_mul(2).min(CHUNK_MAX);
     }
 
-    /// Requests that would pass now, by what was last known of the cell.
+    /// Requests that would pass now, by the last look at the cell.
     pub(super) fn remaining(&self, now_ms: u64) -> u64 {
         let in_cell = match self.measure {
             Measure::Rate { requests, per_ms, burst } => {
@@ -167,7 +167,7 @@ impl Table {
         self.slots.get_mut(index)
     }
 
-    /// Puts a new slot in, and answers its index and what had to go. Slots of the request
+    /// Puts a new slot in, and returns its index and the slot that had to go. Slots of the request
     /// `slot.used_by` stay. `None` if there is no room for that. A slot that was used after the
     /// request `in_use` is missed.
     pub(super) fn insert(&mut self, slot: Slot, in_use: u64) -> Option<(usize, Option<Slot>)> {
@@ -183,7 +183,7 @@ impl Table {
         Some((first + way, gone))
     }
 
-    /// Frees a slot, and answers what it was.
+    /// Frees a slot, and returns its content.
     pub(super) fn remove(&mut self, index: usize) -> Option<Slot> {
         *self.tags.get_mut(index / WAYS)?.get_mut(index % WAYS)? = 0;
         self.slots.get_mut(index).map(|slot| std::mem::replace(slot, Slot::FREE))

@@ -28,7 +28,8 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    /// Beside a plain map: what was put in and has not had to go is found, and nothing else.
+    /// Beside a plain map: a counter that was put in and has not had to go is found, and nothing
+    /// else.
     #[test]
     fn a_table_finds_what_it_has(acts in prop::collection::vec(act(), 0..600)) {
         let (mut table, mut map) = (Table::new(seed(), 1), BTreeMap::new());

@@ -72,7 +72,7 @@ impl Auth {
 pub enum KeySource {
     /// The token of `Authorization: Bearer` (RFC 6750 section 2.1), if it has the form of a key.
     Bearer,
-    /// The password of `Authorization: Basic` (RFC 7617), whatever the user.
+    /// The password of `Authorization: Basic` (RFC 7617), with any user.
     Basic,
     /// The whole value of a header.
     Header {

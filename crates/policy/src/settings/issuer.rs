@@ -74,9 +74,9 @@ pub struct Issuer {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_items = 32, example = json!(["https://api.example.com"])))]
     pub audiences: Vec<String>,
-    /// Claims that have to be there, and what they have to be: a text, a number, a truth value;
-    /// `null` for any value. A claim that is a list has to hold the value. A dot in a name leads
-    /// into an object.
+    /// Claims that have to be there, and their values: a text, a number, a truth value; `null` for
+    /// any value. A claim that is a list has to hold the value. A dot in a name leads into an
+    /// object.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object, example = json!({"email_verified": true, "realm.name": "prod"})))]
     pub required_claims: BTreeMap<String, Value>,

@@ -48,7 +48,7 @@ impl Faults {
         self.found.push(Fault { field: self.path.join("."), message: message.into() });
     }
 
-    /// Looks at a field of what is being looked at.
+    /// Looks at a field of the current object.
     pub fn at(&mut self, field: impl Into<String>, look: impl FnOnce(&mut Self)) {
         self.path.push(field.into());
         look(self);

@@ -50,7 +50,7 @@ pub struct TenantSettings {
 pub struct PlatformRequests {
     /// In each second.
     pub per_second: Option<u32>,
-    /// In each month of the calendar of UTC, whatever the tenant's own is.
+    /// In each month of the calendar of UTC, not of the tenant's own.
     pub per_month: Option<u64>,
 }
 
@@ -202,7 +202,7 @@ impl Checked for PlanSettings {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
-    /// The issuer: what its tokens have as `iss`.
+    /// The issuer: the `iss` of its tokens.
     pub issuer: String,
     /// The value of the claim that names the consumer. One consumer of a site alone can have it.
     pub value: String,

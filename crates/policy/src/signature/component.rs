@@ -1,4 +1,4 @@
-//! Component identifiers (RFC 9421 section 2): what of a request a signature covers.
+//! Component identifiers (RFC 9421 section 2): the parts of a request that a signature covers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,8 +40,8 @@ pub enum ComponentError {
     Incompatible(String),
 }
 
-/// A component of a request. Two identifiers are the same whatever the order of their parameters
-/// (RFC 9421 section 2).
+/// A component of a request. Two identifiers are the same in any order of their parameters (RFC
+/// 9421 section 2).
 ///
 /// Its text is that of a structured field: `"@query-param";name="id"`. Reading takes a name without
 /// quotes as well.

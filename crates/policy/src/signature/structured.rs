@@ -1,4 +1,4 @@
-//! Structured field values (RFC 9651) in strict form: what `;sf` and `;key` cover.
+//! Structured field values (RFC 9651) in strict form, as `;sf` and `;key` cover them.
 
 use sfv::{Dictionary, FieldType, Item, List, ListSerializer, Parser};
 

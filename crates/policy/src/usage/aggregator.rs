@@ -107,8 +107,8 @@ pub struct Aggregator {
     node_id: String,
     entries: HashMap<EntryKey, Sums, Mixer>,
     requests: u64,
-    /// The sites that have got too many entries, and what is kept of them until there is room
-    /// again.
+    /// The sites that have got too many entries, and the detail that is kept of them until there is
+    /// room again.
     coarse: HashMap<SiteId, Detail>,
     /// True if coarsening has been tried since the last report, and cannot help before the next.
     exhausted: bool,
@@ -186,8 +186,8 @@ impl Aggregator {
         coarse
     }
 
-    /// Makes room, or else adds to the finest entry there is that takes in this request. What fits
-    /// nowhere is counted.
+    /// Makes room, or else adds to the finest entry there is that takes in this request. A request
+    /// that fits nowhere is counted.
     #[cold]
     fn record_at_the_bound(&mut self, key: EntryKey, exchange: &Exchange) {
         if !self.exhausted {
@@ -347,7 +347,7 @@ impl Aggregator {
     }
 
     /// The receiver will never take this report (`INVALID_ARGUMENT`). Its requests are counted as
-    /// lost, so that what follows is not held up for ever.
+    /// lost, so that later ones are not held up for ever.
     pub fn refused(&mut self, seq: u64) {
         if let Some(in_flight) = self.in_flight.take_if(|in_flight| in_flight.seq == seq) {
             self.requests = self.requests.saturating_sub(in_flight.requests);

@@ -42,7 +42,7 @@ impl Detail {
         }
     }
 
-    /// Takes off what this one gives up.
+    /// Takes off the part that this one gives up.
     pub(super) fn of(self, mut key: EntryKey) -> EntryKey {
         if self >= Self::NoRoute {
             key.who.route = None;

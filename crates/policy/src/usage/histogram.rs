@@ -1,10 +1,10 @@
-//! The latency histogram: fixed buckets, so that histograms can be added, whoever kept them and
-//! whenever.
+//! The latency histogram: fixed buckets, so that histograms can be added, no matter who kept them
+//! and whenever.
 //!
 //! Architecture invariant: the bounds are part of the stored data. They may never change; another
 //! scale would be another column.
 
-/// The upper bounds of the buckets in milliseconds, each inclusive. What took longer is in one more
+/// The upper bounds of the buckets in milliseconds, each inclusive. A longer one is in one more
 /// bucket. Steps of 2 to 3 tell apart what people tell apart, and cover what a gateway does: from a
 /// refusal to a route's longest timeout.
 pub const BOUNDS_MS: [u32; BUCKETS - 1] =

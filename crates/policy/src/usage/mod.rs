@@ -1,17 +1,16 @@
-//! Usage: who asked for how much. Each worker VM of the filter has one [`Aggregator`], which adds
-//! up what it is told and reports the sums to the control plane, so that every request is counted
-//! exactly once.
+//! Usage: the requests of each consumer, key and route. Each worker VM of the filter has one
+//! [`Aggregator`], which adds up exchanges and reports the sums to the control plane, so that every
+//! request is counted exactly once.
 //!
 //! *How exactly once comes about.* A VM draws 16 random bytes when it starts, its *reporter*, and
 //! numbers its reports from 1. It has one report under way at a time, sends the same bytes until
-//! they are acknowledged, and collects what comes meanwhile for the next. The receiver keeps the
-//! last number of every reporter beside the sums, in the transaction that adds to them: a number
-//! that is not above the last one has been added already, and is only acknowledged. So it does not
-//! matter which answers are lost, how often a report arrives, and which of several receivers takes
-//! it.
+//! they are acknowledged, and collects meanwhile for the next. The receiver keeps the last number
+//! of every reporter beside the sums, in the transaction that adds to them: a number that is not
+//! above the last one has been added already, and is only acknowledged. So it does not matter which
+//! answers are lost, how often a report arrives, and which of several receivers takes it.
 //!
-//! *What can be lost*: what a VM holds when its process is killed, at most [`REPORT_INTERVAL_MS`]
-//! and the requests since; and what the bound on memory cannot hold, which is counted
+//! *What can be lost*: the sums of a VM whose process is killed, at most [`REPORT_INTERVAL_MS`] and
+//! the requests since; and the part that the bound on memory cannot hold, which is counted
 //! ([`UsageReport::lost_requests`]).
 
 mod aggregator;
@@ -28,7 +27,7 @@ pub use aggregator::{
 pub use delivery::{Delivery, End, GIVE_UP_MS, Step};
 pub use wire::{METHOD, SERVICE, UsageAck, UsageEntry, UsageReport};
 
-/// The largest report in bytes: what a receiver has to take. [`MAX_REPORT_ENTRIES`] entries of the
+/// The largest report in bytes, which a receiver has to take. [`MAX_REPORT_ENTRIES`] entries of the
 /// greatest length fit.
 pub const MAX_REPORT_BYTES: usize = 256 * 1024;
 
@@ -72,8 +71,8 @@ pub fn response_body_bytes(is_head: bool, status: u16, content_length: Option<u6
     if is_head || matches!(status, 100..=199 | 204 | 304) { Some(0) } else { content_length }
 }
 
-/// The class of a status: its first digit from 1 to 5, or 0 for none and for what HTTP does not
-/// define.
+/// The class of a status: its first digit from 1 to 5, or 0 for none and for numbers that HTTP does
+/// not define.
 pub fn status_class(status: u16) -> u8 {
     match status {
         100..=199 => 1,

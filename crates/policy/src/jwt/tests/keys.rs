@@ -89,7 +89,7 @@ fn a_key_is_used_only_for_what_its_jwk_says() {
         ("x", json!("AAAA")),
         ("x", json!(format!("{}=", jwk("ed25519")["x"].as_str().unwrap()))),
         ("x", Value::Null),
-        // Private and symmetric members, whatever is in them.
+        // Private and symmetric members, with any value.
         ("d", json!("AAAA")),
         ("k", json!("AAAA")),
         ("p", json!("")),

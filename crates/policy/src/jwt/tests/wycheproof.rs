@@ -22,8 +22,8 @@ macro_rules! vectors {
 /// Tokens that are called valid, and are not in the one spelling that RFC 7515 section 2 allows.
 const MISSPELT: [u64; 2] = [372, 373];
 
-/// Tokens that are called valid, and say PS384 where their key says PS256. A key's `alg` is for
-/// what its issuer means it to be used (RFC 7517 section 4.4), and is held to here.
+/// Tokens that are called valid, and say PS384 where their key says PS256. A key's `alg` is the use
+/// that its issuer means (RFC 7517 section 4.4), and it is held to here.
 const OTHER_ALGORITHM: [u64; 2] = [346, 350];
 
 /// Of the tests of `json_web_signature_test.json`, those that are not kept: why, and how many there

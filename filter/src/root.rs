@@ -68,7 +68,8 @@ impl Root {
     pub(crate) fn configure(&mut self, plugin: u32, size: usize) -> bool {
         if size > 0 {
             complain(
-                "the plugin has a configuration of its own: it belongs into vm_config.configuration",
+                "the plugin has a configuration of its own: it belongs into \
+                 vm_config.configuration",
             );
             return false;
         }

@@ -1,7 +1,7 @@
 //! The bootstrap of an Envoy: `envoy/bootstrap.yaml`, with what it marks as `ADAPT` set.
 //!
-//! There is one template. `tenantry-xds bootstrap` prints it for operators, and `cargo xtask up` and
-//! the tests start their Envoys from it, by this one function.
+//! There is one template. `tenantry-xds bootstrap` prints it for operators, and `cargo xtask up`
+//! and the tests start their Envoys from it, by this one function.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
@@ -129,14 +129,25 @@ fn transport_socket(tls: &ClientTls) -> Result<Value, BootstrapError> {
     Ok(json!({
         "name": "envoy.transport_sockets.tls",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "@type": concat!(
+                "type.googleapis.com/",
+                "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+            ),
             "sni": tls.server_name,
             "common_tls_context": {
-                "tls_params": { "tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3" },
-                "tls_certificates": [{ "certificate_chain": file(&tls.certificate)?, "private_key": file(&tls.key)? }],
+                "tls_params": {
+                    "tls_minimum_protocol_version": "TLSv1_3",
+                    "tls_maximum_protocol_version": "TLSv1_3",
+                },
+                "tls_certificates": [{
+                    "certificate_chain": file(&tls.certificate)?,
+                    "private_key": file(&tls.key)?,
+                }],
                 "validation_context": {
                     "trusted_ca": file(&tls.authority)?,
-                    "match_typed_subject_alt_names": [{ "san_type": "DNS", "matcher": { "exact": tls.server_name } }],
+                    "match_typed_subject_alt_names": [
+                        { "san_type": "DNS", "matcher": { "exact": tls.server_name } },
+                    ],
                 },
             },
         },

@@ -114,7 +114,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_bounded_and_never_answers_wrongly(steps in prop::collection::vec((0_u8..20, 1_usize..60, any::<bool>()), 0..200)) {
+        fn it_is_bounded_and_never_answers_wrongly(
+            steps in prop::collection::vec((0_u8..20, 1_usize..60, any::<bool>()), 0..200),
+        ) {
             let mut cache = Cache::<_, _>::new(200);
             let mut last = HashMap::new();
             for (step, (key, bytes, write)) in steps.into_iter().enumerate() {
@@ -124,7 +126,8 @@ mod tests {
                 } else if let Some(value) = cache.get(&key) {
                     prop_assert_eq!(Some(&*value), last.get(&key));
                 }
-                let held: usize = cache.young.values().chain(cache.old.values()).map(|(_, bytes)| bytes).sum();
+                let all = cache.young.values().chain(cache.old.values());
+                let held: usize = all.map(|(_, bytes)| bytes).sum();
                 prop_assert!(held <= 200);
                 prop_assert_eq!(held, cache.held_bytes());
                 prop_assert!(cache.young.keys().all(|key| !cache.old.contains_key(key)));

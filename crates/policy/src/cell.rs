@@ -19,7 +19,8 @@ pub struct CellName(Arc<str>);
 /// A text that cannot name a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "the name of a cell is 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end"
+    "the name of a cell is 1 to 63 lower-case letters, digits and hyphens, with no hyphen at \
+     either end"
 )]
 pub struct CellNameError;
 

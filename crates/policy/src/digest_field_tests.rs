@@ -7,7 +7,8 @@ const HELLO: &[u8] = b"{\"hello\": \"world\"}\n";
 const HELLO_SHA_256: &str = "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:";
 /// RFC 9421 section 1.4 and appendix B.2, whose content has no line feed.
 const HELLO_PLAIN_SHA_256: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
-const HELLO_PLAIN_SHA_512: &str = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
+const HELLO_PLAIN_SHA_512: &str = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+\
+     AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
 const HELLO_PLAIN: &[u8] = b"{\"hello\": \"world\"}";
 
 fn matches(value: &str, body: &[u8]) -> Option<bool> {
@@ -93,8 +94,9 @@ proptest! {
         flip in any::<prop::sample::Index>(),
     ) {
         let mut field = sfv::DictSerializer::new();
-        field.bare_item(sfv::KeyRef::from_str("sha-256").expect("a key"), Sha256::digest(&body).as_slice());
-        field.bare_item(sfv::KeyRef::from_str("sha-512").expect("a key"), Sha512::digest(&body).as_slice());
+        let key = |name| sfv::KeyRef::from_str(name).expect("a key");
+        field.bare_item(key("sha-256"), Sha256::digest(&body).as_slice());
+        field.bare_item(key("sha-512"), Sha512::digest(&body).as_slice());
         let field = field.finish().expect("members");
         let expected = Expected::parse(field.as_bytes()).expect("digests");
         let mut hasher = expected.start();

@@ -229,12 +229,15 @@ proptest! {
         for (v4, high, low) in addresses {
             let bits = (high << if v4 { 30 } else { 126 }).wrapping_add_signed(low);
             let address = address_of(v4, bits);
-            prop_assert_eq!(ips.contains(address), model_contains(&rules, address), "{} in {:?}", address, rules);
+            let expected = model_contains(&rules, address);
+            prop_assert_eq!(ips.contains(address), expected, "{} in {:?}", address, rules);
         }
     }
 
     #[test]
-    fn any_bytes_decode_to_a_list_or_to_none(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_decode_to_a_list_or_to_none(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
         let _ = IpSet::decode(&bytes);
         let _ = parse_client(&bytes);
     }

@@ -86,7 +86,8 @@ proptest! {
         digests in prop::collection::btree_set(prop::array::uniform32(0_u8..4), 0..40),
         probe in prop::array::uniform32(0_u8..4),
     ) {
-        let keys: Vec<_> = digests.iter().zip(1..).map(|(digest, number)| record(*digest, number)).collect();
+        let numbered = digests.iter().zip(1..);
+        let keys: Vec<_> = numbered.map(|(digest, number)| record(*digest, number)).collect();
         let packed = pack_bucket(&keys);
         prop_assert_eq!(packed.len(), keys.len() * RECORD_LEN);
         for key in &keys {
@@ -98,7 +99,8 @@ proptest! {
 
     #[test]
     fn packing_does_not_depend_on_the_order(count in 0_u8..20, seed in any::<u64>()) {
-        let mut keys: Vec<_> = (0..count).map(|number| record([number; 32], u128::from(number))).collect();
+        let key = |number| record([number; 32], u128::from(number));
+        let mut keys: Vec<_> = (0..count).map(key).collect();
         let packed = pack_bucket(&keys);
         keys.rotate_left(usize::from(count) * (seed as usize % 7) / 7);
         prop_assert_eq!(pack_bucket(&keys), packed);

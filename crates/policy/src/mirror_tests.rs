@@ -185,7 +185,9 @@ proptest! {
     /// Any run of changes, lost streams and restarted mirrors ends with exactly what the server
     /// has.
     #[test]
-    fn the_mirror_ends_with_the_servers_state(steps in prop::collection::vec((0_u8..10, 0_u8..4, 0_u8..3), 0..40)) {
+    fn the_mirror_ends_with_the_servers_state(
+        steps in prop::collection::vec((0_u8..10, 0_u8..4, 0_u8..3), 0..40),
+    ) {
         let names = ["a", "b", "c", "d"];
         let contents = ["x", "y", "z"];
         let mut server: BTreeMap<&str, &str> = BTreeMap::new();
@@ -193,11 +195,15 @@ proptest! {
         let mut mirror = started(&mut shared);
         let resync = |mirror: &mut Mirror, shared: &mut SharedData, server: &BTreeMap<&str, &str>| {
             let sent = perform(shared, mirror.connected());
-            let held = &sent.iter().find(|request| request.type_url == type_url::HOST).expect("hosts").initial_resource_versions;
+            let hosts = sent.iter().find(|request| request.type_url == type_url::HOST);
+            let held = &hosts.expect("hosts").initial_resource_versions;
             let changed: Vec<_> = server.iter()
-                .filter(|(name, content)| held.get(**name) != Some(&format!("version of {content}")))
+                .filter(|(name, content)| {
+                    held.get(**name) != Some(&format!("version of {content}"))
+                })
                 .map(|(name, content)| (*name, *content)).collect();
-            let removed: Vec<_> = held.keys().map(String::as_str).filter(|name| !server.contains_key(name)).collect();
+            let held = held.keys().map(String::as_str);
+            let removed: Vec<_> = held.filter(|name| !server.contains_key(name)).collect();
             let message = response(type_url::HOST, &changed, &removed);
             perform(shared, mirror.received(&message));
             perform(shared, mirror.received(&response(type_url::SYNC, &[("sync", "")], &[])));
@@ -209,13 +215,15 @@ proptest! {
                 0..=3 => {
                     server.insert(name, content);
                     if connected {
-                        perform(&mut shared, mirror.received(&response(type_url::HOST, &[(name, content)], &[])));
+                        let response = response(type_url::HOST, &[(name, content)], &[]);
+                        perform(&mut shared, mirror.received(&response));
                     }
                 }
                 4..=5 => {
                     server.remove(name);
                     if connected {
-                        perform(&mut shared, mirror.received(&response(type_url::HOST, &[], &[name])));
+                        let response = response(type_url::HOST, &[], &[name]);
+                        perform(&mut shared, mirror.received(&response));
                     }
                 }
                 6 => connected = false,
@@ -231,7 +239,8 @@ proptest! {
         }
         resync(&mut mirror, &mut shared, &server);
         for name in names {
-            prop_assert_eq!(read(&shared, &host_key(name)), server.get(name).map(|content| content.as_bytes()));
+            let expected = server.get(name).map(|content| content.as_bytes());
+            prop_assert_eq!(read(&shared, &host_key(name)), expected);
         }
     }
 }

@@ -24,6 +24,11 @@ struct Request {
     now_ms: u64,
 }
 
+/// The parts by which one nonce is told from all others.
+fn name(request: &Request) -> (u128, &str, &str) {
+    (request.site, request.keyid, request.nonce)
+}
+
 impl Shared {
     fn ask(&mut self, request: Request) -> Outcome {
         let Request { site, keyid, nonce, until_ms, now_ms } = request;
@@ -188,10 +193,12 @@ proptest! {
         between in interleaved(),
     ) {
         let shared = run(&requests, between);
-        let accepted: Vec<_> = shared.log.iter().filter(|(_, outcome)| *outcome == Outcome::Accepted).collect();
+        let log = shared.log.iter();
+        let accepted: Vec<_> =
+            log.filter(|(_, outcome)| *outcome == Outcome::Accepted).collect();
         for (at, (first, _)) in accepted.iter().enumerate() {
             for (second, _) in &accepted[at + 1..] {
-                let same = (first.site, first.keyid, first.nonce) == (second.site, second.keyid, second.nonce);
+                let same = name(first) == name(second);
                 prop_assert!(!same || first.until_ms != second.until_ms, "{:?} twice", first);
             }
         }
@@ -208,7 +215,7 @@ proptest! {
         let mut shared = Shared::default();
         for request in requests {
             let replayed = live.iter().any(|known| {
-                let same = (known.site, known.keyid, known.nonce) == (request.site, request.keyid, request.nonce);
+                let same = name(known) == name(&request);
                 same && known.until_ms > request.now_ms
             });
             // A request that has ended already is not asked for.
@@ -229,7 +236,8 @@ proptest! {
         let of = |shared: &Shared, site| -> Vec<_> {
             shared.log.iter().filter(|(request, _)| request.site == site).copied().collect()
         };
-        let (first, second): (Vec<Request>, Vec<Request>) = requests.iter().partition(|request| request.site == 1);
+        let (first, second): (Vec<Request>, Vec<Request>) =
+            requests.iter().partition(|request| request.site == 1);
         let together = run(&requests, Vec::new());
         prop_assert_eq!(of(&together, 1), run(&first, Vec::new()).log);
         prop_assert_eq!(of(&together, 2), run(&second, Vec::new()).log);

@@ -12,8 +12,8 @@ use crate::scan::PathBytes;
 pub const MAX_TEMPLATE_LEN: usize = 1024;
 /// The most segments of a template.
 pub const MAX_SEGMENTS: usize = 64;
-/// The most segments of a base path: well over what real APIs have, and few enough for Envoy to take
-/// them off ([`MAX_PREFIX_SEGMENTS`]).
+/// The most segments of a base path: well over what real APIs have, and few enough for Envoy to
+/// take them off ([`MAX_PREFIX_SEGMENTS`]).
 pub const MAX_BASE_PATH_SEGMENTS: usize = 20;
 /// The most segments of a route's prefix, which is a base path and the name of a version. Envoy
 /// takes a prefix off by a regular expression of 4 instructions of RE2 a segment, and refuses one

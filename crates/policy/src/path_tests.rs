@@ -106,13 +106,18 @@ fn model(pieces: &[String], text: &[u8], first: bool) -> bool {
 proptest! {
     #[test]
     fn a_pattern_matches_like_its_model(
-        first in "[ab]{0,2}", inner in prop::collection::vec("[ab]{1,2}", 0..3), last in "[ab]{0,2}", text in "[ab]{0,9}",
+        first in "[ab]{0,2}",
+        inner in prop::collection::vec("[ab]{1,2}", 0..3),
+        last in "[ab]{0,2}",
+        text in "[ab]{0,9}",
     ) {
         let mut pieces = vec![first];
         pieces.extend(inner);
         pieces.push(last);
         let pattern = Pattern { pieces: pieces.clone() };
-        prop_assert_eq!(pattern.matches(text.as_bytes()), model(&pieces, text.as_bytes(), true), "{:?} on {}", pieces, text);
+        let expected = model(&pieces, text.as_bytes(), true);
+        let found = pattern.matches(text.as_bytes());
+        prop_assert_eq!(found, expected, "{:?} on {}", pieces, text);
     }
 
     #[test]

@@ -206,8 +206,10 @@ impl RateLimited {
     fn body(&self) -> String {
         format!(
             concat!(
-                r#"{{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Too Many Requests","status":429,"#,
-                r#""detail":"The limit {policy} is used up until {at}.","violated-policies":["{policy}"],"reset_at":"{at}"}}"#
+                r#"{{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","#,
+                r#""title":"Too Many Requests","status":429,"#,
+                r#""detail":"The limit {policy} is used up until {at}.","#,
+                r#""violated-policies":["{policy}"],"reset_at":"{at}"}}"#
             ),
             policy = self.policy,
             at = time::rfc3339(self.reset_at_ms),

@@ -152,7 +152,10 @@ proptest! {
     fn the_trie_matches_like_its_model(
         routes in prop::collection::vec(
             (
-                prop::collection::vec(prop::sample::select(vec!["a", "b", "ab", "", "{p}", "{q}b"]), 1..5),
+                prop::collection::vec(
+                    prop::sample::select(vec!["a", "b", "ab", "", "{p}", "{q}b"]),
+                    1..5,
+                ),
                 any::<bool>(),
                 1_u32..8,
             ),
@@ -174,7 +177,8 @@ proptest! {
             for bits in [1, 2, 4, 8] {
                 let method = Methods::from_bits(bits);
                 let found = router.find(method, &canonical(path.as_bytes()).expect("a path"));
-                prop_assert_eq!(found, model(&plain, method, &path), "{} for {} in {:?}", path, method, plain);
+                let expected = model(&plain, method, &path);
+                prop_assert_eq!(found, expected, "{} for {} in {:?}", path, method, plain);
             }
         }
     }

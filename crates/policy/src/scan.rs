@@ -93,19 +93,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_byte_is_found_where_a_plain_search_finds_it(text in prop::collection::vec(any::<u8>(), 0..40), wanted in any::<u8>()) {
+        fn a_byte_is_found_where_a_plain_search_finds_it(
+            text in prop::collection::vec(any::<u8>(), 0..40),
+            wanted in any::<u8>(),
+        ) {
             prop_assert_eq!(position(&text, wanted), text.iter().position(|byte| *byte == wanted));
         }
 
         #[test]
-        fn a_slash_is_found_among_its_neighbours(text in prop::collection::vec(b'.'..=b'1', 0..40)) {
+        fn a_slash_is_found_among_its_neighbours(
+            text in prop::collection::vec(b'.'..=b'1', 0..40),
+        ) {
             prop_assert_eq!(position(&text, b'/'), text.iter().position(|byte| *byte == b'/'));
         }
 
         #[test]
-        fn a_path_is_judged_as_byte_by_byte(path in prop::collection::vec(prop_oneof![4 => b'!'..=b'~', 1 => any::<u8>()], 0..40)) {
+        fn a_path_is_judged_as_byte_by_byte(
+            path in prop::collection::vec(prop_oneof![4 => b'!'..=b'~', 1 => any::<u8>()], 0..40),
+        ) {
             let forbidden = path.iter().any(|byte| matches!(byte, b'\\' | b'#' | 0..=0x20 | 0x7f));
-            prop_assert_eq!(PathBytes::of(&path), PathBytes { forbidden, percent: path.contains(&b'%') });
+            let expected = PathBytes { forbidden, percent: path.contains(&b'%') };
+            prop_assert_eq!(PathBytes::of(&path), expected);
         }
 
         #[test]

@@ -262,7 +262,8 @@ proptest! {
             gate.borrow_mut().flush(NOW_MS, &mut *map);
         }
         let mut newcomer = Gate::new(seed(), 9, u32::MAX);
-        let free = (0..400).filter(|_| entered(&mut newcomer, tenant(1), limit, NOW_MS, &mut map)).count();
+        let mut enters = || entered(&mut newcomer, tenant(1), limit, NOW_MS, &mut map);
+        let free = (0..400).filter(|_| enters()).count();
         prop_assert_eq!(free, (limit - vms.in_flight.get()) as usize);
     }
 }

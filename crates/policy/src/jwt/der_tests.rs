@@ -35,7 +35,10 @@ fn points_are_what_others_write() {
 proptest! {
     /// Numbers of all lengths, with and without their first bit.
     #[test]
-    fn signatures_are_what_others_write(mut signature in prop::collection::vec(any::<u8>(), 64..=64), zeros in 0..31_usize) {
+    fn signatures_are_what_others_write(
+        mut signature in prop::collection::vec(any::<u8>(), 64..=64),
+        zeros in 0..31_usize,
+    ) {
         signature[..zeros].fill(0);
         signature[32..32 + zeros].fill(0);
         if let Ok(theirs) = p256::ecdsa::Signature::from_slice(&signature) {

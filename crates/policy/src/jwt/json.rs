@@ -1,6 +1,6 @@
 //! JSON as tokens and JWK Sets have it, read strictly ([`crate::strict_json`]): a name that occurs
-//! twice in an object is refused, where RFC 7519 section 4 leaves a choice, and so is text after the
-//! value.
+//! twice in an object is refused, where RFC 7519 section 4 leaves a choice, and so is text after
+//! the value.
 
 use std::borrow::Cow;
 

@@ -42,8 +42,11 @@ fn nesting_is_bounded() {
 
 #[test]
 fn dots_lead_into_objects_and_whole_names_come_first() {
-    let claims =
-        parse(r#"{"a":{"b":{"c":1},"b.c":2},"a.b":3,"https://x.example/tier":{"level":"gold"},"":{"":4}}"#).unwrap();
+    let claims = parse(concat!(
+        r#"{"a":{"b":{"c":1},"b.c":2},"a.b":3,"#,
+        r#""https://x.example/tier":{"level":"gold"},"":{"":4}}"#
+    ))
+    .unwrap();
     let find = |path: &str| claims.find(path).and_then(Json::scalar).map(Cow::into_owned);
     assert_eq!(find("a.b").as_deref(), Some("3"));
     assert_eq!(find("a.b.c").as_deref(), Some("2"));

@@ -23,9 +23,9 @@ const MAX_TRIED_KEYS: usize = 4;
 const MIN_RSA_BITS: usize = 2048;
 /// The largest modulus: twice the bits are four times the work for each token.
 const MAX_RSA_BITS: usize = 4096;
-/// The members that only a private or a symmetric JWK has: RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1,
-/// RFC 8037 section 2, and `priv` of the key type AKP. A key that is published with one is no longer
-/// secret, and is not used.
+/// The members that only a private or a symmetric JWK has: RFC 7518 sections 6.2.2, 6.3.2 and
+/// 6.4.1, RFC 8037 section 2, and `priv` of the key type AKP. A key that is published with one is
+/// no longer secret, and is not used.
 pub const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// A public key of an issuer.

@@ -92,7 +92,10 @@ proptest! {
 
     #[test]
     fn the_order_of_looks_makes_no_difference(
-        requests in 1u32..100, burst in 16u32..1_000, looks in prop::collection::vec(0u64..9_000, 0..10), wanted in 1u32..128,
+        requests in 1u32..100,
+        burst in 16u32..1_000,
+        looks in prop::collection::vec(0u64..9_000, 0..10),
+        wanted in 1u32..128,
     ) {
         let rate = Rate { requests, per_ms: 1_000, burst };
         let mut bucket = Bucket::at(None, rate, 1);
@@ -106,9 +109,18 @@ proptest! {
     }
 
     #[test]
-    fn any_entry_is_a_bucket(amount: u64, at_ms: u64, until_ms: u64, scale: u32, held: [u32; 2], now_ms: u64, burst: u32) {
+    fn any_entry_is_a_bucket(
+        amount: u64,
+        at_ms: u64,
+        until_ms: u64,
+        scale: u32,
+        held: [u32; 2],
+        now_ms: u64,
+        burst: u32,
+    ) {
         let rate = Rate { burst, ..RATE };
-        let mut bucket = Bucket::at(Some(Entry { until_ms, at_ms, amount, scale, held }), rate, now_ms);
+        let entry = Entry { until_ms, at_ms, amount, scale, held };
+        let mut bucket = Bucket::at(Some(entry), rate, now_ms);
         bucket.end(Lease { size: 5, left: 5, at_ms: now_ms });
         prop_assert!(bucket.take(3).is_none_or(|taken| taken <= burst));
         bucket.entry();

@@ -142,7 +142,11 @@ fn any_window() -> impl Strategy<Value = Window> {
 
 proptest! {
     #[test]
-    fn windows_cover_time_without_gap_or_overlap(zone in any_zone(), window in any_window(), now_ms in 0..300 * 86_400_000u64) {
+    fn windows_cover_time_without_gap_or_overlap(
+        zone in any_zone(),
+        window in any_window(),
+        now_ms in 0..300 * 86_400_000u64,
+    ) {
         let bounds = window.bounds(&zone, now_ms);
         prop_assert!(bounds.start_ms <= now_ms && now_ms < bounds.end_ms);
         prop_assert_eq!(window.bounds(&zone, bounds.start_ms).end_ms, bounds.end_ms);

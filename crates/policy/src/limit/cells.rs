@@ -5,8 +5,8 @@ use super::entry::{self, Entry, Tag};
 
 /// The number of cells, and so of names in shared data, which knows no delete. A cell is some 130
 /// bytes of Envoy's memory and 52 for each counter in it: a million counters in use come to 190 MB,
-/// the most there can be ([`super::CELL_ENTRIES_MAX`] everywhere) to 1.9 GB, for which 33 million counters
-/// would have to be in use.
+/// the most there can be ([`super::CELL_ENTRIES_MAX`] everywhere) to 1.9 GB, for which 33 million
+/// counters would have to be in use.
 pub const CELLS: u32 = 1 << 20;
 
 /// The most attempts at a write that conflicts; then the request is refused. Each conflict means

@@ -14,7 +14,11 @@ fn lasting(until_ms: u64) -> Entry {
 
 proptest! {
     #[test]
-    fn what_was_put_in_is_found(before in prop::collection::vec((any::<Tag>(), entry()), 0..6), tag: Tag, new in entry()) {
+    fn what_was_put_in_is_found(
+        before in prop::collection::vec((any::<Tag>(), entry()), 0..6),
+        tag: Tag,
+        new in entry(),
+    ) {
         let mut value = Vec::new();
         for (tag, entry) in &before {
             value = replace(&value, tag, entry, 0).expect("room");
@@ -27,7 +31,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read(value in prop::collection::vec(any::<u8>(), 0..400), tag: Tag, new in entry(), now_ms: u64) {
+    fn any_bytes_are_read(
+        value in prop::collection::vec(any::<u8>(), 0..400),
+        tag: Tag,
+        new in entry(),
+        now_ms: u64,
+    ) {
         find(&value, &tag);
         let replaced = replace(&value, &tag, &new, now_ms).expect("room");
         prop_assert_eq!(replaced.len() % ENTRY_LEN, 0);

@@ -115,7 +115,8 @@ proptest! {
             *used += u64::from(event.admitted);
             let room = requests.saturating_sub(*used);
             let enough = 1 + leased_max(4 + workers.deaths.get(), requests);
-            prop_assert!(event.admitted || workers.lag_ms() > 0 || room < enough, "{room} left of {requests}");
+            let excused = workers.lag_ms() > 0 || room < enough;
+            prop_assert!(event.admitted || excused, "{room} left of {requests}");
         }
         let used: u64 = windows.values().sum();
         prop_assert!(used <= requests * windows.len() as u64);
@@ -130,7 +131,8 @@ proptest! {
         large in 30u64..300,
         script in ops(3, 400, 0),
     ) {
-        let (small_limit, large_limit) = (quota(small, Window::Day), Limit { id: 9, ..quota(large, Window::Day) });
+        let small_limit = quota(small, Window::Day);
+        let large_limit = Limit { id: 9, ..quota(large, Window::Day) };
         let workers = Workers::new(3, vec![check(&large_limit), check(&small_limit)], NOW_MS);
         let of_all = |op: Op| Op { act: Act::Admit { requests: 1, all: true }, ..op };
         workers.run(script.into_iter().map(of_all).collect());
@@ -173,7 +175,10 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_in_a_cell_are_read_without_minting(bytes in prop::collection::vec(any::<u8>(), 0..300), with_tag: bool) {
+    fn any_bytes_in_a_cell_are_read_without_minting(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        with_tag: bool,
+    ) {
         let limit = rate(1, 1_000, 10);
         let place = seed().place(limit.id, 0);
         let mut value = bytes;

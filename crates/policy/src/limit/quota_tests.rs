@@ -57,7 +57,14 @@ fn only_what_was_taken_from_a_window_returns_to_it() {
 
 proptest! {
     #[test]
-    fn any_entry_is_a_quota(amount: u64, at_ms: u64, until_ms: u64, now_ms: u64, requests: u64, wanted: u32) {
+    fn any_entry_is_a_quota(
+        amount: u64,
+        at_ms: u64,
+        until_ms: u64,
+        now_ms: u64,
+        requests: u64,
+        wanted: u32,
+    ) {
         let entry = Entry { until_ms, at_ms, amount, ..Entry::default() };
         let mut quota = Quota::at(Some(entry), requests, FIRST, now_ms);
         prop_assert!(quota.take(wanted).is_none_or(|taken| u64::from(taken) <= requests));

@@ -24,7 +24,11 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let subject = || 1..400_u64;
-    prop_oneof![6 => subject().prop_map(Act::Insert), 2 => subject().prop_map(Act::Remove), 1 => Just(Act::Look)]
+    prop_oneof![
+        6 => subject().prop_map(Act::Insert),
+        2 => subject().prop_map(Act::Remove),
+        1 => Just(Act::Look),
+    ]
 }
 
 proptest! {
@@ -36,7 +40,8 @@ proptest! {
         for (request, act) in (1..).zip(acts) {
             match act {
                 Act::Insert(subject) if !map.contains_key(&subject) => {
-                    let (index, gone) = table.insert(slot(subject, request), 0).expect("others are older");
+                    let inserted = table.insert(slot(subject, request), 0);
+                    let (index, gone) = inserted.expect("others are older");
                     prop_assert_eq!(table.peek(index).map(|slot| slot.subject), Some(subject));
                     map.insert(subject, subject * 3);
                     if let Some(gone) = gone {

@@ -166,12 +166,13 @@ impl<'a> Workers<'a> {
                 for _ in 0..requests {
                     let read_ms = self.clock_ms.get();
                     let verdict = limiter.admit(checks, read_ms, &mut cells);
+                    let first = checks[0].limit.id;
                     let (done_ms, admitted) =
                         (self.clock_ms.get(), matches!(verdict, Verdict::Admitted(_)));
                     // A request that another limit refuses says nothing of the first.
                     if admitted
                         || checks.len() == 1
-                        || matches!(verdict, Verdict::Refused(of) if of.limit.id == checks[0].limit.id)
+                        || matches!(verdict, Verdict::Refused(of) if of.limit.id == first)
                     {
                         self.events.borrow_mut().push(Event { read_ms, done_ms, admitted });
                     }

@@ -53,7 +53,10 @@ impl Auth {
         };
         faults.at(field, |faults| {
             if methods.is_empty() {
-                faults.add("name at least one of key, jwt and signature; a public route is written \"none\"");
+                faults.add(
+                    "name at least one of key, jwt and signature; a public route is written \
+                     \"none\"",
+                );
             }
             let mut sorted = methods.clone();
             sorted.sort_unstable();
@@ -100,13 +103,18 @@ pub(super) fn check_key_sources(sources: &[KeySource], faults: &mut Faults) {
         KeySource::Header { name } => faults.at("name", |faults| {
             faults.header(name);
             if name.eq_ignore_ascii_case("authorization") || name.eq_ignore_ascii_case("cookie") {
-                faults.add(r#"a key is the whole value of a header; for Authorization use {"in": "bearer"} or {"in": "basic"}"#);
+                faults.add(
+                    "a key is the whole value of a header; for Authorization use \
+                     {\"in\": \"bearer\"} or {\"in\": \"basic\"}",
+                );
             }
         }),
         KeySource::Query { name } => faults.at("name", |faults| {
             let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
             if name.is_empty() || name.len() > 64 || !name.bytes().all(unreserved) {
-                faults.add("has to be 1 to 64 letters, digits, hyphens, dots, underscores and tildes");
+                faults.add(
+                    "has to be 1 to 64 letters, digits, hyphens, dots, underscores and tildes",
+                );
             }
         }),
     });

@@ -12,7 +12,10 @@ use crate::ip::MAX_CIDRS;
 #[serde(default, deny_unknown_fields)]
 pub struct IpSettings {
     /// IPv4 or IPv6 ranges in CIDR notation (RFC 4632), or single addresses. Empty: every address.
-    #[cfg_attr(feature = "openapi", schema(example = json!(["192.0.2.0/24", "2001:db8::/32"]), max_items = 10000))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = json!(["192.0.2.0/24", "2001:db8::/32"]), max_items = 10000)
+    )]
     pub allow: Vec<String>,
     /// As `allow`; it wins.
     #[cfg_attr(feature = "openapi", schema(max_items = 10000))]

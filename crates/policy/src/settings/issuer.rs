@@ -72,13 +72,22 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// A token's `aud` has to name one of these. Empty: it is not looked at.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(max_items = 32, example = json!(["https://api.example.com"])))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(max_items = 32, example = json!(["https://api.example.com"]))
+    )]
     pub audiences: Vec<String>,
     /// Claims that have to be there, and their values: a text, a number, a truth value; `null` for
     /// any value. A claim that is a list has to hold the value. A dot in a name leads into an
     /// object.
     #[serde(default)]
-    #[cfg_attr(feature = "openapi", schema(value_type = Object, example = json!({"email_verified": true, "realm.name": "prod"})))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            value_type = Object,
+            example = json!({"email_verified": true, "realm.name": "prod"})
+        )
+    )]
     pub required_claims: BTreeMap<String, Value>,
     /// The most that the clocks of issuer and gateway may differ, in seconds; for `exp`, `nbf` and
     /// `iat`. Default: 30.
@@ -190,9 +199,13 @@ impl Issuer {
             if let Some(uri) = &self.jwks_uri {
                 let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
                 let visible = uri.len() <= 2048 && uri.bytes().all(|byte| byte.is_ascii_graphic());
-                let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+                let authority =
+                    rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
                 if !visible || authority.is_empty() || authority.contains('@') {
-                    faults.add("has to be an https URL without user information, of at most 2048 characters");
+                    faults.add(
+                        "has to be an https URL without user information, of at most 2048 \
+                         characters",
+                    );
                 }
             }
         });
@@ -200,7 +213,10 @@ impl Issuer {
             if let Some(jwks) = &self.jwks {
                 let keys = jwks.get("keys").and_then(Value::as_array);
                 if keys.is_none_or(Vec::is_empty) {
-                    faults.add(r#"has to be a JWK Set (RFC 7517 section 5): {"keys": [...]}, with at least one key"#);
+                    faults.add(
+                        "has to be a JWK Set (RFC 7517 section 5): {\"keys\": [...]}, with at \
+                         least one key",
+                    );
                 }
                 if jwks.to_string().len() > MAX_JWKS_BYTES {
                     faults.add("has to be at most 64 KiB");

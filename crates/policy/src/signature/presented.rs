@@ -246,7 +246,10 @@ fn is_usable(parameters: &Parameters) -> bool {
 
 fn the_one(mut usable: Vec<(InnerList, Vec<u8>)>) -> Result<(InnerList, Vec<u8>), Rejected> {
     if usable.len() > 1 {
-        let tagged = |parameters: &Parameters| matches!(parameters.get("tag"), Some(BareItem::String(tag)) if tag.as_str() == TAG);
+        let tagged = |parameters: &Parameters| match parameters.get("tag") {
+            Some(BareItem::String(tag)) => tag.as_str() == TAG,
+            _ => false,
+        };
         usable.retain(|(input, _)| tagged(&input.params));
         if usable.len() != 1 {
             return Err(Rejected::Ambiguous);

@@ -295,9 +295,12 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         12 => (0..4_u8, 0..6_u16, 0..3_u8, 0..3_u8, 0..30_u64, 0..700_u16, 0..90_000_000_u64)
-            .prop_map(|(site, consumer, key, route, hours, status, us)| Step::Record(site, consumer, key, route, hours, status, us)),
+            .prop_map(|(site, consumer, key, route, hours, status, us)| {
+                Step::Record(site, consumer, key, route, hours, status, us)
+            }),
         2 => (0..40_000_u64).prop_map(Step::Advance),
-        4 => (any::<bool>(), any::<bool>()).prop_map(|(arrives, answered)| Step::Send { arrives, answered }),
+        4 => (any::<bool>(), any::<bool>())
+            .prop_map(|(arrives, answered)| Step::Send { arrives, answered }),
         1 => any::<bool>().prop_map(|arrives| Step::SendAndFail { arrives }),
         2 => any::<prop::sample::Index>().prop_map(Step::Replay),
     ]
@@ -358,7 +361,9 @@ fn perform(mut aggregator: Aggregator, steps: Vec<Step>) -> (Receiver, BTreeMap<
 
 proptest! {
     #[test]
-    fn every_request_is_counted_once_whatever_gets_lost_or_comes_twice(steps in prop::collection::vec(step(), 0..300)) {
+    fn every_request_is_counted_once_whatever_gets_lost_or_comes_twice(
+        steps in prop::collection::vec(step(), 0..300),
+    ) {
         let (receiver, model) = perform(Aggregator::bounded(10_000, 7, [9; 16]), steps);
         prop_assert_eq!(receiver.sums, model);
         prop_assert_eq!((receiver.coarsened, receiver.lost), (0, 0));
@@ -366,7 +371,9 @@ proptest! {
 
     /// With room for each site's own sums (four sites, six classes, two days), those stay exact.
     #[test]
-    fn for_want_of_memory_detail_is_given_up_and_no_request(steps in prop::collection::vec(step(), 0..300)) {
+    fn for_want_of_memory_detail_is_given_up_and_no_request(
+        steps in prop::collection::vec(step(), 0..300),
+    ) {
         let (receiver, model) = perform(Aggregator::bounded(64, 7, [9; 16]), steps);
         prop_assert_eq!(receiver.lost, 0);
         prop_assert_eq!(at(Detail::NoConsumer, &receiver.sums), at(Detail::NoConsumer, &model));
@@ -374,7 +381,9 @@ proptest! {
 
     /// With room for each consumer's days, those stay exact.
     #[test]
-    fn consumers_stay_exact_while_there_is_room_for_them(steps in prop::collection::vec(step(), 0..300)) {
+    fn consumers_stay_exact_while_there_is_room_for_them(
+        steps in prop::collection::vec(step(), 0..300),
+    ) {
         let (receiver, model) = perform(Aggregator::bounded(4 * 6 * 6 * 2 * 2, 7, [9; 16]), steps);
         prop_assert_eq!(at(Detail::Day, &receiver.sums), at(Detail::Day, &model));
     }

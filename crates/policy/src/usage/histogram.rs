@@ -70,7 +70,10 @@ mod tests {
     proptest! {
         /// The true quantile is in the bucket whose bound is the estimate.
         #[test]
-        fn a_quantile_is_bounded_by_its_bucket(mut durations in prop::collection::vec(0_u64..70_000_000, 1..200), percent in 1_u8..=100) {
+        fn a_quantile_is_bounded_by_its_bucket(
+            mut durations in prop::collection::vec(0_u64..70_000_000, 1..200),
+            percent in 1_u8..=100,
+        ) {
             let mut counts = [0_u64; BUCKETS];
             for duration in &durations {
                 counts[bucket_of(*duration)] += 1;

@@ -127,7 +127,10 @@ fn a_secret_has_to_be_as_long_as_the_hash() {
 fn ed25519_is_eddsa() {
     let token = sign_texts(r#"{"alg":"Ed25519"}"#, &claims().to_string());
     assert_eq!(verdict(&issuer(&["EdDSA"]), &token).map(|_| ()), Ok(()));
-    let keys = json!({ "keys": [{ "alg": "Ed25519", "kty": "OKP", "crv": "Ed25519", "x": jwk("ed25519")["x"] }] });
+    let x = &jwk("ed25519")["x"];
+    let keys = json!({
+        "keys": [{ "alg": "Ed25519", "kty": "OKP", "crv": "Ed25519", "x": x }]
+    });
     let issuer = changed(|issuer| issuer.jwks = keys.to_string());
     assert_eq!(verdict(&issuer, &sign(&claims())).map(|_| ()), Ok(()));
 }

@@ -61,7 +61,12 @@ fn keys_in_the_header_are_not_looked_at() {
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(*pair.pk) });
     for header in [
         json!({ "alg": "EdDSA", "jwk": jwk }),
-        json!({ "alg": "EdDSA", "jku": "https://attacker.example/", "x5c": ["AAAA"], "x5u": "https://attacker.example/" }),
+        json!({
+            "alg": "EdDSA",
+            "jku": "https://attacker.example/",
+            "x5c": ["AAAA"],
+            "x5u": "https://attacker.example/",
+        }),
     ] {
         let message = format!(
             "{}.{}",

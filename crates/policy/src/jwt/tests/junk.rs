@@ -33,7 +33,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn a_flipped_bit_is_noticed(algorithm in 0..ALL.len(), part in 0..3_usize, at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+    fn a_flipped_bit_is_noticed(
+        algorithm in 0..ALL.len(),
+        part in 0..3_usize,
+        at in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+    ) {
         let token = token(ALL[algorithm]);
         let start: usize = token.split('.').take(part).map(|part| part.len() + 1).sum();
         let len = token.split('.').nth(part).unwrap().len();
@@ -43,7 +48,11 @@ proptest! {
     }
 
     #[test]
-    fn a_flipped_bit_of_a_signature_is_noticed(algorithm in 0..ALL.len(), at in any::<prop::sample::Index>(), bit in 0..8_u8) {
+    fn a_flipped_bit_of_a_signature_is_noticed(
+        algorithm in 0..ALL.len(),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8_u8,
+    ) {
         let (message, signature) = token(ALL[algorithm]).rsplit_once('.').unwrap();
         let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let at = at.index(signature.len());
@@ -70,7 +79,11 @@ proptest! {
     }
 
     #[test]
-    fn parts_are_refused(header in ".{0,60}", payload in ".{0,120}", signature in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn parts_are_refused(
+        header in ".{0,60}",
+        payload in ".{0,120}",
+        signature in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
         let [header, payload] = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
         let token = format!("{header}.{payload}.{}", URL_SAFE_NO_PAD.encode(signature));
         prop_assert!(refused(token.as_bytes()));
@@ -79,7 +92,10 @@ proptest! {
     /// Claims of all shapes under a right signature: they pass or not, and what passes can be asked
     /// for.
     #[test]
-    fn claims_of_all_shapes_are_read(name in "iss|sub|aud|exp|nbf|iat|scope|realm", value in json_value()) {
+    fn claims_of_all_shapes_are_read(
+        name in "iss|sub|aud|exp|nbf|iat|scope|realm",
+        value in json_value(),
+    ) {
         let verdict = verdict(&issuer(&["EdDSA"]), &sign_with(&name, value));
         if let Ok(verified) = verdict {
             prop_assert!(verified.is_valid(NOW_MS));
@@ -88,7 +104,11 @@ proptest! {
     }
 
     #[test]
-    fn keys_of_all_shapes_are_read(kid in "rsa|p256|p384|ed25519", member in "kty|crv|n|e|x|y|alg|use|key_ops|kid|d", value in json_value()) {
+    fn keys_of_all_shapes_are_read(
+        kid in "rsa|p256|p384|ed25519",
+        member in "kty|crv|n|e|x|y|alg|use|key_ops|kid|d",
+        value in json_value(),
+    ) {
         let mut key = jwk(&kid);
         key[member] = value;
         let set = json!({ "keys": [key] }).to_string();

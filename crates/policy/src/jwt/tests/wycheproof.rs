@@ -35,7 +35,8 @@ const LEFT_OUT: [(&str, &[RangeInclusive<u64>], u64); 5] = [
         213,
     ),
     (
-        "PS256, PS384 and PS512 with a changed encoding (flag ModifiedSignature): ps256, ps384 and ps512.json have these",
+        "PS256, PS384 and PS512 with a changed encoding (flag ModifiedSignature): ps256, ps384 and \
+         ps512.json have these",
         &[276..=286, 289..=311, 324..=324, 329..=330],
         37,
     ),

@@ -11,7 +11,13 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::{control, wasm, workspace_root};
+use crate::{wasm, workspace_root};
+
+/// The program of the admin HTTP API, from the folder `admin`.
+pub const ADMIN: &str = "tenantry-admin";
+
+/// The program that configures Envoys, from the folder `xds-server`.
+pub const XDS: &str = "tenantry-xds";
 
 pub const WASM_TARGET: &str = "wasm32-wasip1";
 const WASM_FILE: &str = "tenantry_filter.wasm";
@@ -53,11 +59,11 @@ impl Artifacts {
     }
 
     pub fn admin(&self) -> PathBuf {
-        self.bin_dir.join(control::ADMIN)
+        self.bin_dir.join(ADMIN)
     }
 
     pub fn xds_server(&self) -> PathBuf {
-        self.bin_dir.join(control::XDS)
+        self.bin_dir.join(XDS)
     }
 }
 
@@ -81,7 +87,7 @@ pub fn build(profile: Profile) -> Result<Artifacts> {
 
 /// Builds the native programs; answers the name of their folder.
 fn build_programs(profile: Profile) -> Result<&'static str> {
-    let programs = ["build", "--bin", control::ADMIN, "--bin", control::XDS];
+    let programs = ["build", "--bin", ADMIN, "--bin", XDS];
     Ok(match profile {
         Profile::Dev => {
             // Without --package, for the reason in .cargo/config.toml.

@@ -5,16 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::build::Artifacts;
+use crate::build::{ADMIN, Artifacts, XDS};
 use crate::process::Launch;
 use crate::secret;
 use crate::service::{Ready, Service};
-
-/// The program of the admin HTTP API, from the folder `admin`.
-pub const ADMIN: &str = "tenantry-admin";
-
-/// The program that configures Envoys, from the folder `xds-server`.
-pub const XDS: &str = "tenantry-xds";
 
 /// The domain under which every site has its hostname: `<slug>.gw.localhost`, and
 /// `api.gw.localhost` for all of them.

@@ -10,7 +10,7 @@ use stack::postgres::{Database, Group};
 use stack::process::Launch;
 use stack::provision::Published;
 use stack::service::{Ready, Service};
-use stack::{control, secret};
+use stack::{build, control, secret};
 
 use crate::up::home::Home;
 use crate::up::ports::Ports;
@@ -52,7 +52,7 @@ impl<'a> Deployment<'a> {
 
         let files = control::Files::in_folder(&kept)?;
         let login = database.login(Group::Admin, &secret::password()).await?;
-        let log = self.home.part_log(control::ADMIN);
+        let log = self.home.part_log(build::ADMIN);
         self.run(control::admin(&self.tools.artifacts, &login, self.ports.admin, &files, log))
             .await?;
         self.operator_token = read_token(&files.operator_token)?;
@@ -60,7 +60,7 @@ impl<'a> Deployment<'a> {
         self.run(self.upstreams()?).await?;
         let login = database.login(Group::Xds, &secret::password()).await?;
         let (grpc, http, log) =
-            (self.ports.xds_grpc, self.ports.xds_http, self.home.part_log(control::XDS));
+            (self.ports.xds_grpc, self.ports.xds_http, self.home.part_log(build::XDS));
         self.run(control::xds_server(&self.tools.artifacts, &login, grpc, http, &files, log))
             .await?;
         self.run(self.envoy()?.service).await?;

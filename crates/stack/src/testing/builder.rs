@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::admin_api::AdminApi;
-use crate::build::{self, Artifacts};
-use crate::control::{ADMIN, Files, XDS};
+use crate::build::{self, ADMIN, Artifacts, XDS};
+use crate::control::Files;
 use crate::envoy::{self, Edge, Envoy, EnvoySettings};
 use crate::postgres::Group;
 use crate::testing::{Replica, Stack, database, new_cluster};

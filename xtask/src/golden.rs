@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use stack::build;
 use stack::testing::{self, database};
 
-use crate::{block_on, prerequisites};
+use crate::prerequisites;
+use crate::runtime::block_on;
 
 /// The tests that write what they compare with, when they are asked to: test, filter.
 const GOLDEN: [(&str, &str); 3] = [

@@ -5,6 +5,7 @@ mod ci;
 mod down;
 mod golden;
 mod prerequisites;
+mod runtime;
 mod sqlx_data;
 mod test;
 mod up;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+
+use crate::runtime::block_on;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Runs, tests and maintains Tenantry")]
@@ -121,13 +124,4 @@ fn build_module() -> Result<ExitCode> {
 fn named_address(text: &str) -> Result<(String, SocketAddr)> {
     let (name, addr) = text.split_once('=').context("want <name>=<address>")?;
     Ok((name.to_owned(), addr.parse()?))
-}
-
-/// The runtime of the commands that start parts.
-fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?
-        .block_on(future)
 }

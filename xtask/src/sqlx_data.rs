@@ -13,7 +13,8 @@ use sqlx::migrate::Migrator;
 use stack::postgres::DatabaseServer;
 use stack::{build, testing, workspace_root};
 
-use crate::{block_on, prerequisites};
+use crate::prerequisites;
+use crate::runtime::block_on;
 
 pub(crate) fn run(check: bool) -> Result<ExitCode> {
     prerequisites::ensure_postgres()?;

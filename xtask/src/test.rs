@@ -16,7 +16,8 @@ use stack::testing::{self, database};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{block_on, prerequisites};
+use crate::prerequisites;
+use crate::runtime::block_on;
 
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode> {
     Ok(if passed(args)? { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -20,7 +20,8 @@ use stack::Stack;
 use stack::build::{self, Profile};
 use stack::workspace_root;
 
-use crate::{block_on, prerequisites};
+use crate::prerequisites;
+use crate::runtime::block_on;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {

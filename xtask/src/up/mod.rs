@@ -19,7 +19,8 @@ use stack::build::{self, Artifacts, Profile};
 use stack::postgres::Binaries;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{block_on, prerequisites};
+use crate::prerequisites;
+use crate::runtime::block_on;
 use deployment::Deployment;
 use home::Home;
 use ports::Ports;

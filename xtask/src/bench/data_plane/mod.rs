@@ -10,11 +10,13 @@ mod cpu;
 mod deployment;
 mod envoys;
 mod filters;
+mod inputs;
 mod levers;
 mod measure;
 mod ours;
 pub(crate) mod parts;
 mod report;
+mod started;
 mod traffic;
 mod variants;
 mod zipf;
@@ -105,7 +107,7 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
     let callouts = start_part(&Part::Callouts { listen: place.callouts }, &folder).await?;
     let wrk = Wrk::new(&folder)?;
     let bench = Bench { wrk: &wrk, upstream: upstream.pid().as_raw() };
-    let tokens = tokens::make(variants::TOKENS)?;
+    let tokens = tokens::make(inputs::TOKENS)?;
     let small =
         Deployment::start("bench-small", &artifacts, deployment::SMALL, place.upstream, &tokens)
             .await?;
@@ -118,7 +120,7 @@ pub(crate) async fn measure(measure: &Measure) -> Result<()> {
     }
     let scale = measure.what.scale();
     let big = Deployment::start("bench-big", &artifacts, scale, place.upstream, &tokens).await?;
-    let inputs = variants::Inputs {
+    let inputs = inputs::Inputs {
         place: &place,
         sent: &sent,
         big: &big,

@@ -8,10 +8,11 @@ use stack::envoy::Envoy;
 
 use super::deployment::{Deployment, SMALL};
 use super::envoys::Sent;
+use super::inputs::{BUSY_SITES, Inputs, Requests};
 use super::measure::Target;
 use super::report::{OURS, OURS_ROUTES, OURS_SMALL, OURS_WITHOUT_LOG};
+use super::started::Variants;
 use super::traffic::{Load, Request};
-use super::variants::{BUSY_SITES, Inputs, Requests, Variants};
 use crate::bench::seed::{self, Scale};
 
 /// All variants of ours, each with so many workers.

@@ -1,146 +1,21 @@
 //! The variants that are compared.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use serde_json::Value;
-use stack::envoy::Envoy;
 use stack::wasm;
 
-use super::deployment::{Deployment, SMALL};
-use super::envoys::{Measured, Place, Sent};
-use super::measure::Target;
+use super::deployment::SMALL;
+use super::inputs::{DRAWS, EVERY, Inputs, LUA_KEYS, NATIVE_KEYS, Requests};
 use super::report::{BARE, BARE_WITHOUT_LOG, CALLOUTS, CALLS};
-use super::traffic::{self, Load, Request};
-use super::zipf;
+use super::started::{Variant, Variants};
 use super::{filters, ours};
-use crate::bench::seed::{self, Scale};
-use crate::bench::tokens::Tokens;
-
-/// The step between two keys of variants that use a new key in each request. Keys were dealt out to
-/// the sites in turn; seven shares no factor with the number of sites, so that all of them take
-/// part.
-const EVERY: usize = 7;
-/// As many draws by Zipf's law are in a file of requests, unless there are fewer keys.
-const DRAWS: usize = 200_000;
-/// YCSB's default.
-const ZIPF_EXPONENT: f64 = 0.99;
-/// The sites that get requests where Envoy routes them: each costs it clusters, connections and,
-/// the first time, some milliseconds, which bare has not. Where Envoy answers itself, all sites get
-/// some.
-pub(super) const BUSY_SITES: usize = 200;
-/// Numbers of keys as people have them in native configuration, and in the table of the Lua filter.
-const NATIVE_KEYS: usize = 1_000;
-const LUA_KEYS: usize = 100_000;
-/// Tokens in use at the same time.
-pub(super) const TOKENS: usize = 1_000;
-
-pub(super) struct Inputs<'a> {
-    pub(super) place: &'a Place,
-    pub(super) sent: &'a Sent,
-    pub(super) big: &'a Deployment,
-    pub(super) small: &'a Deployment,
-    pub(super) tokens: &'a Tokens,
-    pub(super) module: &'a Path,
-    pub(super) empty_module: &'a Path,
-    pub(super) callouts: i32,
-}
-
-/// Running Envoys, and how they are measured.
-#[derive(Default)]
-pub(super) struct Variants {
-    pub(super) targets: Vec<Target>,
-    measured: Vec<Measured>,
-    pub(super) ours: Vec<Envoy>,
-}
-
-impl Variants {
-    pub(super) async fn stop(mut self) -> Result<()> {
-        for measured in &mut self.measured {
-            measured.service.stop().await?;
-        }
-        for envoy in &mut self.ours {
-            envoy.service.stop().await?;
-        }
-        Ok(())
-    }
-
-    /// An Envoy with these filters, and the targets that share it.
-    async fn add(
-        &mut self,
-        inputs: &Inputs<'_>,
-        concurrency: u32,
-        variant: Variant<'_>,
-    ) -> Result<()> {
-        let sent = variant.sent.unwrap_or(inputs.sent);
-        let measured =
-            inputs.place.start_static(sent, variant.id, &variant.filters, concurrency).await?;
-        self.targets.push(Target {
-            id: variant.id,
-            title: variant.title.to_owned(),
-            envoy: measured.pid()?,
-            others: variant.others,
-            direct: variant.direct.then(|| (measured.direct, variant.requests.clone())),
-            upstream: Some((measured.routed, variant.requests)),
-            remembers: false,
-        });
-        self.measured.push(measured);
-        Ok(())
-    }
-}
-
-/// A variant that needs no control plane.
-struct Variant<'a> {
-    id: &'static str,
-    title: &'a str,
-    filters: Vec<Value>,
-    requests: Load,
-    others: Vec<i32>,
-    direct: bool,
-    /// Another listener than the usual one.
-    sent: Option<&'a Sent>,
-}
-
-impl Variant<'_> {
-    fn new<'a>(
-        id: &'static str,
-        title: &'a str,
-        filters: Vec<Value>,
-        requests: &Load,
-    ) -> Variant<'a> {
-        Variant {
-            id,
-            title,
-            filters,
-            requests: requests.clone(),
-            others: Vec::new(),
-            direct: true,
-            sent: None,
-        }
-    }
-}
-
-/// The files of requests.
-pub(super) struct Requests {
-    pub(super) all: Load,
-    /// As many keys and sites as the smaller deployment has.
-    pub(super) few: Load,
-    pub(super) zipf: Load,
-    pub(super) busy: Load,
-    pub(super) small: Load,
-    native: Load,
-    lua: Load,
-    pub(super) tokens: Load,
-    /// As the filter would leave them: of the busy sites, and of as many as the smaller deployment
-    /// has.
-    pub(super) decided: Load,
-    pub(super) decided_few: Load,
-}
+use crate::bench::seed::Scale;
 
 /// Starts all variants with so many workers each.
 pub(super) async fn start(inputs: &Inputs<'_>, concurrency: u32) -> Result<Variants> {
-    let requests = write_requests(inputs)?;
+    let requests = Requests::write(inputs)?;
     let mut variants = Variants::default();
     let quiet = inputs.sent.without_access_log();
     let bare = Variant::new(BARE, "bare: connection manager and router", Vec::new(), &requests.all);
@@ -193,34 +68,6 @@ fn empty_modules(inputs: &Inputs<'_>) -> Result<[(&'static str, &'static str, Pa
         ("empty_finished", "empty wasm filter of the SDK, finished as ours is", stripped),
         (CALLS, "our calls of Envoy, and nothing else", calls),
     ])
-}
-
-fn write_requests(inputs: &Inputs<'_>) -> Result<Requests> {
-    let write = |name: &str, requests: &mut dyn Iterator<Item = Request>| {
-        traffic::write(&inputs.place.folder.join(format!("{name}.requests")), requests)
-    };
-    let (all, small, scale) = (&inputs.big.keys, &inputs.small.keys, inputs.big.scale);
-    let of = Request::with_key;
-    let few = all.iter().filter(|key| key.site < SMALL.sites).take(SMALL.keys);
-    let drawn = zipf::draws(all.len(), ZIPF_EXPONENT, DRAWS.min(all.len()));
-    let tokens = inputs.tokens.tokens.iter().enumerate();
-    Ok(Requests {
-        all: write("all", &mut all.iter().step_by(EVERY).map(of))?,
-        few: write("few", &mut few.map(of))?,
-        zipf: write("zipf", &mut drawn.into_iter().filter_map(|key| all.get(key)).map(of))?,
-        busy: write("busy", &mut all.iter().filter(|key| key.site < BUSY_SITES).map(of))?,
-        small: write("small", &mut small.iter().map(of))?,
-        native: write("native", &mut all.iter().take(NATIVE_KEYS).map(of))?,
-        lua: write("lua", &mut all.iter().take(LUA_KEYS).map(of))?,
-        decided: write("decided", &mut (0..BUSY_SITES.min(scale.sites)).map(Request::decided))?,
-        decided_few: write("decided-few", &mut (0..SMALL.sites).map(Request::decided))?,
-        tokens: write(
-            "tokens",
-            &mut tokens.map(|(number, token)| {
-                Request::with_token(seed::site_of_subject(number, scale), token)
-            }),
-        )?,
-    })
 }
 
 fn lua_table(inputs: &Inputs<'_>) -> Result<PathBuf> {

@@ -4,21 +4,19 @@
 pub(crate) mod admin;
 pub(crate) mod control_plane;
 pub(crate) mod data_plane;
+mod figures;
 mod people;
 mod revocation;
 mod seed;
+mod start;
 pub(crate) mod timing;
 mod tokens;
 
-use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Subcommand;
-use serde::Serialize;
-use stack::Stack;
 use stack::build::{self, Profile};
-use stack::workspace_root;
 
 use crate::prerequisites;
 use crate::runtime::block_on;
@@ -57,80 +55,4 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode> {
         Bench::Revocation { count } => block_on(revocation::run(&artifacts, *count))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// xds-server and the Envoys, until they serve.
-async fn everything_else(stack: &mut Stack) -> Result<()> {
-    stack.xds.launch()?;
-    for envoy in &mut stack.envoys {
-        envoy.service.launch()?;
-    }
-    stack.xds.wait_ready().await?;
-    for envoy in &stack.envoys {
-        envoy.service.wait_ready().await?;
-    }
-    Ok(())
-}
-
-/// Writes the figures for programs.
-fn write_json(name: &str, figures: &impl Serialize) -> Result<()> {
-    let folder = workspace_root().join("target/bench");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join(format!("{name}.json"));
-    fs::write(&file, serde_json::to_vec_pretty(figures)?)
-        .with_context(|| format!("writing {}", file.display()))?;
-    println!("written to {}", file.display());
-    Ok(())
-}
-
-/// Describes the machine.
-fn machine() -> Result<String> {
-    let cpus = fs::read_to_string("/proc/cpuinfo").context("reading /proc/cpuinfo")?;
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("an unknown CPU", |(_, name)| name.trim());
-    let count = std::thread::available_parallelism()?;
-    let memory = fs::read_to_string("/proc/meminfo").context("reading /proc/meminfo")?;
-    let kilobytes = memory.lines().find_map(|line| {
-        line.strip_prefix("MemTotal:")?.split_ascii_whitespace().next()?.parse::<f64>().ok()
-    });
-    Ok(format!("{count} x {model}, {:.0} GB", kilobytes.unwrap_or_default() * 1024.0 / 1e9))
-}
-
-/// Percentiles of a sample, in milliseconds.
-#[derive(Debug, Serialize)]
-struct Percentiles {
-    count: usize,
-    min_ms: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    max_ms: f64,
-}
-
-impl Percentiles {
-    /// By the nearest rank. `None` for an empty sample.
-    fn of(mut sample_ms: Vec<f64>) -> Option<Percentiles> {
-        sample_ms.sort_by(f64::total_cmp);
-        let rank = |percent: usize| {
-            sample_ms.get((sample_ms.len() * percent).div_ceil(100).saturating_sub(1)).copied()
-        };
-        Some(Percentiles {
-            count: sample_ms.len(),
-            min_ms: *sample_ms.first()?,
-            p50_ms: rank(50)?,
-            p99_ms: rank(99)?,
-            max_ms: *sample_ms.last()?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Percentiles;
-
-    #[test]
-    fn percentiles_are_of_the_nearest_rank() {
-        let of = Percentiles::of((1..=200).rev().map(f64::from).collect()).expect("a sample");
-        assert_eq!((of.min_ms, of.p50_ms, of.p99_ms, of.max_ms), (1.0, 100.0, 198.0, 200.0));
-        assert!(Percentiles::of(Vec::new()).is_none());
-    }
 }

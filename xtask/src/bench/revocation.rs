@@ -19,7 +19,7 @@ use stack::build::Artifacts;
 use stack::echo::Echo;
 use stack::provision::{Published, SiteSpec};
 
-use super::{Percentiles, write_json};
+use super::figures::{Percentiles, write_json};
 
 /// After this a revocation counts as lost, and the bench fails.
 const LOST: Duration = Duration::from_secs(10);

@@ -20,9 +20,10 @@ use stack::echo::Echo;
 
 use self::load::Rate;
 use self::operation::{Callers, Operation};
+use super::figures::{Percentiles, machine, write_json};
 use super::people::People;
 use super::seed::{self, Scale};
-use super::{Percentiles, machine, tokens, write_json};
+use super::{start, tokens};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Admin {
@@ -100,7 +101,7 @@ pub(crate) async fn measure(what: &Admin) -> Result<()> {
     let mut stack = builder.start().await?;
     let upstream = Echo::start("shop", stack::ports::loopback(0))?;
     let people = fill(&stack, scale, &upstream).await?;
-    super::everything_else(&mut stack).await?;
+    start::everything_else(&mut stack).await?;
     let callers = Callers::log_in(&stack.api, people, scale, CALLERS).await?;
     eprintln!("{CALLERS} Admins have logged in");
     let mut lines = Vec::new();

@@ -20,8 +20,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use stack::build::{self, Artifacts};
 
+use super::figures::write_json;
 use super::seed::Scale;
-use super::write_json;
 use meter::Meter;
 use report::{Report, Run};
 use world::World;

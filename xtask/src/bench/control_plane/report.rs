@@ -9,8 +9,8 @@ use super::cold_start::ColdStart;
 use super::edit::{Kind, Measured};
 use super::meter::Cost;
 use super::world::Memory;
+use crate::bench::figures::{Percentiles, machine};
 use crate::bench::seed::Scale;
-use crate::bench::{Percentiles, machine};
 
 /// The bars, and the sizes that they are about.
 const LARGE_SITES: usize = 10_000;

@@ -33,8 +33,9 @@ use stack::process::{Launch, Process};
 use stack::{envoy, ports, workspace_root};
 use tokio::net::TcpStream;
 
+use super::figures::write_json;
 use super::seed::Scale;
-use super::{tokens, write_json};
+use super::tokens;
 use crate::prerequisites;
 use deployment::Deployment;
 use envoys::{Place, Sent};

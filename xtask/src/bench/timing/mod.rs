@@ -25,7 +25,8 @@ use stack::echo::Echo;
 
 use self::sample::{Expected, Pair, Samples};
 use self::welch::{CROPS, Difference, THRESHOLD};
-use super::{machine, write_json};
+use super::figures::{machine, write_json};
+use super::start;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Timing {
@@ -89,7 +90,7 @@ pub(crate) async fn measure(what: &Timing) -> Result<()> {
     let mut stack = builder.start().await?;
     let upstream = Echo::start("shop", stack::ports::loopback(0))?;
     let world = world::fill(&stack, upstream.addr).await?;
-    super::everything_else(&mut stack).await?;
+    start::everything_else(&mut stack).await?;
     let client = Client::builder().no_proxy().pool_max_idle_per_host(1).build()?;
     let mut random = StdRng::seed_from_u64(0x0077_656c_6368);
     let mut lines = Vec::new();

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::problem::request::NO_SUCH_PATH;
 use crate::identity::access_token::AccessTokens;
 use crate::identity::password::Passwords;
 use crate::last_used::LastUsed;
@@ -87,5 +88,5 @@ pub fn service(
 }
 
 async fn no_such_path() -> Result<Response, Problem> {
-    Err(Problem::NoSuchPath)
+    Err(NO_SUCH_PATH.problem())
 }

@@ -15,6 +15,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::http::header;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 use store::PlatformTx;
@@ -23,6 +24,7 @@ use store::attempt::{self, Attempt, Count};
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
+use crate::http::problem::accounts::TOO_OFTEN;
 
 /// For how long failures count.
 pub const WINDOW: TimeDelta = TimeDelta::minutes(15);
@@ -114,9 +116,12 @@ impl Try {
 fn taken(attempt: Attempt, now: DateTime<Utc>) -> Result<Vec<i32>, Problem> {
     match attempt {
         Attempt::Taken(failures) => Ok(failures),
-        Attempt::Refused { until } => Err(Problem::TooOften {
-            retry_after_seconds: (until - now).num_seconds().saturating_add(1),
-        }),
+        Attempt::Refused { until } => {
+            let seconds = (until - now).num_seconds().saturating_add(1);
+            Err(TOO_OFTEN
+                .because(format!("Try again in {seconds} seconds."))
+                .with_header(header::RETRY_AFTER, seconds.to_string()))
+        }
     }
 }
 

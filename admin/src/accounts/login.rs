@@ -16,6 +16,9 @@ use super::second_factor::Proof;
 use super::{SESSION_LIFETIME, Tokens, refresh};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::problem::accounts::{
+    EMAIL_UNVERIFIED, INVALID_CODE, INVALID_CREDENTIALS, MFA_REQUIRED,
+};
 use crate::http::visitor::Visitor;
 use crate::identity::password::Password;
 
@@ -36,7 +39,7 @@ pub async fn login(
         let mut tx = app.store.platform(&visitor.nobody()).await?;
         account::login_failed(&mut tx, account, "password").await?;
         tx.commit().await?;
-        return Err(Problem::InvalidCredentials);
+        return Err(INVALID_CREDENTIALS.problem());
     };
     let id = found.account.id;
     let mut tx = app.store.platform(&visitor.somebody(id)).await?;
@@ -46,7 +49,7 @@ pub async fn login(
     }
     tx.commit().await?;
     if proof.is_empty() {
-        return Err(Problem::MfaRequired);
+        return Err(MFA_REQUIRED.problem());
     }
     let attempt = Proof::begin(app, &visitor.nobody(), id, now).await?;
     let mut tx = app.store.platform(&visitor.somebody(id)).await?;
@@ -55,7 +58,7 @@ pub async fn login(
         let mut tx = app.store.platform(&visitor.nobody()).await?;
         account::login_failed(&mut tx, Some(id), "factor").await?;
         tx.commit().await?;
-        return Err(Problem::InvalidCode);
+        return Err(INVALID_CODE.problem());
     }
     attempt.forgive(&mut tx).await?;
     open(app, visitor, tx, found, now).await
@@ -92,11 +95,11 @@ async fn open(
     let Account { id, verified_at, mfa, .. } = found.account;
     let locked = account::lock(&mut tx, id).await?;
     if locked.password != found.password || locked.account.mfa != mfa {
-        return Err(Problem::InvalidCredentials);
+        return Err(INVALID_CREDENTIALS.problem());
     }
     if verified_at.is_none() {
         tx.commit().await?;
-        return Err(Problem::EmailUnverified);
+        return Err(EMAIL_UNVERIFIED.problem());
     }
     if let Some(source) = visitor.source {
         attempt::note_good(&mut tx, id, source, now).await?;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::problem::request::{INTERNAL, TAKEN};
 use crate::signup::Wish;
 
 /// The characters of a slug that leave room for what makes it another one.
@@ -32,7 +33,7 @@ pub struct Made {
 
 /// Whether a site could not be made because its slug is another's.
 pub fn is_slug_taken(problem: &Problem) -> bool {
-    matches!(problem, Problem::Taken { field: "slug", .. })
+    problem.is(&TAKEN) && problem.errors().iter().any(|error| error.field == "slug")
 }
 
 /// The slug to try: as it is wanted, or what is another's with an end that is new.
@@ -54,7 +55,7 @@ pub async fn provision(
     slug: String,
     now: DateTime<Utc>,
 ) -> Result<(TenantTx, Made), Problem> {
-    let wish: Wish = serde_json::from_value(held.wish.clone()).map_err(|_| Problem::Internal)?;
+    let wish: Wish = serde_json::from_value(held.wish.clone()).map_err(|_| &INTERNAL)?;
     // Who was invited in the meantime has an account, and keeps its password: the address is proven
     // to be theirs.
     let account = match account::by_email(&mut tx, &held.email).await? {

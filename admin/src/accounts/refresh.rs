@@ -14,6 +14,8 @@ use store::session::{self, Drawn, Exchange};
 use super::{REFRESH_LIFETIME, Tokens};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::problem::request::INTERNAL;
+use crate::http::problem::rights::INVALID_TOKEN;
 use crate::http::visitor::Visitor;
 use crate::secret::{self, RefreshToken};
 
@@ -53,9 +55,9 @@ pub async fn exchange(
         Exchange::Reused => {
             tx.commit().await?;
             tracing::warn!("a refresh token came again: its session has been ended");
-            return Err(Problem::InvalidToken);
+            return Err(INVALID_TOKEN.problem());
         }
-        Exchange::Unknown => return Err(Problem::InvalidToken),
+        Exchange::Unknown => return Err(INVALID_TOKEN.problem()),
     };
     // Signed first: without an access token the refresh token is not used up.
     let expires_at = drawn.expires_at.min(session.expires_at);
@@ -68,14 +70,14 @@ fn cipher(presented: &RefreshToken) -> Result<ChaCha20Poly1305, Problem> {
     let mut key = [0; 32];
     let derived =
         Hkdf::<Sha256>::new(None, presented.reveal().as_bytes()).expand(PURPOSE, &mut key);
-    derived.map_err(|_| Problem::Internal)?;
+    derived.map_err(|_| &INTERNAL)?;
     Ok(ChaCha20Poly1305::new(&key.into()))
 }
 
 fn seal(presented: &RefreshToken, successor: &RefreshToken) -> Result<Vec<u8>, Problem> {
     let nonce: [u8; NONCE_LEN] = secret::random()?;
     let sealed = cipher(presented)?.encrypt(&Nonce::from(nonce), successor.reveal().as_bytes());
-    Ok([nonce.as_slice(), &sealed.map_err(|_| Problem::Internal)?].concat())
+    Ok([nonce.as_slice(), &sealed.map_err(|_| &INTERNAL)?].concat())
 }
 
 fn open(presented: &RefreshToken, sealed: &[u8]) -> Result<RefreshToken, Problem> {
@@ -86,7 +88,7 @@ fn open(presented: &RefreshToken, sealed: &[u8]) -> Result<RefreshToken, Problem
     });
     opened.ok_or_else(|| {
         tracing::error!("the successor of a refresh token cannot be opened");
-        Problem::Internal
+        INTERNAL.problem()
     })
 }
 

@@ -13,6 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
 use crate::http::problem::Problem;
+use crate::http::problem::request::{INTERNAL, NO_SUCH_PATH};
 
 /// Only what this program serves. Swagger UI sets styles from its script, and has its icons in
 /// `data:` URLs.
@@ -49,12 +50,12 @@ async fn page(Path(file): Path<String>) -> Result<Response, Problem> {
     let config = Arc::new(Config::from("/openapi.json").validator_url("none"));
     let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| {
         tracing::error!(%error, "a page of the documentation could not be made");
-        Problem::Internal
+        INTERNAL.problem()
     })?;
-    let page = found.ok_or(Problem::NoSuchPath)?;
+    let page = found.ok_or(&NO_SUCH_PATH)?;
     let mut response = page.bytes.into_response();
     let headers = response.headers_mut();
-    let media_type = HeaderValue::from_str(&page.content_type).map_err(|_| Problem::Internal)?;
+    let media_type = HeaderValue::from_str(&page.content_type).map_err(|_| &INTERNAL)?;
     headers.insert(header::CONTENT_TYPE, media_type);
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

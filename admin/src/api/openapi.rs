@@ -15,7 +15,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::problem::{FieldError, MEDIA_TYPE, ProblemBody, ReachedLimit};
+use crate::http::problem::{FieldError, PROBLEM_JSON, ProblemBody, ReachedLimit};
 use crate::limits;
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 use crate::rights::access::operations;
@@ -144,7 +144,7 @@ fn problem(name: &str, description: &str) -> Response {
     let body = Content::new(Some(Ref::from_schema_name(ProblemBody::name())));
     let response = ResponseBuilder::new()
         .description(description)
-        .content(MEDIA_TYPE, body)
+        .content(PROBLEM_JSON, body)
         .header("x-request-id", text("The id of the request, for the log."));
     match name {
         "Unauthorized" | "LoginFailed" => {

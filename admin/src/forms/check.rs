@@ -32,7 +32,7 @@ impl Check {
 
     /// The problem, if anything was wrong.
     pub fn finish(self) -> Result<(), Problem> {
-        if self.errors.is_empty() { Ok(()) } else { Err(Problem::Invalid(self.errors)) }
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
     }
 
     /// Takes a parsed value, or notes why it could not be parsed.

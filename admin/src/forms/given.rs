@@ -10,6 +10,7 @@ use serde::ser::Serialize;
 use serde_json::Value;
 
 use crate::http::body;
+use crate::http::problem::request::INVALID;
 use crate::http::problem::{FieldError, Problem};
 
 /// Settings in a body. They are read when the body is checked, so that what is wrong with them is
@@ -26,9 +27,8 @@ impl<T: DeserializeOwned + Serialize> Given<T> {
     /// What is unknown, missing or of a wrong type, with its place inside the settings.
     pub(super) fn read(&self) -> Result<T, Vec<FieldError>> {
         let settings: T =
-            body::parse(self.value.to_string().as_bytes()).map_err(|problem| match problem {
-                Problem::Invalid(errors) => errors,
-                _ => vec![wrong_form("")],
+            body::parse(self.value.to_string().as_bytes()).map_err(|problem: Problem| {
+                if problem.is(&INVALID) { problem.into_errors() } else { vec![wrong_form("")] }
             })?;
         let Ok(understood) = serde_json::to_value(&settings) else {
             return Err(vec![wrong_form("")]);

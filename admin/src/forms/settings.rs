@@ -78,7 +78,7 @@ mod tests {
         check.tenant_settings(Some(&given));
         match check.finish() {
             Ok(()) => Vec::new(),
-            Err(Problem::Invalid(errors)) => errors.into_iter().map(|error| error.field).collect(),
+            Err(problem) => problem.into_errors().into_iter().map(|error| error.field).collect(),
             Err(other) => panic!("{other:?}"),
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::etag::etag;
 use crate::http::problem::Problem;
+use crate::http::problem::request::INTERNAL;
 
 /// An object in an answer.
 pub trait Object: Serialize {
@@ -47,7 +48,7 @@ impl Answer {
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_string(body).map_err(|error| {
             tracing::error!(%error, "an answer could not be written as JSON");
-            Problem::Internal
+            INTERNAL.problem()
         })?;
         Ok(Self { status: status.as_u16(), etag: None, location: None, secret: false, body })
     }

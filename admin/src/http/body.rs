@@ -11,6 +11,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAcce
 use serde_json::error::Category;
 
 use crate::http::problem::Problem;
+use crate::http::problem::request::{INVALID, SYNTAX, TOO_LARGE, UNREADABLE};
 
 /// Reads a whole body of at most `limit_bytes`.
 pub async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
@@ -18,11 +19,11 @@ pub async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
         let mut source: Option<&dyn std::error::Error> = Some(&error);
         while let Some(cause) = source {
             if cause.is::<http_body_util::LengthLimitError>() {
-                return Problem::TooLarge { limit_bytes };
+                return TOO_LARGE.because(format!("It may have {limit_bytes} bytes at most."));
             }
             source = cause.source();
         }
-        Problem::Unreadable
+        UNREADABLE.problem()
     })
 }
 
@@ -35,7 +36,7 @@ pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     {
         return Ok(());
     }
-    Err(Problem::MediaType { expected: "application/json" })
+    Err(Problem::media_type("application/json"))
 }
 
 /// The media type of a body, in lower case and without parameters; empty if none is given.
@@ -48,7 +49,7 @@ pub fn media_type(headers: &HeaderMap) -> String {
 /// Parses JSON into a type that refuses unknown fields.
 ///
 /// # Errors
-/// [`Problem::Syntax`] for what is no JSON; [`Problem::Invalid`] with the path of the field that is
+/// [`SYNTAX`] for what is no JSON; [`INVALID`] with the path of the field that is
 /// unknown, missing, repeated or of a wrong type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -62,13 +63,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         }
         problem_of(path, error.inner())
     })?;
-    deserializer.end().map_err(|error| Problem::Syntax(format!("{error}.")))?;
+    deserializer.end().map_err(|error| SYNTAX.because(format!("{error}.")))?;
     Ok(value)
 }
 
 fn problem_of(path: String, error: &serde_json::Error) -> Problem {
     if error.classify() != Category::Data {
-        return Problem::Syntax(format!("{error}."));
+        return SYNTAX.because(format!("{error}."));
     }
     let text = error.to_string();
     let message = text.split_once(" at line ").map_or(text.as_str(), |(message, _)| message);
@@ -184,7 +185,7 @@ mod tests {
 
     fn refusal(body: &str) -> FieldError {
         match parse::<Outer>(body.as_bytes()) {
-            Err(Problem::Invalid(mut errors)) => errors.remove(0),
+            Err(problem) if problem.is(&INVALID) => problem.into_errors().remove(0),
             other => panic!("{body} gave {other:?}"),
         }
     }
@@ -221,8 +222,11 @@ mod tests {
     #[test]
     fn what_is_no_json_is_a_syntax_error() {
         for body in ["", "{", "{\"name\":\"a\"} x", "name=a", "{\"name\":\"\u{1}\"}"] {
-            assert!(matches!(parse::<Outer>(body.as_bytes()), Err(Problem::Syntax(_))), "{body}");
+            assert!(
+                parse::<Outer>(body.as_bytes()).is_err_and(|problem| problem.is(&SYNTAX)),
+                "{body}"
+            );
         }
-        assert!(matches!(parse::<Outer>(b"{\"name\":\"\xff\"}"), Err(Problem::Syntax(_))));
+        assert!(parse::<Outer>(b"{\"name\":\"\xff\"}").is_err_and(|problem| problem.is(&SYNTAX)));
     }
 }

@@ -9,6 +9,8 @@ use store::{Actor, ActorKind, Logged, Standing};
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
+use crate::http::problem::request::NOT_FOUND;
+use crate::http::problem::rights::FORBIDDEN;
 use crate::rights::permissions::{self, Kind, Place, Verdict, Who};
 use crate::rights::scopes::{self, Scope};
 
@@ -102,7 +104,7 @@ impl Caller {
     pub fn account(&self) -> Result<Uuid, Problem> {
         match self.principal {
             Principal::Account { account, .. } => Ok(account),
-            Principal::Operator { .. } | Principal::Service { .. } => Err(Problem::Forbidden),
+            Principal::Operator { .. } | Principal::Service { .. } => Err(FORBIDDEN.problem()),
         }
     }
 
@@ -132,8 +134,8 @@ impl Caller {
         let place = site.map_or(Place::Tenant, |site| Place::Site(Some(site)));
         match permissions::decide(who, self.principal.kind(), &self.standing, place) {
             Verdict::Allowed => Ok(()),
-            Verdict::Invisible => Err(Problem::NotFound),
-            Verdict::Forbidden => Err(Problem::RoleNeeded(who)),
+            Verdict::Invisible => Err(NOT_FOUND.problem()),
+            Verdict::Forbidden => Err(FORBIDDEN.because(who.text())),
         }
     }
 

@@ -9,6 +9,8 @@ use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::idempotency::Once;
 use crate::http::problem::Problem;
+use crate::http::problem::request::NOT_FOUND;
+use crate::http::problem::rights::MISSING_TOKEN;
 use crate::limits;
 
 /// The ids in the path. What is no id names no object: it is answered like one that does not exist.
@@ -18,8 +20,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(ids) =
-            Path::from_request_parts(parts, state).await.map_err(|_| Problem::NotFound)?;
+        let Path(ids) = Path::from_request_parts(parts, state).await.map_err(|_| &NOT_FOUND)?;
         Ok(Self(ids))
     }
 }
@@ -52,7 +53,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     /// Fails closed: a handler that takes a caller cannot be reached past
     /// [`crate::layers::authorize`].
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or(Problem::MissingToken)
+        parts.extensions.get::<Self>().cloned().ok_or(MISSING_TOKEN.problem())
     }
 }
 
@@ -105,7 +106,7 @@ const NO_REVISION: i64 = -1;
 
 impl Expected {
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let wrong = |message| Problem::Header { name: "If-Match", message };
+        let wrong = |message| Problem::header("If-Match", message);
         let mut values = headers.get_all(header::IF_MATCH).iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
         let value = value.to_str().map_err(|_| wrong("is not ASCII"))?.trim();

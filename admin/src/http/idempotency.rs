@@ -23,6 +23,8 @@ use store::{PlatformTx, ScopedTx, StoreError, TenantTx};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
+use crate::http::problem::platform::NO_SECRETS_KEY;
+use crate::http::problem::request::{INTERNAL, KEY_REUSED};
 use crate::limits;
 use crate::secret;
 
@@ -64,7 +66,7 @@ impl Once {
     /// Reads the header, if there is one, and takes the fingerprint of the request: method, path
     /// with query, and body.
     pub fn of(parts: &Parts, body: &Bytes, caller: &Caller) -> Result<Self, Problem> {
-        let wrong = |message| Problem::Header { name: "Idempotency-Key", message };
+        let wrong = |message| Problem::header("Idempotency-Key", message);
         let Some(key) = parts.headers.get(&KEY) else { return Ok(Self(None)) };
         let key = key.to_str().map_err(|_| wrong("is not ASCII"))?;
         if key.is_empty() || key.len() > limits::HEADER_ID_CHARS {
@@ -82,10 +84,10 @@ impl Once {
             request_hash: request.finalize().into(),
         };
         let mut derived = [0; 32];
-        let root = caller.root.bytes().ok_or(Problem::NoSecretsKey)?;
+        let root = caller.root.bytes().ok_or(&NO_SECRETS_KEY)?;
         Hkdf::<Sha256>::new(Some(key.as_bytes()), root)
             .expand(PURPOSE, &mut derived)
-            .map_err(|_| Problem::Internal)?;
+            .map_err(|_| &INTERNAL)?;
         Ok(Self(Some(Sealed { row, cipher: ChaCha20Poly1305::new(&derived.into()) })))
     }
 
@@ -94,7 +96,7 @@ impl Once {
         let Some(sealed) = &self.0 else { return Ok(None) };
         match store::idempotency::begin(tx, &sealed.row).await? {
             Begin::Fresh => Ok(None),
-            Begin::Mismatch => Err(Problem::KeyReused),
+            Begin::Mismatch => Err(KEY_REUSED.problem()),
             Begin::Replay { sealed_body, .. } => {
                 let mut response = sealed.open(&sealed_body)?.into_response();
                 response.headers_mut().insert(REPLAYED.clone(), HeaderValue::from_static("true"));
@@ -116,18 +118,17 @@ impl Once {
 
 impl Sealed {
     fn seal(&self, answer: &Answer) -> Result<Vec<u8>, Problem> {
-        let text = serde_json::to_vec(answer).map_err(|_| Problem::Internal)?;
-        let nonce: [u8; NONCE_LEN] = secret::random().map_err(|_| Problem::Internal)?;
+        let text = serde_json::to_vec(answer).map_err(|_| &INTERNAL)?;
+        let nonce: [u8; NONCE_LEN] = secret::random().map_err(|_| &INTERNAL)?;
         let payload = Payload { msg: &text, aad: &self.row.request_hash };
-        let sealed =
-            self.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| Problem::Internal)?;
+        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| &INTERNAL)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
     fn open(&self, body: &[u8]) -> Result<Answer, Problem> {
         let broken = || {
             tracing::error!("the kept answer of an idempotent request cannot be opened");
-            Problem::Internal
+            INTERNAL.problem()
         };
         let (nonce, sealed) = body.split_first_chunk::<NONCE_LEN>().ok_or_else(broken)?;
         let payload = Payload { msg: sealed, aad: &self.row.request_hash };

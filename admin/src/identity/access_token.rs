@@ -27,6 +27,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
+use crate::http::problem::platform::NO_SECRETS_KEY;
+use crate::http::problem::request::INTERNAL;
 use crate::secret;
 
 /// How long an access token is good.
@@ -92,27 +94,26 @@ impl AccessTokens {
     /// Signs a token.
     ///
     /// # Errors
-    /// [`Problem::NoSecretsKey`] if the operator has configured none: the keys could not be kept.
+    /// [`NO_SECRETS_KEY`] if the operator has configured none: the keys could not be kept.
     pub async fn sign(
         &self,
         account: Uuid,
         session: Uuid,
         now: DateTime<Utc>,
     ) -> Result<String, Problem> {
-        let secrets = self.secrets.as_deref().ok_or(Problem::NoSecretsKey)?;
+        let secrets = self.secrets.as_deref().ok_or(&NO_SECRETS_KEY)?;
         let (id, pair) = match self.signing(now) {
             Some(key) => key,
             None => {
                 let pair = Ed25519KeyPair::from_bytes(&drawn()?).map_err(broken)?;
-                let public_key =
-                    pair.public_key().to_bytes().try_into().map_err(|_| Problem::Internal)?;
+                let public_key = pair.public_key().to_bytes().try_into().map_err(|_| &INTERNAL)?;
                 let new = NewKey { public_key, pair: Secret(pair.to_bytes()) };
                 let mut tx = self.store.platform(&Actor::system("access-tokens")).await?;
                 access_token_key::create_unless_newer(&mut tx, secrets, new, now - KEY_SIGNS, now)
                     .await?;
                 tx.commit().await?;
                 self.load(secrets, now).await?;
-                self.signing(now).ok_or(Problem::Internal)?
+                self.signing(now).ok_or(&INTERNAL)?
             }
         };
         let at = |time: DateTime<Utc>| {
@@ -228,5 +229,5 @@ fn verified(key: &AccessTokenKey, token: &str, now: DateTime<Utc>) -> Option<Acc
 
 fn broken(error: jwt_simple::Error) -> Problem {
     tracing::error!(%error, "an access token could not be signed");
-    Problem::Internal
+    INTERNAL.problem()
 }

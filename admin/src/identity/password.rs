@@ -16,6 +16,7 @@ use zxcvbn::Score;
 
 use crate::forms::check::Check;
 use crate::http::problem::Problem;
+use crate::http::problem::request::INTERNAL;
 use crate::secret;
 
 /// The characters of a password. NIST SP 800-63B section 3.1.1.2 asks for no less than 8 beside a
@@ -114,7 +115,7 @@ impl Passwords {
         let salt = secret::random::<16>()?;
         self.beside(move || hash(&password, &salt)).await?.map_err(|error| {
             tracing::error!(%error, "a password could not be hashed");
-            Problem::Internal
+            INTERNAL.problem()
         })
     }
 
@@ -125,7 +126,7 @@ impl Passwords {
         with: Option<PasswordHash>,
     ) -> Result<bool, Problem> {
         let exists = with.is_some();
-        let with = with.map(|hash| hash.0).or_else(|| NOBODYS.clone()).ok_or(Problem::Internal)?;
+        let with = with.map(|hash| hash.0).or_else(|| NOBODYS.clone()).ok_or(&INTERNAL)?;
         let same = self.beside(move || {
             let hash = password_hash::PasswordHash::new(&with).ok();
             // The parameters are those of the hash.
@@ -140,15 +141,14 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let place =
-            Arc::clone(&self.places).acquire_owned().await.map_err(|_| Problem::Internal)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| &INTERNAL)?;
         tokio::task::spawn_blocking(move || {
             // Given up when the work is done, though the request may have ended before.
             let _place = place;
             work()
         })
         .await
-        .map_err(|_| Problem::Internal)
+        .map_err(|_| INTERNAL.problem())
     }
 }
 

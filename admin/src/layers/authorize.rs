@@ -16,6 +16,10 @@ use store::{Logged, Standing, tenant};
 use crate::app::App;
 use crate::http::caller::{Caller, Peer, Principal, RequestId, Root};
 use crate::http::problem::Problem;
+use crate::http::problem::request::{METHOD_NOT_ALLOWED, NO_SUCH_PATH, NOT_FOUND};
+use crate::http::problem::rights::{
+    FORBIDDEN, INVALID_TOKEN, MFA_NEEDED, MISSING_TOKEN, SCOPE_NEEDED, TENANT_SUSPENDED,
+};
 use crate::rights::access::{Access, Rule};
 use crate::rights::permissions::{self, Kind, Place, Verdict, Who};
 use crate::rights::scopes::{self, Scope};
@@ -29,7 +33,7 @@ pub async fn authorize(
     next: Next,
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
-    let pattern = parts.extensions.get::<MatchedPath>().ok_or(Problem::NoSuchPath)?;
+    let pattern = parts.extensions.get::<MatchedPath>().ok_or(&NO_SUCH_PATH)?;
     match app.access.find(pattern.as_str(), &parts.method) {
         Access::For(Rule { who: Who::Anyone, .. }) => {}
         Access::For(rule) => {
@@ -52,8 +56,12 @@ pub async fn authorize(
             };
             parts.extensions.insert(caller);
         }
-        Access::OtherMethods(allow) => return Err(Problem::MethodNotAllowed(allow)),
-        Access::None => return Err(Problem::NoSuchPath),
+        Access::OtherMethods(allow) => {
+            return Err(METHOD_NOT_ALLOWED
+                .because(format!("It has {allow}."))
+                .with_header(header::ALLOW, allow));
+        }
+        Access::None => return Err(NO_SUCH_PATH.problem()),
     }
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
@@ -63,23 +71,23 @@ pub async fn authorize(
 fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Result<(), Problem> {
     let verdict = permissions::decide(rule.who, found.principal.kind(), &found.standing, place);
     if verdict == Verdict::Invisible {
-        return Err(Problem::NotFound);
+        return Err(NOT_FOUND.problem());
     }
     let in_tenant = place != Place::Platform;
     if in_tenant && found.lacks_mfa {
-        return Err(Problem::MfaNeeded);
+        return Err(MFA_NEEDED.problem());
     }
     if verdict == Verdict::Forbidden {
-        return Err(Problem::RoleNeeded(rule.who));
+        return Err(FORBIDDEN.because(rule.who.text()));
     }
     let scope = Scope::of(&rule.noun, !is_safe);
     if !scopes::include(&found.scopes, &scope) {
-        return Err(Problem::ScopeNeeded(scope));
+        return Err(SCOPE_NEEDED.because(format!("It needs the scope `{scope}`.")));
     }
     let suspended =
         found.status == tenant::Status::Suspended && found.principal.kind() != Kind::Operator;
     if in_tenant && suspended && !is_safe {
-        return Err(Problem::TenantSuspended);
+        return Err(TENANT_SUSPENDED.problem());
     }
     Ok(())
 }
@@ -150,8 +158,7 @@ async fn authenticate(
 ) -> Result<Authenticated, Problem> {
     match bearer(headers)? {
         Presented::Operator(token) => {
-            let found =
-                app.store.authenticate(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
+            let found = app.store.authenticate(&token.digest()).await?.ok_or(&INVALID_TOKEN)?;
             Ok(Authenticated::new(
                 Principal::Operator { token: found.id },
                 Root::of_token(token.reveal()),
@@ -167,10 +174,9 @@ async fn account(
     token: &str,
     tenant: Option<TenantId>,
 ) -> Result<Authenticated, Problem> {
-    let claims =
-        app.access_tokens.verify(token, (app.clock)()).await?.ok_or(Problem::InvalidToken)?;
+    let claims = app.access_tokens.verify(token, (app.clock)()).await?.ok_or(&INVALID_TOKEN)?;
     let found = app.store.authenticate_account(claims.account, claims.session, tenant).await?;
-    let found = found.ok_or(Problem::InvalidToken)?;
+    let found = found.ok_or(&INVALID_TOKEN)?;
     let principal = Principal::Account { account: claims.account, session: claims.session };
     let root = Root::of_account(app.secrets.as_deref(), claims.account);
     let lacks_mfa = found.require_mfa && !found.mfa;
@@ -187,8 +193,7 @@ async fn service(
     token: &ServiceToken,
     tenant: Option<TenantId>,
 ) -> Result<Authenticated, Problem> {
-    let found =
-        app.store.authenticate_service(&token.digest()).await?.ok_or(Problem::InvalidToken)?;
+    let found = app.store.authenticate_service(&token.digest()).await?.ok_or(&INVALID_TOKEN)?;
     if !found.is_noted {
         app.last_used.note(found.tenant, found.id);
     }
@@ -202,7 +207,7 @@ async fn service(
     // all.
     let scopes: Vec<Scope> = found.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
     if scopes.len() != found.scopes.len() && scopes.is_empty() {
-        return Err(Problem::InvalidToken);
+        return Err(INVALID_TOKEN.problem());
     }
     Ok(Authenticated { scopes, expires_at: found.expires_at, status: found.status, ..caller })
 }
@@ -227,14 +232,14 @@ impl Presented {
 /// section 11.1).
 fn bearer(headers: &HeaderMap) -> Result<Presented, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(Problem::MissingToken)?;
+    let value = values.next().ok_or(&MISSING_TOKEN)?;
     if values.next().is_some() {
-        return Err(Problem::InvalidToken);
+        return Err(INVALID_TOKEN.problem());
     }
-    let value = value.to_str().map_err(|_| Problem::InvalidToken)?;
-    let (scheme, token) = value.split_once(' ').ok_or(Problem::MissingToken)?;
+    let value = value.to_str().map_err(|_| &INVALID_TOKEN)?;
+    let (scheme, token) = value.split_once(' ').ok_or(&MISSING_TOKEN)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Problem::MissingToken);
+        return Err(MISSING_TOKEN.problem());
     }
-    Presented::parse(token.trim()).ok_or(Problem::InvalidToken)
+    Presented::parse(token.trim()).ok_or(INVALID_TOKEN.problem())
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::http::caller::RequestId;
 use crate::http::problem::Problem;
+use crate::http::problem::request::{INTERNAL, TIMEOUT};
 use crate::http::request_id;
 use crate::limits;
 use crate::metrics;
@@ -43,8 +44,8 @@ pub async fn observe(mut request: Request, next: Next) -> Response {
         let guarded = AssertUnwindSafe(next.run(request)).catch_unwind();
         let mut response = match tokio::time::timeout(time, guarded).await {
             Ok(Ok(response)) => response,
-            Ok(Err(_)) => Problem::Internal.into_response(),
-            Err(_) => Problem::Timeout.into_response(),
+            Ok(Err(_)) => INTERNAL.problem().into_response(),
+            Err(_) => TIMEOUT.problem().into_response(),
         };
         request_id::set(response.headers_mut(), &id);
         response

@@ -1,12 +1,13 @@
 //! The rate limits of the API around every request.
 
 use axum::extract::{Request, State};
+use axum::http::{HeaderName, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::http::caller::{Caller, Peer};
-use crate::http::problem::Problem;
+use crate::http::problem::request::RATE_LIMITED;
 use crate::metrics;
 use crate::throttle::Refused;
 
@@ -34,5 +35,21 @@ pub async fn by_principal(State(app): State<App>, request: Request, next: Next) 
 
 fn refuse(refused: Refused) -> Response {
     metrics::rate_limited(refused.limit);
-    Problem::RateLimited(refused).into_response()
+    let Refused { limit, burst, window_s, retry_after_s } = refused;
+    // The headers of draft-ietf-httpapi-ratelimit-headers-10, as on the data plane.
+    RATE_LIMITED
+        .because(format!(
+            "The limit `{limit}` allows {burst} requests in {window_s} seconds; wait for \
+             {retry_after_s} s."
+        ))
+        .with_header(header::RETRY_AFTER, retry_after_s.to_string())
+        .with_header(
+            HeaderName::from_static("ratelimit-policy"),
+            format!("\"{limit}\";q={burst};w={window_s}"),
+        )
+        .with_header(
+            HeaderName::from_static("ratelimit"),
+            format!("\"{limit}\";r=0;t={retry_after_s}"),
+        )
+        .into_response()
 }

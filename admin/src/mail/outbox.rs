@@ -9,6 +9,8 @@ use store::{PlatformTx, outbox};
 
 use super::Letter;
 use crate::http::problem::Problem;
+use crate::http::problem::platform::{NO_MAIL, NO_SECRETS_KEY};
+use crate::http::problem::request::INTERNAL;
 
 /// How long a letter is tried to be sent: as long as its token is good, which is what it is about.
 const KEPT: TimeDelta = TimeDelta::hours(24);
@@ -34,7 +36,7 @@ impl Outbox {
     /// Puts a letter in the outbox.
     ///
     /// # Errors
-    /// [`Problem::NoMail`] if the operator has named no mail server, and [`Problem::NoSecretsKey`]
+    /// [`NO_MAIL`] if the operator has named no mail server, and [`NO_SECRETS_KEY`]
     /// if there is no key to seal letters with.
     pub async fn put(
         &self,
@@ -43,9 +45,9 @@ impl Outbox {
         now: DateTime<Utc>,
     ) -> Result<(), Problem> {
         if !self.sends_mail {
-            return Err(Problem::NoMail);
+            return Err(NO_MAIL.problem());
         }
-        let content = serde_json::to_vec(letter).map_err(|_| Problem::Internal)?;
+        let content = serde_json::to_vec(letter).map_err(|_| &INTERNAL)?;
         Ok(outbox::put(tx, self.secrets.as_deref(), &Secret(content), KEPT, now).await?)
     }
 }

@@ -6,6 +6,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
 
 use crate::http::problem::Problem;
+use crate::http::problem::request::INTERNAL;
 
 /// The parameter of the query.
 pub const PARAMETER: &str = "wait";
@@ -43,8 +44,8 @@ pub fn take(method: &Method, uri: &Uri) -> Result<Option<(Duration, Uri)>, Probl
         format!("{}?{}", uri.path(), rest.join("&"))
     };
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(target.parse::<PathAndQuery>().map_err(|_| Problem::Internal)?);
-    let uri = Uri::from_parts(parts).map_err(|_| Problem::Internal)?;
+    parts.path_and_query = Some(target.parse::<PathAndQuery>().map_err(|_| &INTERNAL)?);
+    let uri = Uri::from_parts(parts).map_err(|_| &INTERNAL)?;
     Ok(Some((Duration::from_secs(seconds), uri)))
 }
 

@@ -14,6 +14,7 @@ use store::version::{self, NewVersion};
 use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
+use crate::http::problem::request::INTERNAL;
 
 /// A template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -50,8 +51,7 @@ impl Template {
             Self::Storefront => by_address(20),
             Self::PublicContent => by_address(50),
         };
-        let settings: SiteSettings =
-            serde_json::from_value(settings).map_err(|_| Problem::Internal)?;
+        let settings: SiteSettings = serde_json::from_value(settings).map_err(|_| &INTERNAL)?;
         Ok(SiteSettings { auth: Auth::None, ..settings })
     }
 

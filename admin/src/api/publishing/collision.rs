@@ -13,6 +13,7 @@ use policy::path::Template;
 use store::TenantTx;
 use store::route::{self, SiteRoute};
 
+use crate::http::problem::publishing::ROUTE_TAKEN;
 use crate::http::problem::{FieldError, Problem};
 
 /// A route that is to be made or changed.
@@ -75,7 +76,7 @@ fn first_collision(routes: &[SiteRoute]) -> Option<(&SiteRoute, &SiteRoute)> {
 fn taken(field: &'static str, what: &str, other: &SiteRoute) -> Problem {
     let message =
         format!("{what} could not be told apart from the route {}: {}", other.id, described(other));
-    Problem::RouteTaken(vec![FieldError::new(field, message)])
+    ROUTE_TAKEN.problem().with_errors(vec![FieldError::new(field, message)])
 }
 
 fn described(route: &SiteRoute) -> String {

@@ -7,6 +7,7 @@ use crate::accounts::{Tokens, refresh};
 use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
+use crate::http::problem::rights::INVALID_TOKEN;
 use crate::http::visitor::Posted;
 
 /// Renews the tokens of a session.
@@ -22,6 +23,6 @@ pub(super) async fn refresh(
     State(app): State<App>,
     posted: Posted<Refresh>,
 ) -> Result<Answer, Problem> {
-    let token = posted.body.token().ok_or(Problem::InvalidToken)?;
+    let token = posted.body.token().ok_or(&INVALID_TOKEN)?;
     answer(&refresh::exchange(&app, &posted.visitor, &token).await?)
 }

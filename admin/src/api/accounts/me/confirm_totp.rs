@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::extract::Post;
 use crate::http::problem::Problem;
+use crate::http::problem::request::NOT_FOUND;
 use crate::identity::totp::step_of;
 
 /// Confirms a second factor.
@@ -33,7 +34,7 @@ pub(super) async fn confirm(
     if let Some(answer) = once.replay(&mut tx).await? {
         return Ok(answer);
     }
-    let factor = totp::lock(&mut tx, app.secrets.as_deref(), id).await?.ok_or(Problem::NotFound)?;
+    let factor = totp::lock(&mut tx, app.secrets.as_deref(), id).await?.ok_or(&NOT_FOUND)?;
     if factor.confirmed_at.is_some() {
         return Err(StoreError::Conflict { field: "factor", value: "totp".to_owned() }.into());
     }

@@ -13,13 +13,14 @@ use crate::http::answer::Object;
 use crate::http::body::present;
 use crate::http::caller::{Caller, Principal};
 use crate::http::problem::Problem;
+use crate::http::problem::rights::FORBIDDEN;
 use crate::identity::password::Password;
 
 /// Who has logged in, and the session.
 pub(super) fn person(caller: &Caller) -> Result<(AccountId, Uuid), Problem> {
     match caller.principal {
         Principal::Account { account, session } => Ok((AccountId(account), session)),
-        Principal::Operator { .. } | Principal::Service { .. } => Err(Problem::Forbidden),
+        Principal::Operator { .. } | Principal::Service { .. } => Err(FORBIDDEN.problem()),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::forms::ids::SignupPath;
 use crate::http::answer::Answer;
 use crate::http::extract::{At, Post};
 use crate::http::problem::Problem;
+use crate::http::problem::request::INTERNAL;
 
 /// Nothing.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -41,7 +42,7 @@ pub(super) async fn approve(
         if held.waiting_since.is_none() {
             return Err(StoreError::NotFound { what: "sign-up" }.into());
         }
-        let wish = serde_json::from_value(held.wish.clone()).map_err(|_| Problem::Internal)?;
+        let wish = serde_json::from_value(held.wish.clone()).map_err(|_| &INTERNAL)?;
         match provision(&app, tx, &held, slug(&wish, held.id, is_taken), now).await {
             Err(problem) if is_slug_taken(&problem) && !is_taken => is_taken = true,
             Err(problem) => return Err(problem),

@@ -10,6 +10,8 @@ use super::model::NewSignup;
 use crate::accounts::attempts::Try;
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::problem::accounts::SIGNUP_CLOSED;
+use crate::http::problem::request::INTERNAL;
 use crate::http::visitor::Posted;
 use crate::mail::Letter;
 use crate::signup::{Mode, UNPROVEN_KEPT, Wish};
@@ -31,7 +33,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let Posted { visitor, body } = posted;
     if app.signup == Mode::Closed {
-        return Err(Problem::SignupClosed);
+        return Err(SIGNUP_CLOSED.problem());
     }
     body.check(&app)?;
     let now = (app.clock)();
@@ -52,7 +54,7 @@ pub(super) async fn create(
         template: body.template,
         origin: body.origin,
     };
-    let wish = serde_json::to_value(wish).map_err(|_| Problem::Internal)?;
+    let wish = serde_json::to_value(wish).map_err(|_| &INTERNAL)?;
     let new = signup::NewSignup { email, name: body.name, password, wish };
     let mut tx = app.store.platform(&visitor.nobody()).await?;
     let made = signup::create(&mut tx, new, UNPROVEN_KEPT, now).await?;

@@ -9,6 +9,8 @@ use crate::accounts::provision::{Made, is_slug_taken, provision, slug};
 use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
+use crate::http::problem::accounts::SIGNUP_CLOSED;
+use crate::http::problem::request::INTERNAL;
 use crate::http::visitor::{Posted, Visitor};
 use crate::secret::EmailToken;
 use crate::signup::{Mode, WAITING_KEPT};
@@ -27,7 +29,7 @@ pub(super) async fn verify(
     let Posted { visitor, body } = posted;
     let digest = EmailToken::parse(&body.token).ok_or_else(none)?.digest();
     let outcome = match app.signup {
-        Mode::Closed => return Err(Problem::SignupClosed),
+        Mode::Closed => return Err(SIGNUP_CLOSED.problem()),
         Mode::Approval => {
             let now = (app.clock)();
             let mut tx = app.store.platform(&visitor.nobody()).await?;
@@ -58,7 +60,7 @@ async fn make(
     let now = (app.clock)();
     let mut tx = app.store.platform(&visitor.nobody()).await?;
     let held = signup::by_token(&mut tx, digest, now).await?.ok_or_else(none)?;
-    let wish = serde_json::from_value(held.wish.clone()).map_err(|_| Problem::Internal)?;
+    let wish = serde_json::from_value(held.wish.clone()).map_err(|_| &INTERNAL)?;
     let (tx, made) = provision(app, tx, &held, slug(&wish, held.id, is_taken), now).await?;
     tx.commit().await?;
     Ok(made)

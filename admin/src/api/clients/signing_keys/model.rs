@@ -18,6 +18,7 @@ use crate::forms::given::Given;
 use crate::http::answer::Object;
 use crate::http::body::present;
 use crate::http::problem::Problem;
+use crate::http::problem::request::INTERNAL;
 use crate::secret::{self, HMAC_KEY_BYTES, NoRandomness};
 
 /// A signing key, without its secret.
@@ -161,7 +162,7 @@ impl NewSigningKey {
         check.future("expires_at", self.expires_at, now);
         let settings = check.settings(self.settings.as_ref());
         check.finish()?;
-        let material = material.ok_or(Problem::Internal)?;
+        let material = material.ok_or(&INTERNAL)?;
         let settings = settings.unwrap_or_default();
         Ok(signing_key::NewSigningKey {
             name: self.name,

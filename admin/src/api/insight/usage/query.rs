@@ -235,7 +235,7 @@ mod tests {
 
     fn refused(query: UsageQuery) -> Vec<String> {
         match asked(query) {
-            Err(Problem::Invalid(errors)) => errors.into_iter().map(|error| error.field).collect(),
+            Err(problem) => problem.into_errors().into_iter().map(|error| error.field).collect(),
             other => panic!("{other:?}"),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 
 use crate::app::App;
+use crate::http::problem::request::UNAVAILABLE;
 use crate::http::problem::{Problem, ProblemBody};
 
 /// A probe that waits longer than its prober has said nothing.
@@ -18,6 +19,6 @@ const PROBE_TIME: Duration = Duration::from_secs(2);
 pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
     match tokio::time::timeout(PROBE_TIME, app.store.ping()).await {
         Ok(Ok(())) => Ok("ok\n"),
-        Ok(Err(_)) | Err(_) => Err(Problem::Unavailable),
+        Ok(Err(_)) | Err(_) => Err(UNAVAILABLE.problem()),
     }
 }

@@ -9,6 +9,7 @@ use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::idempotency::Once;
 use crate::http::problem::Problem;
+use crate::http::problem::request::{INTERNAL, UNAVAILABLE};
 use crate::import::{self, Format, ImportError, Imported};
 use crate::limits;
 
@@ -29,14 +30,14 @@ impl FromRequest<App> for Document {
         let caller = Caller::from_request_parts(&mut parts, app).await?;
         // Before the body is read: it bounds the memory of bodies as much as that of parsed
         // documents.
-        let _place = app.imports.acquire().await.map_err(|_| Problem::Unavailable)?;
+        let _place = app.imports.acquire().await.map_err(|_| &UNAVAILABLE)?;
         let bytes = body::read(body, limits::DOCUMENT_BYTES).await?;
         let once = Once::of(&parts, &bytes, &caller)?;
         let expected = "application/json or application/yaml";
         let format = Format::of(&body::media_type(&parts.headers), &bytes)
-            .ok_or(Problem::MediaType { expected })?;
+            .ok_or_else(|| Problem::media_type(expected))?;
         let parsed = tokio::task::spawn_blocking(move || import::import(&bytes, format)).await;
-        let Imported { routes, warnings } = parsed.map_err(|_| Problem::Internal)??;
+        let Imported { routes, warnings } = parsed.map_err(|_| &INTERNAL)??;
         let routes = routes.into_iter().map(|route| RouteSpec {
             name: route.name,
             methods: route.methods,

@@ -43,5 +43,5 @@ fn in_use(what: &'static str, by: &'static str, users: &[PlanUser]) -> Problem {
     let named: Vec<_> =
         users.iter().map(|user| format!("the {by} `{}` ({})", user.name, user.id)).collect();
     let by = if named.is_empty() { format!("a {by}") } else { named.join(", ") };
-    Problem::InUse { what, by }
+    Problem::in_use(what, &by)
 }

@@ -45,5 +45,5 @@ fn in_use(what: &'static str, by: &'static str, users: &[UpstreamUser]) -> Probl
         .map(|user| format!("the {} `{}` ({})", user.kind, user.name, user.id))
         .collect();
     let by = if named.is_empty() { format!("a {by}") } else { named.join(", ") };
-    Problem::InUse { what, by }
+    Problem::in_use(what, &by)
 }

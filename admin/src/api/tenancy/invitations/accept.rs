@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::http::answer::{Answer, Object};
 use crate::http::extract::Post;
 use crate::http::problem::Problem;
+use crate::http::problem::request::NOT_FOUND;
 use crate::secret::InvitationToken;
 
 /// The token of an invitation.
@@ -58,7 +59,7 @@ pub(super) async fn accept(
     post: Post<Acceptance>,
 ) -> Result<Response, Problem> {
     let account = AccountId(post.caller.account()?);
-    let token = InvitationToken::parse(&post.body.token).ok_or(Problem::NotFound)?;
+    let token = InvitationToken::parse(&post.body.token).ok_or(&NOT_FOUND)?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {
         return Ok(answer);

@@ -10,6 +10,7 @@ use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
 use crate::http::extract::{At, Post};
 use crate::http::problem::Problem;
+use crate::http::problem::rights::MORE_THAN_OWN;
 use crate::secret::ServiceToken;
 
 /// Makes a service token.
@@ -29,7 +30,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let wanted = post.body.checked((app.clock)())?;
     if !post.caller.may_give(&wanted.standing, &wanted.scopes, wanted.expires_at) {
-        return Err(Problem::MoreThanOwn);
+        return Err(MORE_THAN_OWN.problem());
     }
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {

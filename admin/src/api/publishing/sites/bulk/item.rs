@@ -222,12 +222,12 @@ pub(super) async fn run(
     match item {
         BulkItem::Create(item) => {
             let new =
-                item.site.checked(&app.base_domain).map_err(|problem| within("site", problem))?;
+                item.site.checked(&app.base_domain).map_err(|problem| problem.below("site"))?;
             Ok(ItemResult::of(StatusCode::CREATED, &site::create(tx, new).await?))
         }
         BulkItem::Update(item) => {
             let expected = revision(item.if_match.as_deref())?;
-            let changes = item.changes.checked().map_err(|problem| within("changes", problem))?;
+            let changes = item.changes.checked().map_err(|problem| problem.below("changes"))?;
             Ok(ItemResult::of(
                 StatusCode::OK,
                 &site::update(tx, item.site_id, changes, expected).await?,
@@ -241,7 +241,7 @@ pub(super) async fn run(
         }
         BulkItem::Clone(item) => {
             let new =
-                item.site.checked(&app.base_domain).map_err(|problem| within("site", problem))?;
+                item.site.checked(&app.base_domain).map_err(|problem| problem.below("site"))?;
             let copy = site::copy(tx, item.site_id, new, app.secrets.as_deref()).await?;
             Ok(ItemResult::of(StatusCode::CREATED, &copy))
         }
@@ -251,17 +251,4 @@ pub(super) async fn run(
 fn revision(if_match: Option<&str>) -> Result<Option<i64>, Problem> {
     let Some(text) = if_match else { return Ok(None) };
     Ok(Expected::parse(text).map_err(|message| Problem::field("if_match", message))?.0)
-}
-
-/// The same problem, with the place of its fields.
-fn within(place: &str, problem: Problem) -> Problem {
-    match problem {
-        Problem::Invalid(errors) => Problem::Invalid(
-            errors
-                .into_iter()
-                .map(|error| FieldError::new(format!("{place}.{}", error.field), error.message))
-                .collect(),
-        ),
-        other => other,
-    }
 }

@@ -85,7 +85,7 @@ pub(super) async fn bulk(
                 results.push(done);
             }
             Err(problem) if atomic => {
-                return Err(Problem::InItem { index, problem: Box::new(problem) });
+                return Err(problem.in_item(index));
             }
             Err(problem) => {
                 tx.undo(before).await?;

@@ -4,7 +4,7 @@ use policy::host::BaseDomain;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use policy::address::AddressRules;
@@ -82,7 +82,7 @@ pub fn service(
         .merge(api::docs::router())
         .fallback(no_such_path)
         .layer(from_fn_with_state(app.clone(), layers::throttle::by_address))
-        .layer(from_fn(layers::observe::observe))
+        .layer(from_fn_with_state(app.access.clone(), layers::observe::observe))
         .layer(axum::Extension(api::docs::Document::of(&document)))
         .with_state(app))
 }

@@ -20,7 +20,8 @@ use crate::limits;
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 use crate::rights::access::operations;
 use crate::rights::nouns::TAGS;
-use crate::rights::permissions::{self, Who};
+use crate::rights::permissions::Who;
+use crate::rights::table;
 
 /// How a caller proves who they are: name, form, description.
 const SCHEMES: [(&str, &str, &str); 3] = [
@@ -77,16 +78,6 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
         "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
          operator has configured no key for secrets; or an e-mail is to be sent, and there is no mail server.",
     ),
-];
-
-/// The answers of operations that are open to everybody beside those that follow from what they
-/// take: operation, status, answer.
-const OPEN_PROBLEMS: [(&str, &str, &str); 5] = [
-    ("login", "401", "LoginFailed"),
-    ("refreshSession", "401", "LoginFailed"),
-    ("signUp", "403", "Forbidden"),
-    ("verifySignUp", "403", "Forbidden"),
-    ("verifySignUp", "409", "Conflict"),
 ];
 
 /// The router and the whole document.
@@ -192,8 +183,13 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     if operation.description.is_none() {
         operation.description.clone_from(&operation.summary);
     }
-    let who = operation.operation_id.as_deref().and_then(permissions::of).unwrap_or(Who::Operator);
+    let row = operation.operation_id.as_deref().and_then(table::find);
+    let (who, more) = row.map_or((Who::Operator, &[][..]), |row| (row.who, row.answers));
     show_role(operation, who);
+    for (status, name) in more {
+        let reference = RefOr::Ref(Ref::from_response_name(*name));
+        operation.responses.responses.insert((*status).into(), reference);
+    }
     if who == Who::Anyone {
         complete_open_operation(path, operation);
         return;
@@ -256,10 +252,6 @@ fn complete_open_operation(path: &str, operation: &mut Operation) {
             ("422", "Unprocessable"),
         ]);
     }
-    let id = operation.operation_id.clone().unwrap_or_default();
-    answers.extend(
-        OPEN_PROBLEMS.iter().filter(|(of, ..)| *of == id).map(|(_, status, name)| (*status, *name)),
-    );
     for (status, name) in answers {
         operation
             .responses
@@ -348,10 +340,6 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
         // By `wait`, any write has a query.
         Method::PATCH | Method::DELETE => statuses.extend(["400", "409", "412", "422"]),
         _ => {}
-    }
-    // Its items have entity tags, and one that is refused may be the answer of all.
-    if operation.operation_id.as_deref() == Some("bulkSites") {
-        statuses.push("412");
     }
     statuses
 }

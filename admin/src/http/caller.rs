@@ -11,8 +11,10 @@ use uuid::Uuid;
 use crate::http::problem::Problem;
 use crate::http::problem::request::NOT_FOUND;
 use crate::http::problem::rights::FORBIDDEN;
-use crate::rights::permissions::{self, Kind, Place, Verdict, Who};
+use crate::rights::permissions::{self, Kind, Verdict, Who};
+use crate::rights::place::Place;
 use crate::rights::scopes::{self, Scope};
+use crate::rights::table;
 
 /// The purpose of the keys that are made of the secrets key for accounts.
 const OF_ACCOUNT: &[u8] = b"tenantry admin: the answers of an account, form 1";
@@ -130,8 +132,8 @@ impl Caller {
     /// # Errors
     /// What that operation would answer.
     pub fn may(&self, operation: &str, site: Option<SiteId>) -> Result<(), Problem> {
-        let who = permissions::of(operation).unwrap_or(Who::Operator);
-        let place = site.map_or(Place::Tenant, |site| Place::Site(Some(site)));
+        let who = table::who(operation).unwrap_or(Who::Operator);
+        let place = site.map_or(Place::Tenant(None), |site| Place::Site(None, Some(site)));
         match permissions::decide(who, self.principal.kind(), &self.standing, place) {
             Verdict::Allowed => Ok(()),
             Verdict::Invisible => Err(NOT_FOUND.problem()),

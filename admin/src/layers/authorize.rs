@@ -4,13 +4,12 @@
 //! A bearer token tells its kind by its form: `tno_` is an operator's, `tns_` a program's, and
 //! three parts that dots join are the access token of somebody who has logged in.
 
-use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
-use axum::http::request::Parts;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
-use policy::id::{SiteId, TenantId};
+use policy::id::TenantId;
 use store::{Logged, Standing, tenant};
 
 use crate::app::App;
@@ -21,7 +20,8 @@ use crate::http::problem::rights::{
     FORBIDDEN, INVALID_TOKEN, MFA_NEEDED, MISSING_TOKEN, SCOPE_NEEDED, TENANT_SUSPENDED,
 };
 use crate::rights::access::{Access, Rule};
-use crate::rights::permissions::{self, Kind, Place, Verdict, Who};
+use crate::rights::permissions::{self, Kind, Verdict, Who};
+use crate::rights::place::Place;
 use crate::rights::scopes::{self, Scope};
 use crate::secret::{OperatorToken, ServiceToken};
 
@@ -35,11 +35,11 @@ pub async fn authorize(
     let (mut parts, body) = request.into_parts();
     let pattern = parts.extensions.get::<MatchedPath>().ok_or(&NO_SUCH_PATH)?;
     match app.access.find(pattern.as_str(), &parts.method) {
-        Access::For(Rule { who: Who::Anyone, .. }) => {}
+        Access::For(rule) if rule.operation.who == Who::Anyone => {}
         Access::For(rule) => {
-            let named = Named::of(&mut parts).await;
-            let found = authenticate(&app, &parts.headers, named.tenant.flatten()).await?;
-            permit(&rule, &found, named.place(), parts.method.is_safe())?;
+            let place = parts.extensions.get::<Place>().copied().unwrap_or_default();
+            let found = authenticate(&app, &parts.headers, place.tenant()).await?;
+            permit(&rule, &found, place, parts.method.is_safe())?;
             let extensions = &parts.extensions;
             let caller = Caller {
                 principal: found.principal,
@@ -69,7 +69,8 @@ pub async fn authorize(
 /// Asks the permission table, and then what else may stand in the way. What is invisible is so
 /// whatever else is wrong.
 fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Result<(), Problem> {
-    let verdict = permissions::decide(rule.who, found.principal.kind(), &found.standing, place);
+    let who = rule.operation.who;
+    let verdict = permissions::decide(who, found.principal.kind(), &found.standing, place);
     if verdict == Verdict::Invisible {
         return Err(NOT_FOUND.problem());
     }
@@ -78,7 +79,7 @@ fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Re
         return Err(MFA_NEEDED.problem());
     }
     if verdict == Verdict::Forbidden {
-        return Err(FORBIDDEN.because(rule.who.text()));
+        return Err(FORBIDDEN.because(who.text()));
     }
     let scope = Scope::of(&rule.noun, !is_safe);
     if !scopes::include(&found.scopes, &scope) {
@@ -90,39 +91,6 @@ fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Re
         return Err(TENANT_SUSPENDED.problem());
     }
     Ok(())
-}
-
-/// What a path names: whether it has a tenant and a site, and which. What is no id names nothing.
-#[derive(Clone, Copy, Debug, Default)]
-struct Named {
-    tenant: Option<Option<TenantId>>,
-    site: Option<Option<SiteId>>,
-}
-
-impl Named {
-    /// Reads what the router has matched: the same that handlers get.
-    async fn of(parts: &mut Parts) -> Self {
-        let mut named = Self::default();
-        let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else {
-            return named;
-        };
-        for (name, value) in &parameters {
-            match name {
-                "tenant_id" => named.tenant = Some(value.parse().ok()),
-                "site_id" => named.site = Some(value.parse().ok()),
-                _ => {}
-            }
-        }
-        named
-    }
-
-    fn place(self) -> Place {
-        match (self.tenant, self.site) {
-            (_, Some(site)) => Place::Site(site),
-            (Some(_), None) => Place::Tenant,
-            (None, None) => Place::Platform,
-        }
-    }
 }
 
 /// Who a token is of, and what that is in the tenant of the path.

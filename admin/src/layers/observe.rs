@@ -2,15 +2,16 @@
 //! answer to a panic.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use tracing::Instrument as _;
-use uuid::Uuid;
 
 use crate::http::caller::RequestId;
 use crate::http::problem::Problem;
@@ -19,24 +20,34 @@ use crate::http::request_id;
 use crate::limits;
 use crate::metrics;
 use crate::receipt;
+use crate::rights::access::{Access, AccessTable};
+use crate::rights::place::Place;
 
 /// The route of requests that match none, in logs and metrics.
 const UNMATCHED: &str = "unmatched";
-/// Where imports go; they may take longer.
-const IMPORT_ROUTE: &str = "/import";
 
 /// The outermost layer.
-pub async fn observe(mut request: Request, next: Next) -> Response {
+pub async fn observe(
+    State(access): State<Arc<AccessTable>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let start = Instant::now();
-    let id = request_id::of(request.headers());
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let (mut parts, body) = request.into_parts();
+    let id = request_id::of(&parts.headers);
+    let place = place_of(&mut parts).await;
+    parts.extensions.insert(RequestId(id.clone()));
+    parts.extensions.insert(place);
+    let request = Request::from_parts(parts, body);
     let pattern = request.extensions().get::<MatchedPath>();
     let route = pattern.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let method = request.method().clone();
-    let tenant = tenant_of(request.uri().path()).map(|tenant| tenant.to_string());
+    let tenant = place.tenant().map(|tenant| tenant.to_string());
     let span = tracing::info_span!("request", request_id = %id, tenant = tenant.as_deref(), %method, route);
-    let time =
-        if route.ends_with(IMPORT_ROUTE) { limits::IMPORT_TIME } else { limits::REQUEST_TIME };
+    let time = match access.find(&route, &method) {
+        Access::For(rule) => rule.operation.time,
+        Access::OtherMethods(_) | Access::None => limits::REQUEST_TIME,
+    };
     let time = time + receipt::asked_time(&method, request.uri());
 
     async {
@@ -72,20 +83,36 @@ fn log(status: StatusCode, elapsed_ms: f64) {
     }
 }
 
-/// The tenant that a path is about.
-fn tenant_of(path: &str) -> Option<Uuid> {
-    path.strip_prefix("/v1/tenants/")?.split('/').next()?.parse().ok()
+/// Reads what the router has matched: the same that handlers get.
+async fn place_of(parts: &mut Parts) -> Place {
+    let (mut tenant, mut site) = (None, None);
+    if let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await {
+        for (name, value) in &parameters {
+            match name {
+                "tenant_id" => tenant = Some(value.parse().ok()),
+                "site_id" => site = Some(value.parse().ok()),
+                _ => {}
+            }
+        }
+    }
+    match (tenant, site) {
+        (tenant, Some(site)) => Place::Site(tenant.flatten(), site),
+        (Some(tenant), None) => Place::Tenant(tenant),
+        (None, None) => Place::Platform,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use axum::Router;
     use axum::body::Body;
-    use axum::middleware::from_fn;
+    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
+    use axum::{Extension, Router};
+    use policy::id::{SiteId, TenantId};
     use tower::ServiceExt as _;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -99,7 +126,7 @@ mod tests {
         Router::new()
             .route("/panics", get(panics))
             .route("/endless", endless)
-            .layer(from_fn(observe))
+            .layer(from_fn_with_state(Arc::new(AccessTable::default()), observe))
     }
 
     async fn answer(path: &str) -> Response {
@@ -123,12 +150,27 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), limits::REQUEST_TIME.as_secs());
     }
 
-    #[test]
-    fn the_tenant_is_read_from_the_path() {
+    #[tokio::test]
+    async fn tenant_and_site_are_read_from_the_path() {
+        let place = get(|Extension(place): Extension<Place>| async move { format!("{place:?}") });
+        let router = Router::new()
+            .route("/v1/tenants", place.clone())
+            .route("/v1/tenants/{tenant_id}", place.clone())
+            .route("/v1/tenants/{tenant_id}/sites/{site_id}/keys", place)
+            .layer(from_fn_with_state(Arc::new(AccessTable::default()), observe));
         let id = Uuid::from_u128(7);
-        assert_eq!(tenant_of(&format!("/v1/tenants/{id}/sites")), Some(id));
-        assert_eq!(tenant_of(&format!("/v1/tenants/{id}")), Some(id));
-        assert_eq!(tenant_of("/v1/tenants"), None);
-        assert_eq!(tenant_of("/v1/tenants/x\"}"), None);
+        let (tenant, site) = (Some(TenantId(id)), Some(SiteId(id)));
+        for (path, expected) in [
+            ("/v1/tenants".to_owned(), Place::Platform),
+            (format!("/v1/tenants/{id}"), Place::Tenant(tenant)),
+            ("/v1/tenants/x%22%7D".to_owned(), Place::Tenant(None)),
+            (format!("/v1/tenants/{id}/sites/{id}/keys"), Place::Site(tenant, site)),
+            (format!("/v1/tenants/{id}/sites/x/keys"), Place::Site(tenant, None)),
+        ] {
+            let request = Request::builder().uri(&path).body(Body::empty()).unwrap();
+            let Ok(response) = router.clone().oneshot(request).await;
+            let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
+            assert_eq!(body, format!("{expected:?}"), "{path}");
+        }
     }
 }

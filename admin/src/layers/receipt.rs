@@ -6,29 +6,14 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use policy::id::{SiteId, TenantId};
-use store::{Actor, StoreError, change, quarantine, tenant};
+use store::{Actor, StoreError, change, quarantine};
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::receipt::{Receipt, wait, with_receipt};
-
-/// What a request is about, as far as its path says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    tenant: TenantId,
-    site: Option<SiteId>,
-}
-
-impl Place {
-    fn of(path: &str) -> Option<Self> {
-        let mut parts = path.strip_prefix("/v1/tenants/")?.split('/');
-        let tenant = parts.next()?.parse().ok()?;
-        let site = (parts.next() == Some("sites")).then(|| parts.next()?.parse().ok()).flatten();
-        Some(Self { tenant, site })
-    }
-}
+use crate::rights::place::Place;
 
 /// Answers a write with `?wait=` once every Envoy has it, or when the time is over.
 pub async fn layer(
@@ -40,15 +25,15 @@ pub async fn layer(
         return Ok(next.run(request).await);
     };
     *request.uri_mut() = uri;
-    let place = Place::of(request.uri().path());
+    let place = request.extensions().get::<Place>().copied().unwrap_or_default();
     let logged = request.extensions().get::<Caller>().map(|caller| caller.logged.clone());
     let response = next.run(request).await;
     if !response.status().is_success() {
         return Ok(response);
     }
     let seq = logged.and_then(|logged| logged.seq());
-    let receipt = match place {
-        Some(place) => receipt(&app, place, seq, time).await,
+    let receipt = match place.tenant() {
+        Some(tenant) => receipt(&app, tenant, place.site(), seq, time).await,
         // It was about no tenant's sites.
         None => Ok(Some(Receipt::default())),
     };
@@ -64,13 +49,14 @@ pub async fn layer(
 /// time.
 async fn receipt(
     app: &App,
-    place: Place,
+    tenant: TenantId,
+    site: Option<SiteId>,
     seq: Option<i64>,
     time: Duration,
 ) -> Result<Option<Receipt>, StoreError> {
     let until = Instant::now() + time;
     let actor = Actor::system("receipt");
-    let mut tx = app.store.tenant(place.tenant, &actor).await?;
+    let mut tx = app.store.tenant(tenant, &actor).await?;
     let seq = match seq {
         Some(seq) => seq,
         // A repetition, or a write that changed nothing: what the tenant had before is what has to
@@ -78,7 +64,7 @@ async fn receipt(
         None => change::last_of_tenant(&mut tx).await?,
     };
     // All of them, if the tenant was removed.
-    let cells = tenant::cells(&mut tx).await?;
+    let cells = store::tenant::cells(&mut tx).await?;
     drop(tx);
     let mut acks = app.acks.follow();
     // Even who does not want to wait is told how it stands.
@@ -91,8 +77,8 @@ async fn receipt(
         let mut now = Receipt::of(&streams, cells.as_ref(), &[], seq);
         let settled = now.pending.is_empty();
         if settled || Instant::now() >= until || receipt.is_none() {
-            let mut tx = app.store.tenant(place.tenant, &actor).await?;
-            let holds = quarantine::holds(&mut tx, place.site).await?;
+            let mut tx = app.store.tenant(tenant, &actor).await?;
+            let holds = quarantine::holds(&mut tx, site).await?;
             now = Receipt::of(&streams, cells.as_ref(), &holds, seq);
         }
         receipt = Some(now);
@@ -105,20 +91,3 @@ async fn receipt(
 
 /// How long the first reading may take of who does not want to wait.
 const FIRST_READING: Duration = Duration::from_secs(2);
-
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    #[test]
-    fn tenant_and_site_are_read_from_the_path() {
-        let id = Uuid::from_u128(7);
-        let (tenant, site) = (TenantId(id), SiteId(id));
-        assert_eq!(Place::of("/v1/tenants"), None);
-        assert_eq!(Place::of(&format!("/v1/tenants/{id}")), Some(Place { tenant, site: None }));
-        let keys = format!("/v1/tenants/{id}/sites/{id}/keys");
-        assert_eq!(Place::of(&keys), Some(Place { tenant, site: Some(site) }));
-    }
-}

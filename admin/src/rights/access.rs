@@ -7,8 +7,7 @@ use axum::http::Method;
 use thiserror::Error;
 use utoipa::openapi::{OpenApi, PathItem, path::Operation};
 
-use crate::rights::nouns;
-use crate::rights::permissions::{self, Who};
+use super::{nouns, table};
 
 /// A document and a permission table that do not fit together: a fault of the program, found when
 /// it starts.
@@ -18,15 +17,15 @@ pub enum AccessError {
     #[error("the operation {method} {path} has no id")]
     NoId { method: Method, path: String },
     /// An operation is not in the table.
-    #[error("the operation `{0}` has no row in permissions.rs; add one")]
+    #[error("the operation `{0}` has no row in rights/table; add one")]
     NoRow(String),
 }
 
 /// What an operation asks of its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Who may do it.
-    pub who: Who,
+    /// The row of the table.
+    pub operation: &'static table::Operation,
     /// The noun that it is about, as scopes name it: the tag of the document, in lower case and
     /// with hyphens.
     pub noun: Arc<str>,
@@ -61,8 +60,8 @@ impl AccessTable {
                     method: method.clone(),
                     path: path.clone(),
                 })?;
-                let who = permissions::of(id).ok_or_else(|| AccessError::NoRow(id.to_owned()))?;
-                methods.push((method, Rule { who, noun: noun(operation).into() }));
+                let row = table::find(id).ok_or_else(|| AccessError::NoRow(id.to_owned()))?;
+                methods.push((method, Rule { operation: row, noun: noun(operation).into() }));
             }
             paths.insert(path.clone(), methods);
         }

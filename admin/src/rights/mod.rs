@@ -3,4 +3,6 @@
 pub mod access;
 pub mod nouns;
 pub mod permissions;
+pub mod place;
 pub mod scopes;
+pub mod table;

@@ -1,9 +1,8 @@
-//! Who may do what: the one table. The router asks it before each request, the OpenAPI document
-//! shows it, and tests fail if an operation has no row, if a row has no operation, or if any
-//! principal gets another answer than it says.
+//! Roles, and the one place that compares them with operations.
 
-use policy::id::SiteId;
 use store::{Role, Standing};
+
+use super::place::Place;
 
 /// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,144 +27,6 @@ pub enum Who {
     AdminInPerson,
     /// An operator, who runs the whole platform.
     Operator,
-}
-
-use Who::{
-    Account, Admin, AdminInPerson, Anyone, Developer, Member, Operator, TenantDeveloper, Viewer,
-};
-
-/// One row per operation, in the order of the document.
-pub const TABLE: &[(&str, Who)] = &[
-    ("live", Anyone),
-    ("ready", Anyone),
-    ("metrics", Anyone),
-    ("openapi", Anyone),
-    ("login", Anyone),
-    ("refreshSession", Anyone),
-    ("logout", Anyone),
-    ("getAccessTokenKeys", Anyone),
-    ("signUp", Anyone),
-    ("verifySignUp", Anyone),
-    ("listSignUps", Operator),
-    ("approveSignUp", Operator),
-    ("rejectSignUp", Operator),
-    ("requestPasswordReset", Anyone),
-    ("confirmPasswordReset", Anyone),
-    ("getMe", Account),
-    ("updateMe", Account),
-    ("changePassword", Account),
-    ("listSessions", Account),
-    ("endSession", Account),
-    ("enrolTotp", Account),
-    ("confirmTotp", Account),
-    ("disableTotp", Account),
-    ("eraseMe", Account),
-    ("createCell", Operator),
-    ("listCells", Operator),
-    ("getCell", Operator),
-    ("updateCell", Operator),
-    ("deleteCell", Operator),
-    ("createPlatformPlan", Operator),
-    ("listPlatformPlans", Operator),
-    ("getPlatformPlan", Operator),
-    ("updatePlatformPlan", Operator),
-    ("deletePlatformPlan", Operator),
-    ("createTenant", Operator),
-    ("listTenants", Operator),
-    ("getTenant", Member),
-    ("updateTenant", Operator),
-    ("deleteTenant", Operator),
-    ("getTenantLimits", Viewer),
-    ("updateTenantProfile", Admin),
-    ("updateTenantStatus", Operator),
-    ("closeTenant", AdminInPerson),
-    ("keepTenant", AdminInPerson),
-    ("listMembers", Admin),
-    ("getMember", Admin),
-    ("updateMember", AdminInPerson),
-    ("deleteMember", AdminInPerson),
-    ("listMyTenants", Account),
-    ("createInvitation", AdminInPerson),
-    ("listInvitations", Admin),
-    ("getInvitation", Admin),
-    ("deleteInvitation", AdminInPerson),
-    ("acceptInvitation", Account),
-    ("createServiceToken", Admin),
-    ("listServiceTokens", Admin),
-    ("getServiceToken", Admin),
-    ("updateServiceToken", Admin),
-    ("revokeServiceToken", Admin),
-    ("createSite", Developer),
-    ("listSites", Member),
-    ("getSite", Viewer),
-    ("updateSite", Developer),
-    ("deleteSite", Developer),
-    ("cloneSite", TenantDeveloper),
-    ("bulkSites", Member),
-    ("createHostname", Developer),
-    ("listHostnames", Viewer),
-    ("getHostname", Viewer),
-    ("deleteHostname", Developer),
-    ("createUpstream", Developer),
-    ("listUpstreams", Viewer),
-    ("getUpstream", Viewer),
-    ("updateUpstream", Developer),
-    ("deleteUpstream", Developer),
-    ("createApi", Developer),
-    ("listApis", Viewer),
-    ("getApi", Viewer),
-    ("updateApi", Developer),
-    ("deleteApi", Developer),
-    ("createVersion", Developer),
-    ("listVersions", Viewer),
-    ("getVersion", Viewer),
-    ("updateVersion", Developer),
-    ("deleteVersion", Developer),
-    ("importRoutes", Developer),
-    ("createRoute", Developer),
-    ("listRoutes", Viewer),
-    ("getRoute", Viewer),
-    ("updateRoute", Developer),
-    ("deleteRoute", Developer),
-    ("createPlan", Developer),
-    ("listPlans", Viewer),
-    ("getPlan", Viewer),
-    ("updatePlan", Developer),
-    ("deletePlan", Developer),
-    ("createIssuer", Developer),
-    ("listIssuers", Viewer),
-    ("getIssuer", Viewer),
-    ("updateIssuer", Developer),
-    ("deleteIssuer", Developer),
-    ("createConsumer", Developer),
-    ("listConsumers", Viewer),
-    ("getConsumer", Viewer),
-    ("updateConsumer", Developer),
-    ("deleteConsumer", Developer),
-    ("createKey", Developer),
-    ("listKeys", Viewer),
-    ("getKey", Viewer),
-    ("updateKey", Developer),
-    ("revokeKey", Developer),
-    ("rotateKey", Developer),
-    ("createSigningKey", Developer),
-    ("listSigningKeys", Viewer),
-    ("getSigningKey", Viewer),
-    ("updateSigningKey", Developer),
-    ("revokeSigningKey", Developer),
-    ("getTenantUsage", Viewer),
-    ("getSiteUsage", Viewer),
-    ("getSiteStatus", Viewer),
-    ("listEnvoys", Operator),
-    ("listTenantAudit", Admin),
-    ("exportTenantAudit", Admin),
-    ("listAudit", Operator),
-    ("exportAudit", Operator),
-];
-
-/// Who may use the operation with this id; `None` if nobody has decided.
-pub fn of(operation_id: &str) -> Option<Who> {
-    TABLE.iter().find(|(known, _)| *known == operation_id).map(|(_, who)| *who)
 }
 
 impl Who {
@@ -221,17 +82,6 @@ pub enum Kind {
     Service,
 }
 
-/// What the path of a request names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// No tenant.
-    Platform,
-    /// A tenant.
-    Tenant,
-    /// A site of a tenant; `None` if what stands in its place is no id.
-    Site(Option<SiteId>),
-}
-
 /// What the table says of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -259,8 +109,8 @@ pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdic
     let role = match place {
         Place::Platform => return Verdict::Forbidden,
         _ if !standing.is_member() => return Verdict::Invisible,
-        Place::Tenant => standing.role,
-        Place::Site(site) => match site.map_or(standing.role, |site| standing.in_site(site)) {
+        Place::Tenant(_) => standing.role,
+        Place::Site(_, site) => match site.map_or(standing.role, |site| standing.in_site(site)) {
             None => return Verdict::Invisible,
             role => role,
         },
@@ -278,7 +128,7 @@ pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdic
 mod tests {
     use std::collections::BTreeMap;
 
-    use policy::id::Uuid;
+    use policy::id::{SiteId, Uuid};
 
     use super::*;
 
@@ -299,14 +149,14 @@ mod tests {
         for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 4), (Role::Admin, 6)] {
             for (index, who) in rising.into_iter().enumerate() {
                 let verdict =
-                    decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant);
+                    decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant(None));
                 let expected = if index < allowed { Verdict::Allowed } else { Verdict::Forbidden };
                 assert_eq!(verdict, expected, "{role:?} {who:?}");
             }
         }
         let admin = Standing::everywhere(Role::Admin);
         assert_eq!(
-            decide(Who::AdminInPerson, Kind::Service, &admin, Place::Tenant),
+            decide(Who::AdminInPerson, Kind::Service, &admin, Place::Tenant(None)),
             Verdict::Forbidden
         );
     }
@@ -314,7 +164,9 @@ mod tests {
     #[test]
     fn what_is_not_a_member_s_is_invisible() {
         for who in [Who::Member, Who::Viewer, Who::Admin, Who::Operator] {
-            for place in [Place::Tenant, Place::Site(Some(SITE)), Place::Site(None)] {
+            for place in
+                [Place::Tenant(None), Place::Site(None, Some(SITE)), Place::Site(None, None)]
+            {
                 assert_eq!(
                     decide(who, Kind::Account, &Standing::default(), place),
                     Verdict::Invisible,
@@ -332,21 +184,24 @@ mod tests {
     fn a_member_of_one_site_sees_no_other() {
         let standing = Standing { role: None, sites: BTreeMap::from([(SITE.0, Role::Developer)]) };
         let decide = |who, place| decide(who, Kind::Account, &standing, place);
-        assert_eq!(decide(Who::Developer, Place::Site(Some(SITE))), Verdict::Allowed);
-        assert_eq!(decide(Who::Admin, Place::Site(Some(SITE))), Verdict::Forbidden);
-        assert_eq!(decide(Who::TenantDeveloper, Place::Site(Some(SITE))), Verdict::Forbidden);
-        assert_eq!(decide(Who::TenantDeveloper, Place::Site(Some(OTHER))), Verdict::Invisible);
-        assert_eq!(decide(Who::Viewer, Place::Site(Some(OTHER))), Verdict::Invisible);
-        assert_eq!(decide(Who::Viewer, Place::Site(None)), Verdict::Invisible);
-        assert_eq!(decide(Who::Viewer, Place::Tenant), Verdict::Forbidden);
-        assert_eq!(decide(Who::Member, Place::Tenant), Verdict::Allowed);
+        assert_eq!(decide(Who::Developer, Place::Site(None, Some(SITE))), Verdict::Allowed);
+        assert_eq!(decide(Who::Admin, Place::Site(None, Some(SITE))), Verdict::Forbidden);
+        assert_eq!(decide(Who::TenantDeveloper, Place::Site(None, Some(SITE))), Verdict::Forbidden);
+        assert_eq!(
+            decide(Who::TenantDeveloper, Place::Site(None, Some(OTHER))),
+            Verdict::Invisible
+        );
+        assert_eq!(decide(Who::Viewer, Place::Site(None, Some(OTHER))), Verdict::Invisible);
+        assert_eq!(decide(Who::Viewer, Place::Site(None, None)), Verdict::Invisible);
+        assert_eq!(decide(Who::Viewer, Place::Tenant(None)), Verdict::Forbidden);
+        assert_eq!(decide(Who::Member, Place::Tenant(None)), Verdict::Allowed);
     }
 
     #[test]
     fn operators_may_do_all_but_what_is_a_person_s_own() {
         let nobody = Standing::default();
         for who in [Who::Anyone, Who::Member, Who::AdminInPerson, Who::Operator] {
-            assert_eq!(decide(who, Kind::Operator, &nobody, Place::Tenant), Verdict::Allowed);
+            assert_eq!(decide(who, Kind::Operator, &nobody, Place::Tenant(None)), Verdict::Allowed);
         }
         for kind in [Kind::Operator, Kind::Service] {
             assert_eq!(decide(Who::Account, kind, &nobody, Place::Platform), Verdict::Forbidden);

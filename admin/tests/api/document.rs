@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use admin::rights::permissions::{self, Who};
+use admin::rights::permissions::Who;
+use admin::rights::table;
 use serde_json::Value;
 
 use crate::harness::{Api, with_api};
@@ -42,15 +43,11 @@ async fn the_permission_table_and_the_document_have_the_same_operations() {
             operations(api).await.into_iter().map(|operation| operation.id).collect();
         let set: BTreeSet<&str> = documented.iter().map(String::as_str).collect();
         assert_eq!(set.len(), documented.len(), "two operations have the same id");
-        let table: BTreeSet<&str> = permissions::TABLE.iter().map(|(id, _)| *id).collect();
-        assert_eq!(
-            table.len(),
-            permissions::TABLE.len(),
-            "two rows of rights/permissions.rs have the same id"
-        );
+        let table: BTreeSet<&str> = table::all().map(|row| row.id).collect();
+        assert_eq!(table.len(), table::all().count(), "two rows of rights/table have the same id");
         assert_eq!(
             set, table,
-            "add the missing rows to rights/permissions.rs, or take those out that have no operation"
+            "add the missing rows to rights/table, or take those out that have no operation"
         );
     })
     .await;
@@ -69,11 +66,11 @@ async fn every_operation_is_described() {
             assert!(value["summary"].is_string(), "{id} has a summary");
             assert!(tags.contains(&value["tags"][0]), "{id} has a tag of the list");
             let has = |status: &str| assert!(responses.contains_key(status), "{id} has {status}");
-            if permissions::of(id) == Some(Who::Anyone) {
+            if table::who(id) == Some(Who::Anyone) {
                 assert_eq!(value["security"], serde_json::json!([]), "{id} is open");
                 continue;
             }
-            let who = permissions::of(id).unwrap();
+            let who = table::who(id).unwrap();
             assert_eq!(value["x-tenantry-role"], who.name(), "{id} shows its role");
             assert!(
                 value["description"].as_str().unwrap().ends_with(who.text()),

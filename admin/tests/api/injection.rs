@@ -17,7 +17,8 @@ mod requests;
 
 use std::collections::{BTreeMap, HashSet};
 
-use admin::rights::permissions::{self, Who};
+use admin::rights::permissions::Who;
+use admin::rights::table;
 use admin::signup::Mode;
 use admin::throttle::Allowed;
 use axum::http::Method;
@@ -277,5 +278,5 @@ async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
 
 /// True for operations that only an operator may ask for.
 fn is_operators(operation: &Operation) -> bool {
-    permissions::of(&operation.id) == Some(Who::Operator)
+    table::who(&operation.id) == Some(Who::Operator)
 }

@@ -73,8 +73,8 @@ async fn foreign_is_like_absent() {
         for operation in
             operations(api).await.iter().filter(|operation| operation.path.contains('{'))
         {
-            if admin::rights::permissions::of(&operation.id) == Some(Who::Account) {
-                // Nobody with a tenant's ids in the path may call it.
+            if admin::rights::table::who(&operation.id) == Some(Who::Account) {
+                // It is for nobody who has a tenant's ids in the path.
                 continue;
             }
             let method: Method = operation.method.parse().unwrap();

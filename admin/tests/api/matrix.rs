@@ -12,7 +12,8 @@ mod smuggled;
 
 use std::collections::BTreeMap;
 
-use admin::rights::permissions::{self, Who};
+use admin::rights::permissions::Who;
+use admin::rights::table;
 use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -144,7 +145,7 @@ async fn every_caller_gets_what_the_table_says_and_nothing_of_others() {
         let mut missing = Vec::new();
         let list = operations(api).await;
         for operation in &list {
-            let who = permissions::of(&operation.id).unwrap();
+            let who = table::who(&operation.id).unwrap();
             if who == Who::Anyone
                 || operation.path == "/v1/me"
                 || operation.path.starts_with("/v1/me/")
@@ -220,7 +221,7 @@ async fn what_is_a_persons_own_is_for_nobody_else() {
         let own = World::make(api, "acme").await;
         let all = everybody(api, &own).await;
         for operation in operations(api).await {
-            if permissions::of(&operation.id) != Some(Who::Account) {
+            if table::who(&operation.id) != Some(Who::Account) {
                 continue;
             }
             assert!(

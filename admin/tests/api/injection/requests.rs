@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::fmt::Write as _;
 
-use admin::rights::permissions::{self, Who};
+use admin::rights::permissions::Who;
+use admin::rights::table;
 use axum::http::{HeaderValue, Method};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -166,7 +167,7 @@ impl<'a> Sender<'a> {
         let mut add = |name: &str, value: &str| {
             headers.push((name.to_owned(), HeaderValue::from_str(value).unwrap()))
         };
-        if permissions::of(&operation.id) != Some(Who::Anyone) {
+        if table::who(&operation.id) != Some(Who::Anyone) {
             add(
                 "authorization",
                 &format!("Bearer {}", if by_operator { self.operator } else { self.admin }),

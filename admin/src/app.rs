@@ -13,10 +13,10 @@ use crate::identity::access_token::AccessTokens;
 use crate::identity::password::Passwords;
 use crate::last_used::LastUsed;
 use crate::mail::{Links, Outbox};
+use crate::rate_limit::RateLimits;
 use crate::receipt::Acks;
 use crate::rights::access::AccessTable;
 use crate::signup::Mode;
-use crate::throttle::Throttle;
 
 /// What handlers can use. Cheap to clone.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ pub struct App {
     /// Who may sign up.
     pub signup: Mode,
     /// Who may make how many requests.
-    pub throttle: Arc<Throttle>,
+    pub rate_limits: Arc<RateLimits>,
     /// Takes letters, if a mail server is configured.
     pub outbox: Outbox,
     /// Where links in letters lead.

@@ -14,8 +14,8 @@ use policy::id::TenantId;
 use policy::ip::Cidr;
 
 use crate::mail::{LinkBase, MailFrom, SmtpUrl};
+use crate::rate_limit::Allowed;
 use crate::signup::Mode;
-use crate::throttle::Allowed;
 
 /// The admin service of Tenantry: the HTTP API through which tenants, sites, APIs and keys are set
 /// up.
@@ -100,12 +100,12 @@ pub struct Serve {
     pub upstreams: Upstreams,
     /// How many requests callers may make.
     #[command(flatten)]
-    pub throttle: ThrottleFlags,
+    pub rate_limits: RateLimitFlags,
 }
 
 /// How many requests callers may make. Each replica counts for itself.
 #[derive(Clone, Debug, Args)]
-pub struct ThrottleFlags {
+pub struct RateLimitFlags {
     /// How many requests a second one operator token, account or service token may make; five times
     /// as many at once. 0 is no limit.
     #[arg(long, env = "TENANTRY_RATE_PER_PRINCIPAL", default_value_t = 100)]
@@ -125,7 +125,7 @@ pub struct ThrottleFlags {
     pub trusted_proxies: Vec<Cidr>,
 }
 
-impl ThrottleFlags {
+impl RateLimitFlags {
     /// The limits that this comes to.
     pub fn allowed(self) -> Allowed {
         Allowed {

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use admin::config::{AuditCommand, Cli, Command, Migrate, Serve};
-use admin::jobs::deliver_mail::Post;
+use admin::jobs::deliver_mail::Mailer;
 use admin::mail::{Links, Smtp, SmtpAuthorities};
 use admin::service::Options;
 use admin::signup::Mode;
@@ -104,29 +104,29 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         _ => None,
     };
     let links = Links(config.mail_link_base);
-    let post = smtp.zip(secrets.clone()).map(|(smtp, secrets)| {
-        Post::new(store.clone(), secrets, smtp, links.clone(), chrono::Utc::now)
+    let mailer = smtp.zip(secrets.clone()).map(|(smtp, secrets)| {
+        Mailer::new(store.clone(), secrets, smtp, links.clone(), chrono::Utc::now)
     });
     anyhow::ensure!(
-        post.is_some() || config.signup == Mode::Closed,
+        mailer.is_some() || config.signup == Mode::Closed,
         "--signup needs --smtp-url: addresses are proven by e-mail"
     );
     let options = Options {
         signup: config.signup,
-        sends_mail: post.is_some(),
+        sends_mail: mailer.is_some(),
         links,
         base_domain: config.base_domain,
         allow_http_jwks: config.allow_http_jwks,
         upstream_addresses: config.upstreams.rules(),
         secrets,
-        throttle: config.throttle.allowed(),
+        rate_limits: config.rate_limits.allowed(),
     };
     let router = admin::service::service(store.clone(), options, chrono::Utc::now)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
-    let jobs = admin::jobs::start(&store, post, chrono::Utc::now);
+    let jobs = admin::jobs::start(&store, mailer, chrono::Utc::now);
     admin::serve::serve(listener, router, async {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
+use crate::bounds;
 use crate::http::caller::Peer;
-use crate::limits;
 
 /// After a failed accept: the process is out of file descriptors or memory, and trying at once
 /// would only spin.
@@ -24,13 +24,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The head of a request; RFC 9110 section 4.1 recommends 8,000 octets for the target alone.
 const HEAD_BYTES: usize = 32 * 1024;
 
-/// Serves until `stop` is done, then lets open requests finish for [`limits::DRAIN_TIME`] at most.
+/// Serves until `stop` is done, then lets open requests finish for [`bounds::DRAIN_TIME`] at most.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEADER_TIME)
+        .header_read_timeout(bounds::HEADER_TIME)
         .max_buf_size(HEAD_BYTES);
     builder
         .http2()
@@ -40,7 +40,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         .keep_alive_interval(Some(Duration::from_secs(30)));
     let builder = Arc::new(builder);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits::CONNECTIONS));
+    let places = Arc::new(Semaphore::new(bounds::CONNECTIONS));
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -67,7 +67,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         });
     }
     drop(listener);
-    if tokio::time::timeout(limits::DRAIN_TIME, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(bounds::DRAIN_TIME, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not finish in time");
     }
 }

@@ -19,11 +19,11 @@ use crate::identity::access_token::AccessTokens;
 use crate::identity::password::Passwords;
 use crate::last_used::LastUsed;
 use crate::mail::{Links, Outbox};
+use crate::rate_limit::{Allowed, RateLimits};
 use crate::receipt::Acks;
 use crate::rights::access::{AccessError, AccessTable};
 use crate::signup::Mode;
-use crate::throttle::{Allowed, Throttle};
-use crate::{api, layers, limits};
+use crate::{api, bounds, layers};
 
 /// What the operator decides of the service.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub struct Options {
     /// Where links in letters lead.
     pub links: Links,
     /// How many requests callers may make.
-    pub throttle: Allowed,
+    pub rate_limits: Allowed,
 }
 
 /// The whole service.
@@ -72,16 +72,16 @@ pub fn service(
         upstream_addresses: Arc::new(options.upstream_addresses),
         secrets,
         access: Arc::new(AccessTable::of(&document)?),
-        imports: Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE)),
-        throttle: Arc::new(Throttle::new(options.throttle)),
+        imports: Arc::new(Semaphore::new(bounds::IMPORTS_AT_ONCE)),
+        rate_limits: Arc::new(RateLimits::new(options.rate_limits)),
     };
     Ok(router
         .route_layer(from_fn_with_state(app.clone(), layers::receipt::layer))
-        .route_layer(from_fn_with_state(app.clone(), layers::throttle::by_principal))
+        .route_layer(from_fn_with_state(app.clone(), layers::rate_limit::by_principal))
         .route_layer(from_fn_with_state(app.clone(), layers::authorize::authorize))
         .merge(api::docs::router())
         .fallback(no_such_path)
-        .layer(from_fn_with_state(app.clone(), layers::throttle::by_address))
+        .layer(from_fn_with_state(app.clone(), layers::rate_limit::by_address))
         .layer(from_fn_with_state(app.access.clone(), layers::observe::observe))
         .layer(axum::Extension(api::docs::Document::of(&document)))
         .with_state(app))

@@ -15,8 +15,8 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::bounds;
 use crate::http::problem::{FieldError, PROBLEM_JSON, ProblemBody, ReachedLimit};
-use crate::limits;
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 use crate::rights::access::operations;
 use crate::rights::nouns::TAGS;
@@ -362,7 +362,7 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
     let (name, description) = given;
     let mut schema = ObjectBuilder::new().schema_type(Type::String);
     schema = match *method {
-        Method::POST => schema.min_length(Some(1)).max_length(Some(limits::HEADER_ID_CHARS)),
+        Method::POST => schema.min_length(Some(1)).max_length(Some(bounds::HEADER_ID_CHARS)),
         Method::GET => schema,
         // RFC 9110 section 8.8.3, without the list.
         _ => schema.pattern(Some(r#"^(\*|(W/)?"[\x21\x23-\x7e]*")$"#)),

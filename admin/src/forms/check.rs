@@ -10,8 +10,8 @@ use policy::address::AddressRules;
 use policy::host::{is_dns_name, is_label};
 use policy::path::MAX_BASE_PATH_SEGMENTS;
 
+use crate::bounds;
 use crate::http::problem::{FieldError, Problem};
-use crate::limits;
 
 /// Collects what is wrong with a request.
 #[derive(Debug, Default)]
@@ -43,8 +43,8 @@ impl Check {
     /// A name for people: 1 to 200 characters, no control characters, no blanks at either end.
     pub fn name(&mut self, field: &str, name: &str) {
         let chars = name.chars().count();
-        if chars == 0 || chars > limits::NAME_CHARS {
-            self.refuse(field, format!("must have 1 to {} characters", limits::NAME_CHARS));
+        if chars == 0 || chars > bounds::NAME_CHARS {
+            self.refuse(field, format!("must have 1 to {} characters", bounds::NAME_CHARS));
         } else if name.chars().any(char::is_control) {
             self.refuse(field, "must not have control characters");
         } else if name.trim() != name {
@@ -63,12 +63,12 @@ impl Check {
                 && !domain.contains('@')
                 && !email.contains(blank)
         });
-        if !well_formed || email.chars().count() > limits::EMAIL_CHARS {
+        if !well_formed || email.chars().count() > bounds::EMAIL_CHARS {
             self.refuse(
                 field,
                 format!(
                     "must be an address like ada@example.com, of {} characters at most",
-                    limits::EMAIL_CHARS
+                    bounds::EMAIL_CHARS
                 ),
             );
         }
@@ -81,7 +81,7 @@ impl Check {
                 field,
                 "must have 1 to 63 characters of a-z, 0-9 and `-`, and begin and end with a letter or a digit",
             );
-        } else if limits::RESERVED_SLUGS.contains(&slug) {
+        } else if bounds::RESERVED_SLUGS.contains(&slug) {
             self.refuse(field, format!("`{slug}` is reserved"));
         }
     }
@@ -95,7 +95,7 @@ impl Check {
         let rest = name.bytes().all(|byte| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'_' | b'-')
         });
-        if !first || !rest || name.len() > limits::VERSION_CHARS {
+        if !first || !rest || name.len() > bounds::VERSION_CHARS {
             self.refuse(
                 field,
                 "must have 1 to 32 characters of a-z, 0-9, `.`, `_` and `-`, and begin with a letter or a digit",
@@ -122,8 +122,8 @@ impl Check {
                 "must be `/` or like `/orders/eu`: segments of A-Z, a-z, 0-9, `.`, `_`, `~` and `-`, none of them `.` or \
                  `..`",
             );
-        } else if path.len() > limits::BASE_PATH_CHARS {
-            self.refuse(field, format!("must have {} characters at most", limits::BASE_PATH_CHARS));
+        } else if path.len() > bounds::BASE_PATH_CHARS {
+            self.refuse(field, format!("must have {} characters at most", bounds::BASE_PATH_CHARS));
         } else if path.split('/').count() > MAX_BASE_PATH_SEGMENTS + 1 {
             self.refuse(field, format!("must have {} segments at most", MAX_BASE_PATH_SEGMENTS));
         }

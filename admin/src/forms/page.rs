@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::bounds;
 use crate::forms::check::Check;
 use crate::http::problem::Problem;
-use crate::limits;
 
 /// The first byte of a cursor, so that its form can change.
 const CURSOR_FORM: u8 = 1;
@@ -52,12 +52,12 @@ impl PageQuery {
 
 /// Reads how many items a page is to have at most.
 pub fn limit(check: &mut Check, given: Option<&str>) -> u32 {
-    let mut limit = limits::PAGE_DEFAULT;
+    let mut limit = bounds::PAGE_DEFAULT;
     if let Some(text) = given {
         limit = check
             .take("limit", text.parse::<i64>().map_err(|_| "must be a number"))
             .unwrap_or(limit);
-        check.range("limit", limit, &limits::PAGE);
+        check.range("limit", limit, &bounds::PAGE);
     }
     u32::try_from(limit).unwrap_or_default()
 }
@@ -83,7 +83,7 @@ impl Wanted {
             let here = id(&row);
             let item = T::from(row);
             bytes = bytes.saturating_add(json_bytes(&item));
-            if bytes > limits::PAGE_BYTES && !page.items.is_empty() {
+            if bytes > bounds::PAGE_BYTES && !page.items.is_empty() {
                 break;
             }
             page.items.push(item);
@@ -180,9 +180,9 @@ mod tests {
         assert_eq!(pages(&[], 2), [Vec::<u128>::new()]);
         assert_eq!(pages(&[1, 1], 2), [vec![1, 2]]);
         assert_eq!(pages(&[1, 1, 1], 2), [vec![1, 2], vec![3]]);
-        let half = limits::PAGE_BYTES / 2 - 100;
+        let half = bounds::PAGE_BYTES / 2 - 100;
         assert_eq!(pages(&[half, half, half, 1], 10), [vec![1, 2], vec![3, 4]]);
-        let whole = limits::PAGE_BYTES;
+        let whole = bounds::PAGE_BYTES;
         assert_eq!(pages(&[whole, whole, 1], 10), [vec![1], vec![2], vec![3]]);
     }
 

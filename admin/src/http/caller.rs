@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::http::problem::Problem;
 use crate::http::problem::request::NOT_FOUND;
 use crate::http::problem::rights::FORBIDDEN;
-use crate::rights::permissions::{self, Kind, Verdict, Who};
+use crate::rights::permissions::{self, CallerKind, Verdict, Who};
 use crate::rights::place::Place;
 use crate::rights::scopes::{self, Scope};
 use crate::rights::table;
@@ -45,11 +45,11 @@ pub enum Principal {
 
 impl Principal {
     /// What kind of caller it is, for the permission table.
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> CallerKind {
         match self {
-            Self::Operator { .. } => Kind::Operator,
-            Self::Account { .. } => Kind::Account,
-            Self::Service { .. } => Kind::Service,
+            Self::Operator { .. } => CallerKind::Operator,
+            Self::Account { .. } => CallerKind::Account,
+            Self::Service { .. } => CallerKind::Service,
         }
     }
 
@@ -88,9 +88,9 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         Actor {
             kind: match self.principal.kind() {
-                Kind::Operator => ActorKind::Operator,
-                Kind::Account => ActorKind::Member,
-                Kind::Service => ActorKind::Service,
+                CallerKind::Operator => ActorKind::Operator,
+                CallerKind::Account => ActorKind::Member,
+                CallerKind::Service => ActorKind::Service,
             },
             id: self.principal.id(),
             request_id: self.request_id.clone(),
@@ -118,7 +118,7 @@ impl Caller {
         scopes: &[Scope],
         expires_at: Option<DateTime<Utc>>,
     ) -> bool {
-        if self.principal.kind() == Kind::Operator {
+        if self.principal.kind() == CallerKind::Operator {
             return true;
         }
         let outlives =
@@ -143,7 +143,7 @@ impl Caller {
 
     /// The sites of the tenant that it may see; `None` for all.
     pub fn visible_sites(&self) -> Option<Vec<Uuid>> {
-        let all = self.principal.kind() == Kind::Operator || self.standing.role.is_some();
+        let all = self.principal.kind() == CallerKind::Operator || self.standing.role.is_some();
         (!all).then(|| self.standing.sites.keys().copied().collect())
     }
 }

@@ -5,18 +5,18 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
+use crate::bounds;
 use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::idempotency::Once;
 use crate::http::problem::Problem;
 use crate::http::problem::request::NOT_FOUND;
 use crate::http::problem::rights::MISSING_TOKEN;
-use crate::limits;
 
 /// The ids in the path. What is no id names no object: it is answered like one that does not exist.
-pub struct At<T>(pub T);
+pub struct IdPath<T>(pub T);
 
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for IdPath<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
@@ -27,9 +27,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
 
 /// The parameters of the query. An unknown one is refused: a `dryrun` that was meant to be a
 /// `dry_run` must do nothing.
-pub struct Ask<T>(pub T);
+pub struct StrictQuery<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Ask<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for StrictQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -58,33 +58,33 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 }
 
 /// A POST with a JSON body.
-pub struct Post<T> {
+pub struct PostBody<T> {
     pub caller: Caller,
     pub body: T,
     pub once: Once,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Post<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PostBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         body::expect_json(&parts.headers)?;
-        let bytes = body::read(body, limits::BODY_BYTES).await?;
+        let bytes = body::read(body, bounds::BODY_BYTES).await?;
         let once = Once::of(&parts, &bytes, &caller)?;
         Ok(Self { caller, body: body::parse(&bytes)?, once })
     }
 }
 
 /// A PATCH with a JSON body: absent fields stay as they are.
-pub struct Patch<T> {
+pub struct PatchBody<T> {
     pub caller: Caller,
     pub body: T,
     pub expected: Expected,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Patch<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PatchBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
@@ -92,7 +92,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Patch<T> {
         let caller = Caller::from_request_parts(&mut parts, state).await?;
         body::expect_json(&parts.headers)?;
         let expected = Expected::of(&parts.headers)?;
-        let bytes = body::read(body, limits::BODY_BYTES).await?;
+        let bytes = body::read(body, bounds::BODY_BYTES).await?;
         Ok(Self { caller, body: body::parse(&bytes)?, expected })
     }
 }

@@ -20,12 +20,12 @@ use sha2::{Digest as _, Sha256};
 use store::idempotency::{Begin, IdempotencyKey};
 use store::{PlatformTx, ScopedTx, StoreError, TenantTx};
 
+use crate::bounds;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::problem::platform::NO_SECRETS_KEY;
 use crate::http::problem::request::{INTERNAL, KEY_REUSED};
-use crate::limits;
 use crate::secret;
 
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,18 +37,18 @@ const PURPOSE: &[u8] = b"tenantry admin: idempotent answers, form 1";
 const NONCE_LEN: usize = 12;
 
 /// Either kind of transaction, with its end.
-pub trait Scope: ScopedTx {
+pub trait CommittingTx: ScopedTx {
     /// Commits.
     fn commit(self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-impl Scope for TenantTx {
+impl CommittingTx for TenantTx {
     async fn commit(self) -> Result<(), StoreError> {
         Self::commit(self).await
     }
 }
 
-impl Scope for PlatformTx {
+impl CommittingTx for PlatformTx {
     async fn commit(self) -> Result<(), StoreError> {
         Self::commit(self).await
     }
@@ -69,7 +69,7 @@ impl Once {
         let wrong = |message| Problem::header("Idempotency-Key", message);
         let Some(key) = parts.headers.get(&KEY) else { return Ok(Self(None)) };
         let key = key.to_str().map_err(|_| wrong("is not ASCII"))?;
-        if key.is_empty() || key.len() > limits::HEADER_ID_CHARS {
+        if key.is_empty() || key.len() > bounds::HEADER_ID_CHARS {
             return Err(wrong("must have 1 to 128 characters"));
         }
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
@@ -106,7 +106,11 @@ impl Once {
     }
 
     /// Call this last: keeps the answer, and commits.
-    pub async fn finish(self, mut tx: impl Scope, answer: Answer) -> Result<Response, Problem> {
+    pub async fn finish(
+        self,
+        mut tx: impl CommittingTx,
+        answer: Answer,
+    ) -> Result<Response, Problem> {
         if let Some(sealed) = &self.0 {
             let body = sealed.seal(&answer)?;
             store::idempotency::finish(&mut tx, &sealed.row, answer.status, &body).await?;

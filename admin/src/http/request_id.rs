@@ -5,7 +5,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use crate::limits;
+use crate::bounds;
 
 /// The header that carries it, both ways.
 pub static HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,7 +26,7 @@ pub fn set(headers: &mut HeaderMap, id: &str) {
 
 /// What goes into logs must not be able to fake log lines.
 fn well_formed(id: &str) -> bool {
-    (1..=limits::HEADER_ID_CHARS).contains(&id.len())
+    (1..=bounds::HEADER_ID_CHARS).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
 }
 

@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use store::account::AccountId;
 use store::{Actor, ActorKind, Logged};
 
+use crate::bounds;
 use crate::http::body;
 use crate::http::caller::{Peer, RequestId};
 use crate::http::problem::Problem;
-use crate::limits;
 
 /// What is kept of the name of a client.
 const USER_AGENT_CHARS: usize = 200;
@@ -67,19 +67,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 
 /// A POST with a JSON body by somebody who is not known yet. It is not done once: its answers are
 /// secrets of a moment.
-pub struct Posted<T> {
+pub struct VisitorBody<T> {
     pub visitor: Visitor,
     pub body: T,
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for VisitorBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, state).await?;
         body::expect_json(&parts.headers)?;
-        let bytes = body::read(body, limits::LOGIN_BODY_BYTES).await?;
+        let bytes = body::read(body, bounds::LOGIN_BODY_BYTES).await?;
         Ok(Self { visitor, body: body::parse(&bytes)? })
     }
 }

@@ -54,7 +54,7 @@ pub struct AccessClaims {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Session {
+struct SessionClaim {
     /// The session, as OpenID Connect Front-Channel Logout names it.
     sid: Uuid,
 }
@@ -128,7 +128,7 @@ impl AccessTokens {
             audiences: Some(Audiences::AsString(AUDIENCE.to_owned())),
             jwt_id: None,
             nonce: None,
-            custom: Session { sid: session },
+            custom: SessionClaim { sid: session },
         };
         pair.with_key_id(&id.to_string()).sign(claims).map_err(broken)
     }
@@ -223,7 +223,7 @@ fn verified(key: &AccessTokenKey, token: &str, now: DateTime<Utc>) -> Option<Acc
         ..VerificationOptions::default()
     };
     let public_key = Ed25519PublicKey::from_bytes(&key.public_key).ok()?;
-    let claims = public_key.verify_token::<Session>(token, Some(options)).ok()?;
+    let claims = public_key.verify_token::<SessionClaim>(token, Some(options)).ok()?;
     Some(AccessClaims { account: claims.subject?.parse().ok()?, session: claims.custom.sid })
 }
 

@@ -84,7 +84,7 @@ fn yaml_options() -> serde_saphyr::Options {
             max_documents: 1,
             max_anchors: 10_000,
             max_inclusion_depth: 0,
-            max_total_scalar_bytes: crate::limits::DOCUMENT_BYTES,
+            max_total_scalar_bytes: crate::bounds::DOCUMENT_BYTES,
         },
         with_snippet: false,
     }

@@ -38,7 +38,7 @@ pub enum ImportError {
     Invalid(Vec<FieldError>),
 }
 
-/// Reads an OpenAPI 3.0 or 3.1 description of at most [`crate::limits::IMPORT_ROUTES`] operations.
+/// Reads an OpenAPI 3.0 or 3.1 description of at most [`crate::bounds::IMPORT_ROUTES`] operations.
 ///
 /// # Errors
 /// [`ImportError::Syntax`] if it cannot be parsed, [`ImportError::Invalid`] with all mistakes that

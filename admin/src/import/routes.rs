@@ -8,8 +8,8 @@ use policy::path::Template;
 use super::document::{Components, Document, Operation, PathItem, Server};
 use super::security::Security;
 use super::{ImportError, Imported, pointer};
+use crate::bounds;
 use crate::http::problem::FieldError;
-use crate::limits;
 
 /// Enough mistakes to see a pattern; an answer with thousands helps nobody.
 pub(super) const MAX_ERRORS: usize = 100;
@@ -158,7 +158,7 @@ impl Collector {
         self.security.operation(&here, operation.security.as_ref());
         let name = operation.operation_id.clone().filter(|name| {
             let good = !name.is_empty()
-                && name.chars().count() <= limits::NAME_CHARS
+                && name.chars().count() <= bounds::NAME_CHARS
                 && !name.chars().any(char::is_control)
                 && name.trim() == name;
             if !good {
@@ -189,11 +189,11 @@ impl Collector {
                 "has no operations; an import would remove every route",
             ));
         }
-        if self.routes.len() > limits::IMPORT_ROUTES {
+        if self.routes.len() > bounds::IMPORT_ROUTES {
             let message = format!(
                 "has {} operations; {} can be imported",
                 self.routes.len(),
-                limits::IMPORT_ROUTES
+                bounds::IMPORT_ROUTES
             );
             self.errors.push(FieldError::new("/paths", message));
         }

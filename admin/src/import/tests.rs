@@ -125,7 +125,7 @@ fn a_document_without_operations_is_refused() {
 #[test]
 fn too_many_operations_are_refused() {
     let paths: Vec<_> =
-        (0..=crate::limits::IMPORT_ROUTES).map(|n| format!("\"/p{n}\":{{\"get\":{{}}}}")).collect();
+        (0..=crate::bounds::IMPORT_ROUTES).map(|n| format!("\"/p{n}\":{{\"get\":{{}}}}")).collect();
     let found =
         mistakes(json(&format!(r#"{{"openapi":"3.0.0","paths":{{{}}}}}"#, paths.join(","))));
     assert_eq!(found[0], ("/paths".into(), "has 5001 operations; 5000 can be imported".into()));

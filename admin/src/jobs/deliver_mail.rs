@@ -22,7 +22,7 @@ const RESET_GOOD: TimeDelta = TimeDelta::hours(1);
 
 /// Why the outbox could not be emptied.
 #[derive(Debug, Error)]
-pub enum PostError {
+pub enum MailerError {
     /// The database failed.
     #[error("the outbox cannot be read")]
     Store(#[from] StoreError),
@@ -33,7 +33,7 @@ pub enum PostError {
 
 /// What sends the letters of the outbox. Any number of replicas may do so.
 #[derive(Clone, Debug)]
-pub struct Post {
+pub struct Mailer {
     store: Store,
     secrets: Arc<SecretsKey>,
     smtp: Smtp,
@@ -41,8 +41,8 @@ pub struct Post {
     clock: fn() -> DateTime<Utc>,
 }
 
-impl Post {
-    /// Nothing happens before [`Post::run`].
+impl Mailer {
+    /// Nothing happens before [`Mailer::run`].
     pub fn new(
         store: Store,
         secrets: Arc<SecretsKey>,
@@ -68,7 +68,7 @@ impl Post {
     }
 
     /// Sends what is due, and says how many letters that was.
-    pub async fn empty(&self) -> Result<u64, PostError> {
+    pub async fn empty(&self) -> Result<u64, MailerError> {
         let actor = Actor::system("post");
         let mut sent = 0;
         loop {
@@ -98,7 +98,7 @@ impl Post {
         id: Uuid,
         letter: Letter,
         now: DateTime<Utc>,
-    ) -> Result<bool, PostError> {
+    ) -> Result<bool, MailerError> {
         let ready = match letter {
             Letter::ResetRequest { email } => self.reset(id, &email, now).await?,
             Letter::Signup { id: signup } => self.welcome(id, signup).await?,
@@ -125,7 +125,7 @@ impl Post {
         id: Uuid,
         email: &str,
         now: DateTime<Utc>,
-    ) -> Result<Option<Letter>, PostError> {
+    ) -> Result<Option<Letter>, MailerError> {
         let mut tx = self.store.platform(&Actor::system("post")).await?;
         let Some(found) = account::by_email(&mut tx, email).await? else { return Ok(None) };
         let token = EmailToken::generate()?;
@@ -136,7 +136,7 @@ impl Post {
     }
 
     /// Makes a token for who has signed up, unless the address has an account.
-    async fn welcome(&self, id: Uuid, signup: Uuid) -> Result<Option<Letter>, PostError> {
+    async fn welcome(&self, id: Uuid, signup: Uuid) -> Result<Option<Letter>, MailerError> {
         let mut tx = self.store.platform(&Actor::system("post")).await?;
         let held = match signup::lock(&mut tx, signup).await {
             Err(StoreError::NotFound { .. }) => return Ok(None),
@@ -157,7 +157,7 @@ impl Post {
         mut tx: PlatformTx,
         id: Uuid,
         letter: Letter,
-    ) -> Result<Option<Letter>, PostError> {
+    ) -> Result<Option<Letter>, MailerError> {
         if let Ok(content) = serde_json::to_vec(&letter) {
             outbox::rewrite(&mut tx, &self.secrets, id, &Secret(content)).await?;
         }

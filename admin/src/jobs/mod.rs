@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 use store::Store;
 use tokio::task::JoinSet;
 
-use self::deliver_mail::Post;
+use self::deliver_mail::Mailer;
 use crate::metrics;
 
 /// Starts all jobs. They end when the set is dropped.
-pub fn start(store: &Store, post: Option<Post>, clock: fn() -> DateTime<Utc>) -> JoinSet<()> {
+pub fn start(store: &Store, mailer: Option<Mailer>, clock: fn() -> DateTime<Utc>) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
-    if let Some(post) = post {
-        jobs.spawn(post.run());
+    if let Some(mailer) = mailer {
+        jobs.spawn(mailer.run());
     }
     jobs.spawn(metrics::keep_up());
     jobs.spawn(prune::run(store.clone(), clock));

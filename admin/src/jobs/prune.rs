@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(60 * 60);
 /// again.
 const CHANGES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long sums of usage are kept: for as long as they can be asked for
-/// ([`crate::limits::USAGE_SPAN`]), and a month to spare.
+/// ([`crate::bounds::USAGE_SPAN`]), and a month to spare.
 const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
 /// How long it is known what worker VMs have reported: longer than the 31 days after which
 /// xds-server takes no usage any more, so that nothing that comes again can count twice, the day by

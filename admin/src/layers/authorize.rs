@@ -20,7 +20,7 @@ use crate::http::problem::rights::{
     FORBIDDEN, INVALID_TOKEN, MFA_NEEDED, MISSING_TOKEN, SCOPE_NEEDED, TENANT_SUSPENDED,
 };
 use crate::rights::access::{Access, Rule};
-use crate::rights::permissions::{self, Kind, Verdict, Who};
+use crate::rights::permissions::{self, CallerKind, Verdict, Who};
 use crate::rights::place::Place;
 use crate::rights::scopes::{self, Scope};
 use crate::secret::{OperatorToken, ServiceToken};
@@ -86,7 +86,7 @@ fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Re
         return Err(SCOPE_NEEDED.because(format!("It needs the scope `{scope}`.")));
     }
     let suspended =
-        found.status == tenant::Status::Suspended && found.principal.kind() != Kind::Operator;
+        found.status == tenant::Status::Suspended && found.principal.kind() != CallerKind::Operator;
     if in_tenant && suspended && !is_safe {
         return Err(TENANT_SUSPENDED.problem());
     }

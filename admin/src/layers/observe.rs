@@ -13,11 +13,11 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
 use tracing::Instrument as _;
 
+use crate::bounds;
 use crate::http::caller::RequestId;
 use crate::http::problem::Problem;
 use crate::http::problem::request::{INTERNAL, TIMEOUT};
 use crate::http::request_id;
-use crate::limits;
 use crate::metrics;
 use crate::receipt;
 use crate::rights::access::{Access, AccessTable};
@@ -46,7 +46,7 @@ pub async fn observe(
     let span = tracing::info_span!("request", request_id = %id, tenant = tenant.as_deref(), %method, route);
     let time = match access.find(&route, &method) {
         Access::For(rule) => rule.operation.time,
-        Access::OtherMethods(_) | Access::None => limits::REQUEST_TIME,
+        Access::OtherMethods(_) | Access::None => bounds::REQUEST_TIME,
     };
     let time = time + receipt::asked_time(&method, request.uri());
 
@@ -147,7 +147,7 @@ mod tests {
     async fn a_request_without_end_is_ended() {
         let start = tokio::time::Instant::now();
         assert_eq!(answer("/endless").await.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(start.elapsed().as_secs(), limits::REQUEST_TIME.as_secs());
+        assert_eq!(start.elapsed().as_secs(), bounds::REQUEST_TIME.as_secs());
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 
 use super::Receipt;
-use crate::limits;
+use crate::bounds;
 
 /// The field that it has in the body.
 const FIELD: &str = "receipt";
@@ -16,7 +16,7 @@ const FIELD: &str = "receipt";
 pub async fn with_receipt(response: Response, receipt: Option<&Receipt>) -> Response {
     let (mut parts, body) = response.into_parts();
     // The answers to writes are small, and made in memory.
-    let bytes = axum::body::to_bytes(body, limits::DOCUMENT_BYTES).await.unwrap_or_default();
+    let bytes = axum::body::to_bytes(body, bounds::DOCUMENT_BYTES).await.unwrap_or_default();
     let mut fields = match serde_json::from_slice(&bytes) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),

@@ -73,7 +73,7 @@ impl Who {
 
 /// What a caller is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CallerKind {
     /// Somebody with an operator token.
     Operator,
     /// Somebody who has logged in.
@@ -97,11 +97,11 @@ pub enum Verdict {
 /// tenant of the path.
 ///
 /// Architecture invariant: this is the only place that compares roles with operations.
-pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdict {
+pub fn decide(who: Who, kind: CallerKind, standing: &Standing, place: Place) -> Verdict {
     match (who, kind) {
-        (Who::Anyone, _) | (Who::Account, Kind::Account) => return Verdict::Allowed,
+        (Who::Anyone, _) | (Who::Account, CallerKind::Account) => return Verdict::Allowed,
         (Who::Account, _) => return Verdict::Forbidden,
-        (_, Kind::Operator) => return Verdict::Allowed,
+        (_, CallerKind::Operator) => return Verdict::Allowed,
         _ => {}
     }
     // The role in what the path names; for a member of some sites alone, nothing else of the tenant
@@ -117,7 +117,7 @@ pub fn decide(who: Who, kind: Kind, standing: &Standing, place: Place) -> Verdic
     };
     let allowed = match who {
         Who::Member => true,
-        Who::AdminInPerson if kind == Kind::Service => false,
+        Who::AdminInPerson if kind == CallerKind::Service => false,
         Who::TenantDeveloper => standing.role >= Some(Role::Developer),
         _ => who.least().is_some_and(|least| role >= Some(least)),
     };
@@ -148,15 +148,19 @@ mod tests {
         ];
         for (role, allowed) in [(Role::Viewer, 2), (Role::Developer, 4), (Role::Admin, 6)] {
             for (index, who) in rising.into_iter().enumerate() {
-                let verdict =
-                    decide(who, Kind::Account, &Standing::everywhere(role), Place::Tenant(None));
+                let verdict = decide(
+                    who,
+                    CallerKind::Account,
+                    &Standing::everywhere(role),
+                    Place::Tenant(None),
+                );
                 let expected = if index < allowed { Verdict::Allowed } else { Verdict::Forbidden };
                 assert_eq!(verdict, expected, "{role:?} {who:?}");
             }
         }
         let admin = Standing::everywhere(Role::Admin);
         assert_eq!(
-            decide(Who::AdminInPerson, Kind::Service, &admin, Place::Tenant(None)),
+            decide(Who::AdminInPerson, CallerKind::Service, &admin, Place::Tenant(None)),
             Verdict::Forbidden
         );
     }
@@ -168,14 +172,14 @@ mod tests {
                 [Place::Tenant(None), Place::Site(None, Some(SITE)), Place::Site(None, None)]
             {
                 assert_eq!(
-                    decide(who, Kind::Account, &Standing::default(), place),
+                    decide(who, CallerKind::Account, &Standing::default(), place),
                     Verdict::Invisible,
                     "{who:?}"
                 );
             }
         }
         assert_eq!(
-            decide(Who::Operator, Kind::Account, &Standing::default(), Place::Platform),
+            decide(Who::Operator, CallerKind::Account, &Standing::default(), Place::Platform),
             Verdict::Forbidden
         );
     }
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn a_member_of_one_site_sees_no_other() {
         let standing = Standing { role: None, sites: BTreeMap::from([(SITE.0, Role::Developer)]) };
-        let decide = |who, place| decide(who, Kind::Account, &standing, place);
+        let decide = |who, place| decide(who, CallerKind::Account, &standing, place);
         assert_eq!(decide(Who::Developer, Place::Site(None, Some(SITE))), Verdict::Allowed);
         assert_eq!(decide(Who::Admin, Place::Site(None, Some(SITE))), Verdict::Forbidden);
         assert_eq!(decide(Who::TenantDeveloper, Place::Site(None, Some(SITE))), Verdict::Forbidden);
@@ -201,9 +205,12 @@ mod tests {
     fn operators_may_do_all_but_what_is_a_person_s_own() {
         let nobody = Standing::default();
         for who in [Who::Anyone, Who::Member, Who::AdminInPerson, Who::Operator] {
-            assert_eq!(decide(who, Kind::Operator, &nobody, Place::Tenant(None)), Verdict::Allowed);
+            assert_eq!(
+                decide(who, CallerKind::Operator, &nobody, Place::Tenant(None)),
+                Verdict::Allowed
+            );
         }
-        for kind in [Kind::Operator, Kind::Service] {
+        for kind in [CallerKind::Operator, CallerKind::Service] {
             assert_eq!(decide(Who::Account, kind, &nobody, Place::Platform), Verdict::Forbidden);
         }
     }

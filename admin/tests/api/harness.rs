@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use admin::http::caller::Peer;
 use admin::mail::Links;
+use admin::rate_limit::Allowed;
 use admin::secret::OperatorToken;
 use admin::signup::Mode;
-use admin::throttle::Allowed;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, header};
@@ -66,7 +66,7 @@ pub(crate) struct Api {
 pub(crate) struct Options {
     pub(crate) secrets: Option<SecretsKey>,
     pub(crate) allow_http_jwks: bool,
-    pub(crate) throttle: Allowed,
+    pub(crate) rate_limits: Allowed,
     pub(crate) sends_mail: bool,
     pub(crate) signup: Mode,
 }
@@ -76,7 +76,7 @@ impl Default for Options {
         Self {
             secrets: Some(SecretsKey::new([7; 32])),
             allow_http_jwks: false,
-            throttle: Allowed::default(),
+            rate_limits: Allowed::default(),
             sends_mail: true,
             signup: Mode::Closed,
         }
@@ -105,7 +105,7 @@ pub(crate) async fn with_api(test: impl AsyncFnOnce(&Api)) {
 }
 
 fn router(store: &Store, options: Options) -> Router {
-    let Options { secrets, allow_http_jwks, throttle, sends_mail, signup } = options;
+    let Options { secrets, allow_http_jwks, rate_limits, sends_mail, signup } = options;
     let options = admin::service::Options {
         base_domain: BASE_DOMAIN.parse().unwrap(),
         allow_http_jwks,
@@ -114,7 +114,7 @@ fn router(store: &Store, options: Options) -> Router {
             ["10.9.9.9".parse().unwrap()],
         ),
         secrets: secrets.map(Arc::new),
-        throttle,
+        rate_limits,
         sends_mail,
         links: Links::default(),
         signup,

@@ -17,10 +17,10 @@ mod requests;
 
 use std::collections::{BTreeMap, HashSet};
 
+use admin::rate_limit::Allowed;
 use admin::rights::permissions::Who;
 use admin::rights::table;
 use admin::signup::Mode;
-use admin::throttle::Allowed;
 use axum::http::Method;
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
@@ -196,8 +196,8 @@ async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
         // The access token of the Admin is valid for ten minutes; the test may take longer.
         stop_clock();
         let trusted = vec!["192.0.2.0/24".parse().unwrap()];
-        let throttle = Allowed { trusted_proxies: trusted, ..Allowed::default() };
-        let api = &api.with(Options { signup: Mode::Open, throttle, ..Options::default() });
+        let rate_limits = Allowed { trusted_proxies: trusted, ..Allowed::default() };
+        let api = &api.with(Options { signup: Mode::Open, rate_limits, ..Options::default() });
         let own = World::make(api, "acme").await;
         let (victim, secrets) = neighbour(api).await;
         let admin = api.colleague(id_of(&own.tenant), json!({"role": "admin"})).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use admin::jobs::deliver_mail::Post;
+use admin::jobs::deliver_mail::Mailer;
 use admin::mail::{Links, Smtp, SmtpAuthorities};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(crate) fn post(api: &Api, port: u16) -> Post {
 pub(crate) fn post_to(api: &Api, url: &str, authorities: SmtpAuthorities, links: Links) -> Post {
     let from = "Tenantry <no-reply@example.com>".parse().unwrap();
     let smtp = Smtp::new(&url.parse().unwrap(), from, authorities).unwrap();
-    Post::new(api.store.clone(), Arc::new(SecretsKey::new([7; 32])), smtp, links, clock)
+    Mailer::new(api.store.clone(), Arc::new(SecretsKey::new([7; 32])), smtp, links, clock)
 }
 
 /// The token in a letter.

@@ -1,7 +1,7 @@
 //! The rate limits of the API itself.
 
 use admin::http::caller::Peer;
-use admin::throttle::Allowed;
+use admin::rate_limit::Allowed;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use futures::future::join_all;
@@ -12,10 +12,10 @@ use crate::harness::{Options, with_api};
 #[tokio::test]
 async fn a_principal_gets_so_much_and_no_more() {
     with_api(async |api| {
-        let throttle = Allowed { per_principal: 2, ..Allowed::default() };
-        let api = api.with(Options { throttle, ..Options::default() });
-        // Two tokens come back each second, so all these requests at once are more than the limit
-        // gives meanwhile.
+        let rate_limits = Allowed { per_principal: 2, ..Allowed::default() };
+        let api = api.with(Options { rate_limits, ..Options::default() });
+        // Two come back each second, so that all that is asked for at once is more than is given
+        // meanwhile.
         let answers = join_all((0..50).map(|_| api.get("/v1/tenants"))).await;
         let (given, mut refused): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|answer| answer.status == 200);
@@ -34,13 +34,13 @@ async fn a_principal_gets_so_much_and_no_more() {
 #[tokio::test]
 async fn an_address_gets_so_much_and_no_more() {
     with_api(async |api| {
-        let throttle = Allowed {
+        let rate_limits = Allowed {
             per_address: 1,
             trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
             ..Allowed::default()
         };
-        let api = api.with(Options { throttle, ..Options::default() });
-        // One token comes back each second; none comes before the pause is over.
+        let api = api.with(Options { rate_limits, ..Options::default() });
+        // One comes back each second: none until this is over.
         tokio::time::pause();
         let call = async |peer: &str, forwarded: &str, path: &str| {
             let mut request = Request::get(path)

@@ -12,7 +12,7 @@ mod tenancy;
 use std::time::Duration;
 
 use super::permissions::Who;
-use crate::limits;
+use crate::bounds;
 
 /// The rows, by context.
 const TABLE: &[&[Operation]] = &[
@@ -39,7 +39,7 @@ pub struct Operation {
 
 /// A row: 30 seconds, and only the answers that method and path bring.
 const fn row(id: &'static str, who: Who) -> Operation {
-    Operation { id, who, time: limits::REQUEST_TIME, answers: &[] }
+    Operation { id, who, time: bounds::REQUEST_TIME, answers: &[] }
 }
 
 impl Operation {

@@ -1,7 +1,7 @@
 //! The operations on what a site publishes.
 
 use super::{Operation, row};
-use crate::limits;
+use crate::bounds;
 use crate::rights::permissions::Who::{Developer, Member, TenantDeveloper, Viewer};
 
 /// In the order of the document.
@@ -33,7 +33,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     row("getVersion", Viewer),
     row("updateVersion", Developer),
     row("deleteVersion", Developer),
-    row("importRoutes", Developer).takes(limits::IMPORT_TIME),
+    row("importRoutes", Developer).takes(bounds::IMPORT_TIME),
     row("createRoute", Developer),
     row("listRoutes", Viewer),
     row("getRoute", Viewer),

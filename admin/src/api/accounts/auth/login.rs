@@ -8,7 +8,7 @@ use crate::accounts::{Tokens, login};
 use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
-use crate::http::visitor::Posted;
+use crate::http::visitor::VisitorBody;
 
 /// Logs in.
 ///
@@ -24,9 +24,9 @@ use crate::http::visitor::Posted;
         (status = 403, description = "The e-mail address is not verified.", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")))]
 pub(super) async fn login(
     State(app): State<App>,
-    posted: Posted<Login>,
+    posted: VisitorBody<Login>,
 ) -> Result<Answer, Problem> {
-    let Posted { visitor, body } = posted;
+    let VisitorBody { visitor, body } = posted;
     body.check()?;
     let proof = Proof { code: body.code, recovery_code: body.recovery_code };
     answer(&login::login(&app, &visitor, &body.email, body.password, &proof).await?)

@@ -8,7 +8,7 @@ use super::model::Refresh;
 use crate::app::App;
 use crate::http::answer::no_content;
 use crate::http::problem::Problem;
-use crate::http::visitor::Posted;
+use crate::http::visitor::VisitorBody;
 
 /// Ends the session of a refresh token.
 ///
@@ -19,7 +19,7 @@ use crate::http::visitor::Posted;
     responses((status = 204, description = "The session has ended.")))]
 pub(super) async fn logout(
     State(app): State<App>,
-    posted: Posted<Refresh>,
+    posted: VisitorBody<Refresh>,
 ) -> Result<Response, Problem> {
     if let Some(token) = posted.body.token() {
         let mut tx = app.store.platform(&posted.visitor.nobody()).await?;

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::accounts::Tokens;
+use crate::bounds;
 use crate::forms::check::Check;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::identity::access_token::Jwk;
 use crate::identity::password::{MAX_COMPARED_CHARS, Password};
-use crate::limits;
 use crate::secret::RefreshToken;
 
 /// A code, with what people type between its characters.
@@ -64,7 +64,7 @@ pub(super) struct Refresh {
 impl Refresh {
     /// The token; what does not have the form of one is none.
     pub(super) fn token(&self) -> Option<RefreshToken> {
-        (self.refresh_token.len() <= limits::EMAIL_CHARS)
+        (self.refresh_token.len() <= bounds::EMAIL_CHARS)
             .then(|| RefreshToken::parse(&self.refresh_token))
             .flatten()
     }

@@ -10,7 +10,7 @@ use super::model::Address;
 use crate::accounts::attempts::Try;
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::http::visitor::Posted;
+use crate::http::visitor::VisitorBody;
 use crate::mail::Letter;
 
 /// How often an address is written to, in a quarter of an hour.
@@ -27,9 +27,9 @@ const PER_SOURCE: i32 = 30;
     responses((status = 202, description = "If there is such an account, an e-mail is on its way.")))]
 pub(super) async fn request(
     State(app): State<App>,
-    posted: Posted<Address>,
+    posted: VisitorBody<Address>,
 ) -> Result<Response, Problem> {
-    let Posted { visitor, body } = posted;
+    let VisitorBody { visitor, body } = posted;
     body.check()?;
     let now = (app.clock)();
     let email = canonical_email(&body.email);

@@ -9,7 +9,7 @@ use super::model::NewPassword;
 use crate::app::App;
 use crate::http::answer::no_content;
 use crate::http::problem::Problem;
-use crate::http::visitor::Posted;
+use crate::http::visitor::VisitorBody;
 use crate::secret::EmailToken;
 
 /// Chooses another password, with the token of the e-mail.
@@ -20,9 +20,9 @@ use crate::secret::EmailToken;
     responses((status = 204, description = "It is changed.")))]
 pub(super) async fn confirm(
     State(app): State<App>,
-    posted: Posted<NewPassword>,
+    posted: VisitorBody<NewPassword>,
 ) -> Result<Response, Problem> {
-    let Posted { visitor, body } = posted;
+    let VisitorBody { visitor, body } = posted;
     let none = || Problem::field("token", "is not, or no longer, good; ask for another e-mail");
     let digest = EmailToken::parse(&body.token).ok_or_else(none)?.digest();
     let now = (app.clock)();

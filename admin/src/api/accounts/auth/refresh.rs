@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::problem::rights::INVALID_TOKEN;
-use crate::http::visitor::Posted;
+use crate::http::visitor::VisitorBody;
 
 /// Renews the tokens of a session.
 ///
@@ -21,7 +21,7 @@ use crate::http::visitor::Posted;
         (status = 200, description = "The next tokens of the session.", body = Tokens)))]
 pub(super) async fn refresh(
     State(app): State<App>,
-    posted: Posted<Refresh>,
+    posted: VisitorBody<Refresh>,
 ) -> Result<Answer, Problem> {
     let token = posted.body.token().ok_or(&INVALID_TOKEN)?;
     answer(&refresh::exchange(&app, &posted.visitor, &token).await?)

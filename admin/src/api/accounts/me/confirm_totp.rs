@@ -9,7 +9,7 @@ use super::model::{Confirmation, RecoveryCodes, person};
 use crate::accounts::second_factor::{Proof, recovery_codes};
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 use crate::http::problem::request::NOT_FOUND;
 use crate::identity::totp::step_of;
@@ -24,9 +24,9 @@ use crate::identity::totp::step_of;
         (status = 404, description = "None was set up.")))]
 pub(super) async fn confirm(
     State(app): State<App>,
-    post: Post<Confirmation>,
+    post: PostBody<Confirmation>,
 ) -> Result<Response, Problem> {
-    let Post { caller, body, once } = post;
+    let PostBody { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let now = (app.clock)();
     let attempt = Proof::begin(&app, &caller.actor(), id, now).await?;

@@ -9,7 +9,7 @@ use crate::accounts::reauthenticate;
 use crate::accounts::second_factor::Proof;
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 
 /// Takes the second factor away.
@@ -19,9 +19,9 @@ use crate::http::problem::Problem;
     request_body = FactorRemoval, responses((status = 200, description = "The account as it is now.", body = Me)))]
 pub(super) async fn disable(
     State(app): State<App>,
-    post: Post<FactorRemoval>,
+    post: PostBody<FactorRemoval>,
 ) -> Result<Response, Problem> {
-    let Post { caller, body, once } = post;
+    let PostBody { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let now = (app.clock)();
     reauthenticate::authenticate(&app, &caller, id, "password", body.password).await?;

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::forms::ids::SessionPath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Ends a session of the account.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     responses((status = 204, description = "It has ended.")))]
 pub(super) async fn end(
     State(app): State<App>,
-    At(at): At<SessionPath>,
+    IdPath(at): IdPath<SessionPath>,
     caller: Caller,
 ) -> Result<Response, Problem> {
     let (account, _) = person(&caller)?;

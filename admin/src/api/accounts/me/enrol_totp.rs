@@ -10,7 +10,7 @@ use super::model::{FactorSecret, NewFactor, person};
 use crate::accounts::reauthenticate;
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 use crate::identity::totp as codes;
 use crate::secret;
@@ -23,9 +23,9 @@ use crate::secret;
     request_body = NewFactor, responses((status = 200, description = "The secret.", body = FactorSecret)))]
 pub(super) async fn enrol(
     State(app): State<App>,
-    post: Post<NewFactor>,
+    post: PostBody<NewFactor>,
 ) -> Result<Response, Problem> {
-    let Post { caller, body, once } = post;
+    let PostBody { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let found = reauthenticate::authenticate(&app, &caller, id, "password", body.password).await?;
     let secret = secret::random::<{ codes::SECRET_BYTES }>()?;

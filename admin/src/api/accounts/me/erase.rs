@@ -12,7 +12,7 @@ use super::model::person;
 use crate::accounts::reauthenticate;
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 use crate::identity::password::Password;
 
@@ -42,9 +42,9 @@ struct Erased {
     request_body = Erasure, responses((status = 200, description = "It is gone.", body = Erased)))]
 pub(super) async fn erase(
     State(app): State<App>,
-    post: Post<Erasure>,
+    post: PostBody<Erasure>,
 ) -> Result<Response, Problem> {
-    let Post { caller, body, once } = post;
+    let PostBody { caller, body, once } = post;
     let (id, _) = person(&caller)?;
     let found = reauthenticate::authenticate(&app, &caller, id, "password", body.password).await?;
     let mut tx = app.store.platform(&caller.actor()).await?;

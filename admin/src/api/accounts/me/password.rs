@@ -8,7 +8,7 @@ use super::model::{PasswordChange, person};
 use crate::accounts::reauthenticate;
 use crate::app::App;
 use crate::http::answer::no_content;
-use crate::http::extract::Patch;
+use crate::http::extract::PatchBody;
 use crate::http::problem::Problem;
 
 /// Chooses another password.
@@ -18,9 +18,9 @@ use crate::http::problem::Problem;
     request_body = PasswordChange, responses((status = 204, description = "It is changed.")))]
 pub(super) async fn change(
     State(app): State<App>,
-    patch: Patch<PasswordChange>,
+    patch: PatchBody<PasswordChange>,
 ) -> Result<Response, Problem> {
-    let Patch { caller, body, expected } = patch;
+    let PatchBody { caller, body, expected } = patch;
     let (id, session) = person(&caller)?;
     let found =
         reauthenticate::authenticate(&app, &caller, id, "current_password", body.current_password)

@@ -7,7 +7,7 @@ use super::model::{Me, MyChanges, person};
 use crate::app::App;
 use crate::forms::check::Check;
 use crate::http::answer::Answer;
-use crate::http::extract::Patch;
+use crate::http::extract::PatchBody;
 use crate::http::problem::Problem;
 
 /// Changes the account that has logged in.
@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
     request_body = MyChanges, responses((status = 200, description = "The account as it is now.", body = Me)))]
 pub(super) async fn update(
     State(app): State<App>,
-    patch: Patch<MyChanges>,
+    patch: PatchBody<MyChanges>,
 ) -> Result<Answer, Problem> {
     let (account, _) = person(&patch.caller)?;
     let mut check = Check::new();

@@ -12,7 +12,7 @@ use crate::accounts::provision::{is_slug_taken, provision, slug};
 use crate::app::App;
 use crate::forms::ids::SignupPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 use crate::http::problem::request::INTERNAL;
 
@@ -28,8 +28,8 @@ pub(super) struct Approval {}
     params(SignupPath), request_body = Approval, responses((status = 200, description = "What was made.", body = Outcome)))]
 pub(super) async fn approve(
     State(app): State<App>,
-    At(at): At<SignupPath>,
-    post: Post<Approval>,
+    IdPath(at): IdPath<SignupPath>,
+    post: PostBody<Approval>,
 ) -> Result<Response, Problem> {
     let now = (app.clock)();
     let mut is_taken = false;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::problem::accounts::SIGNUP_CLOSED;
 use crate::http::problem::request::INTERNAL;
-use crate::http::visitor::Posted;
+use crate::http::visitor::VisitorBody;
 use crate::mail::Letter;
 use crate::signup::{Mode, UNPROVEN_KEPT, Wish};
 
@@ -29,9 +29,9 @@ const PER_SOURCE: i32 = 10;
     responses((status = 202, description = "An e-mail is on its way.")))]
 pub(super) async fn create(
     State(app): State<App>,
-    posted: Posted<NewSignup>,
+    posted: VisitorBody<NewSignup>,
 ) -> Result<Response, Problem> {
-    let Posted { visitor, body } = posted;
+    let VisitorBody { visitor, body } = posted;
     if app.signup == Mode::Closed {
         return Err(SIGNUP_CLOSED.problem());
     }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::forms::ids::SignupPath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Rejects a sign-up that waits.
@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn reject(
     State(app): State<App>,
-    At(at): At<SignupPath>,
+    IdPath(at): IdPath<SignupPath>,
     caller: Caller,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.platform(&caller.actor()).await?;

@@ -11,7 +11,7 @@ use crate::http::answer::Answer;
 use crate::http::problem::Problem;
 use crate::http::problem::accounts::SIGNUP_CLOSED;
 use crate::http::problem::request::INTERNAL;
-use crate::http::visitor::{Posted, Visitor};
+use crate::http::visitor::{Visitor, VisitorBody};
 use crate::secret::EmailToken;
 use crate::signup::{Mode, WAITING_KEPT};
 
@@ -24,9 +24,9 @@ use crate::signup::{Mode, WAITING_KEPT};
     responses((status = 200, description = "What was made.", body = Outcome)))]
 pub(super) async fn verify(
     State(app): State<App>,
-    posted: Posted<Proof>,
+    posted: VisitorBody<Proof>,
 ) -> Result<Answer, Problem> {
-    let Posted { visitor, body } = posted;
+    let VisitorBody { visitor, body } = posted;
     let digest = EmailToken::parse(&body.token).ok_or_else(none)?.digest();
     let outcome = match app.signup {
         Mode::Closed => return Err(SIGNUP_CLOSED.problem()),

@@ -8,7 +8,7 @@ use super::model::{Consumer, NewConsumer};
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes a consumer.
@@ -23,8 +23,8 @@ use crate::http::problem::Problem;
     responses((status = 201, description = "The consumer.", body = Consumer)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    post: Post<NewConsumer>,
+    IdPath(at): IdPath<SitePath>,
+    post: PostBody<NewConsumer>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

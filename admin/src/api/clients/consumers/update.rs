@@ -7,7 +7,7 @@ use super::model::{Consumer, ConsumerChanges};
 use crate::app::App;
 use crate::forms::ids::ConsumerPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a consumer.
@@ -17,8 +17,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The consumer as it is now.", body = Consumer)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<ConsumerPath>,
-    patch: Patch<ConsumerChanges>,
+    IdPath(at): IdPath<ConsumerPath>,
+    patch: PatchBody<ConsumerChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

@@ -8,7 +8,7 @@ use super::model::{KeyWithText, NewKey};
 use crate::app::App;
 use crate::forms::ids::ConsumerPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 use crate::secret;
 
@@ -23,8 +23,8 @@ use crate::secret;
     responses((status = 201, description = "The key.", body = KeyWithText)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<ConsumerPath>,
-    post: Post<NewKey>,
+    IdPath(at): IdPath<ConsumerPath>,
+    post: PostBody<NewKey>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked((app.clock)())?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

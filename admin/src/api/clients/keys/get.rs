@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::forms::ids::KeyPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets an API key, without its text.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     params(KeyPath), responses((status = 200, description = "The key.", body = Key)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<KeyPath>,
+    IdPath(at): IdPath<KeyPath>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -10,12 +10,12 @@ use store::key;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::bounds;
 use crate::forms::check::Check;
 use crate::forms::given::Given;
 use crate::http::answer::Object;
 use crate::http::body::present;
 use crate::http::problem::Problem;
-use crate::limits;
 
 /// How long an old key works after a rotation unless the client says otherwise: a day.
 const GRACE_SECONDS: i64 = 24 * 60 * 60;
@@ -183,7 +183,7 @@ impl Rotation {
     pub(super) fn grace(&self, now: DateTime<Utc>) -> Result<std::time::Duration, Problem> {
         let seconds = self.grace_seconds.unwrap_or(GRACE_SECONDS);
         let mut check = Check::new();
-        check.range("grace_seconds", seconds, &limits::GRACE_SECONDS);
+        check.range("grace_seconds", seconds, &bounds::GRACE_SECONDS);
         check.future("expires_at", self.expires_at, now);
         check.finish()?;
         Ok(std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::forms::ids::KeyPath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected};
+use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Revokes an API key for good.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     params(KeyPath), responses((status = 204, description = "It is revoked.")))]
 pub(super) async fn revoke(
     State(app): State<App>,
-    At(at): At<KeyPath>,
+    IdPath(at): IdPath<KeyPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use super::model::{KeyWithText, Rotation};
 use crate::app::App;
 use crate::forms::ids::KeyPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 use crate::secret;
 
@@ -21,8 +21,8 @@ use crate::secret;
     responses((status = 201, description = "The new key.", body = KeyWithText)))]
 pub(super) async fn rotate(
     State(app): State<App>,
-    At(at): At<KeyPath>,
-    post: Post<Rotation>,
+    IdPath(at): IdPath<KeyPath>,
+    post: PostBody<Rotation>,
 ) -> Result<Response, Problem> {
     let grace = post.body.grace((app.clock)())?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

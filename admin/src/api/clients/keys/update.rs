@@ -7,7 +7,7 @@ use super::model::{Key, KeyChanges};
 use crate::app::App;
 use crate::forms::ids::KeyPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes the name or the settings of an API key.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The key as it is now.", body = Key)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<KeyPath>,
-    patch: Patch<KeyChanges>,
+    IdPath(at): IdPath<KeyPath>,
+    patch: PatchBody<KeyChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

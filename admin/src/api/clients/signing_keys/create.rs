@@ -8,7 +8,7 @@ use super::model::{HmacSecret, NewSigningKey, SigningKeyWithSecret};
 use crate::app::App;
 use crate::forms::ids::ConsumerPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes a signing key for a consumer.
@@ -27,8 +27,8 @@ use crate::http::problem::Problem;
     responses((status = 201, description = "The key.", body = SigningKeyWithSecret)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<ConsumerPath>,
-    post: Post<NewSigningKey>,
+    IdPath(at): IdPath<ConsumerPath>,
+    post: PostBody<NewSigningKey>,
 ) -> Result<Response, Problem> {
     let secret = HmacSecret::draw()?;
     let new = post.body.checked((app.clock)(), &secret)?;

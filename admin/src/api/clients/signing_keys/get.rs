@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::forms::ids::SigningKeyPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a signing key, without its secret.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     params(SigningKeyPath), responses((status = 200, description = "The key.", body = SigningKey)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<SigningKeyPath>,
+    IdPath(at): IdPath<SigningKeyPath>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -10,7 +10,7 @@ use crate::forms::ids::ConsumerPath;
 use crate::forms::page::{Page, PageQuery};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::{Ask, At};
+use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Lists the signing keys of a consumer, revoked and expired ones included, without their secrets.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     params(ConsumerPath, PageQuery), responses((status = 200, description = "A page of keys.", body = Page<SigningKey>)))]
 pub(super) async fn list(
     State(app): State<App>,
-    At(at): At<ConsumerPath>,
-    Ask(query): Ask<PageQuery>,
+    IdPath(at): IdPath<ConsumerPath>,
+    StrictQuery(query): StrictQuery<PageQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;

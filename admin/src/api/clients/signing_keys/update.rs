@@ -7,7 +7,7 @@ use super::model::{SigningKey, SigningKeyChanges};
 use crate::app::App;
 use crate::forms::ids::SigningKeyPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes the name or the settings of a signing key.
@@ -20,8 +20,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The key as it is now.", body = SigningKey)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<SigningKeyPath>,
-    patch: Patch<SigningKeyChanges>,
+    IdPath(at): IdPath<SigningKeyPath>,
+    patch: PatchBody<SigningKeyChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

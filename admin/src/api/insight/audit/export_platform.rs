@@ -9,7 +9,7 @@ use super::export::{Chain, stream};
 use super::query::OperatorExportQuery;
 use crate::app::App;
 use crate::http::caller::Caller;
-use crate::http::extract::Ask;
+use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Exports a chain of the audit log.
@@ -24,7 +24,7 @@ use crate::http::problem::Problem;
         content((String = "application/jsonl"), (String = "text/csv")))))]
 pub(super) async fn export(
     State(app): State<App>,
-    Ask(query): Ask<OperatorExportQuery>,
+    StrictQuery(query): StrictQuery<OperatorExportQuery>,
     caller: Caller,
 ) -> Result<Response, Problem> {
     let (tenant, format) = query.split()?;

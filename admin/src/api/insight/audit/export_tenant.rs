@@ -9,7 +9,7 @@ use super::query::ExportQuery;
 use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::caller::Caller;
-use crate::http::extract::{Ask, At};
+use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Exports the audit log of a tenant.
@@ -25,8 +25,8 @@ use crate::http::problem::Problem;
         content((String = "application/jsonl"), (String = "text/csv")))))]
 pub(super) async fn export(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    Ask(query): Ask<ExportQuery>,
+    IdPath(at): IdPath<TenantPath>,
+    StrictQuery(query): StrictQuery<ExportQuery>,
     caller: Caller,
 ) -> Result<Response, Problem> {
     let format = query.format()?;

@@ -7,7 +7,7 @@ use store::audit::AuditRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::limits;
+use crate::bounds;
 
 /// A change, as the database has written it down.
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,7 +95,7 @@ impl AuditPage {
         for row in rows.into_iter().take(limit as usize) {
             let objects = [&row.before, &row.after].into_iter().flatten();
             bytes = bytes.saturating_add(objects.map(|object| object.0.get().len()).sum());
-            if bytes > limits::PAGE_BYTES && !page.items.is_empty() {
+            if bytes > bounds::PAGE_BYTES && !page.items.is_empty() {
                 break;
             }
             last = Some(cursor(&row));

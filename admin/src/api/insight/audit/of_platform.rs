@@ -11,7 +11,7 @@ use super::query::OperatorAuditQuery;
 use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::Ask;
+use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Lists the audit log of all tenants and of the platform.
@@ -21,7 +21,7 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "A page of entries.", body = AuditPage)))]
 pub(super) async fn of_platform(
     State(app): State<App>,
-    Ask(query): Ask<OperatorAuditQuery>,
+    StrictQuery(query): StrictQuery<OperatorAuditQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let (tenant, query) = query.split()?;

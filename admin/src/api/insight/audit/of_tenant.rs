@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::{Ask, At};
+use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Lists the audit log of a tenant.
@@ -21,8 +21,8 @@ use crate::http::problem::Problem;
     params(TenantPath, AuditQuery), responses((status = 200, description = "A page of entries.", body = AuditPage)))]
 pub(super) async fn of_tenant(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    Ask(query): Ask<AuditQuery>,
+    IdPath(at): IdPath<TenantPath>,
+    StrictQuery(query): StrictQuery<AuditQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let asked = query.asked(read_place_in_chain)?;

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 use crate::receipt::{Envoy, Refusal, refusals};
 
@@ -92,7 +92,7 @@ struct EnvoyStatus {
     responses((status = 200, description = "The status.", body = SiteStatus)))]
 pub(super) async fn of_site(
     State(app): State<App>,
-    At(at): At<SitePath>,
+    IdPath(at): IdPath<SitePath>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;

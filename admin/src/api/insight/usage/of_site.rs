@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::{Ask, At};
+use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Gets the usage of a site.
@@ -21,8 +21,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "A page of usage.", body = Usage)))]
 pub(super) async fn of_site(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    Ask(query): Ask<UsageQuery>,
+    IdPath(at): IdPath<SitePath>,
+    StrictQuery(query): StrictQuery<UsageQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let asked = query.asked((app.clock)())?;

@@ -10,9 +10,9 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::model::StepName;
+use crate::bounds;
 use crate::forms::check::Check;
 use crate::http::problem::Problem;
-use crate::limits;
 
 /// The first byte of a cursor, so that its form can change. The cursors of other lists begin with
 /// another.
@@ -75,12 +75,12 @@ impl UsageQuery {
         let step = check.take("step", step).unwrap_or(Step::Total);
         let grouping = self.group_by.as_deref().map_or(Ok(Grouping::default()), grouping_of);
         let grouping = check.take("group_by", grouping).unwrap_or_default();
-        let mut limit = limits::USAGE_PAGE_DEFAULT;
+        let mut limit = bounds::USAGE_PAGE_DEFAULT;
         if let Some(text) = &self.limit {
             limit = check
                 .take("limit", text.parse::<i64>().map_err(|_| "must be a number"))
                 .unwrap_or(limit);
-            check.range("limit", limit, &limits::USAGE_PAGE);
+            check.range("limit", limit, &bounds::USAGE_PAGE);
         }
         let cursor = self.cursor.as_deref();
         let cursor = cursor.and_then(|text| {
@@ -99,10 +99,10 @@ impl UsageQuery {
         let mut check = Check::new();
         if begin >= end {
             check.refuse("from", "must be before the end of the span");
-        } else if end - begin > limits::USAGE_SPAN {
+        } else if end - begin > bounds::USAGE_SPAN {
             check.refuse(
                 "from",
-                format!("the span must not have more than {} days", limits::USAGE_SPAN.num_days()),
+                format!("the span must not have more than {} days", bounds::USAGE_SPAN.num_days()),
             );
         }
         if let Some(cursor) = cursor {

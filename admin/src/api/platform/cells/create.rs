@@ -7,7 +7,7 @@ use store::cell;
 use super::model::{Cell, NewCell};
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 
 /// Makes a cell.
@@ -17,7 +17,7 @@ use crate::http::problem::Problem;
     request_body = NewCell, responses((status = 201, description = "The cell.", body = Cell)))]
 pub(super) async fn create(
     State(app): State<App>,
-    post: Post<NewCell>,
+    post: PostBody<NewCell>,
 ) -> Result<Response, Problem> {
     let (name, description) = post.body.checked()?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;

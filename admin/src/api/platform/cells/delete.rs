@@ -8,7 +8,7 @@ use super::model::CellPath;
 use crate::app::App;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected};
+use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Removes a cell on which no tenant is placed.
@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,
-    At(at): At<CellPath>,
+    IdPath(at): IdPath<CellPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use super::model::{Cell, CellPath};
 use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a cell.
@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The cell.", body = Cell)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<CellPath>,
+    IdPath(at): IdPath<CellPath>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let mut tx = app.store.platform(&caller.actor()).await?;

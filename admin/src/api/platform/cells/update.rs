@@ -6,7 +6,7 @@ use store::cell;
 use super::model::{Cell, CellChanges, CellPath};
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a cell.
@@ -14,8 +14,8 @@ use crate::http::problem::Problem;
     request_body = CellChanges, responses((status = 200, description = "The cell as it is now.", body = Cell)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<CellPath>,
-    patch: Patch<CellChanges>,
+    IdPath(at): IdPath<CellPath>,
+    patch: PatchBody<CellChanges>,
 ) -> Result<Answer, Problem> {
     let description = patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;

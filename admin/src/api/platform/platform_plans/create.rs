@@ -7,7 +7,7 @@ use store::platform_plan;
 use super::model::{NewPlatformPlan, PlatformPlan};
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 
 /// Makes a platform plan.
@@ -22,7 +22,7 @@ use crate::http::problem::Problem;
     responses((status = 201, description = "The plan.", body = PlatformPlan)))]
 pub(super) async fn create(
     State(app): State<App>,
-    post: Post<NewPlatformPlan>,
+    post: PostBody<NewPlatformPlan>,
 ) -> Result<Response, Problem> {
     let (name, limits) = post.body.checked()?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;

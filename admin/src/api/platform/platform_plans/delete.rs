@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::forms::ids::PlatformPlanPath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected};
+use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Removes a platform plan that no tenant has.
@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
     tag = "Platform plans", params(PlatformPlanPath), responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,
-    At(at): At<PlatformPlanPath>,
+    IdPath(at): IdPath<PlatformPlanPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::forms::page::{Page, PageQuery};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::Ask;
+use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Lists the platform plans.
@@ -17,7 +17,7 @@ use crate::http::problem::Problem;
     params(PageQuery), responses((status = 200, description = "A page of plans.", body = Page<PlatformPlan>)))]
 pub(super) async fn list(
     State(app): State<App>,
-    Ask(query): Ask<PageQuery>,
+    StrictQuery(query): StrictQuery<PageQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;

@@ -1,9 +1,9 @@
 //! Platform plans.
 
+pub(super) mod allowance;
 mod create;
 mod delete;
 mod get;
-pub(super) mod limits;
 mod list;
 mod model;
 mod update;

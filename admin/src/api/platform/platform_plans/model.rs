@@ -6,7 +6,7 @@ use store::platform_plan;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::limits::{LimitChanges, Limits};
+use super::allowance::{Allowance, AllowanceChanges};
 use crate::forms::check::Check;
 use crate::http::answer::Object;
 use crate::http::body::{present, present_object};
@@ -22,7 +22,7 @@ pub(super) struct PlatformPlan {
     /// Whether tenants have it of which nobody says anything else. There always is one.
     is_default: bool,
     /// What each tenant with it may have.
-    pub(super) limits: Limits,
+    pub(super) limits: Allowance,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -60,7 +60,7 @@ pub(super) struct NewPlatformPlan {
     /// general bounds allow.
     #[serde(default, deserialize_with = "present_object")]
     #[schema(nullable = false)]
-    pub(super) limits: Option<LimitChanges>,
+    pub(super) limits: Option<AllowanceChanges>,
 }
 
 impl NewPlatformPlan {
@@ -85,7 +85,7 @@ pub(super) struct PlatformPlanChanges {
     /// The limits that are to change; those that are absent stay, and null takes one away.
     #[serde(default, deserialize_with = "present_object")]
     #[schema(nullable = false)]
-    pub(super) limits: Option<LimitChanges>,
+    pub(super) limits: Option<AllowanceChanges>,
 }
 
 impl PlatformPlanChanges {

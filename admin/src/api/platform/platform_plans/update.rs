@@ -7,7 +7,7 @@ use super::model::{PlatformPlan, PlatformPlanChanges};
 use crate::app::App;
 use crate::forms::ids::PlatformPlanPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a platform plan, for all tenants that have it.
@@ -20,8 +20,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The plan as it is now.", body = PlatformPlan)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<PlatformPlanPath>,
-    patch: Patch<PlatformPlanChanges>,
+    IdPath(at): IdPath<PlatformPlanPath>,
+    patch: PatchBody<PlatformPlanChanges>,
 ) -> Result<Answer, Problem> {
     patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;

@@ -8,7 +8,7 @@ use super::model::{Api, NewApi};
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Publishes an API under a base path.
@@ -17,8 +17,8 @@ use crate::http::problem::Problem;
     request_body = NewApi, responses((status = 201, description = "The API.", body = Api)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    post: Post<NewApi>,
+    IdPath(at): IdPath<SitePath>,
+    post: PostBody<NewApi>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

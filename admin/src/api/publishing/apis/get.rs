@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::forms::ids::ApiPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets an API.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The API.", body = Api)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<ApiPath>,
+    IdPath(at): IdPath<ApiPath>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use crate::api::publishing::collision;
 use crate::app::App;
 use crate::forms::ids::ApiPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes an API.
@@ -21,8 +21,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The API as it is now.", body = Api)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<ApiPath>,
-    patch: Patch<ApiChanges>,
+    IdPath(at): IdPath<ApiPath>,
+    patch: PatchBody<ApiChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

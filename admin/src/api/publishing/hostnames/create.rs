@@ -8,7 +8,7 @@ use super::model::{Hostname, NewHostname};
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Gives a site one more hostname under the base domain.
@@ -17,8 +17,8 @@ use crate::http::problem::Problem;
     request_body = NewHostname, responses((status = 201, description = "The hostname.", body = Hostname)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    post: Post<NewHostname>,
+    IdPath(at): IdPath<SitePath>,
+    post: PostBody<NewHostname>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked(&app.base_domain)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

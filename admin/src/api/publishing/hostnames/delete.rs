@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::forms::ids::HostnamePath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected};
+use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Takes a hostname from its site.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,
-    At(at): At<HostnamePath>,
+    IdPath(at): IdPath<HostnamePath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

@@ -10,7 +10,7 @@ use crate::forms::ids::SitePath;
 use crate::forms::page::{Page, PageQuery};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::{Ask, At};
+use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Lists the hostnames.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "A page of hostnames.", body = Page<Hostname>)))]
 pub(super) async fn list(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    Ask(query): Ask<PageQuery>,
+    IdPath(at): IdPath<SitePath>,
+    StrictQuery(query): StrictQuery<PageQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;

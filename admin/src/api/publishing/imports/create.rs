@@ -14,7 +14,7 @@ use crate::api::publishing::collision;
 use crate::app::App;
 use crate::forms::ids::VersionPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{Ask, At};
+use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Replaces the routes of a version by the operations of an OpenAPI 3.0 or 3.1 description.
@@ -28,8 +28,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "What changed, or would.", body = ImportResult)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<VersionPath>,
-    Ask(query): Ask<ImportQuery>,
+    IdPath(at): IdPath<VersionPath>,
+    StrictQuery(query): StrictQuery<ImportQuery>,
     document: Document,
 ) -> Result<Response, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &document.caller.actor()).await?;

@@ -5,13 +5,13 @@ use policy::settings::RouteSettings;
 use store::route::RouteSpec;
 
 use crate::app::App;
+use crate::bounds;
 use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::idempotency::Once;
 use crate::http::problem::Problem;
 use crate::http::problem::request::{INTERNAL, UNAVAILABLE};
 use crate::import::{self, Format, ImportError, Imported};
-use crate::limits;
 
 /// What an import takes.
 pub(super) struct Document {
@@ -31,7 +31,7 @@ impl FromRequest<App> for Document {
         // Before the body is read: it bounds the memory of bodies as much as that of parsed
         // documents.
         let _place = app.imports.acquire().await.map_err(|_| &UNAVAILABLE)?;
-        let bytes = body::read(body, limits::DOCUMENT_BYTES).await?;
+        let bytes = body::read(body, bounds::DOCUMENT_BYTES).await?;
         let once = Once::of(&parts, &bytes, &caller)?;
         let expected = "application/json or application/yaml";
         let format = Format::of(&body::media_type(&parts.headers), &bytes)

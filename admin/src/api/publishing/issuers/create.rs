@@ -9,7 +9,7 @@ use super::model::Issuer;
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes an issuer of tokens that the site accepts.
@@ -50,8 +50,8 @@ use crate::http::problem::Problem;
     responses((status = 201, description = "The issuer.", body = Issuer)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    post: Post<NewIssuer>,
+    IdPath(at): IdPath<SitePath>,
+    post: PostBody<NewIssuer>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked(&app)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

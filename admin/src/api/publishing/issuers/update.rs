@@ -8,7 +8,7 @@ use super::model::Issuer;
 use crate::app::App;
 use crate::forms::ids::IssuerPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes an issuer.
@@ -21,8 +21,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The issuer as it is now.", body = Issuer)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<IssuerPath>,
-    patch: Patch<IssuerChanges>,
+    IdPath(at): IdPath<IssuerPath>,
+    patch: PatchBody<IssuerChanges>,
 ) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;
     site::lock(&mut tx, at.site_id).await?;

@@ -8,7 +8,7 @@ use super::model::{NewPlan, Plan};
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes a plan.
@@ -27,8 +27,8 @@ use crate::http::problem::Problem;
     responses((status = 201, description = "The plan.", body = Plan)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    post: Post<NewPlan>,
+    IdPath(at): IdPath<SitePath>,
+    post: PostBody<NewPlan>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

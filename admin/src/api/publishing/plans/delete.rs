@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::forms::ids::PlanPath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected};
+use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// How many consumers the refusal names: enough to begin with.
@@ -21,7 +21,7 @@ const USERS_NAMED: u32 = 5;
     responses((status = 204, description = "It is gone.")))]
 pub(super) async fn delete(
     State(app): State<App>,
-    At(at): At<PlanPath>,
+    IdPath(at): IdPath<PlanPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use super::model::{Plan, PlanChanges};
 use crate::app::App;
 use crate::forms::ids::PlanPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a plan, for all its consumers at once.
@@ -17,8 +17,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The plan as it is now.", body = Plan)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<PlanPath>,
-    patch: Patch<PlanChanges>,
+    IdPath(at): IdPath<PlanPath>,
+    patch: PatchBody<PlanChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

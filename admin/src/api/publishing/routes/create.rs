@@ -9,7 +9,7 @@ use crate::api::publishing::collision::{self, Candidate};
 use crate::app::App;
 use crate::forms::ids::VersionPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Adds a route to a version.
@@ -18,8 +18,8 @@ use crate::http::problem::Problem;
     responses((status = 201, description = "The route.", body = Route)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<VersionPath>,
-    post: Post<NewRoute>,
+    IdPath(at): IdPath<VersionPath>,
+    post: PostBody<NewRoute>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

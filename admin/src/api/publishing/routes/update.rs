@@ -8,7 +8,7 @@ use crate::api::publishing::collision::{self, Candidate};
 use crate::app::App;
 use crate::forms::ids::RoutePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a route.
@@ -21,8 +21,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The route as it is now.", body = Route)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<RoutePath>,
-    patch: Patch<RouteChanges>,
+    IdPath(at): IdPath<RoutePath>,
+    patch: PatchBody<RouteChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

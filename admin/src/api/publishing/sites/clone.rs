@@ -9,7 +9,7 @@ use super::model::Site;
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Copies a site.
@@ -23,8 +23,8 @@ use crate::http::problem::Problem;
     request_body = SiteCopy, responses((status = 201, description = "The copy.", body = Site)))]
 pub(super) async fn clone(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    post: Post<SiteCopy>,
+    IdPath(at): IdPath<SitePath>,
+    post: PostBody<SiteCopy>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked(&app.base_domain)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

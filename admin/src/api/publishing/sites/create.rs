@@ -8,7 +8,7 @@ use super::model::{NewSite, Site};
 use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes a site, and its own hostname `<slug>.<base domain>`.
@@ -17,8 +17,8 @@ use crate::http::problem::Problem;
     request_body = NewSite, responses((status = 201, description = "The site.", body = Site)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    post: Post<NewSite>,
+    IdPath(at): IdPath<TenantPath>,
+    post: PostBody<NewSite>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked(&app.base_domain)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

@@ -10,7 +10,7 @@ use crate::forms::ids::TenantPath;
 use crate::forms::page::{Page, PageQuery};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::{Ask, At};
+use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Lists the sites that the caller may see.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "A page of sites.", body = Page<Site>)))]
 pub(super) async fn list(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    Ask(query): Ask<PageQuery>,
+    IdPath(at): IdPath<TenantPath>,
+    StrictQuery(query): StrictQuery<PageQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;

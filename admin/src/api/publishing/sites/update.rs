@@ -7,7 +7,7 @@ use super::model::{Site, SiteChanges};
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a site.
@@ -29,8 +29,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The site as it is now.", body = Site)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    patch: Patch<SiteChanges>,
+    IdPath(at): IdPath<SitePath>,
+    patch: PatchBody<SiteChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

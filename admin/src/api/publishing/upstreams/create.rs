@@ -8,7 +8,7 @@ use super::model::{NewUpstream, Upstream};
 use crate::app::App;
 use crate::forms::ids::SitePath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes an upstream.
@@ -17,8 +17,8 @@ use crate::http::problem::Problem;
     request_body = NewUpstream, responses((status = 201, description = "The upstream.", body = Upstream)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<SitePath>,
-    post: Post<NewUpstream>,
+    IdPath(at): IdPath<SitePath>,
+    post: PostBody<NewUpstream>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked(&app.upstream_addresses)?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

@@ -11,7 +11,7 @@ use store::upstream;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::endpoint::{self, Endpoint};
+use super::endpoint::Endpoint;
 use crate::forms::check::Check;
 use crate::http::answer::Object;
 use crate::http::body::{objects, present, present_objects};

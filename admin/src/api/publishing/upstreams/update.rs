@@ -7,7 +7,7 @@ use super::model::{Upstream, UpstreamChanges};
 use crate::app::App;
 use crate::forms::ids::UpstreamPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes an upstream.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The upstream as it is now.", body = Upstream)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<UpstreamPath>,
-    patch: Patch<UpstreamChanges>,
+    IdPath(at): IdPath<UpstreamPath>,
+    patch: PatchBody<UpstreamChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked(&app.upstream_addresses)?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

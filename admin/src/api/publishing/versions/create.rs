@@ -8,7 +8,7 @@ use super::model::{NewVersion, Version};
 use crate::app::App;
 use crate::forms::ids::ApiPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Adds a version to an API.
@@ -17,8 +17,8 @@ use crate::http::problem::Problem;
     request_body = NewVersion, responses((status = 201, description = "The version.", body = Version)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<ApiPath>,
-    post: Post<NewVersion>,
+    IdPath(at): IdPath<ApiPath>,
+    post: PostBody<NewVersion>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;

@@ -8,7 +8,7 @@ use crate::api::publishing::collision;
 use crate::app::App;
 use crate::forms::ids::VersionPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a version.
@@ -20,8 +20,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The version as it is now.", body = Version)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<VersionPath>,
-    patch: Patch<VersionChanges>,
+    IdPath(at): IdPath<VersionPath>,
+    patch: PatchBody<VersionChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

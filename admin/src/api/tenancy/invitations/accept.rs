@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::api::tenancy::grant::{self, RoleName, SiteRole};
 use crate::app::App;
 use crate::http::answer::{Answer, Object};
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 use crate::http::problem::request::NOT_FOUND;
 use crate::secret::InvitationToken;
@@ -56,7 +56,7 @@ impl Object for Joined {
         (status = 404, description = "There is no such invitation.")))]
 pub(super) async fn accept(
     State(app): State<App>,
-    post: Post<Acceptance>,
+    post: PostBody<Acceptance>,
 ) -> Result<Response, Problem> {
     let account = AccountId(post.caller.account()?);
     let token = InvitationToken::parse(&post.body.token).ok_or(&NOT_FOUND)?;

@@ -8,7 +8,7 @@ use super::model::{InvitationWithToken, NewInvitation};
 use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 use crate::mail::Letter;
 use crate::secret::InvitationToken;
@@ -25,8 +25,8 @@ use crate::secret::InvitationToken;
     responses((status = 201, description = "The invitation.", body = InvitationWithToken)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    post: Post<NewInvitation>,
+    IdPath(at): IdPath<TenantPath>,
+    post: PostBody<NewInvitation>,
 ) -> Result<Response, Problem> {
     let now = (app.clock)();
     let new = post.body.checked(now)?;

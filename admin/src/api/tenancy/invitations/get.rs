@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::forms::ids::InvitationPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets an invitation, without its token.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The invitation.", body = Invitation)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<InvitationPath>,
+    IdPath(at): IdPath<InvitationPath>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::forms::ids::MemberPath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected};
+use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Takes a member out of the tenant.
@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
     responses((status = 204, description = "The person is no member any more.")))]
 pub(super) async fn delete(
     State(app): State<App>,
-    At(at): At<MemberPath>,
+    IdPath(at): IdPath<MemberPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::forms::ids::MemberPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a member.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The member.", body = Member)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<MemberPath>,
+    IdPath(at): IdPath<MemberPath>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

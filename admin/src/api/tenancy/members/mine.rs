@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::forms::page::{Page, PageQuery};
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::Ask;
+use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// A tenant that the caller is a member of.
@@ -59,7 +59,7 @@ impl From<member::Membership> for Membership {
     responses((status = 200, description = "A page of tenants.", body = Page<Membership>)))]
 pub(super) async fn mine(
     State(app): State<App>,
-    Ask(query): Ask<PageQuery>,
+    StrictQuery(query): StrictQuery<PageQuery>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let wanted = query.wanted()?;

@@ -7,7 +7,7 @@ use super::model::{Member, MemberChanges};
 use crate::app::App;
 use crate::forms::ids::MemberPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes what a member may do.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The member as it is now.", body = Member)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<MemberPath>,
-    patch: Patch<MemberChanges>,
+    IdPath(at): IdPath<MemberPath>,
+    patch: PatchBody<MemberChanges>,
 ) -> Result<Answer, Problem> {
     let mut tx = app.store.platform(&patch.caller.actor()).await?;
     let before = member::lock(&mut tx, at.tenant_id, at.account(), patch.expected.0).await?;

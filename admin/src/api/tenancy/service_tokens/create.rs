@@ -8,7 +8,7 @@ use super::model::{NewServiceToken, ServiceTokenWithText};
 use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 use crate::http::problem::rights::MORE_THAN_OWN;
 use crate::secret::ServiceToken;
@@ -25,8 +25,8 @@ use crate::secret::ServiceToken;
     responses((status = 201, description = "The token.", body = ServiceTokenWithText)))]
 pub(super) async fn create(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    post: Post<NewServiceToken>,
+    IdPath(at): IdPath<TenantPath>,
+    post: PostBody<NewServiceToken>,
 ) -> Result<Response, Problem> {
     let wanted = post.body.checked((app.clock)())?;
     if !post.caller.may_give(&wanted.standing, &wanted.scopes, wanted.expires_at) {

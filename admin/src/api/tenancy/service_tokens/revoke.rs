@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::forms::ids::ServiceTokenPath;
 use crate::http::answer::no_content;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected};
+use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Revokes a service token.
@@ -19,7 +19,7 @@ use crate::http::problem::Problem;
     responses((status = 204, description = "It is revoked.")))]
 pub(super) async fn revoke(
     State(app): State<App>,
-    At(at): At<ServiceTokenPath>,
+    IdPath(at): IdPath<ServiceTokenPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

@@ -7,7 +7,7 @@ use super::model::{ServiceToken, ServiceTokenChanges};
 use crate::app::App;
 use crate::forms::ids::ServiceTokenPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Gives a service token another name.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The token as it is now.", body = ServiceToken)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<ServiceTokenPath>,
-    patch: Patch<ServiceTokenChanges>,
+    IdPath(at): IdPath<ServiceTokenPath>,
+    patch: PatchBody<ServiceTokenChanges>,
 ) -> Result<Answer, Problem> {
     let name = patch.body.checked()?;
     let mut tx = app.store.tenant(at.tenant_id, &patch.caller.actor()).await?;

@@ -14,7 +14,7 @@ use crate::forms::ids::TenantPath;
 use crate::http::answer::{Answer, no_content};
 use crate::http::body::present;
 use crate::http::caller::Caller;
-use crate::http::extract::{At, Expected, Post};
+use crate::http::extract::{Expected, IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// After how many days a tenant is erased unless its Admin says otherwise.
@@ -43,8 +43,8 @@ pub(super) struct Closing {
     responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
 pub(super) async fn close(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    post: Post<Closing>,
+    IdPath(at): IdPath<TenantPath>,
+    post: PostBody<Closing>,
 ) -> Result<Response, Problem> {
     let days = post.body.days.unwrap_or(DAYS);
     let mut check = Check::new();
@@ -65,7 +65,7 @@ pub(super) async fn close(
     responses((status = 204, description = "It is not to be erased any more.")))]
 pub(super) async fn keep(
     State(app): State<App>,
-    At(at): At<TenantPath>,
+    IdPath(at): IdPath<TenantPath>,
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {

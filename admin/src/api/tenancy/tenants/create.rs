@@ -7,7 +7,7 @@ use store::tenant;
 use super::model::{NewTenant, Tenant};
 use crate::app::App;
 use crate::http::answer::Answer;
-use crate::http::extract::Post;
+use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 
 /// Makes a tenant.
@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
     request_body = NewTenant, responses((status = 201, description = "The tenant.", body = Tenant)))]
 pub(super) async fn create(
     State(app): State<App>,
-    post: Post<NewTenant>,
+    post: PostBody<NewTenant>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked()?;
     let mut tx = app.store.platform(&post.caller.actor()).await?;

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a tenant.
@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The tenant.", body = Tenant)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<TenantPath>,
+    IdPath(at): IdPath<TenantPath>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

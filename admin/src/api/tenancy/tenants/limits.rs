@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
 use crate::http::caller::Caller;
-use crate::http::extract::At;
+use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// What a tenant may have, and what it has.
@@ -89,7 +89,7 @@ fn month_of(now: DateTime<Utc>) -> DateTime<Utc> {
     params(TenantPath), responses((status = 200, description = "The limits.", body = TenantLimits)))]
 pub(super) async fn get(
     State(app): State<App>,
-    At(at): At<TenantPath>,
+    IdPath(at): IdPath<TenantPath>,
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;

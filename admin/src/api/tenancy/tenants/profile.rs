@@ -8,7 +8,7 @@ use super::model::Tenant;
 use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes what a tenant says of itself, and what it asks of its members.
@@ -19,8 +19,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    patch: Patch<ProfileChanges>,
+    IdPath(at): IdPath<TenantPath>,
+    patch: PatchBody<ProfileChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;

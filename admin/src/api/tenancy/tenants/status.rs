@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::forms::check::Check;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// What a tenant that is served again has at least until it closes, so that its members see it, and
@@ -75,8 +75,8 @@ impl StatusChange {
     responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    patch: Patch<StatusChange>,
+    IdPath(at): IdPath<TenantPath>,
+    patch: PatchBody<StatusChange>,
 ) -> Result<Answer, Problem> {
     let course = patch.body.checked((app.clock)())?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;

@@ -7,7 +7,7 @@ use super::model::{Tenant, TenantChanges};
 use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Patch};
+use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes what the platform says of a tenant: its names, its bounds and where it is served.
@@ -24,8 +24,8 @@ use crate::http::problem::Problem;
     responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
 pub(super) async fn update(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    patch: Patch<TenantChanges>,
+    IdPath(at): IdPath<TenantPath>,
+    patch: PatchBody<TenantChanges>,
 ) -> Result<Answer, Problem> {
     let changes = patch.body.checked()?;
     let mut tx = app.store.platform(&patch.caller.actor()).await?;

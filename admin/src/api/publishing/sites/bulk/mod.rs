@@ -15,7 +15,7 @@ use item::{BulkItem, ItemResult};
 use crate::app::App;
 use crate::forms::ids::TenantPath;
 use crate::http::answer::Answer;
-use crate::http::extract::{At, Post};
+use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// The items of one request: all of them are one transaction, which others of the tenant wait for.
@@ -53,8 +53,8 @@ pub(super) struct BulkResult {
     responses((status = 200, description = "What has come of each item.", body = BulkResult)))]
 pub(super) async fn bulk(
     State(app): State<App>,
-    At(at): At<TenantPath>,
-    post: Post<Bulk>,
+    IdPath(at): IdPath<TenantPath>,
+    post: PostBody<Bulk>,
 ) -> Result<Response, Problem> {
     let Bulk { items, atomic } = post.body;
     if items.is_empty() || items.len() > ITEMS {

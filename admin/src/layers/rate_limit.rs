@@ -9,15 +9,15 @@ use crate::app::App;
 use crate::http::caller::{Caller, Peer};
 use crate::http::problem::request::RATE_LIMITED;
 use crate::metrics;
-use crate::throttle::Refused;
+use crate::rate_limit::Refused;
 
 /// Around every request: finds out the address of the client, and takes a request of what it may
 /// make.
 pub async fn by_address(State(app): State<App>, mut request: Request, next: Next) -> Response {
     if let Some(Peer(peer)) = request.extensions().get().copied() {
-        let client = app.throttle.client(peer, request.headers());
+        let client = app.rate_limits.client(peer, request.headers());
         request.extensions_mut().insert(Peer(client));
-        if let Err(refused) = app.throttle.admit_address(request.uri().path(), client) {
+        if let Err(refused) = app.rate_limits.admit_address(request.uri().path(), client) {
             return refuse(refused);
         }
     }
@@ -27,7 +27,7 @@ pub async fn by_address(State(app): State<App>, mut request: Request, next: Next
 /// Around every operation, once it is known who calls.
 pub async fn by_principal(State(app): State<App>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().map(|caller| caller.principal.id());
-    match caller.map_or(Ok(()), |caller| app.throttle.admit_principal(caller)) {
+    match caller.map_or(Ok(()), |caller| app.rate_limits.admit_principal(caller)) {
         Ok(()) => next.run(request).await,
         Err(refused) => refuse(refused),
     }

@@ -22,7 +22,7 @@ const PER_MONTH: RangeInclusive<i64> = 1..=MAX_QUOTA as i64;
 /// What each tenant with a platform plan may have. Null: as much as the general bounds allow.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlatformLimits)]
-pub(crate) struct Limits {
+pub(crate) struct Allowance {
     /// Sites.
     #[schema(required = true)]
     sites: Option<i64>,
@@ -48,7 +48,7 @@ pub(crate) struct Limits {
     requests_per_month: Option<i64>,
 }
 
-impl From<platform_plan::Limits> for Limits {
+impl From<platform_plan::Limits> for Allowance {
     fn from(limits: platform_plan::Limits) -> Self {
         Self {
             sites: limits.sites,
@@ -62,11 +62,11 @@ impl From<platform_plan::Limits> for Limits {
     }
 }
 
-/// Limits as they are given.
+/// Allowance as they are given.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schema(as = PlatformLimitChanges)]
-pub(crate) struct LimitChanges {
+pub(crate) struct AllowanceChanges {
     /// Sites.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 1000000000000i64, example = 10)]
@@ -98,7 +98,7 @@ pub(crate) struct LimitChanges {
     requests_per_month: Option<Option<i64>>,
 }
 
-impl LimitChanges {
+impl AllowanceChanges {
     /// Notes what is out of bounds.
     pub(super) fn check(&self, check: &mut Check) {
         for (field, given, range) in [

@@ -38,7 +38,7 @@ pub struct Allowed {
 
 /// The limits, and who has used how much of them.
 #[derive(Debug)]
-pub struct Throttle {
+pub struct RateLimits {
     principal: Option<Limiter<Uuid>>,
     address: Option<Limiter<IpAddr>>,
     auth: Option<Limiter<IpAddr>>,
@@ -46,7 +46,7 @@ pub struct Throttle {
     start: Instant,
 }
 
-impl Throttle {
+impl RateLimits {
     /// Limits of which nothing is used yet.
     pub fn new(allowed: Allowed) -> Self {
         let Allowed { per_principal, per_address, auth_per_address, trusted_proxies } = allowed;
@@ -117,32 +117,32 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn logins_have_a_limit_of_their_own_that_leaves_the_rest_alone() {
         let allowed = Allowed { per_address: 10, auth_per_address: 3, ..Allowed::default() };
-        let throttle = Throttle::new(allowed);
+        let limits = RateLimits::new(allowed);
         let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
         for _ in 0..3 {
-            assert_eq!(throttle.admit_address("/v1/auth/login", one), Ok(()));
+            assert_eq!(limits.admit_address("/v1/auth/login", one), Ok(()));
         }
-        let refused = throttle.admit_address("/v1/auth/login", one).unwrap_err();
+        let refused = limits.admit_address("/v1/auth/login", one).unwrap_err();
         assert_eq!(
             (refused.limit, refused.retry_after_s, refused.burst, refused.window_s),
             ("auth", 20, 3, 60)
         );
-        assert_eq!(throttle.admit_address("/v1/auth/login", other), Ok(()));
+        assert_eq!(limits.admit_address("/v1/auth/login", other), Ok(()));
         for _ in 0..47 {
-            assert_eq!(throttle.admit_address("/v1/tenants", one), Ok(()));
+            assert_eq!(limits.admit_address("/v1/tenants", one), Ok(()));
         }
-        assert_eq!(throttle.admit_address("/v1/tenants", one).unwrap_err().limit, "address");
+        assert_eq!(limits.admit_address("/v1/tenants", one).unwrap_err().limit, "address");
         tokio::time::advance(std::time::Duration::from_secs(20)).await;
-        assert_eq!(throttle.admit_address("/v1/auth/login", one), Ok(()));
-        assert_eq!(throttle.admit_address("/v1/auth/login", one).unwrap_err().limit, "auth");
+        assert_eq!(limits.admit_address("/v1/auth/login", one), Ok(()));
+        assert_eq!(limits.admit_address("/v1/auth/login", one).unwrap_err().limit, "auth");
     }
 
     #[tokio::test]
     async fn zero_is_no_limit() {
-        let throttle = Throttle::new(Allowed::default());
+        let limits = RateLimits::new(Allowed::default());
         for _ in 0..10_000 {
-            assert_eq!(throttle.admit_address("/v1/auth/login", address("::1")), Ok(()));
-            assert_eq!(throttle.admit_principal(Uuid::nil()), Ok(()));
+            assert_eq!(limits.admit_address("/v1/auth/login", address("::1")), Ok(()));
+            assert_eq!(limits.admit_principal(Uuid::nil()), Ok(()));
         }
     }
 }

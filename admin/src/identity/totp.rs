@@ -2,7 +2,10 @@
 //! six digits of HMAC with SHA-1, every thirty seconds, which is what authenticators know.
 
 use chrono::{DateTime, Utc};
+use data_encoding::BASE32_NOPAD;
 use hmac_sha1_compact::HMAC;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use subtle::ConstantTimeEq as _;
 
 /// The bytes of a secret: as many as SHA-1 gives (RFC 4226 section 4, R6).
 pub const SECRET_BYTES: usize = 20;
@@ -10,7 +13,9 @@ const STEP_SECONDS: i64 = 30;
 /// How many steps the clock of an authenticator may be off, either way (RFC 6238 section 5.2).
 const WINDOW: i64 = 1;
 const DIGITS: u32 = 6;
-const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+/// All but the unreserved characters (RFC 3986 section 2.3).
+const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The step that a code is of, if it is of one that is near the time and later than the last one
 /// that was taken.
@@ -21,8 +26,8 @@ pub fn step_of(secret: &[u8], code: &str, now: DateTime<Utc>, last_step: i64) ->
     for step in current - WINDOW..=current + WINDOW {
         let expected =
             format!("{:0width$}", code_of(secret, step, DIGITS), width = DIGITS as usize);
-        let differing = expected.bytes().zip(code.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
-        if differing == 0 && code.len() == expected.len() && step > last_step && found.is_none() {
+        let same = bool::from(expected.as_bytes().ct_eq(code.as_bytes()));
+        if same && step > last_step && found.is_none() {
             found = Some(step);
         }
     }
@@ -42,33 +47,16 @@ fn code_of(secret: &[u8], step: i64, digits: u32) -> u32 {
 
 /// The secret as people type it into an authenticator: base32 (RFC 4648 section 6) without padding.
 pub fn base32(secret: &[u8]) -> String {
-    let mut text = String::new();
-    for chunk in secret.chunks(5) {
-        let mut bytes = [0; 8];
-        bytes.iter_mut().skip(3).zip(chunk).for_each(|(byte, given)| *byte = *given);
-        let bits = u64::from_be_bytes(bytes);
-        let chars = (chunk.len() * 8).div_ceil(5);
-        text.extend((0..chars).map(|at| char::from(BASE32[(bits >> (35 - 5 * at)) as usize & 31])));
-    }
-    text
+    BASE32_NOPAD.encode(secret)
 }
 
-/// What a QR code for authenticators says (the Key Uri Format).
+/// The text of a QR code for authenticators (the Key Uri Format).
 pub fn uri(email: &str, secret: &[u8]) -> String {
-    let label: String = email.bytes().map(escaped).collect();
     format!(
-        "otpauth://totp/Tenantry:{label}?secret={}&issuer=Tenantry&algorithm=SHA1&digits=6&period=30",
+        "otpauth://totp/Tenantry:{}?secret={}&issuer=Tenantry&algorithm=SHA1&digits=6&period=30",
+        utf8_percent_encode(email, RESERVED),
         base32(secret)
     )
-}
-
-/// RFC 3986 section 2.1.
-fn escaped(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
 }
 
 #[cfg(test)]

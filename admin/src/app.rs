@@ -1,4 +1,5 @@
-//! What all requests share. It knows no handler: [`crate::service`] puts the parts together.
+//! The state that all requests share. It knows no handler: [`crate::service`] puts the parts
+//! together.
 
 use policy::host::BaseDomain;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::receipt::Acks;
 use crate::rights::access::AccessTable;
 use crate::signup::Mode;
 
-/// What handlers can use. Cheap to clone.
+/// The state for handlers. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
     pub store: Store,
@@ -26,28 +27,28 @@ pub struct App {
     /// The time, so that no handler has a clock of its own.
     pub clock: fn() -> DateTime<Utc>,
     pub access: Arc<AccessTable>,
-    /// Whether the keys of issuers may be read by http.
+    /// True if the keys of issuers may be read by http.
     pub allow_http_jwks: bool,
-    /// Which addresses upstreams may have.
+    /// The addresses that upstreams may have.
     pub upstream_addresses: Arc<AddressRules>,
-    /// What seals secrets in the database, if the operator has given a key.
+    /// The key that seals secrets in the database, if the operator has given one.
     pub secrets: Option<Arc<SecretsKey>>,
     /// Bounds how many documents are parsed at the same time.
     pub imports: Arc<Semaphore>,
-    /// What Envoys have answered.
+    /// The answers of Envoys.
     pub acks: Arc<Acks>,
-    /// Who may sign up.
+    /// The mode of sign-up.
     pub signup: Mode,
-    /// Who may make how many requests.
+    /// The rate limits of the API.
     pub rate_limits: Arc<RateLimits>,
     /// Takes letters, if a mail server is configured.
     pub outbox: Outbox,
-    /// Where links in letters lead.
+    /// The targets of links in letters.
     pub links: Links,
-    /// When service tokens were last used.
+    /// Notes the last use of service tokens.
     pub last_used: LastUsed,
-    /// What hashes passwords.
+    /// Hashes passwords.
     pub passwords: Passwords,
-    /// What signs and verifies access tokens.
+    /// Signs and verifies access tokens.
     pub access_tokens: AccessTokens,
 }

@@ -1,4 +1,4 @@
-//! The bounds of what a client can send. Each says why it is what it is.
+//! Bounds of requests. Each says its reason.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use policy::host::SHARED_API_LABEL;
 /// A JSON body: settings with two lists of 10,000 address ranges, all of them IPv6 and at their
 /// longest, are about 900 KiB.
 pub const BODY_BYTES: usize = 1024 * 1024;
-/// A body that anybody may send: an address, a password and a code, with room.
+/// A body that everybody may send: an address, a password and a code, with room.
 pub const LOGIN_BODY_BYTES: usize = 16 * 1024;
 /// An API description: the largest public ones (GitHub, Microsoft Graph) have 12 to 30 MB.
 pub const DOCUMENT_BYTES: usize = 32 * 1024 * 1024;
@@ -17,7 +17,7 @@ pub const IMPORT_ROUTES: usize = 5_000;
 /// size in memory.
 pub const IMPORTS_AT_ONCE: usize = 2;
 
-/// A name for people, in characters: what fits in a line of a page.
+/// A name for people, in characters: a line of a page.
 pub const NAME_CHARS: usize = 200;
 /// An e-mail address (RFC 5321 section 4.5.3.1.3, without the brackets).
 pub const EMAIL_CHARS: usize = 254;
@@ -26,7 +26,8 @@ pub const VERSION_CHARS: usize = 32;
 /// A base path. Prefix and template together stay well under the 8 KiB that proxies take as a
 /// request line.
 pub const BASE_PATH_CHARS: usize = 256;
-/// How long an old key may work after a rotation, in seconds: 90 days, a quarter of change freeze.
+/// The time for which an old key may work after a rotation, in seconds: 90 days, a quarter of
+/// change freeze.
 pub const GRACE_SECONDS: std::ops::RangeInclusive<i64> = 0..=90 * 24 * 60 * 60;
 /// The rows of a page.
 pub const PAGE: std::ops::RangeInclusive<i64> = 1..=200;
@@ -36,7 +37,7 @@ pub const PAGE_DEFAULT: i64 = 50;
 pub const USAGE_PAGE: std::ops::RangeInclusive<i64> = 1..=1_000;
 /// The rows of a page of usage when the client does not say.
 pub const USAGE_PAGE_DEFAULT: i64 = 200;
-/// The span of a query of usage, which is also how long its sums are kept: a year, and time to bill
+/// The span of a query of usage, and the time for which its sums are kept: a year, and time to bill
 /// its last month.
 pub const USAGE_SPAN: chrono::TimeDelta = chrono::TimeDelta::days(400);
 /// The JSON of a page: a page of objects that all have the longest lists of addresses would be 200
@@ -51,7 +52,7 @@ pub const REQUEST_TIME: Duration = Duration::from_secs(30);
 pub const IMPORT_TIME: Duration = Duration::from_secs(120);
 /// The head of a request; slower clients hold connections open on purpose.
 pub const HEADER_TIME: Duration = Duration::from_secs(10);
-/// What requests that are under way get to finish when the process is asked to stop.
+/// The time that open requests get to finish when the process is asked to stop.
 pub const DRAIN_TIME: Duration = Duration::from_secs(20);
 /// Open connections. Each costs some 20 KiB; the API serves operators and their programs, not
 /// traffic.

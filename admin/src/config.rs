@@ -22,15 +22,15 @@ use crate::signup::Mode;
 #[derive(Debug, Parser)]
 #[command(name = "tenantry-admin", version, about)]
 pub struct Cli {
-    /// Which log lines to write to standard error, as in `info` or `admin=debug,info`.
+    /// Log lines to write to standard error, as in `info` or `admin=debug,info`.
     #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
     pub log: String,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// Commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the admin API.
@@ -41,13 +41,13 @@ pub enum Command {
     Audit(Audit),
 }
 
-/// What `serve` needs.
+/// Flags of `serve`.
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
     /// PostgreSQL, with a login role that is a member of `tenantry_admin`.
     #[arg(long, env = "TENANTRY_DATABASE_URL", hide_env_values = true)]
     pub database_url: DatabaseUrl,
-    /// How many connections to PostgreSQL to hold at most. Each request uses one at a time.
+    /// The most connections to PostgreSQL. Each request uses one at a time.
     #[arg(long, env = "TENANTRY_DATABASE_CONNECTIONS", default_value_t = 16,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
@@ -55,13 +55,14 @@ pub struct Serve {
     /// connection between two transactions.
     #[arg(long, env = "TENANTRY_DATABASE_POOLER", value_parser = BoolishValueParser::new())]
     pub database_pooler: bool,
-    /// Where to listen. The API is for operators: put it behind TLS and off the public network.
+    /// Address and port to listen on. The API is for operators: put it behind TLS and off the
+    /// public network.
     #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:9080")]
     pub listen: SocketAddr,
     /// The domain under which every site gets a hostname.
     #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = DEFAULT_BASE_DOMAIN)]
     pub base_domain: BaseDomain,
-    /// Where to write the operator token that is made at the first start; without it, it is printed
+    /// File for the operator token that the first start makes; without it, the token is printed
     /// once. The file must not exist yet when a token is made.
     #[arg(long, env = "TENANTRY_OPERATOR_TOKEN_FILE")]
     pub operator_token_file: Option<PathBuf>,
@@ -70,8 +71,8 @@ pub struct Serve {
     /// made. xds-server needs the same one.
     #[arg(long, env = "TENANTRY_SECRETS_KEY_FILE")]
     pub secrets_key_file: Option<PathBuf>,
-    /// Who may sign up: `open` for everybody, `approval` if an operator has to approve, `closed`
-    /// for nobody. It needs --smtp-url.
+    /// Sign-up: `open` for everybody, `approval` if an operator has to approve, `closed` for
+    /// nobody. It needs --smtp-url.
     #[arg(long, env = "TENANTRY_SIGNUP", value_enum, default_value_t)]
     pub signup: Mode,
     /// The mail server: smtps://user:password@host for TLS, smtp://user:password@host?tls=required
@@ -83,44 +84,43 @@ pub struct Serve {
     /// trusts: a file of certificates in PEM.
     #[arg(long, env = "TENANTRY_SMTP_CA_FILE", requires = "smtp_url")]
     pub smtp_ca_file: Option<PathBuf>,
-    /// What links in letters begin with, as in https://console.example.com. They lead to pages of
+    /// Beginning of links in letters, as in https://console.example.com. They lead to pages of
     /// yours under it, /verify, /reset-password and /invitation, with the token in the fragment
     /// (#token=...). Without it letters name the call of the API that takes the token.
     #[arg(long, env = "TENANTRY_MAIL_LINK_BASE")]
     pub mail_link_base: Option<LinkBase>,
-    /// Who e-mail is from, as in `no-reply@example.com`.
+    /// Sender of e-mail, as in `no-reply@example.com`.
     #[arg(long, env = "TENANTRY_MAIL_FROM")]
     pub mail_from: Option<MailFrom>,
-    /// Take http URLs for the keys of issuers, too. For development: whoever is on the way can put
-    /// keys of their own there.
+    /// Take http URLs for the keys of issuers, too. For development only: anybody on the way can
+    /// replace the keys.
     #[arg(long, env = "TENANTRY_ALLOW_HTTP_JWKS", value_parser = BoolishValueParser::new())]
     pub allow_http_jwks: bool,
-    /// Which addresses upstreams may have.
+    /// The addresses that upstreams may have.
     #[command(flatten)]
     pub upstreams: Upstreams,
-    /// How many requests callers may make.
+    /// Rate limits of the API.
     #[command(flatten)]
     pub rate_limits: RateLimitFlags,
 }
 
-/// How many requests callers may make. Each replica counts for itself.
+/// Rate limits of the API. Each replica counts by itself.
 #[derive(Clone, Debug, Args)]
 pub struct RateLimitFlags {
-    /// How many requests a second one operator token, account or service token may make; five times
-    /// as many at once. 0 is no limit.
+    /// Requests a second of one operator token, account or service token; five times as many at
+    /// once. 0 is no limit.
     #[arg(long, env = "TENANTRY_RATE_PER_PRINCIPAL", default_value_t = 100)]
     pub rate_per_principal: u32,
-    /// How many requests a second may come from one address (of IPv6, one /64 network); five times
-    /// as many at once. 0 is no limit.
+    /// Requests a second from one address (of IPv6, one /64 network); five times as many at once. 0
+    /// is no limit.
     #[arg(long, env = "TENANTRY_RATE_PER_ADDRESS", default_value_t = 200)]
     pub rate_per_address: u32,
-    /// How many requests a minute to /v1/auth/ may come from one address; as many at once. 0 is no
-    /// limit.
+    /// Requests a minute to /v1/auth/ from one address; as many at once. 0 is no limit.
     #[arg(long, env = "TENANTRY_AUTH_RATE_PER_ADDRESS", default_value_t = 60)]
     pub auth_rate_per_address: u32,
     /// The addresses of proxies in front of the API, such as 10.1.0.0/16; repeat it, or use commas.
     /// The client is the last address in X-Forwarded-For that is not one of them, for the rate
-    /// limits and for the audit log. From others the header is not looked at.
+    /// limits and for the audit log. The header of other peers is ignored.
     #[arg(long, env = "TENANTRY_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Cidr>,
 }
@@ -137,7 +137,7 @@ impl RateLimitFlags {
     }
 }
 
-/// What `migrate` needs.
+/// Flags of `migrate`.
 #[derive(Clone, Debug, Args)]
 pub struct Migrate {
     /// PostgreSQL, with the role that owns the tables.
@@ -145,23 +145,23 @@ pub struct Migrate {
     pub database_url: DatabaseUrl,
 }
 
-/// What `audit` needs.
+/// Flags of `audit`.
 #[derive(Clone, Debug, Args)]
 pub struct Audit {
-    /// What to do with it.
+    /// The command.
     #[command(subcommand)]
     pub command: AuditCommand,
 }
 
-/// What can be done with the audit log.
+/// Commands on the audit log.
 #[derive(Clone, Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Find out whether a chain is what was written: every hash is computed again. Ends with 0 if
-    /// all is intact, 1 if a chain is broken, 2 if that could not be found out.
+    /// Check that a chain is as it was written: every hash is computed again. Ends with 0 if all is
+    /// intact, 1 if a chain is broken, 2 if it could not be checked.
     Verify(VerifyAudit),
 }
 
-/// What `audit verify` needs.
+/// Flags of `audit verify`.
 #[derive(Clone, Debug, Args)]
 pub struct VerifyAudit {
     /// An export in JSON Lines. It is verified without a database and without a network.
@@ -178,7 +178,7 @@ pub struct VerifyAudit {
     /// is given.
     #[arg(long)]
     pub head: Option<ChainHead>,
-    /// How many rows there were once: there have to be as many, or more.
+    /// Number of rows that the chain once had: it has to have as many, or more.
     #[arg(long, value_parser = clap::value_parser!(i64).range(0..))]
     pub rows: Option<i64>,
 }
@@ -200,17 +200,18 @@ impl FromStr for ChainHead {
     }
 }
 
-/// Which addresses upstreams may have: those of the public internet, unless this says otherwise.
-/// The xds-server needs the same.
+/// Addresses that upstreams may have: those of the public internet, unless these flags say
+/// otherwise. The xds-server needs the same.
 #[derive(Clone, Debug, Args)]
 pub struct Upstreams {
     /// A range of addresses that upstreams may have beside the public internet, such as
-    /// 10.20.0.0/16; repeat it, or use commas. Whatever is in it can be reached by every tenant,
-    /// through the gateway.
+    /// 10.20.0.0/16; repeat it, or use commas. Every tenant can reach all of it through the
+    /// gateway.
     #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
     pub upstream_allow: Vec<Cidr>,
-    /// A range of addresses that no upstream may have, whatever else is said: what the platform
-    /// itself has in the public internet, or in an allowed range; repeat it, or use commas.
+    /// A range of addresses that no upstream may have, even if another flag allows it: addresses of
+    /// the platform itself in the public internet, or in an allowed range; repeat it, or use
+    /// commas.
     #[arg(long, env = "TENANTRY_UPSTREAM_DENY", value_delimiter = ',')]
     pub upstream_deny: Vec<Cidr>,
 }

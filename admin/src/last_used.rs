@@ -1,4 +1,4 @@
-//! When service tokens were last used: noted beside the requests, so that none is slower for it.
+//! The last use of service tokens: noted beside the requests, so that none is slower for it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use store::Store;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use uuid::Uuid;
 
-/// How many notes may wait. Further ones are lost: the next request with the token makes another.
+/// The notes that may wait. Further ones are lost: the next request with the token makes another.
 const WAITING: usize = 256;
 
 /// Takes notes of the use of service tokens. Cheap to clone.
@@ -15,7 +15,7 @@ const WAITING: usize = 256;
 pub struct LastUsed(Arc<Sender<(TenantId, Uuid)>>);
 
 impl LastUsed {
-    /// Starts to write notes, for as long as there is somebody to take them from.
+    /// Starts to write notes, for as long as the sender exists.
     pub fn start(store: Store) -> Self {
         let (sender, receiver) = channel(WAITING);
         tokio::spawn(write(store, receiver));

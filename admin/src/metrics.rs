@@ -1,5 +1,5 @@
 //! Prometheus metrics: counts and latencies by method, route pattern and status. No label names a
-//! tenant, so that their number stays bounded, and so that who reads the metrics learns nothing
+//! tenant, so that their number stays bounded, and so that readers of the metrics learn nothing
 //! about tenants.
 
 use std::sync::OnceLock;
@@ -65,7 +65,7 @@ pub fn rate_limited(limit: &'static str) {
     metrics::counter!(RATE_LIMITED, "limit" => limit).increment(1);
 }
 
-/// Counts what housekeeping has removed of a kind.
+/// Counts the rows that pruning has removed of a kind.
 pub fn disposed(kind: &'static str, number: u64) {
     metrics::counter!(DISPOSED, "kind" => kind).increment(number);
 }

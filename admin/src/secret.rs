@@ -1,4 +1,4 @@
-//! Making and reading secrets: tokens and API keys. The one place that draws random bytes.
+//! Secrets: tokens and API keys are made and read here.
 
 use std::fmt;
 
@@ -56,8 +56,8 @@ macro_rules! tokens {
             }
 
             /// The SHA-256 under which it is stored and found. It has 238 random bits: no slow hash
-            /// is needed, and the time of the lookup says nothing about a token that nobody could
-            /// guess.
+            /// is needed, and the time of the lookup says nothing about a token that cannot be
+            /// guessed.
             pub fn digest(&self) -> [u8; 32] {
                 Sha256::digest(self.0.as_bytes()).into()
             }
@@ -84,21 +84,21 @@ macro_rules! tokens {
 }
 
 tokens! {
-    /// What an operator has.
+    /// The token of an operator.
     OperatorToken = "tno_",
-    /// What a tenant's programs have.
+    /// The token of a tenant's program.
     ServiceToken = "tns_",
-    /// What is in the link of an invitation.
+    /// The token in the link of an invitation.
     InvitationToken = "tni_",
-    /// What an access token is renewed with.
+    /// The token that renews an access token.
     RefreshToken = "tnr_",
-    /// What is in the link of an e-mail that proves an address.
+    /// The token in the link of an e-mail that proves an address.
     EmailToken = "tne_",
 }
 
 fn base62() -> Result<String, NoRandomness> {
-    // Bytes of 248 and above would make some characters likelier than others; of 96, more than 50
-    // of those are as good as impossible.
+    // Bytes of 248 and above would make some characters likelier than others; more than 50 of 96
+    // are almost never so.
     let bytes = random::<96>()?;
     let usable = bytes.iter().filter(|byte| **byte < 248).take(RANDOM_CHARS);
     let text: String = usable.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])).collect();

@@ -25,24 +25,24 @@ use crate::rights::access::{AccessError, AccessTable};
 use crate::signup::Mode;
 use crate::{api, bounds, layers};
 
-/// What the operator decides of the service.
+/// The operator's choices.
 #[derive(Debug)]
 pub struct Options {
     /// The domain under which sites have their names.
     pub base_domain: BaseDomain,
-    /// Whether the keys of issuers may be read by http.
+    /// True if the keys of issuers may be read by http.
     pub allow_http_jwks: bool,
-    /// Which addresses upstreams may have.
+    /// The addresses that upstreams may have.
     pub upstream_addresses: AddressRules,
-    /// What seals secrets in the database. Without it no secret can be kept.
+    /// The key that seals secrets in the database. Without it no secret can be kept.
     pub secrets: Option<Arc<SecretsKey>>,
-    /// Who may sign up.
+    /// The mode of sign-up.
     pub signup: Mode,
-    /// Whether letters are sent. Without it none are written.
+    /// True if letters are sent. Without it none are written.
     pub sends_mail: bool,
-    /// Where links in letters lead.
+    /// The targets of links in letters.
     pub links: Links,
-    /// How many requests callers may make.
+    /// Rate limits of the API.
     pub rate_limits: Allowed,
 }
 

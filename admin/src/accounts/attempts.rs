@@ -1,16 +1,16 @@
-//! What keeps others from guessing passwords, without letting them lock anybody out.
+//! Limits on guessing passwords that let nobody lock others out.
 //!
 //! Failures are counted in the database, so that limits hold over all replicas, for a quarter of an
 //! hour from the first:
 //!
-//! - for an account from one source: whoever guesses one password is stopped here;
-//! - for one source: whoever tries one password on many accounts is stopped here;
-//! - for an account from all sources: it only slows tries down. A limit would let anybody who knows
-//!   an address lock its owner out.
+//! - for an account from one source: it stops guesses of one account's password;
+//! - for one source: it stops one password from being tried on many accounts;
+//! - for an account from all sources: it only slows tries down. A limit would let anybody with an
+//!   address lock its owner out.
 //!
-//! A source from which somebody has logged in to the account of late is known: what is tried from
-//! elsewhere, and what is tried there on other accounts, does not stop it. Addresses without an
-//! account are counted alike, so that nobody learns from a limit who has one.
+//! A source that has logged in to the account lately is known: tries from elsewhere, and tries
+//! there on other accounts, do not stop it. Addresses without an account are counted alike, so that
+//! a limit does not tell if there is one.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -26,29 +26,28 @@ use uuid::Uuid;
 use crate::http::problem::Problem;
 use crate::http::problem::accounts::TOO_OFTEN;
 
-/// For how long failures count.
+/// The time for which failures count.
 pub const WINDOW: TimeDelta = TimeDelta::minutes(15);
-/// The failures of an account from one source: what somebody needs who has several passwords in
-/// mind.
+/// The failures of an account from one source: enough for a person with several passwords in mind.
 pub const PER_ACCOUNT_AND_SOURCE: i32 = 10;
-/// The failures from one source: an office has one address.
+/// The failures of one source: an office has one address.
 pub const PER_SOURCE: i32 = 100;
 /// The failures of an account from sources that are not known, from which on tries are slowed down.
 pub const SLOW_AFTER: i32 = 30;
-/// By how much: it makes guessing a hundred times as slow, and hardly bothers who knows the
+/// The delay: it makes guessing a hundred times as slow, and hardly bothers a person with the
 /// password.
 pub const SLOWED_BY: Duration = Duration::from_secs(1);
-/// The failures of a second factor, wherever they come from: a code has six digits. Only who has
-/// the password gets here.
+/// The failures of a second factor, wherever they come from: a code has six digits. Only a caller
+/// with the password gets here.
 pub const PER_FACTOR: i32 = 5;
-/// How long a source stays known.
+/// The time for which a source stays known.
 pub const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
 
 /// A try that was let through, and counts as a failure until it is forgiven.
 #[derive(Debug)]
 pub struct Try {
     counts: Vec<Count>,
-    /// Whether it has to wait first.
+    /// True if the caller has to wait first.
     pub slowed: bool,
 }
 
@@ -94,7 +93,7 @@ impl Try {
         Self::of_kind(tx, "factor", &account.to_string(), PER_FACTOR, now).await
     }
 
-    /// Counts a try of something else, by who tries it, or refuses it.
+    /// Counts a try of another kind for this subject, or refuses it.
     pub async fn of_kind(
         tx: &mut PlatformTx,
         kind: &'static str,

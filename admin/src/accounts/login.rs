@@ -1,9 +1,8 @@
 //! Logging in.
 //!
 //! An address without an account is answered like a wrong password, after the same work: the same
-//! queries, and a hash that is compared with nobody's. Only who has the right password learns that
-//! an account asks for a second factor: without the password, accounts with one and without cannot
-//! be told apart.
+//! queries, and a comparison with a hash of nobody's. Only the right password shows that an account
+//! asks for a second factor: without it, accounts with one and without cannot be told apart.
 
 use chrono::{DateTime, Utc};
 use policy::id::Uuid;
@@ -22,7 +21,7 @@ use crate::http::problem::accounts::{
 use crate::http::visitor::Visitor;
 use crate::identity::password::Password;
 
-/// Opens a session for who knows the password of an account.
+/// Opens a session for the right password of an account.
 pub async fn login(
     app: &App,
     visitor: &Visitor,
@@ -84,7 +83,7 @@ async fn begin(
     Ok((attempt, found))
 }
 
-/// Opens the session, if the account is still what it was when the password was compared.
+/// Opens the session, if the account is unchanged since the password was compared.
 async fn open(
     app: &App,
     visitor: &Visitor,

@@ -18,27 +18,26 @@ use crate::http::problem::Problem;
 use crate::identity::access_token::LIFETIME;
 use crate::secret::RefreshToken;
 
-/// How long a refresh token waits to be used: a device that is away for a fortnight has to log in
-/// again.
+/// The life of a refresh token: a device that is away for a fortnight has to log in again.
 pub const REFRESH_LIFETIME: TimeDelta = TimeDelta::days(14);
-/// How long a session lasts, however often it is refreshed.
+/// The life of a session, however often it is refreshed.
 pub const SESSION_LIFETIME: TimeDelta = TimeDelta::days(90);
 
-/// What a client works with after a login.
+/// The tokens that a client gets by a login.
 #[derive(Serialize, ToSchema)]
 pub struct Tokens {
-    /// What requests carry, as `Authorization: Bearer`: a JSON Web Token that is signed with EdDSA.
+    /// The access token, for `Authorization: Bearer`: a JSON Web Token signed with EdDSA.
     access_token: String,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// For how many seconds the access token is good.
+    /// The seconds for which the access token works.
     #[schema(example = 600)]
     expires_in: i64,
-    /// What the next tokens are got with, once.
+    /// The refresh token: it gets the next pair of tokens, once.
     #[schema(example = "tnr_<40 letters and digits>")]
     refresh_token: String,
-    /// Until when the refresh token waits.
+    /// The expiry of the refresh token.
     refresh_expires_at: DateTime<Utc>,
     /// The session, as the list of sessions has it.
     session_id: Uuid,

@@ -1,4 +1,4 @@
-//! Makes what a sign-up wants, all of it in one transaction.
+//! Makes the objects of a sign-up, all of them in one transaction.
 
 use chrono::{DateTime, Utc};
 use policy::key::Environment;
@@ -16,13 +16,13 @@ use crate::http::problem::Problem;
 use crate::http::problem::request::{INTERNAL, TAKEN};
 use crate::signup::Wish;
 
-/// The characters of a slug that leave room for what makes it another one.
+/// The characters of a slug that leave room for a new end.
 const SLUG_ROOM: usize = 50;
 
-/// What was made.
+/// The objects that a sign-up made.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Made {
-    /// The tenant, of which who has signed up is an Admin.
+    /// The tenant. The person who signed up is its Admin.
     pub tenant_id: Uuid,
     /// Its first site.
     pub site_id: Uuid,
@@ -31,12 +31,12 @@ pub struct Made {
     pub hostname: String,
 }
 
-/// Whether a site could not be made because its slug is another's.
+/// True if a site could not be made because another has its slug.
 pub fn is_slug_taken(problem: &Problem) -> bool {
     problem.is(&TAKEN) && problem.errors().iter().any(|error| error.field == "slug")
 }
 
-/// The slug to try: as it is wanted, or what is another's with an end that is new.
+/// The slug to try: the wanted one, or if that is taken, its beginning with a new end.
 pub fn slug(wish: &Wish, signup: Uuid, is_taken: bool) -> String {
     if !is_taken {
         return wish.site_slug.clone();
@@ -47,7 +47,8 @@ pub fn slug(wish: &Wish, signup: Uuid, is_taken: bool) -> String {
     format!("{}-{}", start.trim_end_matches('-'), &id[id.len() - 8..])
 }
 
-/// Makes the account, the tenant and the site of a sign-up that is held. Commit what comes of it.
+/// Makes the account, the tenant and the site of a locked sign-up. The caller commits the
+/// transaction.
 pub async fn provision(
     app: &App,
     mut tx: PlatformTx,
@@ -56,8 +57,8 @@ pub async fn provision(
     now: DateTime<Utc>,
 ) -> Result<(TenantTx, Made), Problem> {
     let wish: Wish = serde_json::from_value(held.wish.clone()).map_err(|_| &INTERNAL)?;
-    // Who was invited in the meantime has an account, and keeps its password: the address is proven
-    // to be theirs.
+    // A person who was invited in the meantime has an account and keeps its password: the address
+    // is proven to be theirs.
     let account = match account::by_email(&mut tx, &held.email).await? {
         Some(found) => found.account.id,
         None => {

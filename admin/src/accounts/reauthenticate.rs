@@ -1,4 +1,4 @@
-//! Proving again who somebody is, before what a stolen access token must not do.
+//! Proof of the password again, before changes that a stolen access token must not make.
 
 use store::account::{self, AccountId, Credentials};
 
@@ -8,8 +8,8 @@ use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::identity::password::Password;
 
-/// The wrong passwords of somebody who has logged in, in a quarter of an hour. Only sessions of the
-/// account get here.
+/// The wrong passwords of a session's account in a quarter of an hour. Only sessions of the account
+/// get here.
 const WRONG: i32 = 10;
 
 /// Compares the password of the account that has logged in. A wrong one is a wrong field: the

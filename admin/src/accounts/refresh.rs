@@ -1,8 +1,8 @@
 //! Refresh tokens: exchanged once, for a successor that can be given again for a moment.
 //!
-//! The successor has to be known again, for its answer may have been lost. It is kept sealed under
-//! a key that is made of the token which it succeeds; the database has only the digest of that, so
-//! whoever reads the database can open nothing.
+//! The successor has to be known again, because its answer may have been lost. It is kept sealed
+//! under a key that is derived from the token before it; the database has only the digest of that,
+//! so its readers can open nothing.
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
@@ -19,10 +19,10 @@ use crate::http::problem::rights::INVALID_TOKEN;
 use crate::http::visitor::Visitor;
 use crate::secret::{self, RefreshToken};
 
-/// How long an answer may be asked for again: the time in which a client notices that a connection
-/// is broken, and tries once more.
+/// The time in which an answer can be asked for again: a client notices that a connection is
+/// broken, and tries once more.
 pub const RETRY: TimeDelta = TimeDelta::seconds(10);
-/// Separates the keys that are derived here from any others (RFC 5869 section 3.2).
+/// Separates the keys that are derived here from all other keys (RFC 5869 section 3.2).
 const PURPOSE: &[u8] = b"tenantry admin: successors of refresh tokens, form 1";
 const NONCE_LEN: usize = 12;
 

@@ -12,14 +12,14 @@ use crate::http::problem::Problem;
 use crate::identity::totp::step_of;
 use crate::secret;
 
-/// How many recovery codes there are: enough for some years of lost telephones.
+/// The number of recovery codes: enough for some years of lost telephones.
 pub const RECOVERY_CODES: usize = 10;
-/// Letters and digits that nobody takes for others: 32, so that each stands for five bits.
+/// Letters and digits that are not mistaken for each other: 32, so that each stands for five bits.
 const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567890";
-/// 16 characters are 80 bits: nobody guesses one, so SHA-256 keeps it.
+/// 16 characters are 80 bits, too many to guess, so SHA-256 protects the code.
 const CODE_CHARS: usize = 16;
 
-/// What proves that somebody has the second factor. Its `Debug` does not show it.
+/// The proof of a second factor. Its `Debug` does not show it.
 #[derive(Clone, Default)]
 pub struct Proof {
     /// The six digits that the authenticator shows.
@@ -35,13 +35,13 @@ impl std::fmt::Debug for Proof {
 }
 
 impl Proof {
-    /// Whether nothing was given.
+    /// True if nothing was given.
     pub fn is_empty(&self) -> bool {
         self.code.is_none() && self.recovery_code.is_none()
     }
 
-    /// Counts the try, in a transaction of its own: what is tried at the same time is counted
-    /// before any of it is compared.
+    /// Counts the try, in a transaction of its own: tries at the same time are counted before any
+    /// of them is compared.
     pub async fn begin(
         app: &App,
         actor: &Actor,
@@ -93,7 +93,8 @@ pub fn recovery_codes(account: AccountId) -> Result<Vec<(String, [u8; 32])>, Pro
         .collect()
 }
 
-/// The digest of a code, without what people add to or leave out of it, and of whose it is.
+/// The digest of a code and its account, without the characters that people add to or leave out of
+/// the code.
 fn digest(account: AccountId, code: &str) -> [u8; 32] {
     let code: String =
         code.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();

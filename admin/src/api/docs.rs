@@ -15,8 +15,8 @@ use utoipa_swagger_ui::Config;
 use crate::http::problem::Problem;
 use crate::http::problem::request::{INTERNAL, NO_SUCH_PATH};
 
-/// Only what this program serves. Swagger UI sets styles from its script, and has its icons in
-/// `data:` URLs.
+/// Allows only content of this program. Swagger UI sets styles from its script, and has its icons
+/// in `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,5 +1,5 @@
-//! The OpenAPI document: what utoipa collects from the handlers, completed by what holds for all
-//! operations alike.
+//! The OpenAPI document: utoipa collects it from the handlers, and this file adds the parts that
+//! all operations share.
 
 use axum::Router;
 use axum::http::Method;
@@ -23,7 +23,7 @@ use crate::rights::nouns::TAGS;
 use crate::rights::permissions::Who;
 use crate::rights::table;
 
-/// How a caller proves who they are: name, form, description.
+/// The tokens that prove the identity of a caller: name, form, description.
 const SCHEMES: [(&str, &str, &str); 3] = [
     (OPERATOR, "opaque", "An operator token, `tno_` and 40 letters and digits."),
     (SERVICE, "opaque", "A service token of a tenant, `tns_` and 40 letters and digits."),
@@ -176,10 +176,10 @@ fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut 
     }
 }
 
-/// Adds what follows from the method, the path and the permission of an operation.
+/// Adds the parts that follow from the method, the path and the permission of an operation.
 fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
-    // utoipa takes the first paragraph of a handler's documentation as the summary, and what
-    // follows as the description.
+    // utoipa takes the first paragraph of a handler's documentation as the summary, and the rest as
+    // the description.
     if operation.description.is_none() {
         operation.description.clone_from(&operation.summary);
     }
@@ -238,7 +238,7 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     }
 }
 
-/// Adds what follows for an operation that is open to everybody.
+/// Adds the answers of an operation that is open to everybody.
 fn complete_open_operation(path: &str, operation: &mut Operation) {
     if !path.starts_with("/v1/") {
         return;
@@ -264,7 +264,7 @@ fn complete_open_operation(path: &str, operation: &mut Operation) {
     }
 }
 
-/// Says who may do it, and with which tokens.
+/// Shows the callers that may use it, and their tokens.
 fn show_role(operation: &mut Operation, who: Who) {
     let role = ExtensionsBuilder::new().add("x-tenantry-role", who.name()).build();
     operation.extensions.get_or_insert_with(Extensions::default).merge(role);
@@ -285,12 +285,12 @@ fn show_role(operation: &mut Operation, who: Who) {
     operation.security = Some(schemes.iter().map(requirement).collect());
 }
 
-/// What `wait` makes of the answers of writes.
+/// The answers to writes with `wait`.
 const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says \
                               which; it is null if that is not known.";
 const EVERYWHERE: &str = "Only with `wait`: it is done, and every Envoy has it, as `receipt` says.";
 
-/// An answer that a write has only for who waits.
+/// An answer to a write with `wait`.
 fn with_receipt(description: &str) -> Response {
     let mut field = Object::new();
     field.properties.insert("receipt".into(), RefOr::Ref(Ref::from_schema_name(Receipt::name())));
@@ -320,7 +320,7 @@ fn wait_parameter() -> Parameter {
 
 fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static str> {
     let mut statuses = vec!["401", "403", "429", "500", "503"];
-    // What a body names may be absent, too: then the handler says so.
+    // An object that a body names may be absent, too: then the handler says so.
     if path.contains('{') || operation.responses.responses.contains_key("404") {
         statuses.push("404");
     }

@@ -1,5 +1,5 @@
-//! `tenantry-admin audit verify`: is the log what was written? From an export, without a database or a
-//! network; or in a database.
+//! `audit verify`: checks that the log is as it was written. From an export, without a database or
+//! a network; or in a database.
 
 mod file;
 
@@ -17,13 +17,14 @@ pub use file::verify_lines;
 
 use crate::config::VerifyAudit;
 
-/// A chain is not what was written.
+/// A chain is not as it was written.
 const BROKEN: u8 = 1;
-/// It could not be found out: the file or the database cannot be read. Wrong flags end the program
-/// with the same number.
+/// The chain could not be checked: the file or the database cannot be read. Wrong flags end the
+/// program with the same number.
 const UNKNOWN: u8 = 2;
 
-/// Verifies what the flags name, and says on standard output what came of it, a line a chain.
+/// Verifies the chains that the flags name, and prints the result of each on a line of standard
+/// output.
 pub async fn verify(config: &VerifyAudit) -> ExitCode {
     let noted = Noted { head: config.head.clone().map(|head| head.0), rows: config.rows };
     let intact = match &config.file {

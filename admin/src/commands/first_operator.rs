@@ -1,5 +1,5 @@
-//! The first start: without an operator token nobody could use the API, so one is made, and shown
-//! once.
+//! The first start: without an operator token the API would be closed to everybody, so one is made,
+//! and shown once.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,10 +11,10 @@ use thiserror::Error;
 
 use crate::secret::{NoRandomness, OperatorToken};
 
-/// What the token is called in the database.
+/// The name of the token in the database.
 const NAME: &str = "first start";
 
-/// Why the first operator token could not be made.
+/// The reason why the first operator token could not be made.
 #[derive(Debug, Error)]
 pub enum BootstrapError {
     /// The database failed.
@@ -28,7 +28,7 @@ pub enum BootstrapError {
     File {
         /// The file.
         path: PathBuf,
-        /// What failed.
+        /// The cause.
         source: io::Error,
     },
     /// Standard output is closed.

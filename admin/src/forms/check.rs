@@ -1,5 +1,5 @@
-//! Checks of single fields. All that is wrong with a body is collected, so that a client can mend
-//! it in one go.
+//! Checks of single fields. All faults of a body are collected, so that a client can mend them in
+//! one go.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use policy::path::MAX_BASE_PATH_SEGMENTS;
 use crate::bounds;
 use crate::http::problem::{FieldError, Problem};
 
-/// Collects what is wrong with a request.
+/// Collects the faults of a request.
 #[derive(Debug, Default)]
 pub struct Check {
     errors: Vec<FieldError>,
@@ -35,7 +35,7 @@ impl Check {
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::invalid(self.errors)) }
     }
 
-    /// Takes a parsed value, or notes why it could not be parsed.
+    /// Takes a parsed value, or notes the reason why it could not be parsed.
     pub fn take<T>(&mut self, field: &str, parsed: Result<T, impl Display>) -> Option<T> {
         parsed.map_err(|error| self.refuse(field, error)).ok()
     }
@@ -52,8 +52,7 @@ impl Check {
         }
     }
 
-    /// An e-mail address, as far as its form says it: whether it is somebody's, only an e-mail
-    /// shows.
+    /// An e-mail address, by its form: only an e-mail shows if it exists.
     pub fn email(&mut self, field: &str, email: &str) {
         let email = email.trim();
         let blank = |c: char| c.is_control() || c.is_whitespace();
@@ -129,7 +128,7 @@ impl Check {
         }
     }
 
-    /// An IP address that upstreams may have, or a DNS name. What a name resolves to is looked at
+    /// An IP address that upstreams may have, or a DNS name. The addresses of a name are checked
     /// when it is resolved.
     pub fn address(&mut self, field: &str, address: &str, rules: &AddressRules) {
         if let Ok(address) = address.parse::<IpAddr>() {

@@ -1,5 +1,4 @@
-//! Settings as a client sent them, and how they are read: more strictly than their types read by
-//! themselves.
+//! Settings as a client sent them. They are read more strictly than their types read by themselves.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,8 +12,8 @@ use crate::http::body;
 use crate::http::problem::request::INVALID;
 use crate::http::problem::{FieldError, Problem};
 
-/// Settings in a body. They are read when the body is checked, so that what is wrong with them is
-/// named together with all else that is wrong.
+/// Settings in a body. They are read when the body is checked, so that their faults are named
+/// together with all others.
 pub struct Given<T> {
     value: Value,
     settings: PhantomData<fn() -> T>,
@@ -24,7 +23,7 @@ impl<T: DeserializeOwned + Serialize> Given<T> {
     /// Reads the settings.
     ///
     /// # Errors
-    /// What is unknown, missing or of a wrong type, with its place inside the settings.
+    /// Every field that is unknown, missing or of a wrong type, with its place inside the settings.
     pub(super) fn read(&self) -> Result<T, Vec<FieldError>> {
         let settings: T =
             body::parse(self.value.to_string().as_bytes()).map_err(|problem: Problem| {
@@ -39,8 +38,8 @@ impl<T: DeserializeOwned + Serialize> Given<T> {
     }
 }
 
-/// Refuses what was given and does not come back: derived implementations skip the fields of a
-/// variant that has none, and take an array of values in the place of an object.
+/// Refuses given fields that do not come back: derived implementations skip the fields of a variant
+/// that has none, and take an array of values in the place of an object.
 fn compare(place: &str, given: &Value, understood: &Value, errors: &mut Vec<FieldError>) {
     match (given, understood) {
         (Value::Object(given), Value::Object(understood)) => {

@@ -26,7 +26,7 @@ pub fn canonical<'de, D: Deserializer<'de>, T: FromStr + Display>(
     }
 }
 
-/// Declares what a path names.
+/// Declares the ids of a path.
 macro_rules! paths {
     ($($(#[$doc:meta])* $name:ident { $($field:ident: $id:ty = $text:literal,)* })*) => {$(
         $(#[$doc])*
@@ -139,7 +139,7 @@ paths! {
     SignupPath {
         signup_id: Uuid = "The sign-up.",
     }
-    /// A session of somebody who has logged in.
+    /// A session of an account.
     SessionPath {
         session_id: Uuid = "The session.",
     }
@@ -158,8 +158,8 @@ impl VersionPath {
         VersionRef { site: self.site_id, api: self.api_id, version: self.version_id }
     }
 
-    /// Where the version is.
-    pub fn place(self) -> String {
+    /// The path of the version.
+    pub(super) fn place(self) -> String {
         let Self { tenant_id, site_id, api_id, version_id } = self;
         format!("/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}")
     }
@@ -173,16 +173,16 @@ impl RoutePath {
 }
 
 impl SitePath {
-    /// Where the site is.
-    pub fn place(self) -> String {
+    /// The path of the site.
+    pub(super) fn place(self) -> String {
         let Self { tenant_id, site_id } = self;
         format!("/v1/tenants/{tenant_id}/sites/{site_id}")
     }
 }
 
 impl ConsumerPath {
-    /// Where the consumer is.
-    pub fn place(self) -> String {
+    /// The path of the consumer.
+    pub(super) fn place(self) -> String {
         let Self { tenant_id, site_id, consumer_id } = self;
         format!("/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}")
     }

@@ -1,5 +1,5 @@
-//! What several nouns have in their requests: ids in paths, pages of lists, settings, and the checks
-//! that name every wrong field.
+//! Parts of requests that several nouns share: ids in paths, pages of lists, settings, and the
+//! checks that name every wrong field.
 
 pub mod check;
 pub mod given;

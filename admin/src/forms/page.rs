@@ -21,15 +21,15 @@ const CURSOR_FORM: u8 = 1;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// How many items to give at most.
+    /// The most items to return.
     #[param(minimum = 1, maximum = 200, default = 50, required = false, nullable = false, value_type = i64)]
     limit: Option<String>,
-    /// Where to go on: `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(required = false, nullable = false, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
-/// Which rows to read.
+/// The rows to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     limit: u32,
@@ -50,7 +50,7 @@ impl PageQuery {
     }
 }
 
-/// Reads how many items a page is to have at most.
+/// Reads the greatest number of items of a page.
 pub fn limit(check: &mut Check, given: Option<&str>) -> u32 {
     let mut limit = bounds::PAGE_DEFAULT;
     if let Some(text) = given {
@@ -63,7 +63,7 @@ pub fn limit(check: &mut Check, given: Option<&str>) -> u32 {
 }
 
 impl Wanted {
-    /// What to ask the store for: one row more than the page, to know whether there is a next one.
+    /// The rows to ask the store for: one more than the page, to know if there is a next one.
     pub fn rows(&self) -> store::Page {
         store::Page { limit: self.limit.saturating_add(1), after: self.after }
     }
@@ -104,15 +104,15 @@ pub struct Page<T> {
     next_cursor: Option<String>,
 }
 
-/// How long the JSON of an item is.
+/// The length of the JSON of an item.
 fn json_bytes(item: &impl Serialize) -> usize {
     let mut count = Count(0);
-    // Writing cannot fail; what has no JSON fails later, when the answer is made.
+    // Writing cannot fail; an item that has no JSON fails later, when the answer is made.
     let _ = serde_json::to_writer(&mut count, item);
     count.0
 }
 
-/// Counts what is written.
+/// Counts written bytes.
 struct Count(usize);
 
 impl io::Write for Count {

@@ -1,4 +1,5 @@
-//! Checks of settings: what their types do not rule out, and what only this service can know.
+//! Checks of settings: those that their types do not make, and those that only this service can
+//! make.
 
 use policy::settings::{Checked, TenantSettings};
 use serde::de::DeserializeOwned;
@@ -51,7 +52,7 @@ impl Check {
         }
     }
 
-    /// All that is wrong with settings, below a field; the empty field is the body itself.
+    /// All faults of settings, below a field; the empty field is the body itself.
     pub fn faults(&mut self, field: &str, settings: &impl Checked) {
         for fault in settings.faults() {
             self.refuse(below(field, &fault.field), fault.message);

@@ -12,7 +12,7 @@ use crate::http::problem::request::INTERNAL;
 pub trait Object: Serialize {
     /// Counts the changes of the object, from 1.
     fn revision(&self) -> i64;
-    /// Whether the answer carries a secret, and must not be kept by anyone on the way.
+    /// True if the answer carries a secret, and must not be kept by anyone on the way.
     const SECRET: bool = false;
 }
 

@@ -27,8 +27,8 @@ pub async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
     })
 }
 
-/// Refuses a body that does not say that it is JSON. Browsers cannot send that across origins
-/// without asking first.
+/// Refuses a body that is not declared as JSON. Browsers cannot send that across origins without
+/// asking first.
 pub fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     let essence = media_type(headers);
     if essence == "application/json"
@@ -49,8 +49,8 @@ pub fn media_type(headers: &HeaderMap) -> String {
 /// Parses JSON into a type that refuses unknown fields.
 ///
 /// # Errors
-/// [`SYNTAX`] for what is no JSON; [`INVALID`] with the path of the field that is
-/// unknown, missing, repeated or of a wrong type.
+/// [`SYNTAX`] for text that is no JSON; [`INVALID`] with the path of the field that is unknown,
+/// missing, repeated or of a wrong type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

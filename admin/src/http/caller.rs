@@ -27,12 +27,12 @@ pub struct RequestId(pub String);
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
-/// Who has sent a request.
+/// The sender of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// Somebody with this operator token.
+    /// The bearer of this operator token.
     Operator { token: Uuid },
-    /// Somebody who has logged in.
+    /// A person who has logged in.
     Account {
         /// The account.
         account: Uuid,
@@ -44,7 +44,7 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// What kind of caller it is, for the permission table.
+    /// The kind of caller, for the permission table.
     pub fn kind(self) -> CallerKind {
         match self {
             Self::Operator { .. } => CallerKind::Operator,
@@ -53,7 +53,7 @@ impl Principal {
         }
     }
 
-    /// What is the same for as long as the principal exists: not the session, which ends.
+    /// The id that stays the same for as long as the principal exists: not the session, which ends.
     pub fn id(self) -> Uuid {
         match self {
             Self::Operator { token } | Self::Service { token } => token,
@@ -65,21 +65,22 @@ impl Principal {
 /// An authenticated caller.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who it is.
+    /// The name of the person or team.
     pub principal: Principal,
-    /// What it is in the tenant of the path. An operator has none, and needs none.
+    /// Its standing in the tenant of the path. An operator has none, and needs none.
     pub standing: Standing,
-    /// What a service token may do of what its role may; empty for all of it, and for others.
+    /// The part of its role that a service token may use; empty for all of it, and for other
+    /// callers.
     pub scopes: Vec<Scope>,
-    /// When a service token expires.
+    /// The expiry of a service token.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What the keys of sealed answers are derived from.
+    /// The root of the keys that seal answers.
     pub root: Root,
     /// For the audit rows.
     pub request_id: String,
     /// For the audit rows.
     pub source: Option<IpAddr>,
-    /// What was committed for this request.
+    /// The changes that were committed for this request.
     pub logged: Logged,
 }
 
@@ -102,7 +103,8 @@ impl Caller {
     /// The account that has logged in.
     ///
     /// # Errors
-    /// Fails closed for other callers, whom the permission table keeps away from what asks for it.
+    /// Fails closed for other callers: the permission table keeps them away from the operations
+    /// that need an account.
     pub fn account(&self) -> Result<Uuid, Problem> {
         match self.principal {
             Principal::Account { account, .. } => Ok(account),
@@ -110,7 +112,7 @@ impl Caller {
         }
     }
 
-    /// Whether it may make a token with this standing, these scopes and this end: nobody gives away
+    /// True if it may make a token with this standing, these scopes and this end: nobody gives away
     /// more than they have.
     pub fn may_give(
         &self,
@@ -126,11 +128,11 @@ impl Caller {
         self.standing.covers(standing) && scopes::cover(&self.scopes, scopes) && !outlives
     }
 
-    /// Whether it may use another operation than that of its request, on a site of the tenant or on
-    /// the tenant: for requests that do several.
+    /// Checks that it may use another operation than that of its request, on a site of the tenant
+    /// or on the tenant: for requests that do several.
     ///
     /// # Errors
-    /// What that operation would answer.
+    /// The problem that the other operation would answer.
     pub fn may(&self, operation: &str, site: Option<SiteId>) -> Result<(), Problem> {
         let who = table::who(operation).unwrap_or(Who::Operator);
         let place = site.map_or(Place::Tenant(None), |site| Place::Site(None, Some(site)));
@@ -148,8 +150,8 @@ impl Caller {
     }
 }
 
-/// What the keys of a caller's sealed answers are derived from. It is the same for as long as the
-/// caller may repeat a request.
+/// The root of the keys that seal a caller's answers. It stays the same for as long as the caller
+/// may repeat a request.
 #[derive(Clone)]
 pub struct Root(Option<Vec<u8>>);
 

@@ -1,4 +1,4 @@
-//! What handlers take: parsed, checked for form, and with the caller.
+//! Extractors of handlers: parsed, checked for form, and with the caller.
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -13,7 +13,8 @@ use crate::http::problem::Problem;
 use crate::http::problem::request::NOT_FOUND;
 use crate::http::problem::rights::MISSING_TOKEN;
 
-/// The ids in the path. What is no id names no object: it is answered like one that does not exist.
+/// The ids in the path. Text that is no id names no object: it is answered like one that does not
+/// exist.
 pub struct IdPath<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for IdPath<T> {
@@ -101,7 +102,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for PatchBody<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected(pub Option<i64>);
 
-/// What no object ever has: a tag that is not one of ours matches nothing.
+/// A revision that no object has: a tag that is not one of ours matches nothing.
 const NO_REVISION: i64 = -1;
 
 impl Expected {
@@ -119,7 +120,7 @@ impl Expected {
     /// Reads an entity tag, or `*`.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The fault of the text.
     pub fn parse(value: &str) -> Result<Self, &'static str> {
         if value == "*" {
             return Ok(Self(None));

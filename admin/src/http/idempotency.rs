@@ -4,10 +4,9 @@
 //! The key is noted in the transaction that makes the change, so there is no moment in which one
 //! exists without the other; a parallel request with the same key waits for that transaction.
 //! Failed requests leave nothing behind and can simply be repeated. An answer may carry an API key:
-//! it is sealed under a key that is derived from the idempotency key and from something of the
-//! caller's, which the database has neither of: the operator token or service token itself; for
-//! somebody who has logged in, whose tokens change every few minutes, a key that is made of the
-//! secrets key for the account.
+//! it is sealed under a key that is derived from the idempotency key and from a secret of the
+//! caller, neither of which is in the database: the operator token or service token itself; for an
+//! account, whose tokens change every few minutes, a key that is derived from the secrets key.
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
@@ -30,7 +29,7 @@ use crate::secret;
 
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Separates the keys that are derived here from any others (RFC 5869 section 3.2).
+/// Separates the keys that are derived here from all other keys (RFC 5869 section 3.2).
 const PURPOSE: &[u8] = b"tenantry admin: idempotent answers, form 1";
 /// The nonce precedes the sealed text. It is random, as a key can be used again once its row has
 /// expired.
@@ -54,7 +53,7 @@ impl CommittingTx for PlatformTx {
     }
 }
 
-/// Whether and how a POST is to be done once.
+/// The part of a POST's handling that makes it happen once, if the client asks for that.
 pub struct Once(Option<Sealed>);
 
 struct Sealed {

@@ -1,6 +1,6 @@
-//! The id of a request: taken over from the client or its proxy if it can be, else made here. It is
-//! in every answer's header, in every line of the log about the request, and in the audit rows of
-//! what the request changed.
+//! The id of a request: taken from the client or its proxy if it is good, else made here. It is in
+//! every answer's header, in every line of the log about the request, and in the audit rows of its
+//! changes.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub fn set(headers: &mut HeaderMap, id: &str) {
     }
 }
 
-/// What goes into logs must not be able to fake log lines.
+/// Text for logs must not be able to fake log lines.
 fn well_formed(id: &str) -> bool {
     (1..=bounds::HEADER_ID_CHARS).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))

@@ -1,4 +1,4 @@
-//! Who sends a request before anybody knows who it is.
+//! The sender of a request before its identity is known.
 
 use std::net::IpAddr;
 
@@ -15,27 +15,27 @@ use crate::http::body;
 use crate::http::caller::{Peer, RequestId};
 use crate::http::problem::Problem;
 
-/// What is kept of the name of a client.
+/// The part of a client's name that is kept.
 const USER_AGENT_CHARS: usize = 200;
 
-/// Somebody who is not known yet.
+/// The sender of a request without a token.
 #[derive(Clone, Debug)]
 pub struct Visitor {
     /// For the audit rows.
     pub request_id: String,
-    /// Where the request came from.
+    /// The address that the request came from.
     pub source: Option<IpAddr>,
-    /// What the client calls itself.
+    /// The name that the client gives itself.
     pub user_agent: Option<String>,
 }
 
 impl Visitor {
-    /// As it stands in audit rows: the program itself, for nobody has proven to be anyone.
+    /// Its actor for audit rows: the program itself, because nothing is proven.
     pub fn nobody(&self) -> Actor {
         Actor { source: self.source, ..Actor::system(self.request_id.clone()) }
     }
 
-    /// As it stands in audit rows once it has proven whose account it is.
+    /// Its actor for audit rows once it has proven that the account is its own.
     pub fn somebody(&self, account: AccountId) -> Actor {
         Actor {
             kind: ActorKind::Member,
@@ -65,8 +65,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     }
 }
 
-/// A POST with a JSON body by somebody who is not known yet. It is not done once: its answers are
-/// secrets of a moment.
+/// A POST with a JSON body without a token. It cannot be repeated with an `Idempotency-Key`: its
+/// answers are secrets that are valid only for a moment.
 pub struct VisitorBody<T> {
     pub visitor: Visitor,
     pub body: T,

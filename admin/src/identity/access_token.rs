@@ -1,9 +1,9 @@
 //! Access tokens: JSON Web Tokens (RFC 7519) signed with EdDSA (RFC 8037), good for ten minutes.
 //!
-//! They say who somebody is and in which session; what that person may do is looked up with each
-//! request, and whether the session has ended, so that a revocation works at once. The keys are in
-//! the database, so all replicas sign and verify with the same. A key signs for a day. It is
-//! published as a JWK Set (RFC 7517) until its last token is over.
+//! They name an account and a session; the rights of the account are looked up with each request,
+//! and so is the end of the session, so that a revocation works at once. The keys are in the
+//! database, so all replicas sign and verify with the same. A key signs for a day. It is published
+//! as a JWK Set (RFC 7517) until its last token is over.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,20 +31,20 @@ use crate::http::problem::platform::NO_SECRETS_KEY;
 use crate::http::problem::request::INTERNAL;
 use crate::secret;
 
-/// How long an access token is good.
+/// The life of an access token.
 pub const LIFETIME: TimeDelta = TimeDelta::minutes(10);
-/// How long a key signs.
+/// The time for which a key signs.
 pub const KEY_SIGNS: TimeDelta = TimeDelta::hours(24);
-/// How long a key is published: until the last token that it signed is over, and a minute more, by
-/// which replicas' clocks may differ.
+/// The time for which a key is published: until the last token that it signed is over, and a minute
+/// more, by which replicas' clocks may differ.
 pub const KEY_PUBLISHED: TimeDelta = TimeDelta::minutes(24 * 60 + 10 + 1);
-/// Who issues the tokens, and for whom: this service, for itself.
+/// The issuer and the audience of the tokens: this service, for itself.
 const ISSUER: &str = "tenantry";
 const AUDIENCE: &str = "tenantry-admin";
 /// The longest token that is looked at: one of ours has some 400 characters.
 const MAX_CHARS: usize = 2_048;
 
-/// Who a token is of.
+/// The claims of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessClaims {
     /// The account.
@@ -59,12 +59,12 @@ struct SessionClaim {
     sid: Uuid,
 }
 
-/// What signs and verifies access tokens. Cheap to clone.
+/// Signs and verifies access tokens. Cheap to clone.
 #[derive(Clone)]
 pub struct AccessTokens {
     store: Store,
     secrets: Option<Arc<SecretsKey>>,
-    /// What was read of the database, newest first.
+    /// The keys that were read from the database, newest first.
     keys: Arc<RwLock<Arc<[AccessTokenKey]>>>,
 }
 
@@ -77,7 +77,7 @@ pub struct Jwk {
     crv: &'static str,
     /// The algorithm: `EdDSA`.
     alg: &'static str,
-    /// What it is for: `sig`.
+    /// The use of the key: `sig`.
     r#use: &'static str,
     /// Its id, which tokens name.
     kid: Uuid,
@@ -133,8 +133,8 @@ impl AccessTokens {
         pair.with_key_id(&id.to_string()).sign(claims).map_err(broken)
     }
 
-    /// Whose a token is; `None` if it is not, or no longer, good. Whether its session has ended is
-    /// for the caller to look up.
+    /// The account and session of a token; `None` if it is not, or no longer, good. The caller
+    /// looks up if its session has ended.
     pub async fn verify(
         &self,
         token: &str,

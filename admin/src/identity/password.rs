@@ -1,4 +1,4 @@
-//! Passwords: which may be chosen, and how they are kept.
+//! Passwords: the rules for choosing one, and their storage.
 //!
 //! They are kept as argon2id hashes with the least parameters that OWASP recommends (19 MiB, two
 //! passes), some 20 ms of a core. Hashing runs beside the requests and never on all cores at once,
@@ -20,10 +20,10 @@ use crate::http::problem::request::INTERNAL;
 use crate::secret;
 
 /// The characters of a password. NIST SP 800-63B section 3.1.1.2 asks for no less than 8 beside a
-/// second factor and 15 without one; twelve that cannot be guessed lie between. The upper bound is
-/// what a sentence needs.
+/// second factor and 15 without one; twelve that cannot be guessed lie between. The upper bound
+/// fits a sentence.
 pub const CHARS: std::ops::RangeInclusive<usize> = 12..=128;
-/// How many characters are looked at of a password that is only compared, and may be older than the
+/// The characters that are looked at of a password that is only compared, and may be older than the
 /// rules.
 pub const MAX_COMPARED_CHARS: usize = 1_024;
 
@@ -37,7 +37,7 @@ impl Password {
         Self(text.into())
     }
 
-    /// How many characters it has.
+    /// The number of its characters.
     pub fn chars(&self) -> usize {
         self.0.chars().count()
     }
@@ -51,19 +51,19 @@ impl fmt::Debug for Password {
 
 impl<'de> Deserialize<'de> for Password {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Any text: what a client sends by mistake is not repeated in the error.
+        // Takes any text: text that a client sends by mistake is not repeated in the error.
         String::deserialize(deserializer)
             .map(Self)
             .map_err(|_| serde::de::Error::custom("must be a string"))
     }
 }
 
-/// A hash that no password has: what an account without a password is compared with, so that it
-/// takes the same work.
+/// A hash that no password has: passwords of accounts without one are compared with it, so that the
+/// work is the same.
 static NOBODYS: LazyLock<Option<String>> =
     LazyLock::new(|| Some(hash(&Password::new("\0 nobody"), b"tenantry nobody\0").ok()?.0));
 
-/// What hashes passwords. Cheap to clone.
+/// Hashes passwords. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     places: Arc<Semaphore>,
@@ -79,8 +79,8 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Refuses a password that is too short or too easily guessed, by what is known of the person,
-    /// too.
+    /// Refuses a password that is too short or too easily guessed, also by the known words of the
+    /// person.
     pub async fn check(
         &self,
         field: &'static str,
@@ -119,7 +119,7 @@ impl Passwords {
         })
     }
 
-    /// Compares a password with a hash; without one, with nobody's.
+    /// Compares a password with a hash; without one, with a hash that no password has.
     pub async fn verify(
         &self,
         password: Password,
@@ -158,7 +158,7 @@ fn hash(password: &Password, salt: &[u8; 16]) -> Result<PasswordHash, password_h
     Ok(PasswordHash(argon2.hash_password(password.0.as_bytes(), &salt)?.to_string()))
 }
 
-/// What somebody who guesses would try first: the address, its parts, and the words of the name.
+/// Words that an attacker would try first: the address, its parts, and the words of the name.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![text.to_lowercase()];
     words.extend(
@@ -170,7 +170,7 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// What is wrong with a password, and what to do about it. Nothing of the password is in it.
+/// The fault of a password, and its cure. Nothing of the password is in it.
 fn advice(entropy: &zxcvbn::Entropy) -> String {
     let mut text = "is too easily guessed; use more, and less common, words".to_owned();
     if let Some(warning) = entropy.feedback().and_then(|feedback| feedback.warning()) {

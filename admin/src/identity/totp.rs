@@ -1,5 +1,5 @@
-//! Codes that an authenticator and this service make of a shared secret and the time (RFC 6238):
-//! six digits of HMAC with SHA-1, every thirty seconds, which is what authenticators know.
+//! One-time codes of a shared secret and the time (RFC 6238): six digits of HMAC with SHA-1, every
+//! thirty seconds, because authenticators know only that.
 
 use chrono::{DateTime, Utc};
 use data_encoding::BASE32_NOPAD;
@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq as _;
 /// The bytes of a secret: as many as SHA-1 gives (RFC 4226 section 4, R6).
 pub const SECRET_BYTES: usize = 20;
 const STEP_SECONDS: i64 = 30;
-/// How many steps the clock of an authenticator may be off, either way (RFC 6238 section 5.2).
+/// The steps by which the clock of an authenticator may be off, either way (RFC 6238 section 5.2).
 const WINDOW: i64 = 1;
 const DIGITS: u32 = 6;
 /// All but the unreserved characters (RFC 3986 section 2.3).

@@ -1,9 +1,9 @@
 //! Reading an OpenAPI description: a document in, routes or a list of mistakes out. Pure; no
 //! database, no HTTP.
 //!
-//! Only what becomes routes is read: the version, the paths and their operations. Schemas,
-//! parameters and extensions are skipped, so that a mistake there does not keep a working API from
-//! being published. What is said about security is read only to warn that it is not imported.
+//! Only the parts that become routes are read: the version, the paths and their operations.
+//! Schemas, parameters and extensions are skipped, so that a mistake there does not keep a working
+//! API from being published. Security is read only to warn that it is not imported.
 
 mod document;
 mod format;
@@ -18,16 +18,16 @@ pub use routes::ImportedRoute;
 
 use crate::http::problem::FieldError;
 
-/// What an OpenAPI description says about routes.
+/// The routes of an OpenAPI description.
 #[derive(Debug)]
 pub struct Imported {
     /// One route per operation, in the order of the document.
     pub routes: Vec<ImportedRoute>,
-    /// What was left out or may surprise, in sentences.
+    /// Parts that were left out or may surprise, in sentences.
     pub warnings: Vec<String>,
 }
 
-/// Why a document cannot be imported.
+/// The reason why a document cannot be imported.
 #[derive(Debug, Error)]
 pub enum ImportError {
     /// It is no JSON or no YAML.

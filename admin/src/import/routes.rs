@@ -11,11 +11,11 @@ use super::{ImportError, Imported, pointer};
 use crate::bounds;
 use crate::http::problem::FieldError;
 
-/// Enough mistakes to see a pattern; an answer with thousands helps nobody.
+/// Enough mistakes to see a pattern; an answer with thousands does not help.
 pub(super) const MAX_ERRORS: usize = 100;
 /// The same for warnings.
 const MAX_WARNINGS: usize = 100;
-/// Where path items live that a path may refer to.
+/// The places of path items to which a path may refer.
 const PATH_ITEMS: &str = "#/components/pathItems/";
 
 /// One operation as a route.
@@ -27,11 +27,11 @@ pub struct ImportedRoute {
     pub template: Template,
     /// Its `operationId`.
     pub name: Option<String>,
-    /// Where the operation stands in the document, such as `/paths/~1orders~1{id}/get`.
+    /// The place of the operation in the document, such as `/paths/~1orders~1{id}/get`.
     pub pointer: String,
 }
 
-/// Turns a document into routes, and collects what is wrong with it.
+/// Turns a document into routes, and collects its faults.
 pub(super) fn collect(document: Document) -> Result<Imported, ImportError> {
     let mut collector = Collector::default();
     collector.version(&document);
@@ -198,7 +198,7 @@ impl Collector {
             self.errors.push(FieldError::new("/paths", message));
         }
         if self.errors.is_empty() {
-            // Before the others, which may be many.
+            // Before the other warnings, which may be many.
             self.warnings.splice(0..0, self.security.warnings());
             return Ok(Imported { routes: self.routes, warnings: self.warnings });
         }

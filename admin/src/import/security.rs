@@ -1,6 +1,5 @@
-//! What a document says about authentication. It is not imported, as a gateway's methods are not
-//! those of a description, but nobody should believe that it was: each thing that is lost becomes a
-//! warning.
+//! The security of a document. It is not imported, as a gateway's methods are not those of a
+//! description, but nobody should believe that it was: each thing that is lost becomes a warning.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,11 +9,10 @@ use serde::de::{
     Visitor,
 };
 
-/// How many names a warning gives: enough to know what it is about.
+/// The names that a warning gives: enough to know its subject.
 const NAMES_SHOWN: usize = 5;
 
-/// Any value at all: whatever is wrong with the security of a document does not keep its routes
-/// from being imported.
+/// Any value at all: wrong security of a document does not keep its routes from being imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Loose {
     Text(String),
@@ -31,16 +29,16 @@ pub(super) struct Security {
     global: BTreeSet<String>,
     /// The schemes of operations that say something of their own.
     own: BTreeSet<String>,
-    /// Where operations ask for other schemes than the document.
+    /// Operations that ask for other schemes than the document.
     differing: Vec<String>,
-    /// Where operations are declared public.
+    /// Operations that are declared public.
     public: Vec<String>,
-    /// Where operations ask for scopes.
+    /// Operations that ask for scopes.
     scoped: Vec<String>,
 }
 
 impl Security {
-    /// What the document asks for, unless an operation says otherwise.
+    /// The security of the document, unless an operation has its own.
     pub(super) fn document(&mut self, requirements: Option<&Loose>) {
         if let Some(requirements) = requirements {
             self.global = schemes(requirements);
@@ -50,7 +48,7 @@ impl Security {
         }
     }
 
-    /// What an operation asks for, if it says something itself.
+    /// The security of an operation, if it has its own.
     pub(super) fn operation(&mut self, pointer: &str, requirements: Option<&Loose>) {
         let Some(requirements) = requirements else { return };
         let named = schemes(requirements);
@@ -65,7 +63,7 @@ impl Security {
         self.own.extend(named);
     }
 
-    /// What is lost, in sentences.
+    /// The losses, in sentences.
     pub(super) fn warnings(self) -> Vec<String> {
         let mut warnings = Vec::new();
         let all: Vec<_> = self.global.union(&self.own).map(String::as_str).collect();
@@ -127,7 +125,7 @@ fn has_scopes(list: &Loose) -> bool {
         .any(|(_, scopes)| matches!(scopes, Loose::List(scopes) if !scopes.is_empty()))
 }
 
-/// An empty list takes the document's requirements away; an empty object among others makes them
+/// An empty list removes the document's requirements; an empty object in a list makes them
 /// optional.
 fn is_public(list: &Loose) -> bool {
     matches!(list, Loose::List(items) if items.is_empty())

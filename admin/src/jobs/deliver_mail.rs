@@ -15,12 +15,12 @@ use uuid::Uuid;
 use crate::mail::{Letter, Links, Smtp, SmtpError};
 use crate::secret::{EmailToken, NoRandomness};
 
-/// How often the outbox is looked into: what somebody notices who waits for a letter.
+/// The time between two looks into the outbox: a person who waits for a letter notices no more.
 const EVERY: Duration = Duration::from_secs(1);
-/// How long a token for another password is good.
+/// The life of a token for another password.
 const RESET_GOOD: TimeDelta = TimeDelta::hours(1);
 
-/// Why the outbox could not be emptied.
+/// The reason why the outbox could not be emptied.
 #[derive(Debug, Error)]
 pub enum MailerError {
     /// The database failed.
@@ -31,7 +31,7 @@ pub enum MailerError {
     Random(#[from] NoRandomness),
 }
 
-/// What sends the letters of the outbox. Any number of replicas may do so.
+/// Sends the letters of the outbox. Any number of replicas may do so.
 #[derive(Clone, Debug)]
 pub struct Mailer {
     store: Store,
@@ -67,7 +67,7 @@ impl Mailer {
         }
     }
 
-    /// Sends what is due, and says how many letters that was.
+    /// Sends the letters that are due, and returns their number.
     pub async fn empty(&self) -> Result<u64, MailerError> {
         let actor = Actor::system("post");
         let mut sent = 0;
@@ -79,7 +79,7 @@ impl Mailer {
             let Some(taken) = taken else { return Ok(sent) };
             let done = match serde_json::from_slice(&taken.content.0) {
                 Ok(letter) => self.deliver(taken.id, letter, now).await?,
-                // Sealed with another key, or written by another release: nobody can read it any
+                // Sealed with another key, or written by another release: it cannot be read any
                 // more.
                 Err(_) => true,
             };
@@ -92,7 +92,7 @@ impl Mailer {
         }
     }
 
-    /// Sends a letter, and says whether it is done with.
+    /// Sends a letter; returns true if the letter is done.
     async fn deliver(
         &self,
         id: Uuid,
@@ -118,8 +118,8 @@ impl Mailer {
         }
     }
 
-    /// Makes a token for who has asked for another password, if there is an account, and writes it
-    /// into the letter: it says the same when it is tried again.
+    /// Makes a token for a new password, if there is an account, and writes it into the letter, so
+    /// that another try sends the same text.
     async fn reset(
         &self,
         id: Uuid,
@@ -135,7 +135,7 @@ impl Mailer {
         self.written(tx, id, Letter::reset(account.email, &self.links, token.reveal())).await
     }
 
-    /// Makes a token for who has signed up, unless the address has an account.
+    /// Makes a token for a sign-up, unless the address has an account.
     async fn welcome(&self, id: Uuid, signup: Uuid) -> Result<Option<Letter>, MailerError> {
         let mut tx = self.store.platform(&Actor::system("post")).await?;
         let held = match signup::lock(&mut tx, signup).await {
@@ -151,7 +151,7 @@ impl Mailer {
         self.written(tx, id, Letter::verify(held.email, &self.links, token.reveal())).await
     }
 
-    /// Writes what a letter says from now on.
+    /// Stores the text of a letter.
     async fn written(
         &self,
         mut tx: PlatformTx,

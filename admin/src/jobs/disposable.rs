@@ -1,5 +1,4 @@
-//! States that nobody came back to, or that are over: each kind has its time, and goes when that is
-//! over.
+//! State that was abandoned, or that is over: each kind is kept for some time, and then removed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use store::{
@@ -10,16 +9,16 @@ use store::{
 use crate::accounts::attempts;
 use crate::identity::access_token;
 
-/// The rows of one transaction: it is over in some milliseconds, and holds nobody up.
+/// The rows of one transaction: it takes some milliseconds, and holds nothing up.
 const BATCH: i64 = 1_000;
 
-/// For who asks why, a month later.
+/// Kept for a month, for support questions.
 const MONTH: TimeDelta = TimeDelta::days(30);
 
 /// A kind of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposable {
-    /// Sign-ups whose address nobody has proven, or that no operator has approved.
+    /// Sign-ups with an unproven address, and those that no operator has approved.
     SignUps,
     /// Invitations that are accepted or void.
     Invitations,
@@ -31,15 +30,15 @@ pub enum Disposable {
     Sessions,
     /// Refresh tokens of sessions that go on.
     RefreshTokens,
-    /// Second factors that somebody began to set up.
+    /// Second factors that were never confirmed.
     UnconfirmedFactors,
-    /// What was counted of failed logins and the like.
+    /// Counts of failed logins and the like.
     Attempts,
-    /// From where somebody has logged in.
+    /// Sources of logins.
     LoginSources,
-    /// Letters that could not be sent while anybody wanted them.
+    /// Letters that could not be sent in their time.
     Letters,
-    /// Answers of requests with an `Idempotency-Key`.
+    /// Answers to requests with an `Idempotency-Key`.
     IdempotentAnswers,
     /// Keys that signed access tokens.
     AccessTokenKeys,
@@ -80,7 +79,8 @@ impl Disposable {
         }
     }
 
-    /// How long it is kept when it is over, or, where it has no end of its own, after it was made.
+    /// The time that it is kept once it is over, or, if it has no end of its own, after it was
+    /// made.
     fn kept(self) -> TimeDelta {
         match self {
             // Their end is the time.
@@ -95,8 +95,8 @@ impl Disposable {
     }
 }
 
-/// Removes what is over of a kind at `now`, batch by batch. Any number of replicas may do so: what
-/// one is about to remove, the others pass by. Returns how many.
+/// Removes the rows of a kind that are over at `now`, batch by batch, and returns their number. Any
+/// number of replicas may do so: each skips the rows that another is about to remove.
 pub async fn dispose(
     store: &Store,
     kind: Disposable,
@@ -141,7 +141,7 @@ async fn of_platform(
     Ok(removed)
 }
 
-/// What is a tenant's goes in a transaction of the tenant, with its audit rows.
+/// A tenant's rows go in a transaction of the tenant, with its audit rows.
 async fn of_tenants(
     store: &Store,
     kind: Disposable,

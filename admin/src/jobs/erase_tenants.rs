@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use store::{Actor, Store, StoreError};
 
-/// How often tenants whose time is over are looked for: they were told the minute.
+/// The time between two looks for tenants whose time is over: they were told the minute.
 const ERASE_EVERY: Duration = Duration::from_secs(60);
 
-/// Erases tenants whose time is over, until it is dropped.
+/// Erases closed tenants once their time is over, until it is dropped.
 pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
     let mut ticks = tokio::time::interval(ERASE_EVERY);
     loop {
@@ -19,7 +19,7 @@ pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
     }
 }
 
-/// Erases the tenants whose time is over at `now`, each in a transaction of its own.
+/// Erases the closed tenants whose time is over at `now`, each in a transaction of its own.
 pub async fn erase_closed(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
     let actor = Actor::system("erase");
     let mut tx = store.platform(&actor).await?;

@@ -5,14 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use store::{Actor, Store, StoreError};
 
-/// How often the last hashes of the audit log are copied into the service's log. What is cut off a
-/// chain can be told by them, so rows of this time at most can go unnoticed.
+/// The time between two copies of the last hashes of the audit log into the service's log. They
+/// tell if rows were cut off a chain, so rows of this time at most can go unnoticed.
 const HEADS_EVERY: Duration = Duration::from_secs(5 * 60);
-/// What is looked at once more each time: transactions that began before the last look and ended
+/// The time that each look covers once more: transactions that began before the last look and ended
 /// after it.
 const HEADS_OVERLAP: TimeDelta = TimeDelta::minutes(2);
-/// How far the first look goes back: a service that was away for longer says of older chains
-/// nothing new.
+/// The time that the first look goes back: a service that was away for longer says nothing new of
+/// older chains.
 const HEADS_AT_START: TimeDelta = TimeDelta::days(1);
 
 /// Writes the heads of the chains that have grown into the log, until it is dropped.

@@ -8,17 +8,17 @@ use store::{Actor, Store, StoreError};
 use super::disposable::{Disposable, dispose};
 use crate::metrics;
 
-/// How often: a log of a week grows by less than one part in a hundred in an hour.
+/// The time between two runs: a log of a week grows by less than one part in a hundred in an hour.
 const EVERY: Duration = Duration::from_secs(60 * 60);
-/// How long changes stay in the log. A control plane that was away for longer reads everything
+/// The time that changes stay in the log. A control plane that was away for longer reads everything
 /// again.
 const CHANGES_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How long sums of usage are kept: for as long as they can be asked for
+/// The time that sums of usage are kept: for as long as they can be asked for
 /// ([`crate::bounds::USAGE_SPAN`]), and a month to spare.
 const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
-/// How long it is known what worker VMs have reported: longer than the 31 days after which
-/// xds-server takes no usage any more, so that nothing that comes again can count twice, the day by
-/// which an Envoy's clock may be ahead included.
+/// The time that reports of worker VMs are remembered: longer than the 31 days after which
+/// xds-server takes no usage any more, so that no report can count twice, the day by which an
+/// Envoy's clock may be ahead included.
 const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 
 /// Prunes every hour, until it is dropped.
@@ -42,7 +42,7 @@ async fn prune(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
     tx.commit().await?;
     tracing::debug!(changes, usage_hours, usage_reporters, "what is old was removed");
     for kind in Disposable::ALL {
-        // One that cannot be removed is no reason to keep the others.
+        // A kind that cannot be removed does not keep the others.
         match dispose(store, kind, now).await {
             Ok(removed) => metrics::disposed(kind.name(), removed),
             Err(error) => {

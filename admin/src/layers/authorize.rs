@@ -1,8 +1,7 @@
-//! Who is calling, and whether the permission table lets them: checked before anything else of a
-//! request is looked at.
+//! Authentication and the permission table: checked before anything else of a request is looked at.
 //!
-//! A bearer token tells its kind by its form: `tno_` is an operator's, `tns_` a program's, and
-//! three parts that dots join are the access token of somebody who has logged in.
+//! The form of a bearer token tells its kind: `tno_` is an operator's, `tns_` a program's, and
+//! three parts that dots join are an access token.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, header};
@@ -25,7 +24,7 @@ use crate::rights::place::Place;
 use crate::rights::scopes::{self, Scope};
 use crate::secret::{OperatorToken, ServiceToken};
 
-/// Lets a request through if the permission table does. Whatever is not in the table is not let
+/// Lets a request through if the permission table does. An operation without a row is not let
 /// through.
 pub async fn authorize(
     State(app): State<App>,
@@ -66,8 +65,8 @@ pub async fn authorize(
     Ok(next.run(Request::from_parts(parts, body)).await)
 }
 
-/// Asks the permission table, and then what else may stand in the way. What is invisible is so
-/// whatever else is wrong.
+/// Asks the permission table, and then checks the other conditions. An invisible object stays
+/// invisible whatever else is wrong.
 fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Result<(), Problem> {
     let who = rule.operation.who;
     let verdict = permissions::decide(who, found.principal.kind(), &found.standing, place);
@@ -93,7 +92,7 @@ fn permit(rule: &Rule, found: &Authenticated, place: Place, is_safe: bool) -> Re
     Ok(())
 }
 
-/// Who a token is of, and what that is in the tenant of the path.
+/// The bearer of a token, and its standing in the tenant of the path.
 struct Authenticated {
     principal: Principal,
     standing: Standing,
@@ -171,7 +170,7 @@ async fn service(
     if tenant == Some(found.tenant) {
         caller.standing = found.standing;
     }
-    // What was stored was checked; a scope that is none any more is left out, and never stands for
+    // Stored scopes were checked; a scope that is none any more is left out, and never stands for
     // all.
     let scopes: Vec<Scope> = found.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
     if scopes.len() != found.scopes.len() && scopes.is_empty() {

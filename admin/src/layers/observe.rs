@@ -1,4 +1,4 @@
-//! What happens around every request: its id, its log line, its metrics, its time limit, and the
+//! The outermost layer of every request: its id, its log line, its metrics, its time limit, and the
 //! answer to a panic.
 
 use std::panic::AssertUnwindSafe;
@@ -83,7 +83,7 @@ fn log(status: StatusCode, elapsed_ms: f64) {
     }
 }
 
-/// Reads what the router has matched: the same that handlers get.
+/// Reads the parameters that the router has matched: the same that handlers get.
 async fn place_of(parts: &mut Parts) -> Place {
     let (mut tenant, mut site) = (None, None);
     if let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await {

@@ -11,8 +11,7 @@ use crate::http::problem::request::RATE_LIMITED;
 use crate::metrics;
 use crate::rate_limit::Refused;
 
-/// Around every request: finds out the address of the client, and takes a request of what it may
-/// make.
+/// Around every request: finds the address of the client, and takes one request of its limits.
 pub async fn by_address(State(app): State<App>, mut request: Request, next: Next) -> Response {
     if let Some(Peer(peer)) = request.extensions().get().copied() {
         let client = app.rate_limits.client(peer, request.headers());
@@ -24,7 +23,7 @@ pub async fn by_address(State(app): State<App>, mut request: Request, next: Next
     next.run(request).await
 }
 
-/// Around every operation, once it is known who calls.
+/// Around every operation, once the caller is known.
 pub async fn by_principal(State(app): State<App>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().map(|caller| caller.principal.id());
     match caller.map_or(Ok(()), |caller| app.rate_limits.admit_principal(caller)) {

@@ -45,8 +45,8 @@ pub async fn layer(
     Ok(with_receipt(response, receipt.as_ref()).await)
 }
 
-/// Waits until every Envoy has the change, for so long at most. `None` if nothing could be read in
-/// time.
+/// Waits until every Envoy has the change, at most until the time is over. `None` if nothing could
+/// be read in time.
 async fn receipt(
     app: &App,
     tenant: TenantId,
@@ -59,7 +59,7 @@ async fn receipt(
     let mut tx = app.store.tenant(tenant, &actor).await?;
     let seq = match seq {
         Some(seq) => seq,
-        // A repetition, or a write that changed nothing: what the tenant had before is what has to
+        // A repetition, or a write that changed nothing: the tenant's previous change has to
         // arrive.
         None => change::last_of_tenant(&mut tx).await?,
     };
@@ -67,7 +67,7 @@ async fn receipt(
     let cells = store::tenant::cells(&mut tx).await?;
     drop(tx);
     let mut acks = app.acks.follow();
-    // Even who does not want to wait is told how it stands.
+    // A client that does not want to wait is told the state, too.
     let first = Instant::now() + FIRST_READING;
     let mut receipt = None;
     while let Ok(Ok(())) =
@@ -89,5 +89,5 @@ async fn receipt(
     Ok(receipt)
 }
 
-/// How long the first reading may take of who does not want to wait.
+/// The time for the first reading if the client does not want to wait.
 const FIRST_READING: Duration = Duration::from_secs(2);

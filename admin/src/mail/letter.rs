@@ -1,4 +1,4 @@
-//! What is written to people.
+//! Letters to people.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,15 +8,13 @@ use super::links::{Links, Page};
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Letter {
-    /// Somebody has asked for another password of this address. Whether there is an account is
-    /// looked up when the letter is sent, so that the request does the same whether there is one or
-    /// not.
+    /// A request for another password of this address. The account is looked up when the letter is
+    /// sent, so that the request does the same whether there is one or not.
     ResetRequest {
         /// The address, as it was given.
         email: String,
     },
-    /// Somebody has signed up. Whether the address has an account already is looked up when the
-    /// letter is sent.
+    /// A sign-up. The account of the address is looked up when the letter is sent.
     Signup {
         /// The sign-up.
         id: uuid::Uuid,
@@ -39,7 +37,7 @@ impl std::fmt::Debug for Letter {
 }
 
 impl Letter {
-    /// With what another password can be chosen.
+    /// The letter with the token that sets a new password.
     pub fn reset(to: String, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,
@@ -53,7 +51,7 @@ impl Letter {
         }
     }
 
-    /// What an address is told that has an account.
+    /// The letter to an address that has an account.
     pub fn has_account(to: String) -> Self {
         Self::Ready {
             to,
@@ -66,8 +64,8 @@ impl Letter {
         }
     }
 
-    /// With what an invitation to a tenant is accepted. Line breaks cannot be in the name of a
-    /// tenant.
+    /// The letter with the token of an invitation to a tenant. Line breaks cannot be in the name of
+    /// a tenant.
     pub fn invitation(to: String, tenant: &str, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,
@@ -81,7 +79,7 @@ impl Letter {
         }
     }
 
-    /// With what an address is proven.
+    /// The letter with the token that proves an address.
     pub fn verify(to: String, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,

@@ -1,12 +1,12 @@
-//! Links in letters: to pages of the operator's, with the token in the fragment, which no browser
-//! sends to a server: so no log on the way has it.
+//! Links in letters: they lead to pages of the operator's, with the token in the fragment, which no
+//! browser sends to a server: so no log on the way has it.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::http::Uri;
 
-/// What a link in a letter is for.
+/// The purpose of a link in a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     /// To prove an address.
@@ -18,7 +18,7 @@ pub enum Page {
 }
 
 impl Page {
-    /// The path of the page, after the base of the links.
+    /// The path of the page, below the base of the links.
     fn path(self) -> &'static str {
         match self {
             Self::Verify => "/verify",
@@ -27,7 +27,7 @@ impl Page {
         }
     }
 
-    /// The call that takes the token, for who has no page.
+    /// The call that takes the token, for installations without pages.
     fn call(self) -> &'static str {
         match self {
             Self::Verify => "POST /v1/signup/verify",
@@ -57,7 +57,7 @@ impl FromStr for LinkBase {
     }
 }
 
-/// What a letter says to do with its token.
+/// The part of a letter that tells the use of its token.
 #[derive(Clone, Debug, Default)]
 pub struct Links(pub Option<LinkBase>);
 

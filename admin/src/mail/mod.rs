@@ -1,7 +1,7 @@
-//! E-mail: what is written to people, and how it is sent.
+//! E-mail: letters to people, and their sending.
 //!
-//! No request waits for a mail server. A letter is put in the outbox in the transaction of what it
-//! is about, and [`crate::jobs::deliver_mail`] sends it, with as many tries as it takes. What is in the outbox is
+//! No request waits for a mail server. A letter is put in the outbox in the transaction of its
+//! cause, and [`crate::jobs::deliver_mail`] sends it, with as many tries as it takes. The outbox is
 //! sealed: letters carry tokens.
 
 mod letter;

@@ -12,10 +12,10 @@ use crate::http::problem::Problem;
 use crate::http::problem::platform::{NO_MAIL, NO_SECRETS_KEY};
 use crate::http::problem::request::INTERNAL;
 
-/// How long a letter is tried to be sent: as long as its token is good, which is what it is about.
+/// The time in which a letter is tried to be sent: the life of its token.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
-/// Takes letters, if somebody sends them. Cheap to clone.
+/// Takes letters, if a mail server is configured. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     sends_mail: bool,

@@ -12,15 +12,15 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// How long a mail server may take for a command: RFC 5321 section 4.5.3.2 asks for minutes, of
-/// servers that nobody waits for.
+/// The time that a mail server may take for a command: RFC 5321 section 4.5.3.2 asks for minutes,
+/// of servers that nobody waits for.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a mail server answers to a login that it does not take, or that it wants first (RFC 4954
-/// section 6): the operator can mend that, so letters wait for it.
+/// Codes of a mail server that refuses a login, or wants one first (RFC 4954 section 6): the
+/// operator can mend that, so letters wait for it.
 const LOGIN_REFUSED: [u16; 4] = [530, 534, 535, 538];
 
-/// Where e-mail is handed over. It may carry a password, so its `Debug` shows nothing.
+/// The mail server. It may carry a password, so its `Debug` shows nothing.
 #[derive(Clone)]
 pub struct SmtpUrl {
     text: String,
@@ -28,7 +28,7 @@ pub struct SmtpUrl {
     security: Security,
 }
 
-/// How the connection is protected.
+/// The protection of the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Security {
     Clear,
@@ -39,7 +39,7 @@ enum Security {
 impl FromStr for SmtpUrl {
     type Err = &'static str;
 
-    /// STARTTLS if the server offers it (`tls=opportunistic`) is not taken: whoever is on the way
+    /// STARTTLS if the server offers it (`tls=opportunistic`) is refused: an attacker on the way
     /// can take the offer away.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let form = "a mail server is smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear";
@@ -85,7 +85,7 @@ impl SmtpAuthorities {
     }
 }
 
-/// Who e-mail is from.
+/// The sender of e-mail.
 #[derive(Clone, Debug)]
 pub struct MailFrom(Mailbox);
 
@@ -99,16 +99,16 @@ impl FromStr for MailFrom {
     }
 }
 
-/// Why a letter could not be sent. Its text says nothing of the letter.
+/// The reason why a letter could not be sent. Its text says nothing of the letter.
 #[derive(Debug, Error)]
 pub enum SmtpError {
-    /// It cannot be sent, however often it is tried: the address is none.
+    /// It cannot be sent, however often it is tried: the address is not an address.
     #[error("the letter cannot be written")]
     Unsendable,
     /// The server has refused it for good.
     #[error("the mail server has refused the letter: {code}")]
     Refused {
-        /// What the server said.
+        /// The answer of the server.
         code: u16,
     },
     /// The server could not be reached, or wants to be asked later.
@@ -116,7 +116,7 @@ pub enum SmtpError {
     Later(#[source] lettre::transport::smtp::Error),
 }
 
-/// A mail server, and who writes.
+/// A mail server, and the sender.
 #[derive(Clone)]
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -130,12 +130,12 @@ impl fmt::Debug for Smtp {
 }
 
 impl Smtp {
-    /// A server that is connected to when there is something to send. Its certificate has to be for
-    /// the host of the URL, and of an authority that the system trusts, or of one of these.
+    /// A mail server; a connection is made when there is a letter to send. Its certificate has to
+    /// be for the host of the URL, and of an authority that the system trusts, or of one of these.
     ///
     /// # Errors
-    /// For an URL that names none, which [`SmtpUrl`] has seen to, and for authorities that are
-    /// none.
+    /// For a URL without a host, which [`SmtpUrl`] refuses, and for authorities that cannot be
+    /// read.
     pub fn new(
         url: &SmtpUrl,
         from: MailFrom,
@@ -154,8 +154,8 @@ impl Smtp {
         Ok(Self { transport: transport.timeout(Some(TIMEOUT)).build(), from })
     }
 
-    /// Sends a letter. Its id is the same whenever it is tried, so that one that comes twice is
-    /// seen to be the same.
+    /// Sends a letter. Its id is the same for each try, so that a letter that arrives twice can be
+    /// recognised.
     pub async fn send(
         &self,
         id: Uuid,

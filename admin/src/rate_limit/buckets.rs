@@ -1,21 +1,21 @@
 //! Token buckets in a table of bounded size.
 //!
 //! The crate `governor` has the same algorithm. It was left out because its table of keys has no
-//! bound: a flood of addresses would grow it until somebody sweeps, and who comes while it is full
-//! would have to be dealt with around it, which is most of what is here.
+//! bound: a flood of addresses would grow it until it is swept, and newcomers to a full table would
+//! have to be dealt with around it, which is most of this module.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The buckets of one limit. Each takes some 60 bytes; who wants to fill them all needs as many
-/// addresses or tokens.
+/// The buckets of one limit. Each takes some 60 bytes; an attacker needs as many addresses or
+/// tokens to fill them all.
 const MAX_BUCKETS: usize = 65_536;
-/// How often a full table is searched for buckets that nobody needs any more, at the most.
+/// The least time between two searches of a full table for buckets that nobody needs any more.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// So many requests at once, and as many again in each window.
+/// A number of requests at once, and as many again in each window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     burst: u32,
@@ -29,7 +29,7 @@ impl Rate {
             .then(|| Self { burst: requests, window: Duration::from_secs(window_s.into()) })
     }
 
-    /// How long a request takes to be given back.
+    /// The time in which one request is given back.
     fn each(self) -> Duration {
         self.window / self.burst
     }
@@ -40,11 +40,11 @@ impl Rate {
 pub struct Refused {
     /// The name of the limit.
     pub limit: &'static str,
-    /// How many requests it allows at once.
+    /// The requests that it allows at once.
     pub burst: u32,
-    /// In how many seconds it gives them back.
+    /// The seconds in which it gives them back.
     pub window_s: u64,
-    /// After how many seconds there is one again.
+    /// The seconds after which there is one again.
     pub retry_after_s: u64,
 }
 
@@ -62,7 +62,7 @@ pub struct Limiter<K> {
 #[derive(Debug)]
 struct Buckets<K> {
     full_at: HashMap<K, Duration>,
-    /// The one bucket of all who come while the table is full.
+    /// The one bucket of all keys that come while the table is full.
     others: Duration,
     swept_at: Duration,
 }
@@ -80,7 +80,7 @@ impl<K: Eq + Hash> Limiter<K> {
     /// # Errors
     /// There is none left.
     pub fn take(&self, key: K, now: Duration) -> Result<(), Refused> {
-        // Whatever panicked has left a whole table behind: entries are written one at a time.
+        // A panic elsewhere leaves a whole table behind: entries are written one at a time.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.make_room(self.max, now);
         let has_room = buckets.full_at.len() < self.max || buckets.full_at.contains_key(&key);
@@ -99,7 +99,7 @@ impl<K: Eq + Hash> Limiter<K> {
             limit: self.name,
             burst: self.rate.burst,
             window_s: self.rate.window.as_secs(),
-            // Rounded up, so that who waits for so long is let in.
+            // Rounded up, so that a client that waits for so long is let in.
             retry_after_s: over.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX),
         })
     }
@@ -151,7 +151,7 @@ mod tests {
         for key in 0..3 {
             assert_eq!(limiter.take(key, seconds(10)), Ok(()));
         }
-        // Nobody else has a bucket now; all others share one.
+        // No other key has a bucket now; all others share one.
         assert_eq!(limiter.take(3, seconds(10)), Ok(()));
         assert_eq!(limiter.take(4, seconds(10)), Ok(()));
         assert!(limiter.take(5, seconds(10)).is_err());

@@ -7,9 +7,9 @@ use policy::ip::IpSet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The other end of the connection, unless that is a trusted proxy: then the address that it says
-/// it had the request from, and so on along the header from its right end, where proxies add to it.
-/// What is left of the first address that is not trusted may be invented by the client.
+/// The other end of the connection, unless that is a trusted proxy: then the address from which the
+/// proxy had the request, and so on along the header from its right end, where proxies add to it.
+/// The part left of the first address that is not trusted may be invented by the client.
 pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &IpSet) -> IpAddr {
     let mut client = peer.to_canonical();
     let values = headers.get_all(FORWARDED_FOR);
@@ -20,7 +20,7 @@ pub(super) fn address(peer: IpAddr, headers: &HeaderMap, proxies: &IpSet) -> IpA
         if !proxies.contains(client) {
             break;
         }
-        // A proxy that adds something else is as far as can be known.
+        // A proxy that adds something else ends the chain.
         let Some(before) = parse(hop.trim()) else { break };
         client = before;
     }

@@ -14,29 +14,29 @@ use uuid::Uuid;
 
 pub use buckets::{Limiter, Rate, Refused};
 
-/// What is limited: the operations. Probes and metrics come often, from one address, and cost
-/// nothing.
+/// The paths that are limited: the operations. Probes and metrics come often, from one address, and
+/// cost nothing.
 const LIMITED: &str = "/v1/";
-/// Where people and machines prove who they are: guesses are worth something there, and checking a
-/// password costs a lot.
+/// The paths at which people and machines prove their identity: guesses are worth something there,
+/// and checking a password costs a lot.
 const AUTH: &str = "/v1/auth/";
-/// In how many seconds a whole burst of requests may be made again.
+/// The seconds in which a whole burst of requests is given back.
 const BURST_SECONDS: u32 = 5;
 
-/// How much is allowed; 0 is no limit.
+/// The limits; 0 is no limit.
 #[derive(Clone, Debug, Default)]
 pub struct Allowed {
     /// Requests a second by one operator, account or service token, and five times as many at once.
     pub per_principal: u32,
     /// Requests a second from one address, and five times as many at once.
     pub per_address: u32,
-    /// Requests a minute to what begins with `/v1/auth/`, from one address, and as many at once.
+    /// Requests a minute to paths under `/v1/auth/`, from one address, and as many at once.
     pub auth_per_address: u32,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Cidr>,
 }
 
-/// The limits, and who has used how much of them.
+/// The limits, and their use.
 #[derive(Debug)]
 pub struct RateLimits {
     principal: Option<Limiter<Uuid>>,
@@ -78,7 +78,7 @@ impl RateLimits {
         self.address.as_ref().map_or(Ok(()), |limiter| limiter.take(network, now))
     }
 
-    /// Takes a request of what a principal may make.
+    /// Takes one request of a principal's limit.
     pub fn admit_principal(&self, principal: Uuid) -> Result<(), Refused> {
         self.principal
             .as_ref()
@@ -86,8 +86,8 @@ impl RateLimits {
     }
 }
 
-/// What counts as one address: of IPv6 the network of 64 bits, of which a single host can have all
-/// addresses.
+/// The network that counts as one address: of IPv6 the network of 64 bits, of which a single host
+/// can have all addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

@@ -1,4 +1,4 @@
-//! What Envoys have answered, read once for all who wait for it.
+//! The answers of Envoys, read once for all requests that wait for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use store::envoy::{self, ConnectedStream, Listener};
 use store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
 
-/// How long the table goes unread without a notification, while somebody waits.
+/// The time that the table goes unread without a notification, while a request waits.
 const POLL: Duration = Duration::from_millis(500);
 
 /// The streams of all Envoys, as they were last read.
 type Streams = Arc<Vec<ConnectedStream>>;
 
-/// Follows what Envoys have answered, as long as somebody waits.
+/// Follows the answers of Envoys, as long as a request waits.
 #[derive(Debug)]
 pub struct Acks {
     streams: watch::Sender<Streams>,
@@ -41,7 +41,7 @@ impl Acks {
         acks
     }
 
-    /// What is read from now on.
+    /// The table as it is read from now on.
     pub fn follow(&self) -> watch::Receiver<Streams> {
         let mut follower = self.streams.subscribe();
         follower.mark_unchanged();
@@ -49,7 +49,7 @@ impl Acks {
         follower
     }
 
-    /// Reads as long as somebody waits.
+    /// Reads as long as a request waits.
     async fn read(&self, store: &Store) -> Result<(), StoreError> {
         let mut listener: Option<Listener> = None;
         while self.streams.receiver_count() > 0 {

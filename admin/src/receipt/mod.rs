@@ -1,9 +1,9 @@
-//! Receipts: which Envoys have a change. With `?wait=<seconds>` a write is answered once all of
-//! them have it, or says who has not.
+//! Receipts: the Envoys that have a change. With `?wait=<seconds>` a write is answered once all of
+//! them have it, or names those that have not.
 //!
-//! It is done once, around all operations: a commit leaves the number of what it has logged with
-//! the caller ([`store::Logged`]), and every Envoy's streams have the number through which they
-//! have answered everything ([`store::envoy`]).
+//! It works once, around all operations: a commit leaves the number of its log entry with the
+//! caller ([`store::Logged`]), and every Envoy's streams have the number through which they have
+//! answered everything ([`store::envoy`]).
 
 mod acks;
 mod answer;
@@ -22,16 +22,16 @@ pub use acks::Acks;
 pub use answer::with_receipt;
 pub use wait::{MAX_WAIT, PARAMETER, asked_time};
 
-/// Which Envoys have a change.
+/// The Envoys that have a change.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
-    /// How many Envoys of the tenant's cells are connected.
+    /// The number of connected Envoys of the tenant's cells.
     pub envoys: usize,
-    /// How many of them have it: after the revocation of a key, that many refuse it.
+    /// The number of them that have it: after the revocation of a key, that many refuse it.
     pub acked: usize,
     /// Those that have not answered yet.
     pub pending: Vec<PendingEnvoy>,
-    /// Those that have refused it. The site then has what it had before, everywhere.
+    /// Those that have refused it. The site then keeps its previous configuration, everywhere.
     pub refused: Vec<Refusal>,
 }
 
@@ -42,7 +42,7 @@ pub struct PendingEnvoy {
     pub node_id: String,
 }
 
-/// Who has refused a change, and why.
+/// An Envoy that has refused a change, and its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Refusal {
     /// The Envoy's `node.id`; null if the control plane itself could not make its configuration.
@@ -50,7 +50,7 @@ pub struct Refusal {
     pub node_id: Option<String>,
     /// The reason.
     pub reason: String,
-    /// When.
+    /// The time of the refusal.
     pub at: DateTime<Utc>,
 }
 
@@ -97,8 +97,8 @@ impl<'a> Envoy<'a> {
 }
 
 impl Receipt {
-    /// The receipt of change `seq`, of all that is connected in these cells, and of what is held
-    /// back.
+    /// The receipt of change `seq`, for all connected Envoys of these cells, and for held-back
+    /// changes.
     pub fn of(
         streams: &[ConnectedStream],
         cells: Option<&BTreeSet<CellName>>,
@@ -114,13 +114,13 @@ impl Receipt {
             .collect();
         let refused: Vec<_> =
             holds.iter().filter(|hold| hold.seq >= seq).flat_map(refusals).collect();
-        // What one has refused is taken back from all.
+        // A change that one Envoy has refused is taken back from all.
         let acked = if refused.is_empty() { envoys.len() - pending.len() } else { 0 };
         Self { envoys: envoys.len(), acked, pending, refused }
     }
 }
 
-/// Who has refused what a site should have.
+/// The Envoys that have refused a site's configuration.
 pub fn refusals(hold: &Hold) -> Vec<Refusal> {
     if hold.refused_by.is_empty() {
         return vec![Refusal { node_id: None, reason: hold.reason.clone(), at: hold.at }];

@@ -1,4 +1,4 @@
-//! `?wait=`: how long a client waits for a change to arrive.
+//! `?wait=`: the time that a client waits for a change to arrive.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ pub const PARAMETER: &str = "wait";
 /// The longest wait, in seconds: proxies in front of the API often give up after a minute.
 pub const MAX_WAIT: u64 = 30;
 
-/// How long a request waits beside the time that it takes; nothing if it does not ask for it, or
-/// asks for nonsense.
+/// The time that a request waits beside the time that it takes; nothing if it does not ask for it,
+/// or asks for nonsense.
 pub fn asked_time(method: &Method, uri: &Uri) -> Duration {
     take(method, uri).ok().flatten().map_or(Duration::ZERO, |(wait, _)| wait)
 }
 
-/// How long a write waits, and its target without the parameter: with it or without, it is the same
-/// request.
+/// The time that a write waits, and its target without the parameter: with it or without, it is the
+/// same request.
 pub fn take(method: &Method, uri: &Uri) -> Result<Option<(Duration, Uri)>, Problem> {
     if method.is_safe() {
         return Ok(None);

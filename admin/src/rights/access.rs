@@ -21,7 +21,7 @@ pub enum AccessError {
     NoRow(String),
 }
 
-/// What an operation asks of its caller.
+/// The demands of an operation on its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The row of the table.
@@ -31,10 +31,10 @@ pub struct Rule {
     pub noun: Arc<str>,
 }
 
-/// What the table says about a request.
+/// The table's answer about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// What is asked of the caller.
+    /// The demands on the caller.
     For(Rule),
     /// The path has only these methods: an `Allow` header.
     OtherMethods(String),
@@ -42,7 +42,7 @@ pub enum Access {
     None,
 }
 
-/// Who may do what, by path pattern and method.
+/// The operations by path pattern and method, with their demands.
 #[derive(Debug, Default)]
 pub struct AccessTable {
     paths: HashMap<String, Vec<(Method, Rule)>>,
@@ -68,8 +68,7 @@ impl AccessTable {
         Ok(Self { paths })
     }
 
-    /// What the table says about a method on a path pattern. HEAD is GET without the body (RFC 9110
-    /// section 9.3.2).
+    /// Looks up a method on a path pattern. HEAD is GET without the body (RFC 9110 section 9.3.2).
     pub fn find(&self, pattern: &str, method: &Method) -> Access {
         let Some(methods) = self.paths.get(pattern) else { return Access::None };
         let method = if method == Method::HEAD { &Method::GET } else { method };

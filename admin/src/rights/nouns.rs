@@ -1,4 +1,4 @@
-//! The nouns of the API: the tags of the OpenAPI document, and what scopes name.
+//! The nouns of the API: the tags of the OpenAPI document, and the names in scopes.
 
 /// Nouns, in the order in which they are set up.
 pub const TAGS: &[(&str, &str)] = &[
@@ -40,7 +40,7 @@ pub fn noun(tag: &str) -> String {
     tag.to_ascii_lowercase().replace(' ', "-")
 }
 
-/// Whether there are operations with this noun.
+/// True if there are operations with this noun.
 pub fn is_noun(text: &str) -> bool {
     TAGS.iter().any(|(tag, _)| noun(tag) == text)
 }

@@ -4,28 +4,28 @@ use store::{Role, Standing};
 
 use super::place::Place;
 
-/// Who may use an operation.
+/// The callers of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// Everybody who reaches the listener: probes, metrics, documentation, and what comes before a
-    /// login.
+    /// Everybody who reaches the listener: probes, metrics, documentation, and the operations
+    /// before a login.
     Anyone,
-    /// Somebody who has logged in, for what is their own; no operator token and no service token.
+    /// An account that has logged in, for its own data; no operator token and no service token.
     Account,
-    /// Whoever has any role in the tenant, and be it in a single site.
+    /// Members with any role in the tenant, even in a single site.
     Member,
-    /// Whoever sees the tenant, or the site.
+    /// Members who see the tenant, or the site.
     Viewer,
-    /// Whoever changes what is published there, and who may call it.
+    /// Members who change what is published there, and the callers of it.
     Developer,
-    /// Whoever does so in the whole tenant: what makes new sites is for no member of a single one,
-    /// whatever the path names.
+    /// Developers of the whole tenant: a member of a single site makes no new sites, whatever the
+    /// path names.
     TenantDeveloper,
-    /// Whoever changes what concerns tokens and the tenant itself.
+    /// Members who change tokens and the tenant itself.
     Admin,
     /// An Admin in person: no service token, so that a token that leaks cannot bring in people.
     AdminInPerson,
-    /// An operator, who runs the whole platform.
+    /// Operators of the whole platform.
     Operator,
 }
 
@@ -45,7 +45,7 @@ impl Who {
         }
     }
 
-    /// For whom it is, in words.
+    /// The callers in words.
     pub fn text(self) -> &'static str {
         match self {
             Self::Anyone => "It is open to all.",
@@ -71,29 +71,29 @@ impl Who {
     }
 }
 
-/// What a caller is.
+/// The kind of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallerKind {
-    /// Somebody with an operator token.
+    /// The bearer of an operator token.
     Operator,
-    /// Somebody who has logged in.
+    /// A person who has logged in.
     Account,
     /// A program with a service token.
     Service,
 }
 
-/// What the table says of a request.
+/// The table's answer about a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It may be done.
     Allowed,
-    /// What the path names is answered like what does not exist.
+    /// The place of the path is answered as if it did not exist.
     Invisible,
     /// The caller may see it, and may not do this.
     Forbidden,
 }
 
-/// Whether an operation for `who` may be done by a caller of this kind with this standing in the
+/// Decides if an operation for `who` may be done by a caller of this kind with this standing in the
 /// tenant of the path.
 ///
 /// Architecture invariant: this is the only place that compares roles with operations.
@@ -104,8 +104,8 @@ pub fn decide(who: Who, kind: CallerKind, standing: &Standing, place: Place) -> 
         (_, CallerKind::Operator) => return Verdict::Allowed,
         _ => {}
     }
-    // The role in what the path names; for a member of some sites alone, nothing else of the tenant
-    // is there.
+    // The role in the place of the path; for a member of some sites alone, the rest of the tenant
+    // is invisible.
     let role = match place {
         Place::Platform => return Verdict::Forbidden,
         _ if !standing.is_member() => return Verdict::Invisible,

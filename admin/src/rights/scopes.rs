@@ -1,5 +1,5 @@
-//! What a service token may do of what its role may: `read`, `write`, or either of one noun, as in
-//! `keys:write`.
+//! Scopes: the part of its role that a service token may use. `read`, `write`, or either of one
+//! noun, as in `keys:write`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,18 +23,18 @@ impl Scope {
         self.noun.as_deref()
     }
 
-    /// Whether whoever has this one has the other, too.
+    /// True if this scope includes the other.
     fn implies(&self, other: &Self) -> bool {
         (self.noun.is_none() || self.noun == other.noun) && (self.write || !other.write)
     }
 }
 
-/// Whether these scopes include another. No scopes at all are no limit.
+/// True if these scopes include another. No scopes at all are no limit.
 pub fn include(scopes: &[Scope], wanted: &Scope) -> bool {
     scopes.is_empty() || scopes.iter().any(|scope| scope.implies(wanted))
 }
 
-/// Whether these scopes include all that the others do.
+/// True if these scopes include all that the others do.
 pub fn cover(scopes: &[Scope], others: &[Scope]) -> bool {
     scopes.is_empty() || (!others.is_empty() && others.iter().all(|other| include(scopes, other)))
 }

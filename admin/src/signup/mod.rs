@@ -10,28 +10,28 @@ use utoipa::ToSchema;
 
 pub use template::{Origin, Template};
 
-/// How long it takes somebody to look into their mail.
+/// The time in which people look into their mail.
 pub const UNPROVEN_KEPT: TimeDelta = TimeDelta::hours(24);
-/// How long a sign-up waits for an operator.
+/// The time that a sign-up waits for an operator.
 pub const WAITING_KEPT: TimeDelta = TimeDelta::days(30);
 
-/// Who may sign up.
+/// The mode of sign-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// Everybody.
     Open,
     /// Everybody, and an operator has to approve.
     Approval,
-    /// Nobody: operators make tenants.
+    /// Sign-up is closed: operators make tenants.
     #[default]
     Closed,
 }
 
-/// What is to be made of a sign-up.
+/// The objects that a sign-up is to make.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
-    /// What people call the organisation: the name of its tenant.
+    /// The name of the organisation, which becomes the name of its tenant.
     #[schema(min_length = 1, max_length = 200, example = "Acme")]
     pub organisation: String,
     /// The label of the hostname of its first site. If it is taken, the site gets one that begins
@@ -43,9 +43,9 @@ pub struct Wish {
         example = "acme-shop"
     )]
     pub site_slug: String,
-    /// What the site begins with.
+    /// The first contents of the site.
     pub template: Template,
-    /// Where its traffic goes. All templates but `empty` need it.
+    /// The destination of its traffic. All templates but `empty` need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub origin: Option<Origin>,

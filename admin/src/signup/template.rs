@@ -1,4 +1,4 @@
-//! Templates of sites: what a new one begins with, so that it answers traffic at once.
+//! Templates of sites: the first contents of a new one, so that it answers traffic at once.
 
 use policy::desired::UpstreamProtocol;
 use policy::method::Methods;
@@ -30,7 +30,7 @@ pub enum Template {
     Empty,
 }
 
-/// Where the traffic of a site goes.
+/// The destination of a site's traffic.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
@@ -43,7 +43,7 @@ pub struct Origin {
 }
 
 impl Template {
-    /// How requests are treated.
+    /// The treatment of requests.
     pub fn settings(self) -> Result<SiteSettings, Problem> {
         let by_address = |requests: u32| json!({"limits": [{"name": "per-address", "requests": requests, "per": "second", "by": ["client_ip"]}]});
         let settings = match self {
@@ -93,8 +93,8 @@ impl Template {
             settings: Default::default(),
         };
         let api = api::create(tx, site.id, new).await?.id;
-        // The origin gets every path as the client has sent it; who publishes a second version puts
-        // both into the paths.
+        // The origin gets every path as the client has sent it; with a second version, the owner
+        // puts both into the paths.
         let new = NewVersion { name: "v1".to_owned(), in_path: false, upstream_id: upstream };
         let version = version::create(tx, site.id, api, new).await?.id;
         let route = RouteSpec {

@@ -48,7 +48,7 @@ pub(super) async fn refuse(
 }
 
 /// Refuses the state of a site in which any two routes collide, after a change that moved many at
-/// once. `field` is what the client changed.
+/// once. `field` is the field that the client changed.
 pub(super) async fn refuse_any(
     tx: &mut TenantTx,
     site: SiteId,

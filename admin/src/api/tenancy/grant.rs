@@ -1,4 +1,4 @@
-//! What is given to a member or to a token: a role in the tenant, and roles in single sites.
+//! Grants to a member or to a token: a role in the tenant, and roles in single sites.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::forms::check::Check;
 
-/// What somebody may do. Each role includes those before it.
+/// A role. Each role includes those before it.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = Role)]
@@ -63,7 +63,7 @@ pub(super) fn role(standing: &Standing) -> Option<RoleName> {
     standing.role.map(Into::into)
 }
 
-/// Reads what is to be given; that the sites are the tenant's is the database's to say.
+/// Reads grants; the database checks that the sites are the tenant's.
 pub(super) fn standing(check: &mut Check, role: Option<RoleName>, given: &[SiteRole]) -> Standing {
     let mut sites = BTreeMap::new();
     for (index, site) in given.iter().enumerate() {

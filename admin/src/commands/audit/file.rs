@@ -11,7 +11,7 @@ const LINE_BYTES: usize = 16 * 1024 * 1024;
 /// Reads an export in JSON Lines to its end, and computes every hash again.
 ///
 /// # Errors
-/// The input cannot be read. What is wrong with the chain is the inner error.
+/// The input cannot be read. The inner error is the fault of the chain.
 pub fn verify_lines(mut input: impl BufRead, noted: Noted) -> io::Result<Result<Intact, Fault>> {
     let mut checker = Checker::new(noted);
     loop {

@@ -3,7 +3,7 @@
 use super::kind::{Kind, kinds};
 
 kinds! {
-    /// The operator lets nobody sign up.
+    /// The operator has closed sign-up.
     SIGNUP_CLOSED = Kind::forbidden("signup-closed", "Sign-up is closed")
         .detail("Ask the operator of the platform for a tenant.");
     /// The address and the password do not belong to an account.

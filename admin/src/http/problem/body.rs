@@ -1,4 +1,4 @@
-//! What an error looks like (RFC 9457).
+//! The body of an error (RFC 9457).
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,17 +6,17 @@ use utoipa::ToSchema;
 /// One field of the request that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Where it is: `name`, `endpoints[0].port`, the name of a query parameter, or a JSON pointer
-    /// into an imported document.
+    /// The place of the field: `name`, `endpoints[0].port`, the name of a query parameter, or a
+    /// JSON pointer into an imported document.
     #[schema(example = "endpoints[0].port")]
     pub field: String,
-    /// What is wrong with it.
+    /// The fault of the text.
     #[schema(example = "must be between 1 and 65535")]
     pub message: String,
 }
 
 impl FieldError {
-    /// A field and what is wrong with it.
+    /// A field and its fault.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
@@ -26,7 +26,7 @@ impl FieldError {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// What kind of problem it is; programs should look at this.
+    /// The kind of problem; programs should look at this.
     #[schema(example = "urn:tenantry:problem:invalid")]
     pub(super) r#type: String,
     /// The kind of problem in words, always the same for one type.
@@ -34,7 +34,7 @@ pub struct ProblemBody {
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     pub(super) status: u16,
-    /// What is wrong this time.
+    /// The fault of this request.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(super) detail: Option<String>,
@@ -54,9 +54,9 @@ pub struct ReachedLimit {
     /// Its name, as in the tenant's limits.
     #[schema(example = "keys")]
     pub(super) name: &'static str,
-    /// How much there may be.
+    /// The allowance.
     pub(super) allowed: i64,
-    /// How much there is.
+    /// The use.
     pub(super) used: i64,
 }
 

@@ -39,7 +39,7 @@ pub const KINDS: &[&[Kind]] = &[
 #[derive(Debug)]
 pub struct Problem {
     kind: &'static Kind,
-    /// What is wrong this time; the detail of the kind if it is absent.
+    /// The fault of this request; the detail of the kind if it is absent.
     detail: Option<String>,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, String)>,
@@ -84,7 +84,7 @@ impl Problem {
         }
     }
 
-    /// An object that others use.
+    /// An object that is in use.
     pub fn in_use(what: &str, by: &str) -> Self {
         IN_USE.because(format!("The {what} is used by {by}; change that first."))
     }
@@ -151,7 +151,7 @@ impl Problem {
         &self.errors
     }
 
-    /// The fields that are wrong, of a problem that is needed no more.
+    /// The wrong fields; it consumes the problem.
     pub fn into_errors(self) -> Vec<FieldError> {
         self.errors
     }

@@ -22,7 +22,7 @@ impl From<StoreError> for Problem {
                 KEY_ENDED.because(format!("It is {value}; make a new key instead."))
             }
             StoreError::Conflict { field: "factor", .. } => FACTOR_EXISTS.problem(),
-            // Where the client said it.
+            // The place at which the client gave it.
             StoreError::Conflict { field: "subjects", value } => {
                 Self::taken("settings.subjects", &value)
             }

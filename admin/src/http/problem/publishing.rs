@@ -1,4 +1,4 @@
-//! Problems of what a site publishes, and of its callers.
+//! Problems of published APIs, and of their callers.
 
 use super::kind::{Kind, kinds};
 

@@ -3,7 +3,7 @@
 use super::kind::{Kind, kinds};
 
 kinds! {
-    /// The object does not exist, or belongs to somebody else.
+    /// The object does not exist, or belongs to another tenant.
     NOT_FOUND = Kind::not_found("not-found", "There is no such object");
     /// No operation has this path.
     NO_SUCH_PATH = Kind::not_found("no-such-path", "There is no such path");

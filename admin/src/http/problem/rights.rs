@@ -8,7 +8,7 @@ kinds! {
         .detail("Send a token as `Authorization: Bearer <token>`.");
     /// The bearer token is not, or no longer, valid.
     INVALID_TOKEN = Kind::invalid_token("invalid-token", "The token is not valid");
-    /// The caller may see the object, but the operation is for others.
+    /// The caller may see the object, but not do this.
     FORBIDDEN = Kind::insufficient_scope("forbidden", "This is not allowed");
     /// The service token lacks the scope of the operation.
     SCOPE_NEEDED = Kind::insufficient_scope("scope", "The token does not have the scope");

@@ -1,4 +1,4 @@
-//! The operations on what a site publishes.
+//! The operations on published APIs.
 
 use super::{Operation, row};
 use crate::bounds;

@@ -12,11 +12,11 @@ use crate::http::visitor::VisitorBody;
 
 /// Logs in.
 ///
-/// An address that has no account is answered like a wrong password. An account with a second
-/// factor is answered `mfa-required`, if the password is right: repeat the request with `code` or
+/// An address without an account is answered like a wrong password. If the password is right and
+/// the account has a second factor, the answer is `mfa-required`: repeat the request with `code` or
 /// `recovery_code`. Five wrong codes end with 429. Ten failures for an account from one address, or
-/// a hundred from one address, end with 429 until a quarter of an hour is over; what others fail
-/// does not stop an address from which somebody has logged in to the account within 30 days.
+/// a hundred from one address, end with 429 for a quarter of an hour. Failures from other addresses
+/// do not stop an address that has logged in to the account within 30 days.
 #[utoipa::path(post, path = "/v1/auth/login",
     operation_id = "login", tag = "Login", request_body = Login,
     responses(

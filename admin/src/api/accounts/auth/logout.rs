@@ -12,8 +12,8 @@ use crate::http::visitor::VisitorBody;
 
 /// Ends the session of a refresh token.
 ///
-/// Its access tokens end with it. A token that is unknown, or whose session has ended, is answered
-/// alike.
+/// Its access tokens end with it. A token that is unknown, or whose session has ended, gets the
+/// same answer.
 #[utoipa::path(post, path = "/v1/auth/logout",
     operation_id = "logout", tag = "Login", request_body = Refresh,
     responses((status = 204, description = "The session has ended.")))]

@@ -12,10 +12,10 @@ use crate::identity::access_token::Jwk;
 use crate::identity::password::{MAX_COMPARED_CHARS, Password};
 use crate::secret::RefreshToken;
 
-/// A code, with what people type between its characters.
+/// A code, with the spaces and hyphens that people type in it.
 const CODE_CHARS: usize = 64;
 
-/// Who somebody is.
+/// The credentials of a login.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Login {
@@ -52,7 +52,7 @@ impl Login {
     }
 }
 
-/// What a session is gone on with.
+/// The body that renews a session.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
@@ -62,7 +62,7 @@ pub(super) struct Refresh {
 }
 
 impl Refresh {
-    /// The token; what does not have the form of one is none.
+    /// The token; `None` if the text does not have the form of one.
     pub(super) fn token(&self) -> Option<RefreshToken> {
         (self.refresh_token.len() <= bounds::EMAIL_CHARS)
             .then(|| RefreshToken::parse(&self.refresh_token))
@@ -70,7 +70,7 @@ impl Refresh {
     }
 }
 
-/// Whose password is lost.
+/// The account whose password is lost.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Address {
@@ -87,7 +87,7 @@ impl Address {
     }
 }
 
-/// Another password, by whoever reads the mail of an account.
+/// A new password, with the token of an e-mail to the account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
@@ -106,7 +106,7 @@ pub(super) struct Jwks {
     pub(super) keys: Vec<Jwk>,
 }
 
-/// Tokens are kept by nobody on the way.
+/// An answer with tokens, which no cache may keep.
 pub(super) fn answer(tokens: &Tokens) -> Result<Answer, Problem> {
     Ok(Answer { secret: true, ..Answer::json(axum::http::StatusCode::OK, tokens)? })
 }

@@ -13,9 +13,9 @@ use crate::http::problem::Problem;
 use crate::http::visitor::VisitorBody;
 use crate::mail::Letter;
 
-/// How often an address is written to, in a quarter of an hour.
+/// Letters to one address in a quarter of an hour.
 const PER_EMAIL: i32 = 3;
-/// How often one source may ask, in a quarter of an hour.
+/// Requests of one source in a quarter of an hour.
 const PER_SOURCE: i32 = 30;
 
 /// Asks for another password.

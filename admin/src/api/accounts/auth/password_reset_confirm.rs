@@ -36,7 +36,7 @@ pub(super) async fn confirm(
     email_token::find(&mut tx, Purpose::Reset, &digest, now).await?.ok_or_else(none)?;
     email_token::spend(&mut tx, found.id, Purpose::Reset, now).await?;
     account::set_password(&mut tx, found.id, &hash, "account.password_reset", now).await?;
-    // Whoever has the token reads the mail of the address.
+    // The token proves that its bearer reads the mail of the address.
     account::verify(&mut tx, found.id, now).await?;
     session::revoke_all(&mut tx, found.id, None, now).await?;
     tx.commit().await?;

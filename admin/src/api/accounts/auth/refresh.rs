@@ -12,9 +12,9 @@ use crate::http::visitor::VisitorBody;
 
 /// Renews the tokens of a session.
 ///
-/// A refresh token is good once. If the answer was lost, the request may be repeated for 10
-/// seconds, and gets the same refresh token. A token that comes again later may be in the hands of
-/// somebody else: it ends the session.
+/// A refresh token works once. If the answer was lost, the request may be repeated for 10 seconds,
+/// and gets the same refresh token. A token that comes again later may have been stolen: it ends
+/// the session.
 #[utoipa::path(post, path = "/v1/auth/refresh",
     operation_id = "refreshSession", tag = "Login", request_body = Refresh,
     responses(

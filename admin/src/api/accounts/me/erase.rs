@@ -25,19 +25,19 @@ pub(super) struct Erasure {
     password: Password,
 }
 
-/// What is left of an account.
+/// The remains of an account.
 #[derive(Debug, Serialize, ToSchema)]
 struct Erased {
-    /// When it was erased.
+    /// The time of the erasure.
     erased_at: DateTime<Utc>,
 }
 
 /// Erases the account.
 ///
-/// The person is taken out of all tenants, all sessions end, and address, name, password and
-/// factors are gone. What the person has made in tenants stays theirs; and audit logs go on saying
-/// who did what. Who is the last Admin of a tenant makes another member one first, or closes the
-/// tenant and waits until it is erased.
+/// The person leaves all tenants, all sessions end, and address, name, password and factors are
+/// erased. Objects that the person made in tenants stay, and audit logs keep their entries. The
+/// last Admin of a tenant has to make another member an Admin first, or close the tenant and wait
+/// until it is erased.
 #[utoipa::path(post, path = "/v1/me/erasure", operation_id = "eraseMe", tag = "Account",
     request_body = Erasure, responses((status = 200, description = "It is gone.", body = Erased)))]
 pub(super) async fn erase(

@@ -1,4 +1,4 @@
-//! What somebody who has logged in sees and changes of their own.
+//! The account of the caller: its name, sessions, password and second factor.
 
 mod confirm_totp;
 mod disable_totp;

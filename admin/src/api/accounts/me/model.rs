@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 use crate::http::problem::rights::FORBIDDEN;
 use crate::identity::password::Password;
 
-/// Who has logged in, and the session.
+/// The account that has logged in, and the session.
 pub(super) fn person(caller: &Caller) -> Result<(AccountId, Uuid), Problem> {
     match caller.principal {
         Principal::Account { account, session } => Ok((AccountId(account), session)),
@@ -24,23 +24,23 @@ pub(super) fn person(caller: &Caller) -> Result<(AccountId, Uuid), Problem> {
     }
 }
 
-/// The account of somebody who has logged in.
+/// The account of the caller.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Me {
     id: Uuid,
     /// The address that logs in, in lower case.
     #[schema(example = "ada@example.com")]
     email: String,
-    /// What people call the person.
+    /// The name of the person.
     #[schema(example = "Ada Lovelace")]
     pub(super) name: String,
-    /// When it was proven that the address is the person's.
+    /// The time at which the address was proven to be the person's.
     #[schema(required = true)]
     verified_at: Option<DateTime<Utc>>,
-    /// When the password was last chosen.
+    /// The time at which the password was last chosen.
     #[schema(required = true)]
     password_changed_at: Option<DateTime<Utc>>,
-    /// Whether a second factor is asked for at each login.
+    /// True if each login asks for a second factor.
     mfa: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -70,11 +70,11 @@ impl Object for Me {
     }
 }
 
-/// What is to change of an account.
+/// Changes of an account.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MyChanges {
-    /// What people call the person.
+    /// The name of the person.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     pub(super) name: Option<String>,
@@ -84,19 +84,19 @@ pub(super) struct MyChanges {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Session {
     id: Uuid,
-    /// Whether it is the one that asks.
+    /// True for the session that sends this request.
     current: bool,
-    /// Whether a second factor was given.
+    /// True if a second factor was given.
     mfa: bool,
     /// The address that the login came from.
     #[schema(required = true, value_type = Option<String>, example = "192.0.2.7")]
     source: Option<IpAddr>,
-    /// What the client called itself at the login.
+    /// The name that the client gave itself at the login.
     #[schema(required = true)]
     user_agent: Option<String>,
-    /// When its tokens were last renewed.
+    /// The time at which its tokens were last renewed.
     last_used_at: DateTime<Utc>,
-    /// When it ends at the latest.
+    /// The time at which it ends at the latest.
     expires_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
 }
@@ -151,7 +151,7 @@ pub(super) struct FactorSecret {
     pub(super) uri: String,
 }
 
-/// What shows that the authenticator has the secret.
+/// The proof that the authenticator has the secret.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Confirmation {
@@ -160,7 +160,7 @@ pub(super) struct Confirmation {
     pub(super) code: String,
 }
 
-/// What stands in for the authenticator when it is lost. They are shown this once.
+/// Substitutes for a lost authenticator. They are shown this once.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RecoveryCodes {
     /// Ten codes, each good once.

@@ -32,7 +32,7 @@ pub(super) async fn change(
     let mut tx = app.store.platform(&caller.actor()).await?;
     let locked = account::lock(&mut tx, id).await?;
     let current = locked.account.revision;
-    // It was changed meanwhile: what was proven is not the password any more.
+    // It was changed meanwhile: the proven password is out of date.
     if locked.password != found.password || expected.0.is_some_and(|expected| expected != current) {
         return Err(StoreError::Revision { current }.into());
     }

@@ -16,7 +16,7 @@ use crate::http::visitor::VisitorBody;
 use crate::mail::Letter;
 use crate::signup::{Mode, UNPROVEN_KEPT, Wish};
 
-/// How often an address may be used, and how often one source may ask, in a quarter of an hour.
+/// Sign-ups for one address, and requests of one source, in a quarter of an hour.
 const PER_EMAIL: i32 = 3;
 const PER_SOURCE: i32 = 10;
 

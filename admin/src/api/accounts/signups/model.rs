@@ -14,20 +14,20 @@ use crate::http::problem::Problem;
 use crate::identity::password::Password;
 use crate::signup::{Origin, Template, Wish};
 
-/// Who signs up, and for what.
+/// A person who signs up, and the tenant that they want.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSignup {
     /// The address of the person. It has to be proven.
     #[schema(min_length = 3, max_length = 254, example = "ada@example.com")]
     pub(super) email: String,
-    /// What people call the person.
+    /// The name of the person.
     #[schema(min_length = 1, max_length = 200, example = "Ada Lovelace")]
     pub(super) name: String,
     /// The password: 12 to 128 characters that are not easily guessed.
     #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
     pub(super) password: Password,
-    /// What people call the organisation: the name of its tenant.
+    /// The name of the organisation, which becomes the name of its tenant.
     #[schema(min_length = 1, max_length = 200, example = "Acme")]
     pub(super) organisation: String,
     /// The label of the hostname of its first site. If it is taken, the site gets one that begins
@@ -39,9 +39,9 @@ pub(super) struct NewSignup {
         example = "acme-shop"
     )]
     pub(super) site_slug: String,
-    /// What the site begins with.
+    /// The first contents of the site.
     pub(super) template: Template,
-    /// Where its traffic goes. All templates but `empty` need it.
+    /// The destination of its traffic. All templates but `empty` need it.
     #[serde(default)]
     pub(super) origin: Option<Origin>,
 }
@@ -67,7 +67,7 @@ impl NewSignup {
     }
 }
 
-/// The proof that an address is somebody's.
+/// The proof of an address.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Proof {
@@ -76,12 +76,12 @@ pub(super) struct Proof {
     pub(super) token: String,
 }
 
-/// What has come of a sign-up.
+/// The outcome of a sign-up.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Outcome {
-    /// Whether an operator has to approve it first.
+    /// True if an operator has to approve it first.
     pub(super) waiting: bool,
-    /// What was made; null while it waits.
+    /// The objects that were made; null while it waits.
     #[schema(required = true)]
     pub(super) made: Option<Made>,
 }
@@ -92,12 +92,12 @@ pub(super) struct Signup {
     pub(super) id: Uuid,
     /// The address of the person, which is proven.
     pub(super) email: String,
-    /// What people call the person.
+    /// The name of the person.
     pub(super) name: String,
-    /// What is to be made.
+    /// The objects to make.
     #[schema(value_type = Wish)]
     wish: Value,
-    /// Since when it waits.
+    /// The time since which it waits.
     #[schema(required = true)]
     waiting_since: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,

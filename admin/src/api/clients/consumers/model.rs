@@ -17,13 +17,13 @@ use crate::http::problem::Problem;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Consumer {
     pub id: Uuid,
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(example = "Mobile app")]
     name: String,
     /// Its plan; null for none.
     #[schema(required = true)]
     plan_id: Option<Uuid>,
-    /// What is particular to it.
+    /// Its own settings.
     settings: ConsumerSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -51,17 +51,17 @@ impl Object for Consumer {
     }
 }
 
-/// What a consumer is made of.
+/// A new consumer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewConsumer {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(min_length = 1, max_length = 200, example = "Mobile app")]
     name: String,
     /// Its plan, one of the site; null for none.
     #[serde(default)]
     plan_id: Option<Uuid>,
-    /// What is particular to it. An absent field has its default.
+    /// Its own settings. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ConsumerSettings>, nullable = false)]
     settings: Option<Given<ConsumerSettings>>,
@@ -81,11 +81,11 @@ impl NewConsumer {
     }
 }
 
-/// What is to change of a consumer.
+/// Changes of a consumer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConsumerChanges {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
@@ -93,7 +93,7 @@ pub(super) struct ConsumerChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>)]
     plan_id: Option<Option<Uuid>>,
-    /// What is particular to it. They are replaced as a whole: an absent field gets its default.
+    /// Its own settings. They are replaced as a whole: an absent field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ConsumerSettings>, nullable = false)]
     settings: Option<Given<ConsumerSettings>>,

@@ -17,29 +17,29 @@ use crate::http::answer::Object;
 use crate::http::body::present;
 use crate::http::problem::Problem;
 
-/// How long an old key works after a rotation unless the client says otherwise: a day.
+/// The time that an old key works after a rotation unless the client says otherwise: a day.
 const GRACE_SECONDS: i64 = 24 * 60 * 60;
 
 /// An API key, without its text.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Key {
     pub id: Uuid,
-    /// What people call it.
+    /// Its name.
     #[schema(required = true, example = "CI")]
     name: Option<String>,
     /// The beginning and the end of its text, to tell keys apart.
     #[schema(example = "tnt_live_...x7Qa")]
     hint: String,
-    /// From when it is refused; null for never.
+    /// The time from which it is refused; null for never.
     #[schema(required = true)]
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// Since when it is refused for good; null if it was not revoked.
+    /// The time since which it is refused for good; null if it was not revoked.
     #[schema(required = true)]
     revoked_at: Option<DateTime<Utc>>,
     /// The key that took its place; null if it was not rotated.
     #[schema(required = true)]
     replaced_by: Option<Uuid>,
-    /// What is particular to it.
+    /// Its own settings.
     settings: KeySettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -100,25 +100,25 @@ impl Object for KeyWithText {
     }
 }
 
-/// What an API key is made of.
+/// A new API key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewKey {
-    /// What people call it.
+    /// Its name.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200, example = "CI")]
     pub(super) name: Option<String>,
-    /// From when it is refused; null for never.
+    /// The time from which it is refused; null for never.
     #[serde(default)]
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// What is particular to it. An absent field has its default.
+    /// Its own settings. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<KeySettings>, nullable = false)]
     pub(super) settings: Option<Given<KeySettings>>,
 }
 
 impl NewKey {
-    /// Joins what the client says with the key that was drawn.
+    /// Joins the client's wishes with the key that was drawn.
     pub(super) fn checked(
         self,
         now: DateTime<Utc>,
@@ -140,15 +140,15 @@ impl NewKey {
     }
 }
 
-/// What is to change of a key.
+/// Changes of a key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyChanges {
-    /// What people call it; null takes it away.
+    /// Its name; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     name: Option<Option<String>>,
-    /// What is particular to it. They are replaced as a whole: an absent field gets its default.
+    /// Its own settings. They are replaced as a whole: an absent field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<KeySettings>, nullable = false)]
     settings: Option<Given<KeySettings>>,
@@ -166,15 +166,15 @@ impl KeyChanges {
     }
 }
 
-/// How a key is to be replaced.
+/// The rotation of a key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rotation {
-    /// How many seconds the old key works on, unless it expires before; 0 ends it at once.
+    /// The seconds that the old key goes on working, unless it expires before; 0 ends it at once.
     #[serde(default, deserialize_with = "present")]
     #[schema(minimum = 0, maximum = 7776000, default = 86400, nullable = false)]
     grace_seconds: Option<i64>,
-    /// From when the new key is refused; null for never.
+    /// The time from which the new key is refused; null for never.
     #[serde(default)]
     pub(super) expires_at: Option<DateTime<Utc>>,
 }

@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 /// Makes a signing key for a consumer.
 ///
 /// For `ed25519` the consumer gives its public key. For `hmac-sha256` the secret is drawn here: it
-/// is in this answer and nowhere else; keep it. The `id` is what signatures name as their `keyid`.
+/// is in this answer and nowhere else; keep it. Signatures name the `id` as their `keyid`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
     operation_id = "createSigningKey", tag = "Signing keys",
     params(ConsumerPath), request_body(content = NewSigningKey, examples(

@@ -24,22 +24,22 @@ use crate::secret::{self, HMAC_KEY_BYTES, NoRandomness};
 /// A signing key, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SigningKey {
-    /// What signatures name as their `keyid` (RFC 9421 section 2.3).
+    /// The id that signatures name as their `keyid` (RFC 9421 section 2.3).
     pub id: Uuid,
-    /// What people call it.
+    /// Its name.
     #[schema(required = true, example = "Billing job")]
     name: Option<String>,
     algorithm: SigningAlgorithm,
     /// The base64 of the public key's 32 bytes; null for HMAC.
     #[schema(required = true, example = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=")]
     public_key: Option<String>,
-    /// From when it is refused; null for never.
+    /// The time from which it is refused; null for never.
     #[schema(required = true)]
     expires_at: Option<DateTime<Utc>>,
-    /// Since when it is refused for good; null if it was not revoked.
+    /// The time since which it is refused for good; null if it was not revoked.
     #[schema(required = true)]
     revoked_at: Option<DateTime<Utc>>,
-    /// What is particular to it.
+    /// Its own settings.
     settings: KeySettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -124,11 +124,11 @@ impl Object for SigningKeyWithSecret {
     }
 }
 
-/// What a signing key is made of.
+/// A new signing key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSigningKey {
-    /// What people call it.
+    /// Its name.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200, example = "Billing job")]
     pub(super) name: Option<String>,
@@ -138,17 +138,17 @@ pub(super) struct NewSigningKey {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, example = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=")]
     pub(super) public_key: Option<String>,
-    /// From when it is refused; null for never.
+    /// The time from which it is refused; null for never.
     #[serde(default)]
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// What is particular to it. An absent field has its default.
+    /// Its own settings. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<KeySettings>, nullable = false)]
     pub(super) settings: Option<Given<KeySettings>>,
 }
 
 impl NewSigningKey {
-    /// Joins what the client says with the secret that was drawn, for HMAC.
+    /// Joins the client's wishes with the secret that was drawn, for HMAC.
     pub(super) fn checked(
         self,
         now: DateTime<Utc>,
@@ -172,7 +172,7 @@ impl NewSigningKey {
         })
     }
 
-    /// What verifies signatures; none if that was refused.
+    /// The material that verifies signatures; `None` if it was refused.
     pub(super) fn material(&self, drawn: &HmacSecret, check: &mut Check) -> Option<Material> {
         match (self.algorithm, &self.public_key) {
             (SigningAlgorithm::Ed25519, Some(text)) => {
@@ -194,15 +194,15 @@ impl NewSigningKey {
     }
 }
 
-/// What is to change of a signing key.
+/// Changes of a signing key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SigningKeyChanges {
-    /// What people call it; null takes it away.
+    /// Its name; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     pub(super) name: Option<Option<String>>,
-    /// What is particular to it. They are replaced as a whole: an absent field gets its default.
+    /// Its own settings. They are replaced as a whole: an absent field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<KeySettings>, nullable = false)]
     pub(super) settings: Option<Given<KeySettings>>,

@@ -11,13 +11,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 const PEM_BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const PEM_END: &str = "-----END PUBLIC KEY-----";
-/// What precedes the 32 bytes of the key in a SubjectPublicKeyInfo (RFC 8410 section 4): a sequence
-/// of 42 bytes, the algorithm 1.3.101.112, a bit string of 33 bytes, none of whose last bits is
-/// unused.
+/// The bytes before the 32 bytes of the key in a SubjectPublicKeyInfo (RFC 8410 section 4): a
+/// sequence of 42 bytes, the algorithm 1.3.101.112, a bit string of 33 bytes, none of whose last
+/// bits is unused.
 const SPKI_HEAD: [u8; 12] =
     [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// Why a text is no public key. It never carries the text.
+/// The reason why a text is no public key. It never carries the text.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(super) enum PublicKeyError {
     #[error("is a private key: keep it to yourself, and give the public key that belongs to it")]

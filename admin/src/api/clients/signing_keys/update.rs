@@ -12,8 +12,8 @@ use crate::http::problem::Problem;
 
 /// Changes the name or the settings of a signing key.
 ///
-/// The key itself stays the same: to replace it, make another one, and revoke this one when nobody
-/// signs with it any more.
+/// The key itself stays the same: to replace it, make another one, and revoke this one once it is
+/// no longer used.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys/{signing_key_id}",
     operation_id = "updateSigningKey", tag = "Signing keys",
     params(SigningKeyPath), request_body = SigningKeyChanges,

@@ -1,13 +1,13 @@
 //! A row of the log as CSV (RFC 4180). A spreadsheet takes a cell that begins with `=` and the like
-//! for a formula, and runs it: such a cell gets an apostrophe before it. So CSV is for people; what
-//! is to be verified is exported as JSON Lines.
+//! for a formula, and runs it: such a cell gets an apostrophe before it. So CSV is for people;
+//! exports to be verified are JSON Lines.
 
 use store::audit::AuditRow;
 
 /// The first line.
 pub(super) const HEADER: &str = "tenant_id,seq,at,actor_kind,actor_id,request_id,source,action,object_id,before,after,prev_hash,hash\r\n";
 
-/// What makes a formula of a cell (OWASP, CSV Injection).
+/// The characters that make a cell a formula (OWASP, CSV Injection).
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// Adds a row.

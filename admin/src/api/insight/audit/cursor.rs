@@ -1,4 +1,4 @@
-//! Where a page of the log goes on.
+//! The place at which the next page of the log begins.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use super::query::SECONDS;
 const IN_CHAIN: u8 = 3;
 const OVER_ALL: u8 = 4;
 
-/// The cursor of what is before a row of one chain.
+/// The cursor of the rows before a row of one chain.
 pub(super) fn place_in_chain(seq: i64) -> String {
     let mut bytes = vec![IN_CHAIN];
     bytes.extend_from_slice(&seq.to_be_bytes());
@@ -27,7 +27,7 @@ pub(super) fn read_place_in_chain(text: &str) -> Option<i64> {
     if *form == IN_CHAIN { Some(i64::from_be_bytes(seq.try_into().ok()?)) } else { None }
 }
 
-/// The cursor of what is before a row of all chains.
+/// The cursor of the rows before a row of all chains.
 pub(super) fn place_of(position: &Position) -> String {
     let mut bytes = vec![OVER_ALL];
     bytes.extend_from_slice(&position.at.timestamp_micros().to_be_bytes());

@@ -1,6 +1,6 @@
 //! A chain as a stream: some rows at a time, each time in a transaction of its own, so that a
 //! client that reads slowly holds neither a connection to the database nor more than those rows.
-//! What was written stays as it is, so the pieces fit together.
+//! Written rows never change, so the pieces fit together.
 
 use std::num::NonZeroU32;
 
@@ -17,7 +17,7 @@ use crate::app::App;
 /// The rows that are read at a time: each can have settings of a megabyte, twice.
 const ROWS: NonZeroU32 = NonZeroU32::new(64).expect("it is not 0");
 
-/// What the export is written as.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// A JSON object a line.
@@ -26,7 +26,7 @@ pub(super) enum Format {
     Csv,
 }
 
-/// Which chain, and in whose sight.
+/// The chain to export, and the transaction that sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Chain {
     /// That of a tenant, in a transaction of the tenant.
@@ -85,8 +85,8 @@ impl Export {
         let rows = match self.chain.rows(&self.store, &self.actor, self.after, self.last).await {
             Ok(rows) => rows,
             Err(error) => {
-                // The answer has begun: all that is left is to break it off, so that nobody takes
-                // it for whole.
+                // The answer has begun: it can only be broken off, so that no client takes it for
+                // whole.
                 tracing::error!(%error, "an export of the audit log broke off");
                 return Err(error);
             }
@@ -116,7 +116,7 @@ pub(super) fn stream(
 ) -> Response {
     let tenant = chain.tenant();
     let (last, hash) = head.map_or((0, String::new()), |head| (head.seq, head.hash));
-    // A copy of the head outside of the database: what is cut off later can be told by it.
+    // A copy of the head outside of the database tells if rows are cut off later.
     tracing::info!(audit_tenant = %tenant, audit_rows = last, audit_head = hash, "audit head, exported");
     let (extension, media_type) = match format {
         Format::JsonLines => ("jsonl", "application/jsonl"),

@@ -1,4 +1,4 @@
-//! The audit log: who changed what, when, and from where.
+//! The audit log: every change with its actor, time and address.
 
 mod csv;
 mod cursor;

@@ -12,16 +12,15 @@ use crate::bounds;
 /// A change, as the database has written it down.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AuditEntry {
-    /// Whose chain it is in; `00000000-0000-0000-0000-000000000000` for what was done for no
-    /// tenant.
+    /// The tenant of its chain; `00000000-0000-0000-0000-000000000000` for changes that belong to
+    /// no tenant.
     tenant_id: Uuid,
     /// The place in the chain, from 1.
     #[schema(minimum = 1)]
     seq: i64,
-    /// When it was written, to the microsecond.
+    /// The time at which it was written, to the microsecond.
     at: DateTime<Utc>,
-    /// What kind of actor it was: `operator`, `member`, `service`, or `system` for the program
-    /// itself.
+    /// The kind of actor: `operator`, `member`, `service`, or `system` for the program itself.
     #[schema(example = "operator")]
     actor_kind: String,
     /// The operator token, account or service token; nil for the program itself.
@@ -31,7 +30,7 @@ pub(super) struct AuditEntry {
     /// The address that the request came from.
     #[schema(required = true, example = "192.0.2.7")]
     source: Option<String>,
-    /// What was done.
+    /// The change.
     #[schema(example = "route.create")]
     action: String,
     /// The object that it was done to.

@@ -1,4 +1,4 @@
-//! What is asked for of the log.
+//! Filters of the audit log.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -14,8 +14,8 @@ use crate::http::problem::Problem;
 /// The years that a calendar has.
 pub(super) const SECONDS: std::ops::RangeInclusive<i64> = 0..=253_402_300_799;
 
-/// Declares a query of the log: what all of them have, and what is its own. (Serde cannot refuse
-/// unknown parameters of a struct that has another one flattened into it.)
+/// Declares a query of the log: the parameters that all queries have, and its own. (Serde cannot
+/// refuse unknown parameters of a struct that has another one flattened into it.)
 macro_rules! query {
     ($(#[$doc:meta])* $name:ident { $($own:tt)* }) => {
         $(#[$doc])*
@@ -24,14 +24,14 @@ macro_rules! query {
         #[into_params(parameter_in = Query)]
         pub(super) struct $name {
             $($own)*
-            /// Only what this actor has done: an operator token, an account or a service token.
+            /// Only changes of this actor: an operator token, an account or a service token.
             #[param(required = false, nullable = false, value_type = Uuid)]
             actor: Option<String>,
             /// Only this action, as in `route.create`, or all on one kind of object, as in
             /// `route.*`.
             #[param(required = false, nullable = false, pattern = r"^[a-z_]+\.([a-z_]+|\*)$", example = "route.*")]
             action: Option<String>,
-            /// Only what was done to this object.
+            /// Only changes of this object.
             #[param(required = false, nullable = false, value_type = Uuid)]
             object: Option<String>,
             /// Not before this time.
@@ -40,13 +40,13 @@ macro_rules! query {
             /// Before this time.
             #[param(required = false, nullable = false, value_type = DateTime<Utc>)]
             to: Option<String>,
-            /// Only what this request has changed.
+            /// Only changes of this request.
             #[param(required = false, nullable = false, max_length = 200)]
             request_id: Option<String>,
-            /// How many entries to give at most.
+            /// The most entries to return.
             #[param(minimum = 1, maximum = 200, default = 50, required = false, nullable = false, value_type = i64)]
             limit: Option<String>,
-            /// Where to go on: `next_cursor` of the page before.
+            /// The `next_cursor` of the previous page.
             #[param(required = false, nullable = false, pattern = "^[A-Za-z0-9_-]+$")]
             cursor: Option<String>,
         }
@@ -79,8 +79,7 @@ impl OperatorAuditQuery {
     }
 }
 
-/// What the store is to be asked. Where a page goes on is of another form in one chain than over
-/// all.
+/// The query for the store. The cursor of one chain has another form than that of all chains.
 #[derive(Clone, Debug)]
 pub(super) struct Asked<C> {
     pub(super) filter: Filter,
@@ -174,7 +173,7 @@ impl ExportQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct OperatorExportQuery {
-    /// Whose chain; the platform's own by default.
+    /// The tenant of the chain; the platform's own by default.
     #[param(required = false, nullable = false, value_type = Uuid)]
     tenant_id: Option<String>,
     /// `jsonl` for JSON Lines, which can be verified, or `csv`.

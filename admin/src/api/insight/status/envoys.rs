@@ -34,7 +34,7 @@ struct ConnectedEnvoy {
     /// The last change that it has, and the filter in it; null before both are in order.
     #[schema(required = true)]
     acked_seq: Option<i64>,
-    /// How many milliseconds ago the first change was made that it does not have; 0 if it has all.
+    /// The age in milliseconds of the first change that it does not have; 0 if it has all.
     lag_ms: i64,
     /// Its own stream; null if it is not connected.
     #[schema(required = true)]
@@ -51,9 +51,9 @@ struct EnvoyStream {
     replica: Uuid,
     /// The version of the program at its end; empty if it says none.
     version: String,
-    /// When it began.
+    /// The time at which it began.
     connected_at: DateTime<Utc>,
-    /// When the replica last wrote about it.
+    /// The time at which the replica last wrote about it.
     seen_at: DateTime<Utc>,
     /// The last change through which it has answered everything.
     #[schema(required = true)]

@@ -1,4 +1,4 @@
-//! How far changes have come: the status of a site, and the Envoys that are connected.
+//! The progress of changes: the status of a site, and the connected Envoys.
 
 mod envoys;
 mod of_site;

@@ -20,7 +20,7 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 use crate::receipt::{Envoy, Refusal, refusals};
 
-/// How far something has come.
+/// The progress of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Progress {
@@ -28,11 +28,11 @@ enum Progress {
     Acked,
     /// It is on its way.
     Pending,
-    /// It was refused: what was live before still is.
+    /// It was refused: the previous configuration is still live.
     Refused,
 }
 
-/// What has become of a site's last change.
+/// The state of a site's last change.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SiteStatus {
     /// Of all Envoys together: `acked` when all have it, `refused` when the site's configuration
@@ -42,51 +42,52 @@ pub(super) struct SiteStatus {
     /// none for some days.
     #[schema(required = true)]
     desired_seq: Option<i64>,
-    /// When that was.
+    /// The time of the change.
     #[schema(required = true)]
     changed_at: Option<DateTime<Utc>>,
-    /// What was refused, if it was; until a better edit is accepted, the site keeps what it had.
+    /// The refusal, if there is one; until a better edit is accepted, the site keeps its previous
+    /// configuration.
     #[schema(required = true)]
     refusal: Option<SiteRefusal>,
     /// The Envoys of the tenant's cells that are connected.
     envoys: Vec<EnvoyStatus>,
 }
 
-/// What was refused of a site.
+/// A refused configuration of a site.
 #[derive(Debug, Serialize, ToSchema)]
 struct SiteRefusal {
-    /// What kind of configuration, such as `rds` (routes) or `cds` (upstreams); empty if none could
+    /// The kind of configuration, such as `rds` (routes) or `cds` (upstreams); empty if none could
     /// be made.
     resource_type: String,
     /// Its name.
     resource: String,
-    /// Why.
+    /// The reason.
     reason: String,
-    /// Since when.
+    /// The time since which it holds.
     at: DateTime<Utc>,
 }
 
-/// How far an Envoy is with it.
+/// The progress of one Envoy.
 #[derive(Debug, Serialize, ToSchema)]
 struct EnvoyStatus {
     /// Its `node.id`.
     node_id: String,
-    /// How far it is.
+    /// Its progress.
     state: Progress,
     /// The last change that it has answered; null before its first sync is complete.
     #[schema(required = true)]
     acked_seq: Option<i64>,
-    /// Since when it is so.
+    /// The time since which it is so.
     #[schema(required = true)]
     at: Option<DateTime<Utc>>,
-    /// Why it has refused it, if it has.
+    /// The reason of its refusal, if it has refused it.
     #[schema(required = true)]
     reason: Option<String>,
 }
 
 /// Gets the status of a site.
 ///
-/// Whether its last change is live, on which Envoys, and what was refused and why.
+/// It says if its last change is live, on which Envoys, and which parts were refused and why.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/status",
     operation_id = "getSiteStatus", tag = "Status", params(SitePath),
     responses((status = 200, description = "The status.", body = SiteStatus)))]
@@ -96,7 +97,7 @@ pub(super) async fn of_site(
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
-    // Not read whole: when what is in it cannot be read, this is where its owner learns so.
+    // Not parsed: if its contents cannot be read, its owner learns so here.
     site::require(&mut tx, at.site_id).await?;
     // Answers before refusals: an Envoy's refusal is written before it counts as an answer.
     let streams = envoy::connected(&app.store).await?;

@@ -1,4 +1,4 @@
-//! Usage: what the requests of a tenant add up to.
+//! Usage: sums over the requests of a tenant.
 
 mod model;
 mod of_site;

@@ -63,7 +63,7 @@ impl StatusClass {
     }
 }
 
-/// How long requests took, from the headers of the request to the end of the response.
+/// Durations of requests, from the headers of the request to the end of the response.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub(super) struct Latency {
     /// The mean in milliseconds.
@@ -84,7 +84,7 @@ pub(super) struct Latency {
 /// Sums of one step, and of one value of each thing that is grouped by.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct UsageItem {
-    /// When the step begins; the first one begins with the span.
+    /// The beginning of the step; that of the first step is the beginning of the span.
     start: DateTime<Utc>,
     /// If it is grouped by. The site may have been removed since.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +106,7 @@ pub(super) struct UsageItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     status_class: Option<StatusClass>,
-    /// How many requests ended in this step.
+    /// The number of requests that ended in this step.
     requests: i64,
     /// Bytes that clients sent.
     request_bytes: i64,
@@ -144,8 +144,7 @@ impl UsageItem {
     }
 }
 
-/// A page of usage, ordered by time, then by what is grouped by. Steps without requests are left
-/// out.
+/// A page of usage, ordered by time, then by group. Steps without requests are left out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Usage {
     /// The first hour of the span.

@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 
 /// Gets the usage of a site.
 ///
-/// What was used in the last seconds may still be missing.
+/// The usage of the last seconds may still be missing.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/usage",
     operation_id = "getSiteUsage", tag = "Usage", params(SitePath, UsageQuery),
     responses((status = 200, description = "A page of usage.", body = Usage)))]

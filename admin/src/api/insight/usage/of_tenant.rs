@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 
 /// Gets the usage of a tenant.
 ///
-/// Removed sites included. What was used in the last seconds may still be missing.
+/// Removed sites are included. The usage of the last seconds may still be missing.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/usage",
     operation_id = "getTenantUsage", tag = "Usage", params(TenantPath, UsageQuery),
     responses((status = 200, description = "A page of usage.", body = Usage)))]

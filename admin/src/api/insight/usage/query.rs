@@ -1,5 +1,5 @@
-//! What is asked for, and the cursor, which holds all of it: pages of a span that ends now are
-//! pages of one span.
+//! A query, and the cursor, which holds all of it: pages of a span that ends now are pages of one
+//! span.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,8 +37,8 @@ pub(super) struct UsageQuery {
     /// The steps into which the span is divided, in UTC.
     #[param(required = false, nullable = false, inline, default = "total", value_type = StepName)]
     step: Option<String>,
-    /// What to tell apart: a list, separated by commas, of `site`, `consumer`, `key`, `route` and
-    /// `status_class`.
+    /// The dimensions to tell apart: a list, separated by commas, of `site`, `consumer`, `key`,
+    /// `route` and `status_class`.
     #[param(
         required = false,
         nullable = false,
@@ -46,15 +46,15 @@ pub(super) struct UsageQuery {
         pattern = "^(site|consumer|key|route|status_class)(,(site|consumer|key|route|status_class))*$"
     )]
     group_by: Option<String>,
-    /// How many items to give at most.
+    /// The most items to return.
     #[param(minimum = 1, maximum = 1000, default = 200, required = false, nullable = false, value_type = i64)]
     limit: Option<String>,
-    /// Where to go on: `next_cursor` of the page before. It holds the span, if that is not given.
+    /// The `next_cursor` of the previous page. It holds the span, if that is not given.
     #[param(required = false, nullable = false, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
-/// What the store is to be asked, for all sites.
+/// The query for the store, for all sites.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     pub(super) query: Query,
@@ -157,7 +157,7 @@ fn ceil(time: DateTime<Utc>) -> DateTime<Utc> {
     if full == time { time } else { full + TimeDelta::hours(1) }
 }
 
-/// What a cursor says.
+/// The contents of a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
     form: u8,

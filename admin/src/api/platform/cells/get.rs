@@ -19,7 +19,7 @@ pub(super) async fn get(
     caller: Caller,
 ) -> Result<Answer, Problem> {
     let mut tx = app.store.platform(&caller.actor()).await?;
-    // How many tenants it has is no part of its revision, so that it is sent whatever the client
-    // has.
+    // The number of tenants is no part of the revision, so it is sent even if the client has the
+    // revision.
     Answer::object(&Cell::from(cell::get(&mut tx, &at.cell_name).await?))
 }

@@ -25,12 +25,12 @@ pub(crate) struct CellPath {
 /// A group of gateways that serve the same tenants.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Cell {
-    /// What its gateways have as `node.cluster`.
+    /// The `node.cluster` of its gateways.
     #[schema(example = "eu-1")]
     pub name: String,
-    /// What people say about it.
+    /// A remark for people.
     description: String,
-    /// How many tenants are placed on it.
+    /// The number of tenants that are placed on it.
     tenants: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -57,11 +57,11 @@ impl Object for Cell {
     }
 }
 
-/// What a cell is made of.
+/// A new cell.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCell {
-    /// What its gateways have as `node.cluster`. For good.
+    /// The `node.cluster` of its gateways. It cannot be changed.
     #[schema(
         min_length = 1,
         max_length = 63,
@@ -69,7 +69,7 @@ pub(super) struct NewCell {
         example = "eu-1"
     )]
     name: String,
-    /// What people say about it.
+    /// A remark for people.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_length = 1, max_length = 200, example = "Frankfurt, shared")]
     description: Option<String>,
@@ -87,11 +87,11 @@ impl NewCell {
     }
 }
 
-/// What is to change of a cell.
+/// Changes of a cell.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CellChanges {
-    /// What people say about it.
+    /// A remark for people.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_length = 1, max_length = 200)]
     description: Option<String>,

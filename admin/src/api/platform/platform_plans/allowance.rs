@@ -1,4 +1,4 @@
-//! What a platform plan limits.
+//! The allowance of a platform plan.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::forms::check::Check;
 use crate::http::body::present;
 
-/// How many of something: more than anybody has, and still a number that JavaScript keeps.
+/// A count: more than anybody has, and still a number that JavaScript keeps.
 const COUNT: RangeInclusive<i64> = 0..=1_000_000_000_000;
 /// A tenant has one member at least, its Admin.
 const MEMBERS: RangeInclusive<i64> = 1..=1_000_000_000_000;
@@ -19,7 +19,7 @@ const PER_SECOND: RangeInclusive<i64> = 1..=MAX_RATE as i64;
 /// As for every quota.
 const PER_MONTH: RangeInclusive<i64> = 1..=MAX_QUOTA as i64;
 
-/// What each tenant with a platform plan may have. Null: as much as the general bounds allow.
+/// The allowance of each tenant with a platform plan. Null: as much as the general bounds allow.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlatformLimits)]
 pub(crate) struct Allowance {
@@ -36,8 +36,8 @@ pub(crate) struct Allowance {
     /// Members.
     #[schema(required = true)]
     members: Option<i64>,
-    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and
-    /// settings (as JSON) of all that its sites have, in UTF-8.
+    /// The bytes of stored configuration: names, hostnames, addresses, paths and settings (as JSON)
+    /// of everything in its sites, in UTF-8.
     #[schema(required = true)]
     config_bytes: Option<i64>,
     /// Requests in a second, in each Envoy.
@@ -84,7 +84,7 @@ pub(crate) struct AllowanceChanges {
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 1000000000000i64, example = 50)]
     members: Option<Option<i64>>,
-    /// The bytes of what it stores as configuration.
+    /// The bytes of stored configuration.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 1000000000000i64, example = 1000000)]
     config_bytes: Option<Option<i64>>,
@@ -99,7 +99,7 @@ pub(crate) struct AllowanceChanges {
 }
 
 impl AllowanceChanges {
-    /// Notes what is out of bounds.
+    /// Notes the numbers that are out of bounds.
     pub(super) fn check(&self, check: &mut Check) {
         for (field, given, range) in [
             ("limits.sites", self.sites, COUNT),

@@ -12,16 +12,16 @@ use crate::http::answer::Object;
 use crate::http::body::{present, present_object};
 use crate::http::problem::Problem;
 
-/// What a tenant may have.
+/// The allowance of tenants.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PlatformPlan {
     pub id: Uuid,
-    /// What people call it; unique on the platform.
+    /// Its name, unique on the platform.
     #[schema(example = "Business")]
     pub(super) name: String,
-    /// Whether tenants have it of which nobody says anything else. There always is one.
+    /// True for the plan of tenants that were given no other. There always is one.
     is_default: bool,
-    /// What each tenant with it may have.
+    /// The allowance of each tenant with it.
     pub(super) limits: Allowance,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -49,15 +49,15 @@ impl Object for PlatformPlan {
     }
 }
 
-/// What a platform plan is made of.
+/// A new platform plan.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPlatformPlan {
-    /// What people call it; unique on the platform.
+    /// Its name, unique on the platform.
     #[schema(min_length = 1, max_length = 200, example = "Business")]
     pub(super) name: String,
-    /// What each tenant with it may have. Of what is absent or null, there may be as much as the
-    /// general bounds allow.
+    /// The allowance of each tenant with it. Of a field that is absent or null, a tenant may have
+    /// as much as the general bounds allow.
     #[serde(default, deserialize_with = "present_object")]
     #[schema(nullable = false)]
     pub(super) limits: Option<AllowanceChanges>,
@@ -74,11 +74,11 @@ impl NewPlatformPlan {
     }
 }
 
-/// What is to change of a platform plan.
+/// Changes of a platform plan.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlatformPlanChanges {
-    /// What people call it; unique on the platform.
+    /// Its name, unique on the platform.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     pub(super) name: Option<String>,

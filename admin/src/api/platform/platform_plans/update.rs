@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 
 /// Changes a platform plan, for all tenants that have it.
 ///
-/// A tenant that has more than a lowered limit keeps what it has, and gets no more of it.
+/// A tenant that exceeds a lowered limit keeps its objects, and gets no more of them.
 #[utoipa::path(patch, path = "/v1/platform-plans/{platform_plan_id}", operation_id = "updatePlatformPlan",
     tag = "Platform plans", params(PlatformPlanPath),
     request_body(content = PlatformPlanChanges, examples(

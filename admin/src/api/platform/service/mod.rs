@@ -1,4 +1,4 @@
-//! What machines ask about this program itself.
+//! Probes, metrics and the OpenAPI document of this program.
 
 pub(super) mod live;
 pub(super) mod metrics;

@@ -11,7 +11,7 @@ use crate::http::problem::{Problem, ProblemBody};
 /// A probe that waits longer than its prober has said nothing.
 const PROBE_TIME: Duration = Duration::from_secs(2);
 
-/// Whether the program can do its work: whether the database answers.
+/// Tells if the program can do its work: if the database answers.
 #[utoipa::path(get, path = "/readyz", operation_id = "ready", tag = "Service",
     responses((status = 200, description = "It can serve.", body = String, content_type = "text/plain"),
         (status = 503, description = "The database does not answer.", body = ProblemBody,

@@ -13,20 +13,20 @@ use crate::http::answer::Object;
 use crate::http::body::present;
 use crate::http::problem::Problem;
 
-/// What a site publishes under a base path. A route of it is at
-/// `<base_path>/<version name><route path>`.
+/// An API that a site publishes under a base path. A route of it is at `<base_path>/<version
+/// name><route path>`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Api {
     pub id: Uuid,
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(example = "Orders")]
     name: String,
-    /// What the paths of its routes begin with; `/` for nothing.
+    /// The beginning of the paths of its routes; `/` for nothing.
     #[schema(example = "/orders")]
     base_path: String,
-    /// Whether the upstream sees the path without the base path and the version's name.
+    /// True if the upstream sees the path without the base path and the version's name.
     strip_base_path: bool,
-    /// How the requests of its routes are treated.
+    /// The treatment of the requests of its routes.
     settings: ApiSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -55,14 +55,14 @@ impl Object for Api {
     }
 }
 
-/// What an API is made of.
+/// A new API.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewApi {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(min_length = 1, max_length = 200, example = "Orders")]
     name: String,
-    /// What the paths of its routes begin with, unique in the site; `/` for nothing.
+    /// The beginning of the paths of its routes, unique in the site; `/` for nothing.
     #[schema(
         min_length = 1,
         max_length = 256,
@@ -70,11 +70,11 @@ pub(super) struct NewApi {
         example = "/orders"
     )]
     base_path: String,
-    /// Whether the upstream sees the path without the base path and the version's name.
+    /// True if the upstream sees the path without the base path and the version's name.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, default = true)]
     strip_base_path: Option<bool>,
-    /// How the requests of its routes are treated. An absent field has its default.
+    /// The treatment of the requests of its routes. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ApiSettings>, nullable = false)]
     settings: Option<Given<ApiSettings>>,
@@ -96,15 +96,15 @@ impl NewApi {
     }
 }
 
-/// What is to change of an API.
+/// Changes of an API.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiChanges {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// What the paths of its routes begin with, unique in the site; `/` for nothing.
+    /// The beginning of the paths of its routes, unique in the site; `/` for nothing.
     #[serde(default, deserialize_with = "present")]
     #[schema(
         min_length = 1,
@@ -113,12 +113,12 @@ pub(super) struct ApiChanges {
         nullable = false
     )]
     base_path: Option<String>,
-    /// Whether the upstream sees the path without the base path and the version's name.
+    /// True if the upstream sees the path without the base path and the version's name.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     strip_base_path: Option<bool>,
-    /// How the requests of its routes are treated. They are replaced as a whole: an absent field
-    /// gets its default.
+    /// The treatment of the requests of its routes. Settings are replaced as a whole: an absent
+    /// field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<ApiSettings>, nullable = false)]
     settings: Option<Given<ApiSettings>>,

@@ -18,7 +18,7 @@ pub(super) struct Hostname {
     /// The whole name.
     #[schema(example = "acme-shop.gw.example.com")]
     name: String,
-    /// Whether it is the site's own, which stays as long as the site.
+    /// True for the site's own hostname, which stays as long as the site.
     is_site_name: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -45,7 +45,7 @@ impl Object for Hostname {
     }
 }
 
-/// What a hostname is made of.
+/// A new hostname.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewHostname {

@@ -20,7 +20,7 @@ use crate::http::problem::Problem;
 /// Replaces the routes of a version by the operations of an OpenAPI 3.0 or 3.1 description.
 ///
 /// A route whose method and path stay keeps its id, its own upstream and its settings. `dry_run`
-/// only says what would change.
+/// only shows the changes.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/import",
     operation_id = "importRoutes", tag = "Import", params(VersionPath, ImportQuery),
     request_body(description = "The description, as JSON or YAML; 32 MiB and 5,000 operations at most.",

@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::http::problem::request::{INTERNAL, UNAVAILABLE};
 use crate::import::{self, Format, ImportError, Imported};
 
-/// What an import takes.
+/// The body of an import.
 pub(super) struct Document {
     pub caller: Caller,
     pub once: Once,

@@ -7,21 +7,21 @@ use uuid::Uuid;
 
 use crate::api::publishing::routes::model::{Method, names};
 
-/// How to import.
+/// Options of an import.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ImportQuery {
-    /// Only say what would change.
+    /// Only show the changes.
     #[serde(default)]
     #[param(default = false)]
     pub(super) dry_run: bool,
 }
 
-/// What an import changed, or would change.
+/// The changes that an import made, or would make.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ImportResult {
-    /// Whether nothing was changed because it was only a trial.
+    /// True if nothing was changed because it was only a trial.
     pub(super) dry_run: bool,
     /// Routes that are new.
     added: Vec<ImportLine>,
@@ -29,9 +29,9 @@ pub(super) struct ImportResult {
     changed: Vec<ImportLine>,
     /// Routes that the description does not have.
     removed: Vec<ImportLine>,
-    /// How many routes stay as they are.
+    /// The number of routes that stay as they are.
     unchanged: usize,
-    /// What was left out of the description, or may surprise.
+    /// Parts of the description that were left out, or may surprise.
     warnings: Vec<String>,
 }
 

@@ -22,7 +22,7 @@ use crate::http::problem::Problem;
 /// The field that is no part of an issuer's settings.
 const SECRET: &str = "shared_secret";
 
-/// What an issuer is made of: its settings, and beside them the shared secret.
+/// A new issuer: its settings, and beside them the shared secret.
 #[derive(Debug)]
 pub(super) struct NewIssuer {
     settings: Issuer,
@@ -98,16 +98,16 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutSecret<'_, A> {
     }
 }
 
-/// What is to change of an issuer. To change from one kind of keys to another, take the old one
-/// away with null in the same request; a shared secret goes when the algorithms that need it go.
+/// Changes of an issuer. To change from one kind of keys to another, remove the old one with null
+/// in the same request; a shared secret goes when the algorithms that need it go.
 #[derive(Debug, serde::Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IssuerChanges {
-    /// What a token's `iss` has to be, byte for byte.
+    /// The `iss` that a token has to have, byte for byte.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     issuer: Option<String>,
-    /// Where the issuer publishes its keys: an https URL; null takes it away.
+    /// The URL at which the issuer publishes its keys: https; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     jwks_uri: Option<Option<String>>,
@@ -127,15 +127,15 @@ pub(super) struct IssuerChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     audiences: Option<Vec<String>>,
-    /// Claims that have to be there, and what they have to be. They are replaced as a whole.
+    /// Claims that have to be there, with their values. They are replaced as a whole.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Object>, nullable = false)]
     required_claims: Option<BTreeMap<String, Value>>,
-    /// How far apart the clocks of issuer and gateway may be, in seconds.
+    /// The greatest difference between the clocks of issuer and gateway, in seconds.
     #[serde(default, deserialize_with = "present")]
     #[schema(maximum = 600, nullable = false)]
     leeway_seconds: Option<u32>,
-    /// How old a token may be by its `iat`, in seconds; null for any age until it expires.
+    /// The greatest age of a token by its `iat`, in seconds; null for any age until it expires.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u32>, minimum = 1)]
     max_age_seconds: Option<Option<u32>>,
@@ -143,7 +143,7 @@ pub(super) struct IssuerChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     consumer_claim: Option<String>,
-    /// Whether a token is refused whose consumer is not known.
+    /// True if a token is refused when its consumer is not known.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     require_consumer: Option<bool>,

@@ -1,5 +1,5 @@
-//! What an issuer has to be beyond its own checks: what depends on the secret that is kept apart,
-//! and on this service.
+//! Checks of an issuer beyond its own: those that depend on the secret that is kept apart, and on
+//! this service.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,15 @@ use serde_json::Value;
 use super::secret::{SharedSecret, least_bytes};
 use crate::forms::check::Check;
 
-/// What the check of an issuer is about.
+/// The subject of the check of an issuer.
 pub(super) struct Subject<'a> {
     /// The issuer as it is to be.
     pub issuer: &'a Issuer,
     /// The secret that the client sends along.
     pub secret: Option<&'a SharedSecret>,
-    /// How long the secret that is kept already is at least, in bytes; 0 if there is none.
+    /// The least length of the secret that is kept already, in bytes; 0 if there is none.
     pub kept_bytes: usize,
-    /// Whether `jwks_uri` may be an http URL.
+    /// True if `jwks_uri` may be an http URL.
     pub allow_http: bool,
 }
 
@@ -128,7 +128,7 @@ fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
     }
 }
 
-/// Whether a text or a name in it has the character NUL, which PostgreSQL cannot hold.
+/// True if a text or a name in it has the character NUL, which PostgreSQL cannot hold.
 fn has_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),

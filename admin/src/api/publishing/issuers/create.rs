@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 /// Makes an issuer of tokens that the site accepts.
 ///
 /// Its public keys come from `jwks_uri` or `jwks`; HS256, HS384 and HS512 take a `shared_secret`
-/// instead. A token leads to the consumer whose `settings.subjects` have the issuer and the value
+/// instead. A token belongs to the consumer whose `settings.subjects` have the issuer and the value
 /// of the token's `consumer_claim`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/issuers",
     operation_id = "createIssuer", tag = "Issuers", params(SitePath),

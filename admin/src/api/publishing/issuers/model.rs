@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::http::answer::Object;
 
-/// Whose tokens a site accepts. Its shared secret is not shown.
+/// An issuer whose tokens a site accepts. Its shared secret is not shown.
 #[derive(Debug, Serialize)]
 pub(super) struct Issuer {
     pub id: Uuid,

@@ -23,8 +23,8 @@ impl SharedSecret {
         Secret(self.0.into_bytes())
     }
 
-    /// What is wrong with it for these algorithms: RFC 7518 section 3.2 wants a key as long as the
-    /// hash, at least.
+    /// The fault of the secret for these algorithms: RFC 7518 section 3.2 wants a key at least as
+    /// long as the hash.
     pub(super) fn fault(&self, algorithms: &[Algorithm]) -> Option<String> {
         let least = least_bytes(algorithms);
         let range = least..=MAX_BYTES;
@@ -33,8 +33,8 @@ impl SharedSecret {
     }
 }
 
-/// How many bytes a secret has to have for these algorithms, at least: as many as the longest hash.
-/// 0: they need none.
+/// The least bytes of a secret for these algorithms: as many as the longest hash. 0: they need
+/// none.
 pub(super) fn least_bytes(algorithms: &[Algorithm]) -> usize {
     let hash_bytes = |algorithm: &Algorithm| match algorithm {
         Algorithm::HS512 => 64,
@@ -52,7 +52,8 @@ impl fmt::Debug for SharedSecret {
 }
 
 impl<'de> Deserialize<'de> for SharedSecret {
-    /// By way of any value, as the usual error for a wrong type repeats what was sent.
+    /// Reads any value first, because the usual error for a wrong type repeats the text that was
+    /// sent.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text)),

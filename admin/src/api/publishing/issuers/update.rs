@@ -13,8 +13,8 @@ use crate::http::problem::Problem;
 
 /// Changes an issuer.
 ///
-/// What is absent stays. Tokens that the issuer as it is now would not let in are refused from then
-/// on.
+/// Absent fields stay as they are. Tokens that the changed issuer would not let in are refused from
+/// then on.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/issuers/{issuer_id}",
     operation_id = "updateIssuer", tag = "Issuers", params(IssuerPath),
     request_body = IssuerChanges,

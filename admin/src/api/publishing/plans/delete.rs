@@ -12,7 +12,7 @@ use crate::http::caller::Caller;
 use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
-/// How many consumers the refusal names: enough to begin with.
+/// The consumers that the refusal names: enough to begin with.
 const USERS_NAMED: u32 = 5;
 
 /// Removes a plan that no consumer has.

@@ -17,10 +17,10 @@ use crate::http::problem::Problem;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Plan {
     pub id: Uuid,
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(example = "Gold")]
     name: String,
-    /// What its consumers may use.
+    /// The allowance of its consumers.
     settings: PlanSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -47,14 +47,14 @@ impl Object for Plan {
     }
 }
 
-/// What a plan is made of.
+/// A new plan.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPlan {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(min_length = 1, max_length = 200, example = "Gold")]
     name: String,
-    /// What its consumers may use. An absent field has its default.
+    /// The allowance of its consumers. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<PlanSettings>, nullable = false)]
     settings: Option<Given<PlanSettings>>,
@@ -70,15 +70,16 @@ impl NewPlan {
     }
 }
 
-/// What is to change of a plan.
+/// Changes of a plan.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlanChanges {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// What its consumers may use. They are replaced as a whole: an absent field gets its default.
+    /// The allowance of its consumers. Settings are replaced as a whole: an absent field gets its
+    /// default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<PlanSettings>, nullable = false)]
     settings: Option<Given<PlanSettings>>,

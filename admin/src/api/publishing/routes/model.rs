@@ -65,7 +65,7 @@ pub(super) fn set(methods: &[Method]) -> Methods {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Route {
     pub id: Uuid,
-    /// What people call it.
+    /// Its name.
     #[schema(required = true, example = "getOrder")]
     name: Option<String>,
     #[schema(value_type = Vec<Method>, min_items = 1)]
@@ -73,10 +73,10 @@ pub(super) struct Route {
     /// The template that follows the version's name in the path of a request.
     #[schema(example = "/orders/{id}")]
     pub(super) path: String,
-    /// Where its traffic goes; null for the version's upstream.
+    /// The upstream of its traffic; null for the version's upstream.
     #[schema(required = true)]
     upstream_id: Option<Uuid>,
-    /// How its requests are treated, beside the settings of its API.
+    /// The treatment of its requests, beside the settings of its API.
     settings: RouteSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -106,7 +106,7 @@ impl Object for Route {
     }
 }
 
-/// What a route is made of.
+/// A new route.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewRoute {
@@ -118,14 +118,14 @@ pub(super) struct NewRoute {
     /// Literal text wins over parameters.
     #[schema(min_length = 1, max_length = 1024, pattern = "^/", example = "/orders/{id}")]
     pub(super) path: String,
-    /// What people call it.
+    /// Its name.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200, example = "getOrder")]
     name: Option<String>,
-    /// Where its traffic goes: an upstream of the site. Null: the version's.
+    /// The upstream of its traffic, one of the site. Null: the version's.
     #[serde(default)]
     upstream_id: Option<Uuid>,
-    /// How its requests are treated, beside the settings of its API. An absent field has its
+    /// The treatment of its requests, beside the settings of its API. An absent field has its
     /// default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<RouteSettings>, nullable = false)]
@@ -151,7 +151,7 @@ impl NewRoute {
     }
 }
 
-/// What is to change of a route.
+/// Changes of a route.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RouteChanges {
@@ -163,16 +163,16 @@ pub(super) struct RouteChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 1024, pattern = "^/", nullable = false)]
     pub(super) path: Option<String>,
-    /// What people call it; null takes it away.
+    /// Its name; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     name: Option<Option<String>>,
-    /// Where its traffic goes; null for the version's upstream.
+    /// The upstream of its traffic; null for the version's upstream.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Uuid>)]
     upstream_id: Option<Option<Uuid>>,
-    /// How its requests are treated, beside the settings of its API. They are replaced as a whole:
-    /// an absent field gets its default.
+    /// The treatment of its requests, beside the settings of its API. Settings are replaced as a
+    /// whole: an absent field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<RouteSettings>, nullable = false)]
     settings: Option<Given<RouteSettings>>,

@@ -14,10 +14,10 @@ use crate::http::problem::Problem;
 
 /// Copies a site.
 ///
-/// The copy has its settings, upstreams, APIs, versions, routes, plans and issuers, with the
-/// issuers' shared secrets. It has new ids, a hostname of its own, and what refers to something of
-/// the site refers to the copy of that. Hostnames, consumers, their keys and usage are not copied:
-/// they belong to those who call the original.
+/// The copy has the settings, upstreams, APIs, versions, routes, plans and issuers of the original,
+/// with the issuers' shared secrets. It has new ids and a hostname of its own, and references
+/// inside the site lead to the copied objects. Hostnames, consumers, their keys and usage are not
+/// copied: they belong to the callers of the original.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/clone",
     operation_id = "cloneSite", tag = "Sites", params(SitePath),
     request_body = SiteCopy, responses((status = 201, description = "The copy.", body = Site)))]

@@ -10,11 +10,11 @@ use crate::forms::check::Check;
 use crate::http::body::present;
 use crate::http::problem::Problem;
 
-/// What a copy of a site has of its own.
+/// The own properties of a copy of a site.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SiteCopy {
-    /// What people call it.
+    /// Its name.
     #[schema(min_length = 1, max_length = 200, example = "Shop, staging")]
     name: String,
     /// The label of its own hostname. Unique on the platform, and for good; some are reserved.
@@ -25,7 +25,7 @@ pub(super) struct SiteCopy {
         example = "acme-shop-staging"
     )]
     slug: String,
-    /// What its keys are meant for; that of the original if it is absent. For good.
+    /// The use of its keys; that of the original if it is absent. It cannot be changed.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     environment: Option<Environment>,

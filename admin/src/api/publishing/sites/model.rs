@@ -15,7 +15,7 @@ use crate::http::answer::Object;
 use crate::http::body::present;
 use crate::http::problem::Problem;
 
-/// What the keys of a site are meant for; it is part of their text.
+/// The use of a site's keys; it is part of their text.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
@@ -47,18 +47,18 @@ impl From<Environment> for key::Environment {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Site {
     pub id: Uuid,
-    /// What people call it.
+    /// Its name.
     #[schema(example = "Shop")]
     name: String,
     /// The label of its own hostname, `<slug>.<base domain>`.
     #[schema(example = "acme-shop")]
     slug: String,
     environment: Environment,
-    /// Whether the caller's API key reaches the upstreams.
+    /// True if the caller's API key reaches the upstreams.
     forward_credentials: bool,
-    /// Whether the gateways load its routes and upstreams before its first request.
+    /// True if the gateways load its routes and upstreams before its first request.
     eager: bool,
-    /// How its requests are treated.
+    /// The treatment of its requests.
     settings: SiteSettings,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -89,11 +89,11 @@ impl Object for Site {
     }
 }
 
-/// What a site is made of.
+/// A new site.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSite {
-    /// What people call it.
+    /// Its name.
     #[schema(min_length = 1, max_length = 200, example = "Shop")]
     name: String,
     /// The label of its own hostname. Unique on the platform, and for good; some are reserved.
@@ -104,15 +104,15 @@ pub(super) struct NewSite {
         example = "acme-shop"
     )]
     slug: String,
-    /// What its keys are meant for. For good.
+    /// The use of its keys. It cannot be changed.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, default = "live")]
     environment: Option<Environment>,
-    /// Whether the caller's API key reaches the upstreams.
+    /// True if the caller's API key reaches the upstreams.
     #[serde(default)]
     #[schema(default = false)]
     forward_credentials: bool,
-    /// How its requests are treated. An absent field has its default.
+    /// The treatment of its requests. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<SiteSettings>, nullable = false)]
     settings: Option<Given<SiteSettings>>,
@@ -136,24 +136,24 @@ impl NewSite {
     }
 }
 
-/// What is to change of a site.
+/// Changes of a site.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SiteChanges {
-    /// What people call it.
+    /// Its name.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
-    /// Whether the caller's API key reaches the upstreams.
+    /// True if the caller's API key reaches the upstreams.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     forward_credentials: Option<bool>,
-    /// Whether the gateways load its routes and upstreams before its first request, which then
+    /// True if the gateways load its routes and upstreams before its first request, which then
     /// takes some milliseconds less. It costs memory in each of them, some 50 KB for each upstream.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     eager: Option<bool>,
-    /// How its requests are treated. They are replaced as a whole: an absent field gets its
+    /// The treatment of its requests. Settings are replaced as a whole: an absent field gets its
     /// default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<SiteSettings>, nullable = false)]

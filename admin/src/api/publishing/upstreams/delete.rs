@@ -12,7 +12,7 @@ use crate::http::caller::Caller;
 use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
-/// How many users of the upstream the refusal names: enough to begin with.
+/// The users of the upstream that the refusal names: enough to begin with.
 const USERS_NAMED: u32 = 5;
 
 /// Removes an upstream that no version and no route uses.

@@ -15,7 +15,7 @@ use crate::forms::check::Check;
 #[serde(deny_unknown_fields)]
 pub(super) struct Endpoint {
     /// An IP address (IPv6 without brackets), or a DNS name. Only addresses of the public internet
-    /// are good, and those that the operator allows; what else a name resolves to is left out.
+    /// are good, and those that the operator allows; a name's other addresses are left out.
     #[schema(min_length = 1, max_length = 253, example = "orders.internal")]
     address: String,
     /// The TCP port.
@@ -37,7 +37,7 @@ impl From<upstream::Endpoint> for Endpoint {
     }
 }
 
-/// Checks a list of endpoints; what is given back is only good if the check finds nothing.
+/// Checks a list of endpoints; the returned list is only good if the check finds nothing.
 pub(super) fn checked(
     check: &mut Check,
     endpoints: Vec<Endpoint>,

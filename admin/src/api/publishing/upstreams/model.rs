@@ -11,13 +11,13 @@ use store::upstream;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use crate::forms::check::Check;
 use crate::http::answer::Object;
 use crate::http::body::{objects, present, present_objects};
 use crate::http::problem::Problem;
 
-/// What the endpoints of an upstream speak.
+/// The protocol of an upstream's endpoints.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -45,11 +45,11 @@ impl From<Protocol> for UpstreamProtocol {
     }
 }
 
-/// Where traffic goes.
+/// A destination of traffic.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Upstream {
     pub id: Uuid,
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(example = "Order service")]
     name: String,
     /// The addresses over which its traffic is spread.
@@ -87,11 +87,11 @@ impl Object for Upstream {
     }
 }
 
-/// What an upstream is made of.
+/// A new upstream.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewUpstream {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[schema(min_length = 1, max_length = 200, example = "Order service")]
     name: String,
     /// Traffic is spread over these by weight. None at all: every request is answered with 503.
@@ -106,7 +106,7 @@ pub(super) struct NewUpstream {
     #[serde(default, deserialize_with = "present")]
     #[schema(minimum = 10, maximum = 600000, default = 15000, nullable = false)]
     request_timeout_ms: Option<i64>,
-    /// What the endpoints speak.
+    /// The protocol of the endpoints.
     #[serde(default, deserialize_with = "present")]
     #[schema(default = "http1", nullable = false)]
     protocol: Option<Protocol>,
@@ -132,11 +132,11 @@ impl NewUpstream {
     }
 }
 
-/// What is to change of an upstream.
+/// Changes of an upstream.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UpstreamChanges {
-    /// What people call it; unique in the site.
+    /// Its name, unique in the site.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
@@ -152,7 +152,7 @@ pub(super) struct UpstreamChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(minimum = 10, maximum = 600000, nullable = false)]
     request_timeout_ms: Option<i64>,
-    /// What the endpoints speak.
+    /// The protocol of the endpoints.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     protocol: Option<Protocol>,

@@ -15,13 +15,13 @@ use crate::http::problem::Problem;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Version {
     pub id: Uuid,
-    /// What it is called: the segment of the path that follows the base path, if `in_path` is set.
+    /// Its name: the segment of the path that follows the base path, if `in_path` is set.
     #[schema(example = "v1")]
     pub(super) name: String,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at
+    /// True if the name is a segment of its routes' paths. If not, they follow the base path at
     /// once.
     pub(super) in_path: bool,
-    /// Where its routes go, unless they say otherwise.
+    /// The upstream of its routes, unless they name another.
     upstream_id: Uuid,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -49,24 +49,24 @@ impl Object for Version {
     }
 }
 
-/// What a version is made of.
+/// A new version.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewVersion {
-    /// What it is called: the segment of the path that follows the base path, if `in_path` is set.
-    /// Unique in the API.
+    /// Its name: the segment of the path that follows the base path, if `in_path` is set. Unique in
+    /// the API.
     #[schema(min_length = 1, max_length = 32, pattern = "^[a-z0-9][a-z0-9._-]*$", example = "v1")]
     pub(super) name: String,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at
+    /// True if the name is a segment of its routes' paths. If not, they follow the base path at
     /// once.
     #[serde(default = "in_path")]
     #[schema(default = true)]
     pub(super) in_path: bool,
-    /// Where its routes go, unless they say otherwise: an upstream of the site.
+    /// The upstream of its routes, one of the site, unless they name another.
     upstream_id: Uuid,
 }
 
-/// What `in_path` is unless it is given.
+/// The default of `in_path`.
 pub(super) fn in_path() -> bool {
     true
 }
@@ -84,12 +84,12 @@ impl NewVersion {
     }
 }
 
-/// What is to change of a version.
+/// Changes of a version.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VersionChanges {
-    /// What it is called: the segment of the path that follows the base path, if `in_path` is set.
-    /// Unique in the API.
+    /// Its name: the segment of the path that follows the base path, if `in_path` is set. Unique in
+    /// the API.
     #[serde(default, deserialize_with = "present")]
     #[schema(
         min_length = 1,
@@ -98,12 +98,12 @@ pub(super) struct VersionChanges {
         nullable = false
     )]
     pub(super) name: Option<String>,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path at
+    /// True if the name is a segment of its routes' paths. If not, they follow the base path at
     /// once.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub(super) in_path: Option<bool>,
-    /// Where its routes go, unless they say otherwise: an upstream of the site.
+    /// The upstream of its routes, one of the site, unless they name another.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     upstream_id: Option<Uuid>,

@@ -20,20 +20,20 @@ use crate::secret::InvitationToken;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Acceptance {
-    /// What came with the invitation.
+    /// The membership that came with the invitation.
     #[schema(example = "tni_<40 letters and digits>")]
     token: String,
 }
 
-/// What the caller is now.
+/// The caller's membership.
 #[derive(Debug, Serialize, ToSchema)]
 struct Joined {
     /// The tenant that the caller is a member of now.
     tenant_id: Uuid,
-    /// What the caller may do in the tenant; null if it is for some sites alone.
+    /// The caller's role in the tenant; null for roles in some sites alone.
     #[schema(required = true)]
     role: Option<RoleName>,
-    /// What the caller may do in single sites.
+    /// The caller's roles in single sites.
     sites: Vec<SiteRole>,
     #[serde(skip)]
     revision: i64,

@@ -13,11 +13,10 @@ use crate::http::problem::Problem;
 use crate::mail::Letter;
 use crate::secret::InvitationToken;
 
-/// Invites somebody to the tenant.
+/// Invites a person to the tenant.
 ///
-/// The token is in this answer and in the e-mail that is sent, if the platform sends any, and
-/// nowhere else. Whoever has logged in with the invited address accepts it by
-/// `POST /v1/me/invitations`.
+/// The token is in this answer and nowhere else, except in the e-mail, if the platform sends any. A
+/// person who has logged in with the invited address accepts it by `POST /v1/me/invitations`.
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/invitations",
     operation_id = "createInvitation", tag = "Invitations", params(TenantPath),
     request_body(content = NewInvitation, examples(

@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 
 /// Takes an invitation back.
 ///
-/// Its token is worth nothing from now on. Who has accepted it stays a member.
+/// Its token stops working. A person who has accepted it stays a member.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/invitations/{invitation_id}",
     operation_id = "deleteInvitation", tag = "Invitations", params(InvitationPath),
     responses((status = 204, description = "It is gone.")))]

@@ -16,26 +16,27 @@ use crate::http::body::{objects, present};
 use crate::http::problem::Problem;
 use crate::secret::InvitationToken;
 
-/// How long an invitation is good unless its maker says otherwise: a week.
+/// The life of an invitation unless its maker says otherwise: a week.
 const DAYS: i64 = 7;
-/// How long it can be: who has not come after a quarter is invited anew.
+/// The longest life: a person who has not come after a quarter is invited anew.
 const MAX_DAYS: i64 = 90;
 
-/// Somebody who may become a member.
+/// An invitation to become a member.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Invitation {
     pub id: Uuid,
-    /// Who is invited. Only the account with this address can accept it.
+    /// The address of the invited person. Only the account with this address can accept the
+    /// invitation.
     #[schema(example = "ada@example.com")]
     email: String,
-    /// What the person will be in the tenant; null if it is for some sites alone.
+    /// The person's role in the tenant; null for roles in some sites alone.
     #[schema(required = true)]
     role: Option<RoleName>,
-    /// What the person will be in single sites.
+    /// The person's roles in single sites.
     sites: Vec<SiteRole>,
-    /// From when it is void.
+    /// The time from which it is void.
     expires_at: DateTime<Utc>,
-    /// When it was accepted; null if it was not.
+    /// The time at which it was accepted; null if it was not.
     #[schema(required = true)]
     accepted_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -69,7 +70,7 @@ impl Object for Invitation {
 /// A new invitation, with the token that accepts it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct InvitationWithToken {
-    /// What accepts it. It is shown this once: pass it on to the person.
+    /// The token that accepts it. It is shown this once: pass it on to the person.
     #[schema(example = "tni_<40 letters and digits>")]
     pub(super) token: String,
     #[serde(flatten)]
@@ -96,21 +97,21 @@ impl Object for InvitationWithToken {
     }
 }
 
-/// What an invitation is made of.
+/// A new invitation.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewInvitation {
-    /// Who is invited.
+    /// The address of the invited person.
     #[schema(min_length = 3, max_length = 254, example = "ada@example.com")]
     email: String,
-    /// What the person will be in the tenant; null for some sites alone.
+    /// The person's role in the tenant; null for some sites alone.
     #[serde(default)]
     role: Option<RoleName>,
-    /// What the person will be in single sites, 100 at most.
+    /// The person's roles in single sites, 100 at most.
     #[serde(default, deserialize_with = "objects")]
     #[schema(required = false, max_items = 100)]
     sites: Vec<SiteRole>,
-    /// For how many days it is good.
+    /// The days for which it is good.
     #[serde(default, deserialize_with = "present")]
     #[schema(minimum = 1, maximum = 90, default = 7, nullable = false)]
     days: Option<i64>,

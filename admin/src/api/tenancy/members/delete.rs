@@ -13,8 +13,8 @@ use crate::http::problem::Problem;
 
 /// Takes a member out of the tenant.
 ///
-/// The next request of the member is answered as if the tenant did not exist. The last Admin stays.
-/// The account, and what the person has made, stay as well.
+/// The next request of the member is answered as if the tenant did not exist. The last Admin cannot
+/// be removed. The account, and the objects that the person made, stay.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/members/{account_id}",
     operation_id = "deleteMember", tag = "Members", params(MemberPath),
     responses((status = 204, description = "The person is no member any more.")))]

@@ -22,19 +22,19 @@ use crate::http::problem::Problem;
 struct Membership {
     /// The tenant.
     tenant_id: Uuid,
-    /// What people call it.
+    /// Its name.
     name: String,
     /// Its short name, unique on the platform.
     #[schema(required = true)]
     slug: Option<String>,
-    /// Whether it is served.
+    /// The state of the tenant.
     status: StatusName,
-    /// Whether it turns away sessions without a second factor.
+    /// True if the tenant turns away sessions without a second factor.
     require_mfa: bool,
-    /// What the caller may do in the tenant; null if it is for some sites alone.
+    /// The caller's role in the tenant; null for roles in some sites alone.
     #[schema(required = true)]
     role: Option<RoleName>,
-    /// What the caller may do in single sites.
+    /// The caller's roles in single sites.
     sites: Vec<SiteRole>,
 }
 

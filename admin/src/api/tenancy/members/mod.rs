@@ -1,4 +1,4 @@
-//! Members: the people of a tenant, and what each may do there.
+//! Members: the people of a tenant, with their roles there.
 
 mod delete;
 mod get;

@@ -23,12 +23,12 @@ pub(super) struct Member {
     /// The name of the account.
     #[schema(example = "Ada Lovelace")]
     name: String,
-    /// What the person may do in the tenant; null if it is for some sites alone.
+    /// The person's role in the tenant; null for roles in some sites alone.
     #[schema(required = true)]
     role: Option<RoleName>,
-    /// What the person may do in single sites.
+    /// The person's roles in single sites.
     sites: Vec<SiteRole>,
-    /// When the person joined.
+    /// The time at which the person joined.
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(skip)]
@@ -56,22 +56,22 @@ impl Object for Member {
     }
 }
 
-/// What is to change of a member.
+/// Changes of a member.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MemberChanges {
-    /// What the person may do in the tenant; null for some sites alone.
+    /// The person's role in the tenant; null for some sites alone.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<RoleName>)]
     role: Option<Option<RoleName>>,
-    /// What the person may do in single sites, 100 at most. They are replaced as a whole.
+    /// The person's roles in single sites, 100 at most. They are replaced as a whole.
     #[serde(default, deserialize_with = "present_objects")]
     #[schema(nullable = false, max_items = 100)]
     sites: Option<Vec<SiteRole>>,
 }
 
 impl MemberChanges {
-    /// What the member will be, who is this now.
+    /// The member as it will be; `now` is the member as it is.
     pub(super) fn applied_to(self, now: &Standing) -> Result<Standing, Problem> {
         let mut check = Check::new();
         let role = self.role.unwrap_or_else(|| grant::role(now));

@@ -10,7 +10,7 @@ use crate::http::answer::Answer;
 use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
-/// Changes what a member may do.
+/// Changes the roles of a member.
 ///
 /// It holds for the next request of the member. A tenant always has an Admin: the last one stays
 /// one.

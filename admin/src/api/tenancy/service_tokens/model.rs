@@ -17,34 +17,34 @@ use crate::rights::nouns;
 use crate::rights::scopes::Scope;
 use crate::secret;
 
-/// How many scopes a token may have: more than there are nouns.
+/// The most scopes of a token: more than there are nouns.
 const SCOPES: usize = 64;
 
-/// What a program of the tenant has, without its text.
+/// A token of a tenant's program, without its text.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ServiceToken {
     pub id: Uuid,
-    /// What people call it.
+    /// Its name.
     #[schema(example = "CI")]
     name: String,
     /// The beginning and the end of its text, to tell tokens apart.
     #[schema(example = "tns_aB3d...x7Qa")]
     hint: String,
-    /// What it may do in the tenant; null if it is for some sites alone.
+    /// Its role in the tenant; null for roles in some sites alone.
     #[schema(required = true)]
     role: Option<RoleName>,
-    /// What it may do in single sites.
+    /// Its roles in single sites.
     sites: Vec<SiteRole>,
-    /// What it may do of what its role may; all of it if this is empty.
+    /// The part of its role that it may use; all of it if this is empty.
     #[schema(example = json!(["routes:write", "read"]))]
     scopes: Vec<String>,
-    /// From when it is refused; null for never.
+    /// The time from which it is refused; null for never.
     #[schema(required = true)]
     expires_at: Option<DateTime<Utc>>,
-    /// Since when it is refused for good; null if it was not revoked.
+    /// The time since which it is refused for good; null if it was not revoked.
     #[schema(required = true)]
     revoked_at: Option<DateTime<Utc>>,
-    /// When it was last used, to the minute; null for never.
+    /// The time of its last use, to the minute; null for never.
     #[schema(required = true)]
     last_used_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -108,32 +108,32 @@ impl Object for ServiceTokenWithText {
     }
 }
 
-/// What a service token is made of.
+/// A new service token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewServiceToken {
-    /// What people call it.
+    /// Its name.
     #[schema(min_length = 1, max_length = 200, example = "CI")]
     pub(super) name: String,
-    /// What it may do in the tenant, no more than its maker; null if it is for some sites alone.
+    /// Its role in the tenant, no more than its maker's; null for roles in some sites alone.
     #[serde(default)]
     role: Option<RoleName>,
-    /// What it may do in single sites, 100 at most.
+    /// Its roles in single sites, 100 at most.
     #[serde(default, deserialize_with = "objects")]
     #[schema(required = false, max_items = 100)]
     sites: Vec<SiteRole>,
-    /// What it may do of what its role may: `read`, `write`, or either of one noun of this
+    /// The part of its role that it may use: `read`, `write`, or either of one noun of this
     /// document, such as `signing-keys:write`. Writing includes reading. All of it if this is
     /// empty.
     #[serde(default)]
     #[schema(required = false, max_items = 64, example = json!(["routes:write", "read"]))]
     pub(super) scopes: Vec<String>,
-    /// From when it is refused; null for never.
+    /// The time from which it is refused; null for never.
     #[serde(default)]
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
-/// What was asked for, in a form that can be checked against what its maker has.
+/// The wanted rights, in a form that can be compared with those of the token's maker.
 pub(super) struct Wanted {
     pub(super) name: String,
     pub(super) standing: Standing,
@@ -164,11 +164,11 @@ impl NewServiceToken {
     }
 }
 
-/// What is to change of a service token.
+/// Changes of a service token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServiceTokenChanges {
-    /// What people call it.
+    /// Its name.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,

@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 
 /// Gives a service token another name.
 ///
-/// What it may do stays as it is: make another one for that, and revoke this one.
+/// Its rights cannot be changed: make another token for that, and revoke this one.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/service-tokens/{service_token_id}",
     operation_id = "updateServiceToken", tag = "Service tokens", params(ServiceTokenPath),
     request_body = ServiceTokenChanges,

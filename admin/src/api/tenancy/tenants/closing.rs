@@ -17,16 +17,16 @@ use crate::http::caller::Caller;
 use crate::http::extract::{Expected, IdPath, PostBody};
 use crate::http::problem::Problem;
 
-/// After how many days a tenant is erased unless its Admin says otherwise.
+/// The days after which a tenant is erased unless its Admin chooses others.
 const DAYS: i64 = 30;
 /// The longest grace: a year.
 const MAX_DAYS: i64 = 365;
 
-/// When a tenant is to be erased.
+/// The time of a tenant's erasure.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Closing {
-    /// After how many days.
+    /// The number of days.
     #[serde(default, deserialize_with = "present")]
     #[schema(minimum = 1, maximum = 365, default = 30, nullable = false)]
     days: Option<i64>,

@@ -1,4 +1,4 @@
-//! The profile of a tenant as JSON: its contacts and what can be changed.
+//! The profile of a tenant as JSON: its contacts and its changes.
 
 use serde::{Deserialize, Serialize};
 use store::tenant;
@@ -8,10 +8,10 @@ use crate::forms::check::Check;
 use crate::http::body::{present, present_objects};
 use crate::http::problem::Problem;
 
-/// How many contacts a tenant may have: a few for each subject.
+/// The most contacts of a tenant: a few for each subject.
 const CONTACTS: usize = 20;
 
-/// What somebody is written to about.
+/// The subject of a contact.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ContactSubject {
@@ -20,25 +20,25 @@ pub(super) enum ContactSubject {
     Security,
 }
 
-/// Whom to write to.
+/// A person or team to write to.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Contact {
-    /// About what.
+    /// The subject to write about.
     about: ContactSubject,
-    /// Who it is.
+    /// The name of the person or team.
     #[schema(min_length = 1, max_length = 200, example = "Operations")]
     name: String,
-    /// Where to write.
+    /// The address to write to.
     #[schema(min_length = 3, max_length = 254, example = "ops@example.com")]
     email: String,
 }
 
-/// What is to change of what a tenant says of itself.
+/// Changes of a tenant's profile.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileChanges {
-    /// What people call it.
+    /// Its name.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
@@ -46,12 +46,12 @@ pub(super) struct ProfileChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, example = "Europe/Berlin")]
     time_zone: Option<String>,
-    /// Whom to write to, 20 at most. They are replaced as a whole.
+    /// Contacts, 20 at most. They are replaced as a whole.
     #[serde(default, deserialize_with = "present_objects")]
     #[schema(nullable = false, max_items = 20)]
     contacts: Option<Vec<Contact>>,
-    /// Whether sessions without a second factor are turned away. Who switches it on without one has
-    /// to log in again with one.
+    /// True if sessions without a second factor are turned away. A member who sets it in such a
+    /// session has to log in again with a second factor.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     require_mfa: Option<bool>,

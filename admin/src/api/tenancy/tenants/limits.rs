@@ -15,7 +15,7 @@ use crate::http::caller::Caller;
 use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
-/// What a tenant may have, and what it has.
+/// The allowance of a tenant, and its use.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TenantLimits {
     /// Its platform plan.
@@ -29,14 +29,14 @@ pub(super) struct TenantLimits {
     keys: Measured,
     /// Members.
     members: Measured,
-    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and
-    /// settings (as JSON), in UTF-8.
+    /// The bytes of stored configuration: names, hostnames, addresses, paths and settings (as
+    /// JSON), in UTF-8.
     config_bytes: Measured,
-    /// Requests of this month of the calendar in UTC. What is used are the requests that gateways
-    /// have reported, refused ones among them; the limit counts those that were let through, in
-    /// each Envoy.
+    /// Requests of this month of the calendar in UTC. `used` counts the requests that gateways have
+    /// reported, refused ones included; the limit counts those that were let through, in each
+    /// Envoy.
     requests_per_month: Measured,
-    /// How many requests there may be in a second, in each Envoy; null: as many as come.
+    /// Requests a second in each Envoy; null for no limit.
     #[schema(required = true)]
     requests_per_second: Option<i32>,
 }
@@ -45,19 +45,19 @@ pub(super) struct TenantLimits {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PlanName {
     id: Uuid,
-    /// What it is called.
+    /// Its name.
     #[schema(example = "Business")]
     name: String,
 }
 
-/// A limit, and what is used of it.
+/// A limit, and its use.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Measured {
-    /// How much there may be; null: as much as the general bounds allow.
+    /// The allowance; null: as much as the general bounds allow.
     #[schema(required = true)]
     limit: Option<i64>,
-    /// How much there is. It is more than the limit after that was lowered: then there is no more
-    /// of it until it is less.
+    /// The use. It exceeds the limit after that was lowered: then nothing is added until it is
+    /// below.
     #[schema(minimum = 0)]
     used: i64,
 }
@@ -79,12 +79,12 @@ impl From<Row> for TenantLimits {
     }
 }
 
-/// When the month began in UTC.
+/// The beginning of the month in UTC.
 fn month_of(now: DateTime<Utc>) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(now.year(), now.month(), 1, 0, 0, 0).single().unwrap_or(now)
 }
 
-/// Gets what a tenant may have by its platform plan, and what it has.
+/// Gets the allowance of a tenant by its platform plan, and its use.
 #[utoipa::path(get, path = "/v1/tenants/{tenant_id}/limits", operation_id = "getTenantLimits", tag = "Tenants",
     params(TenantPath), responses((status = 200, description = "The limits.", body = TenantLimits)))]
 pub(super) async fn get(

@@ -15,7 +15,10 @@ use crate::http::answer::Object;
 use crate::http::body::{present, present_objects};
 use crate::http::problem::Problem;
 
-/// Whether a tenant is served.
+use super::contact::Contact;
+use super::placement::Listener;
+
+/// The state of a tenant.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = TenantStatus)]
@@ -42,32 +45,32 @@ impl From<tenant::Status> for StatusName {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Tenant {
     pub id: Uuid,
-    /// What people call it.
+    /// Its name.
     #[schema(example = "Acme Bakeries")]
     name: String,
     /// A short name, unique on the platform.
     #[schema(required = true)]
     slug: Option<String>,
-    /// What holds for all its sites.
+    /// Settings of all its sites.
     settings: TenantSettings,
-    /// The cells that it is placed on: their gateways serve its sites, and no others do.
+    /// The cells that it is placed on: only their gateways serve its sites.
     cells: Vec<String>,
     /// Ports of its own in the gateways of its cells.
     listeners: Vec<Listener>,
     /// The platform plan, which says how much of everything it may have.
     platform_plan_id: Uuid,
-    /// Whether it is served.
+    /// The state of the tenant.
     status: StatusName,
-    /// Why it is not active; null if nobody said so.
+    /// The reason why it is not active; null if none was given.
     #[schema(required = true)]
     status_reason: Option<String>,
-    /// When it will be erased, if it is closing. A tenant that is suspended is not erased, and
+    /// The time of its erasure, if it is closing. A tenant that is suspended is not erased, and
     /// closes when it is served again.
     #[schema(required = true)]
     closes_at: Option<DateTime<Utc>>,
-    /// Whether it turns away sessions without a second factor.
+    /// True if the tenant turns away sessions without a second factor.
     require_mfa: bool,
-    /// Whom to write to.
+    /// A person or team to write to.
     contacts: Vec<Contact>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -103,11 +106,11 @@ impl Object for Tenant {
     }
 }
 
-/// What a tenant is made of.
+/// A new tenant.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTenant {
-    /// What people call it.
+    /// Its name.
     #[schema(min_length = 1, max_length = 200, example = "Acme Bakeries")]
     name: String,
     /// A short name, unique on the platform.
@@ -119,7 +122,7 @@ pub(super) struct NewTenant {
         example = "acme"
     )]
     slug: Option<String>,
-    /// What holds for all its sites. An absent field has its default.
+    /// Settings of all its sites. An absent field has its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<TenantSettings>, nullable = false)]
     settings: Option<Given<TenantSettings>>,
@@ -147,11 +150,11 @@ impl NewTenant {
     }
 }
 
-/// What is to change of a tenant.
+/// Changes of a tenant.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TenantChanges {
-    /// What people call it.
+    /// Its name.
     #[serde(default, deserialize_with = "present")]
     #[schema(min_length = 1, max_length = 200, nullable = false)]
     name: Option<String>,
@@ -159,8 +162,7 @@ pub(super) struct TenantChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     slug: Option<Option<String>>,
-    /// What holds for all its sites. They are replaced as a whole: an absent field gets its
-    /// default.
+    /// Settings of all its sites. They are replaced as a whole: an absent field gets its default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<TenantSettings>, nullable = false)]
     settings: Option<Given<TenantSettings>>,
@@ -170,13 +172,14 @@ pub(super) struct TenantChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_items = 1, max_items = 16)]
     cells: Option<Vec<String>>,
-    /// Ports of its own in the gateways of its cells, 8 at most: what arrives there reaches its
-    /// sites alone. They are replaced as a whole. A port is one tenant's on the whole platform, and
-    /// none that the gateways use otherwise.
+    /// Ports of its own in the gateways of its cells, 8 at most: requests that arrive there reach
+    /// its sites alone. They are replaced as a whole. A port belongs to one tenant on the whole
+    /// platform, and gateways use it for nothing else.
     #[serde(default, deserialize_with = "present_objects")]
     #[schema(nullable = false, max_items = 8)]
     listeners: Option<Vec<Listener>>,
-    /// Its platform plan. What it has beyond the limits of that stays; it gets no more of it.
+    /// Its platform plan. A tenant that exceeds the limits of the plan keeps its objects, and gets
+    /// no more of them.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     platform_plan_id: Option<Uuid>,

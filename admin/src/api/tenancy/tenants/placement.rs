@@ -1,4 +1,4 @@
-//! Where a tenant is served: its cells, and the listeners of its own there.
+//! The placement of a tenant: its cells, and its own listeners there.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -44,7 +44,7 @@ pub(super) fn cells(check: &mut Check, names: &[String]) -> BTreeSet<CellName> {
     cells
 }
 
-/// Reads listeners; that nobody else has their ports is the database's to say.
+/// Reads listeners; the database checks that no other tenant has their ports.
 pub(super) fn listeners(check: &mut Check, given: &[Listener]) -> Vec<TenantListener> {
     let mut ports = BTreeSet::new();
     let mut listeners = Vec::with_capacity(given.len());

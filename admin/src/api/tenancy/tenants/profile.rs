@@ -11,7 +11,7 @@ use crate::http::answer::Answer;
 use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
-/// Changes what a tenant says of itself, and what it asks of its members.
+/// Changes the profile of a tenant, and its demands on its members.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/profile",
     operation_id = "updateTenantProfile", tag = "Tenants", params(TenantPath),
     request_body(content = ProfileChanges, examples(

@@ -14,11 +14,11 @@ use crate::http::answer::Answer;
 use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
-/// What a tenant that is served again has at least until it closes, so that its members see it, and
-/// may keep it.
+/// The least time until a tenant that is served again closes, so that its members see it and may
+/// keep it.
 const LEAST_GRACE: TimeDelta = TimeDelta::days(1);
 
-/// Whether a tenant is to be served.
+/// The wanted state of a tenant.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum Wanted {
@@ -26,13 +26,13 @@ enum Wanted {
     Suspended,
 }
 
-/// What is to become of a tenant.
+/// A change of a tenant's state.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatusChange {
-    /// Whether it is to be served.
+    /// The state to set.
     status: Wanted,
-    /// What its members are told; it is needed to suspend.
+    /// The reason that its members see; it is needed to suspend.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200, example = "The invoice of May is open.")]
     reason: Option<String>,

@@ -10,7 +10,7 @@ use crate::http::answer::Answer;
 use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
-/// Changes what the platform says of a tenant: its names, its bounds and where it is served.
+/// Changes a tenant as the platform sees it: its names, its bounds and its placement.
 #[utoipa::path(patch, path = "/v1/tenants/{tenant_id}",
     operation_id = "updateTenant", tag = "Tenants", params(TenantPath),
     request_body(content = TenantChanges, examples(

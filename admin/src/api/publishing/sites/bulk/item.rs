@@ -19,7 +19,7 @@ use crate::http::etag::etag;
 use crate::http::extract::Expected;
 use crate::http::problem::{FieldError, Problem, ProblemBody};
 
-/// What is to be done with one site; `op` says what.
+/// An operation on one site; `op` names it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum BulkItem {
@@ -63,7 +63,7 @@ enum CloneOp {
 pub(super) struct CreateItem {
     #[serde(rename = "op")]
     _op: CreateOp,
-    /// What it is made of.
+    /// The new site.
     site: NewSite,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct UpdateItem {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, max_length = 100, example = "\"1\"")]
     if_match: Option<String>,
-    /// What is to change.
+    /// The changes.
     changes: SiteChanges,
 }
 
@@ -111,12 +111,11 @@ pub(super) struct CloneItem {
     #[serde(deserialize_with = "canonical")]
     #[schema(value_type = Uuid)]
     site_id: SiteId,
-    /// What the copy has of its own.
+    /// The copy's own properties.
     site: SiteCopy,
 }
 
-/// Which kind of item it is; the rest is read once that is known, so that what is wrong can be
-/// named.
+/// The kind of an item; the rest is read once that is known, so that faults can be named.
 #[derive(Deserialize)]
 struct Kind {
     op: Op,
@@ -131,7 +130,7 @@ enum Op {
     Clone,
 }
 
-/// What has come of an item.
+/// The outcome of an item.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ItemResult {
     /// The HTTP status of the request that does the same to one site.
@@ -143,13 +142,13 @@ pub(super) struct ItemResult {
     /// Its entity tag as it is now; null if it is gone, or the item was refused.
     #[schema(required = true)]
     etag: Option<String>,
-    /// Why the item was refused; null if it is done.
+    /// The reason of the refusal; null if the item is done.
     #[schema(required = true)]
     problem: Option<ProblemBody>,
 }
 
 impl ItemResult {
-    /// The result of an item that was refused; `site` is what it names.
+    /// The result of a refused item; `site` is the site that it names.
     pub(super) fn refused(site: Option<SiteId>, problem: Problem) -> Self {
         let problem = problem.into_body();
         Self {
@@ -213,7 +212,7 @@ fn parse(item: &RawValue) -> Result<BulkItem, Problem> {
     })
 }
 
-/// Does what an item asks for.
+/// Runs an item.
 pub(super) async fn run(
     app: &App,
     tx: &mut TenantTx,

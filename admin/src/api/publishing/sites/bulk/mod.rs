@@ -18,24 +18,25 @@ use crate::http::answer::Answer;
 use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
-/// The items of one request: all of them are one transaction, which others of the tenant wait for.
+/// The items of one request: all of them are one transaction, and other changes of the tenant wait
+/// for it.
 const ITEMS: usize = 100;
 
-/// What is to be done with many sites.
+/// Operations on many sites.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Bulk {
-    /// What is to be done, in this order.
+    /// The operations, in this order.
     #[schema(value_type = Vec<BulkItem>, min_items = 1, max_items = 100)]
     items: Vec<Box<RawValue>>,
-    /// Whether nothing is done unless all of it can be. If not, each item is done or refused for
+    /// True if nothing is done unless all of it can be. If not, each item is done or refused by
     /// itself.
     #[serde(default)]
     #[schema(default = false)]
     atomic: bool,
 }
 
-/// What has come of each item.
+/// The outcome of each item.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BulkResult {
     /// One result for each item, in the same order.
@@ -66,7 +67,7 @@ pub(super) async fn bulk(
     }
     tenant::require(&mut tx).await?;
     let items: Vec<_> = items.iter().map(|item| item::read(&post.caller, item)).collect();
-    // Who may not change a site does not hold up who may.
+    // Items that their caller may not do take no lock, so they hold nobody up.
     let allowed = || items.iter().filter(|(_, item)| item.is_ok());
     if allowed().next().is_some() {
         let named: Vec<_> = allowed().filter_map(|(named, _)| *named).collect();

@@ -1,4 +1,5 @@
-//! Flags and environment variables. Every flag `--some-name` has the twin `TENANTRY_SOME_NAME`.
+//! Flags and environment variables. Every flag `--some-name` has the twin `TENANTRY_SOME_NAME`;
+//! `--listen`, which other programs have as well, has `TENANTRY_ADMIN_LISTEN`.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,6 +13,7 @@ use policy::address::AddressRules;
 use policy::host::{BaseDomain, DEFAULT_BASE_DOMAIN};
 use policy::id::TenantId;
 use policy::ip::Cidr;
+use thiserror::Error;
 
 use crate::mail::{LinkBase, MailFrom, SmtpUrl};
 use crate::rate_limit::Allowed;
@@ -57,7 +59,7 @@ pub struct Serve {
     pub database_pooler: bool,
     /// Address and port to listen on. The API is for operators: put it behind TLS and off the
     /// public network.
-    #[arg(long, env = "TENANTRY_LISTEN", default_value = "127.0.0.1:9080")]
+    #[arg(long, env = "TENANTRY_ADMIN_LISTEN", default_value = "127.0.0.1:9080")]
     pub listen: SocketAddr,
     /// The domain under which every site gets a hostname.
     #[arg(long, env = "TENANTRY_BASE_DOMAIN", default_value = DEFAULT_BASE_DOMAIN)]
@@ -102,6 +104,24 @@ pub struct Serve {
     /// Rate limits of the API.
     #[command(flatten)]
     pub rate_limits: RateLimitFlags,
+}
+
+/// A variable of the environment that has another name now.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("TENANTRY_LISTEN is not read any more; name the address in TENANTRY_ADMIN_LISTEN")]
+pub struct OldVariable;
+
+impl Serve {
+    /// Refuses the variable that `--listen` once had, so that no address is silently ignored.
+    ///
+    /// # Errors
+    /// If the old variable is set, and the new one is not.
+    pub fn refuse_old_variable(is_set: impl Fn(&str) -> bool) -> Result<(), OldVariable> {
+        if is_set("TENANTRY_LISTEN") && !is_set("TENANTRY_ADMIN_LISTEN") {
+            return Err(OldVariable);
+        }
+        Ok(())
+    }
 }
 
 /// Rate limits of the API. Each replica counts by itself.
@@ -256,6 +276,14 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_old_name_of_the_address_is_refused_unless_the_new_one_is_set() {
+        let refused = |set: &[&str]| Serve::refuse_old_variable(|name| set.contains(&name));
+        assert_eq!(refused(&[]), Ok(()));
+        assert_eq!(refused(&["TENANTRY_LISTEN"]), Err(OldVariable));
+        assert_eq!(refused(&["TENANTRY_LISTEN", "TENANTRY_ADMIN_LISTEN"]), Ok(()));
     }
 
     #[test]

@@ -74,6 +74,7 @@ async fn migrate(config: Migrate) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Serve) -> anyhow::Result<()> {
+    Serve::refuse_old_variable(|name| std::env::var_os(name).is_some())?;
     // Before anything that takes time, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -16,7 +16,7 @@ use utoipa::{PartialSchema as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::bounds;
-use crate::http::problem::{FieldError, PROBLEM_JSON, ProblemBody, ReachedLimit};
+use crate::http::problem::{FieldError, KINDS, Kind, PROBLEM_JSON, ProblemBody, ReachedLimit};
 use crate::receipt::{self, PendingEnvoy, Receipt, Refusal};
 use crate::rights::access::operations;
 use crate::rights::nouns::TAGS;
@@ -27,7 +27,7 @@ use crate::rights::table;
 const SCHEMES: [(&str, &str, &str); 3] = [
     (OPERATOR, "opaque", "An operator token, `tno_` and 40 letters and digits."),
     (SERVICE, "opaque", "A service token of a tenant, `tns_` and 40 letters and digits."),
-    (ACCESS, "JWT", "The access token of somebody who has logged in."),
+    (ACCESS, "JWT", "The access token of a person who has logged in."),
 ];
 const OPERATOR: &str = "operator_token";
 const SERVICE: &str = "service_token";
@@ -63,13 +63,13 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
     (
         "LoginFailed",
         "",
-        "What was given does not prove who somebody is, or a second factor is needed: `type` says which.",
+        "The credentials are wrong, or a second factor is needed: `type` tells which.",
     ),
     (
         "TooOften",
         "429",
-        "The caller, or the address, has made too many requests: `RateLimit-Policy` names the limit. Or something was tried too often. \
-         `Retry-After` says when to try again.",
+        "The caller, or the address, has made too many requests: `RateLimit-Policy` names the limit. Or there were too many attempts. \
+         `Retry-After` tells when to try again.",
     ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (
@@ -92,11 +92,18 @@ pub fn assemble<S: Clone + Send + Sync + 'static>(
 
 fn info() -> Info {
     let mut info = Info::new("Tenantry admin API", env!("CARGO_PKG_VERSION"));
-    info.description = Some(include_str!("openapi.md").into());
+    info.description = Some(include_str!("openapi.md").to_owned() + &kinds());
     let mut license = License::new("Apache-2.0");
     license.identifier = Some("Apache-2.0".into());
     info.license = Some(license);
     info
+}
+
+/// The kinds of problems, as a list in Markdown.
+fn kinds() -> String {
+    let line =
+        |kind: &Kind| format!("* `{}` ({}): {}.\n", kind.name, kind.status.as_u16(), kind.title);
+    KINDS.iter().copied().flatten().map(line).collect()
 }
 
 fn complete(document: &mut OpenApi) {
@@ -143,7 +150,7 @@ fn problem(name: &str, description: &str) -> Response {
         }
         "PreconditionFailed" => response.header("ETag", text("The current entity tag.")),
         "TooOften" => response
-            .header("Retry-After", text("After how many seconds to try again."))
+            .header("Retry-After", text("The seconds after which to try again."))
             .header(
                 "RateLimit-Policy",
                 text("If a rate limit was reached: its name, `q` requests in `w` seconds."),
@@ -153,7 +160,7 @@ fn problem(name: &str, description: &str) -> Response {
                 text("`r` requests are left, and there is one again in `t` seconds."),
             ),
         "Unavailable" => {
-            response.header("Retry-After", text("After how many seconds to try again."))
+            response.header("Retry-After", text("The seconds after which to try again."))
         }
         _ => response,
     }
@@ -203,7 +210,7 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
     }
     if single && *method == Method::GET {
         let unchanged = ResponseBuilder::new()
-            .description("The object still is what `If-None-Match` names.")
+            .description("The object still has the entity tag of `If-None-Match`.")
             .build();
         operation.responses.responses.insert("304".into(), RefOr::T(unchanged));
     }
@@ -223,7 +230,7 @@ fn complete_operation(path: &str, method: &Method, operation: &mut Operation) {
                 .insert("ETag".into(), text("The revision of the object, for `If-Match`."));
         }
         if status == "201" {
-            response.headers.insert("Location".into(), text("Where the new object is."));
+            response.headers.insert("Location".into(), text("The path of the new object."));
         }
         if *method == Method::POST {
             let description =
@@ -286,9 +293,10 @@ fn show_role(operation: &mut Operation, who: Who) {
 }
 
 /// The answers to writes with `wait`.
-const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` says \
+const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` tells \
                               which; it is null if that is not known.";
-const EVERYWHERE: &str = "Only with `wait`: it is done, and every Envoy has it, as `receipt` says.";
+const EVERYWHERE: &str =
+    "Only with `wait`: it is done, and every Envoy has it, as `receipt` shows.";
 
 /// An answer to a write with `wait`.
 fn with_receipt(description: &str) -> Response {
@@ -310,7 +318,7 @@ fn wait_parameter() -> Parameter {
         .parameter_in(ParameterIn::Query)
         .required(Required::False)
         .description(Some(
-            "Answer when every connected Envoy of the tenant's cells has the change, with a `receipt` that says so; or with 202 when \
+            "Answer when every connected Envoy of the tenant's cells has the change, with a `receipt` that shows it; or with 202 when \
              so many seconds are over. After the revocation of a key, `acked` of `envoys` refuse it. Without it, the answer does not \
              wait.",
         ))

@@ -1,5 +1,5 @@
-//! `audit verify`: checks that the log is as it was written. From an export, without a database or
-//! a network; or in a database.
+//! `tenantry-admin audit verify`: checks that the log is as it was written. From an export, without
+//! a database or a network; or in a database.
 
 mod file;
 

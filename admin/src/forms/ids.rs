@@ -159,7 +159,7 @@ impl VersionPath {
     }
 
     /// The path of the version.
-    pub(super) fn place(self) -> String {
+    pub fn place(self) -> String {
         let Self { tenant_id, site_id, api_id, version_id } = self;
         format!("/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}")
     }
@@ -174,7 +174,7 @@ impl RoutePath {
 
 impl SitePath {
     /// The path of the site.
-    pub(super) fn place(self) -> String {
+    pub fn place(self) -> String {
         let Self { tenant_id, site_id } = self;
         format!("/v1/tenants/{tenant_id}/sites/{site_id}")
     }
@@ -182,7 +182,7 @@ impl SitePath {
 
 impl ConsumerPath {
     /// The path of the consumer.
-    pub(super) fn place(self) -> String {
+    pub fn place(self) -> String {
         let Self { tenant_id, site_id, consumer_id } = self;
         format!("/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}")
     }

@@ -71,7 +71,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::http::problem::Problem;
 
     fn refused(settings: Value) -> Vec<String> {
         let mut check = Check::new();

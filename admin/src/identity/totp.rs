@@ -14,8 +14,7 @@ const STEP_SECONDS: i64 = 30;
 const WINDOW: i64 = 1;
 const DIGITS: u32 = 6;
 /// All but the unreserved characters (RFC 3986 section 2.3).
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The step that a code is of, if it is of one that is near the time and later than the last one
 /// that was taken.

@@ -15,7 +15,6 @@ use tracing::Instrument as _;
 
 use crate::bounds;
 use crate::http::caller::RequestId;
-use crate::http::problem::Problem;
 use crate::http::problem::request::{INTERNAL, TIMEOUT};
 use crate::http::request_id;
 use crate::metrics;

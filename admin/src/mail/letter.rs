@@ -41,11 +41,11 @@ impl Letter {
     pub fn reset(to: String, links: &Links, token: &str) -> Self {
         Self::Ready {
             to,
-            subject: "Choose another password".to_owned(),
+            subject: "Choose a new password".to_owned(),
             text: format!(
-                "Somebody, probably you, has asked to choose another password for Tenantry.\n\n\
+                "You, or another person, asked for a new password for Tenantry.\n\n\
                  {}\n\
-                 It is good for an hour, once. If it was not you, there is nothing to do: your password stays as it is.\n",
+                 It works once, within an hour. If it was not you, do nothing: your password stays as it is.\n",
                 links.to(Page::Reset, token)
             ),
         }
@@ -57,9 +57,9 @@ impl Letter {
             to,
             subject: "You have an account".to_owned(),
             text:
-                "Somebody, probably you, has signed up for Tenantry with this address. It has an account already.\n\n\
-                   Log in with it. If you have lost the password, ask for another with POST /v1/auth/password-reset.\n\
-                   If it was not you, there is nothing to do.\n"
+                "You, or another person, signed up for Tenantry with this address. It already has an account.\n\n\
+                   Log in with it. If you have lost the password, ask for a new one with POST /v1/auth/password-reset.\n\
+                   If it was not you, do nothing.\n"
                     .to_owned(),
         }
     }
@@ -73,7 +73,7 @@ impl Letter {
             text: format!(
                 "You are invited to work in {tenant} on Tenantry.\n\n\
                  {}\n\
-                 It is good once, for who has logged in with this address. If you do not know who invites you, there is nothing to do.\n",
+                 It works once, after a login with this address. If you do not know the sender, do nothing.\n",
                 links.to(Page::Invitation, token)
             ),
         }
@@ -85,9 +85,9 @@ impl Letter {
             to,
             subject: "Verify your e-mail address".to_owned(),
             text: format!(
-                "Welcome to Tenantry. Please prove that this address is yours.\n\n\
+                "Welcome to Tenantry. Please confirm that this address is yours.\n\n\
                  {}\n\
-                 It is good for a day, once. If you have not signed up, there is nothing to do: without it nothing is made.\n",
+                 It works once, within a day. If you have not signed up, do nothing: no account is made.\n",
                 links.to(Page::Verify, token)
             ),
         }

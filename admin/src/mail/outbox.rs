@@ -9,7 +9,7 @@ use store::{PlatformTx, outbox};
 
 use super::Letter;
 use crate::http::problem::Problem;
-use crate::http::problem::platform::{NO_MAIL, NO_SECRETS_KEY};
+use crate::http::problem::platform::NO_MAIL;
 use crate::http::problem::request::INTERNAL;
 
 /// The time in which a letter is tried to be sent: the life of its token.
@@ -36,7 +36,7 @@ impl Outbox {
     /// Puts a letter in the outbox.
     ///
     /// # Errors
-    /// [`NO_MAIL`] if the operator has named no mail server, and [`NO_SECRETS_KEY`]
+    /// [`NO_MAIL`] if the operator has named no mail server, and [`NO_SECRETS_KEY`](crate::http::problem::platform::NO_SECRETS_KEY)
     /// if there is no key to seal letters with.
     pub async fn put(
         &self,

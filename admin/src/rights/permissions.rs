@@ -49,14 +49,14 @@ impl Who {
     pub fn text(self) -> &'static str {
         match self {
             Self::Anyone => "It is open to all.",
-            Self::Account => "It is for whoever has logged in, and needs an access token.",
+            Self::Account => "It needs an access token: a person has to log in.",
             Self::Member => "It needs any role in the tenant, or in one of its sites.",
             Self::Viewer => "It needs the role viewer.",
             Self::Developer => "It needs the role developer.",
             Self::TenantDeveloper => "It needs the role developer in the whole tenant.",
             Self::Admin => "It needs the role admin.",
-            Self::AdminInPerson => "It needs the role admin, and no service token can do it.",
-            Self::Operator => "It is for operators.",
+            Self::AdminInPerson => "It needs the role admin. Service tokens cannot do it.",
+            Self::Operator => "Only operators may do it.",
         }
     }
 

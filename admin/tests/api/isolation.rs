@@ -74,7 +74,7 @@ async fn foreign_is_like_absent() {
             operations(api).await.iter().filter(|operation| operation.path.contains('{'))
         {
             if admin::rights::table::who(&operation.id) == Some(Who::Account) {
-                // It is for nobody who has a tenant's ids in the path.
+                // Nobody with a tenant's ids in the path may call it.
                 continue;
             }
             let method: Method = operation.method.parse().unwrap();

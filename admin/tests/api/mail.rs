@@ -19,12 +19,12 @@ pub(crate) async fn mail_server() -> MailServer {
 }
 
 /// The mailer of the service, for a server without TLS.
-pub(crate) fn post(api: &Api, port: u16) -> Post {
+pub(crate) fn post(api: &Api, port: u16) -> Mailer {
     post_to(api, &format!("smtp://127.0.0.1:{port}"), SmtpAuthorities::default(), Links::default())
 }
 
 /// The mailer of the service.
-pub(crate) fn post_to(api: &Api, url: &str, authorities: SmtpAuthorities, links: Links) -> Post {
+pub(crate) fn post_to(api: &Api, url: &str, authorities: SmtpAuthorities, links: Links) -> Mailer {
     let from = "Tenantry <no-reply@example.com>".parse().unwrap();
     let smtp = Smtp::new(&url.parse().unwrap(), from, authorities).unwrap();
     Mailer::new(api.store.clone(), Arc::new(SecretsKey::new([7; 32])), smtp, links, clock)

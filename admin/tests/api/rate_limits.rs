@@ -14,8 +14,8 @@ async fn a_principal_gets_so_much_and_no_more() {
     with_api(async |api| {
         let rate_limits = Allowed { per_principal: 2, ..Allowed::default() };
         let api = api.with(Options { rate_limits, ..Options::default() });
-        // Two come back each second, so that all that is asked for at once is more than is given
-        // meanwhile.
+        // Two tokens come back each second, so all these requests at once are more than the limit
+        // gives meanwhile.
         let answers = join_all((0..50).map(|_| api.get("/v1/tenants"))).await;
         let (given, mut refused): (Vec<_>, Vec<_>) =
             answers.into_iter().partition(|answer| answer.status == 200);
@@ -40,7 +40,7 @@ async fn an_address_gets_so_much_and_no_more() {
             ..Allowed::default()
         };
         let api = api.with(Options { rate_limits, ..Options::default() });
-        // One comes back each second: none until this is over.
+        // One token comes back each second; none comes before the pause is over.
         tokio::time::pause();
         let call = async |peer: &str, forwarded: &str, path: &str| {
             let mut request = Request::get(path)

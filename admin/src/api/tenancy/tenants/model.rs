@@ -15,9 +15,6 @@ use crate::http::answer::Object;
 use crate::http::body::{present, present_objects};
 use crate::http::problem::Problem;
 
-use super::contact::Contact;
-use super::placement::Listener;
-
 /// The state of a tenant.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -17,7 +17,7 @@ use crate::http::body::{self, present};
 use crate::http::caller::Caller;
 use crate::http::etag::etag;
 use crate::http::extract::Expected;
-use crate::http::problem::{FieldError, Problem, ProblemBody};
+use crate::http::problem::{Problem, ProblemBody};
 
 /// An operation on one site; `op` names it.
 #[derive(Debug, Deserialize, ToSchema)]

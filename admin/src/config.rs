@@ -80,7 +80,12 @@ pub struct Serve {
     /// The mail server: smtps://user:password@host for TLS, smtp://user:password@host?tls=required
     /// for STARTTLS. Without one no e-mail is sent, so no password can be reset. It needs
     /// --mail-from and --secrets-key-file.
-    #[arg(long, env = "TENANTRY_SMTP_URL", hide_env_values = true, requires_all = ["mail_from", "secrets_key_file"])]
+    #[arg(
+        long,
+        env = "TENANTRY_SMTP_URL",
+        hide_env_values = true,
+        requires_all = ["mail_from", "secrets_key_file"]
+    )]
     pub smtp_url: Option<SmtpUrl>,
     /// Authorities that the mail server's certificate may be of, beside those that the system
     /// trusts: a file of certificates in PEM.

@@ -40,7 +40,7 @@ pub fn install() -> Result<(), BuildError> {
     );
     metrics::describe_counter!(
         DISPOSED,
-        "Rows that were removed because nobody came back to them, or they were over, by their kind."
+        "Rows that were removed because they were abandoned or over, by their kind."
     );
     let _ = HANDLE.set(handle);
     Ok(())

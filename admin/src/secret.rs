@@ -51,7 +51,8 @@ macro_rules! tokens {
             /// needs no lookup.
             pub fn parse(text: &str) -> Option<Self> {
                 let random = text.strip_prefix($prefix)?;
-                let well_formed = random.len() == RANDOM_CHARS && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                let well_formed = random.len() == RANDOM_CHARS
+                    && random.bytes().all(|byte| byte.is_ascii_alphanumeric());
                 well_formed.then(|| Self(text.to_owned()))
             }
 

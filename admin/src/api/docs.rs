@@ -18,7 +18,8 @@ use crate::http::problem::request::{INTERNAL, NO_SUCH_PATH};
 /// Allows only content of this program. Swagger UI sets styles from its script, and has its icons
 /// in `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action \
+                      'none'; frame-ancestors 'none'";
 
 /// The document as it is served, written once.
 #[derive(Clone)]

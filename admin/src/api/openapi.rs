@@ -46,7 +46,8 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
     (
         "Conflict",
         "409",
-        "A value is taken, an object is in use, or a limit is reached: a general bound, or one of the tenant's platform plan (`limit-reached`).",
+        "A value is taken, an object is in use, or a limit is reached: a general bound, or one of \
+         the tenant's platform plan (`limit-reached`).",
     ),
     (
         "PreconditionFailed",
@@ -58,7 +59,8 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
     (
         "Unprocessable",
         "422",
-        "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another request.",
+        "Fields are wrong; `errors` names them. Or the `Idempotency-Key` was used for another \
+         request.",
     ),
     (
         "LoginFailed",
@@ -68,15 +70,16 @@ const PROBLEMS: [(&str, &str, &str); 13] = [
     (
         "TooOften",
         "429",
-        "The caller, or the address, has made too many requests: `RateLimit-Policy` names the limit. Or there were too many attempts. \
-         `Retry-After` tells when to try again.",
+        "The caller, or the address, has made too many requests: `RateLimit-Policy` names the \
+         limit. Or there were too many attempts. `Retry-After` tells when to try again.",
     ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (
         "Unavailable",
         "503",
-        "The database cannot be reached, or the request took too long: try again. Or a secret is to be kept, and the \
-         operator has configured no key for secrets; or an e-mail is to be sent, and there is no mail server.",
+        "The database cannot be reached, or the request took too long: try again. Or a secret is \
+         to be kept, and the operator has configured no key for secrets; or an e-mail is to be \
+         sent, and there is no mail server.",
     ),
 ];
 
@@ -293,8 +296,9 @@ fn show_role(operation: &mut Operation, who: Who) {
 }
 
 /// The answers to writes with `wait`.
-const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it yet, or one has refused it. `receipt` tells \
-                              which; it is null if that is not known.";
+const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it \
+                              yet, or one has refused it. `receipt` tells which; it is null if \
+                              that is not known.";
 const EVERYWHERE: &str =
     "Only with `wait`: it is done, and every Envoy has it, as `receipt` shows.";
 
@@ -318,8 +322,9 @@ fn wait_parameter() -> Parameter {
         .parameter_in(ParameterIn::Query)
         .required(Required::False)
         .description(Some(
-            "Answer when every connected Envoy of the tenant's cells has the change, with a `receipt` that shows it; or with 202 when \
-             so many seconds are over. After the revocation of a key, `acked` of `envoys` refuse it. Without it, the answer does not \
+            "Answer when every connected Envoy of the tenant's cells has the change, with a \
+             `receipt` that shows it; or with 202 when so many seconds are over. After the \
+             revocation of a key, `acked` of `envoys` refuse it. Without it, the answer does not \
              wait.",
         ))
         .schema(Some(schema.build()))
@@ -356,8 +361,8 @@ fn header_parameters(method: &Method, single: bool) -> Vec<Parameter> {
     let given = match *method {
         Method::POST => (
             "Idempotency-Key",
-            "Any text that is new for this request. For 24 hours a repetition with the same key has no further effect, \
-             and gets the same answer.",
+            "Any text that is new for this request. For 24 hours a repetition with the same key \
+             has no further effect, and gets the same answer.",
         ),
         Method::PATCH | Method::DELETE => {
             ("If-Match", "Make the change only if the object still has this entity tag.")

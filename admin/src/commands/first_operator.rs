@@ -22,8 +22,8 @@ pub enum BootstrapError {
     Store(#[from] StoreError),
     /// The file exists, or could not be written.
     #[error(
-        "the new operator token could not be written to {path}; remove the file if it is left over, or name another with \
-         --operator-token-file"
+        "the new operator token could not be written to {path}; remove the file if it is left \
+         over, or name another with --operator-token-file"
     )]
     File {
         /// The file.

@@ -78,7 +78,8 @@ impl Check {
         if !is_label(slug) {
             self.refuse(
                 field,
-                "must have 1 to 63 characters of a-z, 0-9 and `-`, and begin and end with a letter or a digit",
+                "must have 1 to 63 characters of a-z, 0-9 and `-`, and begin and end with a letter \
+                 or a digit",
             );
         } else if bounds::RESERVED_SLUGS.contains(&slug) {
             self.refuse(field, format!("`{slug}` is reserved"));
@@ -97,7 +98,8 @@ impl Check {
         if !first || !rest || name.len() > bounds::VERSION_CHARS {
             self.refuse(
                 field,
-                "must have 1 to 32 characters of a-z, 0-9, `.`, `_` and `-`, and begin with a letter or a digit",
+                "must have 1 to 32 characters of a-z, 0-9, `.`, `_` and `-`, and begin with a \
+                 letter or a digit",
             );
         }
     }
@@ -118,8 +120,8 @@ impl Check {
         if !well_formed {
             self.refuse(
                 field,
-                "must be `/` or like `/orders/eu`: segments of A-Z, a-z, 0-9, `.`, `_`, `~` and `-`, none of them `.` or \
-                 `..`",
+                "must be `/` or like `/orders/eu`: segments of A-Z, a-z, 0-9, `.`, `_`, `~` and \
+                 `-`, none of them `.` or `..`",
             );
         } else if path.len() > bounds::BASE_PATH_CHARS {
             self.refuse(field, format!("must have {} characters at most", bounds::BASE_PATH_CHARS));
@@ -135,7 +137,10 @@ impl Check {
             if let Err(refusal) = rules.check(address) {
                 self.refuse(
                     field,
-                    format!("{refusal}; use a public address, or ask the operator of the platform to allow it (--upstream-allow)"),
+                    format!(
+                        "{refusal}; use a public address, or ask the operator of the platform \
+                             to allow it (--upstream-allow)"
+                    ),
                 );
             }
             return;

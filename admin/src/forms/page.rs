@@ -22,7 +22,14 @@ const CURSOR_FORM: u8 = 1;
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// The most items to return.
-    #[param(minimum = 1, maximum = 200, default = 50, required = false, nullable = false, value_type = i64)]
+    #[param(
+        minimum = 1,
+        maximum = 200,
+        default = 50,
+        required = false,
+        nullable = false,
+        value_type = i64
+    )]
     limit: Option<String>,
     /// The `next_cursor` of the previous page.
     #[param(required = false, nullable = false, pattern = "^[A-Za-z0-9_-]+$")]

@@ -112,7 +112,10 @@ mod tests {
         }
         let uri = uri("ada+x@example.com", SECRET);
         assert!(
-            uri.starts_with("otpauth://totp/Tenantry:ada%2Bx%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&"),
+            uri.starts_with(
+                "otpauth://totp/Tenantry:ada%2Bx%40example.com\
+                 ?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&"
+            ),
             "{uri}"
         );
     }

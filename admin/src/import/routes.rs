@@ -59,8 +59,8 @@ fn resolve(
     let here = pointer::of(&["paths", path, "$ref"]);
     let Some(name) = reference.strip_prefix(PATH_ITEMS) else {
         let message = format!(
-            "`{reference}` is not followed: only {PATH_ITEMS} of the same document is; bundle the description into one \
-             document"
+            "`{reference}` is not followed: only {PATH_ITEMS} of the same document is; bundle the \
+             description into one document"
         );
         return Err(FieldError::new(here, message));
     };

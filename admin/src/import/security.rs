@@ -69,8 +69,8 @@ impl Security {
         let all: Vec<_> = self.global.union(&self.own).map(String::as_str).collect();
         if !all.is_empty() {
             warnings.push(format!(
-                "The security schemes of the description are not imported ({}): callers authenticate as `settings.auth` of \
-                 the site, the API and the route says.",
+                "The security schemes of the description are not imported ({}): callers \
+                 authenticate as `settings.auth` of the site, the API and the route says.",
                 shown(&all)
             ));
         }

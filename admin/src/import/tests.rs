@@ -187,13 +187,14 @@ components:
     assert_eq!(
         warnings,
         [
-            "The security schemes of the description are not imported (`cookie`, `key`, `token`): callers authenticate as \
-             `settings.auth` of the site, the API and the route says.",
-            "Operations with security schemes of their own: `/paths/~1c/put`. Set `settings.auth` of their routes.",
-            "Operations that are public in the description, and are not here: `/paths/~1b/get`, `/paths/~1b/put`. Set \
-             `settings.auth` of their routes to `none`.",
-            "Scopes that are asked for in the description, and not here: `/security`, `/paths/~1c/get`. Set \
-             `settings.scopes` of the API or its routes.",
+            "The security schemes of the description are not imported (`cookie`, `key`, `token`): \
+             callers authenticate as `settings.auth` of the site, the API and the route says.",
+            "Operations with security schemes of their own: `/paths/~1c/put`. Set `settings.auth` \
+             of their routes.",
+            "Operations that are public in the description, and are not here: `/paths/~1b/get`, \
+             `/paths/~1b/put`. Set `settings.auth` of their routes to `none`.",
+            "Scopes that are asked for in the description, and not here: `/security`, \
+             `/paths/~1c/get`. Set `settings.scopes` of the API or its routes.",
         ]
     );
 }
@@ -203,7 +204,8 @@ fn a_document_without_security_has_no_warning_of_it() {
     assert!(
         yaml("{openapi: 3.1.0, security: [], paths: {/a: {get: {}}}}").unwrap().warnings.is_empty()
     );
-    let unused = "{openapi: 3.1.0, paths: {/a: {get: {}}}, components: {securitySchemes: {key: {type: apiKey}}}}";
+    let unused = "{openapi: 3.1.0, paths: {/a: {get: {}}}, components: {securitySchemes: {key: \
+                  {type: apiKey}}}}";
     assert!(yaml(unused).unwrap().warnings.is_empty());
 }
 
@@ -213,7 +215,8 @@ fn malformed_security_keeps_no_route_from_being_imported() {
         ["5", "null", "text", "{a: b}", "[1, [2], {3: 4, a: {b: c}}, null, 1.5, true]", "[{a: b}]"]
     {
         let text = format!(
-            "{{openapi: 3.1.0, security: {security}, paths: {{/a: {{get: {{security: {security}}}}}}}}}"
+            "{{openapi: 3.1.0, security: {security}, paths: {{/a: {{get: {{security: \
+             {security}}}}}}}}}"
         );
         assert_eq!(lines(&yaml(&text).unwrap()), ["GET /a -"], "{security}");
     }

@@ -13,8 +13,10 @@ pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
     let mut ticks = tokio::time::interval(ERASE_EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = erase_closed(&store, clock()).await {
-            tracing::warn!(%error, "a tenant whose time is over could not be erased");
+        let outcome = erase_closed(&store, clock()).await;
+        job.note(&outcome);
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "a closed tenant could not be erased");
         }
     }
 }
@@ -29,7 +31,7 @@ pub async fn erase_closed(store: &Store, now: DateTime<Utc>) -> Result<(), Store
         let mut tx = store.platform(&actor).await?;
         if store::tenant::erase(&mut tx, tenant, now).await? {
             tx.commit().await?;
-            tracing::info!(%tenant, "a tenant whose time is over was erased");
+            tracing::info!(%tenant, "a closed tenant was erased");
         }
     }
     Ok(())

@@ -32,7 +32,12 @@ pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
 async fn heads(store: &Store, since: DateTime<Utc>) -> Result<(), StoreError> {
     let mut tx = store.audit(&Actor::system("housekeeping")).await?;
     for head in store::audit::heads(&mut tx, since).await? {
-        tracing::info!(audit_tenant = %head.tenant, audit_rows = head.seq, audit_head = head.hash, "audit head");
+        tracing::info!(
+            audit_tenant = %head.tenant,
+            audit_rows = head.seq,
+            audit_head = head.hash,
+            "audit head"
+        );
     }
     Ok(())
 }

@@ -26,8 +26,10 @@ pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = prune(&store, clock()).await {
-            tracing::warn!(%error, "what is old could not be removed");
+        let outcome = prune(&store, clock()).await;
+        job.note(&outcome);
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "old rows could not be removed");
         }
     }
 }
@@ -40,13 +42,13 @@ async fn prune(store: &Store, now: DateTime<Utc>) -> Result<(), StoreError> {
     let (usage_hours, usage_reporters) =
         store::usage::prune(&mut tx, USAGE_KEPT, REPORTERS_KEPT).await?;
     tx.commit().await?;
-    tracing::debug!(changes, usage_hours, usage_reporters, "what is old was removed");
+    tracing::debug!(changes, usage_hours, usage_reporters, "old rows were removed");
     for kind in Disposable::ALL {
         // A kind that cannot be removed does not keep the others.
         match dispose(store, kind, now).await {
             Ok(removed) => metrics::disposed(kind.name(), removed),
             Err(error) => {
-                tracing::warn!(%error, kind = kind.name(), "what is old could not be removed")
+                tracing::warn!(%error, kind = kind.name(), "old rows could not be removed")
             }
         }
     }

@@ -42,7 +42,13 @@ pub async fn observe(
     let route = pattern.map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let method = request.method().clone();
     let tenant = place.tenant().map(|tenant| tenant.to_string());
-    let span = tracing::info_span!("request", request_id = %id, tenant = tenant.as_deref(), %method, route);
+    let span = tracing::info_span!(
+        "request",
+        request_id = %id,
+        tenant = tenant.as_deref(),
+        %method,
+        route
+    );
     let time = match access.find(&route, &method) {
         Access::For(rule) => rule.operation.time,
         Access::OtherMethods(_) | Access::None => bounds::REQUEST_TIME,

@@ -43,9 +43,10 @@ impl Letter {
             to,
             subject: "Choose a new password".to_owned(),
             text: format!(
-                "You, or another person, asked for a new password for Tenantry.\n\n\
+                "You asked for a new password for Tenantry.\n\n\
                  {}\n\
-                 It works once, within an hour. If it was not you, do nothing: your password stays as it is.\n",
+                 It works once, within an hour. If you did not ask, do nothing: your password \
+                 stays as it is.\n",
                 links.to(Page::Reset, token)
             ),
         }
@@ -56,11 +57,11 @@ impl Letter {
         Self::Ready {
             to,
             subject: "You have an account".to_owned(),
-            text:
-                "You, or another person, signed up for Tenantry with this address. It already has an account.\n\n\
-                   Log in with it. If you have lost the password, ask for a new one with POST /v1/auth/password-reset.\n\
-                   If it was not you, do nothing.\n"
-                    .to_owned(),
+            text: "You signed up for Tenantry with this address. It already has an account.\n\n\
+                   Log in with it. If you have lost the password, ask for a new one with POST \
+                   /v1/auth/password-reset.\n\
+                   If you did not sign up, do nothing.\n"
+                .to_owned(),
         }
     }
 
@@ -73,7 +74,8 @@ impl Letter {
             text: format!(
                 "You are invited to work in {tenant} on Tenantry.\n\n\
                  {}\n\
-                 It works once, after a login with this address. If you do not know the sender, do nothing.\n",
+                 It works once, after a login with this address. If you did not expect this \
+                 invitation, do nothing.\n",
                 links.to(Page::Invitation, token)
             ),
         }
@@ -87,7 +89,8 @@ impl Letter {
             text: format!(
                 "Welcome to Tenantry. Please confirm that this address is yours.\n\n\
                  {}\n\
-                 It works once, within a day. If you have not signed up, do nothing: no account is made.\n",
+                 It works once, within a day. If you have not signed up, do nothing: no account \
+                 is made.\n",
                 links.to(Page::Verify, token)
             ),
         }

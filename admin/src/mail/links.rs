@@ -45,7 +45,8 @@ impl FromStr for LinkBase {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = "links begin with a URL such as https://console.example.com, without a query and a fragment";
+        let wrong = "links begin with a URL such as https://console.example.com, without a query \
+                     and a fragment";
         let uri: Uri = text.parse().map_err(|_| wrong)?;
         let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
         let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));

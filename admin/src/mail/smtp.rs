@@ -42,7 +42,8 @@ impl FromStr for SmtpUrl {
     /// STARTTLS if the server offers it (`tls=opportunistic`) is refused: an attacker on the way
     /// can take the offer away.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = "a mail server is smtps://user:password@host, or smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear";
+        let form = "a mail server is smtps://user:password@host, or \
+                    smtp://user:password@host?tls=required for STARTTLS; smtp://host is in clear";
         let uri: Uri = text.parse().map_err(|_| form)?;
         let security = match (uri.scheme_str(), uri.query()) {
             (Some("smtps"), None) => Security::Tls,

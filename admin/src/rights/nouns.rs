@@ -30,7 +30,8 @@ pub const TAGS: &[(&str, &str)] = &[
     ("Status", "The progress of changes, by Envoy."),
     (
         "Audit",
-        "Every change, with actor, time and address: a chain of hashes for each tenant, which can be verified.",
+        "Every change, with actor, time and address: a chain of hashes for each tenant, which can \
+         be verified.",
     ),
     ("Service", "Probes, metrics and this document."),
 ];

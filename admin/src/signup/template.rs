@@ -45,7 +45,11 @@ pub struct Origin {
 impl Template {
     /// The treatment of requests.
     pub fn settings(self) -> Result<SiteSettings, Problem> {
-        let by_address = |requests: u32| json!({"limits": [{"name": "per-address", "requests": requests, "per": "second", "by": ["client_ip"]}]});
+        let by_address = |requests: u32| {
+            json!({"limits": [
+                {"name": "per-address", "requests": requests, "per": "second", "by": ["client_ip"]}
+            ]})
+        };
         let settings = match self {
             Self::RestApi | Self::Empty => return Ok(SiteSettings::default()),
             Self::Storefront => by_address(20),

@@ -1,5 +1,5 @@
-//! Every error of the API, and its answer (RFC 9457). Each context declares its kinds of problems in
-//! a file beside this one; the body of the answer is in [`body`].
+//! Every error of the API, and its answer (RFC 9457). Each context declares its kinds of problems
+//! in a file beside this one; the body of the answer is in [`body`].
 //!
 //! Architecture invariant: a 404 says nothing about which object was asked for, and no body carries
 //! the request id, so that another tenant's object is answered byte for byte like an absent one.

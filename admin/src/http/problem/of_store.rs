@@ -32,7 +32,8 @@ impl From<StoreError> for Problem {
                 let tag = etag(current);
                 CHANGED
                     .because(format!(
-                        "The current entity tag is {tag}; get the object again and repeat the change."
+                        "The current entity tag is {tag}; get the object again and repeat the \
+                         change."
                     ))
                     .with_header(axum::http::header::ETAG, tag)
             }

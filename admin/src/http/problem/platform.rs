@@ -10,6 +10,7 @@ kinds! {
     );
     /// An e-mail is to be sent, and the operator has named no mail server.
     NO_MAIL = Kind::unavailable("no-mail", "E-mail cannot be sent from here").detail(
-        "The operator has to name a mail server first: `tenantry-admin serve` takes it by --smtp-url.",
+        "The operator has to name a mail server first: `tenantry-admin serve` takes it by \
+         --smtp-url.",
     );
 }

@@ -17,11 +17,22 @@ use crate::http::visitor::VisitorBody;
 /// `recovery_code`. Five wrong codes end with 429. Ten failures for an account from one address, or
 /// a hundred from one address, end with 429 for a quarter of an hour. Failures from other addresses
 /// do not stop an address that has logged in to the account within 30 days.
-#[utoipa::path(post, path = "/v1/auth/login",
-    operation_id = "login", tag = "Login", request_body = Login,
+#[utoipa::path(
+    post,
+    path = "/v1/auth/login",
+    operation_id = "login",
+    tag = "Login",
+    request_body = Login,
     responses(
         (status = 200, description = "The tokens of a new session.", body = Tokens),
-        (status = 403, description = "The e-mail address is not verified.", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")))]
+        (
+            status = 403,
+            description = "The e-mail address is not verified.",
+            body = crate::http::problem::ProblemBody,
+            content_type = "application/problem+json",
+        ),
+    ),
+)]
 pub(super) async fn login(
     State(app): State<App>,
     posted: VisitorBody<Login>,

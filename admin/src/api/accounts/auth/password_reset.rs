@@ -22,9 +22,16 @@ const PER_SOURCE: i32 = 30;
 ///
 /// If the address has an account, a token is sent to it. The answer and its work are the same if it
 /// has none.
-#[utoipa::path(post, path = "/v1/auth/password-reset",
-    operation_id = "requestPasswordReset", tag = "Login", request_body = Address,
-    responses((status = 202, description = "If there is such an account, an e-mail is on its way.")))]
+#[utoipa::path(
+    post,
+    path = "/v1/auth/password-reset",
+    operation_id = "requestPasswordReset",
+    tag = "Login",
+    request_body = Address,
+    responses(
+        (status = 202, description = "If there is such an account, an e-mail is on its way."),
+    ),
+)]
 pub(super) async fn request(
     State(app): State<App>,
     posted: VisitorBody<Address>,

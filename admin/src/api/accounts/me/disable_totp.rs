@@ -15,8 +15,14 @@ use crate::http::problem::Problem;
 /// Takes the second factor away.
 ///
 /// It needs the password, and a code or a recovery code. The recovery codes end with it.
-#[utoipa::path(post, path = "/v1/me/totp/disable", operation_id = "disableTotp", tag = "Account",
-    request_body = FactorRemoval, responses((status = 200, description = "The account as it is now.", body = Me)))]
+#[utoipa::path(
+    post,
+    path = "/v1/me/totp/disable",
+    operation_id = "disableTotp",
+    tag = "Account",
+    request_body = FactorRemoval,
+    responses((status = 200, description = "The account as it is now.", body = Me)),
+)]
 pub(super) async fn disable(
     State(app): State<App>,
     post: PostBody<FactorRemoval>,

@@ -15,8 +15,14 @@ use crate::http::problem::Problem;
 /// Ends a session of the account.
 ///
 /// Its tokens are refused from now on. A session that has ended stays as it is.
-#[utoipa::path(delete, path = "/v1/me/sessions/{session_id}", operation_id = "endSession", tag = "Account", params(SessionPath),
-    responses((status = 204, description = "It has ended.")))]
+#[utoipa::path(
+    delete,
+    path = "/v1/me/sessions/{session_id}",
+    operation_id = "endSession",
+    tag = "Account",
+    params(SessionPath),
+    responses((status = 204, description = "It has ended.")),
+)]
 pub(super) async fn end(
     State(app): State<App>,
     IdPath(at): IdPath<SessionPath>,

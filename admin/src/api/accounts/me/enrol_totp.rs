@@ -19,8 +19,14 @@ use crate::secret;
 ///
 /// The secret is in this answer and nowhere else: give it to an authenticator, and confirm it with
 /// a code. Until then nothing changes.
-#[utoipa::path(post, path = "/v1/me/totp", operation_id = "enrolTotp", tag = "Account",
-    request_body = NewFactor, responses((status = 200, description = "The secret.", body = FactorSecret)))]
+#[utoipa::path(
+    post,
+    path = "/v1/me/totp",
+    operation_id = "enrolTotp",
+    tag = "Account",
+    request_body = NewFactor,
+    responses((status = 200, description = "The secret.", body = FactorSecret)),
+)]
 pub(super) async fn enrol(
     State(app): State<App>,
     post: PostBody<NewFactor>,

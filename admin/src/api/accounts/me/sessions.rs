@@ -13,8 +13,14 @@ use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Lists the sessions of the account that have not ended.
-#[utoipa::path(get, path = "/v1/me/sessions", operation_id = "listSessions", tag = "Account", params(PageQuery),
-    responses((status = 200, description = "A page of sessions.", body = Page<Session>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/me/sessions",
+    operation_id = "listSessions",
+    tag = "Account",
+    params(PageQuery),
+    responses((status = 200, description = "A page of sessions.", body = Page<Session>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<PageQuery>,

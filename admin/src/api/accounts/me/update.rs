@@ -11,8 +11,14 @@ use crate::http::extract::PatchBody;
 use crate::http::problem::Problem;
 
 /// Changes the account that has logged in.
-#[utoipa::path(patch, path = "/v1/me", operation_id = "updateMe", tag = "Account",
-    request_body = MyChanges, responses((status = 200, description = "The account as it is now.", body = Me)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/me",
+    operation_id = "updateMe",
+    tag = "Account",
+    request_body = MyChanges,
+    responses((status = 200, description = "The account as it is now.", body = Me)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     patch: PatchBody<MyChanges>,

@@ -24,8 +24,15 @@ pub(super) struct Approval {}
 /// Approves a sign-up that waits.
 ///
 /// The account, the tenant and the first site are made at once.
-#[utoipa::path(post, path = "/v1/signups/{signup_id}/approve", operation_id = "approveSignUp", tag = "Sign-up",
-    params(SignupPath), request_body = Approval, responses((status = 200, description = "What was made.", body = Outcome)))]
+#[utoipa::path(
+    post,
+    path = "/v1/signups/{signup_id}/approve",
+    operation_id = "approveSignUp",
+    tag = "Sign-up",
+    params(SignupPath),
+    request_body = Approval,
+    responses((status = 200, description = "What was made.", body = Outcome)),
+)]
 pub(super) async fn approve(
     State(app): State<App>,
     IdPath(at): IdPath<SignupPath>,

@@ -13,8 +13,14 @@ use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Lists the sign-ups that wait for an operator.
-#[utoipa::path(get, path = "/v1/signups", operation_id = "listSignUps", tag = "Sign-up", params(PageQuery),
-    responses((status = 200, description = "A page of sign-ups.", body = Page<Signup>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/signups",
+    operation_id = "listSignUps",
+    tag = "Sign-up",
+    params(PageQuery),
+    responses((status = 200, description = "A page of sign-ups.", body = Page<Signup>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<PageQuery>,

@@ -12,8 +12,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Rejects a sign-up that waits.
-#[utoipa::path(delete, path = "/v1/signups/{signup_id}", operation_id = "rejectSignUp", tag = "Sign-up", params(SignupPath),
-    responses((status = 204, description = "It is gone.")))]
+#[utoipa::path(
+    delete,
+    path = "/v1/signups/{signup_id}",
+    operation_id = "rejectSignUp",
+    tag = "Sign-up",
+    params(SignupPath),
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(super) async fn reject(
     State(app): State<App>,
     IdPath(at): IdPath<SignupPath>,

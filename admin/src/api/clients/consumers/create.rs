@@ -12,15 +12,35 @@ use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes a consumer.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers",
-    operation_id = "createConsumer", tag = "Consumers", params(SitePath),
-    request_body(content = NewConsumer, examples(
-        ("keys" = (summary = "An application that has API keys", value = json!({"name": "Mobile app"}))),
-        ("tokens" = (summary = "An application that is named by tokens", value = json!({"name": "Billing", "settings": {
-            "subjects": [{"issuer": "https://login.example.com/", "value": "billing-service"}],
-            "scopes": ["orders:read", "orders:write"]
-        }}))))),
-    responses((status = 201, description = "The consumer.", body = Consumer)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers",
+    operation_id = "createConsumer",
+    tag = "Consumers",
+    params(SitePath),
+    request_body(
+        content = NewConsumer,
+        examples(
+            ("keys" = (
+                summary = "An application that has API keys",
+                value = json!({"name": "Mobile app"}),
+            )),
+            ("tokens" = (
+                summary = "An application that is named by tokens",
+                value = json!({
+                    "name": "Billing",
+                    "settings": {
+                        "subjects": [
+                            {"issuer": "https://login.example.com/", "value": "billing-service"}
+                        ],
+                        "scopes": ["orders:read", "orders:write"]
+                    }
+                }),
+            )),
+        ),
+    ),
+    responses((status = 201, description = "The consumer.", body = Consumer)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<SitePath>,

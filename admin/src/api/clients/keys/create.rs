@@ -15,12 +15,27 @@ use crate::secret;
 /// Makes an API key for a consumer.
 ///
 /// The key is in this answer and nowhere else; keep it.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys",
-    operation_id = "createKey", tag = "Keys",
-    params(ConsumerPath), request_body(content = NewKey, examples(
-        ("plain" = (summary = "A key that does not expire", value = json!({"name": "CI"}))),
-        ("narrow" = (summary = "A key for one scope, from one network", value = json!({"name": "Reporting", "settings": {"scopes": ["orders:read"], "ip": {"allow": ["198.51.100.0/24"]}}}))))),
-    responses((status = 201, description = "The key.", body = KeyWithText)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys",
+    operation_id = "createKey",
+    tag = "Keys",
+    params(ConsumerPath),
+    request_body(
+        content = NewKey,
+        examples(
+            ("plain" = (summary = "A key that does not expire", value = json!({"name": "CI"}))),
+            ("narrow" = (
+                summary = "A key for one scope, from one network",
+                value = json!({
+                    "name": "Reporting",
+                    "settings": {"scopes": ["orders:read"], "ip": {"allow": ["198.51.100.0/24"]}}
+                }),
+            )),
+        ),
+    ),
+    responses((status = 201, description = "The key.", body = KeyWithText)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<ConsumerPath>,

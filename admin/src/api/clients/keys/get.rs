@@ -14,9 +14,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets an API key, without its text.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}",
-    operation_id = "getKey", tag = "Keys",
-    params(KeyPath), responses((status = 200, description = "The key.", body = Key)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}",
+    operation_id = "getKey",
+    tag = "Keys",
+    params(KeyPath),
+    responses((status = 200, description = "The key.", body = Key)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<KeyPath>,

@@ -14,9 +14,14 @@ use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Lists the keys of a consumer, revoked and expired ones included, without their texts.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys",
-    operation_id = "listKeys", tag = "Keys",
-    params(ConsumerPath, PageQuery), responses((status = 200, description = "A page of keys.", body = Page<Key>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys",
+    operation_id = "listKeys",
+    tag = "Keys",
+    params(ConsumerPath, PageQuery),
+    responses((status = 200, description = "A page of keys.", body = Page<Key>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     IdPath(at): IdPath<ConsumerPath>,

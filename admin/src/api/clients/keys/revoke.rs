@@ -14,9 +14,14 @@ use crate::http::problem::Problem;
 /// Revokes an API key for good.
 ///
 /// The key can still be read, with `revoked_at`; revoking it again changes nothing.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}",
-    operation_id = "revokeKey", tag = "Keys",
-    params(KeyPath), responses((status = 204, description = "It is revoked.")))]
+#[utoipa::path(
+    delete,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}",
+    operation_id = "revokeKey",
+    tag = "Keys",
+    params(KeyPath),
+    responses((status = 204, description = "It is revoked.")),
+)]
 pub(super) async fn revoke(
     State(app): State<App>,
     IdPath(at): IdPath<KeyPath>,

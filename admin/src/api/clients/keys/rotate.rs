@@ -15,10 +15,15 @@ use crate::secret;
 /// Makes a new key of the same name and settings in the place of one.
 ///
 /// The old key works on for a grace period. A revoked or expired key cannot be rotated.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}/rotate",
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}/rotate",
     operation_id = "rotateKey",
-    tag = "Keys", params(KeyPath), request_body = Rotation,
-    responses((status = 201, description = "The new key.", body = KeyWithText)))]
+    tag = "Keys",
+    params(KeyPath),
+    request_body = Rotation,
+    responses((status = 201, description = "The new key.", body = KeyWithText)),
+)]
 pub(super) async fn rotate(
     State(app): State<App>,
     IdPath(at): IdPath<KeyPath>,

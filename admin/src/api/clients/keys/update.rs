@@ -13,10 +13,15 @@ use crate::http::problem::Problem;
 /// Changes the name or the settings of an API key.
 ///
 /// Its text and its expiry stay as they are: rotate or revoke it to change those.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}",
-    operation_id = "updateKey", tag = "Keys",
-    params(KeyPath), request_body = KeyChanges,
-    responses((status = 200, description = "The key as it is now.", body = Key)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/keys/{key_id}",
+    operation_id = "updateKey",
+    tag = "Keys",
+    params(KeyPath),
+    request_body = KeyChanges,
+    responses((status = 200, description = "The key as it is now.", body = Key)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<KeyPath>,

@@ -15,16 +15,31 @@ use crate::http::problem::Problem;
 ///
 /// For `ed25519` the consumer gives its public key. For `hmac-sha256` the secret is drawn here: it
 /// is in this answer and nowhere else; keep it. Signatures name the `id` as their `keyid`.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
-    operation_id = "createSigningKey", tag = "Signing keys",
-    params(ConsumerPath), request_body(content = NewSigningKey, examples(
-        ("ed25519" = (summary = "A public key of the consumer", value = json!({
-            "name": "Billing job",
-            "algorithm": "ed25519",
-            "public_key": "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
-        }))),
-        ("hmac" = (summary = "A secret, which is drawn and shown once", value = json!({"name": "Webhook", "algorithm": "hmac-sha256"}))))),
-    responses((status = 201, description = "The key.", body = SigningKeyWithSecret)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
+    operation_id = "createSigningKey",
+    tag = "Signing keys",
+    params(ConsumerPath),
+    request_body(
+        content = NewSigningKey,
+        examples(
+            ("ed25519" = (
+                summary = "A public key of the consumer",
+                value = json!({
+                    "name": "Billing job",
+                    "algorithm": "ed25519",
+                    "public_key": "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
+                }),
+            )),
+            ("hmac" = (
+                summary = "A secret, which is drawn and shown once",
+                value = json!({"name": "Webhook", "algorithm": "hmac-sha256"}),
+            )),
+        ),
+    ),
+    responses((status = 201, description = "The key.", body = SigningKeyWithSecret)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<ConsumerPath>,

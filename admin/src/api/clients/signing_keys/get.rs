@@ -14,9 +14,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a signing key, without its secret.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys/{signing_key_id}",
-    operation_id = "getSigningKey", tag = "Signing keys",
-    params(SigningKeyPath), responses((status = 200, description = "The key.", body = SigningKey)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys/{signing_key_id}",
+    operation_id = "getSigningKey",
+    tag = "Signing keys",
+    params(SigningKeyPath),
+    responses((status = 200, description = "The key.", body = SigningKey)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<SigningKeyPath>,

@@ -14,9 +14,14 @@ use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Lists the signing keys of a consumer, revoked and expired ones included, without their secrets.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
-    operation_id = "listSigningKeys", tag = "Signing keys",
-    params(ConsumerPath, PageQuery), responses((status = 200, description = "A page of keys.", body = Page<SigningKey>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys",
+    operation_id = "listSigningKeys",
+    tag = "Signing keys",
+    params(ConsumerPath, PageQuery),
+    responses((status = 200, description = "A page of keys.", body = Page<SigningKey>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     IdPath(at): IdPath<ConsumerPath>,

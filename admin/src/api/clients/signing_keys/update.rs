@@ -14,10 +14,15 @@ use crate::http::problem::Problem;
 ///
 /// The key itself stays the same: to replace it, make another one, and revoke this one once it is
 /// no longer used.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys/{signing_key_id}",
-    operation_id = "updateSigningKey", tag = "Signing keys",
-    params(SigningKeyPath), request_body = SigningKeyChanges,
-    responses((status = 200, description = "The key as it is now.", body = SigningKey)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/consumers/{consumer_id}/signing-keys/{signing_key_id}",
+    operation_id = "updateSigningKey",
+    tag = "Signing keys",
+    params(SigningKeyPath),
+    request_body = SigningKeyChanges,
+    responses((status = 200, description = "The key as it is now.", body = SigningKey)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<SigningKeyPath>,

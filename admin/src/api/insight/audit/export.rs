@@ -117,7 +117,12 @@ pub(super) fn stream(
     let tenant = chain.tenant();
     let (last, hash) = head.map_or((0, String::new()), |head| (head.seq, head.hash));
     // A copy of the head outside of the database tells if rows are cut off later.
-    tracing::info!(audit_tenant = %tenant, audit_rows = last, audit_head = hash, "audit head, exported");
+    tracing::info!(
+        audit_tenant = %tenant,
+        audit_rows = last,
+        audit_head = hash,
+        "audit head, exported"
+    );
     let (extension, media_type) = match format {
         Format::JsonLines => ("jsonl", "application/jsonl"),
         Format::Csv => ("csv", "text/csv; charset=utf-8; header=present"),

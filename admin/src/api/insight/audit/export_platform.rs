@@ -16,12 +16,27 @@ use crate::http::problem::Problem;
 ///
 /// The platform's, or with `tenant_id` that of a tenant, which may have been deleted since.
 /// Otherwise as the export of a tenant.
-#[utoipa::path(get, path = "/v1/operator/audit/export", operation_id = "exportAudit", tag = "Audit",
+#[utoipa::path(
+    get,
+    path = "/v1/operator/audit/export",
+    operation_id = "exportAudit",
+    tag = "Audit",
     params(OperatorExportQuery),
-    responses((status = 200, description = "The chain.",
-        headers(("Audit-Rows" = i64, description = "How many rows it has."),
-            ("Audit-Head" = String, description = "The hash of the last one; empty if there is none.")),
-        content((String = "application/jsonl"), (String = "text/csv")))))]
+    responses(
+        (
+            status = 200,
+            description = "The chain.",
+            headers(
+                ("Audit-Rows" = i64, description = "How many rows it has."),
+                (
+                    "Audit-Head" = String,
+                    description = "The hash of the last one; empty if there is none.",
+                ),
+            ),
+            content((String = "application/jsonl"), (String = "text/csv")),
+        ),
+    ),
+)]
 pub(super) async fn export(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<OperatorExportQuery>,

@@ -14,15 +14,30 @@ use crate::http::problem::Problem;
 
 /// Exports the audit log of a tenant.
 ///
-/// The whole chain, oldest first, as JSON Lines or CSV. `tenantry-admin audit verify` checks the JSON Lines
-/// without the database. Note `Audit-Rows` and `Audit-Head` elsewhere: with them it finds rows that
-/// were cut off the end later.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/audit/export", operation_id = "exportTenantAudit", tag = "Audit",
+/// The whole chain, oldest first, as JSON Lines or CSV. `tenantry-admin audit verify` checks the
+/// JSON Lines without the database. Keep `Audit-Rows` and `Audit-Head` elsewhere: with them it
+/// finds rows that were cut off the end later.
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/audit/export",
+    operation_id = "exportTenantAudit",
+    tag = "Audit",
     params(TenantPath, ExportQuery),
-    responses((status = 200, description = "The chain.",
-        headers(("Audit-Rows" = i64, description = "How many rows it has."),
-            ("Audit-Head" = String, description = "The hash of the last one; empty if there is none.")),
-        content((String = "application/jsonl"), (String = "text/csv")))))]
+    responses(
+        (
+            status = 200,
+            description = "The chain.",
+            headers(
+                ("Audit-Rows" = i64, description = "How many rows it has."),
+                (
+                    "Audit-Head" = String,
+                    description = "The hash of the last one; empty if there is none.",
+                ),
+            ),
+            content((String = "application/jsonl"), (String = "text/csv")),
+        ),
+    ),
+)]
 pub(super) async fn export(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

@@ -17,8 +17,14 @@ use crate::http::problem::Problem;
 /// Lists the audit log of all tenants and of the platform.
 ///
 /// Newest first. With `tenant_id`, also that of a tenant which was deleted.
-#[utoipa::path(get, path = "/v1/operator/audit", operation_id = "listAudit", tag = "Audit", params(OperatorAuditQuery),
-    responses((status = 200, description = "A page of entries.", body = AuditPage)))]
+#[utoipa::path(
+    get,
+    path = "/v1/operator/audit",
+    operation_id = "listAudit",
+    tag = "Audit",
+    params(OperatorAuditQuery),
+    responses((status = 200, description = "A page of entries.", body = AuditPage)),
+)]
 pub(super) async fn of_platform(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<OperatorAuditQuery>,

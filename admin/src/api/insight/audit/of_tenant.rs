@@ -17,8 +17,14 @@ use crate::http::problem::Problem;
 /// Lists the audit log of a tenant.
 ///
 /// Newest first.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/audit", operation_id = "listTenantAudit", tag = "Audit",
-    params(TenantPath, AuditQuery), responses((status = 200, description = "A page of entries.", body = AuditPage)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/audit",
+    operation_id = "listTenantAudit",
+    tag = "Audit",
+    params(TenantPath, AuditQuery),
+    responses((status = 200, description = "A page of entries.", body = AuditPage)),
+)]
 pub(super) async fn of_tenant(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

@@ -29,7 +29,12 @@ macro_rules! query {
             actor: Option<String>,
             /// Only this action, as in `route.create`, or all on one kind of object, as in
             /// `route.*`.
-            #[param(required = false, nullable = false, pattern = r"^[a-z_]+\.([a-z_]+|\*)$", example = "route.*")]
+            #[param(
+                required = false,
+                nullable = false,
+                pattern = r"^[a-z_]+\.([a-z_]+|\*)$",
+                example = "route.*"
+            )]
             action: Option<String>,
             /// Only changes of this object.
             #[param(required = false, nullable = false, value_type = Uuid)]
@@ -44,7 +49,14 @@ macro_rules! query {
             #[param(required = false, nullable = false, max_length = 200)]
             request_id: Option<String>,
             /// The most entries to return.
-            #[param(minimum = 1, maximum = 200, default = 50, required = false, nullable = false, value_type = i64)]
+            #[param(
+                minimum = 1,
+                maximum = 200,
+                default = 50,
+                required = false,
+                nullable = false,
+                value_type = i64
+            )]
             limit: Option<String>,
             /// The `next_cursor` of the previous page.
             #[param(required = false, nullable = false, pattern = "^[A-Za-z0-9_-]+$")]

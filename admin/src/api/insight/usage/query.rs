@@ -47,7 +47,14 @@ pub(super) struct UsageQuery {
     )]
     group_by: Option<String>,
     /// The most items to return.
-    #[param(minimum = 1, maximum = 1000, default = 200, required = false, nullable = false, value_type = i64)]
+    #[param(
+        minimum = 1,
+        maximum = 1000,
+        default = 200,
+        required = false,
+        nullable = false,
+        value_type = i64
+    )]
     limit: Option<String>,
     /// The `next_cursor` of the previous page. It holds the span, if that is not given.
     #[param(required = false, nullable = false, pattern = "^[A-Za-z0-9_-]+$")]
@@ -138,7 +145,8 @@ fn grouping_of(text: &str) -> Result<Grouping, &'static str> {
             "status_class" => &mut grouping.status_class,
             _ => {
                 return Err(
-                    "must be a list of `site`, `consumer`, `key`, `route` and `status_class`, separated by commas",
+                    "must be a list of `site`, `consumer`, `key`, `route` and `status_class`, \
+                     separated by commas",
                 );
             }
         };

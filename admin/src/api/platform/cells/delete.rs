@@ -14,8 +14,14 @@ use crate::http::problem::Problem;
 /// Removes a cell on which no tenant is placed.
 ///
 /// The cell `default` is for the tenants to come, and stays.
-#[utoipa::path(delete, path = "/v1/cells/{cell_name}", operation_id = "deleteCell", tag = "Cells", params(CellPath),
-    responses((status = 204, description = "It is gone.")))]
+#[utoipa::path(
+    delete,
+    path = "/v1/cells/{cell_name}",
+    operation_id = "deleteCell",
+    tag = "Cells",
+    params(CellPath),
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     IdPath(at): IdPath<CellPath>,

@@ -11,8 +11,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a cell.
-#[utoipa::path(get, path = "/v1/cells/{cell_name}", operation_id = "getCell", tag = "Cells", params(CellPath),
-    responses((status = 200, description = "The cell.", body = Cell)))]
+#[utoipa::path(
+    get,
+    path = "/v1/cells/{cell_name}",
+    operation_id = "getCell",
+    tag = "Cells",
+    params(CellPath),
+    responses((status = 200, description = "The cell.", body = Cell)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<CellPath>,

@@ -13,8 +13,14 @@ use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Lists the cells.
-#[utoipa::path(get, path = "/v1/cells", operation_id = "listCells", tag = "Cells", params(PageQuery),
-    responses((status = 200, description = "A page of cells.", body = Page<Cell>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/cells",
+    operation_id = "listCells",
+    tag = "Cells",
+    params(PageQuery),
+    responses((status = 200, description = "A page of cells.", body = Page<Cell>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<PageQuery>,

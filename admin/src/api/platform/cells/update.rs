@@ -10,8 +10,15 @@ use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a cell.
-#[utoipa::path(patch, path = "/v1/cells/{cell_name}", operation_id = "updateCell", tag = "Cells", params(CellPath),
-    request_body = CellChanges, responses((status = 200, description = "The cell as it is now.", body = Cell)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/cells/{cell_name}",
+    operation_id = "updateCell",
+    tag = "Cells",
+    params(CellPath),
+    request_body = CellChanges,
+    responses((status = 200, description = "The cell as it is now.", body = Cell)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<CellPath>,

@@ -94,7 +94,12 @@ pub(crate) struct AllowanceChanges {
     requests_per_second: Option<Option<i64>>,
     /// Requests in a month of the calendar in UTC, in each Envoy.
     #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<i64>, minimum = 1, maximum = 1000000000000000i64, example = 10000000)]
+    #[schema(
+        value_type = Option<i64>,
+        minimum = 1,
+        maximum = 1000000000000000i64,
+        example = 10000000
+    )]
     requests_per_month: Option<Option<i64>>,
 }
 

@@ -14,8 +14,14 @@ use crate::http::problem::Problem;
 /// Removes a platform plan that no tenant has.
 ///
 /// The default plan is for the tenants to come, and stays.
-#[utoipa::path(delete, path = "/v1/platform-plans/{platform_plan_id}", operation_id = "deletePlatformPlan",
-    tag = "Platform plans", params(PlatformPlanPath), responses((status = 204, description = "It is gone.")))]
+#[utoipa::path(
+    delete,
+    path = "/v1/platform-plans/{platform_plan_id}",
+    operation_id = "deletePlatformPlan",
+    tag = "Platform plans",
+    params(PlatformPlanPath),
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     IdPath(at): IdPath<PlatformPlanPath>,

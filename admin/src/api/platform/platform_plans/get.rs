@@ -14,9 +14,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a platform plan.
-#[utoipa::path(get, path = "/v1/platform-plans/{platform_plan_id}", operation_id = "getPlatformPlan",
-    tag = "Platform plans", params(PlatformPlanPath),
-    responses((status = 200, description = "The plan.", body = PlatformPlan)))]
+#[utoipa::path(
+    get,
+    path = "/v1/platform-plans/{platform_plan_id}",
+    operation_id = "getPlatformPlan",
+    tag = "Platform plans",
+    params(PlatformPlanPath),
+    responses((status = 200, description = "The plan.", body = PlatformPlan)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<PlatformPlanPath>,

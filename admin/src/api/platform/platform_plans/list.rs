@@ -13,8 +13,14 @@ use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Lists the platform plans.
-#[utoipa::path(get, path = "/v1/platform-plans", operation_id = "listPlatformPlans", tag = "Platform plans",
-    params(PageQuery), responses((status = 200, description = "A page of plans.", body = Page<PlatformPlan>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/platform-plans",
+    operation_id = "listPlatformPlans",
+    tag = "Platform plans",
+    params(PageQuery),
+    responses((status = 200, description = "A page of plans.", body = Page<PlatformPlan>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<PageQuery>,

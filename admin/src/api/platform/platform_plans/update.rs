@@ -13,11 +13,23 @@ use crate::http::problem::Problem;
 /// Changes a platform plan, for all tenants that have it.
 ///
 /// A tenant that exceeds a lowered limit keeps its objects, and gets no more of them.
-#[utoipa::path(patch, path = "/v1/platform-plans/{platform_plan_id}", operation_id = "updatePlatformPlan",
-    tag = "Platform plans", params(PlatformPlanPath),
-    request_body(content = PlatformPlanChanges, examples(
-        ("requests" = (summary = "More requests, and keys without a limit", value = json!({"limits": {"requests_per_month": 20000000, "keys": null}}))))),
-    responses((status = 200, description = "The plan as it is now.", body = PlatformPlan)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/platform-plans/{platform_plan_id}",
+    operation_id = "updatePlatformPlan",
+    tag = "Platform plans",
+    params(PlatformPlanPath),
+    request_body(
+        content = PlatformPlanChanges,
+        examples(
+            ("requests" = (
+                summary = "More requests, and keys without a limit",
+                value = json!({"limits": {"requests_per_month": 20000000, "keys": null}}),
+            )),
+        ),
+    ),
+    responses((status = 200, description = "The plan as it is now.", body = PlatformPlan)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<PlatformPlanPath>,

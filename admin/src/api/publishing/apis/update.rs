@@ -14,11 +14,28 @@ use crate::http::problem::Problem;
 /// Changes an API.
 ///
 /// A new base path moves all its routes at once.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}",
-    operation_id = "updateApi", tag = "APIs", params(ApiPath),
-    request_body(content = ApiChanges, examples(
-        ("scopes" = (summary = "Callers need a scope, and share a limit", value = json!({"settings": {"scopes": ["orders:read"], "limits": [{"name": "orders", "requests": 600, "per": "minute"}]}}))))),
-    responses((status = 200, description = "The API as it is now.", body = Api)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}",
+    operation_id = "updateApi",
+    tag = "APIs",
+    params(ApiPath),
+    request_body(
+        content = ApiChanges,
+        examples(
+            ("scopes" = (
+                summary = "Callers need a scope, and share a limit",
+                value = json!({
+                    "settings": {
+                        "scopes": ["orders:read"],
+                        "limits": [{"name": "orders", "requests": 600, "per": "minute"}]
+                    }
+                }),
+            )),
+        ),
+    ),
+    responses((status = 200, description = "The API as it is now.", body = Api)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<ApiPath>,

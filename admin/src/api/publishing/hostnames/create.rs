@@ -12,9 +12,15 @@ use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Gives a site one more hostname under the base domain.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames",
-    operation_id = "createHostname", tag = "Hostnames", params(SitePath),
-    request_body = NewHostname, responses((status = 201, description = "The hostname.", body = Hostname)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/hostnames",
+    operation_id = "createHostname",
+    tag = "Hostnames",
+    params(SitePath),
+    request_body = NewHostname,
+    responses((status = 201, description = "The hostname.", body = Hostname)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<SitePath>,

@@ -21,11 +21,18 @@ use crate::http::problem::Problem;
 ///
 /// A route whose method and path stay keeps its id, its own upstream and its settings. `dry_run`
 /// only shows the changes.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/import",
-    operation_id = "importRoutes", tag = "Import", params(VersionPath, ImportQuery),
-    request_body(description = "The description, as JSON or YAML; 32 MiB and 5,000 operations at most.",
-        content((serde_json::Value = "application/json"), (String = "application/yaml"))),
-    responses((status = 200, description = "What changed, or would.", body = ImportResult)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/import",
+    operation_id = "importRoutes",
+    tag = "Import",
+    params(VersionPath, ImportQuery),
+    request_body(
+        description = "The description, as JSON or YAML; 32 MiB and 5,000 operations at most.",
+        content((serde_json::Value = "application/json"), (String = "application/yaml")),
+    ),
+    responses((status = 200, description = "What changed, or would.", body = ImportResult)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<VersionPath>,

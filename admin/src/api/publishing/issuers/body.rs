@@ -117,7 +117,13 @@ pub(super) struct IssuerChanges {
     jwks: Option<Option<Value>>,
     /// The secret of HS256, HS384 and HS512: the text's bytes in UTF-8. It is never shown.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, nullable = false, write_only, min_length = 32, max_length = 1024)]
+    #[schema(
+        value_type = Option<String>,
+        nullable = false,
+        write_only,
+        min_length = 32,
+        max_length = 1024
+    )]
     shared_secret: Option<SharedSecret>,
     /// The algorithms that are accepted.
     #[serde(default, deserialize_with = "present")]

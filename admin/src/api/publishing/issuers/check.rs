@@ -58,7 +58,7 @@ impl Subject<'_> {
             Some("http") if self.allow_http => {}
             Some("http") => check.refuse(
                 "jwks_uri",
-                "must be an https URL: whoever is on the way could put other keys there",
+                "must be an https URL: on the way of http, keys can be replaced",
             ),
             _ => check.refuse("jwks_uri", "must be an https URL"),
         }
@@ -122,8 +122,9 @@ fn keys(jwks: &Value, algorithms: &[Algorithm], check: &mut Check) {
         && !algorithms.is_empty()
         && !has_key_for(&jwks.to_string(), algorithms)
     {
-        let message = "has no usable key for any of the algorithms: a public key of their type (RSA with 2048 to 4096 bits, P-256 \
-                       for ES256, P-384 for ES384, Ed25519 for EdDSA) whose `alg`, `use` and `key_ops` allow it";
+        let message = "has no usable key for any of the algorithms: a public key of their type \
+                       (RSA with 2048 to 4096 bits, P-256 for ES256, P-384 for ES384, Ed25519 for \
+                       EdDSA) whose `alg`, `use` and `key_ops` allow it";
         check.refuse("jwks", message);
     }
 }

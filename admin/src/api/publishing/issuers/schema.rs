@@ -39,8 +39,8 @@ fn text(description: &str) -> ObjectBuilder {
 impl PartialSchema for NewIssuer {
     fn schema() -> RefOr<Schema> {
         let secret = text(
-            "The secret that HS256, HS384 and HS512 need: the text's bytes in UTF-8, at least 32, 48 and 64 of them. It is \
-             never shown.",
+            "The secret that HS256, HS384 and HS512 need: the text's bytes in UTF-8, at least 32, \
+             48 and 64 of them. It is never shown.",
         );
         let secret = secret.min_length(Some(32)).max_length(Some(1_024)).write_only(Some(true));
         issuer_with("What an issuer is made of.", true, vec![("shared_secret", secret, false)])

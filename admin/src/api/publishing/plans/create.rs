@@ -14,17 +14,42 @@ use crate::http::problem::Problem;
 /// Makes a plan.
 ///
 /// Consumers subscribe to it by their `plan_id`.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/plans",
-    operation_id = "createPlan", tag = "Plans", params(SitePath),
-    request_body(content = NewPlan, examples(
-        ("gold" = (summary = "A rate and a quota for each consumer of the plan", value = json!({"name": "Gold plan", "settings": {
-            "limits": [{"name": "gold-rate", "requests": 100, "per": "second", "burst": 200}],
-            "quotas": [{"name": "gold-month", "requests": 1000000, "per": "month"}]
-        }}))),
-        ("trial" = (summary = "A quota that all consumers of the plan share", value = json!({"name": "Trial", "settings": {
-            "quotas": [{"name": "trial-day", "requests": 10000, "per": "day", "by": ["plan"]}]
-        }}))))),
-    responses((status = 201, description = "The plan.", body = Plan)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/plans",
+    operation_id = "createPlan",
+    tag = "Plans",
+    params(SitePath),
+    request_body(
+        content = NewPlan,
+        examples(
+            ("gold" = (
+                summary = "A rate and a quota for each consumer of the plan",
+                value = json!({
+                    "name": "Gold plan",
+                    "settings": {
+                        "limits": [
+                            {"name": "gold-rate", "requests": 100, "per": "second", "burst": 200}
+                        ],
+                        "quotas": [{"name": "gold-month", "requests": 1000000, "per": "month"}]
+                    }
+                }),
+            )),
+            ("trial" = (
+                summary = "A quota that all consumers of the plan share",
+                value = json!({
+                    "name": "Trial",
+                    "settings": {
+                        "quotas": [
+                            {"name": "trial-day", "requests": 10000, "per": "day", "by": ["plan"]}
+                        ]
+                    }
+                }),
+            )),
+        ),
+    ),
+    responses((status = 201, description = "The plan.", body = Plan)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<SitePath>,

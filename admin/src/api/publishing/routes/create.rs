@@ -13,9 +13,15 @@ use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Adds a route to a version.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes",
-    operation_id = "createRoute", tag = "Routes", params(VersionPath), request_body = NewRoute,
-    responses((status = 201, description = "The route.", body = Route)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes",
+    operation_id = "createRoute",
+    tag = "Routes",
+    params(VersionPath),
+    request_body = NewRoute,
+    responses((status = 201, description = "The route.", body = Route)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<VersionPath>,

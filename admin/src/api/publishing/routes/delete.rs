@@ -12,9 +12,14 @@ use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Removes a route.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
-    operation_id = "deleteRoute", tag = "Routes", params(RoutePath),
-    responses((status = 204, description = "It is gone.")))]
+#[utoipa::path(
+    delete,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
+    operation_id = "deleteRoute",
+    tag = "Routes",
+    params(RoutePath),
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     IdPath(at): IdPath<RoutePath>,

@@ -14,9 +14,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a route.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
-    operation_id = "getRoute", tag = "Routes", params(RoutePath),
-    responses((status = 200, description = "The route.", body = Route)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
+    operation_id = "getRoute",
+    tag = "Routes",
+    params(RoutePath),
+    responses((status = 200, description = "The route.", body = Route)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<RoutePath>,

@@ -14,9 +14,14 @@ use crate::http::extract::{IdPath, StrictQuery};
 use crate::http::problem::Problem;
 
 /// Lists the routes.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes",
-    operation_id = "listRoutes", tag = "Routes", params(VersionPath, PageQuery),
-    responses((status = 200, description = "A page of routes.", body = Page<Route>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes",
+    operation_id = "listRoutes",
+    tag = "Routes",
+    params(VersionPath, PageQuery),
+    responses((status = 200, description = "A page of routes.", body = Page<Route>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     IdPath(at): IdPath<VersionPath>,

@@ -12,13 +12,36 @@ use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes a route.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
-    operation_id = "updateRoute", tag = "Routes", params(RoutePath), request_body(content = RouteChanges, examples(
-        ("public" = (summary = "A public route", value = json!({"settings": {"auth": "none"}}))),
-        ("limited" = (summary = "A costly route: few requests of each consumer", value = json!({"settings": {
-            "limits": [{"name": "export", "requests": 10, "per": "hour", "burst": 2, "by": ["consumer"]}]
-        }}))))),
-    responses((status = 200, description = "The route as it is now.", body = Route)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}/routes/{route_id}",
+    operation_id = "updateRoute",
+    tag = "Routes",
+    params(RoutePath),
+    request_body(
+        content = RouteChanges,
+        examples(
+            ("public" = (summary = "A public route", value = json!({"settings": {"auth": "none"}}))),
+            ("limited" = (
+                summary = "A costly route: few requests of each consumer",
+                value = json!({
+                    "settings": {
+                        "limits": [
+                            {
+                                "name": "export",
+                                "requests": 10,
+                                "per": "hour",
+                                "burst": 2,
+                                "by": ["consumer"]
+                            }
+                        ]
+                    }
+                }),
+            )),
+        ),
+    ),
+    responses((status = 200, description = "The route as it is now.", body = Route)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<RoutePath>,

@@ -12,9 +12,15 @@ use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Makes an upstream.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams",
-    operation_id = "createUpstream", tag = "Upstreams", params(SitePath),
-    request_body = NewUpstream, responses((status = 201, description = "The upstream.", body = Upstream)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/upstreams",
+    operation_id = "createUpstream",
+    tag = "Upstreams",
+    params(SitePath),
+    request_body = NewUpstream,
+    responses((status = 201, description = "The upstream.", body = Upstream)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<SitePath>,

@@ -12,9 +12,15 @@ use crate::http::extract::{IdPath, PostBody};
 use crate::http::problem::Problem;
 
 /// Adds a version to an API.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions",
-    operation_id = "createVersion", tag = "Versions", params(ApiPath),
-    request_body = NewVersion, responses((status = 201, description = "The version.", body = Version)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions",
+    operation_id = "createVersion",
+    tag = "Versions",
+    params(ApiPath),
+    request_body = NewVersion,
+    responses((status = 201, description = "The version.", body = Version)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<ApiPath>,

@@ -12,9 +12,14 @@ use crate::http::extract::{Expected, IdPath};
 use crate::http::problem::Problem;
 
 /// Removes a version with its routes.
-#[utoipa::path(delete, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
-    operation_id = "deleteVersion", tag = "Versions", params(VersionPath),
-    responses((status = 204, description = "It is gone.")))]
+#[utoipa::path(
+    delete,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
+    operation_id = "deleteVersion",
+    tag = "Versions",
+    params(VersionPath),
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     IdPath(at): IdPath<VersionPath>,

@@ -14,9 +14,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a version.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
-    operation_id = "getVersion", tag = "Versions", params(VersionPath),
-    responses((status = 200, description = "The version.", body = Version)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
+    operation_id = "getVersion",
+    tag = "Versions",
+    params(VersionPath),
+    responses((status = 200, description = "The version.", body = Version)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<VersionPath>,

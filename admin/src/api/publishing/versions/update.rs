@@ -14,10 +14,15 @@ use crate::http::problem::Problem;
 /// Changes a version.
 ///
 /// A new name, or another `in_path`, moves all its routes at once.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
-    operation_id = "updateVersion", tag = "Versions", params(VersionPath),
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{tenant_id}/sites/{site_id}/apis/{api_id}/versions/{version_id}",
+    operation_id = "updateVersion",
+    tag = "Versions",
+    params(VersionPath),
     request_body = VersionChanges,
-    responses((status = 200, description = "The version as it is now.", body = Version)))]
+    responses((status = 200, description = "The version as it is now.", body = Version)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<VersionPath>,

@@ -49,11 +49,17 @@ impl Object for Joined {
 ///
 /// Only the account with the invited address can, once, and while it is good; otherwise there is no
 /// such invitation.
-#[utoipa::path(post, path = "/v1/me/invitations", operation_id = "acceptInvitation", tag = "Invitations",
+#[utoipa::path(
+    post,
+    path = "/v1/me/invitations",
+    operation_id = "acceptInvitation",
+    tag = "Invitations",
     request_body = Acceptance,
     responses(
         (status = 201, description = "The caller is a member now.", body = Joined),
-        (status = 404, description = "There is no such invitation.")))]
+        (status = 404, description = "There is no such invitation."),
+    ),
+)]
 pub(super) async fn accept(
     State(app): State<App>,
     post: PostBody<Acceptance>,

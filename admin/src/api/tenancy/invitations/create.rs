@@ -17,11 +17,23 @@ use crate::secret::InvitationToken;
 ///
 /// The token is in this answer and nowhere else, except in the e-mail, if the platform sends any. A
 /// person who has logged in with the invited address accepts it by `POST /v1/me/invitations`.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/invitations",
-    operation_id = "createInvitation", tag = "Invitations", params(TenantPath),
-    request_body(content = NewInvitation, examples(
-        ("developer" = (summary = "A developer", value = json!({"email": "ada@example.com", "role": "developer"}))))),
-    responses((status = 201, description = "The invitation.", body = InvitationWithToken)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/invitations",
+    operation_id = "createInvitation",
+    tag = "Invitations",
+    params(TenantPath),
+    request_body(
+        content = NewInvitation,
+        examples(
+            ("developer" = (
+                summary = "A developer",
+                value = json!({"email": "ada@example.com", "role": "developer"}),
+            )),
+        ),
+    ),
+    responses((status = 201, description = "The invitation.", body = InvitationWithToken)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

@@ -55,8 +55,14 @@ impl From<member::Membership> for Membership {
 /// Lists the tenants that the caller is a member of.
 ///
 /// The one that a request is about is in its path: there is nothing to switch.
-#[utoipa::path(get, path = "/v1/me/tenants", operation_id = "listMyTenants", tag = "Members", params(PageQuery),
-    responses((status = 200, description = "A page of tenants.", body = Page<Membership>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/me/tenants",
+    operation_id = "listMyTenants",
+    tag = "Members",
+    params(PageQuery),
+    responses((status = 200, description = "A page of tenants.", body = Page<Membership>)),
+)]
 pub(super) async fn mine(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<PageQuery>,

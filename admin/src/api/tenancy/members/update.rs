@@ -14,9 +14,15 @@ use crate::http::problem::Problem;
 ///
 /// It holds for the next request of the member. A tenant always has an Admin: the last one stays
 /// one.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/members/{account_id}",
-    operation_id = "updateMember", tag = "Members", params(MemberPath), request_body = MemberChanges,
-    responses((status = 200, description = "The member as it is now.", body = Member)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{tenant_id}/members/{account_id}",
+    operation_id = "updateMember",
+    tag = "Members",
+    params(MemberPath),
+    request_body = MemberChanges,
+    responses((status = 200, description = "The member as it is now.", body = Member)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<MemberPath>,

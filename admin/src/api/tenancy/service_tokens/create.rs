@@ -17,12 +17,31 @@ use crate::secret::ServiceToken;
 ///
 /// The token is in this answer and nowhere else; keep it. It cannot have more than its maker: a
 /// token that makes another gives away no role, no scope and no day more than it has itself.
-#[utoipa::path(post, path = "/v1/tenants/{tenant_id}/service-tokens",
-    operation_id = "createServiceToken", tag = "Service tokens", params(TenantPath),
-    request_body(content = NewServiceToken, examples(
-        ("deploy" = (summary = "A pipeline that publishes routes", value = json!({"name": "CI", "role": "developer", "scopes": ["routes:write", "import:write", "read"]}))),
-        ("read" = (summary = "A dashboard", value = json!({"name": "Dashboard", "role": "viewer"}))))),
-    responses((status = 201, description = "The token.", body = ServiceTokenWithText)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants/{tenant_id}/service-tokens",
+    operation_id = "createServiceToken",
+    tag = "Service tokens",
+    params(TenantPath),
+    request_body(
+        content = NewServiceToken,
+        examples(
+            ("deploy" = (
+                summary = "A pipeline that publishes routes",
+                value = json!({
+                    "name": "CI",
+                    "role": "developer",
+                    "scopes": ["routes:write", "import:write", "read"]
+                }),
+            )),
+            ("read" = (
+                summary = "A dashboard",
+                value = json!({"name": "Dashboard", "role": "viewer"}),
+            )),
+        ),
+    ),
+    responses((status = 201, description = "The token.", body = ServiceTokenWithText)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

@@ -11,8 +11,14 @@ use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
 
 /// Makes a tenant.
-#[utoipa::path(post, path = "/v1/tenants", operation_id = "createTenant", tag = "Tenants",
-    request_body = NewTenant, responses((status = 201, description = "The tenant.", body = Tenant)))]
+#[utoipa::path(
+    post,
+    path = "/v1/tenants",
+    operation_id = "createTenant",
+    tag = "Tenants",
+    request_body = NewTenant,
+    responses((status = 201, description = "The tenant.", body = Tenant)),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     post: PostBody<NewTenant>,

@@ -14,8 +14,14 @@ use crate::http::extract::IdPath;
 use crate::http::problem::Problem;
 
 /// Gets a tenant.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}", operation_id = "getTenant", tag = "Tenants", params(TenantPath),
-    responses((status = 200, description = "The tenant.", body = Tenant)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}",
+    operation_id = "getTenant",
+    tag = "Tenants",
+    params(TenantPath),
+    responses((status = 200, description = "The tenant.", body = Tenant)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

@@ -85,8 +85,14 @@ fn month_of(now: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Gets the allowance of a tenant by its platform plan, and its use.
-#[utoipa::path(get, path = "/v1/tenants/{tenant_id}/limits", operation_id = "getTenantLimits", tag = "Tenants",
-    params(TenantPath), responses((status = 200, description = "The limits.", body = TenantLimits)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants/{tenant_id}/limits",
+    operation_id = "getTenantLimits",
+    tag = "Tenants",
+    params(TenantPath),
+    responses((status = 200, description = "The limits.", body = TenantLimits)),
+)]
 pub(super) async fn get(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

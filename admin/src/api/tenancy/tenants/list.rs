@@ -13,8 +13,14 @@ use crate::http::extract::StrictQuery;
 use crate::http::problem::Problem;
 
 /// Lists the tenants.
-#[utoipa::path(get, path = "/v1/tenants", operation_id = "listTenants", tag = "Tenants", params(PageQuery),
-    responses((status = 200, description = "A page of tenants.", body = Page<Tenant>)))]
+#[utoipa::path(
+    get,
+    path = "/v1/tenants",
+    operation_id = "listTenants",
+    tag = "Tenants",
+    params(PageQuery),
+    responses((status = 200, description = "A page of tenants.", body = Page<Tenant>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     StrictQuery(query): StrictQuery<PageQuery>,

@@ -157,7 +157,12 @@ pub(super) struct TenantChanges {
     name: Option<String>,
     /// A short name, unique on the platform; null takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 63, pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+    #[schema(
+        value_type = Option<String>,
+        min_length = 1,
+        max_length = 63,
+        pattern = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+    )]
     slug: Option<Option<String>>,
     /// Settings of all its sites. They are replaced as a whole: an absent field gets its default.
     #[serde(default, deserialize_with = "present")]

@@ -12,11 +12,27 @@ use crate::http::extract::{IdPath, PatchBody};
 use crate::http::problem::Problem;
 
 /// Changes the profile of a tenant, and its demands on its members.
-#[utoipa::path(patch, path = "/v1/tenants/{tenant_id}/profile",
-    operation_id = "updateTenantProfile", tag = "Tenants", params(TenantPath),
-    request_body(content = ProfileChanges, examples(
-        ("contacts" = (summary = "Whom to write to", value = json!({"contacts": [{"about": "security", "name": "Ada Lovelace", "email": "ada@example.com"}]}))))),
-    responses((status = 200, description = "The tenant as it is now.", body = Tenant)))]
+#[utoipa::path(
+    patch,
+    path = "/v1/tenants/{tenant_id}/profile",
+    operation_id = "updateTenantProfile",
+    tag = "Tenants",
+    params(TenantPath),
+    request_body(
+        content = ProfileChanges,
+        examples(
+            ("contacts" = (
+                summary = "Whom to write to",
+                value = json!({
+                    "contacts": [
+                        {"about": "security", "name": "Ada Lovelace", "email": "ada@example.com"}
+                    ]
+                }),
+            )),
+        ),
+    ),
+    responses((status = 200, description = "The tenant as it is now.", body = Tenant)),
+)]
 pub(super) async fn update(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

@@ -111,7 +111,7 @@ pub struct Serve {
     pub rate_limits: RateLimitFlags,
 }
 
-/// A variable of the environment that has another name now.
+/// A renamed variable of the environment.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("TENANTRY_LISTEN is not read any more; name the address in TENANTRY_ADMIN_LISTEN")]
 pub struct OldVariable;

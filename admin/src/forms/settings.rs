@@ -71,6 +71,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::http::problem::request::INVALID;
 
     fn refused(settings: Value) -> Vec<String> {
         let mut check = Check::new();
@@ -78,8 +79,10 @@ mod tests {
         check.tenant_settings(Some(&given));
         match check.finish() {
             Ok(()) => Vec::new(),
-            Err(problem) => problem.into_errors().into_iter().map(|error| error.field).collect(),
-            Err(other) => panic!("{other:?}"),
+            Err(problem) => {
+                assert!(problem.is(&INVALID), "{problem:?}");
+                problem.into_errors().into_iter().map(|error| error.field).collect()
+            }
         }
     }
 

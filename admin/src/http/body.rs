@@ -11,7 +11,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAcce
 use serde_json::error::Category;
 
 use crate::http::problem::Problem;
-use crate::http::problem::request::{INVALID, SYNTAX, TOO_LARGE, UNREADABLE};
+use crate::http::problem::request::{SYNTAX, TOO_LARGE, UNREADABLE};
 
 /// Reads a whole body of at most `limit_bytes`.
 pub async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
@@ -49,7 +49,7 @@ pub fn media_type(headers: &HeaderMap) -> String {
 /// Parses JSON into a type that refuses unknown fields.
 ///
 /// # Errors
-/// [`SYNTAX`] for text that is no JSON; [`INVALID`] with the path of the field that is unknown,
+/// [`SYNTAX`] for text that is no JSON; `invalid` with the path of the field that is unknown,
 /// missing, repeated or of a wrong type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -162,6 +162,7 @@ pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 mod tests {
     use super::*;
     use crate::http::problem::FieldError;
+    use crate::http::problem::request::INVALID;
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]

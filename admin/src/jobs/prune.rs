@@ -26,9 +26,7 @@ pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        let outcome = prune(&store, clock()).await;
-        job.note(&outcome);
-        if let Err(error) = outcome {
+        if let Err(error) = prune(&store, clock()).await {
             tracing::warn!(%error, "old rows could not be removed");
         }
     }

@@ -36,8 +36,8 @@ impl Outbox {
     /// Puts a letter in the outbox.
     ///
     /// # Errors
-    /// [`NO_MAIL`] if the operator has named no mail server, and `no-secrets-key` if there is no key
-    /// to seal letters with.
+    /// [`NO_MAIL`] if the operator has named no mail server, and `no-secrets-key` if there is no
+    /// key to seal letters with.
     pub async fn put(
         &self,
         tx: &mut PlatformTx,

@@ -31,7 +31,7 @@ pub(super) struct Approval {}
     tag = "Sign-up",
     params(SignupPath),
     request_body = Approval,
-    responses((status = 200, description = "What was made.", body = Outcome)),
+    responses((status = 200, description = "The objects that were made.", body = Outcome)),
 )]
 pub(super) async fn approve(
     State(app): State<App>,

@@ -21,7 +21,7 @@ use crate::signup::{Mode, WAITING_KEPT};
 /// the sign-up waits for an operator.
 #[utoipa::path(post, path = "/v1/signup/verify",
     operation_id = "verifySignUp", tag = "Sign-up", request_body = Proof,
-    responses((status = 200, description = "What was made.", body = Outcome)))]
+    responses((status = 200, description = "The objects that were made.", body = Outcome)))]
 pub(super) async fn verify(
     State(app): State<App>,
     posted: VisitorBody<Proof>,

@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn what_is_no_such_key_is_refused() {
         let private = "-----BEGIN PRIVATE KEY-----\n\
-            MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----";
+            MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+            -----END PRIVATE KEY-----";
         let x25519 = PEM.replace("K2Vw", "K2Vu");
         let short = PEM.replace("-----END PUBLIC KEY-----", "");
         for (text, error) in [

@@ -5,8 +5,8 @@
 use store::audit::AuditRow;
 
 /// The first line.
-pub(super) const HEADER: &str = "tenant_id,seq,at,actor_kind,actor_id,request_id,source,action,object_id,\
-                                 before,after,prev_hash,hash\r\n";
+pub(super) const HEADER: &str = "tenant_id,seq,at,actor_kind,actor_id,request_id,source,action,\
+                                 object_id,before,after,prev_hash,hash\r\n";
 
 /// The characters that make a cell a formula (OWASP, CSV Injection).
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];

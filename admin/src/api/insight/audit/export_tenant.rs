@@ -28,10 +28,10 @@ use crate::http::problem::Problem;
             status = 200,
             description = "The chain.",
             headers(
-                ("Audit-Rows" = i64, description = "How many rows it has."),
+                ("Audit-Rows" = i64, description = "The number of its rows."),
                 (
                     "Audit-Head" = String,
-                    description = "The hash of the last one; empty if there is none.",
+                    description = "The hash of the last one; empty if there is none."
                 ),
             ),
             content((String = "application/jsonl"), (String = "text/csv")),

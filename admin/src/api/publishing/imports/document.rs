@@ -10,7 +10,7 @@ use crate::http::body;
 use crate::http::caller::Caller;
 use crate::http::idempotency::Once;
 use crate::http::problem::Problem;
-use crate::http::problem::request::{INTERNAL, UNAVAILABLE};
+use crate::http::problem::request::{INTERNAL, SYNTAX, UNAVAILABLE};
 use crate::import::{self, Format, ImportError, Imported};
 
 /// The body of an import.
@@ -52,8 +52,8 @@ impl FromRequest<App> for Document {
 impl From<ImportError> for Problem {
     fn from(error: ImportError) -> Self {
         match error {
-            ImportError::Syntax(reason) => Self::Syntax(reason),
-            ImportError::Invalid(errors) => Self::Invalid(errors),
+            ImportError::Syntax(reason) => SYNTAX.because(reason),
+            ImportError::Invalid(errors) => Self::invalid(errors),
         }
     }
 }

@@ -21,7 +21,10 @@ use crate::http::problem::Problem;
     request_body(
         content = RouteChanges,
         examples(
-            ("public" = (summary = "A public route", value = json!({"settings": {"auth": "none"}}))),
+            ("public" = (
+                summary = "A public route",
+                value = json!({"settings": {"auth": "none"}}),
+            )),
             ("limited" = (
                 summary = "A costly route: few requests of each consumer",
                 value = json!({

@@ -22,7 +22,7 @@ use crate::http::problem::Problem;
         content = ProfileChanges,
         examples(
             ("contacts" = (
-                summary = "Whom to write to",
+                summary = "A contact",
                 value = json!({
                     "contacts": [
                         {"about": "security", "name": "Ada Lovelace", "email": "ada@example.com"}

@@ -25,7 +25,7 @@ use crate::http::problem::Problem;
                 value = json!({"settings": {"time_zone": "Europe/Berlin"}}),
             )),
             ("bounds" = (
-                summary = "What the tenant may use, over all its sites",
+                summary = "Bounds of the tenant, over all its sites",
                 value = json!({
                     "settings": {
                         "limits": [{"name": "total", "requests": 5000, "per": "second"}],

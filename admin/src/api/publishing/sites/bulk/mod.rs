@@ -51,7 +51,7 @@ pub(super) struct BulkResult {
 #[utoipa::path(post, path = "/v1/tenants/{tenant_id}/sites/bulk",
     operation_id = "bulkSites", tag = "Sites", params(TenantPath),
     request_body = Bulk,
-    responses((status = 200, description = "What has come of each item.", body = BulkResult)))]
+    responses((status = 200, description = "The outcome of each item.", body = BulkResult)))]
 pub(super) async fn bulk(
     State(app): State<App>,
     IdPath(at): IdPath<TenantPath>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use policy::address::AddressRules;
+use service::jobs::Jobs;
 use store::Store;
 use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
@@ -35,6 +36,8 @@ pub struct App {
     pub secrets: Option<Arc<SecretsKey>>,
     /// Bounds how many documents are parsed at the same time.
     pub imports: Arc<Semaphore>,
+    /// The jobs of the program, for probes.
+    pub jobs: Jobs,
     /// The answers of Envoys.
     pub acks: Arc<Acks>,
     /// The mode of sign-up.

@@ -1,19 +1,17 @@
 //! Flags and environment variables. Every flag `--some-name` has the twin `TENANTRY_SOME_NAME`;
 //! `--listen`, which other programs have as well, has `TENANTRY_ADMIN_LISTEN`.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
-use policy::address::AddressRules;
 use policy::host::{BaseDomain, DEFAULT_BASE_DOMAIN};
 use policy::id::TenantId;
 use policy::ip::Cidr;
-use thiserror::Error;
+use service::flags::{DatabaseUrl, OldVariable, Upstreams, refuse_old_variable};
+use service::logging::LogFlags;
 
 use crate::mail::{LinkBase, MailFrom, SmtpUrl};
 use crate::rate_limit::Allowed;
@@ -24,9 +22,9 @@ use crate::signup::Mode;
 #[derive(Debug, Parser)]
 #[command(name = "tenantry-admin", version, about)]
 pub struct Cli {
-    /// Log lines to write to standard error, as in `info` or `admin=debug,info`.
-    #[arg(long, env = "TENANTRY_LOG", default_value = "info", global = true)]
-    pub log: String,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogFlags,
     /// The command.
     #[command(subcommand)]
     pub command: Command,
@@ -111,22 +109,12 @@ pub struct Serve {
     pub rate_limits: RateLimitFlags,
 }
 
-/// A renamed variable of the environment.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("TENANTRY_LISTEN is not read any more; name the address in TENANTRY_ADMIN_LISTEN")]
-pub struct OldVariable;
-
-impl Serve {
-    /// Refuses the variable that `--listen` once had, so that no address is silently ignored.
-    ///
-    /// # Errors
-    /// If the old variable is set, and the new one is not.
-    pub fn refuse_old_variable(is_set: impl Fn(&str) -> bool) -> Result<(), OldVariable> {
-        if is_set("TENANTRY_LISTEN") && !is_set("TENANTRY_ADMIN_LISTEN") {
-            return Err(OldVariable);
-        }
-        Ok(())
-    }
+/// Refuses the variable that the address once had, so that it is not silently ignored.
+///
+/// # Errors
+/// If it is set.
+pub fn check_variables(is_set: impl Fn(&str) -> bool) -> Result<(), OldVariable> {
+    refuse_old_variable("TENANTRY_LISTEN", "TENANTRY_ADMIN_LISTEN", is_set)
 }
 
 /// Rate limits of the API. Each replica counts by itself.
@@ -225,54 +213,6 @@ impl FromStr for ChainHead {
     }
 }
 
-/// Addresses that upstreams may have: those of the public internet, unless these flags say
-/// otherwise. The xds-server needs the same.
-#[derive(Clone, Debug, Args)]
-pub struct Upstreams {
-    /// A range of addresses that upstreams may have beside the public internet, such as
-    /// 10.20.0.0/16; repeat it, or use commas. Every tenant can reach all of it through the
-    /// gateway.
-    #[arg(long, env = "TENANTRY_UPSTREAM_ALLOW", value_delimiter = ',')]
-    pub upstream_allow: Vec<Cidr>,
-    /// A range of addresses that no upstream may have, even if another flag allows it: addresses of
-    /// the platform itself in the public internet, or in an allowed range; repeat it, or use
-    /// commas.
-    #[arg(long, env = "TENANTRY_UPSTREAM_DENY", value_delimiter = ',')]
-    pub upstream_deny: Vec<Cidr>,
-}
-
-impl Upstreams {
-    /// The rules that this comes to.
-    pub fn rules(&self) -> AddressRules {
-        AddressRules::new(self.upstream_allow.iter().copied(), self.upstream_deny.iter().copied())
-    }
-}
-
-/// A connection string. It may carry a password, so its `Debug` shows nothing.
-#[derive(Clone)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// The text. Never log it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabaseUrl(redacted)")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,11 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn the_old_name_of_the_address_is_refused_unless_the_new_one_is_set() {
-        let refused = |set: &[&str]| Serve::refuse_old_variable(|name| set.contains(&name));
-        assert_eq!(refused(&[]), Ok(()));
-        assert_eq!(refused(&["TENANTRY_LISTEN"]), Err(OldVariable));
-        assert_eq!(refused(&["TENANTRY_LISTEN", "TENANTRY_ADMIN_LISTEN"]), Ok(()));
+    fn the_old_name_of_the_address_is_refused() {
+        assert!(check_variables(|_| false).is_ok());
+        let refused = check_variables(|name| name == "TENANTRY_LISTEN").unwrap_err();
+        assert!(refused.to_string().contains("TENANTRY_ADMIN_LISTEN"), "{refused}");
     }
 
     #[test]

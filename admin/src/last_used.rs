@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use policy::id::TenantId;
+use service::jobs::JobHandle;
 use store::Store;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use uuid::Uuid;
 
@@ -12,14 +14,17 @@ const WAITING: usize = 256;
 
 /// Takes notes of the use of service tokens. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct LastUsed(Arc<Sender<(TenantId, Uuid)>>);
+pub struct LastUsed(Sender<(TenantId, Uuid)>);
+
+/// The notes that wait to be written. Clones are the same notes.
+#[derive(Clone, Debug)]
+pub struct Notes(Arc<Mutex<Receiver<(TenantId, Uuid)>>>);
 
 impl LastUsed {
-    /// Starts to write notes, for as long as the sender exists.
-    pub fn start(store: Store) -> Self {
+    /// Returns the side of the requests, and that of the job which writes.
+    pub fn new() -> (Self, Notes) {
         let (sender, receiver) = channel(WAITING);
-        tokio::spawn(write(store, receiver));
-        Self(Arc::new(sender))
+        (Self(sender), Notes(Arc::new(Mutex::new(receiver))))
     }
 
     /// Notes that a token is used now.
@@ -29,10 +34,17 @@ impl LastUsed {
     }
 }
 
-async fn write(store: Store, mut notes: Receiver<(TenantId, Uuid)>) {
-    while let Some((tenant, token)) = notes.recv().await {
-        if let Err(error) = store.note_service(tenant, token).await {
-            tracing::warn!(%error, "the use of a service token was not noted");
+impl Notes {
+    /// Writes notes for as long as there is a side of requests.
+    pub async fn write(self, store: Store, job: JobHandle) {
+        let mut notes = self.0.lock().await;
+        while let Some((tenant, token)) = notes.recv().await {
+            job.backlog(notes.len());
+            let outcome = store.note_service(tenant, token).await;
+            job.note(&outcome);
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "the use of a service token was not noted");
+            }
         }
     }
 }

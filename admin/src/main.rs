@@ -5,43 +5,44 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser as _;
+use service::jobs::Jobs;
+use service::signals::ShutdownSignals;
 use store::Pooling;
 use store::seal::SecretsKey;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use admin::config::{AuditCommand, Cli, Command, Migrate, Serve};
+use admin::config::{self, AuditCommand, Cli, Command, Migrate, Serve};
 use admin::jobs::deliver_mail::Mailer;
 use admin::mail::{Links, Smtp, SmtpAuthorities};
 use admin::service::Options;
 use admin::signup::Mode;
 
+/// The time that jobs get to end when the program stops.
+const JOBS_GRACE: Duration = Duration::from_secs(5);
+/// The time for the export of the last spans.
+const TRACES_GRACE: Duration = Duration::from_secs(2);
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = match EnvFilter::try_new(&cli.log) {
-        Ok(filter) => filter,
-        Err(error) => Cli::command()
-            .error(ErrorKind::InvalidValue, format!("--log `{}`: {error}", cli.log))
-            .exit(),
+    let traces = match service::logging::install(&cli.log.log, "tenantry-admin") {
+        Ok(traces) => traces,
+        Err(error) => {
+            eprintln!("{:#}", anyhow::Error::new(error));
+            return ExitCode::FAILURE;
+        }
     };
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_span_list(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, message = panic.payload_as_str().unwrap_or_default(), "panic");
-    }));
-    let outcome = match cli.command {
+    let code = run(cli.command).await;
+    traces.shut_down(TRACES_GRACE).await;
+    code
+}
+
+async fn run(command: Command) -> ExitCode {
+    let outcome = match command {
         Command::Serve(config) => serve(*config).await,
         Command::Migrate(config) => migrate(config).await,
         // Its result is an exit code of its own.
@@ -56,6 +57,15 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The mail server, if the operator has named one.
+fn smtp(config: &Serve) -> anyhow::Result<Option<Smtp>> {
+    let (Some(url), Some(from)) = (&config.smtp_url, config.mail_from.clone()) else {
+        return Ok(None);
+    };
+    let authorities = smtp_authorities(config.smtp_ca_file.as_deref()).context("--smtp-ca-file")?;
+    Ok(Some(Smtp::new(url, from, authorities).context("--smtp-url")?))
 }
 
 /// Reads the authorities of the mail server, if there is a file of them.
@@ -74,10 +84,9 @@ async fn migrate(config: Migrate) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Serve) -> anyhow::Result<()> {
-    Serve::refuse_old_variable(|name| std::env::var_os(name).is_some())?;
+    config::check_variables(|name| std::env::var_os(name).is_some())?;
     // Before anything that takes time, so that a signal during the start is not lost.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = ShutdownSignals::install()?;
     let secrets = config
         .secrets_key_file
         .as_deref()
@@ -96,16 +105,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         .await?;
     admin::metrics::install()?;
     let secrets = secrets.map(Arc::new);
-    let smtp = match (&config.smtp_url, config.mail_from) {
-        (Some(url), Some(from)) => {
-            let authorities =
-                smtp_authorities(config.smtp_ca_file.as_deref()).context("--smtp-ca-file")?;
-            Some(Smtp::new(url, from, authorities).context("--smtp-url")?)
-        }
-        _ => None,
-    };
-    let links = Links(config.mail_link_base);
-    let mailer = smtp.zip(secrets.clone()).map(|(smtp, secrets)| {
+    let links = Links(config.mail_link_base.clone());
+    let mailer = smtp(&config)?.zip(secrets.clone()).map(|(smtp, secrets)| {
         Mailer::new(store.clone(), secrets, smtp, links.clone(), chrono::Utc::now)
     });
     anyhow::ensure!(
@@ -122,21 +123,29 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         secrets,
         rate_limits: config.rate_limits.allowed(),
     };
-    let router = admin::service::service(store.clone(), options, chrono::Utc::now)?;
+    let jobs = Jobs::new(SystemTime::now, rand::random);
+    let router = admin::service::service(store.clone(), options, chrono::Utc::now, &jobs)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
-    let jobs = admin::jobs::start(&store, mailer, chrono::Utc::now);
+    admin::jobs::start(&jobs, &store, mailer, chrono::Utc::now);
+    let mut ended = None;
     admin::serve::serve(listener, router, async {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            signal = signals.received() => {
+                tracing::info!(signal, "stopping: open requests may finish");
+            }
+            end = jobs.fatal() => ended = Some(end),
         }
-        tracing::info!("stopping: open requests may finish");
     })
     .await;
-    drop(jobs);
-    tracing::info!("stopped");
-    Ok(())
+    jobs.shut_down(JOBS_GRACE).await;
+    match ended {
+        Some(end) => Err(end).context("the program cannot go on"),
+        None => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+    }
 }

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use service::jobs::JobHandle;
+use service::prometheus::{self, BuildError, Histogram, PrometheusHandle};
 
 const REQUESTS: &str = "tenantry_admin_requests_total";
 const RATE_LIMITED: &str = "tenantry_admin_rate_limited_total";
@@ -15,19 +16,17 @@ const SECONDS: &str = "tenantry_admin_request_duration_seconds";
 /// From a primary-key read to an import of a large document.
 const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// A few thousand samples at the most lie waiting.
-const UPKEEP: Duration = Duration::from_secs(5);
-
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Starts to collect. Metrics are one set per process: a second call does nothing.
+///
+/// # Errors
+/// If another recorder collects the process's metrics.
 pub fn install() -> Result<(), BuildError> {
     if HANDLE.get().is_some() {
         return Ok(());
     }
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(SECONDS.into()), &BUCKETS)?
-        .install_recorder()?;
+    let handle = prometheus::install(&[Histogram { name: SECONDS, buckets: &BUCKETS }])?;
     metrics::describe_counter!(REQUESTS, "Requests that were answered.");
     metrics::describe_histogram!(
         SECONDS,
@@ -75,14 +74,11 @@ pub fn render() -> String {
     HANDLE.get().map(PrometheusHandle::render).unwrap_or_default()
 }
 
-/// Folds collected samples into their buckets every few seconds; they would pile up between two
-/// scrapes. Never ends.
-pub async fn keep_up() {
-    let mut ticks = tokio::time::interval(UPKEEP);
-    loop {
-        ticks.tick().await;
-        if let Some(handle) = HANDLE.get() {
-            handle.run_upkeep();
-        }
+/// Folds collected samples into their buckets every few seconds, for ever.
+pub async fn keep_up(job: JobHandle) {
+    match HANDLE.get() {
+        Some(handle) => prometheus::keep_up(handle.clone(), job).await,
+        // Nothing is collected.
+        None => std::future::pending().await,
     }
 }

@@ -8,6 +8,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use policy::address::AddressRules;
+use service::jobs::Jobs;
 use store::Store;
 use store::seal::SecretsKey;
 use tokio::sync::Semaphore;
@@ -20,10 +21,9 @@ use crate::identity::password::Passwords;
 use crate::last_used::LastUsed;
 use crate::mail::{Links, Outbox};
 use crate::rate_limit::{Allowed, RateLimits};
-use crate::receipt::Acks;
 use crate::rights::access::{AccessError, AccessTable};
 use crate::signup::Mode;
-use crate::{api, bounds, layers};
+use crate::{api, bounds, jobs, layers};
 
 /// The operator's choices.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub struct Options {
     pub rate_limits: Allowed,
 }
 
-/// The whole service.
+/// The whole service, with the jobs to which its requests hand work.
 ///
 /// # Errors
 /// A fault of the program: an operation without an id or a permission.
@@ -54,15 +54,18 @@ pub fn service(
     store: Store,
     options: Options,
     clock: fn() -> DateTime<Utc>,
+    jobs: &Jobs,
 ) -> Result<Router, AccessError> {
     let (router, document) = api::openapi::assemble(api::all());
     let secrets = options.secrets;
+    let (last_used, notes) = LastUsed::new();
     let app = App {
-        acks: Acks::start(store.clone()),
+        acks: Arc::default(),
+        jobs: jobs.clone(),
         signup: options.signup,
         outbox: Outbox::new(options.sends_mail, secrets.clone()),
         links: options.links,
-        last_used: LastUsed::start(store.clone()),
+        last_used,
         passwords: Passwords::default(),
         access_tokens: AccessTokens::new(store.clone(), secrets.clone()),
         store,
@@ -75,6 +78,7 @@ pub fn service(
         imports: Arc::new(Semaphore::new(bounds::IMPORTS_AT_ONCE)),
         rate_limits: Arc::new(RateLimits::new(options.rate_limits)),
     };
+    jobs::start_for_requests(jobs, &app.store, &app.acks, notes);
     Ok(router
         .route_layer(from_fn_with_state(app.clone(), layers::receipt::layer))
         .route_layer(from_fn_with_state(app.clone(), layers::rate_limit::by_principal))

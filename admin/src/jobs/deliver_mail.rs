@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use policy::desired::Secret;
+use service::jobs::JobHandle;
 use store::account;
 use store::email_token::{self, Purpose};
 use store::seal::SecretsKey;
@@ -53,13 +54,15 @@ impl Mailer {
         Self { store, secrets, smtp, links, clock }
     }
 
-    /// Sends letters until it is dropped.
-    pub async fn run(self) {
+    /// Sends letters for ever.
+    pub async fn run(self, job: JobHandle) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match self.empty().await {
+            let outcome = self.empty().await;
+            job.note(&outcome);
+            match outcome {
                 Ok(0) => {}
                 Ok(sent) => tracing::debug!(sent, "sent letters"),
                 Err(error) => tracing::warn!(%error, "no letters can be sent"),

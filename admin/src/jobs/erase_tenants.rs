@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use service::jobs::JobHandle;
 use store::{Actor, Store, StoreError};
 
 /// The time between two looks for tenants whose time is over: they were told the minute.
 const ERASE_EVERY: Duration = Duration::from_secs(60);
 
-/// Erases closed tenants once their time is over, until it is dropped.
-pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
+/// Erases closed tenants once their time is over, for ever.
+pub async fn run(store: Store, clock: fn() -> DateTime<Utc>, job: JobHandle) {
     let mut ticks = tokio::time::interval(ERASE_EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = erase_closed(&store, clock()).await {
+        let outcome = erase_closed(&store, clock()).await;
+        job.note(&outcome);
+        if let Err(error) = outcome {
             tracing::warn!(%error, "a closed tenant could not be erased");
         }
     }

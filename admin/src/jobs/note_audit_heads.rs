@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use service::jobs::JobHandle;
 use store::{Actor, Store, StoreError};
 
 /// The time between two copies of the last hashes of the audit log into the service's log. They
@@ -15,14 +16,16 @@ const HEADS_OVERLAP: TimeDelta = TimeDelta::minutes(2);
 /// older chains.
 const HEADS_AT_START: TimeDelta = TimeDelta::days(1);
 
-/// Writes the heads of the chains that have grown into the log, until it is dropped.
-pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
+/// Writes the heads of the chains that have grown into the log, for ever.
+pub async fn run(store: Store, clock: fn() -> DateTime<Utc>, job: JobHandle) {
     let mut since = clock() - HEADS_AT_START;
     let mut ticks = tokio::time::interval(HEADS_EVERY);
     loop {
         ticks.tick().await;
         let now = clock();
-        match heads(&store, since).await {
+        let outcome = heads(&store, since).await;
+        job.note(&outcome);
+        match outcome {
             Ok(()) => since = now - HEADS_OVERLAP,
             Err(error) => tracing::warn!(%error, "the heads of the audit log could not be read"),
         }

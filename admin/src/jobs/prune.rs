@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use service::jobs::JobHandle;
 use store::{Actor, Store, StoreError};
 
 use super::disposable::{Disposable, dispose};
@@ -21,12 +22,14 @@ const USAGE_KEPT: Duration = Duration::from_secs(431 * 24 * 60 * 60);
 /// Envoy's clock may be ahead included.
 const REPORTERS_KEPT: Duration = Duration::from_secs(35 * 24 * 60 * 60);
 
-/// Prunes every hour, until it is dropped.
-pub async fn run(store: Store, clock: fn() -> DateTime<Utc>) {
+/// Prunes every hour, for ever.
+pub async fn run(store: Store, clock: fn() -> DateTime<Utc>, job: JobHandle) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = prune(&store, clock()).await {
+        let outcome = prune(&store, clock()).await;
+        job.note(&outcome);
+        if let Err(error) = outcome {
             tracing::warn!(%error, "old rows could not be removed");
         }
     }

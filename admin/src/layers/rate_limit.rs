@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use policy::header_name::{RATE_LIMIT, RATE_LIMIT_POLICY};
 
 use crate::app::App;
 use crate::http::caller::{Caller, Peer};
@@ -43,11 +44,11 @@ fn refuse(refused: Refused) -> Response {
         ))
         .with_header(header::RETRY_AFTER, retry_after_s.to_string())
         .with_header(
-            HeaderName::from_static("ratelimit-policy"),
+            HeaderName::from_static(RATE_LIMIT_POLICY),
             format!("\"{limit}\";q={burst};w={window_s}"),
         )
         .with_header(
-            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static(RATE_LIMIT),
             format!("\"{limit}\";r=0;t={retry_after_s}"),
         )
         .into_response()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use service::jobs::JobHandle;
 use store::envoy::{self, ConnectedStream, Listener};
 use store::{Store, StoreError};
 use tokio::sync::{Notify, watch};
@@ -14,31 +15,29 @@ const POLL: Duration = Duration::from_millis(500);
 type Streams = Arc<Vec<ConnectedStream>>;
 
 /// Follows the answers of Envoys, as long as a request waits.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Acks {
     streams: watch::Sender<Streams>,
     wanted: Notify,
 }
 
 impl Acks {
-    /// Begins to follow them in this database.
-    pub fn start(store: Store) -> Arc<Self> {
-        let acks = Arc::new(Self { streams: watch::Sender::default(), wanted: Notify::new() });
-        let weak = Arc::downgrade(&acks);
-        tokio::spawn(async move {
-            while let Some(acks) = weak.upgrade() {
-                // So that the task ends with the service.
-                let wanted = tokio::time::timeout(POLL, acks.wanted.notified()).await;
-                if wanted.is_ok()
-                    && let Err(error) = acks.read(&store).await
-                {
-                    tracing::warn!(%error, "what Envoys have answered cannot be read");
-                    tokio::time::sleep(POLL).await;
-                    acks.wanted.notify_one();
-                }
+    /// Reads the answers whenever a request waits, for ever.
+    pub async fn run(self: Arc<Self>, store: Store, job: JobHandle) {
+        // A request may wait already, after a restart.
+        if self.streams.receiver_count() > 0 {
+            self.wanted.notify_one();
+        }
+        loop {
+            self.wanted.notified().await;
+            let outcome = self.read(&store).await;
+            job.note(&outcome);
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "the answers of Envoys cannot be read");
+                tokio::time::sleep(POLL).await;
+                self.wanted.notify_one();
             }
-        });
-        acks
+        }
     }
 
     /// The table as it is read from now on.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use admin::http::caller::Peer;
 use admin::mail::Links;
@@ -18,6 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt as _;
 use policy::address::AddressRules;
 use serde_json::Value;
+use service::jobs::Jobs;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _};
 use stack::testing::TestDatabase;
@@ -119,7 +121,9 @@ fn router(store: &Store, options: Options) -> Router {
         links: Links::default(),
         signup,
     };
-    admin::service::service(store.clone(), options, clock).unwrap()
+    // The set lives as long as the router.
+    let jobs = Jobs::new(SystemTime::now, || 0.5);
+    admin::service::service(store.clone(), options, clock, &jobs).unwrap()
 }
 
 async fn first_token(store: &Store) -> OperatorToken {

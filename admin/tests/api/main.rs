@@ -17,6 +17,7 @@ mod injection;
 mod isolation;
 mod issuer_refusals;
 mod issuers;
+mod jobs;
 mod keys;
 mod lifecycle;
 mod listener;

@@ -97,9 +97,9 @@ pub(super) fn text(description: &str) -> Header {
 }
 
 /// The answers to writes with `wait`.
-pub(super) const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy has it \
-                              yet, or one has refused it. `receipt` tells which; it is null if \
-                              that is not known.";
+pub(super) const NOT_EVERYWHERE: &str = "Only with `wait`: the change is made, and not every Envoy \
+                                         has it yet, or one has refused it. `receipt` tells which; \
+                                         it is null if that is not known.";
 pub(super) const EVERYWHERE: &str =
     "Only with `wait`: it is done, and every Envoy has it, as `receipt` shows.";
 

@@ -12,6 +12,8 @@ use crate::http::problem::{Problem, ProblemBody};
 const PROBE_TIME: Duration = Duration::from_secs(2);
 
 /// Tells if the program can do its work: if the database answers.
+///
+/// Each line after the first names a job of the program, with its state, failures and restarts.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -27,9 +29,11 @@ const PROBE_TIME: Duration = Duration::from_secs(2);
         ),
     ),
 )]
-pub(crate) async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
+pub(crate) async fn ready(State(app): State<App>) -> Result<String, Problem> {
+    let jobs = app.jobs.snapshot();
     match tokio::time::timeout(PROBE_TIME, app.store.ping()).await {
-        Ok(Ok(())) => Ok("ok\n"),
+        Ok(Ok(())) if jobs.is_ready() => Ok(format!("ok\n{jobs}")),
+        Ok(Ok(())) => Err(UNAVAILABLE.because("A job that requests need does not run.")),
         Ok(Err(_)) | Err(_) => Err(UNAVAILABLE.problem()),
     }
 }

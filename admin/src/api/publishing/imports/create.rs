@@ -31,7 +31,13 @@ use crate::http::problem::Problem;
         description = "The description, as JSON or YAML; 32 MiB and 5,000 operations at most.",
         content((serde_json::Value = "application/json"), (String = "application/yaml")),
     ),
-    responses((status = 200, description = "The changes that were made, or would be.", body = ImportResult)),
+    responses(
+        (
+            status = 200,
+            description = "The changes that were made, or would be.",
+            body = ImportResult,
+        ),
+    ),
 )]
 pub(super) async fn create(
     State(app): State<App>,

@@ -12,55 +12,26 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 
-pub mod access_token_key;
-pub mod account;
-pub mod api;
-pub mod attempt;
-pub mod audit;
-pub mod cell;
-pub mod change;
-pub mod consumer;
-mod credential;
-pub mod desired;
-pub mod dns_cache;
-pub mod email_token;
-pub mod envoy;
-mod error;
-pub mod hostname;
-pub mod idempotency;
-pub mod invitation;
-pub mod issuer;
-pub mod jwks_cache;
-pub mod key;
-pub mod lookup;
-pub mod member;
-pub mod operator_token;
-pub mod outbox;
-mod page;
-pub mod plan;
-pub mod platform_plan;
-mod pool;
-pub mod quarantine;
-mod reader;
-pub mod route;
-pub mod seal;
-pub mod service_token;
-pub mod session;
-mod settings;
-pub mod signing_key;
-pub mod signup;
-pub mod site;
-mod standing;
-pub mod tenant;
-pub mod totp;
-mod tx;
-pub mod upstream;
-pub mod usage;
-pub mod version;
+mod accounts;
+mod base;
+mod clients;
+mod platform;
+mod publishing;
+mod serving;
+mod tenancy;
 
-pub use error::StoreError;
-pub use page::Page;
-pub use pool::{Pooling, Store, migrate};
-pub use reader::{Reader, SnapshotTx};
-pub use standing::{NoRole, Role, Standing};
-pub use tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, Savepoint, ScopedTx, TenantTx};
+pub use accounts::{
+    access_token_key, account, attempt, email_token, outbox, session, signup, totp,
+};
+pub use base::error::StoreError;
+pub use base::page::Page;
+pub use base::pool::{Pooling, Store, migrate};
+pub use base::reader::{Reader, SnapshotTx};
+pub use base::tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, Savepoint, ScopedTx, TenantTx};
+pub use base::{audit, change, idempotency, seal};
+pub use clients::{consumer, key, signing_key};
+pub use platform::{cell, operator_token, platform_plan};
+pub use publishing::{api, hostname, issuer, plan, route, site, upstream, version};
+pub use serving::{desired, dns_cache, envoy, jwks_cache, lookup, quarantine, usage};
+pub use tenancy::standing::{NoRole, Role, Standing};
+pub use tenancy::{invitation, member, service_token, tenant};

@@ -1,0 +1,190 @@
+//! Connections, and the migrations.
+
+use std::{str::FromStr as _, time::Duration};
+
+use policy::id::TenantId;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Transaction};
+
+use crate::base::error::StoreError;
+use crate::base::tx::{Actor, AuditTx, PlatformTx, TenantTx};
+
+/// How long a request waits for a connection: longer than any burst should last, shorter than a
+/// client's patience.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Ends a statement that hangs. Removing a tenant with a million keys takes less.
+const STATEMENT_TIMEOUT_MS: &str = "60000";
+/// Ends a transaction whose program hangs while it holds locks.
+const IDLE_IN_TRANSACTION_TIMEOUT_MS: &str = "30000";
+/// How long a write waits for another that holds the row.
+const LOCK_TIMEOUT_MS: &str = "10000";
+
+/// PostgreSQL compiles queries whose estimated cost is high. Those that read everything are such,
+/// come by the dozen, and gain nothing: with 10,000 sites and a million keys an xds-server was
+/// ready after 11.1 s without the compiler, and after 12.9 s with it.
+const JIT: &str = "off";
+
+/// The same bounds where nothing can be set on a connection: they end with the transaction. Another
+/// client may have left prepared statements behind that have the names which ours are going to
+/// have: sqlx names them even if it does not keep them.
+const BEGIN_BOUNDED: &str = "BEGIN; DEALLOCATE ALL; SET LOCAL statement_timeout = 60000; SET LOCAL idle_in_transaction_session_timeout = 30000; \
+    SET LOCAL lock_timeout = 10000; SET LOCAL jit = off";
+
+/// What a connection is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pooling {
+    /// A session of PostgreSQL's own.
+    #[default]
+    Session,
+    /// A pooler in transaction mode, such as pgbouncer: each transaction may be in another session.
+    /// So nothing is kept in one: no settings, no prepared statements, and no LISTEN; and what
+    /// takes more than one message is a transaction.
+    Transaction,
+}
+
+/// The migrations, embedded in the program.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+
+/// The way in for the program that writes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+    pub(crate) pooling: Pooling,
+}
+
+/// A connection for one query, which in the transaction mode of a pooler has to be a transaction:
+/// to describe a statement and to run it are two messages, and in between another client could have
+/// put its own statement there.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    Direct(PoolConnection<Postgres>),
+    InTransaction(Transaction<'static, Postgres>),
+}
+
+impl Reading {
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Direct(connection) => connection,
+            Self::InTransaction(tx) => tx,
+        }
+    }
+}
+
+impl Store {
+    /// Connects with a login role that is a member of `tenantry_admin`.
+    ///
+    /// # Errors
+    /// [`StoreError::UnsafeRole`] for a role that row security does not bind.
+    pub async fn connect(url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        Self::connect_through(url, max_connections, Pooling::Session).await
+    }
+
+    /// The same, through a pooler perhaps.
+    pub async fn connect_through(
+        url: &str,
+        max_connections: u32,
+        pooling: Pooling,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { pool: connect_pool(url, max_connections, pooling).await?, pooling })
+    }
+
+    /// Begins a transaction that is in nobody's scope yet.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        begin(&self.pool, self.pooling).await
+    }
+
+    /// A connection for one query that reads.
+    pub(crate) async fn reading(&self) -> Result<Reading, sqlx::Error> {
+        Ok(match self.pooling {
+            Pooling::Session => Reading::Direct(self.pool.acquire().await?),
+            Pooling::Transaction => Reading::InTransaction(self.begin().await?),
+        })
+    }
+
+    /// Proves that PostgreSQL answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        ping(&self.pool).await
+    }
+
+    /// Begins a transaction that sees and writes the rows of one tenant. It does not prove that the
+    /// tenant exists: in an absent tenant nothing is found, and nothing can be made.
+    pub async fn tenant(&self, tenant: TenantId, actor: &Actor) -> Result<TenantTx, StoreError> {
+        TenantTx::begin(self, tenant, actor.clone()).await
+    }
+
+    /// Begins a transaction that sees and writes what is the platform's: tenants, operator tokens,
+    /// retention.
+    pub async fn platform(&self, actor: &Actor) -> Result<PlatformTx, StoreError> {
+        PlatformTx::begin(self, actor.clone()).await
+    }
+
+    /// Begins a transaction that reads the audit log of all tenants, and nothing else of theirs.
+    pub async fn audit(&self, actor: &Actor) -> Result<AuditTx, StoreError> {
+        AuditTx::begin(self, actor.clone()).await
+    }
+}
+
+/// Applies the migrations that the database lacks, as the owner of its tables. Safe to run from
+/// several places at once.
+pub async fn migrate(owner_url: &str) -> Result<(), StoreError> {
+    let mut connection = PgConnectOptions::from_str(owner_url)?
+        .application_name("tenantry-migrate")
+        .connect()
+        .await?;
+    MIGRATIONS.run(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+pub(crate) async fn connect(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
+    connect_pool(url, max_connections, Pooling::Session).await
+}
+
+async fn connect_pool(
+    url: &str,
+    max_connections: u32,
+    pooling: Pooling,
+) -> Result<PgPool, StoreError> {
+    let options = PgConnectOptions::from_str(url)?.application_name("tenantry");
+    let options = match pooling {
+        Pooling::Session => options.options([
+            ("statement_timeout", STATEMENT_TIMEOUT_MS),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT_MS),
+            ("lock_timeout", LOCK_TIMEOUT_MS),
+            ("jit", JIT),
+        ]),
+        Pooling::Transaction => options.statement_cache_capacity(0),
+    };
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    let mut tx = begin(&pool, pooling).await?;
+    let role = sqlx::query!(
+        r#"SELECT rolname AS "name!", rolsuper OR rolbypassrls AS "unsafe!" FROM pg_roles WHERE rolname = current_user"#
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    drop(tx);
+    if role.r#unsafe {
+        return Err(StoreError::UnsafeRole { role: role.name });
+    }
+    Ok(pool)
+}
+
+async fn begin(
+    pool: &PgPool,
+    pooling: Pooling,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    match pooling {
+        Pooling::Session => pool.begin().await,
+        Pooling::Transaction => pool.begin_with(BEGIN_BOUNDED).await,
+    }
+}
+
+pub(crate) async fn ping(pool: &PgPool) -> Result<(), StoreError> {
+    // A message of its own, and no prepared statement.
+    Ok(pool.acquire().await?.ping().await?)
+}

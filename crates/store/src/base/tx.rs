@@ -1,0 +1,335 @@
+//! The scoped transactions, and the order of what a commit writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::{collections::BTreeSet, net::IpAddr};
+
+use policy::id::{ConsumerId, SiteId, TenantId};
+use sqlx::{PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::base::audit::{self, Entry};
+use crate::base::change::{self, Change};
+use crate::base::error::StoreError;
+use crate::base::pool::Store;
+
+/// Who asks for a change, for the audit log.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// What kind of actor it is.
+    pub kind: ActorKind,
+    /// The id of the operator token, of the person's account or of the service token; nil for the
+    /// system.
+    pub id: Uuid,
+    /// The request that asked, 200 characters at most: a longer one fails the commit.
+    pub request_id: String,
+    /// Where the request came from.
+    pub source: Option<IpAddr>,
+    /// Where commits leave the number of what they have logged.
+    pub logged: Logged,
+}
+
+/// The number of the last change that was committed for an actor. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Logged(Arc<AtomicI64>);
+
+impl Logged {
+    /// The number; `None` if nothing was committed that the data plane has to know.
+    pub fn seq(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|seq| *seq > 0)
+    }
+
+    fn raise(&self, seq: i64) {
+        self.0.fetch_max(seq, Ordering::AcqRel);
+    }
+}
+
+impl Actor {
+    /// The program itself, as in its first start.
+    pub fn system(request_id: impl Into<String>) -> Self {
+        Self {
+            kind: ActorKind::System,
+            id: Uuid::nil(),
+            request_id: request_id.into(),
+            source: None,
+            logged: Logged::default(),
+        }
+    }
+}
+
+/// The kinds of actors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorKind {
+    /// Somebody with an operator token.
+    Operator,
+    /// The program itself.
+    System,
+    /// A person, by the account.
+    Member,
+    /// A machine of a tenant, by its service token.
+    Service,
+}
+
+impl ActorKind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::System => "system",
+            Self::Member => "member",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// A transaction and what it has to leave behind. Public only as far as the sealed trait names it.
+#[derive(Debug)]
+pub struct Core {
+    tx: Transaction<'static, Postgres>,
+    actor: Actor,
+    entries: Vec<(TenantId, Entry)>,
+    changes: BTreeSet<(TenantId, Change)>,
+    pub(crate) unfinished_idempotency: bool,
+    /// Whether it has the platform's scope, and not one tenant's.
+    is_platform: bool,
+}
+
+impl Core {
+    async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
+        Ok(Self {
+            tx: store.begin().await?,
+            actor,
+            entries: Vec::new(),
+            changes: BTreeSet::new(),
+            unfinished_idempotency: false,
+            is_platform: false,
+        })
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
+    pub(crate) fn record(&mut self, tenant: TenantId, entry: Entry) {
+        self.entries.push((tenant, entry));
+    }
+
+    pub(crate) fn mark(&mut self, tenant: TenantId, change: Change) {
+        self.changes.insert((tenant, change));
+    }
+
+    pub(crate) async fn see_tenant(&mut self, tenant: TenantId) -> Result<(), StoreError> {
+        set_local(&mut self.tx, "tenantry.tenant_id", &tenant.to_string()).await
+    }
+
+    /// Writes the audit rows, tenant by tenant, then the change rows under the lock that puts
+    /// commits in their order, then commits. The lock is common to all writers: nothing that takes
+    /// time may follow it.
+    async fn commit(mut self) -> Result<(), StoreError> {
+        if self.unfinished_idempotency {
+            let reason = "an idempotent answer was begun and not finished".to_owned();
+            return Err(StoreError::Invalid { field: "idempotency", reason });
+        }
+        let entries = std::mem::take(&mut self.entries);
+        let tenants: BTreeSet<TenantId> = entries.iter().map(|(tenant, _)| *tenant).collect();
+        for tenant in tenants {
+            self.see_tenant(tenant).await?;
+            let of_tenant: Vec<&Entry> = entries
+                .iter()
+                .filter(|(owner, _)| *owner == tenant)
+                .map(|(_, entry)| entry)
+                .collect();
+            audit::write(&mut self.tx, tenant, &self.actor, &of_tenant).await?;
+        }
+        let mut last = 0;
+        if !self.changes.is_empty() {
+            change::lock(&mut self.tx).await?;
+            let changes: Vec<(TenantId, Change)> = self.changes.iter().copied().collect();
+            if self.is_platform {
+                // A platform plan may be that of thousands of tenants.
+                last = change::write(&mut self.tx, &changes).await?;
+            } else {
+                for of_tenant in changes.chunk_by(|(one, _), (other, _)| one == other) {
+                    if let Some((tenant, _)) = of_tenant.first() {
+                        self.see_tenant(*tenant).await?;
+                    }
+                    last = change::write(&mut self.tx, of_tenant).await?;
+                }
+            }
+        }
+        self.tx.commit().await?;
+        self.actor.logged.raise(last);
+        Ok(())
+    }
+}
+
+mod sealed {
+    pub trait Sealed {
+        fn core(&mut self) -> &mut super::Core;
+    }
+}
+pub(crate) use sealed::Sealed;
+
+/// Either kind of transaction, for what belongs to both.
+pub trait ScopedTx: Sealed + Send {}
+
+/// A point of a transaction to go back to: the database has one of its own, of one name.
+#[derive(Debug)]
+pub struct Savepoint {
+    entries: usize,
+    changes: BTreeSet<(TenantId, Change)>,
+}
+
+/// A transaction in which one tenant's rows exist, and no others. Dropped without
+/// [`TenantTx::commit`] it leaves nothing. After an error there is nothing to do with it but to
+/// drop it: PostgreSQL refuses every further statement.
+#[derive(Debug)]
+pub struct TenantTx {
+    core: Core,
+    tenant: TenantId,
+}
+
+impl TenantTx {
+    pub(crate) async fn begin(
+        store: &Store,
+        tenant: TenantId,
+        actor: Actor,
+    ) -> Result<Self, StoreError> {
+        let mut core = Core::begin(store, actor).await?;
+        core.see_tenant(tenant).await?;
+        Ok(Self { core, tenant })
+    }
+
+    /// The tenant whose rows it sees.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Writes the audit rows and the change rows, and commits.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.core.commit().await
+    }
+
+    /// Marks this point: what follows can be undone by itself, even after an error. Ends with
+    /// [`TenantTx::keep`] or [`TenantTx::undo`], before another one begins.
+    pub async fn savepoint(&mut self) -> Result<Savepoint, StoreError> {
+        sqlx::query!("SAVEPOINT item").execute(self.conn()).await?;
+        Ok(Savepoint { entries: self.core.entries.len(), changes: self.core.changes.clone() })
+    }
+
+    /// Keeps what was done since.
+    pub async fn keep(&mut self, _since: Savepoint) -> Result<(), StoreError> {
+        sqlx::query!("RELEASE SAVEPOINT item").execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Undoes what was done since, with its audit rows and what the data plane would be told.
+    pub async fn undo(&mut self, since: Savepoint) -> Result<(), StoreError> {
+        sqlx::query!("ROLLBACK TO SAVEPOINT item").execute(self.conn()).await?;
+        sqlx::query!("RELEASE SAVEPOINT item").execute(self.conn()).await?;
+        self.core.entries.truncate(since.entries);
+        self.core.changes = since.changes;
+        Ok(())
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.core.conn()
+    }
+
+    pub(crate) fn record(&mut self, entry: Entry) {
+        self.core.record(self.tenant, entry);
+    }
+
+    pub(crate) fn mark_site(&mut self, site: SiteId) {
+        self.core.mark(self.tenant, Change::Site(site));
+    }
+
+    pub(crate) fn mark_bucket(&mut self, bucket: u16) {
+        self.core.mark(self.tenant, Change::Keys(bucket));
+    }
+
+    pub(crate) fn mark_consumer(&mut self, consumer: ConsumerId) {
+        self.core.mark(self.tenant, Change::Consumers(policy::consumer::bucket_of(consumer)));
+    }
+}
+
+/// A transaction on what is the platform's. Dropped without [`PlatformTx::commit`] it leaves
+/// nothing.
+#[derive(Debug)]
+pub struct PlatformTx {
+    pub(crate) core: Core,
+}
+
+impl PlatformTx {
+    /// The owner of the audit rows that concern no tenant.
+    pub(crate) const PLATFORM: TenantId = audit::PLATFORM;
+
+    pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(store, actor).await?;
+        set_local(core.conn(), "tenantry.scope", "platform").await?;
+        core.is_platform = true;
+        Ok(Self { core })
+    }
+
+    /// Writes the audit rows and the change rows, and commits.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.core.commit().await
+    }
+
+    /// Goes on in a tenant, in the same transaction: what is made of a tenant and in it is made at
+    /// once, or not at all.
+    pub async fn into_tenant(mut self, tenant: TenantId) -> Result<TenantTx, StoreError> {
+        set_local(self.core.conn(), "tenantry.scope", "").await?;
+        self.core.is_platform = false;
+        self.core.see_tenant(tenant).await?;
+        Ok(TenantTx { core: self.core, tenant })
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.core.conn()
+    }
+}
+
+/// A transaction that reads the audit log of all tenants, and can write nothing.
+#[derive(Debug)]
+pub struct AuditTx {
+    core: Core,
+}
+
+impl AuditTx {
+    pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
+        let mut core = Core::begin(store, actor).await?;
+        set_local(core.conn(), "transaction_read_only", "on").await?;
+        set_local(core.conn(), "tenantry.scope", "audit").await?;
+        Ok(Self { core })
+    }
+}
+
+impl Sealed for AuditTx {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl ScopedTx for AuditTx {}
+
+impl Sealed for TenantTx {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Sealed for PlatformTx {
+    fn core(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl ScopedTx for TenantTx {}
+impl ScopedTx for PlatformTx {}
+
+/// `SET LOCAL` with a value that is a parameter: it ends with the transaction, so that a pooled
+/// connection keeps nothing.
+async fn set_local(conn: &mut PgConnection, name: &str, value: &str) -> Result<(), StoreError> {
+    sqlx::query_scalar!("SELECT set_config($1, $2, true)", name, value).fetch_one(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Cells, on which tenants are placed. Platform work.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use policy::cell::{self, CellName};
+use policy::id::{SiteId, TenantId, Uuid};
+use serde_json::{Value, json};
+
+use crate::base::audit::{Audited, Entry};
+use crate::base::change::Change;
+use crate::base::error::StoreError;
+use crate::base::page::Page;
+use crate::base::tx::PlatformTx;
+use crate::clients::credential;
+
+/// How many cells a tenant may be placed on at a time: a move needs two, and a tenant that is
+/// served in many regions has one in each.
+pub const MAX_PER_TENANT: usize = 16;
+
+/// How many cells there may be: xds-server keeps a set of resources for each.
+pub const MAX_CELLS: u32 = 1_000;
+
+/// A cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The object of its audit rows, and its place in lists.
+    pub id: Uuid,
+    /// What its Envoys have as `node.cluster`.
+    pub name: CellName,
+    /// What people say about it, at most 200 characters.
+    pub description: String,
+    /// How many tenants are placed on it.
+    pub tenants: i64,
+    /// Counts the changes, from 1.
+    pub revision: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+struct Record {
+    name: String,
+    id: Uuid,
+    description: String,
+    tenants: i64,
+    revision: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Record> for Cell {
+    fn from(record: Record) -> Self {
+        Self {
+            id: record.id,
+            // A CHECK of the table says what a name may be.
+            name: record.name.parse().unwrap_or_default(),
+            description: record.description,
+            tenants: record.tenants,
+            revision: record.revision,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+}
+
+impl Audited for Cell {
+    fn form(&self) -> Value {
+        json!({ "name": self.name.as_str(), "description": self.description, "revision": self.revision })
+    }
+}
+
+const NOT_FOUND: StoreError = StoreError::NotFound { what: "cell" };
+
+/// Reads a page of all cells, oldest first.
+pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<Cell>, StoreError> {
+    let records = sqlx::query_as!(
+        Record,
+        r#"SELECT name, id, description, revision, created_at, updated_at,
+                  (SELECT count(*) FROM tenants t WHERE t.cells @> ARRAY[c.name]) AS "tenants!"
+           FROM cells c WHERE id > $1 ORDER BY id LIMIT $2"#,
+        page.after(),
+        page.limit()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(records.into_iter().map(Cell::from).collect())
+}
+
+/// Reads a cell.
+pub async fn get(tx: &mut PlatformTx, name: &CellName) -> Result<Cell, StoreError> {
+    let record = sqlx::query_as!(
+        Record,
+        r#"SELECT name, id, description, revision, created_at, updated_at,
+                  (SELECT count(*) FROM tenants t WHERE t.cells @> ARRAY[c.name]) AS "tenants!"
+           FROM cells c WHERE name = $1"#,
+        name.as_str()
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    record.map(Cell::from).ok_or(NOT_FOUND)
+}
+
+/// Makes a cell, on which nobody is placed yet.
+pub async fn create(
+    tx: &mut PlatformTx,
+    name: &CellName,
+    description: &str,
+) -> Result<Cell, StoreError> {
+    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM cells"#)
+        .fetch_one(tx.conn())
+        .await?;
+    StoreError::at_limit(count, "cells", MAX_CELLS)?;
+    sqlx::query!(
+        "INSERT INTO cells (name, id, description) VALUES ($1, $2, $3)",
+        name.as_str(),
+        Uuid::now_v7(),
+        description
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(|error| StoreError::unique(error, &[("cells_pkey", "name", name.as_str())]))?;
+    let cell = get(tx, name).await?;
+    tx.core.record(PlatformTx::PLATFORM, Entry::created("cell.create", cell.id, &cell));
+    tx.core.mark(PlatformTx::PLATFORM, Change::Cells);
+    Ok(cell)
+}
+
+/// Says something else about a cell.
+pub async fn update(
+    tx: &mut PlatformTx,
+    name: &CellName,
+    description: Option<&str>,
+    expected_revision: Option<i64>,
+) -> Result<Cell, StoreError> {
+    lock(tx).await?;
+    let before = get(tx, name).await?;
+    StoreError::unless_expected(before.revision, expected_revision)?;
+    sqlx::query!(
+        "UPDATE cells SET description = coalesce($2, description), revision = revision + 1, updated_at = now() WHERE name = $1",
+        name.as_str(),
+        description
+    )
+    .execute(tx.conn())
+    .await?;
+    let after = get(tx, name).await?;
+    tx.core.record(PlatformTx::PLATFORM, Entry::updated("cell.update", after.id, &before, &after));
+    Ok(after)
+}
+
+/// Removes a cell on which no tenant is placed.
+///
+/// # Errors
+/// [`StoreError::InUse`] while there are tenants on it; the cell `default` is always in use, by the
+/// tenants to come.
+pub async fn delete(
+    tx: &mut PlatformTx,
+    name: &CellName,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
+    lock(tx).await?;
+    let cell = get(tx, name).await?;
+    StoreError::unless_expected(cell.revision, expected_revision)?;
+    if cell.tenants > 0 || name.as_str() == cell::DEFAULT {
+        return Err(StoreError::InUse { what: "cell", by: "tenant" });
+    }
+    sqlx::query!("DELETE FROM cells WHERE name = $1", name.as_str()).execute(tx.conn()).await?;
+    tx.core.record(PlatformTx::PLATFORM, Entry::deleted("cell.delete", cell.id, &cell));
+    tx.core.mark(PlatformTx::PLATFORM, Change::Cells);
+    Ok(())
+}
+
+/// Proves that a tenant can be placed on these cells, and lets none of them be removed meanwhile.
+///
+/// # Errors
+/// [`StoreError::Invalid`] if one of them does not exist, or if there are none or too many.
+pub(crate) async fn hold(
+    tx: &mut PlatformTx,
+    cells: &BTreeSet<CellName>,
+) -> Result<(), StoreError> {
+    let invalid = |reason| StoreError::Invalid { field: "cells", reason };
+    if cells.is_empty() || cells.len() > MAX_PER_TENANT {
+        return Err(invalid(format!("a tenant is placed on 1 to {MAX_PER_TENANT} cells")));
+    }
+    let wanted = texts(cells);
+    let found = sqlx::query_scalar!(
+        "SELECT name FROM cells WHERE name = ANY($1) ORDER BY name FOR SHARE",
+        &wanted
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    match wanted.iter().find(|name| !found.contains(name)) {
+        Some(missing) => Err(invalid(format!("there is no cell `{missing}`; make it first"))),
+        None => Ok(()),
+    }
+}
+
+/// Marks everything that a tenant has.
+pub(crate) async fn mark_all(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
+    tx.core.see_tenant(id).await?;
+    // As in the removal of a tenant: a new credential holds its site's row, and is missing nowhere
+    // once the sites are locked.
+    let sites = sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE",
+        Uuid::from(id)
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    credential::mark_of_sites(&mut tx.core, id, &sites).await?;
+    for site in sites {
+        tx.core.mark(id, Change::Site(SiteId(site)));
+    }
+    tx.core.mark(id, Change::Listeners(id));
+    Ok(())
+}
+
+pub(crate) fn texts(cells: &BTreeSet<CellName>) -> Vec<String> {
+    cells.iter().map(ToString::to_string).collect()
+}
+
+/// Those of the names that are ones: a CHECK of `cells` says what a name may be, and no placement
+/// names what was never there.
+pub(crate) fn names(cells: Vec<String>) -> BTreeSet<CellName> {
+    cells.into_iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Lets nobody else make, change or remove a cell, or place a tenant, until this transaction ends.
+/// It is rare work.
+async fn lock(tx: &mut PlatformTx) -> Result<(), StoreError> {
+    sqlx::query!("LOCK TABLE cells IN EXCLUSIVE MODE").execute(tx.conn()).await?;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The operator's side: cells, operator tokens and platform plans.
+
+pub mod cell;
+pub mod operator_token;
+pub mod platform_plan;

@@ -1,0 +1,292 @@
+//! Platform plans: how much of everything a tenant may have. Platform work; a tenant reads its own.
+
+mod limits;
+
+use chrono::{DateTime, Utc};
+use policy::id::TenantId;
+use policy::settings::PlatformRequests;
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::base::audit::{Audited, Entry};
+use crate::base::error::StoreError;
+use crate::base::page::Page;
+use crate::base::tx::PlatformTx;
+use crate::tenancy::tenant;
+
+pub use limits::{PlanLimit, TenantLimits, Used, of_tenant};
+
+/// How many platform plans there may be: they are chosen from a list.
+pub const MAX_PLANS: u32 = 1_000;
+
+/// What a plan allows; `None` where only the general bounds hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Sites of the tenant.
+    pub sites: Option<i64>,
+    /// Routes in all its sites.
+    pub routes: Option<i64>,
+    /// API keys and signing keys in all its sites that are neither revoked, replaced nor expired.
+    pub keys: Option<i64>,
+    /// Members, one at least.
+    pub members: Option<i64>,
+    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and
+    /// settings (as JSON).
+    pub config_bytes: Option<i64>,
+    /// Requests in each second, 1 to 100,000,000.
+    pub requests_per_second: Option<i32>,
+    /// Requests in each month of UTC, 1 to 10^15.
+    pub requests_per_month: Option<i64>,
+}
+
+impl Limits {
+    /// What Envoys have to know of them.
+    pub(crate) fn requests(&self) -> PlatformRequests {
+        requests(self.requests_per_second, self.requests_per_month)
+    }
+}
+
+/// What Envoys have to know, from the columns.
+pub(crate) fn requests(per_second: Option<i32>, per_month: Option<i64>) -> PlatformRequests {
+    PlatformRequests {
+        per_second: per_second.map(i32::unsigned_abs),
+        per_month: per_month.map(i64::unsigned_abs),
+    }
+}
+
+/// A platform plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformPlan {
+    /// The plan's id.
+    pub id: Uuid,
+    /// What people call it, unique on the platform, 1 to 200 characters.
+    pub name: String,
+    /// Whether it is that of tenants of which nobody says anything else.
+    pub is_default: bool,
+    /// What it allows.
+    pub limits: Limits,
+    /// Counts the changes, from 1.
+    pub revision: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What may change of a plan; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct PlatformPlanPatch {
+    /// See [`PlatformPlan::name`].
+    pub name: Option<String>,
+    /// See [`PlatformPlan::limits`]; they are replaced as a whole.
+    pub limits: Option<Limits>,
+}
+
+struct Record {
+    id: Uuid,
+    name: String,
+    is_default: bool,
+    sites: Option<i64>,
+    routes: Option<i64>,
+    keys: Option<i64>,
+    members: Option<i64>,
+    config_bytes: Option<i64>,
+    requests_per_second: Option<i32>,
+    requests_per_month: Option<i64>,
+    revision: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Record> for PlatformPlan {
+    fn from(record: Record) -> Self {
+        Self {
+            id: record.id,
+            name: record.name,
+            is_default: record.is_default,
+            limits: Limits {
+                sites: record.sites,
+                routes: record.routes,
+                keys: record.keys,
+                members: record.members,
+                config_bytes: record.config_bytes,
+                requests_per_second: record.requests_per_second,
+                requests_per_month: record.requests_per_month,
+            },
+            revision: record.revision,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+}
+
+impl Audited for PlatformPlan {
+    fn form(&self) -> Value {
+        json!({ "name": self.name, "is_default": self.is_default, "limits": self.limits, "revision": self.revision })
+    }
+}
+
+const NOT_FOUND: StoreError = StoreError::NotFound { what: "platform plan" };
+
+/// Reads a page of all plans.
+pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<PlatformPlan>, StoreError> {
+    let records = sqlx::query_as!(
+        Record,
+        "SELECT id, name, is_default, sites, routes, keys, members, config_bytes, requests_per_second, requests_per_month,
+                revision, created_at, updated_at
+         FROM platform_plans WHERE id > $1 ORDER BY id LIMIT $2",
+        page.after(),
+        page.limit()
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(records.into_iter().map(PlatformPlan::from).collect())
+}
+
+/// Reads a plan.
+pub async fn get(tx: &mut PlatformTx, id: Uuid) -> Result<PlatformPlan, StoreError> {
+    let record = sqlx::query_as!(
+        Record,
+        "SELECT id, name, is_default, sites, routes, keys, members, config_bytes, requests_per_second, requests_per_month,
+                revision, created_at, updated_at
+         FROM platform_plans WHERE id = $1",
+        id
+    )
+    .fetch_optional(tx.conn())
+    .await?;
+    record.map(PlatformPlan::from).ok_or(NOT_FOUND)
+}
+
+/// Makes a plan, which no tenant has yet.
+pub async fn create(
+    tx: &mut PlatformTx,
+    name: &str,
+    limits: Limits,
+) -> Result<PlatformPlan, StoreError> {
+    let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM platform_plans"#)
+        .fetch_one(tx.conn())
+        .await?;
+    StoreError::at_limit(count, "platform plans", MAX_PLANS)?;
+    let id = Uuid::now_v7();
+    sqlx::query!(
+        "INSERT INTO platform_plans (id, name, sites, routes, keys, members, config_bytes, requests_per_second, requests_per_month)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        id,
+        name,
+        limits.sites,
+        limits.routes,
+        limits.keys,
+        limits.members,
+        limits.config_bytes,
+        limits.requests_per_second,
+        limits.requests_per_month
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(|error| StoreError::unique(error, &[("platform_plans_name_key", "name", name)]))?;
+    let plan = get(tx, id).await?;
+    tx.core.record(PlatformTx::PLATFORM, Entry::created("platform_plan.create", id, &plan));
+    Ok(plan)
+}
+
+/// Changes a plan, for all tenants that have it. What they have beyond it stays; they get no more
+/// of it.
+pub async fn update(
+    tx: &mut PlatformTx,
+    id: Uuid,
+    patch: impl FnOnce(&PlatformPlan) -> PlatformPlanPatch,
+    expected_revision: Option<i64>,
+) -> Result<PlatformPlan, StoreError> {
+    let before = lock(tx, id, expected_revision).await?;
+    let patch = patch(&before);
+    let name = patch.name.unwrap_or_else(|| before.name.clone());
+    let limits = patch.limits.unwrap_or(before.limits);
+    sqlx::query!(
+        "UPDATE platform_plans SET name = $2, sites = $3, routes = $4, keys = $5, members = $6, config_bytes = $7,
+                requests_per_second = $8, requests_per_month = $9, revision = revision + 1, updated_at = now()
+         WHERE id = $1",
+        id,
+        name,
+        limits.sites,
+        limits.routes,
+        limits.keys,
+        limits.members,
+        limits.config_bytes,
+        limits.requests_per_second,
+        limits.requests_per_month
+    )
+    .execute(tx.conn())
+    .await
+    .map_err(|error| StoreError::unique(error, &[("platform_plans_name_key", "name", &name)]))?;
+    let after = get(tx, id).await?;
+    if after.limits.requests() != before.limits.requests() {
+        // Who moves a tenant here holds the plan, so none is missing.
+        let tenants = sqlx::query_scalar!(
+            "SELECT id FROM tenants WHERE platform_plan_id = $1 ORDER BY id",
+            id
+        )
+        .fetch_all(tx.conn())
+        .await?;
+        for tenant in tenants {
+            tenant::mark_sites(tx, TenantId(tenant)).await?;
+        }
+    }
+    tx.core
+        .record(PlatformTx::PLATFORM, Entry::updated("platform_plan.update", id, &before, &after));
+    Ok(after)
+}
+
+/// Removes a plan that no tenant has.
+///
+/// # Errors
+/// [`StoreError::InUse`] while there are tenants with it; the default plan is always in use, by the
+/// tenants to come.
+pub async fn delete(
+    tx: &mut PlatformTx,
+    id: Uuid,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
+    let plan = lock(tx, id, expected_revision).await?;
+    let used = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM tenants WHERE platform_plan_id = $1) AS "used!""#,
+        id
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    if used || plan.is_default {
+        return Err(StoreError::InUse { what: "platform plan", by: "tenant" });
+    }
+    sqlx::query!("DELETE FROM platform_plans WHERE id = $1", id).execute(tx.conn()).await?;
+    tx.core.record(PlatformTx::PLATFORM, Entry::deleted("platform_plan.delete", id, &plan));
+    Ok(())
+}
+
+/// Proves that there is such a plan, and lets nobody change or remove it meanwhile.
+///
+/// # Errors
+/// [`StoreError::Invalid`] on `platform_plan_id` if there is none.
+pub(crate) async fn hold(tx: &mut PlatformTx, id: Uuid) -> Result<PlatformPlan, StoreError> {
+    sqlx::query_scalar!("SELECT id FROM platform_plans WHERE id = $1 FOR SHARE", id)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or_else(|| StoreError::Invalid {
+            field: "platform_plan_id",
+            reason: "there is no such platform plan; make it first".to_owned(),
+        })?;
+    get(tx, id).await
+}
+
+async fn lock(
+    tx: &mut PlatformTx,
+    id: Uuid,
+    expected_revision: Option<i64>,
+) -> Result<PlatformPlan, StoreError> {
+    sqlx::query_scalar!("SELECT id FROM platform_plans WHERE id = $1 FOR UPDATE", id)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)?;
+    let plan = get(tx, id).await?;
+    StoreError::unless_expected(plan.revision, expected_revision)?;
+    Ok(plan)
+}

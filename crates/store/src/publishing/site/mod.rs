@@ -1,0 +1,348 @@
+//! Sites: a tenant's gateway workspaces.
+
+use chrono::{DateTime, Utc};
+use policy::id::SiteId;
+use policy::key::Environment;
+use policy::settings::SiteSettings;
+use serde_json::{Value, json};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::base::audit::{Audited, Entry};
+use crate::base::error::StoreError;
+use crate::base::page::Page;
+use crate::base::settings::sparse;
+use crate::base::tx::{Sealed as _, TenantTx};
+use crate::clients::credential;
+use crate::publishing::hostname;
+use crate::tenancy::tenant;
+
+mod copy;
+
+pub use copy::{SiteCopy, copy};
+
+/// How many sites a tenant may have: a whole cell serves 5 to 10 thousand.
+pub const MAX_PER_TENANT: u32 = 1_000;
+
+/// A site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The site's id.
+    pub id: SiteId,
+    /// What people call it, 1 to 200 characters.
+    pub name: String,
+    /// The DNS label of the site's own hostname. Unique on the platform, and for good.
+    pub slug: String,
+    /// What the site's keys are meant for. It is part of their text, so it is for good.
+    pub environment: Environment,
+    /// Whether the caller's credential reaches the upstreams.
+    pub forward_credentials: bool,
+    /// Whether the Envoys load its routes and clusters before its first request. It costs each of
+    /// them memory.
+    pub eager: bool,
+    /// What is set for its requests.
+    pub settings: SiteSettings,
+    /// Counts the changes, from 1.
+    pub revision: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What a new site is made of.
+#[derive(Clone, Debug)]
+pub struct NewSite {
+    /// See [`Site::name`].
+    pub name: String,
+    /// See [`Site::slug`].
+    pub slug: String,
+    /// The whole canonical hostname `<slug>.<base domain>`, which is made with the site.
+    pub hostname: String,
+    /// See [`Site::environment`].
+    pub environment: Environment,
+    /// See [`Site::forward_credentials`].
+    pub forward_credentials: bool,
+    /// See [`Site::settings`].
+    pub settings: SiteSettings,
+}
+
+/// What may change of a site; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct SitePatch {
+    /// See [`Site::name`].
+    pub name: Option<String>,
+    /// See [`Site::forward_credentials`].
+    pub forward_credentials: Option<bool>,
+    /// See [`Site::eager`].
+    pub eager: Option<bool>,
+    /// See [`Site::settings`]; they are replaced as a whole.
+    pub settings: Option<SiteSettings>,
+}
+
+struct Record {
+    id: Uuid,
+    name: String,
+    slug: String,
+    environment: String,
+    forward_credentials: bool,
+    eager: bool,
+    settings: Json<SiteSettings>,
+    revision: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<Record> for Site {
+    fn from(record: Record) -> Self {
+        Self {
+            id: SiteId(record.id),
+            name: record.name,
+            slug: record.slug,
+            // A CHECK of the table leaves no third value.
+            environment: Environment::named(&record.environment).unwrap_or(Environment::Test),
+            forward_credentials: record.forward_credentials,
+            eager: record.eager,
+            settings: record.settings.0,
+            revision: record.revision,
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+        }
+    }
+}
+
+impl Audited for Site {
+    fn form(&self) -> Value {
+        json!({
+            "name": self.name,
+            "slug": self.slug,
+            "environment": self.environment.as_str(),
+            "forward_credentials": self.forward_credentials,
+            "eager": self.eager,
+            "settings": sparse(&self.settings),
+            "revision": self.revision,
+        })
+    }
+}
+
+const NOT_FOUND: StoreError = StoreError::NotFound { what: "site" };
+
+/// Makes a site, and its own hostname.
+pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError> {
+    tenant::lock_for_children(tx).await?;
+    let tenant = Uuid::from(tx.tenant());
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM sites WHERE tenant_id = $1"#,
+        tenant
+    )
+    .fetch_one(tx.conn())
+    .await?;
+    StoreError::at_limit(count, "sites of a tenant", MAX_PER_TENANT)?;
+    let site: Site = sqlx::query_as!(
+        Record,
+        r#"INSERT INTO sites (tenant_id, id, name, slug, environment, forward_credentials, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         RETURNING id, name, slug, environment, forward_credentials, eager,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
+        tenant,
+        Uuid::now_v7(),
+        new.name,
+        new.slug,
+        new.environment.as_str(),
+        new.forward_credentials,
+        sparse(&new.settings)
+    )
+    .fetch_one(tx.conn())
+    .await
+    .map_err(|error| StoreError::unique(error, &[("sites_slug_key", "slug", &new.slug)]))?
+    .into();
+    tx.record(Entry::created("site.create", site.id, &site));
+    tx.mark_site(site.id);
+    // The name may be another site's additional hostname: to the caller it is the slug that is
+    // taken.
+    hostname::insert(tx, site.id, &new.hostname, true).await.map_err(|error| match error {
+        StoreError::Conflict { .. } => StoreError::Conflict { field: "slug", value: new.slug },
+        other => other,
+    })?;
+    Ok(site)
+}
+
+/// Reads a site.
+pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Site, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    sqlx::query_as!(
+        Record,
+        r#"SELECT id, name, slug, environment, forward_credentials, eager,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
+         FROM sites WHERE tenant_id = $1 AND id = $2"#,
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .map(Site::from)
+    .ok_or(NOT_FOUND)
+}
+
+/// Reads a page of the tenant's sites: of all, or of these alone.
+pub async fn list(
+    tx: &mut TenantTx,
+    only: Option<&[Uuid]>,
+    page: Page,
+) -> Result<Vec<Site>, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    let records = sqlx::query_as!(
+        Record,
+        r#"SELECT id, name, slug, environment, forward_credentials, eager,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
+         FROM sites WHERE tenant_id = $1 AND id > $2 AND ($4::uuid[] IS NULL OR id = ANY($4)) ORDER BY id LIMIT $3"#,
+        tenant,
+        page.after(),
+        page.limit(),
+        only
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    if records.is_empty() {
+        tenant::require(tx).await?;
+    }
+    Ok(records.into_iter().map(Site::from).collect())
+}
+
+/// Changes a site.
+pub async fn update(
+    tx: &mut TenantTx,
+    id: SiteId,
+    patch: SitePatch,
+    expected_revision: Option<i64>,
+) -> Result<Site, StoreError> {
+    lock_for_children(tx, id).await?;
+    let before = get(tx, id).await?;
+    StoreError::unless_expected(before.revision, expected_revision)?;
+    let tenant = Uuid::from(tx.tenant());
+    let after: Site = sqlx::query_as!(
+        Record,
+        r#"UPDATE sites SET name = $3, forward_credentials = $4, settings = $5, eager = $6,
+                revision = revision + 1, updated_at = now()
+         WHERE tenant_id = $1 AND id = $2
+         RETURNING id, name, slug, environment, forward_credentials, eager,
+                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
+        tenant,
+        Uuid::from(id),
+        patch.name.unwrap_or_else(|| before.name.clone()),
+        patch.forward_credentials.unwrap_or(before.forward_credentials),
+        sparse(patch.settings.as_ref().unwrap_or(&before.settings)),
+        patch.eager.unwrap_or(before.eager)
+    )
+    .fetch_one(tx.conn())
+    .await?
+    .into();
+    tx.record(Entry::updated("site.update", id, &before, &after));
+    tx.mark_site(id);
+    Ok(after)
+}
+
+/// Removes a site and everything in it. Its traffic and its keys end at once.
+pub async fn delete(
+    tx: &mut TenantTx,
+    id: SiteId,
+    expected_revision: Option<i64>,
+) -> Result<(), StoreError> {
+    lock_whole(tx, id).await?;
+    let before = get(tx, id).await?;
+    StoreError::unless_expected(before.revision, expected_revision)?;
+    let tenant = Uuid::from(tx.tenant());
+    // The site's row is locked, and a new credential would hold it: no bucket is missing.
+    let owner = tx.tenant();
+    credential::mark_of_sites(tx.core(), owner, &[Uuid::from(id)]).await?;
+    sqlx::query!("DELETE FROM sites WHERE tenant_id = $1 AND id = $2", tenant, Uuid::from(id))
+        .execute(tx.conn())
+        .await?;
+    tx.record(Entry::deleted("site.delete", id, &before));
+    tx.mark_site(id);
+    Ok(())
+}
+
+/// Proves that the site exists, whatever is in it.
+pub async fn require(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2",
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
+    Ok(())
+}
+
+/// Proves that the site exists, and makes every other change of its routes wait until this
+/// transaction ends: for checks that span the whole site. Call it before the change.
+pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+    lock_for_children(tx, id).await
+}
+
+/// Makes every other change in these sites wait until this transaction ends, and whoever makes a
+/// site of the tenant: for what does many things in a transaction. The tenant first, then the sites
+/// in their order, so that no two such can wait for each other. One that does not exist is no error
+/// here.
+pub async fn lock_all(tx: &mut TenantTx, ids: &[SiteId]) -> Result<(), StoreError> {
+    tenant::lock_for_children(tx).await?;
+    let tenant = Uuid::from(tx.tenant());
+    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
+    sqlx::query!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE",
+        tenant,
+        &ids
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(())
+}
+
+/// Proves that the site exists and holds it until the end of the transaction. Whatever changes
+/// something in a site calls this first: rows are then always locked from the top down, so that a
+/// removal of the site cannot deadlock with it.
+pub(crate) async fn hold(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
+    Ok(())
+}
+
+/// Proves that the site exists, and makes every other change in it wait until this transaction
+/// ends.
+async fn lock_whole(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
+    Ok(())
+}
+
+/// Like [`hold`], and keeps others from making children of the site meanwhile, so that their number
+/// stays what was counted.
+pub(crate) async fn lock_for_children(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        tenant,
+        Uuid::from(id)
+    )
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
+    Ok(())
+}

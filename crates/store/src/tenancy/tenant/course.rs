@@ -1,0 +1,160 @@
+//! Whether a tenant is served: active, suspended, or closing and then erased.
+
+use chrono::{DateTime, Utc};
+use policy::id::TenantId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Tenant, delete, get, lock, mark_sites};
+use crate::base::audit::Entry;
+use crate::base::error::StoreError;
+use crate::base::tx::PlatformTx;
+
+/// Whether a tenant is served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is.
+    #[default]
+    Active,
+    /// Its traffic is refused, and its members may only read.
+    Suspended,
+    /// It is served until a time that its members see, and erased after it.
+    Closing,
+}
+
+impl Status {
+    /// As it is written in the API and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closing => "closing",
+        }
+    }
+
+    /// Reads what a CHECK of the table has let in.
+    pub(crate) fn of_row(text: &str) -> Self {
+        match text {
+            "suspended" => Self::Suspended,
+            "closing" => Self::Closing,
+            _ => Self::Active,
+        }
+    }
+}
+
+/// What is to become of a tenant.
+#[derive(Clone, Debug)]
+pub enum Course {
+    /// A suspension ends. It is served; and if it was closing, it is closing again, on the day that
+    /// was set.
+    Serve {
+        /// No tenant closes before: if its day has come while it was suspended, its members still
+        /// see it and may keep it.
+        earliest: DateTime<Utc>,
+    },
+    /// Its traffic is refused from now on, and its members may only read. Nothing of it is erased,
+    /// even if it was closing.
+    Suspend {
+        /// What its members are told, 1 to 200 characters.
+        reason: String,
+    },
+    /// It is served until then, and erased after it. If it is suspended it stays so, and closes
+    /// when it is served again.
+    Close {
+        /// When it is erased.
+        at: DateTime<Utc>,
+    },
+    /// It is not to be erased. Nothing changes if it was not to be.
+    Keep,
+}
+
+/// What a tenant becomes.
+struct Next {
+    action: &'static str,
+    status: Status,
+    reason: Option<String>,
+    closes_at: Option<DateTime<Utc>>,
+}
+
+/// What a course makes of a tenant; `None` if that is what it is. A suspension stands in front of a
+/// closing, and does not end it.
+fn next(before: &Tenant, course: Course) -> Option<Next> {
+    let suspended = before.status == Status::Suspended;
+    // While it is suspended, what is said of the closing changes nothing else.
+    let kept = |otherwise| {
+        if suspended {
+            (Status::Suspended, before.status_reason.clone())
+        } else {
+            (otherwise, None)
+        }
+    };
+    let (action, (status, reason), closes_at) = match course {
+        Course::Keep if before.closes_at.is_none() => return None,
+        Course::Serve { .. } if before.status == Status::Closing => return None,
+        Course::Keep => ("tenant.keep", kept(Status::Active), None),
+        Course::Close { at } => ("tenant.close", kept(Status::Closing), Some(at)),
+        Course::Suspend { reason } => {
+            ("tenant.suspend", (Status::Suspended, Some(reason)), before.closes_at)
+        }
+        Course::Serve { earliest } => {
+            let status = if before.closes_at.is_some() { Status::Closing } else { Status::Active };
+            ("tenant.serve", (status, None), before.closes_at.map(|at| at.max(earliest)))
+        }
+    };
+    Some(Next { action, status, reason, closes_at })
+}
+
+/// Sets what is to become of a tenant.
+pub async fn set_course(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    course: Course,
+    expected_revision: Option<i64>,
+) -> Result<Tenant, StoreError> {
+    let before = lock(tx, id, expected_revision).await?;
+    let Some(next) = next(&before, course) else { return Ok(before) };
+    sqlx::query!(
+        "UPDATE tenants SET status = $2, status_reason = $3, closes_at = $4, revision = revision + 1, updated_at = now() WHERE id = $1",
+        Uuid::from(id),
+        next.status.as_str(),
+        next.reason,
+        next.closes_at
+    )
+    .execute(tx.conn())
+    .await?;
+    let after = get(tx, id).await?;
+    if (before.status == Status::Suspended) != (after.status == Status::Suspended) {
+        mark_sites(tx, id).await?;
+    }
+    tx.core.record(id, Entry::updated(next.action, id, &before, &after));
+    Ok(after)
+}
+
+/// The tenants whose time is over at `now`, some of them. What is suspended is not erased.
+pub async fn closed(tx: &mut PlatformTx, now: DateTime<Utc>) -> Result<Vec<TenantId>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM tenants WHERE closes_at <= $1 AND status = 'closing' ORDER BY closes_at LIMIT 100",
+        now
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(ids.into_iter().map(TenantId).collect())
+}
+
+/// Erases a tenant whose time is over at `now`; says whether it was still there, and closing.
+pub async fn erase(
+    tx: &mut PlatformTx,
+    id: TenantId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let tenant = match lock(tx, id, None).await {
+        Err(StoreError::NotFound { .. }) => return Ok(false),
+        tenant => tenant?,
+    };
+    let over = tenant.status == Status::Closing && tenant.closes_at.is_some_and(|at| at <= now);
+    if over {
+        delete(tx, id, None).await?;
+    }
+    Ok(over)
+}

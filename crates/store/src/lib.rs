@@ -23,15 +23,45 @@ mod tenancy;
 pub use accounts::{
     access_token_key, account, attempt, email_token, outbox, session, signup, totp,
 };
+pub use base::actor::{Actor, ActorKind, Logged};
 pub use base::error::StoreError;
 pub use base::page::Page;
 pub use base::pool::{Pooling, Store, migrate};
 pub use base::reader::{Reader, SnapshotTx};
-pub use base::tx::{Actor, ActorKind, AuditTx, Logged, PlatformTx, Savepoint, ScopedTx, TenantTx};
-pub use base::{audit, change, idempotency, seal};
+pub use base::tx::{AuditTx, PlatformTx, Savepoint, ScopedTx, TenantTx};
+pub use base::{idempotency, seal};
 pub use clients::{consumer, key, signing_key};
-pub use platform::{cell, operator_token, platform_plan};
-pub use publishing::{api, hostname, issuer, plan, route, site, upstream, version};
+pub use platform::{cell, operator_token};
+pub use publishing::{api, hostname, issuer, plan, route, upstream, version};
 pub use serving::{desired, dns_cache, envoy, jwks_cache, lookup, quarantine, usage};
 pub use tenancy::standing::{NoRole, Role, Standing};
 pub use tenancy::{invitation, member, service_token, tenant};
+
+/// The audit log: its rows, reading them, and verifying their chains.
+pub mod audit {
+    pub use crate::base::audit::{AuditRow, PLATFORM, chain};
+    pub use crate::base::audit_log::{
+        Filter, Head, Position, chains, following, head, heads, newest, newest_of_all, verify,
+    };
+}
+
+/// The change log: what xds-server has to read again.
+pub mod change {
+    pub use crate::base::change::{CHANNEL, Change};
+    pub use crate::base::following::{
+        Listener, Logged, behind, last_of_site, last_of_tenant, listen, prune,
+    };
+}
+
+/// Platform plans, and what tenants have of what their plan allows.
+pub mod platform_plan {
+    pub use crate::platform::platform_plan::*;
+    pub use crate::tenancy::allowance::{TenantLimits, Used, of_tenant};
+}
+
+/// Sites: a tenant's gateway workspaces, their locks and their copies.
+pub mod site {
+    pub use crate::publishing::copy::{SiteCopy, copy};
+    pub use crate::publishing::lock::{all as lock_all, children as lock, exists as require};
+    pub use crate::publishing::site::*;
+}

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::accounts::account::AccountId;
+use crate::base::actor::AccountId;
 use crate::base::error::StoreError;
 use crate::base::tx::PlatformTx;
 

@@ -1,8 +1,9 @@
 //! What can go wrong in the store, in terms of the caller's objects.
 
+use sqlx::postgres::PgDatabaseError;
 use thiserror::Error;
 
-use crate::platform::platform_plan::PlanLimit;
+use crate::base::plan_limit::PlanLimit;
 
 /// Why an operation of the store failed. Its texts carry what the caller sent, never another
 /// tenant's data or a secret.
@@ -100,6 +101,9 @@ pub enum StoreError {
     Database(#[source] sqlx::Error),
 }
 
+/// The SQLSTATE of a refusal.
+const REFUSED: &str = "TNLIM";
+
 /// A unique key: its name in the database, the caller's field, and the value that was sent.
 pub(crate) type UniqueKey<'a> = (&'static str, &'static str, &'a str);
 
@@ -137,6 +141,18 @@ impl StoreError {
             Some((_, field, value)) => Self::Conflict { field, value: (*value).to_owned() },
             None => error.into(),
         }
+    }
+
+    /// Reads a refusal of the database; `None` if it is another error.
+    fn plan_limit(error: &sqlx::Error) -> Option<Self> {
+        let error: &PgDatabaseError = error.as_database_error()?.try_downcast_ref()?;
+        if error.code() != REFUSED {
+            return None;
+        }
+        let limit =
+            PlanLimit::ALL.into_iter().find(|limit| error.constraint() == Some(limit.as_str()))?;
+        let (allowed, used) = error.detail()?.split_once(' ')?;
+        Some(Self::PlanLimit { limit, allowed: allowed.parse().ok()?, used: used.parse().ok()? })
     }
 
     /// Compares the revision that the caller expects (`If-Match`) with the one there is. `None`
@@ -184,7 +200,7 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if let Some(refusal) = PlanLimit::refusal(&error) {
+        if let Some(refusal) = StoreError::plan_limit(&error) {
             return refusal;
         }
         let Some(database) = error.as_database_error() else { return Self::Database(error) };

@@ -1,10 +1,15 @@
 //! Ground floor: transactions, the logs that a commit writes, errors, secrets and pages.
 
-pub mod audit;
-pub mod change;
+pub(crate) mod actor;
+pub(crate) mod audit;
+pub(crate) mod audit_log;
+pub(crate) mod change;
 pub(crate) mod error;
+pub(crate) mod following;
 pub mod idempotency;
+pub(crate) mod mark;
 pub(crate) mod page;
+pub(crate) mod plan_limit;
 pub(crate) mod pool;
 pub(crate) mod reader;
 pub mod seal;

@@ -2,13 +2,11 @@
 
 use std::{str::FromStr as _, time::Duration};
 
-use policy::id::TenantId;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Transaction};
 
 use crate::base::error::StoreError;
-use crate::base::tx::{Actor, AuditTx, PlatformTx, TenantTx};
 
 /// How long a request waits for a connection: longer than any burst should last, shorter than a
 /// client's patience.
@@ -105,23 +103,6 @@ impl Store {
     /// Proves that PostgreSQL answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         ping(&self.pool).await
-    }
-
-    /// Begins a transaction that sees and writes the rows of one tenant. It does not prove that the
-    /// tenant exists: in an absent tenant nothing is found, and nothing can be made.
-    pub async fn tenant(&self, tenant: TenantId, actor: &Actor) -> Result<TenantTx, StoreError> {
-        TenantTx::begin(self, tenant, actor.clone()).await
-    }
-
-    /// Begins a transaction that sees and writes what is the platform's: tenants, operator tokens,
-    /// retention.
-    pub async fn platform(&self, actor: &Actor) -> Result<PlatformTx, StoreError> {
-        PlatformTx::begin(self, actor.clone()).await
-    }
-
-    /// Begins a transaction that reads the audit log of all tenants, and nothing else of theirs.
-    pub async fn audit(&self, actor: &Actor) -> Result<AuditTx, StoreError> {
-        AuditTx::begin(self, actor.clone()).await
     }
 }
 

@@ -1,85 +1,15 @@
 //! The scoped transactions, and the order of what a commit writes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::{collections::BTreeSet, net::IpAddr};
+use std::collections::BTreeSet;
 
 use policy::id::{ConsumerId, SiteId, TenantId};
 use sqlx::{PgConnection, Postgres, Transaction};
-use uuid::Uuid;
 
+use crate::base::actor::Actor;
 use crate::base::audit::{self, Entry};
 use crate::base::change::{self, Change};
 use crate::base::error::StoreError;
 use crate::base::pool::Store;
-
-/// Who asks for a change, for the audit log.
-#[derive(Clone, Debug)]
-pub struct Actor {
-    /// What kind of actor it is.
-    pub kind: ActorKind,
-    /// The id of the operator token, of the person's account or of the service token; nil for the
-    /// system.
-    pub id: Uuid,
-    /// The request that asked, 200 characters at most: a longer one fails the commit.
-    pub request_id: String,
-    /// Where the request came from.
-    pub source: Option<IpAddr>,
-    /// Where commits leave the number of what they have logged.
-    pub logged: Logged,
-}
-
-/// The number of the last change that was committed for an actor. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Logged(Arc<AtomicI64>);
-
-impl Logged {
-    /// The number; `None` if nothing was committed that the data plane has to know.
-    pub fn seq(&self) -> Option<i64> {
-        Some(self.0.load(Ordering::Acquire)).filter(|seq| *seq > 0)
-    }
-
-    fn raise(&self, seq: i64) {
-        self.0.fetch_max(seq, Ordering::AcqRel);
-    }
-}
-
-impl Actor {
-    /// The program itself, as in its first start.
-    pub fn system(request_id: impl Into<String>) -> Self {
-        Self {
-            kind: ActorKind::System,
-            id: Uuid::nil(),
-            request_id: request_id.into(),
-            source: None,
-            logged: Logged::default(),
-        }
-    }
-}
-
-/// The kinds of actors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ActorKind {
-    /// Somebody with an operator token.
-    Operator,
-    /// The program itself.
-    System,
-    /// A person, by the account.
-    Member,
-    /// A machine of a tenant, by its service token.
-    Service,
-}
-
-impl ActorKind {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::System => "system",
-            Self::Member => "member",
-            Self::Service => "service",
-        }
-    }
-}
 
 /// A transaction and what it has to leave behind. Public only as far as the sealed trait names it.
 #[derive(Debug)]
@@ -159,6 +89,25 @@ impl Core {
         self.tx.commit().await?;
         self.actor.logged.raise(last);
         Ok(())
+    }
+}
+
+impl Store {
+    /// Begins a transaction that sees and writes the rows of one tenant. It does not prove that the
+    /// tenant exists: in an absent tenant nothing is found, and nothing can be made.
+    pub async fn tenant(&self, tenant: TenantId, actor: &Actor) -> Result<TenantTx, StoreError> {
+        TenantTx::begin(self, tenant, actor.clone()).await
+    }
+
+    /// Begins a transaction that sees and writes what is the platform's: tenants, operator tokens,
+    /// retention.
+    pub async fn platform(&self, actor: &Actor) -> Result<PlatformTx, StoreError> {
+        PlatformTx::begin(self, actor.clone()).await
+    }
+
+    /// Begins a transaction that reads the audit log of all tenants, and nothing else of theirs.
+    pub async fn audit(&self, actor: &Actor) -> Result<AuditTx, StoreError> {
+        AuditTx::begin(self, actor.clone()).await
     }
 }
 

@@ -13,10 +13,12 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
-use crate::clients::{consumer, credential};
+use crate::clients::consumer;
+use crate::publishing::lock;
 
 /// How many keys a consumer may have, revoked and expired ones included.
 pub const MAX_PER_CONSUMER: u32 = 10_000;
@@ -221,7 +223,7 @@ pub async fn update(
     .await?;
     let after = get(tx, site, consumer, id).await?;
     if after.settings != before.settings {
-        credential::mark(tx, row.bucket);
+        mark::bucket(tx, row.bucket);
         tx.mark_consumer(consumer);
     }
     tx.record(Entry::updated("key.update", id, &before, &after));
@@ -316,7 +318,7 @@ async fn lock(
     id: KeyId,
     expected_revision: Option<i64>,
 ) -> Result<Key, StoreError> {
-    crate::publishing::site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4 FOR UPDATE",
@@ -402,7 +404,7 @@ async fn unless_full(
 
 /// Marks what a key that begins or ends is in.
 fn mark(tx: &mut TenantTx, consumer: ConsumerId, bucket: i32, key: &Key) {
-    credential::mark(tx, bucket);
+    mark::bucket(tx, bucket);
     if key.settings != KeySettings::default() {
         tx.mark_consumer(consumer);
     }

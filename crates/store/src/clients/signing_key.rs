@@ -10,11 +10,13 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::page::Page;
 use crate::base::seal::{Place, SecretsKey};
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
-use crate::clients::{consumer, credential};
+use crate::clients::consumer;
+use crate::publishing::lock;
 
 /// How many signing keys a consumer may have, revoked and expired ones included.
 pub const MAX_PER_CONSUMER: u32 = 10_000;
@@ -176,7 +178,7 @@ pub async fn create(
     )
     .fetch_one(tx.conn())
     .await?;
-    credential::mark(tx, row.bucket);
+    mark::bucket(tx, row.bucket);
     tx.mark_consumer(consumer);
     let made = get(tx, site, consumer, KeyId(id)).await?;
     tx.record(Entry::created("signing_key.create", made.id, &made));
@@ -311,7 +313,7 @@ pub async fn revoke(
     )
     .fetch_one(tx.conn())
     .await?;
-    credential::mark(tx, row.bucket);
+    mark::bucket(tx, row.bucket);
     tx.mark_consumer(consumer);
     let after = get(tx, site, consumer, id).await?;
     tx.record(Entry::updated("signing_key.revoke", id, &before, &after));
@@ -325,7 +327,7 @@ async fn lock(
     id: KeyId,
     expected_revision: Option<i64>,
 ) -> Result<SigningKey, StoreError> {
-    crate::publishing::site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM signing_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4 FOR UPDATE",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use policy::cell::{self, CellName};
-use policy::id::{SiteId, TenantId, Uuid};
+use policy::id::Uuid;
 use serde_json::{Value, json};
 
 use crate::base::audit::{Audited, Entry};
@@ -12,7 +12,6 @@ use crate::base::change::Change;
 use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::tx::PlatformTx;
-use crate::clients::credential;
 
 /// How many cells a tenant may be placed on at a time: a move needs two, and a tenant that is
 /// served in many regions has one in each.
@@ -194,25 +193,6 @@ pub(crate) async fn hold(
         Some(missing) => Err(invalid(format!("there is no cell `{missing}`; make it first"))),
         None => Ok(()),
     }
-}
-
-/// Marks everything that a tenant has.
-pub(crate) async fn mark_all(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
-    tx.core.see_tenant(id).await?;
-    // As in the removal of a tenant: a new credential holds its site's row, and is missing nowhere
-    // once the sites are locked.
-    let sites = sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE",
-        Uuid::from(id)
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    credential::mark_of_sites(&mut tx.core, id, &sites).await?;
-    for site in sites {
-        tx.core.mark(id, Change::Site(SiteId(site)));
-    }
-    tx.core.mark(id, Change::Listeners(id));
-    Ok(())
 }
 
 pub(crate) fn texts(cells: &BTreeSet<CellName>) -> Vec<String> {

@@ -2,4 +2,4 @@
 
 pub mod cell;
 pub mod operator_token;
-pub mod platform_plan;
+pub(crate) mod platform_plan;

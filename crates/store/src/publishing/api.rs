@@ -12,7 +12,7 @@ use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
-use crate::publishing::site;
+use crate::publishing::lock;
 
 /// How many APIs a site may have.
 pub const MAX_PER_SITE: u32 = 500;
@@ -107,7 +107,7 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "api" };
 
 /// Makes an API.
 pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewApi) -> Result<Api, StoreError> {
-    site::lock_for_children(tx, site).await?;
+    lock::children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM apis WHERE tenant_id = $1 AND site_id = $2"#,
@@ -174,7 +174,7 @@ pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Api
     .fetch_all(tx.conn())
     .await?;
     if records.is_empty() {
-        site::get(tx, site).await?;
+        lock::exists(tx, site).await?;
     }
     Ok(records.into_iter().map(Api::from).collect())
 }
@@ -245,7 +245,7 @@ pub(crate) async fn lock(
     id: ApiId,
     expected_revision: Option<i64>,
 ) -> Result<Api, StoreError> {
-    site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",

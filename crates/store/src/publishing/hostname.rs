@@ -9,7 +9,7 @@ use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::tx::TenantTx;
-use crate::publishing::site;
+use crate::publishing::lock;
 
 /// How many hostnames a site may have, its own included.
 pub const MAX_PER_SITE: u32 = 100;
@@ -52,7 +52,7 @@ pub async fn create(
     site: SiteId,
     new: NewHostname,
 ) -> Result<Hostname, StoreError> {
-    site::lock_for_children(tx, site).await?;
+    lock::children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM hostnames WHERE tenant_id = $1 AND site_id = $2"#,
@@ -100,7 +100,7 @@ pub async fn list(
     .fetch_all(tx.conn())
     .await?;
     if hostnames.is_empty() {
-        site::get(tx, site).await?;
+        lock::exists(tx, site).await?;
     }
     Ok(hostnames)
 }
@@ -115,7 +115,7 @@ pub async fn delete(
     id: HostnameId,
     expected_revision: Option<i64>,
 ) -> Result<(), StoreError> {
-    site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM hostnames WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",

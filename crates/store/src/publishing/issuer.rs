@@ -13,7 +13,7 @@ use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::seal::{Place, SecretsKey};
 use crate::base::tx::TenantTx;
-use crate::publishing::site;
+use crate::publishing::lock;
 
 /// How many issuers a site may have: each with its keys is part of what is pushed for the site.
 pub const MAX_PER_SITE: u32 = 64;
@@ -96,7 +96,7 @@ pub async fn create(
     new: NewIssuer,
     key: Option<&SecretsKey>,
 ) -> Result<Issuer, StoreError> {
-    site::lock_for_children(tx, site).await?;
+    lock::children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM issuers WHERE tenant_id = $1 AND site_id = $2"#,
@@ -162,7 +162,7 @@ pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Iss
     .fetch_all(tx.conn())
     .await?;
     if records.is_empty() {
-        site::get(tx, site).await?;
+        lock::exists(tx, site).await?;
     }
     Ok(records.into_iter().map(Issuer::from).collect())
 }
@@ -246,7 +246,7 @@ async fn lock(
     id: IssuerId,
     expected_revision: Option<i64>,
 ) -> Result<Issuer, StoreError> {
-    site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM issuers WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",

@@ -10,6 +10,7 @@ use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::tx::TenantTx;
 use crate::publishing::api;
+use crate::publishing::lock;
 
 /// How many versions an API may have.
 pub const MAX_PER_API: u32 = 50;
@@ -233,7 +234,7 @@ pub(crate) async fn lock(
     id: VersionId,
     expected_revision: Option<i64>,
 ) -> Result<Version, StoreError> {
-    crate::publishing::site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM api_versions WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3 AND id = $4 FOR UPDATE",

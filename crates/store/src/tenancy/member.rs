@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::accounts::account::AccountId;
+use crate::base::actor::AccountId;
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
 use crate::base::page::Page;

@@ -1,5 +1,6 @@
 //! Tenants, and the people and programs that act in them.
 
+pub(crate) mod allowance;
 pub mod invitation;
 pub mod member;
 pub mod service_token;

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::base::actor::Actor;
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::pool::Store;
-use crate::base::tx::{Actor, PlatformTx, TenantTx};
+use crate::base::tx::{PlatformTx, TenantTx};
 use crate::tenancy::standing::{Role, Standing};
 use crate::tenancy::tenant;
 

@@ -12,37 +12,10 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
-use crate::base::tx::{Actor, ActorKind, Logged, PlatformTx};
+use crate::base::tx::PlatformTx;
 
+pub use crate::base::actor::AccountId;
 pub use erase::erase;
-
-/// The id of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(pub Uuid);
-
-impl From<AccountId> for Uuid {
-    fn from(id: AccountId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for AccountId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl AccountId {
-    /// The person as the actor of what is done.
-    pub fn actor(
-        self,
-        request_id: String,
-        source: Option<std::net::IpAddr>,
-        logged: Logged,
-    ) -> Actor {
-        Actor { kind: ActorKind::Member, id: self.0, request_id, source, logged }
-    }
-}
 
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]

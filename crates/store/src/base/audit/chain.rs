@@ -4,7 +4,7 @@
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::AuditRow;
+use super::row::AuditRow;
 
 /// What was known of a chain at an earlier time. A chain whose last rows were cut off is a chain
 /// like any other; only what was noted elsewhere shows it.

@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
-use crate::clients::credential;
-use crate::publishing::{plan, site};
+use crate::publishing::lock;
+use crate::publishing::plan;
 
 mod subjects;
 
@@ -108,7 +109,7 @@ pub async fn create(
     site: SiteId,
     new: NewConsumer,
 ) -> Result<Consumer, StoreError> {
-    site::lock_for_children(tx, site).await?;
+    lock::children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM consumers WHERE tenant_id = $1 AND site_id = $2"#,
@@ -186,7 +187,7 @@ pub async fn list(
     .fetch_all(tx.conn())
     .await?;
     if records.is_empty() {
-        site::get(tx, site).await?;
+        lock::exists(tx, site).await?;
     }
     Ok(records.into_iter().map(Consumer::from).collect())
 }
@@ -202,7 +203,7 @@ pub async fn update(
     patch: ConsumerPatch,
     expected_revision: Option<i64>,
 ) -> Result<Consumer, StoreError> {
-    site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let new_plan = match patch.plan_id {
         Some(plan) => Some(plan::hold(tx, site, plan).await?),
         None => None,
@@ -253,7 +254,7 @@ async fn mark_changed(
     // The records of the credentials say the plan, and whether there are settings at all.
     let default = ConsumerSettings::default();
     if before.plan_id != after.plan_id || (old == default) != (new == default) {
-        credential::mark_of_consumer(tx, site, after.id).await?;
+        mark::credentials_of_consumer(tx, site, after.id).await?;
     }
     Ok(())
 }
@@ -280,7 +281,7 @@ pub async fn delete(
     let before = lock(tx, site, id, expected_revision).await?;
     let tenant = Uuid::from(tx.tenant());
     // The consumer's row is locked, and a new credential would hold it: no bucket is missing.
-    credential::mark_of_consumer(tx, site, id).await?;
+    mark::credentials_of_consumer(tx, site, id).await?;
     tx.mark_consumer(id);
     sqlx::query!(
         "DELETE FROM consumers WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
@@ -302,7 +303,7 @@ pub(crate) async fn lock(
     id: ConsumerId,
     expected_revision: Option<i64>,
 ) -> Result<Consumer, StoreError> {
-    site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM consumers WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",

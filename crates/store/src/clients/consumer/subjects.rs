@@ -7,8 +7,8 @@ use policy::settings::Subject;
 use uuid::Uuid;
 
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::tx::TenantTx;
-use crate::clients::credential;
 
 /// Makes the rows equal to a list without duplicates. The consumer is locked; a subject that stays
 /// keeps its id.
@@ -56,7 +56,7 @@ pub(super) async fn put(
     .fetch_all(tx.conn())
     .await?;
     for bucket in removed.into_iter().chain(added) {
-        credential::mark(tx, bucket);
+        mark::bucket(tx, bucket);
     }
     // What was not added is this consumer's already, or it is another's.
     let of_another = sqlx::query_scalar!(

@@ -12,7 +12,7 @@ use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
-use crate::publishing::site;
+use crate::publishing::lock;
 
 mod users;
 pub use users::{PlanUser, users};
@@ -97,7 +97,7 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "plan" };
 
 /// Makes a plan. It gets the smallest number that is free.
 pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewPlan) -> Result<Plan, StoreError> {
-    site::lock_for_children(tx, site).await?;
+    lock::children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM plans WHERE tenant_id = $1 AND site_id = $2"#,
@@ -162,7 +162,7 @@ pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Pla
     .fetch_all(tx.conn())
     .await?;
     if records.is_empty() {
-        site::get(tx, site).await?;
+        lock::exists(tx, site).await?;
     }
     Ok(records.into_iter().map(Plan::from).collect())
 }
@@ -253,7 +253,7 @@ async fn lock(
     id: PlanId,
     expected_revision: Option<i64>,
 ) -> Result<Plan, StoreError> {
-    site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM plans WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",

@@ -15,7 +15,8 @@ use crate::base::audit::Entry;
 use crate::base::error::StoreError;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
-use crate::publishing::{site, version};
+use crate::publishing::lock;
+use crate::publishing::version;
 
 /// What replacing the routes of a version does, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub async fn replace_all(
     version: VersionRef,
     wanted: Vec<RouteSpec>,
 ) -> Result<ImportOutcome, StoreError> {
-    site::lock_for_children(tx, version.site).await?;
+    lock::children(tx, version.site).await?;
     version::lock(tx, version.site, version.api, version.version, None).await?;
     let tenant = Uuid::from(tx.tenant());
     let existing: Vec<Route> = sqlx::query_as!(

@@ -13,7 +13,8 @@ use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
-use crate::publishing::{site, version};
+use crate::publishing::lock;
+use crate::publishing::version;
 
 mod import;
 mod site_wide;
@@ -152,7 +153,7 @@ pub async fn create(
     version: VersionRef,
     new: RouteSpec,
 ) -> Result<Route, StoreError> {
-    site::lock_for_children(tx, version.site).await?;
+    lock::children(tx, version.site).await?;
     version::lock(tx, version.site, version.api, version.version, None).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = count(tx, version.site).await?;

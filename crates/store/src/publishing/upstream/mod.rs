@@ -13,7 +13,7 @@ use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::tx::TenantTx;
-use crate::publishing::site;
+use crate::publishing::lock;
 
 mod users;
 
@@ -148,7 +148,7 @@ pub async fn create(
     site: SiteId,
     new: NewUpstream,
 ) -> Result<Upstream, StoreError> {
-    site::lock_for_children(tx, site).await?;
+    lock::children(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM upstreams WHERE tenant_id = $1 AND site_id = $2"#,
@@ -232,7 +232,7 @@ pub async fn list(
     .fetch_all(tx.conn())
     .await?;
     if records.is_empty() {
-        site::get(tx, site).await?;
+        lock::exists(tx, site).await?;
     }
     Ok(records.into_iter().map(Upstream::from).collect())
 }
@@ -311,7 +311,7 @@ async fn lock(
     id: UpstreamId,
     expected_revision: Option<i64>,
 ) -> Result<Upstream, StoreError> {
-    site::hold(tx, site).await?;
+    lock::share(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
     sqlx::query_scalar!(
         "SELECT id FROM upstreams WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::base::error::StoreError;
 use crate::base::tx::TenantTx;
-use crate::publishing::site;
+use crate::publishing::lock;
 use crate::tenancy::tenant;
 
 /// The length of the steps into which a span is divided, in UTC.
@@ -117,7 +117,7 @@ pub struct Row {
 /// [`StoreError::NotFound`] if the tenant does not exist, or has no such site now.
 pub async fn read(tx: &mut TenantTx, query: &Query) -> Result<Vec<Row>, StoreError> {
     match query.site {
-        Some(id) => drop(site::get(tx, id).await?),
+        Some(id) => lock::exists(tx, id).await?,
         None => tenant::require(tx).await?,
     }
     // What lies in earlier steps than the last row has been read.

@@ -2,46 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use policy::id::TenantId;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Tenant, delete, get, lock, mark_sites};
+use super::status::Status;
+use super::{Tenant, delete, get, lock};
 use crate::base::audit::Entry;
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::tx::PlatformTx;
-
-/// Whether a tenant is served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It is.
-    #[default]
-    Active,
-    /// Its traffic is refused, and its members may only read.
-    Suspended,
-    /// It is served until a time that its members see, and erased after it.
-    Closing,
-}
-
-impl Status {
-    /// As it is written in the API and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Closing => "closing",
-        }
-    }
-
-    /// Reads what a CHECK of the table has let in.
-    pub(crate) fn of_row(text: &str) -> Self {
-        match text {
-            "suspended" => Self::Suspended,
-            "closing" => Self::Closing,
-            _ => Self::Active,
-        }
-    }
-}
 
 /// What is to become of a tenant.
 #[derive(Clone, Debug)]
@@ -125,7 +93,7 @@ pub async fn set_course(
     .await?;
     let after = get(tx, id).await?;
     if (before.status == Status::Suspended) != (after.status == Status::Suspended) {
-        mark_sites(tx, id).await?;
+        mark::sites_of_tenant(tx, id).await?;
     }
     tx.core.record(id, Entry::updated(next.action, id, &before, &after));
     Ok(after)

@@ -3,6 +3,7 @@
 
 mod course;
 mod profile;
+mod status;
 
 use std::collections::BTreeSet;
 
@@ -18,14 +19,15 @@ use uuid::Uuid;
 use crate::base::audit::{Audited, Entry};
 use crate::base::change::Change;
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
 use crate::base::tx::{PlatformTx, TenantTx};
-use crate::clients::credential;
 use crate::platform::{cell, platform_plan};
 
-pub use course::{Course, Status, closed, erase, set_course};
+pub use course::{Course, closed, erase, set_course};
 pub use profile::{ProfilePatch, update_profile};
+pub use status::Status;
 
 /// How many listeners of its own a tenant may have: one for each scheme and audience, not one for
 /// each site.
@@ -262,10 +264,10 @@ pub async fn update(
     .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &sent)]))?
     .into();
     if after.settings != before.settings {
-        mark_sites(tx, id).await?;
+        mark::sites_of_tenant(tx, id).await?;
     }
     if after.cells != before.cells {
-        cell::mark_all(tx, id).await?;
+        mark::all_of_tenant(tx, id).await?;
     }
     if after.listeners != before.listeners {
         tx.core.mark(id, Change::Listeners(id));
@@ -274,26 +276,13 @@ pub async fn update(
     Ok(after)
 }
 
-/// Has all sites of a tenant read again: what it has is part of what each of them is made of. The
-/// tenant's row is locked, and a new site would hold it.
-pub(crate) async fn mark_sites(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
-    tx.core.see_tenant(id).await?;
-    let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id))
-        .fetch_all(tx.conn())
-        .await?;
-    for site in sites {
-        tx.core.mark(id, Change::Site(SiteId(site)));
-    }
-    Ok(())
-}
-
 /// Holds the plan that a tenant gets, and has the tenant's sites read again if it lets other
 /// requests through than the one before.
 async fn move_to_plan(tx: &mut PlatformTx, before: &Tenant, plan: Uuid) -> Result<(), StoreError> {
     let (old, new) =
         (platform_plan::get(tx, before.platform_plan).await?, platform_plan::hold(tx, plan).await?);
     if old.limits.requests() != new.limits.requests() {
-        mark_sites(tx, before.id).await?;
+        mark::sites_of_tenant(tx, before.id).await?;
     }
     Ok(())
 }
@@ -348,7 +337,7 @@ pub async fn delete(
     )
     .fetch_all(tx.conn())
     .await?;
-    credential::mark_of_sites(&mut tx.core, id, &sites).await?;
+    mark::credentials_of_sites(&mut tx.core, id, &sites).await?;
     sqlx::query!("DELETE FROM tenants WHERE id = $1", Uuid::from(id)).execute(tx.conn()).await?;
     for site in sites {
         tx.core.mark(id, Change::Site(SiteId(site)));

@@ -4,9 +4,10 @@ use policy::id::TenantId;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Tenant, get, lock, mark_sites};
+use super::{Tenant, get, lock};
 use crate::base::audit::Entry;
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::settings::sparse;
 use crate::base::tx::PlatformTx;
 
@@ -48,7 +49,7 @@ pub async fn update_profile(
     .await?;
     let after = get(tx, id).await?;
     if after.settings != before.settings {
-        mark_sites(tx, id).await?;
+        mark::sites_of_tenant(tx, id).await?;
     }
     tx.core.record(id, Entry::updated("tenant.update_profile", id, &before, &after));
     Ok(after)

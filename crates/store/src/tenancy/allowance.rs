@@ -2,76 +2,25 @@
 //! (`migrations/0022_platform_plans.sql`).
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgDatabaseError;
 use uuid::Uuid;
 
-use super::{PlatformPlan, Record};
 use crate::base::error::StoreError;
 use crate::base::tx::TenantTx;
+use crate::platform::platform_plan::{PlatformPlan, Record};
 use crate::tenancy::tenant;
-
-/// The SQLSTATE of a refusal.
-const REFUSED: &str = "TNLIM";
-
-/// The limits of a platform plan that the database holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanLimit {
-    /// Sites.
-    Sites,
-    /// Routes in all sites.
-    Routes,
-    /// Keys that work.
-    Keys,
-    /// Members.
-    Members,
-    /// The bytes of the configuration.
-    ConfigBytes,
-}
-
-impl PlanLimit {
-    const ALL: [Self; 5] =
-        [Self::Sites, Self::Routes, Self::Keys, Self::Members, Self::ConfigBytes];
-
-    /// The name of the limit in the plan.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sites => "sites",
-            Self::Routes => "routes",
-            Self::Keys => "keys",
-            Self::Members => "members",
-            Self::ConfigBytes => "config_bytes",
-        }
-    }
-
-    /// Reads a refusal of the database; `None` if it is another error.
-    pub(crate) fn refusal(error: &sqlx::Error) -> Option<StoreError> {
-        let error: &PgDatabaseError = error.as_database_error()?.try_downcast_ref()?;
-        if error.code() != REFUSED {
-            return None;
-        }
-        let limit =
-            Self::ALL.into_iter().find(|limit| error.constraint() == Some(limit.as_str()))?;
-        let (allowed, used) = error.detail()?.split_once(' ')?;
-        Some(StoreError::PlanLimit {
-            limit,
-            allowed: allowed.parse().ok()?,
-            used: used.parse().ok()?,
-        })
-    }
-}
 
 /// What a tenant has of what its plan limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
-    /// See [`super::Limits::sites`].
+    /// See [`crate::platform::platform_plan::Limits::sites`].
     pub sites: i64,
-    /// See [`super::Limits::routes`].
+    /// See [`crate::platform::platform_plan::Limits::routes`].
     pub routes: i64,
-    /// See [`super::Limits::keys`].
+    /// See [`crate::platform::platform_plan::Limits::keys`].
     pub keys: i64,
-    /// See [`super::Limits::members`].
+    /// See [`crate::platform::platform_plan::Limits::members`].
     pub members: i64,
-    /// See [`super::Limits::config_bytes`].
+    /// See [`crate::platform::platform_plan::Limits::config_bytes`].
     pub config_bytes: i64,
     /// Requests of the month so far, as far as they have been reported; those that were refused are
     /// among them.

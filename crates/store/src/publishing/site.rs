@@ -10,16 +10,12 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
 use crate::base::tx::{Sealed as _, TenantTx};
-use crate::clients::credential;
-use crate::publishing::hostname;
+use crate::publishing::{hostname, lock};
 use crate::tenancy::tenant;
-
-mod copy;
-
-pub use copy::{SiteCopy, copy};
 
 /// How many sites a tenant may have: a whole cell serves 5 to 10 thousand.
 pub const MAX_PER_TENANT: u32 = 1_000;
@@ -216,7 +212,7 @@ pub async fn update(
     patch: SitePatch,
     expected_revision: Option<i64>,
 ) -> Result<Site, StoreError> {
-    lock_for_children(tx, id).await?;
+    lock::children(tx, id).await?;
     let before = get(tx, id).await?;
     StoreError::unless_expected(before.revision, expected_revision)?;
     let tenant = Uuid::from(tx.tenant());
@@ -248,101 +244,17 @@ pub async fn delete(
     id: SiteId,
     expected_revision: Option<i64>,
 ) -> Result<(), StoreError> {
-    lock_whole(tx, id).await?;
+    lock::whole(tx, id).await?;
     let before = get(tx, id).await?;
     StoreError::unless_expected(before.revision, expected_revision)?;
     let tenant = Uuid::from(tx.tenant());
     // The site's row is locked, and a new credential would hold it: no bucket is missing.
     let owner = tx.tenant();
-    credential::mark_of_sites(tx.core(), owner, &[Uuid::from(id)]).await?;
+    mark::credentials_of_sites(tx.core(), owner, &[Uuid::from(id)]).await?;
     sqlx::query!("DELETE FROM sites WHERE tenant_id = $1 AND id = $2", tenant, Uuid::from(id))
         .execute(tx.conn())
         .await?;
     tx.record(Entry::deleted("site.delete", id, &before));
     tx.mark_site(id);
-    Ok(())
-}
-
-/// Proves that the site exists, whatever is in it.
-pub async fn require(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    Ok(())
-}
-
-/// Proves that the site exists, and makes every other change of its routes wait until this
-/// transaction ends: for checks that span the whole site. Call it before the change.
-pub async fn lock(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    lock_for_children(tx, id).await
-}
-
-/// Makes every other change in these sites wait until this transaction ends, and whoever makes a
-/// site of the tenant: for what does many things in a transaction. The tenant first, then the sites
-/// in their order, so that no two such can wait for each other. One that does not exist is no error
-/// here.
-pub async fn lock_all(tx: &mut TenantTx, ids: &[SiteId]) -> Result<(), StoreError> {
-    tenant::lock_for_children(tx).await?;
-    let tenant = Uuid::from(tx.tenant());
-    let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
-    sqlx::query!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE",
-        tenant,
-        &ids
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(())
-}
-
-/// Proves that the site exists and holds it until the end of the transaction. Whatever changes
-/// something in a site calls this first: rows are then always locked from the top down, so that a
-/// removal of the site cannot deadlock with it.
-pub(crate) async fn hold(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    Ok(())
-}
-
-/// Proves that the site exists, and makes every other change in it wait until this transaction
-/// ends.
-async fn lock_whole(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    Ok(())
-}
-
-/// Like [`hold`], and keeps others from making children of the site meanwhile, so that their number
-/// stays what was counted.
-pub(crate) async fn lock_for_children(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
     Ok(())
 }

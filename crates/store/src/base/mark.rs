@@ -1,14 +1,15 @@
-//! What API keys, signing keys and subjects have in common: the buckets that they are in.
+//! Marks for the change log: what xds-server has to read again after a change that reaches beyond
+//! one object.
 
 use policy::id::{ConsumerId, SiteId, TenantId};
 use uuid::Uuid;
 
 use crate::base::change::Change;
 use crate::base::error::StoreError;
-use crate::base::tx::{Core, TenantTx};
+use crate::base::tx::{Core, PlatformTx, TenantTx};
 
 /// Marks the buckets of all credentials of a consumer that is locked.
-pub(crate) async fn mark_of_consumer(
+pub(crate) async fn credentials_of_consumer(
     tx: &mut TenantTx,
     site: SiteId,
     consumer: ConsumerId,
@@ -28,14 +29,14 @@ pub(crate) async fn mark_of_consumer(
     .fetch_all(tx.conn())
     .await?;
     for bucket in buckets {
-        mark(tx, bucket);
+        self::bucket(tx, bucket);
     }
     Ok(())
 }
 
 /// Marks all buckets in which something of these sites may be. The sites are locked, and whatever
 /// makes a credential holds its site: no bucket is missing.
-pub(crate) async fn mark_of_sites(
+pub(crate) async fn credentials_of_sites(
     core: &mut Core,
     tenant: TenantId,
     sites: &[Uuid],
@@ -71,8 +72,40 @@ pub(crate) async fn mark_of_sites(
     Ok(())
 }
 
+/// Has all sites of a tenant read again: what it has is part of what each of them is made of. The
+/// tenant's row is locked, and a new site would hold it.
+pub(crate) async fn sites_of_tenant(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
+    tx.core.see_tenant(id).await?;
+    let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id))
+        .fetch_all(tx.conn())
+        .await?;
+    for site in sites {
+        tx.core.mark(id, Change::Site(SiteId(site)));
+    }
+    Ok(())
+}
+
+/// Marks everything that a tenant has.
+pub(crate) async fn all_of_tenant(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
+    tx.core.see_tenant(id).await?;
+    // As in the removal of a tenant: a new credential holds its site's row, and is missing nowhere
+    // once the sites are locked.
+    let sites = sqlx::query_scalar!(
+        "SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE",
+        Uuid::from(id)
+    )
+    .fetch_all(tx.conn())
+    .await?;
+    credentials_of_sites(&mut tx.core, id, &sites).await?;
+    for site in sites {
+        tx.core.mark(id, Change::Site(SiteId(site)));
+    }
+    tx.core.mark(id, Change::Listeners(id));
+    Ok(())
+}
+
 /// Marks a bucket of credentials by the number that the database computed.
-pub(crate) fn mark(tx: &mut TenantTx, bucket: i32) {
+pub(crate) fn bucket(tx: &mut TenantTx, bucket: i32) {
     for bucket in numbers(vec![bucket]) {
         tx.mark_bucket(bucket);
     }

@@ -1,7 +1,5 @@
 //! Platform plans: how much of everything a tenant may have. Platform work; a tenant reads its own.
 
-mod limits;
-
 use chrono::{DateTime, Utc};
 use policy::id::TenantId;
 use policy::settings::PlatformRequests;
@@ -11,11 +9,11 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::mark;
 use crate::base::page::Page;
 use crate::base::tx::PlatformTx;
-use crate::tenancy::tenant;
 
-pub use limits::{PlanLimit, TenantLimits, Used, of_tenant};
+pub use crate::base::plan_limit::PlanLimit;
 
 /// How many platform plans there may be: they are chosen from a list.
 pub const MAX_PLANS: u32 = 1_000;
@@ -83,20 +81,20 @@ pub struct PlatformPlanPatch {
     pub limits: Option<Limits>,
 }
 
-struct Record {
-    id: Uuid,
-    name: String,
-    is_default: bool,
-    sites: Option<i64>,
-    routes: Option<i64>,
-    keys: Option<i64>,
-    members: Option<i64>,
-    config_bytes: Option<i64>,
-    requests_per_second: Option<i32>,
-    requests_per_month: Option<i64>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+pub(crate) struct Record {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) is_default: bool,
+    pub(crate) sites: Option<i64>,
+    pub(crate) routes: Option<i64>,
+    pub(crate) keys: Option<i64>,
+    pub(crate) members: Option<i64>,
+    pub(crate) config_bytes: Option<i64>,
+    pub(crate) requests_per_second: Option<i32>,
+    pub(crate) requests_per_month: Option<i64>,
+    pub(crate) revision: i64,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
 }
 
 impl From<Record> for PlatformPlan {
@@ -229,7 +227,7 @@ pub async fn update(
         .fetch_all(tx.conn())
         .await?;
         for tenant in tenants {
-            tenant::mark_sites(tx, TenantId(tenant)).await?;
+            mark::sites_of_tenant(tx, TenantId(tenant)).await?;
         }
     }
     tx.core

@@ -1,4 +1,4 @@
-//! Reading the log.
+//! Reading the audit log.
 
 use std::num::NonZeroU32;
 
@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::AuditRow;
-use super::chain::{Checker, Fault, Intact, Noted};
+use crate::base::audit::AuditRow;
+use crate::base::audit::chain::{Checker, Fault, Intact, Noted};
 use crate::base::error::StoreError;
 use crate::base::tx::{AuditTx, ScopedTx, Sealed as _};
 

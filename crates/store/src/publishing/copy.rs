@@ -8,7 +8,6 @@ use policy::key::Environment;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{NewSite, Site, SitePatch};
 use crate::base::audit::Entry;
 use crate::base::error::StoreError;
 use crate::base::page::Page;
@@ -17,8 +16,10 @@ use crate::base::tx::TenantTx;
 use crate::publishing::api::{self, NewApi};
 use crate::publishing::hostname::{self, NewHostname};
 use crate::publishing::issuer::{self, NewIssuer};
+use crate::publishing::lock;
 use crate::publishing::plan::{self, NewPlan};
 use crate::publishing::route::{self, RouteSpec, VersionRef};
+use crate::publishing::site::{self, NewSite, Site, SitePatch};
 use crate::publishing::upstream::{self, NewUpstream};
 use crate::publishing::version::{self, NewVersion};
 use crate::tenancy::tenant;
@@ -47,7 +48,7 @@ pub struct SiteCopy {
 /// that all limits hold.
 ///
 /// # Errors
-/// As [`super::create`]; [`StoreError::NoSecretsKey`] if an issuer has a secret and there is no
+/// As [`site::create`]; [`StoreError::NoSecretsKey`] if an issuer has a secret and there is no
 /// key; [`StoreError::Conflict`] on `hostnames`.
 pub async fn copy(
     tx: &mut TenantTx,
@@ -57,8 +58,8 @@ pub async fn copy(
 ) -> Result<Site, StoreError> {
     // The tenant before the site, as whoever makes something in a tenant locks it.
     tenant::lock_for_children(tx).await?;
-    super::lock_whole(tx, from).await?;
-    let original = super::get(tx, from).await?;
+    lock::whole(tx, from).await?;
+    let original = site::get(tx, from).await?;
     let eager = original.eager;
     let site = NewSite {
         name: new.name,
@@ -68,10 +69,10 @@ pub async fn copy(
         forward_credentials: original.forward_credentials,
         settings: original.settings,
     };
-    let mut site = super::create(tx, site).await?;
+    let mut site = site::create(tx, site).await?;
     if eager {
         site =
-            super::update(tx, site.id, SitePatch { eager: Some(true), ..Default::default() }, None)
+            site::update(tx, site.id, SitePatch { eager: Some(true), ..Default::default() }, None)
                 .await?;
     }
     for name in new.hostnames {

@@ -112,7 +112,11 @@ async fn a_job_that_ends_is_started_again_and_probes_and_metrics_tell() {
         let names: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(names, JOBS, "every job is ended in this test: add the new one");
         for (index, job) in JOBS.into_iter().enumerate() {
-            assert_eq!(program.metric("tenantry_job_restarts_total", job).await, Some(0.0), "{job}");
+            assert_eq!(
+                program.metric("tenantry_job_restarts_total", job).await,
+                Some(0.0),
+                "{job}"
+            );
             let before = program.metric("tenantry_job_failures_total", job).await.unwrap();
             let kind = if index % 2 == 0 { "panic" } else { "end" };
             std::fs::write(folder.path().join(format!("{job}.{kind}")), "").unwrap();
@@ -121,11 +125,18 @@ async fn a_job_that_ends_is_started_again_and_probes_and_metrics_tell() {
             program.job_says(job, " restarts=1").await;
             program.job_says(job, " running ").await;
             assert_eq!(program.metric("tenantry_job_running", job).await, Some(1.0), "{job}");
-            assert_eq!(program.metric("tenantry_job_restarts_total", job).await, Some(1.0), "{job}");
+            assert_eq!(
+                program.metric("tenantry_job_restarts_total", job).await,
+                Some(1.0),
+                "{job}"
+            );
             let after = program.metric("tenantry_job_failures_total", job).await.unwrap();
             assert!(after > before, "{job}: {after} failures, {before} before");
         }
-        assert!(program.metric("tenantry_job_last_success_timestamp_seconds", "prune").await > Some(0.0));
+        assert!(
+            program.metric("tenantry_job_last_success_timestamp_seconds", "prune").await
+                > Some(0.0)
+        );
     })
     .await;
 }

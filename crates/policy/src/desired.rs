@@ -37,7 +37,7 @@ pub struct DesiredSite {
     pub hostnames: Vec<String>,
     /// True if the caller's credential reaches the upstream. Default: false.
     pub forward_credentials: bool,
-    /// Whose tokens it accepts.
+    /// The issuers of the tokens that it accepts.
     pub issuers: Vec<DesiredIssuer>,
     /// Its plans, in use or not.
     pub plans: Vec<DesiredPlan>,

@@ -47,7 +47,7 @@ pub struct Site {
     pub rules: Box<[Rule]>,
     /// True if all answers carry `RateLimit` headers, and not only refusals.
     pub rate_limit_headers: bool,
-    /// Whose tokens are accepted.
+    /// The issuers of the tokens that are accepted.
     pub issuers: Issuers,
     /// The requirements of signatures; `None` if they cannot be read, and then no signature is
     /// accepted.

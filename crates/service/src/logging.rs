@@ -42,10 +42,10 @@ impl LogFilter {
 /// first of all.
 ///
 /// # Errors
-/// When the environment asks for traces in a way that the program cannot export them.
+/// Fails when the environment asks for traces in a way that the program cannot export them.
 ///
 /// # Panics
-/// When the process has a log already.
+/// Fails when the process has a log already.
 pub fn install(filter: &LogFilter, program: &'static str) -> Result<Traces, TraceError> {
     let traces = Traces::from_env(program)?;
     let log = tracing_subscriber::fmt::layer()

@@ -30,7 +30,7 @@ pub struct Histogram<'a> {
 /// changes nothing, and returns the same handle.
 ///
 /// # Errors
-/// When a histogram has no buckets, or something else collects the process's metrics.
+/// Fails when a histogram has no buckets, or something else collects the process's metrics.
 pub fn install(histograms: &[Histogram<'_>]) -> Result<PrometheusHandle, BuildError> {
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = &*installed {

@@ -16,7 +16,7 @@ impl ShutdownSignals {
     /// a slow start then ends the program in order.
     ///
     /// # Errors
-    /// When the operating system refuses a signal handler.
+    /// Fails when the operating system refuses a signal handler.
     pub fn install() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

@@ -27,7 +27,7 @@ fn documented() -> BTreeMap<String, Floors> {
         .collect()
 }
 
-/// What a crate does against its floors, a sentence for each.
+/// Returns a sentence for each thing that a crate does against its floors.
 fn faults(src: &str, floors: &Floors, modules: &Modules) -> Vec<String> {
     let rooms: Vec<_> =
         modules.keys().filter(|path| path.len() == 1).map(|path| &path[0]).collect();
@@ -48,6 +48,10 @@ fn faults(src: &str, floors: &Floors, modules: &Modules) -> Vec<String> {
     unlisted.chain(gone).chain(upward).collect()
 }
 
+fn no_room_imports_another(modules: &Modules) -> bool {
+    arrows(modules).iter().all(|arrow| arrow.from.first() == arrow.to.first())
+}
+
 #[test]
 fn each_room_imports_only_from_lower_floors() {
     let documented = documented();
@@ -56,7 +60,7 @@ fn each_room_imports_only_from_lower_floors() {
         let modules = modules::read(&src);
         match documented.get(&src) {
             Some(floors) => found.extend(faults(&src, floors, &modules)),
-            None if modules.len() <= 2 => {}
+            None if no_room_imports_another(&modules) => {}
             None => found.push(format!("{src}: ARCHITECTURE.md has no block of floors for it")),
         }
     }

@@ -17,13 +17,13 @@ pub(crate) struct Module {
     pub(crate) file: String,
     /// All paths in its code, with the line of each.
     pub(crate) paths: Vec<(usize, Path)>,
-    /// What it hands on: the name by which others know it, and the path that it leads to.
+    /// The names that it hands on by `pub use`, each with the path that it leads to.
     pub(crate) handed_on: BTreeMap<String, Path>,
     /// Paths of which it hands on everything.
     pub(crate) globs: Vec<Path>,
     /// Names that its `use` lines bring in.
     pub(crate) brought_in: BTreeMap<String, Path>,
-    /// What it defines itself.
+    /// The names of its own items.
     pub(crate) defines: BTreeSet<String>,
     /// Modules below it that only tests have.
     pub(crate) test_modules: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! How comments are written: the first word of each, and the length of lines.
+//! The form of comments: the first word of each, and the length of lines.
 
 use crate::sources;
 

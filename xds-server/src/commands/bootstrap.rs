@@ -89,7 +89,7 @@ pub enum PrintError {
 /// The YAML.
 ///
 /// # Errors
-/// When a path is not text.
+/// Fails when a path is not text.
 pub fn run(flags: &Bootstrap) -> Result<String, PrintError> {
     let tls = flags.client_cert.clone().zip(flags.client_key.clone());
     let tls = tls.zip(flags.server_ca.clone().zip(flags.server_name.clone()));

@@ -51,7 +51,7 @@ pub struct Rendered {
 /// the addresses of names.
 ///
 /// # Errors
-/// When there is no such site, or the database cannot be read.
+/// Fails when there is no such site, or the database cannot be read.
 pub async fn run(
     render: &Render,
     secrets_key: Option<SecretsKey>,

@@ -124,7 +124,7 @@ impl Fetcher {
     /// A fetcher with these settings.
     ///
     /// # Errors
-    /// When the certificates cannot be read.
+    /// Fails when the certificates cannot be read.
     pub fn new(settings: &FetchSettings) -> Result<Self, FetcherError> {
         let mut builder = Client::builder()
             .user_agent("tenantry-xds-server")

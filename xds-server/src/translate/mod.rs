@@ -45,7 +45,7 @@ use crate::resource::{Named, Resource, ResourceType, route_name};
 /// All resources of one site, for Envoy and for the filter.
 ///
 /// # Errors
-/// What Envoy would refuse, or what refers to something that is not there: the site then keeps what
+/// A value that Envoy would refuse, or a reference to something absent: the site then keeps what
 /// it had.
 pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
     let site = desired.site;
@@ -86,7 +86,7 @@ pub fn hosts(desired: &DesiredSite) -> impl Iterator<Item = Named> {
 /// The endpoints of one upstream: what [`site`] makes of them.
 ///
 /// # Errors
-/// What Envoy would refuse.
+/// A value that Envoy would refuse.
 pub fn endpoints(
     site: SiteId,
     upstream: UpstreamId,

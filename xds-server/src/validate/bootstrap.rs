@@ -40,7 +40,7 @@ struct Parts {
 /// not know them.
 ///
 /// # Errors
-/// When a resource is not what its type says.
+/// Fails when a resource is not what its type says.
 pub fn bootstrap<'a>(
     resources: impl IntoIterator<Item = (ResourceType, &'a Resource)>,
 ) -> Result<Vec<u8>, prost::DecodeError> {

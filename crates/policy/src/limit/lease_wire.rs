@@ -17,7 +17,8 @@ pub struct LeaseGrant {
     /// [`super::Limit::id`].
     #[prost(fixed64, tag = "1")]
     pub limit: u64,
-    /// Whose counter, if the limit has one for each consumer or key: the 16 bytes of that id.
+    /// The owner of the counter, if the limit has one for each consumer or key: the 16 bytes of its
+    /// id.
     /// Empty: every counter of the limit.
     #[prost(bytes = "vec", tag = "2")]
     pub subject: Vec<u8>,

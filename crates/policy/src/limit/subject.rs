@@ -1,4 +1,4 @@
-//! Whose counter it is: keyed hashes, so that nobody can choose values that meet.
+//! The owner of a counter as a keyed hash, so that nobody can choose values that meet.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Whose tokens a site accepts.
+//! The issuers of the tokens that a site accepts.
 
 use std::collections::BTreeMap;
 

@@ -34,7 +34,7 @@ pub const MAX_REPORT_BYTES: usize = 256 * 1024;
 /// The milliseconds of the hour, in which sums are kept.
 pub const HOUR_MS: u64 = 3_600_000;
 
-/// Whose request it was, as far as that is known.
+/// The caller, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Who {
     /// The tenant that owns the site.

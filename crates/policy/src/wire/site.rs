@@ -32,7 +32,7 @@ pub struct SitePolicy {
     /// True if answers that are not refusals carry no `RateLimit` headers.
     #[prost(bool, tag = "9")]
     pub rate_limit_headers_on_refusals_only: bool,
-    /// Whose tokens are accepted, sorted by id.
+    /// The issuers of the tokens that are accepted, sorted by id.
     #[prost(message, repeated, tag = "10")]
     pub issuers: Vec<Issuer>,
     /// The requirements of signatures; absent: there are no signing keys.

@@ -19,7 +19,7 @@ pub const VARIABLE: &str = "TENANTRY_FAULTS";
 /// The text of an injected panic.
 pub const PANIC: &str = "a fault was injected";
 
-/// How often a job looks for its files.
+/// The time between two looks of a job for its files.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The folder of faults.

@@ -131,10 +131,12 @@ fn a_new_user_brings_it_up_and_down() {
     assert!(up.status.success(), "{}", text(&up.stderr));
     assert_eq!(paste_curl_lines(&text(&up.stdout)), 5);
     let first = deployment.up_json();
-    for field in
-        ["gateway_http", "admin", "envoy_admin", "xds_grpc", "database_url", "operator_token"]
-    {
+    let texts = ["gateway_http", "admin", "envoy_admin", "xds_grpc", "echo_address"];
+    for field in texts.into_iter().chain(["database_url", "operator_token"]) {
         assert!(first[field].is_string(), "{field} in up.json");
+    }
+    for field in ["gateway_port", "echo_port"] {
+        assert!(first[field].is_u64(), "{field} in up.json");
     }
     for field in ["tenant_id", "site_id", "hostname", "api_key", "path"] {
         assert!(first["demo"][1][field].is_string(), "{field} in the second demo tenant");

@@ -23,6 +23,7 @@ mod outages;
 mod paths;
 mod platform_plans;
 mod poison;
+mod printed;
 mod published;
 mod quarantine;
 mod receipts;

@@ -1,6 +1,7 @@
 //! The output of `up`: `.tenantry/up.json` for programs, a short screen for people.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use stack::control::BASE_DOMAIN;
@@ -15,9 +16,13 @@ use crate::up::ports::Ports;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct UpJson {
     gateway_http: String,
+    gateway_port: u16,
     admin: String,
     envoy_admin: String,
     xds_grpc: String,
+    /// An upstream that answers with what it gets.
+    echo_address: IpAddr,
+    echo_port: u16,
     /// As the role that owns the database.
     database_url: String,
     operator_token: String,
@@ -36,11 +41,15 @@ struct DemoTenant {
 impl UpJson {
     pub(super) fn new(deployment: &Deployment<'_>, demo: Vec<Published>) -> UpJson {
         let ports = deployment.ports();
+        let [echo, _] = ports.upstreams;
         UpJson {
             gateway_http: format!("http://{}", ports.gateway),
+            gateway_port: ports.gateway.port(),
             admin: format!("http://{}", ports.admin),
             envoy_admin: format!("http://{}", ports.envoy_admin),
             xds_grpc: format!("http://{}", ports.xds_grpc),
+            echo_address: echo.ip(),
+            echo_port: echo.port(),
             database_url: deployment.database_url.clone(),
             operator_token: deployment.operator_token.clone(),
             demo: demo.into_iter().map(DemoTenant::from).collect(),

@@ -110,11 +110,13 @@ mod tests {
             (r#"[]"#, vec![""]),
             (r#"null"#, vec![""]),
             (
-                r#"{"limits": [{"name": "a", "requests": 1, "per": "hour", "burst": null, "by": ["key"]}]}"#,
+                r#"{"limits": [{"name": "a", "requests": 1, "per": "hour", "burst": null,
+                    "by": ["key"]}]}"#,
                 vec![],
             ),
             (
-                r#"{"auth": "none", "ip": {"deny": ["::/0"]}, "key_sources": [{"in": "query", "name": "k"}]}"#,
+                r#"{"auth": "none", "ip": {"deny": ["::/0"]},
+                    "key_sources": [{"in": "query", "name": "k"}]}"#,
                 vec![],
             ),
             (r#"{}"#, vec![]),

@@ -290,7 +290,8 @@ proptest! {
         let mut map = request();
         map.push(("x-covered".to_owned(), value.into_bytes()));
         map.push(("x-free".to_owned(), b"1".to_vec()));
-        let parameters = format!(r#"("@method" "@target-uri" "x-covered");created={NOW_S};keyid="k""#);
+        let covered = r#"("@method" "@target-uri" "x-covered")"#;
+        let parameters = format!(r#"{covered};created={NOW_S};keyid="k""#);
         let rules = Rules { required: Vec::new(), ..Rules::default() };
         let mut map = sign(map, "sig", &parameters);
         map[6].1 = other.into_bytes();

@@ -1,5 +1,5 @@
-//! End-to-end tests: each starts a deployment of its own (PostgreSQL database,
-//! `tenantry-admin`, `tenantry-xds`, one or more Envoys with the built filter) and speaks to it as its users would.
+//! End-to-end tests: each starts a deployment of its own (PostgreSQL database, `tenantry-admin`,
+//! `tenantry-xds`, one or more Envoys with the built filter) and speaks to it as its users would.
 
 mod access_log;
 mod addresses;

@@ -53,7 +53,9 @@ fn no_line_is_longer_than_the_page() {
     assert!(found.is_empty(), "{}\n{} lines over {COLUMNS}", found.join("\n"), found.len());
 }
 
-/// True for a line of which one word alone is most: a URL, a digest, the text of a wire format.
+/// True for a row of a table, and for a line of which one word alone is most: a URL, a digest, the
+/// text of a wire format.
 fn cannot_be_broken(line: &str) -> bool {
-    line.split_whitespace().any(|word| word.len() > COLUMNS / 2)
+    comment(line).is_some_and(|text| text.starts_with('|'))
+        || line.split_whitespace().any(|word| word.len() > COLUMNS / 2)
 }

@@ -144,7 +144,9 @@ const SUBJECT: usize = 12;
 
 /// Every site has the same issuer.
 fn issuers(tokens: &Tokens) -> String {
-    let settings = json!({ "issuer": ISSUER, "jwks": tokens.jwks, "algorithms": ["ES256"], "audiences": ["bench"] });
+    let settings = json!({
+        "issuer": ISSUER, "jwks": tokens.jwks, "algorithms": ["ES256"], "audiences": ["bench"],
+    });
     format!(
         "INSERT INTO issuers (tenant_id, site_id, id, settings)
              SELECT tenant, site, pg_temp.id({ISSUER_ID}, n), '{settings}' FROM s;"

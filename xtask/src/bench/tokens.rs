@@ -35,13 +35,15 @@ pub(super) fn make(count: usize) -> Result<Tokens> {
     let coordinate =
         |from: usize| URL_SAFE_NO_PAD.encode(point.get(from..from + 32).unwrap_or_default());
     let jwk = json!({
-        "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "bench", "x": coordinate(1), "y": coordinate(33),
+        "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "bench",
+        "x": coordinate(1), "y": coordinate(33),
     });
     let header =
         URL_SAFE_NO_PAD.encode(json!({ "alg": "ES256", "typ": "JWT", "kid": "bench" }).to_string());
     let token = |number: usize| -> Result<String> {
         let claims = json!({
-            "iss": ISSUER, "sub": subject(number), "aud": "bench", "iat": 1_700_000_000, "exp": EXPIRES_AT_S,
+            "iss": ISSUER, "sub": subject(number), "aud": "bench",
+            "iat": 1_700_000_000, "exp": EXPIRES_AT_S,
         });
         let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
         let signature = pair.sign(&random, signed.as_bytes()).map_err(failed)?;

@@ -29,8 +29,8 @@
 //! 5. Choose [`JobSpec::serving`] only if requests fail without it.
 //!
 //! # State
-//! [`Jobs::snapshot`] is what `/readyz` shows: for each job its phase, the time of its last success,
-//! and the numbers of failures and restarts. The program is unready while a
+//! [`Jobs::snapshot`] is what `/readyz` shows: for each job its phase, the time of its last
+//! success, and the numbers of failures and restarts. The program is unready while a
 //! [`serving`](JobSpec::serving) job does not run. Other jobs do not make it unready: a defect in
 //! one of them is the same in all replicas, and would take all of them away from the requests that
 //! they can answer.

@@ -2,8 +2,9 @@
 //!
 //! Every span of `tracing` at INFO or above is a span of a trace, and every log line in it is an
 //! event of the span. Spans and events whose target is [`ONLY`] are in traces and not in the log:
-//! the log names one span a line, and that is the request's. The programs are configured as the OpenTelemetry specification has it
-//! ("Environment Variable Specification", "OTLP Exporter Configuration"):
+//! the log names one span a line, and that is the request's. The programs are configured as the
+//! OpenTelemetry specification has it ("Environment Variable Specification", "OTLP Exporter
+//! Configuration"):
 //!
 //! | variable | meaning |
 //! |---|---|

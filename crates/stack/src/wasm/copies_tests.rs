@@ -8,8 +8,10 @@ use super::bring_in;
 
 const MODULE: &str = r#"(module
     (memory (export "memory") 1)
-    (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
-    (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2))))"#;
+    (func (export "copy") (param i32 i32 i32)
+        (memory.copy (local.get 0) (local.get 1) (local.get 2)))
+    (func (export "fill") (param i32 i32 i32)
+        (memory.fill (local.get 0) (local.get 1) (local.get 2))))"#;
 
 struct Run {
     store: Store<()>,
@@ -46,7 +48,9 @@ fn sample() -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn a_copy_is_what_the_instruction_would_make(to in 0_usize..600, from in 0_usize..600, len in 0_usize..400) {
+    fn a_copy_is_what_the_instruction_would_make(
+        to in 0_usize..600, from in 0_usize..600, len in 0_usize..400,
+    ) {
         let mut run = Run::new();
         let mut expected = sample();
         run.bytes().copy_from_slice(&expected);
@@ -69,7 +73,9 @@ proptest! {
     }
 
     #[test]
-    fn filling_is_what_the_instruction_would_do(to in 0_usize..600, value in any::<i32>(), len in 0_usize..400) {
+    fn filling_is_what_the_instruction_would_do(
+        to in 0_usize..600, value in any::<i32>(), len in 0_usize..400,
+    ) {
         let mut run = Run::new();
         let mut expected = sample();
         run.bytes().copy_from_slice(&expected);

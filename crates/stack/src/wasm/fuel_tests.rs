@@ -71,7 +71,8 @@ fn a_loop_without_an_end_traps_and_so_does_a_loop_that_is_too_long() {
     let mut long = Vm::start(
         r#"(module
             (func $count (param i32) (result i32)
-                (loop $again (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0))
+                (loop $again (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (local.get 0))
             (export "proxy_on_tick" (func $count)) (export "proxy_on_log" (func $count)))"#,
     );
     assert!(long.call("proxy_on_tick", 5_000).is_ok());
@@ -92,11 +93,14 @@ fn an_endless_recursion_traps_directly_or_through_a_table() {
     assert_eq!(direct.call("proxy_on_tick", 5).expect("it ends"), 32);
     assert!(direct.is_stopped("proxy_on_tick", 60));
     let mut through_a_table = Vm::start(
-        r#"(module (table 1 funcref) (elem (i32.const 0) $twice) (type $t (func (param i32) (result i32)))
+        r#"(module (table 1 funcref) (elem (i32.const 0) $twice)
+            (type $t (func (param i32) (result i32)))
             (func $twice (export "proxy_on_tick") (type $t)
                 (if (i32.eqz (local.get 0)) (then (return (i32.const 1))))
-                (i32.add (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0))
-                         (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0)))))"#,
+                (i32.add
+                    (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0))
+                    (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0))
+                )))"#,
     );
     assert!(through_a_table.call("proxy_on_tick", 5).is_ok());
     assert!(through_a_table.is_stopped("proxy_on_tick", 60));
@@ -133,7 +137,8 @@ fn what_is_not_a_callback_gets_no_fuel() {
     let mut vm = Vm::start(
         r#"(module
             (func (export "proxy_on_memory_allocate") (param i32) (result i32)
-                (loop $again (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 0))
+                (loop $again (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (local.get 0))
             (func (export "proxy_on_tick") (param i32) (result i32)
                 (loop $again (br $again)) (unreachable)))"#,
     );

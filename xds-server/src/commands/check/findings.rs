@@ -35,8 +35,8 @@ pub(super) fn replica(replica: &Replica, head: Option<i64>) -> Finding {
         Ok(said) => said,
         Err(error) => {
             return wrong(format!(
-                "tenantry-xds at {url} does not answer: {error}. Start it, or name the right address \
-                 with --xds-http"
+                "tenantry-xds at {url} does not answer: {error}. Start it, or name the right \
+                 address with --xds-http"
             ));
         }
     };

@@ -200,7 +200,8 @@ impl<'a> Editor<'a> {
     async fn committed_at(&self, object: Uuid) -> Result<f64> {
         let tenant: Uuid = id(TENANT, self.site).parse()?;
         let sql = "SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 * 1000 \
-                   FROM audit_log WHERE tenant_id = $1 AND object_id = $2 ORDER BY seq DESC LIMIT 1";
+                   FROM audit_log WHERE tenant_id = $1 AND object_id = $2 \
+                   ORDER BY seq DESC LIMIT 1";
         let mut database = self.world.database.lock().await;
         Ok(sqlx::query_scalar(sql).bind(tenant).bind(object).fetch_one(&mut *database).await?)
     }

@@ -133,17 +133,24 @@ fn manager(listener: &Value) -> &Value {
 fn assignment(name: &str, at: SocketAddr) -> Value {
     let address =
         json!({ "socket_address": { "address": at.ip().to_string(), "port_value": at.port() } });
-    json!({ "cluster_name": name, "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address } }] }] })
+    let endpoints = json!([{ "lb_endpoints": [{ "endpoint": { "address": address } }] }]);
+    json!({ "cluster_name": name, "endpoints": endpoints })
 }
 
 /// Envoy answers itself.
 pub(super) fn direct_route() -> Value {
-    json!({ "match": { "prefix": "/" }, "direct_response": { "status": 200, "body": { "inline_string": "ok\n" } } })
+    json!({
+        "match": { "prefix": "/" },
+        "direct_response": { "status": 200, "body": { "inline_string": "ok\n" } },
+    })
 }
 
 /// To the upstream; `limits` are the descriptors for the `ratelimit` filter.
 pub(super) fn upstream_route(limits: &Value) -> Value {
-    json!({ "match": { "prefix": "/" }, "route": { "cluster": "upstream", "timeout": "15s", "rate_limits": limits } })
+    json!({
+        "match": { "prefix": "/" },
+        "route": { "cluster": "upstream", "timeout": "15s", "rate_limits": limits },
+    })
 }
 
 /// A running Envoy, and where it listens.
@@ -199,16 +206,22 @@ impl Place {
     ) -> Result<Measured> {
         let (routed, direct, admin) = (ports::free(), ports::free(), ports::free());
         // The descriptor is of no consequence without the filter.
-        let limits = json!([{ "actions": [{ "request_headers": { "header_name": "x-api-key", "descriptor_key": "key" } }] }]);
+        let key = json!({ "header_name": "x-api-key", "descriptor_key": "key" });
+        let limits = json!([{ "actions": [{ "request_headers": key }] }]);
         let config = json!({
             "node": { "id": name, "cluster": "bench" },
-            "admin": { "address": { "socket_address": { "address": admin.ip().to_string(), "port_value": admin.port() } } },
+            "admin": { "address": { "socket_address": {
+                "address": admin.ip().to_string(), "port_value": admin.port(),
+            } } },
             "static_resources": {
                 "listeners": [
                     sent.listener(routed, filters, &upstream_route(&limits)),
                     sent.listener(direct, filters, &direct_route()),
                 ],
-                "clusters": [sent.cluster("upstream", self.upstream), callouts_cluster(self.callouts)],
+                "clusters": [
+                    sent.cluster("upstream", self.upstream),
+                    callouts_cluster(self.callouts),
+                ],
             },
         });
         let file = self.folder.join(format!("{name}.json"));

@@ -26,7 +26,8 @@ pub(super) fn native_keys<'a>(keys: impl Iterator<Item = &'a SeededKey>) -> Vec<
     let bucket = json!({ "max_tokens": PLENTY, "tokens_per_fill": PLENTY, "fill_interval": "1s" });
     let whole = json!({ "default_value": { "numerator": 100, "denominator": "HUNDRED" } });
     let limit = json!({
-        "stat_prefix": "bench", "token_bucket": bucket, "filter_enabled": whole, "filter_enforced": whole,
+        "stat_prefix": "bench", "token_bucket": bucket,
+        "filter_enabled": whole, "filter_enforced": whole,
     });
     vec![
         filter("api_key_auth", "api_key_auth.v3.ApiKeyAuth", auth),
@@ -54,14 +55,19 @@ fn callouts() -> Value {
 
 /// A check of every request by a server.
 pub(super) fn ext_authz() -> Value {
-    let config = json!({ "grpc_service": callouts(), "transport_api_version": "V3", "failure_mode_allow": false });
+    let config = json!({
+        "grpc_service": callouts(), "transport_api_version": "V3", "failure_mode_allow": false,
+    });
     filter("ext_authz", "ext_authz.v3.ExtAuthz", config)
 }
 
 /// Another question to it for each request: whether its key is over a limit.
 pub(super) fn ratelimit() -> Value {
     let service = json!({ "grpc_service": callouts(), "transport_api_version": "V3" });
-    let config = json!({ "domain": "bench", "failure_mode_deny": true, "timeout": "1s", "rate_limit_service": service });
+    let config = json!({
+        "domain": "bench", "failure_mode_deny": true, "timeout": "1s",
+        "rate_limit_service": service,
+    });
     filter("ratelimit", "ratelimit.v3.RateLimit", config)
 }
 

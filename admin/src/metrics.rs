@@ -27,6 +27,13 @@ pub fn install() -> Result<(), BuildError> {
         return Ok(());
     }
     let handle = prometheus::install(&[Histogram { name: SECONDS, buckets: &BUCKETS }])?;
+    describe();
+    let _ = HANDLE.set(handle);
+    Ok(())
+}
+
+/// Gives the metrics their help texts.
+pub fn describe() {
     metrics::describe_counter!(REQUESTS, "Requests that were answered.");
     metrics::describe_histogram!(
         SECONDS,
@@ -41,8 +48,6 @@ pub fn install() -> Result<(), BuildError> {
         DISPOSED,
         "Rows that were removed because they were abandoned or over, by their kind."
     );
-    let _ = HANDLE.set(handle);
-    Ok(())
 }
 
 /// Counts one answered request.

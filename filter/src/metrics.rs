@@ -6,20 +6,13 @@ use std::collections::BTreeMap;
 
 use policy::gauge;
 use policy::refusal::Refusal;
+use policy::stats;
 use policy::usage::Aggregator;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MetricType;
 
 use crate::pushed::Pushed;
 use crate::shared::SharedCells;
-
-/// The gauges: each is the sum over all VMs that live.
-const GAUGES: [&str; 4] = [
-    "tenantry.decoded.sites",
-    "tenantry.decoded.consumers",
-    "tenantry.usage.pending_entries",
-    "tenantry.usage.pending_requests",
-];
 
 /// Metrics of one VM.
 pub(crate) struct Metrics {
@@ -48,16 +41,16 @@ impl Metrics {
     /// Hands over the counts.
     pub(crate) fn flush(&mut self, pushed: &Pushed, usage: &Aggregator, now_ms: u64) {
         let let_go = std::mem::take(&mut self.let_go);
-        self.add("tenantry.requests.let_go", let_go);
+        self.add(stats::LET_GO, let_go);
         for (reason, count) in std::mem::take(&mut self.refused) {
-            self.add(&format!("tenantry.requests.refused.{reason}"), count);
+            self.add(&stats::refused(reason), count);
         }
         let (sites, consumers) = pushed.decoded();
         let pending = usage.pending();
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let own = [number(sites), number(consumers), number(pending.entries), pending.requests];
         if let Some(sums) = gauge::add_up(self.vm, own, now_ms, &mut SharedCells) {
-            for (name, sum) in GAUGES.into_iter().zip(sums) {
+            for ((name, _), sum) in stats::GAUGES.into_iter().zip(sums) {
                 self.set(name, sum);
             }
         }

@@ -2,6 +2,7 @@
 //! `cargo xtask golden` freezes them, too.
 
 mod compatibility;
+mod pages;
 
 use std::path::PathBuf;
 

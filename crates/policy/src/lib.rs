@@ -50,6 +50,7 @@ pub mod settings;
 pub mod signature;
 pub mod site;
 pub mod state;
+pub mod stats;
 pub mod strict_json;
 mod time;
 pub mod trace_parent;

@@ -99,6 +99,23 @@ pub struct Answer {
 }
 
 impl Refusal {
+    /// Every reason with its meaning, for lists that have to be complete.
+    pub const REASONS: [(&str, &str); 13] = [
+        ("not_ready", "the filter knows nothing yet, or cannot tell"),
+        ("unknown_host", "no site owns the host"),
+        ("suspended", "the tenant is suspended"),
+        ("forbidden", "authentication or authorisation failed"),
+        ("unauthenticated", "a credential is missing or wrong, at a site with `challenges`"),
+        ("insufficient_scope", "a scope is missing, at a site with `challenges`"),
+        ("malformed_path", "programs could read the path in different ways"),
+        ("no_route", "no route has this path"),
+        ("method_not_allowed", "the route does not serve this method"),
+        ("rate_limited", "a limit or a quota is used up"),
+        ("too_many_at_once", "the tenant has as many requests under way as it may"),
+        ("overloaded", "this Envoy is overloaded, and the tenant uses more than its share"),
+        ("body_too_large", "the body is larger than a signed one may be"),
+    ];
+
     /// A word for logs and metrics, from a fixed set.
     pub fn reason(&self) -> &'static str {
         match self {
@@ -214,5 +231,41 @@ impl RateLimited {
             policy = self.policy,
             at = time::rfc3339(self.reset_at_ms),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The variant after this one, as the enum declares them.
+    fn next(refusal: &Refusal) -> Option<Refusal> {
+        Some(match refusal {
+            Refusal::NotReady => Refusal::UnknownHost,
+            Refusal::UnknownHost => Refusal::Suspended,
+            Refusal::Suspended => Refusal::Forbidden,
+            Refusal::Forbidden => Refusal::Unauthenticated { presented: false },
+            Refusal::Unauthenticated { .. } => Refusal::InsufficientScope("a".to_owned()),
+            Refusal::InsufficientScope(_) => Refusal::MalformedPath,
+            Refusal::MalformedPath => Refusal::NoRoute,
+            Refusal::NoRoute => Refusal::MethodNotAllowed(Methods::ALL),
+            Refusal::MethodNotAllowed(_) => Refusal::RateLimited(Box::new(RateLimited {
+                policy: "a".to_owned(),
+                retry_after_s: "1".to_owned(),
+                reset_at_ms: 0,
+                fields: RateLimitFields { limit: Vec::new(), policy: Vec::new() },
+            })),
+            Refusal::RateLimited(_) => Refusal::TooManyAtOnce,
+            Refusal::TooManyAtOnce => Refusal::Overloaded,
+            Refusal::Overloaded => Refusal::BodyTooLarge { max_bytes: 1 },
+            Refusal::BodyTooLarge { .. } => return None,
+        })
+    }
+
+    #[test]
+    fn every_reason_is_listed() {
+        let all = std::iter::successors(Some(Refusal::NotReady), next);
+        let reasons: Vec<_> = all.map(|refusal| refusal.reason()).collect();
+        assert_eq!(reasons, Refusal::REASONS.map(|(reason, _)| reason));
     }
 }

@@ -20,6 +20,7 @@ pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod provision;
+pub mod reference;
 pub mod secret;
 pub mod service;
 pub mod testing;

@@ -4,6 +4,7 @@
 //! `output.json` anew and removes those without an input.
 
 mod input;
+mod pages;
 mod render;
 
 use std::path::{Path, PathBuf};

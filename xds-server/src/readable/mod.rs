@@ -1,10 +1,11 @@
-//! Resources as text that a person can read: protobuf's JSON where a type has one, and else the
-//! fields as Rust shows them.
+//! Resources as text that a person can read: protobuf's JSON, with the names of fields in the
+//! `.proto` files, and with packed messages shown in full.
 //!
-//! Secrets do not show themselves (`Debug` of the messages that hold some leaves them out), and
-//! nothing here brings them back.
+//! Messages of the filter have two differences: their bytes are shown as UUIDs or in hexadecimal,
+//! and fields that hold secrets are left out ([`filter_schema`]).
 
-mod fields;
+mod descriptors;
+mod filter_schema;
 mod message;
 
 use serde_json::{Value, json};

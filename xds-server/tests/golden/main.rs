@@ -3,6 +3,7 @@
 //! After an intended change run `cargo xtask golden`, then read the diff. It writes every
 //! `output.json` anew and removes those without an input.
 
+mod descriptors;
 mod input;
 mod pages;
 mod render;
@@ -91,25 +92,6 @@ fn shuffled_input_gives_identical_bytes() {
         // It is translated twice, as a hash map has another order each time.
         for _ in 0..2 {
             assert_eq!(translate::site(&ordered), translate::site(&shuffled), "{}", case.display());
-        }
-    }
-}
-
-#[test]
-fn every_golden_output_can_be_shown_to_a_person() {
-    for case in cases() {
-        for named in translated(&input::read(&case.join("input.json"))).unwrap_or_default() {
-            let shown = xds_server::readable::resource(&named);
-            let text = shown.to_string();
-            let name = case.display();
-            assert!(
-                !text.contains("unreadable_bytes"),
-                "{name}: add its types to src/readable/message.rs: {text}"
-            );
-            assert!(
-                !text.contains(": Some("),
-                "{name}: src/readable/fields.rs does not understand it: {text}"
-            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The hubs of all cells: what is placed on a cell is in its hub, and an Envoy is served from the
-//! hub of its cell alone.
+//! The hubs of all cells: resources that are placed on a cell are in its hub, and an Envoy is
+//! served from the hub of its cell alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ pub struct Group {
 pub enum Content {
     /// The same in each of these cells.
     Same(Arc<BTreeSet<CellName>>, Vec<Named>),
-    /// In each cell those of what is placed on it.
+    /// In each cell the resources of the sites that are placed on it.
     PerCell(BTreeMap<CellName, Vec<Named>>),
     /// The resources that it has already, in these cells.
     Kept(Arc<BTreeSet<CellName>>),
@@ -49,12 +49,12 @@ impl Group {
 }
 
 /// The cells. A name that the database does not know has a hub as well, as long as there is a
-/// stream for it, with nothing in it but what is the platform's: if the cell is made later, its
-/// Envoys do not have to connect again.
+/// stream for it, with the platform's resources alone: if the cell is made later, its Envoys do not
+/// have to connect again.
 #[derive(Debug)]
 pub struct Cells {
     state: Mutex<State>,
-    /// For streams whose Node names no cell that there could be.
+    /// For streams whose Node has no valid name of a cell.
     nowhere: Arc<Hub>,
     loaded: watch::Sender<bool>,
     freshness: Freshness,
@@ -162,8 +162,8 @@ impl Cells {
         changed.reduce(union).map_or(0, |changed| changed.len())
     }
 
-    /// Says that everything through this change of the log is where it belongs ([`Hub::reached`]),
-    /// in each cell, whether it was one for it or not.
+    /// Says that everything through this change of the log is in its place ([`Hub::reached`]), in
+    /// each cell, even if the change was not for it.
     pub fn reached(&self, seq: i64) {
         let mut state = self.lock();
         state.seq = seq;
@@ -198,7 +198,8 @@ impl Cells {
         self.lock().existing.clone()
     }
 
-    /// The last change of the log that is in all hubs; some of what follows may be in them as well.
+    /// The last change of the log that is in all hubs; some of the later ones may be in them as
+    /// well.
     pub fn seq(&self) -> i64 {
         self.lock().seq
     }
@@ -208,7 +209,7 @@ impl Cells {
         &self.freshness
     }
 
-    /// Says that the first load is complete, so that what is not in a hub does not exist.
+    /// Says that the first load is complete: a resource that is in no hub does not exist.
     pub fn set_loaded(&self) {
         self.loaded.send_replace(true);
     }

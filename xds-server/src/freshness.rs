@@ -90,8 +90,8 @@ impl Freshness {
         let _ = self.answered.subscribe().wait_for(|answered| *answered >= ticket.0).await;
     }
 
-    /// Waits for the answer as long as a client can be kept waiting; says whether it came. While
-    /// PostgreSQL is known to be away that is not at all.
+    /// Waits for the answer as long as a client can be kept waiting; returns true if it came. While
+    /// PostgreSQL is known to be away it does not wait.
     pub async fn answered_soon(&self, ticket: Ticket) -> bool {
         if !self.followed.load(Ordering::Relaxed) {
             return true;
@@ -105,12 +105,12 @@ impl Freshness {
         }
     }
 
-    /// The questions that a reading of the log answers that begins now.
+    /// The questions that are answered by a reading of the log that begins now.
     pub fn begin(&self) -> Ticket {
         Ticket(*self.asked.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says that a reading has come to its end, and that what it found is served.
+    /// Says that a reading has ended, and that its changes are served.
     pub fn done(&self, begun: Ticket) {
         self.answered.send_if_modified(|answered| {
             let more = *answered < begun.0;

@@ -53,8 +53,8 @@ impl Hub {
         changed
     }
 
-    /// Replaces these resources, as far as they are there, in one step, and tells the streams. They
-    /// stay their owners'.
+    /// Replaces these resources, as far as they are there, in one step, and tells the streams.
+    /// Their owners stay.
     pub fn replace(&self, resources: Vec<Named>) -> Changed {
         let changed = {
             let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +68,7 @@ impl Hub {
     }
 
     /// Says that the snapshot holds everything through this change of the log. Streams learn it
-    /// even if nothing has changed for them: that is how it is known that they have it.
+    /// even if nothing has changed for them: by it they know that they have the change.
     pub fn reached(&self, seq: i64) {
         self.snapshot.write().unwrap_or_else(PoisonError::into_inner).set_seq(seq);
         let _ = self.notices.send(Notice::Reached(seq));

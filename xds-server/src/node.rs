@@ -36,15 +36,15 @@ pub struct EdgeSettings {
     pub http_address: IpAddr,
     /// `http.port`. Default: 10080.
     pub http_port: u16,
-    /// `http.trusted_hops`: how many proxies in front of this Envoy are trusted to have appended to
-    /// `X-Forwarded-For`, as many as Envoy's `xff_num_trusted_hops`. Default: 0, the peer is the
-    /// client.
+    /// `http.trusted_hops`: the number of proxies in front of this Envoy that are trusted to have
+    /// appended to `X-Forwarded-For`, as in Envoy's `xff_num_trusted_hops`. Default: 0, the peer is
+    /// the client.
     pub trusted_hops: u32,
     /// `filter.path`: the wasm module in the Envoy's file system. Default:
     /// /etc/tenantry/tenantry_filter.wasm.
     pub filter_path: String,
-    /// `filter.shed_above`: from how many requests under way in one worker on the filter holds
-    /// tenants to their share of it, from 1 to a million. Default: the filter's own.
+    /// `filter.shed_above`: the number of requests under way in one worker from which on the filter
+    /// holds tenants to their share of it, from 1 to a million. Default: the filter's own.
     pub shed_above: Option<u32>,
 }
 

@@ -1,13 +1,13 @@
 //! The HTTP listener for operators: health, readiness and metrics.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use service::jobs::Jobs;
 use service::prometheus::{self, BuildError, Histogram, PrometheusHandle};
 use service::stop::{Stop, stopped};
 use tokio::net::TcpListener;
@@ -19,12 +19,10 @@ use crate::report;
 /// From one small site to a step of ten thousand changes.
 const BUCKETS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 10.0];
 
-/// A few thousand samples at the most lie waiting.
-const UPKEEP: Duration = Duration::from_secs(5);
-
 #[derive(Clone)]
 struct Shared {
     cells: Arc<Cells>,
+    jobs: Jobs,
     metrics: PrometheusHandle,
 }
 
@@ -43,34 +41,41 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 /// (Prometheus).
 ///
 /// The stored state of an earlier run is a state to serve: `/readyz` answers 200, and its JSON says
-/// `"source":"disk"`. A replica that serves it is of more use than none.
+/// `"source":"disk"`. A replica that serves it is of more use than none. For the same reason no job
+/// that is restarted makes the program unready: without the follower the state gets old, without
+/// the workers keys and addresses do, and Envoys are still better served by it than by nothing. A
+/// defect in a job is the same in all replicas, and would take all of them away. The jobs without
+/// which nothing can be served, `ads_server` and `observe_server`, end the program. The JSON has
+/// the state of all jobs, in `jobs`, and `"jobs_healthy":false` while one of them does not run.
 ///
 /// # Errors
 /// Those of the listening socket.
 pub async fn serve(
     listener: TcpListener,
     cells: Arc<Cells>,
+    jobs: Jobs,
     metrics: PrometheusHandle,
     stop: Stop,
 ) -> std::io::Result<()> {
-    let upkeep = tokio::spawn(keep_up(metrics.clone()));
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(async |State(shared): State<Shared>| shared.metrics.render()))
-        .with_state(Shared { cells, metrics });
-    let served = axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).await;
-    upkeep.abort();
-    served
+        .with_state(Shared { cells, jobs, metrics });
+    axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).await
 }
 
 async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
-    let (ready, freshness) = (shared.cells.is_loaded(), shared.cells.freshness());
+    let jobs = shared.jobs.snapshot();
+    let (ready, freshness) =
+        (shared.cells.is_loaded() && jobs.is_ready(), shared.cells.freshness());
     let mut body = json!({
         "ready": ready,
         "source": "nothing",
         "postgresql": if freshness.is_connected() { "connected" } else { "away" },
         "seq": shared.cells.seq(),
+        "jobs_healthy": jobs.healthy,
+        "jobs": jobs.jobs,
     });
     match freshness.source() {
         _ if !ready => {}
@@ -81,14 +86,4 @@ async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Value>) {
         Source::Database | Source::Nothing => body["source"] = "postgresql".into(),
     }
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(body))
-}
-
-/// Folds collected samples into their buckets every few seconds; they would pile up between two
-/// scrapes.
-async fn keep_up(metrics: PrometheusHandle) {
-    let mut ticks = tokio::time::interval(UPKEEP);
-    loop {
-        ticks.tick().await;
-        metrics.run_upkeep();
-    }
 }

@@ -1,5 +1,5 @@
 //! xDS resources as the snapshot and the streams handle them: type, name, version, and bytes that
-//! nobody looks into.
+//! they do not look into.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use policy::wire;
 use sha2::{Digest as _, Sha256};
 use xds_api::pb::google::protobuf::Any;
 
-/// The types that this server knows. The order is the one in which a stream sends them: what is
-/// referred to goes before what refers to it (xDS protocol, "Eventual consistency considerations").
+/// The types that this server knows, in the order in which a stream sends them: a resource goes
+/// before those that refer to it (xDS protocol, "Eventual consistency considerations").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceType {
     /// CDS.
@@ -27,8 +27,8 @@ pub enum ResourceType {
     Route,
     /// `tenantry.filter.v1.SitePolicy`.
     SitePolicy,
-    /// `tenantry.filter.v1.ConsumerBucket`: before the keys, so that a key that says that there is
-    /// more to know finds it.
+    /// `tenantry.filter.v1.ConsumerBucket`: before the keys, so that a key that refers to its
+    /// consumer finds it.
     ConsumerBucket,
     /// `tenantry.filter.v1.KeyBucket`.
     KeyBucket,
@@ -131,7 +131,7 @@ impl fmt::Display for ResourceType {
 
 /// The version of a resource: the beginning of the SHA-256 of its bytes, in hexadecimal. Equal
 /// content has an equal version on every replica and after every restart, so that a client that
-/// reconnects is sent only what differs.
+/// reconnects is sent only the differences.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(Arc<str>);
 

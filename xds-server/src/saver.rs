@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use metrics::counter;
 use service::flags::DatabaseUrl;
-use service::stop::{Stop, stopped};
+use service::jobs::JobHandle;
 use sha2::{Digest as _, Sha256};
 use store::{Reader, StoreError};
 use tokio::sync::Notify;
 use tracing::warn;
 
-/// A SHA-256, by which the database knows a URL or a name: what a tenant wrote stays in the
-/// tenant's own tables.
+/// A SHA-256, by which the database knows a URL or a name: a tenant's text stays in the tenant's
+/// own tables.
 pub type TextDigest = [u8; 32];
 
 /// The pause after an error of the database, doubled with each that follows.
@@ -60,37 +60,38 @@ pub fn digest(text: &str) -> TextDigest {
 
 impl<K: SavedRow> Saver<K> {
     /// Has it written, in place of an earlier content of the same row that still waits.
-    pub(crate) fn add(&self, text: &str, kept: K) {
-        self.lock().insert(digest(text), kept);
+    pub(crate) fn add(&self, text: &str, row: K) {
+        self.lock().insert(digest(text), row);
         self.news.notify_one();
     }
 
-    /// Writes to the database at this URL what comes, until told to stop. Errors are logged, and it
-    /// tries again.
-    pub async fn run(self: Arc<Self>, database_url: DatabaseUrl, stop: Stop) {
-        tokio::select! {
-            () = stopped(stop) => {}
-            () = self.write(database_url.reveal()) => {}
-        }
-    }
-
-    async fn write(&self, database_url: &str) {
+    /// Writes the rows to the database at this URL, for ever. Errors are logged, and it tries
+    /// again.
+    pub async fn run(self: Arc<Self>, database_url: DatabaseUrl, job: JobHandle) {
         let mut reader = None;
         let mut delay = FIRST_DELAY;
         loop {
-            self.news.notified().await;
-            while let Some((digest, kept)) = self.next() {
-                let Err(error) = save(&mut reader, database_url, &digest, &kept).await else {
+            while let Some((digest, row)) = self.next() {
+                let saved = save(&mut reader, &database_url, &digest, &row).await;
+                job.note(&saved);
+                if let Err(error) = saved {
+                    // An entry that came meanwhile is newer.
+                    self.lock().entry(digest).or_insert(row);
+                    job.backlog(self.lock().len());
+                    counter!(K::ERRORS).increment(1);
+                    warn!(
+                        %error,
+                        "{} cannot be saved for the next start; it is tried again",
+                        K::WHAT
+                    );
+                    tokio::time::sleep(delay).await;
+                    delay = (delay * 2).min(LAST_DELAY);
+                } else {
+                    job.backlog(self.lock().len());
                     delay = FIRST_DELAY;
-                    continue;
-                };
-                // An entry that came meanwhile is newer.
-                self.lock().entry(digest).or_insert(kept);
-                counter!(K::ERRORS).increment(1);
-                warn!(%error, "{} cannot be saved for the next start; it is tried again", K::WHAT);
-                tokio::time::sleep(delay).await;
-                delay = (delay * 2).min(LAST_DELAY);
+                }
             }
+            self.news.notified().await;
         }
     }
 
@@ -105,13 +106,13 @@ impl<K: SavedRow> Saver<K> {
 
 async fn save<K: SavedRow>(
     reader: &mut Option<Reader>,
-    database_url: &str,
+    database_url: &DatabaseUrl,
     digest: &TextDigest,
-    kept: &K,
+    row: &K,
 ) -> Result<(), StoreError> {
     let reader = match reader {
         Some(reader) => reader,
-        None => reader.insert(Reader::connect(database_url, CONNECTIONS).await?),
+        None => reader.insert(Reader::connect(database_url.reveal(), CONNECTIONS).await?),
     };
-    kept.save(reader, digest).await
+    row.save(reader, digest).await
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use policy::id::TenantId;
 
-/// A set is read again up to this share of its lifetime before it ends, so that what began together
-/// spreads.
+/// The share of a set's lifetime by which it is read again before its end, at the most: readings
+/// that began together spread.
 const EARLY_SHARE: u64 = 10;
 
 /// The bounds of the readings.
@@ -26,8 +26,7 @@ pub struct Bounds {
     pub per_tenant: usize,
     /// The pause after a failure, doubled with each that follows.
     pub first_delay: Duration,
-    /// The most that the wait after a failure comes to: what is back is heard at most this much
-    /// later.
+    /// The longest wait after a failure: a URL that works again is read at most this much later.
     pub last_delay: Duration,
 }
 
@@ -45,10 +44,10 @@ pub struct Known {
 pub struct Scheduler {
     bounds: Bounds,
     urls: BTreeMap<Arc<str>, Entry>,
-    /// Those that wait for their time, or for room.
+    /// The URLs that wait for their time, or for room.
     due: BTreeSet<(u64, Arc<str>)>,
-    /// Those whose time has come, while each of their tenants has as many under way as it may. May
-    /// name URLs that are no longer waiting here: what counts is the entry's state.
+    /// The URLs that are due, while each of their tenants has as many readings under way as it may.
+    /// It may name URLs that no longer wait here: the entry's state counts.
     parked: BTreeMap<TenantId, VecDeque<Arc<str>>>,
     /// The number of readings under way for each tenant, those without any left out.
     load: BTreeMap<TenantId, usize>,
@@ -60,8 +59,8 @@ struct Entry {
     tenants: BTreeSet<TenantId>,
     state: State,
     failures: u32,
-    /// For whom it was parked, while it is due because that tenant has room again. If it does not
-    /// take that room, another one that waits for it has to be let go.
+    /// The tenant for which it was parked, while it is due because that tenant has room again. If
+    /// it does not take that room, another one that waits for it has to be let go.
     let_go_by: Option<TenantId>,
 }
 
@@ -71,7 +70,7 @@ enum State {
     Due(u64),
     /// To be read as soon as one of its tenants has room.
     Parked,
-    /// Under way, for this tenant. `false`: nobody wants its result any more.
+    /// Under way, for this tenant. `false`: the result is no longer wanted.
     InFlight(TenantId, bool),
 }
 
@@ -178,8 +177,8 @@ impl Scheduler {
         })
     }
 
-    /// A URL could not be read. It is tried again after a while, between half and the whole of the
-    /// delay that its failures come to. `random` is any number, a new one each time.
+    /// Notes that a URL could not be read. It is tried again after a while, between half and the
+    /// whole of the delay for its failures. `random` is any number, a new one each time.
     pub fn failed(&mut self, url: &Arc<str>, now_ms: u64, random: u64) {
         let bounds = self.bounds;
         self.ended(url, |entry| {
@@ -214,7 +213,7 @@ impl Scheduler {
         wanted
     }
 
-    /// Lets the URL go on that has waited longest for this tenant: it is due since before.
+    /// Lets the URL go on that has waited longest for this tenant.
     fn unpark(&mut self, tenant: Option<TenantId>) {
         let Some(tenant) = tenant else { return };
         let Some(parked) = self.parked.get_mut(&tenant) else { return };

@@ -1,7 +1,7 @@
 //! All resources of a cell as they should be, in memory: what the streams send from.
 //!
-//! Resources come and go in groups, one per owner, so that a change costs what changed and cannot
-//! leave anything behind.
+//! Resources come and go in groups, one per owner, so that a change costs no more than its group
+//! and cannot leave anything behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ struct Entry {
 
 impl Snapshot {
     /// Replaces the resources of an owner; an empty list removes it. Returns the names whose
-    /// content is now another.
+    /// content has changed.
     ///
     /// A name that moves from one owner to another (a hostname does) belongs to the one that was
     /// applied last, whichever of the two comes first.
@@ -81,8 +81,8 @@ impl Snapshot {
         changed
     }
 
-    /// Replaces one resource that is there, which stays its owner's. Returns its name if the
-    /// content is now another.
+    /// Replaces one resource that is there; its owner stays. Returns its name if the content has
+    /// changed.
     pub fn replace(
         &mut self,
         Named { kind, name, resource }: Named,
@@ -92,7 +92,7 @@ impl Snapshot {
         (before.version != entry.resource.version).then_some((kind, name))
     }
 
-    /// The last change of the log that is in it in full; some of those that follow may be in it as
+    /// The last change of the log that is in it in full; some of the later ones may be in it as
     /// well.
     pub fn seq(&self) -> i64 {
         self.seq
@@ -108,13 +108,13 @@ impl Snapshot {
         Some(&self.by_name.get(&kind)?.get(name)?.resource)
     }
 
-    /// A resource, and whose it is.
+    /// A resource, and its owner.
     pub fn owned(&self, kind: ResourceType, name: &str) -> Option<(Owner, &Arc<Resource>)> {
         let entry = self.by_name.get(&kind)?.get(name)?;
         Some((entry.owner, &entry.resource))
     }
 
-    /// All resources, and whose they are.
+    /// All resources, and their owners.
     pub fn entries(&self) -> impl Iterator<Item = (Owner, Named)> {
         let entries = self
             .by_name

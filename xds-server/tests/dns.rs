@@ -5,14 +5,14 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::BoxFuture;
 use policy::address::AddressRules;
 use policy::cell::CellName;
 use policy::desired::{DesiredEndpoint, DesiredSite, DesiredUpstream, UpstreamProtocol};
 use policy::id::{SiteId, TenantId, UpstreamId, Uuid};
-use tokio::sync::watch;
+use service::jobs::{JobSpec, Jobs};
 use xds_server::cells::{Cells, Group};
 use xds_server::dns::{Book, Resolve, Saver, Worker};
 use xds_server::resource::ResourceType;
@@ -54,7 +54,7 @@ struct Running {
     book: Arc<Book>,
     cells: Arc<Cells>,
     zone: Arc<Zone>,
-    _stop: watch::Sender<bool>,
+    _jobs: Jobs,
 }
 
 fn start() -> Running {
@@ -63,15 +63,15 @@ fn start() -> Running {
         Arc::new(Cells::default()),
         Arc::<Zone>::default(),
     );
-    let (stop, stopped) = watch::channel(false);
+    let jobs = Jobs::new(SystemTime::now, || 0.5);
     let worker = Worker::new(
         Arc::clone(&book),
         Arc::clone(&cells),
         Arc::<Zone>::clone(&zone),
         Arc::<Saver>::default(),
     );
-    tokio::spawn(worker.run(stopped));
-    Running { book, cells, zone, _stop: stop }
+    jobs.spawn_once(JobSpec::new("dns_worker"), |job| worker.run(job));
+    Running { book, cells, zone, _jobs: jobs }
 }
 
 impl Running {

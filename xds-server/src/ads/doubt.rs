@@ -9,13 +9,13 @@ use crate::resource::ResourceType;
 use crate::snapshot::Snapshot;
 
 impl Stream {
-    /// The snapshot may be older than what the client has. To be said before its first request is
-    /// taken in.
+    /// Says that the snapshot may be older than the client's state. Call it before the client's
+    /// first request is taken in.
     pub fn doubt(&mut self) {
         self.doubts = true;
     }
 
-    /// The snapshot is as new as what the client has, or newer.
+    /// Says that the snapshot is as new as the client's state, or newer.
     pub fn trust(&mut self, snapshot: &Snapshot) {
         if std::mem::take(&mut self.doubts) {
             self.resync(snapshot);

@@ -1,4 +1,4 @@
-//! Make before break: what has to be known to have arrived before something else may be sent.
+//! Make before break: the resources that have to arrive before others may be sent.
 
 use policy::id::SiteId;
 
@@ -22,7 +22,7 @@ pub(super) enum Gate {
     Open,
     /// Not before the client has answered something else.
     Closed,
-    /// The client has refused what has to go before it: not before that is another.
+    /// The client has refused a resource that has to go before it: not before that one changes.
     Refused,
 }
 

@@ -24,8 +24,7 @@ pub(super) struct HeldResource {
 /// A message to a client about a resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum LastSent {
-    /// Nothing, or it refused what it was told, perhaps only in part: there is no saying what it
-    /// has.
+    /// Nothing, or it refused the last message, perhaps only in part: its state is unknown.
     #[default]
     Unknown,
     /// This version.

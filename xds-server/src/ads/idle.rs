@@ -1,4 +1,4 @@
-//! Letting go of the routes of a site that nobody asks for.
+//! Letting go of the routes of a site without requests.
 //!
 //! Envoy has no way to forget by itself a site that it has loaded on demand. But a scope that it is
 //! sent anew, with other content and `on_demand`, is again as if it had never been asked for: Envoy
@@ -59,7 +59,7 @@ impl Stream {
         self.leaving.contains(&site).then(|| translate::eager(scope)).flatten()
     }
 
-    /// Takes in an answer to scopes: those of sites to let go of are to be as they are.
+    /// Takes in an answer to scopes: the sites to let go of then get their true scopes.
     pub(super) fn scopes_answered(&mut self, sent: &Sent) {
         let now = self.now();
         for (name, _) in sent {

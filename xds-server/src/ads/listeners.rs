@@ -1,11 +1,11 @@
-//! An Envoy that begins gets its listeners last of all: when the mirror beside it knows whom to let
-//! in. One that has listeners keeps on getting what changes.
+//! An Envoy that begins gets its listeners last of all: when the mirror beside it knows
+//! credentials. One that has listeners keeps on getting their changes.
 
 use super::stream::Stream;
 use crate::resource::ResourceType;
 
 impl Stream {
-    /// Holds the listeners of a client back that has none.
+    /// Holds back the listeners of a client without any.
     pub fn hold_listeners(&mut self) {
         self.holds_listeners = true;
     }

@@ -2,10 +2,10 @@
 //! notices of change, and is polled for responses. It has no clock, no channel and no task;
 //! [`crate::grpc`] pumps it.
 //!
-//! The state of a stream is small: for each type what is subscribed to, and for each resource the
-//! version that the client has. Responses are not queued: a name that may have to be sent is
-//! marked, and what is sent for it is decided when there is room for a response, from the snapshot
-//! as it is then. So a slow client costs nothing, and skips what it missed.
+//! The state of a stream is small: the subscription of each type, and the version of each resource
+//! that the client has. Responses are not queued: a name that may have to be sent is marked, and
+//! its content is decided when there is room for a response, from the snapshot as it is then. So a
+//! slow client costs nothing, and skips the changes that it missed.
 
 mod batch;
 mod doubt;

@@ -35,8 +35,8 @@ pub struct Stream {
     pub(super) loaded_before: BTreeSet<SiteId>,
     /// The idle sites that the client is about to let go of.
     pub(super) leaving: BTreeSet<SiteId>,
-    /// The routes that a client without any has refused, by their version. It is sent in their
-    /// place what a site has that does not exist, so that it answers instead of waiting for better
+    /// The routes that a client without any has refused, by their version. It is sent the routes of
+    /// a site that does not exist in their place, so that it answers instead of waiting for better
     /// ones.
     refused_routes: BTreeMap<String, Version>,
     last_nonce: Nonce,

@@ -20,7 +20,7 @@ pub(super) type Sent = Vec<(String, Option<Version>)>;
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) sent: Sent,
-    /// The earliest of what its names were marked with.
+    /// The earliest of the marks of its names.
     pub(super) through: Through,
 }
 
@@ -35,8 +35,8 @@ pub(super) struct Subscription {
     pub(super) names: BTreeSet<String>,
     /// The state of the client, by name.
     pub(super) held: BTreeMap<String, HeldResource>,
-    /// The names that have to be looked at: what the client has may not be what it should have.
-    /// With each, through which change the client has everything as far as this name is concerned.
+    /// The names that have to be looked at: the client's state of them may be wrong. With each, the
+    /// change through which the client has everything as far as this name is concerned.
     pub(super) ready: BTreeMap<String, Through>,
     /// The names that were looked at, and wait for something of another type: [`Self::wake`] makes
     /// them ready.
@@ -44,7 +44,7 @@ pub(super) struct Subscription {
     /// The names that are sent even if the client should have them.
     pub(super) forced: BTreeSet<String>,
     /// The names that were refused together with others: each is sent once more by itself, so that
-    /// only what is bad stays refused.
+    /// only the bad ones stay refused.
     pub(super) alone: BTreeSet<String>,
     /// The responses that the client has not answered.
     pub(super) in_flight: BTreeMap<Nonce, InFlight>,
@@ -83,7 +83,7 @@ impl Subscription {
         }
     }
 
-    /// Marks a name to be sent whatever the client has.
+    /// Marks a name to be sent in any case.
     pub(super) fn force(&mut self, name: &str, through: Through) {
         self.forced.insert(name.to_owned());
         self.mark(name, through);
@@ -132,8 +132,8 @@ impl Subscription {
         for name in subscribe.iter().filter(|name| *name != WILDCARD) {
             self.names.insert(name.clone());
             let through = self.under_way(name).min(through);
-            // The client may have forgotten what it had, so it is answered in any case, unless it
-            // has just said so.
+            // The client may have forgotten its resources, so it is answered in any case, unless it
+            // has just listed them.
             if first && request.initial_resource_versions.contains_key(name) {
                 self.mark(name, through);
             } else {
@@ -161,7 +161,7 @@ impl Subscription {
         with_it.map(|response| response.through).min().unwrap_or(Through::All)
     }
 
-    /// Takes over what the client had from an earlier stream, as far as it still asks for it.
+    /// Takes over the client's resources from an earlier stream, as far as it still asks for them.
     fn take_reported(&mut self, request: &DeltaDiscoveryRequest) {
         for (name, version) in &request.initial_resource_versions {
             if self.wildcard || request.resource_names_subscribe.contains(name) {
@@ -224,7 +224,7 @@ impl Subscription {
         Some(sent)
     }
 
-    /// Notes a response, and the earliest of what its names were marked with.
+    /// Notes a response, and the earliest mark of its names.
     pub(super) fn sent(&mut self, nonce: Nonce, sent: Sent, through: Through) {
         for (name, version) in &sent {
             self.forced.remove(name);

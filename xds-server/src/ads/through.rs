@@ -1,6 +1,6 @@
 //! A mark of how far a client is.
 
-/// Through which change of the log a client has everything, as far as one name is concerned.
+/// The change of the log through which a client has everything, as far as one name is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Through {
     /// Through none: the client may still have what it had on an earlier stream.

@@ -45,7 +45,8 @@ pub struct Bootstrap {
         value_parser = clap::value_parser!(u32).range(..=16)
     )]
     pub trusted_hops: u32,
-    /// From how many requests in one worker on tenants are held to their share; 8192 unless set.
+    /// The number of requests in one worker from which on tenants are held to their share; 8192
+    /// unless set.
     #[arg(
         long,
         env = "TENANTRY_SHED_ABOVE",

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use service::flags::DatabaseUrl;
 use store::Reader;
 use store::StoreError;
 use store::seal::SecretsKey;
+
+use service::flags::DatabaseUrl;
 
 /// One connection is enough to look.
 const CONNECTIONS: u32 = 1;

@@ -1,4 +1,4 @@
-//! `tenantry-xds render`: what a site would get, as YAML.
+//! `tenantry-xds render`: the resources of a site, as YAML.
 
 use clap::Args;
 use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};

@@ -1,4 +1,4 @@
-//! The names, what they resolve to, who uses them, and putting that into what is pushed.
+//! The names, their addresses and users, and joining them into what is pushed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -34,11 +34,11 @@ pub struct Book {
     demand: Notify,
 }
 
-/// A name whose users are others than before.
+/// A name whose users have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demand {
     pub(super) name: Arc<str>,
-    /// Nobody: the name is to be forgotten.
+    /// None: the name is to be forgotten.
     pub(super) tenants: BTreeSet<TenantId>,
 }
 
@@ -106,7 +106,7 @@ impl Book {
         self.lock().restored.clear();
     }
 
-    /// Holds the book, until what is joined has been given to the cells.
+    /// Holds the book, until the joined sites have been given to the cells.
     pub fn hold(&self) -> HeldBook<'_> {
         HeldBook { rules: &self.rules, state: self.lock(), demand: &self.demand }
     }
@@ -114,6 +114,13 @@ impl Book {
     /// The digests of the names that are in use.
     pub fn digests(&self) -> Vec<TextDigest> {
         self.lock().names.keys().map(|name| digest(name)).collect()
+    }
+
+    /// Has [`Self::take_demands`] return every name that is in use, for a worker that knows none.
+    pub(super) fn demand_all(&self) {
+        let mut state = self.lock();
+        let names: Vec<_> = state.names.keys().cloned().collect();
+        state.changed.extend(names);
     }
 
     /// Waits until names have come or gone, or have other users.
@@ -134,8 +141,8 @@ impl Book {
     }
 
     /// Takes in the outcome of a resolution, and pushes it to every site that uses the name: its
-    /// addresses, or nothing if there was no answer, so that what was known stays. Returns whether
-    /// the addresses are others than before.
+    /// addresses, or nothing if there was no answer, so that the known ones stay. Returns true if
+    /// the addresses have changed.
     pub(super) fn put(
         &self,
         cells: &Cells,
@@ -172,7 +179,7 @@ impl Book {
 }
 
 impl State {
-    /// Pushes what a name resolves to now. Only endpoints change, so there is no need for the
+    /// Pushes the current addresses of a name. Only endpoints change, so there is no need for the
     /// database, which may be away.
     fn push(&mut self, cells: &Cells, name: &str, sites: &[SiteId], rules: &AddressRules) {
         let mut pushed = Vec::new();
@@ -195,7 +202,7 @@ impl State {
         cells.replace(pushed);
     }
 
-    /// Notes which names a site uses; none, and those that were its own alone are forgotten.
+    /// Notes the names that a site uses; names that no site uses any more are forgotten.
     fn note(&mut self, site: SiteId, names: &BTreeSet<Arc<str>>) {
         let before = self.sites.get(&site).map(|used| used.names.clone()).unwrap_or_default();
         for name in names.difference(&before) {
@@ -223,8 +230,8 @@ impl State {
 }
 
 impl HeldBook<'_> {
-    /// Gives the upstreams of a site the addresses that they may have, in the place of names and of
-    /// addresses that they may not have, and notes which names it uses.
+    /// Gives the upstreams of a site their permitted addresses, in place of names and of addresses
+    /// that are not permitted, and notes the names that it uses.
     pub fn join(&mut self, site: &mut DesiredSite) {
         let endpoints = site.upstreams.iter().flat_map(|upstream| &upstream.endpoints);
         let names: BTreeSet<Arc<str>> = endpoints.filter_map(name_of).map(Arc::from).collect();
@@ -301,7 +308,7 @@ fn concrete(
         };
         let known = names.get(name.as_str()).filter(|known| known.tried)?;
         let found: Vec<IpAddr> = known.addresses.iter().flatten().copied().collect();
-        // Once more, as what was restored was permitted by the rules of an earlier run.
+        // Once more, as the restored addresses were permitted by the rules of an earlier run.
         let taken = PermittedAddresses::of(found, rules).addresses;
         let of_each = weight / u32::try_from(taken.len()).unwrap_or(1).max(1);
         concrete.extend(taken.into_iter().map(|address| DesiredEndpoint {

@@ -1,4 +1,4 @@
-//! The addresses of upstreams that tenants name: resolved here, looked at, and pushed as endpoints.
+//! The addresses of upstreams that tenants name: resolved here, checked, and pushed as endpoints.
 //!
 //! Envoy is never given a name to resolve. A name of a tenant may lead to anything, now or later:
 //! the metadata service of a cloud, a database beside the gateway. So names are resolved here, and

@@ -1,4 +1,4 @@
-//! One resolution of a name, and what is taken from it.
+//! One resolution of a name, and the addresses that are taken from it.
 
 use std::io;
 use std::net::IpAddr;
@@ -17,9 +17,8 @@ pub trait Resolve: Send + Sync + 'static {
     fn resolve(&self, name: Arc<str>) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// The resolver of the system, with its `/etc/hosts` and all that it is configured to ask. It has
-/// timeouts of its own; a resolution takes a thread until it ends, so nothing here gives one up
-/// before.
+/// The resolver of the system, with its `/etc/hosts` and all its other settings. It has timeouts of
+/// its own; a resolution takes a thread until it ends, so nothing here gives one up before.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 
@@ -54,8 +53,8 @@ impl PermittedAddresses {
         }
         answer.addresses.sort_unstable();
         answer.addresses.dedup();
-        // Many gateways have no way to the internet of IPv6, and every upstream that is worth its
-        // name has one of IPv4.
+        // Many gateways have no way to the internet of IPv6, and every serious upstream has an
+        // address of IPv4.
         if answer.addresses.iter().any(IpAddr::is_ipv4) {
             answer.addresses.retain(IpAddr::is_ipv4);
         }

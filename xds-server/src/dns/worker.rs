@@ -1,4 +1,4 @@
-//! The task that resolves what is due, and hands it on.
+//! The task that resolves the names that are due, and hands their addresses on.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use service::stop::{Stop, stopped};
+use service::jobs::JobHandle;
 use tokio::task::{Id, JoinSet};
 
 use super::book::Book;
@@ -26,7 +26,7 @@ const BOUNDS: Bounds = Bounds {
 };
 /// The time for which an answer is good while there are few names: twice Envoy's own default.
 const FRESH: Duration = Duration::from_secs(10);
-/// The most resolutions a second that refresh what is known, over all names.
+/// The most resolutions a second that refresh known names, over all names.
 const PER_SECOND: u32 = 200;
 /// The time between two updates of the metrics.
 const TELL: Duration = Duration::from_secs(1);
@@ -56,8 +56,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A worker that puts what it resolves into the book and the cells, and lays it down in the
-    /// saver.
+    /// A worker that puts addresses into the book and the cells, and gives them to the saver.
     pub fn new(
         book: Arc<Book>,
         cells: Arc<Cells>,
@@ -77,10 +76,10 @@ impl Worker {
         }
     }
 
-    /// Works until told to stop. Resolutions that are under way then are given up.
-    pub async fn run(mut self, stop: Stop) {
-        let stop = stopped(stop);
-        tokio::pin!(stop);
+    /// Works for ever. The first thing that it does is to ask for all names that are in use: a
+    /// worker before it may have ended.
+    pub async fn run(mut self, job: JobHandle) {
+        self.book.demand_all();
         let mut tell = tokio::time::interval(TELL);
         loop {
             self.take_demands();
@@ -89,7 +88,6 @@ impl Worker {
             let wake =
                 self.scheduler.wake_ms().map(|at_ms| self.epoch + Duration::from_millis(at_ms));
             tokio::select! {
-                () = &mut stop => return,
                 () = book.demanded() => {}
                 () = until(wake) => {}
                 _ = tell.tick() => report::dns_names(self.book.counts()),
@@ -97,11 +95,13 @@ impl Worker {
                     Ok((task, (name, outcome))) => {
                         self.names.remove(&task);
                         self.ended(&name, outcome);
+                        job.succeeded();
                     }
-                    // It has panicked, and the log says where. A resolution does not; if it does,
-                    // it is one that failed.
+                    // It has panicked, and the log has the place. A resolution does not panic; if
+                    // it does, it counts as failed.
                     Err(panicked) => if let Some(name) = self.names.remove(&panicked.id()) {
                         self.ended(&name, Err(io::ErrorKind::Other.into()));
+                        job.failed();
                     },
                 },
             }
@@ -124,6 +124,7 @@ impl Worker {
         while let Some(name) = self.scheduler.start(now_ms) {
             let resolution = self.resolver.resolve(Arc::clone(&name));
             let kept = Arc::clone(&name);
+            // Not a job: the task ends with its resolution, or with the worker.
             let task = self.under_way.spawn(async move { (name, resolution.await) });
             self.names.insert(task.id(), kept);
         }
@@ -155,7 +156,8 @@ impl Worker {
         self.complain(name, complaint);
     }
 
-    /// Says once what is wrong with a name: what goes on for days is seen in the metrics.
+    /// Logs once that something is wrong with a name: a fault that lasts for days is seen in the
+    /// metrics.
     fn complain(&mut self, name: &Arc<str>, complaint: Option<String>) {
         match complaint {
             None => {

@@ -8,16 +8,16 @@ use metrics::{counter, gauge, histogram};
 use policy::host::BaseDomain;
 use policy::id::{SiteId, TenantId};
 use service::flags::DatabaseUrl;
-use service::stop::{Stop, stopped};
+use service::jobs::{JobError, JobHandle};
 use store::change::{self, Change};
 use store::seal::SecretsKey;
 use store::{Reader, SnapshotTx, StoreError, desired};
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use super::pending::{Pending, Taken};
 use super::publisher::{Publisher, Serving};
 use super::read::{self, SITES_PER_STEP};
-use super::{load, report};
+use super::{load, report, spans};
 use crate::freshness::{Source, Ticket};
 use crate::translate;
 
@@ -89,39 +89,38 @@ impl Follower {
         }
     }
 
-    /// Follows the database until told to stop. Errors are logged, and it tries again.
+    /// Follows the database for ever. Errors are logged, and it tries again.
     ///
     /// # Errors
-    /// [`StoreError::UnsafeRole`]: no waiting makes that good.
-    pub async fn run(mut self, stop: Stop) -> Result<(), StoreError> {
+    /// [`StoreError::UnsafeRole`], which ends the program: no waiting makes that good.
+    pub async fn run(mut self, job: JobHandle) -> Result<(), JobError> {
         let cells = Arc::clone(self.publisher.cells());
         cells.set_platform(translate::platform(&self.followed.base_domain));
         cells.freshness().follow();
         loop {
-            let error = tokio::select! {
-                () = stopped(stop.clone()) => return Ok(()),
-                error = self.follow() => error,
-            };
+            let error = self.follow(&job).await;
             cells.freshness().failed();
+            job.failed();
             if matches!(error, StoreError::UnsafeRole { .. }) {
-                return Err(error);
+                return Err(JobError::fatal(error));
             }
             counter!(report::FOLLOW_ERRORS).increment(1);
             let retry_after_ms = u64::try_from(self.delay.as_millis()).unwrap_or(u64::MAX);
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            warn!(%error, cause, retry_after_ms, "PostgreSQL cannot be followed; what is known \
-                goes on being served");
-            tokio::select! {
-                () = stopped(stop.clone()) => return Ok(()),
-                () = tokio::time::sleep(self.delay) => {}
-            }
+            warn!(
+                %error,
+                cause,
+                retry_after_ms,
+                "PostgreSQL cannot be followed; what is known goes on being served"
+            );
+            tokio::time::sleep(self.delay).await;
             self.delay = (self.delay * 2).min(LAST_DELAY);
         }
     }
 
     /// Follows until something fails.
-    async fn follow(&mut self) -> StoreError {
-        match self.try_follow().await {
+    async fn follow(&mut self, job: &JobHandle) -> StoreError {
+        match self.try_follow(job).await {
             Err(StoreError::ChangesLost { seq }) => {
                 warn!(
                     seq,
@@ -135,7 +134,10 @@ impl Follower {
         }
     }
 
-    async fn try_follow(&mut self) -> Result<std::convert::Infallible, StoreError> {
+    async fn try_follow(
+        &mut self,
+        job: &JobHandle,
+    ) -> Result<std::convert::Infallible, StoreError> {
         let reader = match &self.reader {
             Some(reader) => reader.clone(),
             None => self.reader.insert(self.followed.connect().await?).clone(),
@@ -147,7 +149,7 @@ impl Follower {
             self.load(&reader).await?;
         }
         loop {
-            self.catch_up(&reader).await?;
+            self.catch_up(&reader, job).await?;
             self.delay = FIRST_DELAY;
             // The wait is not started anew at each poll: it may be in the middle of a message.
             let woken = listener.wait();
@@ -158,8 +160,8 @@ impl Follower {
                         result?;
                         break;
                     }
-                    () = cells.freshness().question() => self.catch_up(&reader).await?,
-                    () = tokio::time::sleep(self.idle()) => self.catch_up(&reader).await?,
+                    () = cells.freshness().question() => self.catch_up(&reader, job).await?,
+                    () = tokio::time::sleep(self.idle()) => self.catch_up(&reader, job).await?,
                 }
             }
         }
@@ -186,8 +188,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Applies what the log has and what of it is due ([`super::pending`]).
-    async fn catch_up(&mut self, reader: &Reader) -> Result<(), StoreError> {
+    /// Applies the changes of the log that are due ([`super::pending`]).
+    async fn catch_up(&mut self, reader: &Reader, job: &JobHandle) -> Result<(), StoreError> {
         loop {
             let start = Instant::now();
             let begun = self.publisher.cells().freshness().begin();
@@ -204,17 +206,23 @@ impl Follower {
             let taken = pending.take(now_ms);
             if !taken.changes.is_empty() {
                 let named = Changes::of(&taken);
-                // Asked only for what may belong to such a site: they may be many.
+                // Asked only for steps with buckets: the sites may be many.
                 let waiting = if named.has_buckets() {
                     pending.sites_beside(&taken)
                 } else {
                     BTreeSet::new()
                 };
-                let changed = self.apply(&mut snapshot, &named, &waiting, seq).await?;
+                let spans = spans::of_step(pending, &taken, seq);
+                let changed = self
+                    .apply(&mut snapshot, &named, &waiting, seq)
+                    .instrument(spans.step.clone())
+                    .await?;
+                drop(spans);
                 self.applied(&taken, &named, changed, start);
             }
-            self.tell();
+            self.tell(job);
             if taken.changes.is_empty() && !more {
+                job.succeeded();
                 return Ok(());
             }
         }
@@ -235,8 +243,8 @@ impl Follower {
         info!(seq, sites, buckets, consumers, changed, waiting, "applied changes");
     }
 
-    /// Says how far this is, to whom it concerns.
-    fn tell(&mut self) {
+    /// Publishes progress.
+    fn tell(&mut self, job: &JobHandle) {
         let Some(pending) = &self.pending else { return };
         let reached = pending.reached();
         if reached != self.reached {
@@ -245,6 +253,7 @@ impl Follower {
             gauge!(report::LAST_SEQ).set(reached as f64);
         }
         gauge!(report::WAITING).set(pending.len() as f64);
+        job.backlog(pending.len());
         if let Some((begun, _)) = self.asked.take_if(|(_, seq)| *seq <= reached) {
             self.publisher.cells().freshness().done(begun);
         }

@@ -12,8 +12,8 @@ use super::read::{self, ReadCredentials, ReadListeners, SITES_PER_STEP};
 use super::report;
 use crate::snapshot::Owner;
 
-/// Reads everything, in one state of the database, publishes it, and removes what is not there any
-/// more. Returns the last change of the log that is in it.
+/// Reads everything, in one state of the database, publishes it, and removes the owners that are
+/// gone. Returns the last change of the log that is in it.
 pub(super) async fn everything(
     reader: &Reader,
     publisher: &mut Publisher,

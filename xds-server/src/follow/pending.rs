@@ -4,13 +4,13 @@
 //!
 //! *Coalescing.* A change of a site is applied at once, and the next one of the same site not
 //! before a gap has passed. Changes that arrive in the gap are one, and double it; one that arrives
-//! after it begins with the smallest again.
+//! after it begins with the smallest gap again.
 //!
 //! *Fairness.* Tenants take turns. A turn is a site, or a piece of the tenant's buckets, and a step
-//! has room for so much; what does not fit goes on in the next, which the log is read again for.
+//! has room for so much; the rest goes on in the next step, before which the log is read again.
 //!
-//! So changes are not applied in the order of the log. [`Pending::reached`] says up to where all of
-//! them are.
+//! So changes are not applied in the order of the log. [`Pending::reached`] gives the entry up to
+//! which all of them are.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::SystemTime;
@@ -18,8 +18,8 @@ use std::time::SystemTime;
 use policy::id::{SiteId, TenantId};
 use store::change::{Change, Logged};
 
-/// The shortest and the longest gap. An edit now and then never meets one; the longest is what
-/// somebody notices who waits for it.
+/// The shortest and the longest gap. An edit now and then never meets one; the longest is short
+/// enough for a person that waits for it.
 const FIRST_GAP_MS: u64 = 25;
 const LAST_GAP_MS: u64 = 200;
 
@@ -36,6 +36,8 @@ const BUCKETS_PER_TURN: usize = 256;
 struct Waiting {
     /// The first entry of the log that asks for it, and is not applied.
     seq: i64,
+    /// The last one.
+    last_seq: i64,
     at: SystemTime,
 }
 
@@ -85,7 +87,13 @@ impl Pending {
         first.map_or(self.read, |first| first - 1)
     }
 
-    /// The sites whose changes wait, those apart that are in this step.
+    /// The first and the last entry of the log that ask for a change that waits.
+    pub(super) fn entries_of(&self, tenant: TenantId, change: &Change) -> Option<(i64, i64)> {
+        let waiting = self.tenants.get(&tenant)?.get(change)?;
+        Some((waiting.seq, waiting.last_seq))
+    }
+
+    /// The sites whose changes wait, without those in this step.
     pub(super) fn sites_beside(&self, taken: &Taken) -> BTreeSet<SiteId> {
         let site =
             |change: &Change| if let Change::Site(site) = change { Some(*site) } else { None };
@@ -104,7 +112,7 @@ impl Pending {
         self.tenants.values().map(BTreeMap::len).sum()
     }
 
-    /// Takes in what follows in the log.
+    /// Takes in the next entries of the log.
     pub(super) fn add(&mut self, logged: &[Logged], now_ms: u64) {
         for entry in logged {
             self.read = self.read.max(entry.seq);
@@ -112,7 +120,10 @@ impl Pending {
                 self.turns.push_back(entry.tenant);
                 BTreeMap::new()
             });
-            waiting.entry(entry.change).or_insert(Waiting { seq: entry.seq, at: entry.at });
+            waiting
+                .entry(entry.change)
+                .and_modify(|waiting| waiting.last_seq = entry.seq)
+                .or_insert(Waiting { seq: entry.seq, last_seq: entry.seq, at: entry.at });
             if let Change::Site(site) = entry.change
                 && let Some(gap) = self.gaps.get_mut(&site).filter(|gap| now_ms < gap.ends_ms)
             {
@@ -130,7 +141,7 @@ impl Pending {
             self.turns.iter().map(|tenant| (*tenant, self.turns_of(*tenant, now_ms))).collect();
         let mut room = STEP_WEIGHT;
         let mut served = 0;
-        // A round gives each tenant a turn; what is left of the room goes to those that have more.
+        // A round gives each tenant a turn; the rest of the room goes to those that have more.
         while room > 0 && queues.iter().any(|(_, turns)| !turns.is_empty()) {
             for (tenant, turns) in &mut queues {
                 let Some(turn) = (room > 0).then(|| turns.pop_front()).flatten() else { continue };
@@ -203,7 +214,7 @@ impl Pending {
     }
 }
 
-/// Keeps so many that are first in the log, in its order.
+/// Keeps the first so many in the log, in its order.
 fn first_of(due: &mut Vec<(&Change, &Waiting)>, count: usize) {
     if due.len() > count {
         due.select_nth_unstable_by_key(count, |(_, waiting)| waiting.seq);

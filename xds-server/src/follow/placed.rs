@@ -6,8 +6,8 @@ use policy::cell::CellName;
 use policy::id::SiteId;
 use store::desired::CellSet;
 
-/// The cells of every site that there is: what tells to which cells a credential goes, without a
-/// look into the database.
+/// The cells of every site. They tell to which cells a credential goes, without a look into the
+/// database.
 #[derive(Debug, Default)]
 pub(super) struct Placed {
     of_site: HashMap<SiteId, CellSet>,

@@ -24,7 +24,7 @@ use crate::snapshot::Owner;
 use crate::translate;
 use crate::validate::Pool;
 
-/// The reason that the owner of a site is given whose settings this program cannot read.
+/// The reason that an owner is given if this program cannot read the settings of the site.
 const UNREADABLE: &str = "the settings of the site cannot be read by this version of xds-server";
 
 /// The parts of the program that a [`Publisher`] works with.
@@ -36,13 +36,13 @@ pub struct Serving {
     pub keyring: Arc<Keyring>,
     /// The addresses that it joins into sites, and that it tells which names upstreams have.
     pub book: Arc<Book>,
-    /// The judge of what a site is served, if Envoys refuse its newest resources.
+    /// The judge of the resources that a site is served, if Envoys refuse its newest ones.
     pub quarantine: Arc<Quarantine>,
-    /// The Envoys that look at every site that is served; none if the operator has given none.
+    /// The Envoys that validate every site; none if the operator has given none.
     pub validation: Option<Arc<Pool>>,
 }
 
-/// Translates what was read, and gives it to the cells.
+/// Translates the desired state, and gives it to the cells.
 #[derive(Debug)]
 pub struct Publisher {
     serving: Serving,
@@ -81,7 +81,7 @@ impl Publisher {
         self.serving.book.forget_restored();
     }
 
-    /// Removes from the database what is kept for the next start and no site uses.
+    /// Removes from the database the data for the next start that no site uses.
     pub(super) async fn prune(&self, reader: &Reader) {
         if let Err(error) = jwks_cache::prune(reader, &self.serving.keyring.digests()).await {
             warn!(%error, "JWK Sets that nobody uses could not be removed; they are at the next \
@@ -98,8 +98,9 @@ impl Publisher {
         for (site, cells) in read.placed {
             self.placed.put(site, cells);
         }
-        // Both are held until the cells have what is joined, so that no set of keys and no address
-        // that is read meanwhile is overwritten by an older one. The keyring is locked first.
+        // Both are held until the cells have the joined sites, so that no set of keys and no
+        // address that is read meanwhile is overwritten by an older one. The keyring is locked
+        // first.
         let (keyring, book) = (Arc::clone(&self.serving.keyring), Arc::clone(&self.serving.book));
         let (mut keyring, mut book) = (keyring.hold(), book.hold());
         let mut groups = Vec::with_capacity(read.sites.len() + read.gone.len());
@@ -139,7 +140,7 @@ impl Publisher {
     }
 
     /// Serves buckets of consumers and of keys, in one step: a key that says that there is more to
-    /// know of its consumer, and what there is. Returns how many resources changed.
+    /// know of its consumer, and the consumer. Returns how many resources changed.
     ///
     /// It takes no lock of the keyring and the book, so no revocation waits for them.
     pub(super) fn publish_credentials(&mut self, read: ReadCredentials) -> usize {

@@ -10,7 +10,7 @@ use store::{SnapshotTx, StoreError, desired, quarantine};
 
 use super::report;
 
-/// The most sites that are read in one step: it bounds what lies in memory twice.
+/// The most sites that are read in one step: they lie in memory twice.
 pub(super) const SITES_PER_STEP: u32 = 200;
 
 /// Sites, as they were read.
@@ -89,7 +89,7 @@ pub(super) async fn listeners(
 }
 
 /// Reads these buckets of consumers and of keys. `waiting` are the sites whose own changes wait:
-/// they may have been placed elsewhere, which counts for the credentials that belong to them now.
+/// they may have moved to other cells, which counts for their credentials now.
 pub(super) async fn credentials(
     snapshot: &mut SnapshotTx,
     consumers: &[u16],

@@ -17,7 +17,7 @@ pub(super) const LOAD_DURATION: &str = "tenantry_xds_load_duration_seconds";
 pub(super) const FOLLOW_ERRORS: &str = "tenantry_xds_follow_errors_total";
 /// A gauge: the changes that were read from the log and wait for their turn.
 pub(super) const WAITING: &str = "tenantry_xds_waiting_changes";
-/// A gauge: the sites that keep the resources before, as their newest ones cannot be made or were
+/// A gauge: the sites that keep earlier resources, as their newest ones cannot be made or were
 /// refused.
 pub(super) const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
 
@@ -44,7 +44,7 @@ pub(crate) fn describe() {
     counter!(FOLLOW_ERRORS).increment(0);
 }
 
-/// Something that the database has, and that cannot be served.
+/// Logs an object of the database that cannot be served.
 pub(crate) fn omitted(omitted: &Omitted) {
     let (tenant, object) = (omitted.tenant, omitted.object);
     match &omitted.reason {

@@ -1,4 +1,4 @@
-//! Connections of clients: in clear, or by mutual TLS, which says what cells they may be of.
+//! Connections of clients: in clear, or by mutual TLS, which names the cells that they may be of.
 
 use std::io;
 use std::pin::Pin;
@@ -52,6 +52,7 @@ pub fn incoming(
     stop: Stop,
 ) -> (ReceiverStream<io::Result<Connection>>, JoinHandle<()>) {
     let (ready, connections) = mpsc::channel(ACCEPTED);
+    // Not a job of its own: the connections end with it, then the server, and so the server's job.
     let accepting = tokio::spawn(async move {
         tokio::select! {
             () = stopped(stop) => {}
@@ -93,6 +94,7 @@ async fn accept(
         };
         let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
         let (tls, ready) = (Arc::clone(tls), ready.clone());
+        // Not a job: the task ends with its handshake, whose time is bounded.
         tokio::spawn(async move {
             let connection = shake_hands(&tls, stream).await;
             drop(permit);

@@ -9,10 +9,13 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use crate::cells::Cells;
 
 /// The service, for the server as a whole: it serves when it has a state to serve, until it is told
-/// to stop.
-pub fn service(cells: Arc<Cells>, stop: Stop) -> HealthServer<impl Health> {
+/// to stop. The future keeps its answer true; it ends after `stop`.
+pub fn service(
+    cells: Arc<Cells>,
+    stop: Stop,
+) -> (HealthServer<impl Health>, impl Future<Output = ()>) {
     let (mut reporter, service) = tonic_health::server::health_reporter();
-    tokio::spawn(async move {
+    let reporting = async move {
         // The name of the server as a whole.
         reporter.set_service_status("", ServingStatus::NotServing).await;
         tokio::select! {
@@ -21,6 +24,6 @@ pub fn service(cells: Arc<Cells>, stop: Stop) -> HealthServer<impl Health> {
         }
         stopped(stop).await;
         reporter.set_service_status("", ServingStatus::NotServing).await;
-    });
-    service
+    };
+    (service, reporting)
 }

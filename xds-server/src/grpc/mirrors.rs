@@ -17,8 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct Mirrors(watch::Sender<BTreeMap<String, Streams>>);
 
-/// While an Envoy hands over to its successor, both have the same node id. There is no saying whose
-/// a mirror is; that there are as many mirrors in sync as Envoys says enough.
+/// While an Envoy hands over to its successor, both have the same node id, and it is unknown whose
+/// a mirror is; as many mirrors in sync as Envoys are enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Streams {
     envoys: usize,
@@ -43,8 +43,8 @@ impl Mirrors {
         self.enter(node, |streams| &mut streams.mirrors_in_sync)
     }
 
-    /// Waits until the mirrors of all Envoys of this node are, or until nobody can be kept waiting
-    /// any longer.
+    /// Waits until the mirrors of all Envoys of this node are in sync, or until the time of
+    /// [`PATIENCE`] is over.
     pub(crate) async fn in_sync(&self, node: &str) {
         let mut nodes = self.0.subscribe();
         let complete = |streams: &Streams| streams.mirrors_in_sync >= streams.envoys.max(1);

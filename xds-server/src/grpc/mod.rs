@@ -43,8 +43,8 @@ const QUEUED_RESPONSES: usize = 2;
 /// 100 bytes for each, so this is some 600,000 resources.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 
-/// A connection on which nothing comes is asked after this time whether it is alive, and is closed
-/// if it does not say so in time: a client that vanished does not hold its stream.
+/// The time after which a silent connection is asked for a sign of life, and the time for its
+/// answer: a client that vanished does not hold its stream.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -61,20 +61,24 @@ pub async fn serve(
     tls: Option<Arc<Tls>>,
     stop: Stop,
 ) -> Result<(), tonic::transport::Error> {
-    let health = health::service(Arc::clone(&cells), stop.clone());
+    let (health, reporting) = health::service(Arc::clone(&cells), stop.clone());
     let ads = Ads { cells, observers, mirrors: Arc::default(), stop: stop.clone() };
     let service = AggregatedDiscoveryServiceServer::new(ads)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(usize::MAX);
     let (connections, accepting) = connection::incoming(listener, tls, stop.clone());
-    tonic::transport::Server::builder()
+    let serving = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(service)
         .add_service(usage)
         .add_service(health)
-        .serve_with_incoming_shutdown(connections, stopped(stop))
-        .await?;
+        .serve_with_incoming_shutdown(connections, stopped(stop));
+    let mut serving = pin!(serving);
+    tokio::select! {
+        served = &mut serving => served?,
+        () = reporting => serving.await?,
+    }
     // The port is free when this returns. An error says that the task has panicked, and the log
     // says where.
     let _ = accepting.await;
@@ -127,6 +131,7 @@ impl AggregatedDiscoveryService for Ads {
             responses,
         };
         let (cells, mirrors) = (Arc::clone(&self.cells), Arc::clone(&self.mirrors));
+        // Not a job: the task ends with its stream, or when the server stops.
         tokio::spawn(pump.run(cells, mirrors, request.into_inner(), self.stop.clone()));
         Ok(Response::new(ReceiverStream::new(outbound)))
     }
@@ -175,7 +180,7 @@ impl Pump {
         mut inbound: Streaming<DeltaDiscoveryRequest>,
     ) -> Result<(), Status> {
         cells.loaded().await;
-        // The first request says which cell the client is of, and so what there is for it.
+        // The first request names the cell of the client, and so its hub.
         let Some(first) = inbound.message().await? else { return Ok(()) };
         let cell = first.node.as_ref().map_or("", |node| node.cluster.as_str());
         if !self.peer.may_be_of(cell) {
@@ -245,7 +250,7 @@ impl Pump {
         }
     }
 
-    /// Sends until there is nothing to say, or no room; says whether it was the former.
+    /// Sends until there is nothing to say, or no room; returns true if there is nothing to say.
     fn send_what_fits(&mut self, hub: &Hub) -> bool {
         while let Ok(permit) = self.responses.try_reserve() {
             let Some(response) = self.stream.poll(&hub.snapshot()) else { return true };
@@ -264,7 +269,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Tells what the client has accepted or refused, before it is told how far it is.
+    /// Reports the resources that the client has accepted or refused, before its progress is.
     fn vet(&self, hub: &Hub, event: &Event) {
         match event {
             Event::Ack { sites, .. } => {

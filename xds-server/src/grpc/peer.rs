@@ -8,7 +8,7 @@ use policy::cell::CellName;
 /// The identity at the other end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Somebody who did not have to say.
+    /// A client that did not have to say.
     Anyone,
     /// The holder of a certificate that names these cells.
     Certified(Arc<BTreeSet<CellName>>),

@@ -86,7 +86,7 @@ pub(crate) fn unknown_cell(client: Option<&Client>) {
     );
 }
 
-/// A stream of an Envoy that says it is of a cell that its certificate does not name.
+/// Logs a stream of an Envoy whose certificate does not name its cell.
 pub(crate) fn cell_refused(node: Option<&Node>, peer: &Peer) {
     counter!(CELLS_REFUSED).increment(1);
     let (node, cell) = node.map_or(("", ""), |node| (&node.id, &node.cluster));
@@ -108,7 +108,7 @@ pub(crate) fn handshake_failed(address: Option<SocketAddr>, reason: &str) {
     );
 }
 
-/// Sites that a client is told to let go of.
+/// Counts the sites that a client is told to let go of.
 pub(crate) fn evicted(client: Option<&Client>, sites: usize) {
     if sites > 0 {
         counter!(EVICTED).increment(sites as u64);

@@ -26,8 +26,8 @@ pub struct FetchSettings {
     pub allow_private: bool,
     /// Certificates of authorities, in PEM, that are trusted beside those of the system.
     pub authorities_pem: Option<Vec<u8>>,
-    /// The whole of a reading, from the name's resolution to the last byte, may take so long.
-    /// Default: [`TIMEOUT`].
+    /// The longest time for a reading, from the name's resolution to the last byte. Default:
+    /// [`TIMEOUT`].
     pub timeout: Duration,
     /// The longest lifetime of a set. It may be shorter than [`super::MIN_LIFETIME`].
     pub max_lifetime: Duration,
@@ -44,8 +44,8 @@ impl Default for FetchSettings {
     }
 }
 
-/// Reads URLs, each time on a connection of its own to an address that was looked at. It follows no
-/// redirect, uses no proxy, and unpacks nothing.
+/// Reads URLs, each time on a connection of its own to a checked address. It follows no redirect,
+/// uses no proxy, and unpacks nothing.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     client: Client,
@@ -85,7 +85,7 @@ pub enum FetchError {
     /// It took too long.
     #[error("it took too long")]
     Timeout,
-    /// The host could not be reached, or its certificate is not good, or what it said was not HTTP.
+    /// The host could not be reached, or its certificate is not good, or its answer was not HTTP.
     #[error("the host cannot be read from: {reason}")]
     Transport {
         /// The last cause of all.
@@ -214,8 +214,7 @@ fn failure(error: &reqwest::Error) -> FetchError {
 }
 
 /// Resolves names with the system's resolver, to their public addresses alone: the client connects
-/// to what it is given, so what was looked at is what is connected to, whatever the name resolves
-/// to next time.
+/// to the addresses that were checked, even if the name resolves to others next time.
 #[derive(Debug)]
 struct PublicResolver;
 

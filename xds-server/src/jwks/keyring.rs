@@ -1,4 +1,4 @@
-//! The sets that were read, who uses them, and putting them into what is pushed.
+//! The sets that were read, their users, and joining them into what is pushed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,11 +31,11 @@ pub struct Restored {
     pub known: Known,
 }
 
-/// A URL whose users are others than before.
+/// A URL whose users have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demand {
     pub(super) url: Arc<str>,
-    /// Nobody: the URL is to be forgotten.
+    /// None: the URL is to be forgotten.
     pub(super) tenants: BTreeSet<TenantId>,
     /// The age and lifetime of its set, if that was restored.
     pub(super) known: Option<Known>,
@@ -82,7 +82,7 @@ impl Keyring {
         self.lock().restored.clear();
     }
 
-    /// Holds the keyring, until what is joined has been given to the cells.
+    /// Holds the keyring, until the joined sites have been given to the cells.
     pub fn hold(&self) -> HeldKeyring<'_> {
         HeldKeyring { state: self.lock(), demand: &self.demand }
     }
@@ -90,6 +90,13 @@ impl Keyring {
     /// The digests of the URLs that are in use.
     pub fn digests(&self) -> Vec<TextDigest> {
         self.lock().urls.keys().map(|url| digest(url)).collect()
+    }
+
+    /// Has [`Self::take_demands`] return every URL that is in use, as for a worker that knows none.
+    pub(super) fn demand_all(&self) {
+        let mut state = self.lock();
+        let urls: Vec<_> = state.urls.keys().cloned().collect();
+        state.changed.extend(urls);
     }
 
     /// Waits until URLs have come or gone, or have other users.
@@ -160,7 +167,7 @@ impl State {
         cells.replace(rekeyed)
     }
 
-    /// Notes which URLs a site uses; none, and it is forgotten.
+    /// Notes the URLs that a site uses; without any, it is forgotten.
     fn note(&mut self, site: SiteId, tenant: TenantId, issuers: BTreeMap<IssuerId, Arc<str>>) {
         let after = SiteUse { tenant, issuers };
         let before = self.of_site.get(&site);
@@ -198,7 +205,7 @@ impl State {
 }
 
 impl HeldKeyring<'_> {
-    /// Gives the issuers of a site the sets that were read, and notes which it uses.
+    /// Gives the issuers of a site the sets that were read, and notes the URLs that it uses.
     pub fn join(&mut self, site: &mut DesiredSite) {
         let url_of = |issuer: &DesiredIssuer| issuer.settings.jwks_uri.as_deref().map(Arc::from);
         let issuers = site.issuers.iter().filter_map(|issuer| Some((issuer.id, url_of(issuer)?)));

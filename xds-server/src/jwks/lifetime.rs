@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The shortest lifetime, whatever the issuer says: it bounds what the sites of a platform ask of
-/// one issuer.
+/// The shortest lifetime, even if the issuer gives a shorter one: it bounds the requests of all
+/// sites of a platform to one issuer.
 pub const MIN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// The longest: a key that was taken away is not good for longer than a day.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,13 +1,13 @@
 //! The keys of token issuers that publish them by a URL (`jwks_uri`): read, kept fresh, and pushed.
 //!
 //! A request never waits for a key: the filter has the set that was fetched last. So a key that an
-//! issuer begins to sign with is known here one lifetime of the set later, at the latest: what the
-//! issuer says by `Cache-Control: max-age`, between [`MIN_LIFETIME`] and [`MAX_LIFETIME`],
-//! [`DEFAULT_LIFETIME`] if it says nothing, and never more than the operator allows
+//! issuer begins to sign with is known here one lifetime of the set later, at the latest. The
+//! lifetime is the issuer's `Cache-Control: max-age`, between [`MIN_LIFETIME`] and
+//! [`MAX_LIFETIME`], [`DEFAULT_LIFETIME`] if there is none, and never more than the operator allows
 //! (`--jwks-max-lifetime-s`). Issuers publish a key some time before they use it, for the same
 //! reason. A key that an issuer takes away ends within the same time.
 //!
-//! While an issuer cannot be reached, or answers what is no JWK Set, the last good set stays. It
+//! While an issuer cannot be reached, or its answer is no JWK Set, the last good set stays. It
 //! outlives this program too, in the table `jwks_cache`, so that no Envoy loses a working issuer
 //! because this program was started again in a bad moment.
 //!

@@ -55,7 +55,7 @@ pub(super) fn jwks_failed(url: &str, took: Duration, error: &FetchError, failure
     counter!(JWKS_READS, "outcome" => error.label()).increment(1);
     histogram!(JWKS_DURATION).record(took);
     let url = without_query(url);
-    // Once for each outage: what fails for days is seen in the metrics.
+    // Once for each outage: a failure that lasts for days is seen in the metrics.
     if failures == 1 {
         warn!(url, %error, "a JWK Set cannot be read; what is known of it stays");
     } else {

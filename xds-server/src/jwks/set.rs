@@ -18,10 +18,11 @@ const MEMBERS: [&str; 9] = ["kty", "use", "alg", "kid", "crv", "x", "y", "n", "e
 /// everybody who can read one could sign.
 const TYPES: [(&str, &[&str]); 3] =
     [("RSA", &["n", "e"]), ("EC", &["crv", "x", "y"]), ("OKP", &["crv", "x"])];
+
 /// A set as it is pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySet {
-    /// The JWK Set, in JSON, with nothing in it but what verifies signatures.
+    /// The JWK Set, in JSON, with nothing in it but the members that verify signatures.
     pub text: Arc<str>,
     /// The number of its keys. With none, no token of the issuer is accepted; an issuer may publish
     /// an empty set.
@@ -60,8 +61,8 @@ pub enum SetError {
 }
 
 impl KeySet {
-    /// Reads the body of an answer. The same keys in the same order give the same text, however
-    /// they are written.
+    /// Reads the body of an answer. The same keys in the same order give the same text, even if
+    /// they are written in other ways.
     pub fn read(body: &[u8]) -> Result<Self, SetError> {
         let value: Value = serde_json::from_slice(body).map_err(|_| SetError::NotJson)?;
         let keys = value.get("keys").and_then(Value::as_array).ok_or(SetError::NotASet)?;

@@ -1,11 +1,11 @@
-//! The task that reads what is due, and hands it on.
+//! The task that reads the URLs that are due, and hands their sets on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
-use service::stop::{Stop, stopped};
+use service::jobs::JobHandle;
 use tokio::task::{Id, JoinSet};
 
 use super::fetch::{FetchError, Fetched, Fetcher};
@@ -46,8 +46,7 @@ struct Ended {
 }
 
 impl Worker {
-    /// A worker that puts what it reads into the keyring and the cells, and lays it down in the
-    /// saver.
+    /// A worker that puts sets into the keyring and the cells, and gives them to the saver.
     pub fn new(
         keyring: Arc<Keyring>,
         cells: Arc<Cells>,
@@ -66,10 +65,10 @@ impl Worker {
         }
     }
 
-    /// Works until told to stop. Readings that are under way then are given up.
-    pub async fn run(mut self, stop: Stop) {
-        let stop = stopped(stop);
-        tokio::pin!(stop);
+    /// Works for ever. The first thing that it does is to ask for all URLs that are in use: a
+    /// worker before it may have ended.
+    pub async fn run(mut self, job: JobHandle) {
+        self.keyring.demand_all();
         loop {
             self.take_demands();
             self.start();
@@ -78,19 +77,20 @@ impl Worker {
             let wake =
                 self.scheduler.wake_ms().map(|at_ms| self.epoch + Duration::from_millis(at_ms));
             tokio::select! {
-                () = &mut stop => return,
                 () = keyring.demanded() => {}
                 () = until(wake) => {}
                 Some(ended) = self.under_way.join_next_with_id() => match ended {
                     Ok((task, ended)) => {
                         self.urls.remove(&task);
                         self.ended(ended);
+                        job.succeeded();
                     }
-                    // It has panicked, and the log says where. A reading does not; if it does, it
-                    // is one that failed.
+                    // It has panicked, and the log has the place. A reading does not panic; if it
+                    // does, it counts as failed.
                     Err(panicked) => if let Some(url) = self.urls.remove(&panicked.id()) {
                         let now_ms = self.now_ms();
                         self.scheduler.failed(&url, now_ms, rand::random());
+                        job.failed();
                     },
                 },
             }
@@ -112,6 +112,7 @@ impl Worker {
         while let Some(url) = self.scheduler.start(now_ms) {
             let fetcher = self.fetcher.clone();
             let kept = Arc::clone(&url);
+            // Not a job: the task ends with its reading, or with the worker.
             let task = self.under_way.spawn(async move {
                 let start = Instant::now();
                 let outcome = fetcher.fetch(&url).await;

@@ -38,7 +38,7 @@ pub enum StateError {
         #[source]
         source: io::Error,
     },
-    /// A file is not what was written.
+    /// A file has changed since it was written.
     #[error(
         "{} is damaged at byte {offset}, and nothing of it is used; remove it, and look at the \
          disk",
@@ -114,7 +114,7 @@ impl StateDir {
         Ok(Self { dir: dir.to_owned(), sealing, _lock: lock })
     }
 
-    /// Reads what was stored last; `None` if nothing was.
+    /// Reads the state that was stored last; `None` if there is none.
     ///
     /// # Errors
     /// Those that make the state unusable.
@@ -132,7 +132,7 @@ impl StateDir {
         Ok(Some(loaded))
     }
 
-    /// Writes everything as a new base, begins a journal for it, and removes what was there before.
+    /// Writes everything as a new base, begins a journal for it, and removes the files before.
     ///
     /// # Errors
     /// Those of the file system; what was there before is still there then.
@@ -281,8 +281,8 @@ fn transaction<'a>(
     write(coder.encode(&body).ok_or(StateError::TooLarge)?)
 }
 
-/// Applies the whole transactions of a file. Returns how many bytes those are, and what is wrong
-/// with what follows.
+/// Applies the whole transactions of a file. Returns how many bytes those are, and the fault of the
+/// rest.
 fn read_transactions(mut coder: Coder, file: &[u8], state: &mut State) -> (usize, Option<Fault>) {
     let mut rest = match coder.read_header(file) {
         Ok(rest) => rest,

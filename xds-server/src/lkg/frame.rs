@@ -54,7 +54,7 @@ pub(super) enum Role {
 pub(super) enum Fault {
     /// It ends in the middle of something, and nothing follows.
     Torn,
-    /// It is not what was written.
+    /// It has changed since it was written.
     Damaged,
     /// Another release of this program has written it.
     OtherFormat,

@@ -29,7 +29,7 @@ mod writer;
 pub use files::{Journal, Loaded, StateDir, StateError};
 pub use frame::Sealing;
 pub use record::{Commit, Entry, Place, State};
-pub use restore::serve_stored;
+pub use restore::{restore, serve_restored};
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::snapshot::Owner;
 /// The place of a resource: the cell, the type, and the name.
 pub type Place = (String, ResourceType, String);
 
-/// One thing to be stored: what lies at a place from now on, or that nothing does any more.
+/// One thing to be stored: the new content of a place, or its removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// The cell.
@@ -27,8 +27,8 @@ pub struct Entry<'a> {
 /// The end of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// Every change of the log up to this number is in what was stored so far; some of what follows
-    /// may be.
+    /// Every change of the log up to this number is in the stored state; some of the later ones may
+    /// be.
     pub seq: i64,
     /// The time of writing, in milliseconds since 1970.
     pub at_ms: u64,
@@ -125,7 +125,7 @@ impl FrameBody {
 }
 
 impl State {
-    /// Applies a transaction. `None` if something in it is not what this program writes.
+    /// Applies a transaction. `None` if something in it has another form than this program writes.
     pub(super) fn apply(&mut self, frames: Vec<FrameBody>) -> Option<()> {
         for frame in frames {
             for entry in frame.entries {

@@ -7,11 +7,10 @@ use std::time::Duration;
 use policy::cell::CellName;
 use policy::wire::SYNC_NAME;
 
-use service::stop::{Stop, stopped};
 use tracing::{error, info, warn};
 
 use super::files::StateDir;
-use super::record::{Entry, State};
+use super::record::{Commit, Entry, State};
 use crate::cells::{Cells, Content, Group};
 use crate::freshness::Source;
 use crate::resource::{Named, Resource, ResourceType};
@@ -21,37 +20,43 @@ use crate::snapshot::Owner;
 /// away at once, the wait ends.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Puts the stored state into the cells. It is served when PostgreSQL turns out to be away, or
-/// takes its time; the state in PostgreSQL is newer. Files that cannot be used are reported, and
-/// the start is one without a stored state.
-pub fn serve_stored(dir: &StateDir, cells: &Arc<Cells>, stop: Stop) {
+/// Puts the stored state into the cells, and returns its last transaction. The state in PostgreSQL
+/// is newer: [`serve_restored`] decides when this one is served. Files that cannot be used are
+/// reported, and the start is one without a stored state.
+pub fn restore(dir: &StateDir, cells: &Cells) -> Option<Commit> {
     let loaded = match dir.load() {
         Ok(Some(loaded)) => loaded,
-        Ok(None) => return info!("nothing is stored yet"),
+        Ok(None) => {
+            info!("nothing is stored yet");
+            return None;
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            return error!(%error, cause, "there is no stored state to start from");
+            error!(%error, cause, "there is no stored state to start from");
+            return None;
         }
     };
-    let Some(commit) = loaded.state.commit else { return };
+    let commit = loaded.state.commit?;
     let resources = loaded.state.restore(cells);
     let torn_bytes = loaded.torn_bytes;
     info!(seq = commit.seq, resources, torn_bytes, "read the stored state");
-    let cells = Arc::clone(cells);
-    tokio::spawn(async move {
-        let freshness = cells.freshness();
-        tokio::select! {
-            () = stopped(stop) => return,
-            () = freshness.from_database() => return,
-            () = freshness.lost() => {}
-            () = tokio::time::sleep(PATIENCE) => {}
-        }
-        if freshness.source() == Source::Nothing {
-            freshness.set_source(Source::Disk { seq: commit.seq, at_ms: commit.at_ms });
-            cells.set_loaded();
-            warn!(seq = commit.seq, "PostgreSQL is away; what was stored is served");
-        }
-    });
+    Some(commit)
+}
+
+/// Serves the restored state if PostgreSQL turns out to be away, or takes its time. Ends when it is
+/// decided.
+pub async fn serve_restored(commit: Commit, cells: Arc<Cells>) {
+    let freshness = cells.freshness();
+    tokio::select! {
+        () = freshness.from_database() => return,
+        () = freshness.lost() => {}
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    if freshness.source() == Source::Nothing {
+        freshness.set_source(Source::Disk { seq: commit.seq, at_ms: commit.at_ms });
+        cells.set_loaded();
+        warn!(seq = commit.seq, "PostgreSQL is away; what was stored is served");
+    }
 }
 
 /// The mark of a cell, with or without resources in it: no served resource has this owner and is

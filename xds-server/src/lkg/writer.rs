@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use metrics::{counter, gauge, histogram};
 use policy::cell::CellName;
-use service::stop::{Stop, stopped};
+use service::jobs::JobHandle;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::task::{JoinError, spawn_blocking};
@@ -79,22 +79,23 @@ struct FollowedCells {
 }
 
 impl Writer {
-    /// A writer that has the directory for itself.
-    pub fn new(dir: StateDir, cells: Arc<Cells>) -> Self {
-        Self { dir: Arc::new(dir), cells }
+    /// A writer to this directory; one at a time.
+    pub fn new(dir: Arc<StateDir>, cells: Arc<Cells>) -> Self {
+        Self { dir, cells }
     }
 
-    /// Writes until told to stop; what has changed by then is written. It begins when everything
-    /// was read from the database: what was stored before is the last good state until then.
-    pub async fn run(self, stop: Stop) {
+    /// Writes until told to stop; changes up to then are written. It begins when everything was
+    /// read from the database: the stored state is the last good one until then.
+    pub async fn run(self, job: JobHandle) {
         tokio::select! {
-            () = stopped(stop.clone()) => return,
+            () = job.stopped() => return,
             () = self.cells.freshness().from_database() => {}
         }
         let mut delay = FIRST_DELAY;
         loop {
             let start = Instant::now();
-            let Err(ended) = self.write(&stop).await else { return };
+            let Err(ended) = self.write(&job).await else { return };
+            job.failed();
             counter!(report::STATE_ERRORS).increment(1);
             let cause = std::error::Error::source(&ended).map(ToString::to_string);
             error!(error = %ended, cause, "what is served cannot be stored; it is tried again");
@@ -102,7 +103,7 @@ impl Writer {
                 delay = FIRST_DELAY;
             }
             tokio::select! {
-                () = stopped(stop.clone()) => return,
+                () = job.stopped() => return,
                 () = tokio::time::sleep(delay) => {}
             }
             delay = (delay * 2).min(LAST_DELAY);
@@ -110,11 +111,12 @@ impl Writer {
     }
 
     /// Writes until told to stop, or until something fails.
-    async fn write(&self, stop: &Stop) -> Result<(), Ended> {
+    async fn write(&self, job: &JobHandle) -> Result<(), Ended> {
         let (mut journal, mut followed) = self.begin().await?;
         loop {
+            job.succeeded();
             let stopping = tokio::select! {
-                () = stopped(stop.clone()) => true,
+                () = job.stopped() => true,
                 () = tokio::time::sleep(GATHER) => false,
             };
             let before = followed.seq;
@@ -149,7 +151,7 @@ impl Writer {
             FollowedCells { existing: existing.clone(), notices: BTreeMap::new(), seq: i64::MAX };
         let mut all = Vec::new();
         for (cell, hub) in self.hubs() {
-            // Before what is in it is read, so that nothing falls between.
+            // Before its content is read, so that nothing falls between.
             followed.notices.insert(cell.clone(), hub.follow());
             let snapshot = hub.snapshot();
             followed.seq = followed.seq.min(snapshot.seq());
@@ -222,8 +224,8 @@ impl Writer {
         Next::Append(changed, commit(followed.seq))
     }
 
-    /// The cells that the database knows, or that have tenants; not those that an Envoy has named
-    /// and nobody else.
+    /// The cells that the database knows, or that have tenants, without those that only an Envoy
+    /// has named.
     fn hubs(&self) -> impl Iterator<Item = (CellName, Arc<Hub>)> {
         let existing = self.cells.existing();
         let inhabited = |hub: &Hub| hub.snapshot().owners().any(|owner| owner != Owner::Platform);

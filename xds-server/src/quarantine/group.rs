@@ -1,4 +1,5 @@
-//! A site's resources as one thing: what it is compared by, and how it is kept.
+//! A site's resources as one thing: the digest by which it is compared, and the form in which it is
+//! kept.
 
 use policy::desired::DesiredSite;
 use policy::id::{SiteId, UpstreamId};
@@ -13,7 +14,7 @@ use crate::translate;
 /// The digest of a group.
 pub(super) type Digest = [u8; 32];
 
-/// The endpoints of a site as its owner wants them: what is made of them changes by itself, with
+/// The endpoints of a site as its owner wants them: the resolved ones change by themselves, with
 /// the addresses of names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -23,7 +24,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Those of this site, in which nothing has been put in the place of names.
+    /// The endpoints of this site, with their names.
     pub fn of(site: &DesiredSite) -> Self {
         let mut hash = Sha256::new();
         let mut named = BTreeSet::new();
@@ -43,8 +44,8 @@ impl Wanted {
     }
 }
 
-/// The digest of what a site wants to have in Envoy. The filter's part carries the keys of issuers,
-/// which change by themselves, and is refused by nobody.
+/// The digest of the part of a site that Envoy takes in, as its owner wants it. The filter's part
+/// carries the keys of issuers, which change by themselves, and is never refused.
 pub(super) fn digest(group: &[Named], wanted: &Wanted) -> Digest {
     let mut hash = Sha256::new();
     hash.update(wanted.digest);
@@ -104,9 +105,9 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Named>> {
     Some(group.collect())
 }
 
-/// The last good group of a site, as it is to be served now: its hostnames are those that it has
-/// now, as another site may have one that it gave up, and so are the keys of its issuers, and the
-/// addresses that names have.
+/// The last good group of a site, as it is to be served now. Its hostnames are the current ones, as
+/// another site may have one that it gave up; so are the keys of its issuers, and the addresses of
+/// names.
 pub(super) fn as_of_now(good: &[Named], site: &DesiredSite, wanted: &Wanted) -> Vec<Named> {
     let mut group: Vec<_> =
         good.iter().filter(|named| named.kind != ResourceType::Host).cloned().collect();

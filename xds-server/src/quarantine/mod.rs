@@ -1,8 +1,8 @@
 //! The treatment of a site whose resources are refused: it keeps the last good ones, on every
 //! replica and over every restart, until it is given others. No other site is affected.
 //!
-//! The database has the decision ([`store::quarantine`]); this module makes it, and keeps what it
-//! needs for it: the last good resources of the sites whose newest ones no Envoy has accepted yet.
+//! The database has the decision ([`store::quarantine`]); this module makes it, and keeps the last
+//! good resources of the sites whose newest ones no Envoy has accepted yet.
 
 mod group;
 
@@ -202,7 +202,7 @@ impl Quarantine {
         self.lock().trials.get(&site).is_some_and(|trial| trial.accepted_at.is_none())
     }
 
-    /// Takes in that an Envoy has accepted all that is served of this site.
+    /// Takes in that an Envoy has accepted all resources of this site.
     pub fn accepted(&self, site: SiteId) {
         let now = Instant::now();
         let mut state = self.lock();
@@ -238,7 +238,7 @@ impl Quarantine {
         let (digest, good) = {
             let state = self.lock();
             let Some(digest) = state.served.get(&site).copied() else {
-                // To try the newest ones again would only begin it all anew.
+                // A new try of the newest ones would only begin the same again.
                 error!(%site, node = node_id, "the last resources that were good are refused as \
                     well");
                 return;
@@ -302,7 +302,7 @@ impl Quarantine {
     }
 }
 
-/// Remembers what a site has before it is given something else.
+/// Remembers the resources of a site before it is given others.
 fn try_out(trials: &mut HashMap<SiteId, Trial>, site: SiteId, digest: Digest, before: Vec<Named>) {
     if before.is_empty() {
         return;

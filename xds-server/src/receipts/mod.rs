@@ -1,7 +1,7 @@
 //! The state of Envoys, as it is written down for the admin API: which are connected, how far each
 //! is, and which resources they refuse.
 //!
-//! Streams tell a [`Roster`], which costs them nothing; one [`Recorder`] writes what is new, a few
+//! Streams tell a [`Roster`], which costs them nothing; one [`Recorder`] writes the news, a few
 //! times a second at the most.
 
 mod recorder;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::counter;
 use policy::id::Uuid;
 use service::flags::DatabaseUrl;
-use service::stop::{Stop, stopped};
+use service::jobs::JobHandle;
 use store::{Reader, StoreError, envoy, quarantine};
 use tracing::warn;
 
@@ -36,16 +36,17 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder of this roster, in the database at this URL.
-    pub fn new(roster: Arc<Roster>, database_url: DatabaseUrl) -> Self {
-        Self { roster, database_url, replica: Uuid::now_v7(), reader: None }
+    /// A recorder of this roster, in the database at this URL. `replica` is a new id for each run
+    /// of the program.
+    pub fn new(roster: Arc<Roster>, database_url: DatabaseUrl, replica: Uuid) -> Self {
+        Self { roster, database_url, replica, reader: None }
     }
 
     /// Writes until told to stop. Errors are logged, and it tries again.
-    pub async fn run(mut self, stop: Stop) {
+    pub async fn run(mut self, job: JobHandle) {
         tokio::select! {
-            () = stopped(stop) => {}
-            () = self.record() => {}
+            () = job.stopped() => {}
+            () = self.record(&job) => {}
         }
         // Only this replica knows that its streams are ending; other streams of the same Envoys
         // have rows of their own.
@@ -54,7 +55,7 @@ impl Recorder {
         }
     }
 
-    async fn record(&mut self) {
+    async fn record(&mut self, job: &JobHandle) {
         let roster = Arc::clone(&self.roster);
         let mut heartbeat = tokio::time::interval(HEARTBEAT);
         loop {
@@ -66,7 +67,9 @@ impl Recorder {
                 tokio::time::sleep(GATHER).await;
             }
             let news = roster.take(all);
-            if let Err(error) = self.write(&news, all).await {
+            let written = self.write(&news, all).await;
+            job.note(&written);
+            if let Err(error) = written {
                 counter!(report::RECORD_ERRORS).increment(1);
                 warn!(%error, "what Envoys have answered cannot be written; it is tried again");
                 roster.put_back(news);

@@ -1,4 +1,4 @@
-//! The streams that are open, and what of it is not written down yet.
+//! The open streams, and the facts about them that are not written down yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,9 +26,9 @@ pub(crate) struct News {
     pub(crate) refusals: BTreeMap<(SiteId, Option<String>), Refusal>,
     /// The sites that have recovered, with the digest of what had been refused.
     pub(crate) released: BTreeMap<SiteId, [u8; 32]>,
-    /// The sites that were changed, and still are what was refused.
+    /// The sites that were changed, and still have the resources that were refused.
     pub(crate) still: BTreeMap<SiteId, ([u8; 32], i64)>,
-    /// The streams whose state is another, as it is now.
+    /// The streams whose state has changed, with the new state.
     pub(crate) streams: Vec<StreamState>,
     /// The streams that have ended.
     pub(crate) ended: BTreeSet<Uuid>,
@@ -85,7 +85,7 @@ impl Roster {
         });
     }
 
-    /// Has it written down that a site still is what was refused, as of this change.
+    /// Has it written down that a site still has the refused resources, as of this change.
     pub fn still(&self, site: SiteId, digest: [u8; 32], seq: i64) {
         self.change(|state| {
             // The good state between the two was never written down, and need not be.

@@ -1,8 +1,9 @@
-//! Certificates and key as files, and what rustls makes of them.
+//! Certificates and key as files, and the configuration that rustls makes of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject as _};
@@ -25,11 +26,25 @@ pub struct Files {
 }
 
 /// The content of the files at one time. It has no `Debug`: one of them is a private key.
-#[derive(PartialEq, Eq)]
 pub(super) struct Contents {
     cert: Vec<u8>,
     key: Vec<u8>,
     client_ca: Vec<u8>,
+}
+
+/// A SHA-256 of all contents.
+pub(super) type ContentsDigest = [u8; 32];
+
+impl Contents {
+    /// Tells contents apart without keeping them.
+    pub(super) fn digest(&self) -> ContentsDigest {
+        let mut digest = Sha256::new();
+        for part in [&self.cert, &self.key, &self.client_ca] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
 }
 
 /// The content of the files, ready to be used.
@@ -52,7 +67,7 @@ pub enum FilesError {
         #[source]
         source: std::io::Error,
     },
-    /// A file is not PEM, or has nothing of what it should have.
+    /// A file is not PEM, or lacks its content.
     #[error("{path} has no {expected} in PEM")]
     Pem {
         /// The path.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use policy::cell::CellName;
-use service::stop::{Stop, stopped};
+use service::jobs::JobHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -19,7 +19,7 @@ use tracing::{error, info};
 
 pub use files::{Files, FilesError};
 
-use self::files::Contents;
+use self::files::ContentsDigest;
 
 /// The time between two looks at the files. A certificate is renewed long before it ends, so this
 /// could be longer; a short time shows an operator in the log that a new one was taken.
@@ -32,6 +32,15 @@ pub struct Tls {
     files: Files,
     trust_domain: String,
     config: Mutex<Arc<ServerConfig>>,
+    /// The contents at the last look; none if they could not be read then.
+    seen: Mutex<Option<Seen>>,
+}
+
+/// The contents of the files at one time.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    digest: ContentsDigest,
+    usable: bool,
 }
 
 impl Tls {
@@ -40,9 +49,15 @@ impl Tls {
     /// # Errors
     /// Whatever makes them unusable: a server that was asked for TLS does not start without.
     pub fn load(files: Files, trust_domain: &str) -> Result<Self, FilesError> {
-        let loaded = files.load(&files.read()?)?;
+        let read = files.read()?;
+        let loaded = files.load(&read)?;
         tell(&loaded.chain, &loaded.authorities);
-        Ok(Self { files, trust_domain: trust_domain.to_owned(), config: Mutex::new(loaded.config) })
+        Ok(Self {
+            files,
+            trust_domain: trust_domain.to_owned(),
+            config: Mutex::new(loaded.config),
+            seen: Mutex::new(Some(Seen { digest: read.digest(), usable: true })),
+        })
     }
 
     /// For the next connection.
@@ -57,49 +72,63 @@ impl Tls {
         own.map(|certificate| identity::cells(certificate, &self.trust_domain)).unwrap_or_default()
     }
 
-    /// Takes over the files whenever they have changed, until told to stop. If they cannot be used,
-    /// what was read before is.
-    pub async fn watch(self: Arc<Self>, stop: Stop) {
-        let mut seen = self.files.read().ok();
+    /// Takes over the files whenever they have changed, for ever. If they cannot be used, the
+    /// contents before stay in use.
+    pub async fn watch(self: Arc<Self>, job: JobHandle) {
         loop {
-            tokio::select! {
-                () = stopped(stop.clone()) => return,
-                () = tokio::time::sleep(LOOK) => self.look(&mut seen),
+            tokio::time::sleep(LOOK).await;
+            if self.look() {
+                job.succeeded();
+            } else {
+                job.failed();
             }
         }
     }
 
-    fn look(&self, seen: &mut Option<Contents>) {
+    /// Looks at the files once. Returns false if they cannot be used.
+    fn look(&self) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let read = match self.files.read() {
             // A renewal may be under way: said once, when it has become so.
             Err(error) => {
                 if seen.take().is_some() {
                     failed(&error);
                 }
-                return;
+                return false;
             }
             Ok(read) => read,
         };
-        if seen.as_ref() == Some(&read) {
-            return;
+        let digest = read.digest();
+        if let Some(Seen { digest: before, usable }) = *seen
+            && before == digest
+        {
+            return usable;
         }
-        match self.files.load(&read) {
+        let loaded = self.files.load(&read);
+        *seen = Some(Seen { digest, usable: loaded.is_ok() });
+        match loaded {
             Ok(loaded) => {
                 tell(&loaded.chain, &loaded.authorities);
                 *self.config.lock().unwrap_or_else(PoisonError::into_inner) = loaded.config;
                 info!("the certificates have changed; connections from now on have the new ones");
+                true
             }
-            Err(error) => failed(&error),
+            Err(error) => {
+                failed(&error);
+                false
+            }
         }
-        *seen = Some(read);
     }
 }
 
 fn failed(error: &FilesError) {
     counter!(report::TLS_RELOAD_ERRORS).increment(1);
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    error!(%error, cause, "the files of TLS have changed and cannot be used; those before stay in \
-        use");
+    error!(
+        %error,
+        cause,
+        "the files of TLS have changed and cannot be used; those before stay in use"
+    );
 }
 
 /// Shows when the first certificate of each file ends.

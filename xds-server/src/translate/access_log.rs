@@ -11,10 +11,10 @@ use super::ordered::{JsonLogFormat, StdoutAccessLog, Struct, Text};
 use super::protobuf::pack_as;
 
 /// The fields, and Envoy's command operators for them. The path is the one that the client sent,
-/// without its query, which may hold secrets; tenant, site, route and consumer are what the filter
-/// decided, and why it refused is what it says of itself. The headers are there once the router has
-/// the request: what fails before (no route yet, the client went away) has the site and the route
-/// in `route`, as the filter named them, with a comma between.
+/// without its query, which may hold secrets; tenant, site, route, consumer and the reason of a
+/// refusal come from the filter. The headers are there once the router has the request: a request
+/// that fails before (no route yet, the client went away) has the site and the route in `route`, as
+/// the filter named them, with a comma between.
 const FIELDS: [(&str, &str); 25] = [
     ("authority", "%REQ(:AUTHORITY)%"),
     ("bytes_received", "%BYTES_RECEIVED%"),

@@ -14,8 +14,7 @@ use super::error::TranslateError;
 use super::protobuf::uint;
 
 /// The endpoints of an upstream under the name of its cluster, in a fixed order, each once. A DNS
-/// name has none: what it resolves to is put in its place before ([`crate::dns`]), as far as
-/// upstreams may have it.
+/// name has none: its permitted addresses are put in its place before ([`crate::dns`]).
 pub(super) fn assignment(
     cluster: &str,
     upstream: UpstreamId,

@@ -34,7 +34,8 @@ pub enum TranslateError {
         /// `port` or `weight`.
         field: &'static str,
     },
-    /// The tenant's time zone is in no version of the IANA database that this program knows.
+    /// This program does not know the tenant's time zone: it is in no version of the IANA database
+    /// that it has.
     #[error("the time zone `{time_zone}` of tenant {tenant} is not known")]
     TimeZone {
         /// The tenant.

@@ -1,5 +1,5 @@
 //! The HTTP connection manager at the edge: Envoy's advice for edge proxies ("Configuring Envoy as
-//! an edge proxy"), with the reasons for what is chosen here.
+//! an edge proxy"), with the reasons for the choices here.
 
 use std::time::Duration;
 
@@ -26,27 +26,27 @@ use super::protobuf::{ads, boolean, duration, extension, pack, pack_as, uint};
 use super::{access_log, local_reply};
 use crate::node::EdgeSettings;
 
-/// A connection without a request is closed after this: most clients reuse theirs within seconds,
-/// and each costs memory.
+/// The time after which a connection without a request is closed: most clients reuse theirs within
+/// seconds, and each costs memory.
 const CONNECTION_IDLE: Duration = Duration::from_secs(300);
-/// A stream that has no route yet, and on which nothing moves, is ended. It bounds how long the
-/// first request of a site waits for its routes while no xds-server is there to send them; once
-/// there is a route, its own idle timeout counts.
+/// The time after which a stream without a route, on which nothing moves, is ended. It bounds the
+/// wait of the first request of a site for its routes while no xds-server is there to send them;
+/// once there is a route, its own idle timeout counts.
 const UNROUTED_IDLE: Duration = Duration::from_secs(15);
-/// The headers of a request have to be there by then, against clients that send them byte by byte.
+/// The time for the headers of a request, against clients that send them byte by byte.
 const REQUEST_HEADERS: Duration = Duration::from_secs(10);
-/// The whole of a request has to be there by then. It bounds slow bodies, which the idle timeout
-/// alone lets go on for ever, and leaves time for a large upload over a thin line. It does not
-/// bound the response. It does bound how long a request waits for the routes of its site while the
-/// xDS server is away: Envoy has no other limit for that.
+/// The time for the whole of a request. It bounds slow bodies, which the idle timeout alone lets go
+/// on for ever, and leaves time for a large upload over a thin line. It does not bound the
+/// response. It also bounds the wait of a request for the routes of its site while the xDS server
+/// is away: Envoy has no other limit for that.
 const REQUEST: Duration = Duration::from_secs(300);
 /// The most headers of a request: Envoy's default, twice what browsers behind several proxies send.
 const MAX_HEADERS: u32 = 100;
 /// The most bytes of all headers of a request, in KiB: four times what common servers take, so that
 /// nothing real is refused here, and half of Envoy's default, as each connection may hold as much.
 const MAX_HEADERS_KIB: u32 = 32;
-/// HTTP/2: what one connection may ask for at once, and how much may be under way for a stream and
-/// for the connection.
+/// HTTP/2: the streams that one connection may have at once, and the bytes under way for a stream
+/// and for the connection.
 const MAX_STREAMS: u32 = 100;
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -80,8 +80,8 @@ pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConne
         request_headers_timeout: duration(REQUEST_HEADERS),
         request_timeout: duration(REQUEST),
         // The peer is the client, or a proxy that the operator trusts: a client's address is not
-        // taken from what the client says in x-forwarded-for. And no address counts as internal, so
-        // that x-envoy-* headers of clients are always removed.
+        // taken from its own x-forwarded-for. And no address counts as internal, so that x-envoy-*
+        // headers of clients are always removed.
         use_remote_address: boolean(true),
         xff_num_trusted_hops: edge.trusted_hops,
         internal_address_config: Some(hcm::InternalAddressConfig {
@@ -156,13 +156,13 @@ fn scoped_routes() -> ScopedRoutes {
 }
 
 /// A range in which no client is. An empty list would mean Envoy's default, private addresses,
-/// which a load balancer in front of the edge has: whatever came through it could then set timeouts
+/// which a load balancer in front of the edge has: every request through it could then set timeouts
 /// and retries by x-envoy-* headers.
 fn nobody() -> CidrRange {
     CidrRange { address_prefix: "255.255.255.255".to_owned(), prefix_len: uint(32) }
 }
 
-/// Tells the filter whose listener it is, in the place of whatever the client says. A filter
+/// Tells the filter whose listener it is, in place of the client's own header. A filter
 /// configuration for each tenant would cost a VM context in every worker.
 fn name_listener(tenant: TenantId) -> TypedExtensionConfig {
     let header = HeaderValue {

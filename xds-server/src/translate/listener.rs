@@ -28,8 +28,8 @@ pub fn listener(edge: &EdgeSettings) -> Named {
     http(edge, LISTENER_NAME, edge.http_address, edge.http_port, None)
 }
 
-/// A listener of a tenant's own as the snapshot has it: what it is to be, whatever the Envoy. Each
-/// Envoy gets what [`tenant_listener`] makes of it.
+/// A listener of a tenant's own as the snapshot has it, the same for every Envoy. Each Envoy gets
+/// the one that [`tenant_listener`] makes of it.
 pub fn wanted_listener(tenant: TenantId, listener: &TenantListener) -> Named {
     let kind = ResourceType::Listener;
     let address = listener.address.map(|address| address.to_string()).unwrap_or_default();
@@ -37,9 +37,9 @@ pub fn wanted_listener(tenant: TenantId, listener: &TenantListener) -> Named {
     Named { kind, name, resource: Resource::new(kind, address.into_bytes()) }
 }
 
-/// A listener of a tenant's own in an Envoy with these settings, by its name and what
-/// [`wanted_listener`] says of it. `None` for any other name; and if the port is that of the shared
-/// listener, which everybody else needs.
+/// A listener of a tenant's own in an Envoy with these settings, by its name and its form from
+/// [`wanted_listener`]. `None` for any other name; and if the port is that of the shared listener,
+/// which all other tenants need.
 pub fn tenant_listener(edge: &EdgeSettings, name: &str, wanted: &Resource) -> Option<Named> {
     let (tenant, port) = name.strip_prefix(TENANT_PREFIX)?.split_once('/')?;
     let (tenant, port) = (tenant.parse().ok()?, port.parse().ok()?);

@@ -29,7 +29,7 @@ enum Mark {
     NotYet,
 }
 
-/// One kind of reply: how it is mark, its status, and the problem that it becomes.
+/// One kind of reply: its mark, its status, and the problem that it becomes.
 struct Reply(Mark, u32, Problem);
 
 const fn problem(status: u32, title: &'static str, detail: &'static str) -> Problem {

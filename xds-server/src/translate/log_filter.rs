@@ -39,7 +39,7 @@ pub(super) fn has_header(name: &str) -> AccessLogFilter {
 
 /// The status of the response compares so; it is 0 if there was none.
 pub(super) fn has_status(op: Op, status: u32) -> AccessLogFilter {
-    // Envoy wants a runtime key here; one that nobody sets leaves the default.
+    // Envoy wants a runtime key here; one that is never set leaves the default.
     let value = RuntimeUInt32 { default_value: status, runtime_key: "tenantry.status".to_owned() };
     let comparison = ComparisonFilter { op: op.into(), value: Some(value) };
     of(FilterSpecifier::StatusCodeFilter(StatusCodeFilter { comparison: Some(comparison) }))

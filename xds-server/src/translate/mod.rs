@@ -1,5 +1,5 @@
-//! Desired state to xDS resources: pure and deterministic. The same desired state, in whatever
-//! order its lists are, gives the same bytes; golden files under `tests/golden` show them.
+//! Desired state to xDS resources: pure and deterministic. The same desired state, with its lists
+//! in any order, gives the same bytes; golden files under `tests/golden` show them.
 //!
 //! Architecture invariant: nothing here reads a clock, a file, the network or the database, and no
 //! `map` field of a message with more than one entry is encoded from a hash map (`ordered` has
@@ -83,7 +83,7 @@ pub fn hosts(desired: &DesiredSite) -> impl Iterator<Item = Named> {
         .map(|hostname| Named::of(ResourceType::Host, hostname, &Host::of_site(desired.site)))
 }
 
-/// The endpoints of one upstream: what [`site`] makes of them.
+/// The endpoints of one upstream, as [`site`] makes them.
 ///
 /// # Errors
 /// A value that Envoy would refuse.
@@ -97,9 +97,9 @@ pub fn endpoints(
     Ok(Named::of(ResourceType::Endpoints, name, &assignment))
 }
 
-/// The policy of a site with another set of keys for some of its issuers: what [`site`] would make
-/// of it, if nothing else has changed. `None` if the resource is no policy, or has none of these
-/// issuers.
+/// The policy of a site with another set of keys for some of its issuers: the one that [`site`]
+/// would make, if nothing else has changed. `None` if the resource is no policy, or has none of
+/// these issuers.
 pub fn rekeyed(
     site: SiteId,
     policy: &Resource,

@@ -43,8 +43,8 @@ pub(crate) fn inline_text(text: &str) -> DataSource {
     }
 }
 
-/// Over the same aggregated stream as everything else, so that what depends on each other is
-/// ordered.
+/// Over the same aggregated stream as everything else, so that resources that depend on each other
+/// are ordered.
 pub(crate) fn ads() -> ConfigSource {
     ConfigSource {
         resource_api_version: ApiVersion::V3.into(),

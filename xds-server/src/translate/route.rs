@@ -25,7 +25,7 @@ use crate::resource::route_name;
 /// its request is over.
 const STREAM_IDLE: Duration = Duration::from_secs(300);
 
-/// Only what cannot have reached the upstream is tried again, so that no request is ever done
+/// Only a request that cannot have reached the upstream is tried again, so that none is ever done
 /// twice.
 const RETRY_ON: &str = "reset-before-request,connect-failure,refused-stream";
 
@@ -157,8 +157,8 @@ fn envoy_route(
 ///
 /// The filter has matched the prefix already, in canonical form, while Envoy may still see an
 /// encoded one (`/%62ase/v1/x`). So the prefix is taken off by its number of segments, which the
-/// encoding cannot change, and not by its text; what follows it is not looked at, and reaches the
-/// upstream byte for byte.
+/// encoding cannot change, and not by its text; the rest is not looked at, and reaches the upstream
+/// byte for byte.
 fn strip(route: &DesiredRoute) -> Result<Option<RegexMatchAndSubstitute>, TranslateError> {
     let segments = route.prefix.split('/').filter(|segment| !segment.is_empty()).count();
     if segments > MAX_PREFIX_SEGMENTS {

@@ -1,4 +1,5 @@
-//! Time zones as the filter reads them: from when on a zone is how far from UTC.
+//! Time zones as the filter reads them: a list of offsets from UTC, each with the time from which
+//! on it holds.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, PoisonError, RwLock};

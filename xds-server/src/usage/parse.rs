@@ -1,5 +1,5 @@
-//! Reading reports: what cannot be true is left out and counted, so that no report comes again and
-//! again for nothing.
+//! Reading reports: entries that cannot be true are left out and counted, so that no report comes
+//! again and again for nothing.
 
 use std::ops::RangeInclusive;
 
@@ -32,7 +32,7 @@ pub enum ParseError {
     Seq(u64),
 }
 
-/// A report, and what is to be counted of it.
+/// A report, and the sums of its requests.
 #[derive(Clone, Debug)]
 pub struct Parsed {
     /// The report to record.
@@ -109,8 +109,8 @@ fn key(entry: &UsageEntry) -> Option<Key> {
     })
 }
 
-/// An id that may be absent; `None` for what is no id. The nil UUID is none either: it stands for
-/// an absent one in queries.
+/// An id that may be absent; `None` for a text that is no id. The nil UUID is none either: it
+/// stands for an absent one in queries.
 fn optional<T: From<Uuid>>(bytes: &[u8]) -> Option<Option<T>> {
     if bytes.is_empty() {
         return Some(None);

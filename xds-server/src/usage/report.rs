@@ -85,8 +85,8 @@ pub(super) fn unavailable(reports: usize, error: &StoreError) {
     }
 }
 
-/// Reports were written together, with so many requests, of which so many are of sites that do not
-/// exist (any more).
+/// Notes that reports were written together, with so many requests, of which so many are of sites
+/// that do not exist (any more).
 pub(super) fn written(reports: usize, requests: u64, unknown_requests: i64, took: Duration) {
     let unknown = u64::try_from(unknown_requests).unwrap_or_default();
     counter!(REQUESTS).increment(requests.saturating_sub(unknown));

@@ -1,4 +1,5 @@
-//! `tenantry.filter.v1.UsageService` over gRPC: what a generator would write for its one method.
+//! `tenantry.filter.v1.UsageService` over gRPC: the code that a generator would write for its one
+//! method.
 
 use std::convert::Infallible;
 use std::sync::Arc;

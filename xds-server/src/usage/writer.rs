@@ -4,13 +4,14 @@
 //! for they are of the same consumers and hours. Together they touch each row once.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use service::flags::DatabaseUrl;
-use service::stop::{Stop, stopped};
+use service::jobs::{JobError, JobHandle};
 use store::StoreError;
 use store::usage::{Ledger, Recorded, Report};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 use super::parse::Parsed;
 use super::report;
@@ -35,9 +36,19 @@ pub(super) struct Queued {
     pub(super) done: oneshot::Sender<Result<(), Unavailable>>,
 }
 
+/// The reports that wait. It outlives a [`Writer`], which has it while it runs.
+#[derive(Clone)]
+pub struct QueuedReports(Arc<Mutex<mpsc::Receiver<Queued>>>);
+
+impl QueuedReports {
+    pub(super) fn new(reports: mpsc::Receiver<Queued>) -> Self {
+        Self(Arc::new(Mutex::new(reports)))
+    }
+}
+
 /// Writes the reports that wait.
 pub struct Writer {
-    reports: mpsc::Receiver<Queued>,
+    reports: OwnedMutexGuard<mpsc::Receiver<Queued>>,
     ledger: Option<Ledger>,
     /// The report that has to wait for the next transaction: a second one of a reporter of this
     /// one, or one too many.
@@ -45,31 +56,36 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(reports: mpsc::Receiver<Queued>) -> Self {
-        Self { reports, ledger: None, left_over: None }
+    /// A writer of these reports, once no other one has them. Reports that another one had taken
+    /// are lost here; their VMs learn it, and send them again.
+    pub async fn new(reports: QueuedReports) -> Self {
+        Self { reports: reports.0.lock_owned().await, ledger: None, left_over: None }
     }
 
     /// Writes to the database at this URL until told to stop. Errors are logged and answered.
     ///
     /// # Errors
-    /// [`StoreError::UnsafeRole`]: no waiting makes that good.
-    pub async fn run(mut self, database_url: DatabaseUrl, stop: Stop) -> Result<(), StoreError> {
+    /// [`StoreError::UnsafeRole`], which ends the program: no waiting makes that good.
+    pub async fn run(mut self, database_url: DatabaseUrl, job: JobHandle) -> Result<(), JobError> {
         loop {
             let batch = tokio::select! {
-                () = stopped(stop.clone()) => return Ok(()),
+                () = job.stopped() => return Ok(()),
                 batch = self.batch() => batch,
             };
             if batch.is_empty() {
                 return Ok(());
             }
             let start = Instant::now();
-            match self.write(&database_url, &batch).await {
+            let written = self.write(&database_url, &batch).await;
+            job.note(&written);
+            job.backlog(self.reports.len());
+            match written {
                 Ok(recorded) => settle(batch, &recorded, start),
-                Err(error @ StoreError::UnsafeRole { .. }) => return Err(error),
+                Err(error @ StoreError::UnsafeRole { .. }) => return Err(JobError::fatal(error)),
                 Err(error) if error.is_unavailable() => {
                     fail(batch, &error);
                     tokio::select! {
-                        () = stopped(stop.clone()) => return Ok(()),
+                        () = job.stopped() => return Ok(()),
                         () = tokio::time::sleep(PAUSE) => {}
                     }
                 }
@@ -80,7 +96,7 @@ impl Writer {
         }
     }
 
-    /// Waits for a report, and takes what else is there. Empty when no report can come any more.
+    /// Waits for a report, and takes those that are there. Empty when no report can come any more.
     async fn batch(&mut self) -> Vec<Queued> {
         let first = match self.left_over.take() {
             Some(queued) => Some(queued),

@@ -1,7 +1,7 @@
 //! A bootstrap that makes Envoy look at resources as it does when they come by xDS.
 //!
-//! Validation asks no xDS server for anything, so whatever would come later is put where Envoy
-//! builds it at once: endpoints into static clusters, routes into connection managers, an
+//! Validation asks no xDS server for anything, so resources that would come later are put where
+//! Envoy builds them at once: endpoints into static clusters, routes into connection managers, an
 //! extension's configuration into a filter. The resources themselves are as they are pushed.
 
 use prost::Message as _;

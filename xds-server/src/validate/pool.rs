@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use policy::id::{SiteId, TenantId};
-use service::stop::{Stop, stopped};
+use service::jobs::JobHandle;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::queue::Queue;
 use super::report;
@@ -43,27 +43,39 @@ impl Pool {
         self.wake.notify_one();
     }
 
-    /// Looks, with as many Envoys at once, until told to stop; what they find comes out of the
-    /// receiver.
-    pub fn start(
-        self: &Arc<Self>,
-        envoy: &Envoy,
-        cells: &Arc<Cells>,
+    /// Validates, with as many Envoys at once, for ever, and hands each refusal to `take`. Envoys
+    /// that run when it is dropped are killed.
+    ///
+    /// # Errors
+    /// The task of an Envoy has panicked. The sites that it looked at are looked at again when
+    /// they change again.
+    pub async fn run(
+        self: Arc<Self>,
+        envoy: Envoy,
+        cells: Arc<Cells>,
         workers: NonZeroUsize,
-        stop: &Stop,
-    ) -> (mpsc::Receiver<Verdict>, JoinSet<()>) {
-        let (verdicts, found) = mpsc::channel(VERDICTS);
+        take: impl Fn(&Verdict),
+        job: JobHandle,
+    ) -> Result<(), JoinError> {
+        let (verdicts, mut found) = mpsc::channel(VERDICTS);
+        // A part of this job: the tasks are aborted when it ends.
         let mut tasks = JoinSet::new();
         for _ in 0..workers.get() {
             let worker = Worker {
-                pool: Arc::clone(self),
+                pool: Arc::clone(&self),
                 envoy: envoy.clone(),
-                cells: Arc::clone(cells),
+                cells: Arc::clone(&cells),
                 verdicts: verdicts.clone(),
+                job: job.clone(),
             };
-            tasks.spawn(worker.run(stop.clone()));
+            tasks.spawn(async move { worker.work().await });
         }
-        (found, tasks)
+        loop {
+            tokio::select! {
+                Some(verdict) = found.recv() => take(&verdict),
+                Some(ended) = tasks.join_next() => ended?,
+            }
+        }
     }
 
     async fn take(&self) -> Vec<(TenantId, SiteId)> {
@@ -101,17 +113,10 @@ struct Worker {
     envoy: Envoy,
     cells: Arc<Cells>,
     verdicts: mpsc::Sender<Verdict>,
+    job: JobHandle,
 }
 
 impl Worker {
-    async fn run(self, stop: Stop) {
-        tokio::select! {
-            // An Envoy that runs then is killed.
-            () = stopped(stop) => {}
-            () = self.work() => {}
-        }
-    }
-
     async fn work(&self) {
         loop {
             let sites = self.pool.take().await;
@@ -120,10 +125,11 @@ impl Worker {
                 Served { tenant, site, group }
             });
             self.look(served.filter(|served| !served.group.is_empty()).collect()).await;
+            self.job.backlog(self.pool.lock().len());
         }
     }
 
-    /// Looks at all of them together, and at halves of what is refused, until it is one site.
+    /// Looks at all of them together, and at halves of a refused group, until it is one site.
     async fn look(&self, served: Vec<Served>) {
         let mut parts = vec![served];
         while let Some(mut part) = parts.pop() {
@@ -131,6 +137,12 @@ impl Worker {
             let outcome =
                 self.envoy.validate(resources.map(|named| (named.kind, &*named.resource))).await;
             report::validated(&outcome, part.len());
+            match outcome {
+                Ok(()) | Err(ValidateError::Refused { .. } | ValidateError::Crashed { .. }) => {
+                    self.job.succeeded();
+                }
+                Err(_) => self.job.failed(),
+            }
             match outcome {
                 Ok(()) => {}
                 Err(ValidateError::Run(_)) => {
@@ -151,7 +163,7 @@ impl Worker {
     async fn tell(&self, part: Vec<Served>, error: &ValidateError) {
         for Served { site, group, .. } in part {
             let verdict = Verdict { site, group, reason: error.to_string() };
-            // Nobody takes it any more when the program ends.
+            // The verdict has no receiver when the program ends.
             let _ = self.verdicts.send(verdict).await;
         }
     }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use policy::id::{SiteId, TenantId};
 
-/// The sites that wait: each once, however often it has changed, and tenants in turn, so that one
-/// who changes much keeps no other waiting.
+/// The sites that wait: each once, for any number of changes, and tenants in turn, so that one with
+/// many changes keeps no other waiting.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     of_tenant: BTreeMap<TenantId, VecDeque<SiteId>>,
-    /// The tenants of whom a site waits.
+    /// The tenants with a site that waits.
     turns: VecDeque<TenantId>,
     waiting: BTreeSet<SiteId>,
 }

@@ -38,7 +38,7 @@ pub enum ValidateError {
         /// Envoy's reason.
         reason: String,
     },
-    /// Envoy comes to grief over them.
+    /// Envoy crashes on them.
     #[error("Envoy crashes on it, with signal {signal}")]
     Crashed {
         /// The signal.
@@ -61,7 +61,7 @@ impl Envoy {
         Self { program: program.into() }
     }
 
-    /// Makes sure that there is an Envoy that takes what nothing is wrong with.
+    /// Makes sure that there is an Envoy that takes an empty bootstrap.
     ///
     /// # Errors
     /// [`ValidateError`]; all of them are about the Envoy.
@@ -110,7 +110,7 @@ impl Envoy {
             (None, Some(signal)) if CRASHES.contains(&signal) => {
                 Err(ValidateError::Crashed { signal })
             }
-            // Somebody has ended it, or it could not read its file.
+            // It was killed, or it could not read its file.
             (None, _) => {
                 Err(io::Error::other(format!("{}: {}", output.status, shortened(&said))).into())
             }
@@ -121,7 +121,7 @@ impl Envoy {
 /// Envoy's reason, out of all that it wrote, if it came to look at the resources.
 fn reason(said: &str) -> Option<String> {
     let found = said.find(BEFORE_REASON).and_then(|at| said.get(at..))?;
-    // The path of the file, in quotation marks, says nothing to anybody.
+    // The path of the file, in quotation marks, is of no use to a reader.
     Some(shortened(found.split_once("': ").map_or(found, |(_, reason)| reason)))
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use policy::cell::CellName;
 use policy::desired::{DesiredEndpoint, DesiredSite, UpstreamProtocol};
@@ -12,12 +13,13 @@ use policy::settings::{KeySource, RateLimitHeaders};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng as _, SeedableRng as _};
-use tokio::sync::watch;
+use service::jobs::{JobSpec, Jobs};
+use tokio::sync::mpsc;
 use xds_server::cells::{Cells, Group};
 use xds_server::resource::Named;
 use xds_server::snapshot::Owner;
 use xds_server::translate;
-use xds_server::validate::{Envoy, Pool, ValidateError};
+use xds_server::validate::{Envoy, Pool, ValidateError, Verdict};
 
 use crate::fixture::{self, site_id};
 use crate::input::{self, Input};
@@ -106,9 +108,13 @@ async fn of_many_sites_the_pool_finds_the_one_that_envoy_refuses() {
         cells.apply(vec![Group::same(Owner::Site(site.site), Arc::clone(&placement), resources)]);
         pool.want(site.tenant, site.site);
     }
-    let (_stop, stopped) = watch::channel(false);
-    let (mut verdicts, _workers) =
-        pool.start(&envoy(), &cells, 2.try_into().expect("not zero"), &stopped);
+    let jobs = Jobs::new(SystemTime::now, || 0.5);
+    let (found, mut verdicts) = mpsc::channel(8);
+    let (looking, looked_at) = (Arc::clone(&pool), Arc::clone(&cells));
+    jobs.spawn_once(JobSpec::new("validation"), move |job| {
+        let take = move |verdict: &Verdict| found.try_send(verdict.clone()).expect("room");
+        looking.run(envoy(), looked_at, 2.try_into().expect("not zero"), take, job)
+    });
     let verdict = verdicts.recv().await.expect("a verdict");
     assert_eq!(
         (verdict.site, verdict.group),
@@ -240,72 +246,74 @@ fn prefix(random: &mut StdRng) -> String {
     }
 }
 
-/// A text that a parser may take for something else.
+/// Texts that a parser may take for something else.
+const TEXTS: [&str; 62] = [
+    "",
+    " ",
+    "a",
+    "x-key",
+    "X-API-Key",
+    "host",
+    "Host",
+    ":path",
+    ":authority",
+    ":x",
+    "x:y",
+    "x y",
+    "x\ny",
+    "x\0y",
+    "x\ry",
+    "x\ty",
+    "é",
+    "\u{7f}",
+    "\u{feff}",
+    "x_y",
+    "x-y-",
+    "-",
+    "%",
+    "%x%",
+    "%REQ(x)%",
+    "%START_TIME",
+    "$",
+    "$x",
+    "!#$%&'*+-.^`|~",
+    "\"",
+    "(x)",
+    "x,y",
+    "x;y",
+    "x/y",
+    "../",
+    "/",
+    "//",
+    "[x]",
+    "{x}",
+    "{",
+    "*",
+    "1",
+    "0",
+    "1.2",
+    "1.2.3.4",
+    "8.8.8.8",
+    "256.1.1.1",
+    "8.8.8.8:80",
+    "::",
+    "::1",
+    "[::1]",
+    "fe80::1%eth0",
+    "::ffff:8.8.8.8",
+    "2a00::1",
+    "0x7f.1",
+    "127.1",
+    "localhost",
+    "a.b.",
+    ".",
+    "a..b",
+    "connection",
+    "x-envoy-original-path",
+];
+
+/// One of [`TEXTS`], or a random text.
 fn text(random: &mut StdRng) -> String {
-    const TEXTS: [&str; 62] = [
-        "",
-        " ",
-        "a",
-        "x-key",
-        "X-API-Key",
-        "host",
-        "Host",
-        ":path",
-        ":authority",
-        ":x",
-        "x:y",
-        "x y",
-        "x\ny",
-        "x\0y",
-        "x\ry",
-        "x\ty",
-        "é",
-        "\u{7f}",
-        "\u{feff}",
-        "x_y",
-        "x-y-",
-        "-",
-        "%",
-        "%x%",
-        "%REQ(x)%",
-        "%START_TIME",
-        "$",
-        "$x",
-        "!#$%&'*+-.^`|~",
-        "\"",
-        "(x)",
-        "x,y",
-        "x;y",
-        "x/y",
-        "../",
-        "/",
-        "//",
-        "[x]",
-        "{x}",
-        "{",
-        "*",
-        "1",
-        "0",
-        "1.2",
-        "1.2.3.4",
-        "8.8.8.8",
-        "256.1.1.1",
-        "8.8.8.8:80",
-        "::",
-        "::1",
-        "[::1]",
-        "fe80::1%eth0",
-        "::ffff:8.8.8.8",
-        "2a00::1",
-        "0x7f.1",
-        "127.1",
-        "localhost",
-        "a.b.",
-        ".",
-        "a..b",
-        "connection",
-        "x-envoy-original-path",
-    ];
     match random.random_range(0..12) {
         0 => {
             "a".repeat(*[63, 64, 128, 253, 254, 1_000, 16_384, 70_000].choose(random).expect("one"))

@@ -2,6 +2,7 @@
 //! from the one before, with a real PostgreSQL.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use policy::cell::DEFAULT;
 use policy::desired::Secret;
@@ -9,6 +10,8 @@ use policy::id::{SiteId, Uuid};
 use policy::settings::{Algorithm, ConsumerSettings};
 use policy::wire::{ConsumerBucket, SitePolicy};
 use prost::Message as _;
+use service::flags::DatabaseUrl;
+use service::jobs::{JobSpec, Jobs};
 use stack::postgres::{Cluster, Group};
 use stack::testing::new_cluster;
 use store::consumer::{ConsumerPatch, NewConsumer};
@@ -17,7 +20,6 @@ use store::seal::SecretsKey;
 use store::site::NewSite;
 use store::tenant::NewTenant;
 use store::{Actor, ActorKind, Reader, Store, TenantTx, jwks_cache};
-use tokio::sync::watch;
 use xds_server::cells::Cells;
 use xds_server::follow::{Followed, Follower, Serving};
 use xds_server::jwks::{FetchSettings, Fetcher, Keyring, Saver, Worker};
@@ -100,29 +102,35 @@ impl Deployment {
         let fetcher =
             Fetcher::new(&FetchSettings { allow_private: true, ..FetchSettings::default() })
                 .expect("a fetcher");
-        let (stop, stopped) = watch::channel(false);
+        let jobs = Jobs::new(SystemTime::now, || 0.5);
         let worker =
             Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&saver));
-        tokio::spawn(worker.run(stopped.clone()));
-        tokio::spawn(saver.run(self.xds_url.parse().expect("a URL"), stopped.clone()));
+        let url: DatabaseUrl = self.xds_url.parse().expect("a URL");
+        let saving = url.clone();
+        jobs.spawn_once(JobSpec::new("jwks_worker"), |job| worker.run(job));
+        jobs.spawn_once(JobSpec::new("jwks_saver"), |job| saver.run(saving, job));
         let followed = Followed {
-            database_url: self.xds_url.parse().expect("a URL"),
+            database_url: url,
             secrets_key,
             base_domain: "gw.localhost".parse().expect("a domain"),
         };
         let serving = Serving { cells: Arc::clone(&cells), keyring, ..Serving::default() };
-        tokio::spawn(Follower::new(followed, serving).run(stopped));
+        jobs.spawn_once(JobSpec::new("follower"), |job| Follower::new(followed, serving).run(job));
         cells.loaded().await;
-        Running { cells, stop }
+        Running { cells, jobs }
     }
 }
 
 struct Running {
     cells: Arc<Cells>,
-    stop: watch::Sender<bool>,
+    jobs: Jobs,
 }
 
 impl Running {
+    async fn stop(&self) {
+        assert!(self.jobs.shut_down(Duration::from_secs(5)).await.is_empty(), "no job is late");
+    }
+
     fn policy(&self, site: SiteId) -> SitePolicy {
         let hub = self.cells.join(DEFAULT).hub;
         let snapshot = hub.snapshot();
@@ -143,14 +151,14 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
     let reader = Reader::connect(&deployment.xds_url, 1).await.expect("the xds role connects");
     until("it is saved", async || jwks_cache::all(&reader).await.expect("a table").len() == 1)
         .await;
-    first.stop.send_replace(true);
+    first.stop().await;
 
     issuer.set_manner(Manner::Closing);
     let asked = issuer.asked();
     let second = deployment.serve(None).await;
     assert_eq!(pushed(&second.cells, deployment.site), good, "before any Envoy is served");
     assert_eq!(issuer.asked(), asked, "it is good for an hour");
-    second.stop.send_replace(true);
+    second.stop().await;
 
     // Its time is over, and the issuer is still down.
     let mut superuser =
@@ -174,7 +182,7 @@ async fn an_issuer_that_is_down_keeps_its_keys_over_a_restart() {
         jwks_cache::all(&reader).await.expect("a table").is_empty()
     })
     .await;
-    third.stop.send_replace(true);
+    third.stop().await;
     deployment.cluster.destroy().await.expect("PostgreSQL stops");
 }
 
@@ -188,7 +196,7 @@ async fn secrets_are_served_to_who_has_the_key_and_consumers_as_they_change() {
     for (key, found) in [(Some(KEY), secret), (Some([8; 32]), ""), (None, "")] {
         let running = deployment.serve(key.map(SecretsKey::new)).await;
         assert_eq!(running.policy(deployment.site).issuers[0].secret, found.as_bytes());
-        running.stop.send_replace(true);
+        running.stop().await;
     }
 
     let running = deployment.serve(None).await;
@@ -216,6 +224,6 @@ async fn secrets_are_served_to_who_has_the_key_and_consumers_as_they_change() {
         .expect("an update");
     tx.commit().await.expect("a commit");
     until("there is nothing to say of it any more", async || consumers() == 0).await;
-    running.stop.send_replace(true);
+    running.stop().await;
     deployment.cluster.destroy().await.expect("PostgreSQL stops");
 }

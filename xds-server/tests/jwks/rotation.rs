@@ -1,10 +1,10 @@
 //! Key sets over time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use policy::id::{SiteId, Uuid};
-use tokio::sync::watch;
+use service::jobs::{JobSpec, Jobs};
 use xds_server::cells::Cells;
 use xds_server::jwks::{FetchSettings, Fetcher, Keyring, Saver, Worker};
 
@@ -15,7 +15,7 @@ use crate::site::{publish, pushed, site, until};
 struct Working {
     keyring: Arc<Keyring>,
     cells: Arc<Cells>,
-    _stop: watch::Sender<bool>,
+    _jobs: Jobs,
 }
 
 /// Starts a worker that fetches each set again after this time.
@@ -28,11 +28,11 @@ fn working(max_lifetime: Duration) -> Working {
         ..FetchSettings::default()
     };
     let fetcher = Fetcher::new(&settings).expect("a fetcher");
-    let (stop, stopped) = watch::channel(false);
+    let jobs = Jobs::new(SystemTime::now, || 0.5);
     let worker =
         Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::new(Saver::default()));
-    tokio::spawn(worker.run(stopped));
-    Working { keyring, cells, _stop: stop }
+    jobs.spawn_once(JobSpec::new("jwks_worker"), |job| worker.run(job));
+    Working { keyring, cells, _jobs: jobs }
 }
 
 fn id(number: u128) -> SiteId {
@@ -42,7 +42,7 @@ fn id(number: u128) -> SiteId {
 #[tokio::test]
 async fn a_new_key_is_pushed_to_all_sites_and_the_last_good_set_stays_while_the_issuer_is_down() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, cells, _stop } = working(Duration::from_millis(100));
+    let Working { keyring, cells, _jobs } = working(Duration::from_millis(100));
     for number in [1, 2] {
         publish(&keyring, &cells, site(number, &[issuer.url()]));
     }
@@ -80,7 +80,7 @@ fn canonical(kid: &str) -> String {
 #[tokio::test]
 async fn the_sites_of_a_url_read_it_once() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, cells, _stop } = working(Duration::from_secs(3600));
+    let Working { keyring, cells, _jobs } = working(Duration::from_secs(3600));
     for number in 1..=50 {
         publish(&keyring, &cells, site(number, &[issuer.url(), issuer.url()]));
     }
@@ -97,7 +97,7 @@ async fn the_sites_of_a_url_read_it_once() {
 async fn a_tenant_whose_issuers_are_silent_holds_up_no_other() {
     let silent = Issuer::http(Manner::Silent).await;
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, cells, _stop } = working(Duration::from_secs(3600));
+    let Working { keyring, cells, _jobs } = working(Duration::from_secs(3600));
     let many: Vec<_> = (0..500).map(|number| format!("{}&{number}", silent.url())).collect();
     publish(&keyring, &cells, site(1, &many));
     until("the silent ones are waited for", async || silent.asked() >= 4).await;
@@ -114,7 +114,7 @@ async fn a_tenant_whose_issuers_are_silent_holds_up_no_other() {
 async fn an_issuer_that_is_removed_is_not_asked_any_more() {
     let issuer = Issuer::http(Manner::Ok("", set("one"))).await;
     let other = Issuer::http(Manner::Ok("", set("one"))).await;
-    let Working { keyring, cells, _stop } = working(Duration::from_millis(50));
+    let Working { keyring, cells, _jobs } = working(Duration::from_millis(50));
     publish(&keyring, &cells, site(1, &[issuer.url()]));
     until("it is asked again and again", async || issuer.asked() > 2).await;
     keyring.hold().remove(id(1));

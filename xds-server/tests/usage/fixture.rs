@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::FutureExt as _;
 use policy::key::Environment;
 use policy::usage::{METHOD, SERVICE, UsageAck, UsageReport, Who};
+use service::jobs::JobHandle;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _};
 use stack::postgres::Group;
@@ -122,8 +123,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = watch::channel(false);
-        let (reports, writer) = usage::channel();
-        let writing = writer.run(database_url.parse().expect("a database URL"), stopped.clone());
+        let (reports, queued) = usage::channel();
+        let job = JobHandle::unsupervised("usage_writer", stopped.clone(), SystemTime::now);
+        let database_url = database_url.parse().expect("a database URL");
+        let writing = usage::Writer::new(queued).await.run(database_url, job);
         let serving = grpc::serve(
             listener,
             Arc::new(Cells::default()),

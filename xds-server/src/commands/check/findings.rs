@@ -1,4 +1,4 @@
-//! From what was read to what is wrong, and what to do about it.
+//! From the facts to what is wrong, and the remedy.
 
 use std::collections::BTreeMap;
 

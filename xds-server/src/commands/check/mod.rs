@@ -1,5 +1,5 @@
-//! `tenantry-xds check`: why an Envoy does not have a change, step by step from the database to the
-//! Envoy.
+//! `tenantry-xds check`: the reason why an Envoy lacks a change, step by step from the database to
+//! the Envoy.
 
 mod facts;
 mod findings;
@@ -45,7 +45,7 @@ pub struct Check {
 /// Looks at everything between the database and the Envoys. The findings are in the order of the
 /// way that a change takes.
 pub async fn run(check: &Check, secrets_key: Option<SecretsKey>) -> Vec<Finding> {
-    // Before the replicas are asked: what they have by then is at least this.
+    // Before the replicas are asked: their state by then is at least this.
     let facts = read(check, secrets_key).await;
     let mut replicas = Vec::with_capacity(check.xds_http.len());
     for url in &check.xds_http {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::follow::report::LAST_SEQ;
 use crate::grpc::report::STREAMS;
 
@@ -43,12 +45,27 @@ async fn ask(url: &str) -> reqwest::Result<ReplicaState> {
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
     let readiness = client.get(format!("{url}/readyz")).send().await?;
     let ready = readiness.status().is_success();
-    let readiness = readiness.text().await?.trim().to_owned();
+    let readiness = shortened(readiness.text().await?.trim());
     let metrics =
         client.get(format!("{url}/metrics")).send().await?.error_for_status()?.text().await?;
     let applied = value(&metrics, LAST_SEQ).map(|seq| seq as i64);
     let streams = value(&metrics, STREAMS).unwrap_or_default() as u64;
     Ok(ReplicaState { ready, readiness, applied, streams })
+}
+
+/// An answer about being ready, without the jobs that run as they should.
+fn shortened(readiness: &str) -> String {
+    let Ok(Value::Object(mut body)) = serde_json::from_str(readiness) else {
+        return readiness.to_owned();
+    };
+    if let Some(Value::Array(jobs)) = body.get_mut("jobs") {
+        jobs.retain(|job| job["phase"] != "running" && job["phase"] != "done");
+        if jobs.is_empty() {
+            body.remove("jobs");
+            body.remove("jobs_healthy");
+        }
+    }
+    Value::Object(body).to_string()
 }
 
 /// The value of a metric without labels, in Prometheus' text format.
@@ -58,7 +75,17 @@ fn value(metrics: &str, name: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::value;
+    use super::{shortened, value};
+
+    #[test]
+    fn only_jobs_that_do_not_run_are_shown() {
+        let job = |phase: &str| format!(r#"{{"job":"a","phase":"{phase}"}}"#);
+        let body = |jobs: &str| format!(r#"{{"jobs":[{jobs}],"jobs_healthy":false,"ready":true}}"#);
+        assert_eq!(shortened(&body(&job("running"))), r#"{"ready":true}"#);
+        let mixed = [job("running"), job("restarting"), job("done")].join(",");
+        assert_eq!(shortened(&body(&mixed)), body(&job("restarting")));
+        assert_eq!(shortened("not JSON"), "not JSON");
+    }
 
     #[test]
     fn a_metric_is_found_by_its_whole_name() {

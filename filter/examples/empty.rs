@@ -5,7 +5,6 @@ use proxy_wasm::{
     types::ContextType,
 };
 
-#[expect(unsafe_code, reason = "the macro exports the entry point that Envoy calls")]
 mod entry {
     proxy_wasm::main! {{
         proxy_wasm::set_root_context(|_| Box::new(super::Root));

@@ -119,7 +119,7 @@ impl<T: Copy> Router<T> {
 }
 
 impl<T: Copy> Node<T> {
-    #[allow(
+    #[expect(
         clippy::indexing_slicing,
         reason = "the index was found or inserted on the line before"
     )]
@@ -134,7 +134,7 @@ impl<T: Copy> Node<T> {
         &mut self.literals[at].1
     }
 
-    #[allow(
+    #[expect(
         clippy::indexing_slicing,
         reason = "the index was found or inserted on the line before"
     )]

@@ -105,7 +105,7 @@ fn same(one: &[u8], other: &[u8]) -> bool {
 /// odd constant, which is 2^64 divided by the golden ratio.
 fn mix(hash: u64, word: u64) -> u64 {
     let product = u128::from(hash.rotate_left(23) ^ word) * 0x9e37_79b9_7f4a_7c15;
-    #[allow(clippy::cast_possible_truncation, reason = "the two halves of the product")]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product")]
     let folded = (product >> 64) as u64 ^ product as u64;
     folded
 }

@@ -74,7 +74,7 @@ impl Json {
     /// Returns true if two values are the same. Numbers are compared by value, so that 1 is 1.0.
     pub(super) fn same(&self, other: &Self) -> bool {
         match (self, other) {
-            #[allow(
+            #[expect(
                 clippy::cast_precision_loss,
                 reason = "integers that a float cannot hold differ from every float that is read"
             )]

@@ -53,7 +53,7 @@ pub(super) fn seconds_to_ms(seconds: u32) -> u64 {
 /// A NumericDate (RFC 7519 section 2): seconds since the Unix epoch, with or without a fraction, of
 /// which milliseconds count.
 fn date_ms(claims: &Json, claim: &str) -> Result<Option<u64>, Rejected> {
-    #[allow(
+    #[expect(
         clippy::cast_precision_loss,
         reason = "integers that a float cannot hold are out of bounds"
     )]
@@ -66,7 +66,7 @@ fn date_ms(claims: &Json, claim: &str) -> Result<Option<u64>, Rejected> {
     if !(0.0..=MAX_DATE_S).contains(&seconds) {
         return Err(Rejected::Undated);
     }
-    #[allow(
+    #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "it was just seen to be within bounds"

@@ -20,7 +20,7 @@ pub const MAX_JWKS_BYTES: usize = 64 * 1024;
 /// A signature algorithm of JWS (RFC 7518 section 3.1, RFC 8037). `none` is not one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[allow(missing_docs, reason = "the names are those of the RFCs")]
+#[expect(missing_docs, reason = "the names are those of the RFCs")]
 pub enum Algorithm {
     RS256,
     RS384,

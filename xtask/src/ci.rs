@@ -13,23 +13,23 @@ use crate::{prerequisites, sqlx_data, test};
 /// The steps, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
-    /// The code is formatted as rustfmt does it
+    /// Check that rustfmt would change nothing
     Format,
-    /// Clippy has no complaint
+    /// Run Clippy
     Clippy,
-    /// Clippy has no complaint about the module that Envoy loads
+    /// Run Clippy on the module that Envoy loads
     ClippyWasm,
-    /// The programs that the later steps run are installed
+    /// Install the programs that later steps run
     Programs,
-    /// Words are spelt right
+    /// Check the spelling
     Typos,
-    /// `.sqlx` describes the queries as they are
+    /// Check that `.sqlx` matches the queries and migrations
     Sqlx,
-    /// The documentation of the code builds, and its links lead somewhere
+    /// Build the documentation of the code, and check its links
     Doc,
-    /// Licences and sources of dependencies are allowed; needs cargo-deny, or is left out
+    /// Check licences and sources of dependencies, if cargo-deny is installed
     Deny,
-    /// All tests pass
+    /// Run all tests
     Tests,
 }
 

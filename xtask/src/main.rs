@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 use crate::runtime::block_on;
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Runs, tests and maintains Tenantry")]
+#[command(name = "cargo xtask", about = "Run, test and maintain Tenantry")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -28,34 +28,34 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Brings up a working gateway with two demo tenants, and keeps it running
+    /// Start a working gateway with two demo tenants, and keep it running
     Up(up::UpArgs),
-    /// Stops what `up` has started
+    /// Stop the gateway that `up` has started
     Down,
-    /// Builds everything and runs all tests on a PostgreSQL server of their own
+    /// Build everything and run the tests, on a PostgreSQL server of their own
     Test {
-        /// Options and filters of `cargo nextest run`: `-p NAME` for one package, a part of a
-        /// test's name
+        /// Options and filters of `cargo nextest run`: `-p NAME` for one package, or a part of a
+        /// test's name [default: all tests]
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Runs everything that has to pass before a change is taken, and prints the time of each step
+    /// Run every check that a change has to pass, and print the time of each
     Ci {
-        /// One step alone
+        /// Run this step alone
         #[arg(long, value_enum)]
         step: Option<ci::Step>,
     },
-    /// Builds the module that Envoy loads, and prints its path
+    /// Build the module that Envoy loads, and print its path
     Wasm,
-    /// Regenerates `.sqlx`, the descriptions of the checked queries
+    /// Write `.sqlx`, the descriptions of the checked queries
     Sqlx {
-        /// Changes nothing; fails if `.sqlx` is not what the queries and migrations say
+        /// Write nothing; fail if `.sqlx` does not match the queries and migrations
         #[arg(long)]
         check: bool,
     },
-    /// Regenerates the golden files of the xDS translation
+    /// Write the golden files: xDS resources, the promises of `/v1`, and grants
     Golden,
-    /// Measures, prints a table, and writes JSON under target/bench
+    /// Measure, print a table, and write JSON under target/bench
     #[command(subcommand)]
     Bench(bench::Bench),
     /// The part of `bench admin` that measures
@@ -73,7 +73,7 @@ enum Command {
     /// The servers of `bench data-plane`
     #[command(hide = true, subcommand)]
     BenchPart(bench::data_plane::parts::Part),
-    /// Runs upstreams that answer with the request: what `up` starts as the demo's upstreams
+    /// Run upstreams that answer with the request; `up` starts them for its demo
     #[command(hide = true)]
     Echo {
         /// `<name>=<address>`

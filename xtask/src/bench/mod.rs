@@ -31,7 +31,7 @@ pub(crate) enum Bench {
     /// Cost of a request in Envoy: Tenantry's filter beside an empty one, Envoy's own filters, Lua
     /// and call-outs
     DataPlane(data_plane::DataPlane),
-    /// From the commit of an API key's revocation to its refusal, on two Envoys
+    /// Time from the commit of a key's revocation to its refusal, on two Envoys
     Revocation {
         /// Number of keys that are revoked, one after the other
         #[arg(long, default_value_t = 200)]

@@ -31,13 +31,13 @@ const WATCH: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Goes on in the background once everything serves; `cargo xtask down` stops it
+    /// Return when everything serves, and run on in the background until `cargo xtask down`
     #[arg(long)]
     detach: bool,
-    /// All ports are at a fixed distance from this one: the gateway is at +80, admin at +90
+    /// Base of all ports: the gateway is at +80, the admin API at +90
     #[arg(long, default_value_t = 10_000)]
     port_base: u16,
-    /// Builds the programs optimised, which takes longer
+    /// Build optimised programs, which takes longer
     #[arg(long)]
     release: bool,
     /// The background process of --detach

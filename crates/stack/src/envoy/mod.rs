@@ -20,6 +20,11 @@ use serde_json::Value;
 use crate::process::Launch;
 use crate::service::{Ready, Service};
 
+/// The number of health checks in a row that xds-server has to fail before an Envoy leaves it.
+const HEALTH_THRESHOLD: &str = "/static_resources/clusters/0/health_checks/0/unhealthy_threshold";
+/// A check takes 2 s at most, so that this is more than a minute.
+const PATIENT_THRESHOLD: u32 = 30;
+
 /// An answer of Envoy's admin interface takes this long at most; a config dump of many sites is
 /// large.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,6 +44,15 @@ impl Envoy {
     /// waits.
     pub fn new(binary: &Path, dir: &Path, settings: EnvoySettings) -> Result<Envoy> {
         let config = bootstrap::of(&settings)?;
+        Envoy::with(binary, dir, settings, &config)
+    }
+
+    /// Like [`Envoy::new`], but it stays with an xds-server that does not answer for a while. If
+    /// there is no other one, leaving it brings nothing, and on a busy machine a health check may
+    /// take seconds.
+    pub fn patient(binary: &Path, dir: &Path, settings: EnvoySettings) -> Result<Envoy> {
+        let mut config = bootstrap::of(&settings)?;
+        bootstrap::replace(&mut config, [(HEALTH_THRESHOLD, PATIENT_THRESHOLD.into())])?;
         Envoy::with(binary, dir, settings, &config)
     }
 

@@ -239,7 +239,10 @@ impl Builder {
                 mirror: self.mirror,
                 edge: self.edges.get(index).cloned().unwrap_or_default(),
             };
-            let mut envoy = Envoy::new(&binary, dir, settings)?;
+            let mut envoy = match self.replicas {
+                1 => Envoy::patient(&binary, dir, settings)?,
+                _ => Envoy::new(&binary, dir, settings)?,
+            };
             if self.hot_restart {
                 envoy.allow_hot_restart();
             }

@@ -27,7 +27,7 @@ use super::{start, tokens};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Admin {
-    /// Fewer tenants and shorter runs: for a look, not for the record
+    /// Use fewer tenants and shorter runs, for a first impression
     #[arg(long)]
     quick: bool,
     /// Number of tenants, each with a site
@@ -36,7 +36,7 @@ pub(crate) struct Admin {
     /// Number of keys of all tenants together
     #[arg(long, default_value_t = 1_000_000)]
     keys: usize,
-    /// For how many seconds there are fifty requests in each, for each kind of request
+    /// Seconds for each kind of request, with fifty requests in each second
     #[arg(long, default_value_t = 30)]
     seconds: u64,
 }

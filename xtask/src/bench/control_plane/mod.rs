@@ -28,16 +28,16 @@ use world::World;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ControlPlane {
-    /// Fewer sites and shorter runs: for a look, not for the record
+    /// Use fewer sites and shorter runs, for a first impression
     #[arg(long)]
     quick: bool,
-    /// Numbers of sites, one deployment after the other; `100000` is the mode with very many
+    /// Numbers of sites, each in a deployment of its own; 100000 runs the mode for very many
     #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 10_000])]
     sites: Vec<usize>,
     /// Number of sites that both Envoys have loaded, and that are edited
     #[arg(long, default_value_t = 1_000)]
     active: usize,
-    /// For how many seconds there are ten edits in each
+    /// Seconds of edits, with ten edits in each second
     #[arg(long, default_value_t = 60)]
     seconds: u64,
 }

@@ -46,11 +46,11 @@ use traffic::Wrk;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataPlane {
-    /// Fewer and shorter rounds with one worker, and a tenth of the sites and keys: for a look, not
-    /// for the record
+    /// Use fewer and shorter rounds with one worker, and a tenth of the sites and keys, for a first
+    /// impression
     #[arg(long)]
     quick: bool,
-    /// Compares ways to build the module, instead of ways to do the work
+    /// Compare ways to build the module, instead of ways to do the work
     #[arg(long)]
     levers: bool,
     /// Number of sites of the larger deployment [default: 10000; 1000 with --quick]

@@ -30,7 +30,7 @@ use super::start;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Timing {
-    /// A tenth of the requests: for a look, not for the record
+    /// Send a tenth of the requests, for a first impression
     #[arg(long)]
     quick: bool,
 }

@@ -223,8 +223,11 @@ fn finish(compiled: &Path, finished: &Path) -> Result<PathBuf> {
             compiled.display()
         )
     })?;
-    // This program too: another one may finish modules in another way.
-    let program: SystemTime = modified(&env::current_exe()?)?;
+    // This program too: another one may finish modules in another way. If cargo has replaced it in
+    // the meantime, it has no time of its own any more.
+    let program = env::current_exe()
+        .and_then(|program| modified(&program))
+        .unwrap_or_else(|_| SystemTime::now());
     if modified(finished).is_ok_and(|finished| finished > at && finished > program) {
         return Ok(finished.to_owned());
     }

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use policy::cell::CellName;
 use policy::desired::DesiredSite;
 use serde_json::{Value, json};
+use stack::ports;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -57,7 +57,7 @@ impl Server {
     pub(crate) async fn start(sites: &[DesiredSite]) -> Self {
         let cells = Arc::new(Cells::default());
         cells.set_existing(BTreeSet::from([CellName::default()]));
-        let mut server = Self { cells, address: free_address().await, running: None };
+        let mut server = Self { cells, address: ports::free(), running: None };
         server.apply(sites);
         server.cells.set_loaded();
         server.resume().await;
@@ -150,7 +150,7 @@ impl Envoy {
         mut http_setting: Value,
     ) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let (http, admin) = (free_address().await, free_address().await);
+        let (http, admin) = (ports::free(), ports::free());
         let filter = dir.path().join("filter.wasm");
         let module = wat::parse_str(module).expect("a module in text form");
         std::fs::write(&filter, module).expect("a file in a new directory");
@@ -297,19 +297,6 @@ fn xds_cluster(address: SocketAddr) -> Value {
 
 fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
-}
-
-/// A port on which nothing listens, below the range of outgoing connections, so that none of these
-/// takes it before it is used. Each run begins elsewhere, and each port is given out once.
-async fn free_address() -> SocketAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let offset = (std::process::id() * 64 + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
-        let address = SocketAddr::from(([127, 0, 0, 1], 20_000 + offset as u16));
-        if TcpListener::bind(address).await.is_ok() {
-            return address;
-        }
-    }
 }
 
 /// Waits until a condition holds.

@@ -223,12 +223,13 @@ fn finish(compiled: &Path, finished: &Path) -> Result<PathBuf> {
             compiled.display()
         )
     })?;
-    // This program too: another one may finish modules in another way. If cargo has replaced it in
-    // the meantime, it has no time of its own any more.
-    let program = env::current_exe()
-        .and_then(|program| modified(&program))
-        .unwrap_or_else(|_| SystemTime::now());
-    if modified(finished).is_ok_and(|finished| finished > at && finished > program) {
+    // This program too: another one may finish modules in another way. If cargo has replaced it
+    // meanwhile, its file is gone.
+    let program = env::current_exe().and_then(|program| modified(&program));
+    let is_newer = |finished: SystemTime| {
+        finished > at && program.as_ref().is_ok_and(|program| finished > *program)
+    };
+    if modified(finished).is_ok_and(is_newer) {
         return Ok(finished.to_owned());
     }
     let module = wasm::finish(&fs::read(compiled)?, wasm::Steps::default())

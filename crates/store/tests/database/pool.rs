@@ -131,8 +131,8 @@ async fn a_shared_connection_shows_no_other_tenants_rows() {
         let behind = database
             .count(
                 "SELECT count(*) FROM pg_stat_activity \
-                WHERE datname = current_database() AND usename = current_database() || '_admin_login' \
-            AND application_name <> ''",
+                WHERE datname = current_database() \
+                AND usename = current_database() || '_admin_login' AND application_name <> ''",
             )
             .await;
         assert!(behind <= 4 + 8, "{behind} connections for {TENANTS} tenants");
@@ -178,7 +178,8 @@ async fn neither_a_timeout_nor_a_killed_backend_leaves_anything_behind() {
             let mut tx = sample.begin(&store).await;
             store::site::get(&mut tx, sample.site).await.expect("it reads");
             let killed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                 WHERE datname = current_database() AND usename = current_database() || '_admin_login' \
+                 WHERE datname = current_database() \
+                 AND usename = current_database() || '_admin_login' \
                  AND state = 'idle in transaction'";
             assert_eq!(database.count(killed).await, 1);
             assert!(

@@ -53,7 +53,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Write the golden files: xDS resources, the promises of `/v1`, and grants
+    /// Write the golden files and generated pages that tests compare with
     Golden,
     /// Measure, print a table, and write JSON under target/bench
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! Faults on demand, for tests of an Envoy whose VMs fail. Only the feature `fault-injection` has
-//! them, which is off by default and in no module that ships: whoever may send requests could stop
-//! every worker by them.
+//! them, which is off by default and in no module that ships: a client could stop every worker by
+//! them.
 
 use std::hint::black_box;
 

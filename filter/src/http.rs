@@ -233,7 +233,7 @@ impl Exchange {
         self.tell_limits(answer);
     }
 
-    /// Ends the exchange: it is not under way any more, for whatever reason.
+    /// Ends the exchange: it is not under way any more.
     pub(crate) fn over(&self, vm: &mut Vm) {
         if self.entered
             && let Some((tenant, _)) = self.who.site

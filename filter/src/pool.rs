@@ -50,7 +50,7 @@ impl Pool {
 }
 
 // SAFETY: a block is in one list at the most, and only while it is free; it is as large and as
-// aligned as its size says, and each size is at least what was asked for.
+// aligned as its size says, and each size is at least the one that was asked for.
 unsafe impl GlobalAlloc for Pool {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some(number) = small(layout) else {

@@ -1,5 +1,5 @@
 //! Short cuts from the host of a request to its site: one look instead of two in maps that are
-//! bounded by what they hold.
+//! bounded by their content.
 
 use std::rc::{Rc, Weak};
 
@@ -17,7 +17,7 @@ const PLACES: usize = 4_096;
 pub(crate) struct Age {
     /// Of the pushed state.
     pub(crate) generation: u32,
-    /// Of the maps behind it ([`policy::cache::Cache::turns`]): they have to see what is in use.
+    /// Of the maps behind it ([`policy::cache::Cache::turns`]): they have to see the values in use.
     pub(crate) turns: (u32, u32),
 }
 

@@ -82,8 +82,8 @@ pub struct AddressRules {
 }
 
 impl AddressRules {
-    /// Rules under which these ranges are good beside the public internet, and those are not,
-    /// whatever else is said.
+    /// Rules under which these ranges are good beside the public internet, and those are not, even
+    /// if other rules allow it.
     pub fn new(
         allow: impl IntoIterator<Item = Cidr>,
         deny: impl IntoIterator<Item = Cidr>,

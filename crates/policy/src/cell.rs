@@ -12,7 +12,7 @@ pub const DEFAULT: &str = "default";
 /// The longest name: it is a DNS label, so that it can be part of a hostname or of a URI as it is.
 const MAX_LEN: usize = 63;
 
-/// The name of a cell: what its Envoys have as `node.cluster`. Clones share the text.
+/// The name of a cell: the `node.cluster` of its Envoys. Clones share the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellName(Arc<str>);
 

@@ -49,8 +49,8 @@ pub struct DesiredSite {
     pub routes: Vec<DesiredRoute>,
 }
 
-/// A port of a tenant's own in the Envoys of its cells: what arrives there reaches that tenant's
-/// sites alone.
+/// A port of a tenant's own in the Envoys of its cells: a request there reaches that tenant's sites
+/// alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TenantListener {
     /// The TCP port.
@@ -122,7 +122,7 @@ pub enum UpstreamProtocol {
 /// One route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredRoute {
-    /// The route; its text form is what Envoy matches.
+    /// The route; Envoy matches its text form.
     pub id: RouteId,
     /// The API that it is of.
     pub api: ApiId,
@@ -159,7 +159,7 @@ pub struct DesiredConsumers {
     pub consumers: Vec<DesiredConsumer>,
 }
 
-/// One consumer, with what its credentials can do.
+/// One consumer, with the powers of its credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredConsumer {
     /// The consumer.

@@ -54,7 +54,7 @@ impl Expected {
     }
 }
 
-/// A digest tells who knows the body, and may be of a secret.
+/// A digest helps somebody to guess the body, which may be secret.
 impl fmt::Debug for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Expected(redacted)")
@@ -71,7 +71,7 @@ fn bytes(entry: &ListEntry) -> Option<&[u8]> {
     }
 }
 
-/// A body that is being checked. It holds a few hundred bytes, whatever the length of the body.
+/// A body that is being checked. It holds a few hundred bytes for a body of any length.
 #[derive(Clone)]
 pub struct Hasher {
     sha256: Option<(Sha256, [u8; 32])>,

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 pub use cidr::{Cidr, CidrError};
 
-/// The most CIDRs of one list: what the product promises to match within a microsecond.
+/// The most CIDRs of one list: the product promises to match so many within a microsecond.
 /// [`IpSet::decode`] refuses more, so that a list in a VM takes at most 32 bytes times this.
 pub const MAX_CIDRS: usize = 10_000;
 
@@ -48,7 +48,7 @@ impl IpSet {
 
     /// Packs CIDRs for the wire: for each, one byte that tells family and prefix length, then the
     /// bytes of the prefix that are not all host bits. A `/24` takes 4 bytes. The same CIDRs give
-    /// the same bytes, in whatever order and number they come.
+    /// the same bytes, in any order and number.
     pub fn encode(cidrs: impl IntoIterator<Item = Cidr>) -> Vec<u8> {
         let mut cidrs: Vec<_> = cidrs.into_iter().collect();
         cidrs.sort_unstable();
@@ -60,7 +60,7 @@ impl IpSet {
         packed
     }
 
-    /// Reads what [`IpSet::encode`] has packed. `None` for anything else, and for more than
+    /// Reads the bytes of [`IpSet::encode`]. `None` for anything else, and for more than
     /// [`MAX_CIDRS`]: a list that cannot be read must not turn into one that allows more or denies
     /// less.
     pub fn decode(mut packed: &[u8]) -> Option<Self> {

@@ -9,7 +9,7 @@ use crate::mirror_wire::{Any, Resource};
 /// Each value with the number of times that it was written.
 type SharedData = BTreeMap<String, (Vec<u8>, usize)>;
 
-/// Carries out the writes, and gives back what was sent.
+/// Carries out the writes, and returns the messages that were sent.
 fn perform(shared: &mut SharedData, actions: Vec<Action>) -> Vec<DeltaDiscoveryRequest> {
     let mut sent = Vec::new();
     for action in actions {

@@ -45,7 +45,7 @@ const fn bit(method: AuthMethod) -> u32 {
 }
 
 impl Requirement {
-    /// Reads a pushed requirement; what it does not know is something that nobody has.
+    /// Reads a pushed requirement; an unknown one is met by nobody.
     pub fn decode(requirement: &wire::Requirement) -> Self {
         match requirement.mode() {
             RequirementMode::Public => Self::Public,

@@ -1,14 +1,14 @@
-//! Limits and quotas with what they count apart, as the filter uses them.
+//! Limits and quotas with the dimensions of their counters, as the filter uses them.
 
 use crate::limit::{Limit, Measure, Window, Zone};
 use crate::wire::{self, DimensionKind, LimitRule};
 
-/// A limit or a quota, and by what its counters are told apart.
+/// A limit or a quota, and the dimensions of its counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The limit itself.
     pub limit: Limit,
-    /// By what it counts; empty: one counter.
+    /// The dimensions of its counters; empty: one counter.
     pub by: Box<[By]>,
     /// In whose calendar its windows are, if not in the tenant's.
     pub zone: Option<Zone>,

@@ -3,7 +3,7 @@
 //! It takes two steps, so that the caller can look the key up in between: [`Presented::parse`]
 //! finds the signature of a request and the key that it names, [`Presented::verify`] checks it.
 //!
-//! # What a client has to sign
+//! # The text that a client has to sign
 //!
 //! The gateway verifies the request as Envoy's connection manager hands it to its filters, so a
 //! client signs the request in that form:
@@ -21,7 +21,7 @@
 //! - Connection fields, and those that Envoy itself sets (`x-forwarded-for`, `x-request-id` and the
 //!   like), cannot be covered.
 //!
-//! # What is not supported, and therefore refused
+//! # Unsupported, and therefore refused
 //!
 //! `;req` and `;tr`, `@status`, `;sf` on fields whose structured type IANA's registry of field
 //! names does not tell, derived components that are not known here, and algorithms other than the

@@ -116,8 +116,8 @@ pub struct Route {
 }
 
 impl Site {
-    /// Takes in how a request ended that was let go. Only what is no error cannot be Envoy's own
-    /// answer for want of routes.
+    /// Takes in the end of a request that was let go. Only an answer that is no error cannot be
+    /// Envoy's own answer for want of routes.
     pub fn answered(&self, status: u16, now_ms: u64) {
         if (200..400).contains(&status) {
             self.answered_ms.set(now_ms);
@@ -230,7 +230,7 @@ impl Api {
 }
 
 impl Addresses {
-    /// Reads pushed rules; what cannot be read lets nobody in.
+    /// Reads pushed rules; ones that cannot be read let nobody in.
     pub fn decode(rules: &wire::IpRules) -> Self {
         IpRules::decode(rules).map_or(Self::Nobody, Self::Rules)
     }

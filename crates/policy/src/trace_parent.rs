@@ -9,7 +9,7 @@ use thiserror::Error;
 /// The target of spans and events of `tracing` that are in traces and not in the log.
 pub const TRACE_TARGET: &str = "tenantry_trace";
 
-/// The identity of a span: what a later span continues, or is linked to.
+/// The identity of a span, which a later span continues or is linked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceParent {
     /// The id of the trace, never zero.

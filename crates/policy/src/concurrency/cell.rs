@@ -78,9 +78,9 @@ impl Entry {
 }
 
 impl Slots<'_> {
-    /// Sets how many slots this VM holds: `change` is told what other VMs hold, and answers that
-    /// and a result, or `None` to leave it. `None` also if the cell could not be written: too many
-    /// conflicts, or no room.
+    /// Sets how many slots this VM holds: `change` is told the slots of other VMs, and answers with
+    /// the new number and a result, or `None` to leave it. `None` also if the cell could not be
+    /// written: too many conflicts, or no room.
     pub(super) fn update(
         &self,
         cells: &mut impl Cells,

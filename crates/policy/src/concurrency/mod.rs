@@ -14,11 +14,11 @@
 //!   to [`FULL_MS`] after this VM saw that there is none.
 //! - A VM that dies keeps its slots until [`DEAD_AFTER_MS`] after its last sign of life, and
 //!   [`GRACE_MS`] after somebody then looked. Its requests, if Envoy has not ended them, then no
-//!   longer count. The same befalls a VM that does not flush for so long.
+//!   longer count. The same happens to a VM that does not flush for so long.
 //! - Shedding: while the VM has [`Gate::new`]'s threshold of requests in flight or more, a tenant
 //!   that has its weighted share of the threshold (by the weights of the tenants with requests in
 //!   flight) is shed; the others pass, and have room at once. So a VM holds at most the threshold,
-//!   and one request for each tenant, beyond what was let in while fewer tenants were active.
+//!   and one request for each tenant, beyond the requests let in while fewer tenants were active.
 
 mod cell;
 
@@ -95,7 +95,7 @@ struct Tenant {
 }
 
 impl Tenant {
-    /// The slots to hold for what is in flight.
+    /// The slots to hold for the requests in flight.
     fn wanted(&self) -> u32 {
         self.in_flight.saturating_add(spares(self.free))
     }
@@ -206,8 +206,8 @@ impl Gate {
     }
 
     /// Returns spare slots of tenants that had no request since the last flush, gives signs of life
-    /// for the others, and forgets who has nothing here: to be called on a tick, about once a
-    /// second.
+    /// for the others, and forgets tenants that have nothing here: to be called on a tick, about
+    /// once a second.
     pub fn flush(&mut self, now_ms: u64, cells: &mut impl Cells) {
         let (seed, vm) = (&self.seed, self.vm);
         self.tenants.retain(|id, tenant| {

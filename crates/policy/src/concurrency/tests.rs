@@ -255,7 +255,7 @@ proptest! {
         };
         while vms.step() {}
         prop_assert_eq!(vms.broken.get(), None);
-        // With all spares returned, a newcomer gets exactly what is not in flight.
+        // With all spares returned, a newcomer gets exactly the slots that are not in flight.
         let mut map = vms.map.borrow_mut();
         for gate in &vms.gates {
             gate.borrow_mut().flush(NOW_MS, &mut *map);

@@ -1,5 +1,5 @@
-//! Decisions in a small world: what is pushed goes through the pushed formats, limits and nonces
-//! through cells.
+//! Decisions in a small world: settings go through the pushed formats, limits and nonces through
+//! cells.
 
 mod base;
 mod credentials;

@@ -99,7 +99,7 @@ fn claims_are_counted() {
 }
 
 proptest! {
-    /// Against a map: what is found is what was put there last, and while little is put there,
+    /// Against a map: the value that is found was put there last, and while little is put there,
     /// everything is found.
     #[test]
     fn it_is_a_map_that_forgets(

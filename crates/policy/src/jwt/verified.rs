@@ -44,7 +44,7 @@ impl Verified {
 
     /// Headers for the upstream: names in lower case, and values without control characters. Claims
     /// that are not there, or that cannot be a header, have none: see
-    /// [`super::Issuers::upstream_headers`] for what has to be removed first.
+    /// [`super::Issuers::upstream_headers`] for the ones to remove first.
     pub fn upstream_headers(&self) -> &[(Box<str>, Box<str>)] {
         &self.headers
     }

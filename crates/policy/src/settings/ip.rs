@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Faults;
 use crate::ip::MAX_CIDRS;
 
-/// Lists of address ranges. What `deny` names is refused; if `allow` names any, all others are
-/// refused too.
+/// Lists of address ranges. Addresses that `deny` names are refused; if `allow` names any, all
+/// others are refused too.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]

@@ -14,7 +14,7 @@ pub const MAX_QUOTA: u64 = 1_000_000_000_000_000;
 /// The most dimensions by which one limit counts.
 const MAX_BY: usize = 3;
 
-/// By what a limit counts apart: each value has a counter of its own.
+/// The dimensions by which a limit counts apart: each value has a counter of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -80,8 +80,8 @@ pub struct Limit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100000000))]
     pub burst: Option<u32>,
-    /// By what it counts apart. Default: one counter for all requests of the object that it belongs
-    /// to; in a plan, one for each consumer.
+    /// The dimensions by which it counts apart. Default: one counter for all requests of the object
+    /// that it belongs to; in a plan, one for each consumer.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_items = 3))]
     pub by: Vec<By>,

@@ -20,7 +20,7 @@ pub const MAX_PARAMETER_LEN: usize = 256;
 /// The `tag` by which a client that sends several signatures says which one is for the gateway.
 pub const TAG: &str = "tenantry";
 
-/// The longest signature base, in bytes: what Envoy lets through in headers (60 KB) with room for
+/// The longest signature base, in bytes: the headers that Envoy lets through (60 KB) with room for
 /// the names of components.
 const MAX_BASE_LEN: usize = 65_536;
 
@@ -49,7 +49,7 @@ impl<'h> Presented<'h> {
     /// label in both fields. There has to be just one of them; where there are several, just one
     /// with the `tag` [`TAG`]. The others are not looked at.
     ///
-    /// Parameters of the signature that are not known are part of what is signed, and mean nothing
+    /// Parameters of the signature that are not known are part of the signed text, and mean nothing
     /// else here.
     pub fn parse(headers: Headers<'h>) -> Result<Option<Self>, Rejected> {
         let (input, signatures) =
@@ -180,10 +180,10 @@ impl<'h> Presented<'h> {
 }
 
 /// The signature base of a request (RFC 9421 section 2.5): the bytes that a client signs.
-/// `parameters` is what stands behind the label in `Signature-Input`, such as
-/// `("@method" "@path");created=1618884473;keyid="k"`.
+/// `parameters` is the text behind the label in `Signature-Input`, such as `("@method"
+/// "@path");created=1618884473;keyid="k"`.
 ///
-/// For those who sign: tests, and tools for clients.
+/// It is for signers: tests, and tools for clients.
 pub fn base(headers: Headers<'_>, parameters: &str) -> Result<Vec<u8>, Rejected> {
     let mut list: sfv::List = Parser::new(parameters).parse().map_err(|_| Rejected::Malformed)?;
     match (list.pop(), list.is_empty()) {

@@ -388,7 +388,7 @@ proptest! {
         prop_assert_eq!(at(Detail::Day, &receiver.sums), at(Detail::Day, &model));
     }
 
-    /// Far too little memory: what is missing is counted, and nothing else is missing.
+    /// Far too little memory: the missing requests are counted, and nothing else is missing.
     #[test]
     fn nothing_is_lost_silently(steps in prop::collection::vec(step(), 0..300)) {
         let (receiver, model) = perform(Aggregator::bounded(5, 2, [9; 16]), steps);

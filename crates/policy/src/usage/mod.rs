@@ -9,8 +9,8 @@
 //! above the last one has been added already, and is only acknowledged. So it does not matter which
 //! answers are lost, how often a report arrives, and which of several receivers takes it.
 //!
-//! *What can be lost*: the sums of a VM whose process is killed, at most [`REPORT_INTERVAL_MS`] and
-//! the requests since; and the part that the bound on memory cannot hold, which is counted
+//! *The possible losses*: the sums of a VM whose process is killed, at most [`REPORT_INTERVAL_MS`]
+//! and the requests since; and the part that the bound on memory cannot hold, which is counted
 //! ([`UsageReport::lost_requests`]).
 
 mod aggregator;

@@ -19,7 +19,7 @@ pub struct LimitRule {
     /// The requests that may come at once; rates alone.
     #[prost(uint32, tag = "5")]
     pub burst: u32,
-    /// By what the counters are told apart; none: one counter.
+    /// The dimensions of the counters; none: one counter.
     #[prost(message, repeated, tag = "6")]
     pub by: Vec<Dimension>,
     /// True if its windows are those of UTC, and not of the tenant's time zone.

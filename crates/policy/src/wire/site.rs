@@ -161,7 +161,7 @@ pub enum KeySourceKind {
 /// Address ranges, each list as [`crate::ip::IpSet`] encodes it; empty: no range.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct IpRules {
-    /// If there are any: who is in none of them is refused.
+    /// If there are any, an address in none of them is refused.
     #[prost(bytes = "vec", tag = "1")]
     pub allow: Vec<u8>,
     /// The ranges that are refused.

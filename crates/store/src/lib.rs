@@ -25,6 +25,7 @@ pub use accounts::{
 };
 pub use base::actor::{Actor, ActorKind, Logged};
 pub use base::error::StoreError;
+pub use base::id::new_id;
 pub use base::page::Page;
 pub use base::pool::{Pooling, Store, migrate};
 pub use base::reader::{Reader, SnapshotTx};

@@ -74,7 +74,7 @@ pub async fn create_unless_newer(
     if usable {
         return Ok(());
     }
-    let id = Uuid::now_v7();
+    let id = crate::new_id();
     sqlx::query!(
         "INSERT INTO access_token_keys (id, public_key, secret_sealed, created_at) VALUES ($1, $2, $3, $4)",
         id,

@@ -43,7 +43,7 @@ pub async fn put(
     kept: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let id = Uuid::now_v7();
+    let id = crate::new_id();
     let sealed = secrets.ok_or(StoreError::NoSecretsKey)?.seal(place(id), content)?;
     sqlx::query!(
         "INSERT INTO mail_outbox (id, message_sealed, next_attempt_at, expires_at, created_at) VALUES ($1, $2, $3, $4, $3)",

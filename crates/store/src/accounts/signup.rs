@@ -81,7 +81,7 @@ pub async fn create(
     kept: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Signup, StoreError> {
-    let id = Uuid::now_v7();
+    let id = crate::new_id();
     sqlx::query!(
         "INSERT INTO signups (id, email, name, password_hash, wish, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         id,

@@ -6,6 +6,7 @@ pub(crate) mod audit_log;
 pub(crate) mod change;
 pub(crate) mod error;
 pub(crate) mod following;
+pub(crate) mod id;
 pub mod idempotency;
 pub(crate) mod mark;
 pub(crate) mod page;

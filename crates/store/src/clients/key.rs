@@ -364,7 +364,7 @@ async fn insert(
         tenant,
         Uuid::from(site),
         Uuid::from(consumer),
-        Uuid::now_v7(),
+        crate::new_id(),
         new.name,
         &new.digest.0[..],
         new.hint,

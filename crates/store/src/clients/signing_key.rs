@@ -150,7 +150,7 @@ pub async fn create(
     consumer::lock(tx, site, consumer, None).await?;
     unless_full(tx, site, consumer).await?;
     let tenant = Uuid::from(tx.tenant());
-    let id = Uuid::now_v7();
+    let id = crate::new_id();
     let (algorithm, public_key, sealed) = match &new.material {
         Material::Ed25519(public_key) => ("ed25519", Some(public_key.to_vec()), None),
         Material::HmacSha256(secret) => {

@@ -114,7 +114,7 @@ pub async fn create(
     sqlx::query!(
         "INSERT INTO cells (name, id, description) VALUES ($1, $2, $3)",
         name.as_str(),
-        Uuid::now_v7(),
+        crate::new_id(),
         description
     )
     .execute(tx.conn())

@@ -55,7 +55,7 @@ pub async fn create(
     let token = sqlx::query_as!(
         OperatorToken,
         "INSERT INTO operator_tokens (id, name, digest) VALUES ($1, $2, $3) RETURNING id, name, created_at, revoked_at",
-        Uuid::now_v7(),
+        crate::new_id(),
         name,
         &digest[..]
     )

@@ -166,7 +166,7 @@ pub async fn create(
         .fetch_one(tx.conn())
         .await?;
     StoreError::at_limit(count, "platform plans", MAX_PLANS)?;
-    let id = Uuid::now_v7();
+    let id = crate::new_id();
     sqlx::query!(
         "INSERT INTO platform_plans (id, name, sites, routes, keys, members, config_bytes, requests_per_second, requests_per_month)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",

@@ -158,7 +158,7 @@ pub(crate) async fn insert(
          RETURNING id, name, is_site_name, revision, created_at, updated_at",
         tenant,
         Uuid::from(site),
-        Uuid::now_v7(),
+        crate::new_id(),
         name,
         is_site_name
     )

@@ -106,7 +106,7 @@ pub async fn create(
     .fetch_one(tx.conn())
     .await?;
     StoreError::at_limit(count, "issuers of a site", MAX_PER_SITE)?;
-    let id = IssuerId(Uuid::now_v7());
+    let id = IssuerId(crate::new_id());
     let sealed = seal(tx, id, new.shared_secret.as_ref(), key)?;
     let issuer: Issuer = sqlx::query_as!(
         Record,

@@ -141,7 +141,7 @@ pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError>
          RETURNING id, name, slug, environment, forward_credentials, eager,
                 settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
         tenant,
-        Uuid::now_v7(),
+        crate::new_id(),
         new.name,
         new.slug,
         new.environment.as_str(),

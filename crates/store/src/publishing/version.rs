@@ -106,7 +106,7 @@ pub async fn create(
         tenant,
         Uuid::from(site),
         Uuid::from(api),
-        Uuid::now_v7(),
+        crate::new_id(),
         new.name,
         new.in_path,
         Uuid::from(new.upstream_id)

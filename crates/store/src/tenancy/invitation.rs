@@ -118,7 +118,7 @@ pub async fn create(
          RETURNING id, email, role, sites AS "sites: Json<BTreeMap<Uuid, Role>>", expires_at, accepted_at,
                 revision, created_at, updated_at"#,
         tenant,
-        Uuid::now_v7(),
+        crate::new_id(),
         new.email,
         new.standing.role_text(),
         json!(new.standing.sites),

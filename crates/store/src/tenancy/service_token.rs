@@ -196,7 +196,7 @@ pub async fn create(tx: &mut TenantTx, new: NewServiceToken) -> Result<ServiceTo
          RETURNING id, name, hint, role, sites AS "sites: Json<BTreeMap<Uuid, Role>>", scopes, expires_at, revoked_at, last_used_at,
                 revision, created_at, updated_at"#,
         tenant,
-        Uuid::now_v7(),
+        crate::new_id(),
         new.name,
         new.hint,
         &new.digest[..],

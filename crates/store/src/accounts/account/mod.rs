@@ -129,7 +129,7 @@ pub async fn create(
     new: NewAccount,
     now: DateTime<Utc>,
 ) -> Result<Account, StoreError> {
-    let id = AccountId(Uuid::now_v7());
+    let id = AccountId(crate::new_id());
     sqlx::query!(
         "INSERT INTO accounts (id, email, name, password_hash, password_changed_at, verified_at, created_at, updated_at)
          VALUES ($1, $2, $3, $4, CASE WHEN $4::text IS NULL THEN NULL ELSE $6::timestamptz END, $5, $6, $6)",

@@ -129,7 +129,7 @@ pub async fn create(
                 settings AS "settings: Json<ConsumerSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(site),
-        Uuid::now_v7(),
+        crate::new_id(),
         new.name,
         new.plan_id.map(Uuid::from),
         plan_number,

@@ -35,7 +35,7 @@ pub(super) async fn put(
     )
     .fetch_all(tx.conn())
     .await?;
-    let ids: Vec<Uuid> = wanted.iter().map(|_| Uuid::now_v7()).collect();
+    let ids: Vec<Uuid> = wanted.iter().map(|_| crate::new_id()).collect();
     let issuers: Vec<String> = wanted.iter().map(|subject| subject.issuer.clone()).collect();
     let values: Vec<String> = wanted.iter().map(|subject| subject.value.clone()).collect();
     let added = sqlx::query_scalar!(

@@ -116,7 +116,7 @@ pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewPlan) -> Result<Pla
          RETURNING id, number, name, settings AS "settings: Json<PlanSettings>", revision, created_at, updated_at"#,
         tenant,
         Uuid::from(site),
-        Uuid::now_v7(),
+        crate::new_id(),
         new.name,
         sparse(&new.settings),
         MAX_PER_SITE.cast_signed()

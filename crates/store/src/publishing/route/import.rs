@@ -182,7 +182,7 @@ async fn add(
     routes: &[RouteSpec],
 ) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    let ids: Vec<Uuid> = routes.iter().map(|_| Uuid::now_v7()).collect();
+    let ids: Vec<Uuid> = routes.iter().map(|_| crate::new_id()).collect();
     let names: Vec<Option<String>> = routes.iter().map(|spec| spec.name.clone()).collect();
     let methods: Vec<i16> = routes.iter().map(|spec| bits(spec.methods)).collect();
     let paths: Vec<String> = routes.iter().map(|spec| spec.path.clone()).collect();

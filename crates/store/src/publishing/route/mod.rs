@@ -158,7 +158,7 @@ pub async fn create(
     let tenant = Uuid::from(tx.tenant());
     let count = count(tx, version.site).await?;
     StoreError::at_limit(count, "routes of a site", MAX_PER_SITE)?;
-    let id = RouteId(Uuid::now_v7());
+    let id = RouteId(crate::new_id());
     unless_overlapping(tx, version, id, &new.path, new.methods).await?;
     let route: Route = sqlx::query_as!(
         Record,

@@ -158,7 +158,7 @@ pub async fn create(
     .fetch_one(tx.conn())
     .await?;
     StoreError::at_limit(count, "upstreams of a site", MAX_PER_SITE)?;
-    let id = UpstreamId(Uuid::now_v7());
+    let id = UpstreamId(crate::new_id());
     sqlx::query!(
         "INSERT INTO upstreams (tenant_id, site_id, id, name, protocol, connect_timeout_ms, request_timeout_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -177,7 +177,7 @@ pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, Store
                 (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
                  FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
                 platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
-        Uuid::now_v7(),
+        crate::new_id(),
         new.name,
         new.slug,
         sparse(&new.settings),

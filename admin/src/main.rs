@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use service::ambient;
 use service::jobs::Jobs;
 use service::signals::ShutdownSignals;
 use store::Pooling;
@@ -106,9 +107,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     admin::metrics::install()?;
     let secrets = secrets.map(Arc::new);
     let links = Links(config.mail_link_base.clone());
-    let mailer = smtp(&config)?.zip(secrets.clone()).map(|(smtp, secrets)| {
-        Mailer::new(store.clone(), secrets, smtp, links.clone(), chrono::Utc::now)
-    });
+    let mailer = smtp(&config)?
+        .zip(secrets.clone())
+        .map(|(smtp, secrets)| Mailer::new(store.clone(), secrets, smtp, links.clone(), clock));
     anyhow::ensure!(
         mailer.is_some() || config.signup == Mode::Closed,
         "--signup needs --smtp-url: addresses are proven by e-mail"
@@ -123,13 +124,13 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         secrets,
         rate_limits: config.rate_limits.allowed(),
     };
-    let jobs = Jobs::new(SystemTime::now, rand::random);
-    let router = admin::service::service(store.clone(), options, chrono::Utc::now, &jobs)?;
+    let jobs = Jobs::new(ambient::now, ambient::fraction);
+    let router = admin::service::service(store.clone(), options, clock, &jobs)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("--listen {}", config.listen))?;
     tracing::info!(listen = %listener.local_addr()?, "serving");
-    admin::jobs::start(&jobs, &store, mailer, chrono::Utc::now);
+    admin::jobs::start(&jobs, &store, mailer, clock);
     let mut ended = None;
     admin::serve::serve(listener, router, async {
         tokio::select! {
@@ -148,4 +149,9 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// The clock of the program, which is handed to all that needs the time.
+fn clock() -> chrono::DateTime<chrono::Utc> {
+    ambient::now().into()
 }

@@ -44,6 +44,7 @@ pub(crate) fn seed() -> Option<[u8; 16]> {
 }
 
 /// Random bytes from the host.
+#[expect(clippy::disallowed_methods, reason = "the one place that draws random bytes")]
 pub(crate) fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).ok()?;

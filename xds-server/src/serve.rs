@@ -19,10 +19,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use policy::id::Uuid;
+use service::ambient;
 use service::flags::{DatabaseUrl, refuse_old_variable};
 use service::jobs::{JobSpec, Jobs};
 use service::prometheus;
@@ -62,7 +62,7 @@ pub(crate) async fn run(config: Serve) -> anyhow::Result<()> {
     let http = http.with_context(|| format!("--http-listen {}", config.http_listen))?;
     tracing::info!(listen = %listener.local_addr()?, http_listen = %http.local_addr()?, "serving");
 
-    let jobs = Jobs::new(SystemTime::now, rand::random::<f64>);
+    let jobs = Jobs::new(ambient::now, ambient::fraction);
     let envoy_roster = Arc::new(Roster::default());
     let quarantine = Arc::new(Quarantine::new(Arc::clone(&envoy_roster)));
     let serving = Serving {
@@ -152,7 +152,7 @@ fn write_database(
         async move { usage::Writer::new(reports).await.run(url, job).await }
     });
     let (roster, url, replica) =
-        (Arc::clone(envoy_roster), config.database_url.clone(), Uuid::now_v7());
+        (Arc::clone(envoy_roster), config.database_url.clone(), store::new_id());
     jobs.spawn(JobSpec::new("recorder").graceful(), move |job| {
         Recorder::new(Arc::clone(&roster), url.clone(), replica).run(job)
     });

@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use policy::address::AddressRules;
@@ -63,7 +63,7 @@ fn start() -> Running {
         Arc::new(Cells::default()),
         Arc::<Zone>::default(),
     );
-    let jobs = Jobs::new(SystemTime::now, || 0.5);
+    let jobs = Jobs::new(service::ambient::now, || 0.5);
     let worker = Worker::new(
         Arc::clone(&book),
         Arc::clone(&cells),

@@ -5,7 +5,6 @@
 //! asks for a second factor: without it, accounts with one and without cannot be told apart.
 
 use chrono::{DateTime, Utc};
-use policy::id::Uuid;
 use store::account::{self, Account, Credentials};
 use store::session::{self, NewSession};
 use store::{PlatformTx, attempt};
@@ -104,7 +103,7 @@ async fn open(
         attempt::note_good(&mut tx, id, source, now).await?;
     }
     let session = NewSession {
-        id: Uuid::now_v7(),
+        id: store::new_id(),
         account: id,
         mfa,
         source: visitor.source,

@@ -84,8 +84,7 @@ mod tests {
 
     #[test]
     fn a_token_file_is_private_and_never_overwritten() {
-        let directory =
-            std::env::temp_dir().join(format!("tenantry-token-{}", uuid::Uuid::now_v7()));
+        let directory = std::env::temp_dir().join(format!("tenantry-token-{}", store::new_id()));
         fs::create_dir(&directory).unwrap();
         let path = directory.join("token");
         let token = OperatorToken::generate().unwrap();

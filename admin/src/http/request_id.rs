@@ -3,7 +3,6 @@
 //! changes.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
 
 use crate::bounds;
 
@@ -14,7 +13,7 @@ pub static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 pub fn of(headers: &HeaderMap) -> String {
     let given =
         headers.get(&HEADER).and_then(|value| value.to_str().ok()).filter(|id| well_formed(id));
-    given.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    given.map_or_else(|| store::new_id().to_string(), str::to_owned)
 }
 
 /// Puts the id in an answer.

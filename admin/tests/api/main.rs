@@ -1,5 +1,10 @@
 //! The admin API, request by request, on a real PostgreSQL.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the clock and make ids where they need them"
+)]
+
 mod accounts;
 mod audit;
 mod bulk;

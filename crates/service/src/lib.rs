@@ -6,6 +6,7 @@
 //! - [`logging`]: the JSON log on standard error, and the hook that logs panics.
 //! - [`traces`]: spans, exported by OTLP when a collector is set.
 //! - [`prometheus`]: the recorder of metrics and its upkeep.
+//! - [`ambient`]: the clock and random numbers.
 //! - [`flags`]: command-line flags with one meaning in all programs.
 //!
 //! A program's `main` installs the log, runs its command, and flushes the traces
@@ -13,7 +14,7 @@
 //! order:
 //!
 //! ```no_run
-//! use std::time::{Duration, SystemTime};
+//! use std::time::Duration;
 //! use service::jobs::{JobSpec, Jobs};
 //! use service::signals::ShutdownSignals;
 //!
@@ -23,7 +24,7 @@
 //!     let mut signals = ShutdownSignals::install()?;
 //!     // Before the first job, so that no job's metrics are lost.
 //!     let metrics = service::prometheus::install(&[])?;
-//!     let jobs = Jobs::new(SystemTime::now, || 0.5);
+//!     let jobs = Jobs::new(service::ambient::now, || 0.5);
 //!     jobs.spawn(JobSpec::new("metrics_upkeep"), move |job| {
 //!         service::prometheus::keep_up(metrics.clone(), job)
 //!     });
@@ -46,6 +47,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
 #![warn(missing_docs)]
 
+pub mod ambient;
 pub mod flags;
 pub mod jobs;
 pub mod logging;

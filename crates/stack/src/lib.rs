@@ -9,6 +9,11 @@
 //!
 //! Every module is one idea; [`Stack`] puts them together.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it starts what runs on this machine: passwords and deadlines are its own"
+)]
+
 pub mod account;
 pub mod admin_api;
 pub mod build;

@@ -1,6 +1,11 @@
 //! End-to-end tests: each starts a deployment of its own (PostgreSQL database, `tenantry-admin`,
 //! `tenantry-xds`, one or more Envoys with the built filter) and speaks to it as its users would.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the clock and make ids where they need them"
+)]
+
 mod access_log;
 mod addresses;
 mod bursts;

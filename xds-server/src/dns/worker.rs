@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use service::ambient;
 use service::jobs::JobHandle;
 use tokio::task::{Id, JoinSet};
 
@@ -135,7 +136,7 @@ impl Worker {
         let complaint = match outcome {
             Ok(found) => {
                 let lifetime = pace(self.scheduler.len());
-                if !self.scheduler.done(name, lifetime, now_ms, rand::random()) {
+                if !self.scheduler.done(name, lifetime, now_ms, ambient::random()) {
                     return;
                 }
                 let PermittedAddresses { addresses, refusal } =
@@ -147,7 +148,7 @@ impl Worker {
                 refusal.map(|refusal| refusal.to_string())
             }
             Err(error) => {
-                self.scheduler.failed(name, now_ms, rand::random());
+                self.scheduler.failed(name, now_ms, ambient::random());
                 report::dns_failed();
                 self.book.put(&self.cells, name, None);
                 Some(error.to_string())

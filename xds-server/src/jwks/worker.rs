@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::gauge;
+use service::ambient;
 use service::jobs::JobHandle;
 use tokio::task::{Id, JoinSet};
 
@@ -89,7 +90,7 @@ impl Worker {
                     // does, it counts as failed.
                     Err(panicked) => if let Some(url) = self.urls.remove(&panicked.id()) {
                         let now_ms = self.now_ms();
-                        self.scheduler.failed(&url, now_ms, rand::random());
+                        self.scheduler.failed(&url, now_ms, ambient::random());
                         job.failed();
                     },
                 },
@@ -124,7 +125,7 @@ impl Worker {
 
     fn ended(&mut self, Ended { url, took, outcome }: Ended) {
         let now_ms = self.now_ms();
-        let random = rand::random();
+        let random = ambient::random();
         match outcome {
             Ok(Fetched { set, lifetime }) => {
                 if self.scheduler.done(&url, lifetime, now_ms, random) {

@@ -237,7 +237,7 @@ impl Writer {
 }
 
 fn commit(seq: i64) -> Commit {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = service::ambient::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Commit { seq, at_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX) }
 }
 

@@ -52,7 +52,7 @@ pub struct Seat {
 impl Roster {
     /// Takes in a stream.
     pub fn enter(self: &Arc<Self>, client: &Client) -> Seat {
-        let id = Uuid::now_v7();
+        let id = store::new_id();
         let state = StreamState {
             id,
             node_id: client.id.clone(),

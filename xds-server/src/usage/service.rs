@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use policy::usage::{HOUR_MS, MAX_REPORT_BYTES, METHOD, SERVICE, UsageAck, UsageReport};
 use tokio::sync::{mpsc, oneshot};
@@ -50,7 +50,7 @@ impl UsageServer {
 }
 
 fn now_hour() -> u32 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = service::ambient::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u32::try_from(now.as_millis() / u128::from(HOUR_MS)).unwrap_or(u32::MAX)
 }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use policy::cell::CellName;
 use policy::desired::{DesiredEndpoint, DesiredSite, UpstreamProtocol};
@@ -108,7 +107,7 @@ async fn of_many_sites_the_pool_finds_the_one_that_envoy_refuses() {
         cells.apply(vec![Group::same(Owner::Site(site.site), Arc::clone(&placement), resources)]);
         pool.want(site.tenant, site.site);
     }
-    let jobs = Jobs::new(SystemTime::now, || 0.5);
+    let jobs = Jobs::new(service::ambient::now, || 0.5);
     let (found, mut verdicts) = mpsc::channel(8);
     let (looking, looked_at) = (Arc::clone(&pool), Arc::clone(&cells));
     jobs.spawn_once(JobSpec::new("validation"), move |job| {

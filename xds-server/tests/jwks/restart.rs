@@ -2,7 +2,7 @@
 //! from the one before, with a real PostgreSQL.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use policy::cell::DEFAULT;
 use policy::desired::Secret;
@@ -102,7 +102,7 @@ impl Deployment {
         let fetcher =
             Fetcher::new(&FetchSettings { allow_private: true, ..FetchSettings::default() })
                 .expect("a fetcher");
-        let jobs = Jobs::new(SystemTime::now, || 0.5);
+        let jobs = Jobs::new(service::ambient::now, || 0.5);
         let worker =
             Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::clone(&saver));
         let url: DatabaseUrl = self.xds_url.parse().expect("a URL");

@@ -1,7 +1,7 @@
 //! Key sets over time.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use policy::id::{SiteId, Uuid};
 use service::jobs::{JobSpec, Jobs};
@@ -28,7 +28,7 @@ fn working(max_lifetime: Duration) -> Working {
         ..FetchSettings::default()
     };
     let fetcher = Fetcher::new(&settings).expect("a fetcher");
-    let jobs = Jobs::new(SystemTime::now, || 0.5);
+    let jobs = Jobs::new(service::ambient::now, || 0.5);
     let worker =
         Worker::new(Arc::clone(&keyring), Arc::clone(&cells), fetcher, Arc::new(Saver::default()));
     jobs.spawn_once(JobSpec::new("jwks_worker"), |job| worker.run(job));

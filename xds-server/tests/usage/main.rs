@@ -1,6 +1,11 @@
 //! The usage service with a real PostgreSQL: reports come in by gRPC, as from Envoy, and are added
 //! to the sums once.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the clock and make ids where they need them"
+)]
+
 mod fixture;
 
 use policy::id::{ConsumerId, SiteId, Uuid};

@@ -1,6 +1,11 @@
 //! Tests that need a PostgreSQL. `cargo xtask test` starts one; each test works in a database of
 //! its own.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the clock and make ids where they need them"
+)]
+
 mod audit;
 mod bounds;
 mod catalog;

@@ -24,7 +24,7 @@ pub use accounts::{
     access_token_key, account, attempt, email_token, outbox, session, signup, totp,
 };
 pub use base::actor::{Actor, ActorKind, Logged};
-pub use base::error::StoreError;
+pub use base::error::{KeyEnd, StoreError};
 pub use base::id::new_id;
 pub use base::page::Page;
 pub use base::pool::{Pooling, Store, migrate};

@@ -18,15 +18,13 @@ impl From<StoreError> for Problem {
         let transient = error.is_transient();
         match error {
             StoreError::NotFound { .. } => NOT_FOUND.problem(),
-            StoreError::Conflict { field: "key", value } => {
-                KEY_ENDED.because(format!("It is {value}; make a new key instead."))
-            }
-            StoreError::Conflict { field: "factor", .. } => FACTOR_EXISTS.problem(),
-            // The place at which the client gave it.
-            StoreError::Conflict { field: "subjects", value } => {
-                Self::taken("settings.subjects", &value)
-            }
             StoreError::Conflict { field, value } => Self::taken(field, &value),
+            StoreError::KeyEnded { end } => {
+                KEY_ENDED.because(format!("It is {end}; make a new key instead."))
+            }
+            StoreError::FactorExists => FACTOR_EXISTS.problem(),
+            // The place at which the client gave it.
+            StoreError::SubjectTaken { subject } => Self::taken("settings.subjects", &subject),
             StoreError::InUse { what, by } => Self::in_use(what, &format!("a {by}")),
             StoreError::Revision { current } => {
                 let tag = etag(current);

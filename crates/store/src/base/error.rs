@@ -1,6 +1,8 @@
 //! What can go wrong in the store, in terms of the caller's objects.
 
 use sqlx::postgres::PgDatabaseError;
+use std::fmt;
+
 use thiserror::Error;
 
 use crate::base::plan_limit::PlanLimit;
@@ -15,13 +17,28 @@ pub enum StoreError {
         /// The kind of object, such as `site`.
         what: &'static str,
     },
-    /// Another object has this value already, or the object's state forbids the operation.
+    /// Another object has this value already.
     #[error("{field} is taken: {value}")]
     Conflict {
         /// The field that has to differ.
         field: &'static str,
         /// The value that was sent.
         value: String,
+    },
+    /// The key has ended, so it cannot be rotated.
+    #[error("the key is {end}")]
+    KeyEnded {
+        /// The reason.
+        end: KeyEnd,
+    },
+    /// The account has a second factor already.
+    #[error("the account has a second factor")]
+    FactorExists,
+    /// Another consumer of the site has this subject.
+    #[error("the subject is taken: {subject}")]
+    SubjectTaken {
+        /// The subject that was sent.
+        subject: String,
     },
     /// The object cannot be removed while others use it.
     #[error("the {what} is in use by a {by}")]
@@ -103,6 +120,24 @@ pub enum StoreError {
 
 /// The SQLSTATE of a refusal.
 const REFUSED: &str = "TNLIM";
+
+/// The reason why a key does not work any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyEnd {
+    /// It was revoked.
+    Revoked,
+    /// It has expired.
+    Expired,
+}
+
+impl fmt::Display for KeyEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        })
+    }
+}
 
 /// A unique key: its name in the database, the caller's field, and the value that was sent.
 pub(crate) type UniqueKey<'a> = (&'static str, &'static str, &'a str);

@@ -12,7 +12,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
-use crate::base::error::StoreError;
+use crate::base::error::{KeyEnd, StoreError};
 use crate::base::mark;
 use crate::base::page::Page;
 use crate::base::settings::sparse;
@@ -262,7 +262,7 @@ pub async fn revoke(
 /// have anyway. With no grace it is refused at once.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] on `key` if the old one is revoked or has expired.
+/// [`StoreError::KeyEnded`] if the old one is revoked or has expired.
 pub async fn rotate(
     tx: &mut TenantTx,
     site: SiteId,
@@ -275,7 +275,7 @@ pub async fn rotate(
     consumer::lock(tx, site, consumer, None).await?;
     let before = lock(tx, site, consumer, id, expected_revision).await?;
     if before.revoked_at.is_some() {
-        return Err(StoreError::Conflict { field: "key", value: "revoked".to_owned() });
+        return Err(StoreError::KeyEnded { end: KeyEnd::Revoked });
     }
     let tenant = Uuid::from(tx.tenant());
     // The one that takes its place counts for it, so that keys can be rotated where there are as
@@ -303,7 +303,7 @@ pub async fn rotate(
     )
     .fetch_optional(tx.conn())
     .await?
-    .ok_or_else(|| StoreError::Conflict { field: "key", value: "expired".to_owned() })?;
+    .ok_or_else(|| StoreError::KeyEnded { end: KeyEnd::Expired })?;
     mark(tx, consumer, row.bucket, &before);
     let old = get(tx, site, consumer, id).await?;
     tx.record(Entry::created("key.create", new.id, &new));

@@ -177,14 +177,14 @@ async fn a_subject_is_one_consumers_of_its_site() {
         let taken = consumer::update(&mut tx, one.site, one.consumer, patch, None).await;
         assert!(
             matches!(&taken,
-                Err(StoreError::Conflict { field: "subjects", value }) if value == "partner"),
+                Err(StoreError::SubjectTaken { subject }) if subject == "partner"),
             "{taken:?}"
         );
         drop(tx);
         let mut tx = one.begin(&store).await;
         let new = NewConsumer { settings: of(&["partner"]), ..new_consumer("thief") };
         let taken = consumer::create(&mut tx, one.site, new).await;
-        assert!(matches!(taken, Err(StoreError::Conflict { field: "subjects", .. })), "{taken:?}");
+        assert!(matches!(taken, Err(StoreError::SubjectTaken { .. })), "{taken:?}");
         drop(tx);
 
         // Another site, and another tenant, have names of their own. A list is stored in order,
@@ -230,7 +230,7 @@ async fn one_of_two_gets_the_subject_that_both_want() {
                 let patch = ConsumerPatch { settings: Some(settings), ..Default::default() };
                 match consumer::update(&mut tx, one.site, consumer, patch, None).await {
                     Ok(_) => tx.commit().await.map(|()| 1),
-                    Err(StoreError::Conflict { field: "subjects", .. }) => Ok(0),
+                    Err(StoreError::SubjectTaken { .. }) => Ok(0),
                     Err(error) => Err(error),
                 }
             })

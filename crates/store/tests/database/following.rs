@@ -339,7 +339,8 @@ async fn turn(store: &Store, dice: &mut Dice, tenants: &[TenantId]) -> bool {
         }
         Err(
             StoreError::InUse { what: "plan", .. }
-            | StoreError::Conflict { field: "subjects" | "key", .. },
+            | StoreError::SubjectTaken { .. }
+            | StoreError::KeyEnded { .. },
         ) => false,
         Err(error) => panic!("{error:?}"),
     }

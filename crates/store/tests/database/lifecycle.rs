@@ -153,7 +153,7 @@ async fn a_revoked_key_stays_revoked() {
             None,
         )
         .await;
-        assert!(matches!(rotated, Err(StoreError::Conflict { field: "key", .. })), "{rotated:?}");
+        assert!(matches!(rotated, Err(StoreError::KeyEnded { .. })), "{rotated:?}");
         tx.commit().await.unwrap();
         assert_eq!(changes(database, from).await, [Change::Keys(5)]);
         let mut snapshot = database.reader().await.snapshot().await.unwrap();
@@ -234,7 +234,7 @@ async fn rotation_leaves_the_old_key_its_grace() {
             None,
         )
         .await;
-        assert!(matches!(expired, Err(StoreError::Conflict { field: "key", .. })), "{expired:?}");
+        assert!(matches!(expired, Err(StoreError::KeyEnded { .. })), "{expired:?}");
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use store::{StoreError, totp};
+use store::totp;
 
 use super::model::{Confirmation, RecoveryCodes, person};
 use crate::accounts::second_factor::{Proof, recovery_codes};
@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::http::answer::Answer;
 use crate::http::extract::PostBody;
 use crate::http::problem::Problem;
+use crate::http::problem::accounts::FACTOR_EXISTS;
 use crate::http::problem::request::NOT_FOUND;
 use crate::identity::totp::step_of;
 
@@ -36,7 +37,7 @@ pub(super) async fn confirm(
     }
     let factor = totp::lock(&mut tx, app.secrets.as_deref(), id).await?.ok_or(&NOT_FOUND)?;
     if factor.confirmed_at.is_some() {
-        return Err(StoreError::Conflict { field: "factor", value: "totp".to_owned() }.into());
+        return Err(FACTOR_EXISTS.problem());
     }
     let step = step_of(&factor.secret.0, &body.code, now, factor.last_step);
     let step =

@@ -2,6 +2,7 @@
 //! code and documents is written. They need no server and no network.
 
 mod circles;
+mod dependencies;
 mod documents;
 mod floors;
 mod imports;

@@ -6,7 +6,6 @@
 //! fault of the service, tell anything of its inside, or differ from the document. Nothing of a
 //! neighbour may be seen or changed. A value that was taken has to read back as it was sent. No
 //! session of the database may ever be found asleep, as a payload that became SQL would make it.
-//! would do to it.
 
 mod database;
 mod judge;
@@ -246,34 +245,41 @@ async fn nothing_that_is_put_anywhere_becomes_more_than_a_value() {
             never = watch(api) => never,
         };
         assert_eq!(catalog(api).await, tables, "what is in the database has changed");
-        let places: usize = outcomes.iter().map(|(_, places, _, _)| places).sum();
-        let sum = |of: fn(&Tally) -> usize| {
-            outcomes.iter().map(|(_, _, tally, _)| of(tally)).sum::<usize>()
-        };
-        let (requests, taken, read_back) =
-            (sum(|tally| tally.requests), sum(|tally| tally.taken), sum(|tally| tally.read_back));
-        println!(
-            "{} operations, {places} places, {} payloads: {requests} requests, of which {taken} \
-            were taken, {read_back} values read back",
-            outcomes.len(),
-            corpus.len()
-        );
-        let wrong: BTreeMap<String, Vec<String>> = outcomes
-            .into_iter()
-            .filter(|(.., wrong)| !wrong.is_empty())
-            .map(|(id, _, _, wrong)| (id, wrong))
-            .collect();
-        for (id, wrong) in &wrong {
-            eprintln!("{id}: {} wrong", wrong.len());
-            wrong
-                .iter()
-                .take(6)
-                .for_each(|wrong| eprintln!("    {}", wrong.chars().take(700).collect::<String>()));
-        }
-        assert!(wrong.is_empty(), "see above");
-        assert!(taken > 1_000 && read_back > 1_000, "{taken} {read_back}");
+        report(outcomes, corpus.len());
     })
     .await;
+}
+
+/// The id of an operation, the number of places in it, the outcomes there, and the faults.
+type Outcome = (String, usize, Tally, Vec<String>);
+
+/// Prints the outcomes, and fails if there is a fault in one, or if too little was tried.
+fn report(outcomes: Vec<Outcome>, payloads: usize) {
+    let places: usize = outcomes.iter().map(|(_, places, _, _)| places).sum();
+    let sum = |of: fn(&Tally) -> usize| -> usize {
+        outcomes.iter().map(|(_, _, tally, _)| of(tally)).sum()
+    };
+    let (requests, taken, read_back) =
+        (sum(|tally| tally.requests), sum(|tally| tally.taken), sum(|tally| tally.read_back));
+    println!(
+        "{} operations, {places} places, {payloads} payloads: {requests} requests, of which \
+         {taken} were taken, {read_back} values read back",
+        outcomes.len()
+    );
+    let wrong: BTreeMap<String, Vec<String>> = outcomes
+        .into_iter()
+        .filter(|(.., wrong)| !wrong.is_empty())
+        .map(|(id, _, _, wrong)| (id, wrong))
+        .collect();
+    for (id, wrong) in &wrong {
+        eprintln!("{id}: {} wrong", wrong.len());
+        wrong
+            .iter()
+            .take(6)
+            .for_each(|wrong| eprintln!("    {}", wrong.chars().take(700).collect::<String>()));
+    }
+    assert!(wrong.is_empty(), "see above");
+    assert!(taken > 1_000 && read_back > 1_000, "{taken} {read_back}");
 }
 
 /// True for operations that only an operator may ask for.

@@ -129,69 +129,45 @@ async fn each_noun_checks_its_fields() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;
         let upstream = id_of(&world.upstream);
+        let [sites, apis, versions, routes, keys] = [
+            (&world.tenant, "sites"),
+            (&world.site, "apis"),
+            (&world.api, "versions"),
+            (&world.version, "routes"),
+            (&world.consumer, "keys"),
+        ]
+        .map(|(owner, list)| format!("{owner}/{list}"));
         for (path, body, fields) in [
             ("/v1/tenants".to_owned(), json!({"name": "", "slug": "A"}), &["name", "slug"][..]),
             ("/v1/tenants".to_owned(), json!({"name": "a\u{0}b"}), &["name"]),
-            (format!("{}/sites", world.tenant), json!({"name": "x", "slug": "api"}), &["slug"]),
+            (sites.clone(), json!({"name": "x", "slug": "api"}), &["slug"]),
             (
-                format!("{}/sites", world.tenant),
+                sites.clone(),
                 json!({"name": "x", "slug": "y", "environment": "prod"}),
                 &["environment"],
             ),
             (format!("{}/hostnames", world.site), json!({"name": "www"}), &["name"]),
             (format!("{}/hostnames", world.site), json!({"name": "a.b"}), &["name"]),
+            (apis.clone(), json!({"name": "x", "base_path": "/a/../b"}), &["base_path"]),
+            (apis.clone(), json!({"name": "x", "base_path": "/{a}"}), &["base_path"]),
+            (versions.clone(), json!({"name": "V2", "upstream_id": upstream}), &["name"]),
+            (versions.clone(), json!({"name": "v2", "upstream_id": "x"}), &["upstream_id"]),
             (
-                format!("{}/apis", world.site),
-                json!({"name": "x", "base_path": "/a/../b"}),
-                &["base_path"],
-            ),
-            (
-                format!("{}/apis", world.site),
-                json!({"name": "x", "base_path": "/{a}"}),
-                &["base_path"],
-            ),
-            (
-                format!("{}/versions", world.api),
-                json!({"name": "V2", "upstream_id": upstream}),
-                &["name"],
-            ),
-            (
-                format!("{}/versions", world.api),
-                json!({"name": "v2", "upstream_id": "x"}),
-                &["upstream_id"],
-            ),
-            (
-                format!("{}/versions", world.api),
+                versions.clone(),
                 json!({"name": "v2", "upstream_id": uuid::Uuid::now_v7()}),
                 &["upstream_id"],
             ),
-            (format!("{}/routes", world.version), json!({"path": "/a//b"}), &["path"]),
+            (routes.clone(), json!({"path": "/a//b"}), &["path"]),
+            (routes.clone(), json!({"path": "/{a}{b}", "name": ""}), &["path", "name"]),
+            (routes.clone(), json!({"path": "/x", "methods": ["get"]}), &["methods[0]"]),
             (
-                format!("{}/routes", world.version),
-                json!({"path": "/{a}{b}", "name": ""}),
-                &["path", "name"],
-            ),
-            (
-                format!("{}/routes", world.version),
-                json!({"path": "/x", "methods": ["get"]}),
-                &["methods[0]"],
-            ),
-            (
-                format!("{}/routes", world.version),
+                routes.clone(),
                 json!({"path": "/x", "upstream_id": uuid::Uuid::now_v7()}),
                 &["upstream_id"],
             ),
             (format!("{}/consumers", world.site), json!({"name": "x".repeat(201)}), &["name"]),
-            (
-                format!("{}/keys", world.consumer),
-                json!({"expires_at": "2020-01-01T00:00:00Z"}),
-                &["expires_at"],
-            ),
-            (
-                format!("{}/keys", world.consumer),
-                json!({"expires_at": "tomorrow"}),
-                &["expires_at"],
-            ),
+            (keys.clone(), json!({"expires_at": "2020-01-01T00:00:00Z"}), &["expires_at"]),
+            (keys.clone(), json!({"expires_at": "tomorrow"}), &["expires_at"]),
             (format!("{}/rotate", world.key), json!({"grace_seconds": -1}), &["grace_seconds"]),
         ] {
             api.post(&path, body).await.problem(422, "invalid").fields(fields);

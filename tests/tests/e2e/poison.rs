@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use stack::admin_api::AdminApi;
 use stack::{Stack, service::Ready};
-use tenantry_tests::{THING, Things, eventually, finish, load::Load, settled, tenant::Site};
+use tenantry_tests::load::Load;
+use tenantry_tests::tenant::{Key, Site, Tenant};
+use tenantry_tests::{THING, Things, eventually, finish, settled};
 
 /// The number of mutations that are tried.
 const MUTATIONS: usize = 500;
@@ -181,24 +183,7 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
     let envoy = std::env::var("ENVOY_BIN").expect("cargo xtask test says where Envoy is");
     let builder = Stack::builder("poison").envoys(2).xds_env("TENANTRY_VALIDATE_ENVOY", &envoy);
     let mut things = Things::start(builder).await;
-    // The good neighbour is the tenant of `things`.
-    let bad = tenantry_tests::tenant::Tenant::create(&things.stack.api, "Globex")
-        .await
-        .site("globex")
-        .await;
-    let upstream = bad.upstream("things", things.upstream.addr).await;
-    let version = bad.version("/things", &upstream).await;
-    let route = version.route(&["GET"], "/{id}").await;
-    let key = bad.key("app").await;
-    settled(&things.gateways, &bad.hostname, THING, &key.text, 200).await;
-    let targets = targets(
-        &bad,
-        &version.path,
-        &version.api_path,
-        &upstream,
-        &route,
-        things.upstream.addr.port(),
-    );
+    let (bad, key, targets) = bad_neighbour(&things).await;
     things.stack.envoys[1].service.stop().await.expect("a stop");
 
     let load =
@@ -258,9 +243,27 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
     load.stop_without_a_loss().await;
     settled(&things.gateways, &things.site.hostname, THING, &things.key.text, 200).await;
     settled(&things.gateways, &bad.hostname, THING, &key.text, 200).await;
-    // Everything that translation let through was good for Envoy, and for the Envoy that only
-    // validates.
-    let looked = || async { metrics(&things.stack).await };
+    nothing_was_refused_by_the_validation(&things.stack).await;
+    println!("{tally:?}");
+    finish(things.stack).await;
+}
+
+/// Makes the tenant whose configuration gets bad; its good neighbour is the tenant of `things`.
+async fn bad_neighbour(things: &Things) -> (Site, Key, Vec<Target>) {
+    let bad = Tenant::create(&things.stack.api, "Globex").await.site("globex").await;
+    let upstream = bad.upstream("things", things.upstream.addr).await;
+    let version = bad.version("/things", &upstream).await;
+    let route = version.route(&["GET"], "/{id}").await;
+    let key = bad.key("app").await;
+    settled(&things.gateways, &bad.hostname, THING, &key.text, 200).await;
+    let port = things.upstream.addr.port();
+    let targets = targets(&bad, &version.path, &version.api_path, &upstream, &route, port);
+    (bad, key, targets)
+}
+
+/// Asserts that everything that translation let through was good for the Envoy that only validates.
+async fn nothing_was_refused_by_the_validation(stack: &Stack) {
+    let looked = || async { metrics(stack).await };
     let text = eventually("all was looked at", looked, |text| {
         text.contains("\ntenantry_xds_validations_waiting 0\n")
     })
@@ -275,8 +278,6 @@ async fn five_hundred_bad_configurations_of_one_tenant_change_nothing_for_anothe
             "{outcome}"
         );
     }
-    println!("{tally:?}");
-    finish(things.stack).await;
 }
 
 /// True if the admin API takes a body. A refusal gives its reason.

@@ -99,30 +99,19 @@ async fn records_follow_a_change_of_their_consumer() {
         let mut tx = one.begin(&store).await;
         let after = consumer::update(&mut tx, one.site, one.consumer, patch, None).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!((after.plan_id, after.settings), (Some(furniture.plan), settings));
+        assert_eq!((after.plan_id, &after.settings), (Some(furniture.plan), &settings));
         assert_eq!(said().await, [(1, true); 3]);
 
         let patch = ConsumerPatch {
             plan_id: Some(None),
-            settings: Some(ConsumerSettings {
-                subjects: vec![subject("app")],
-                ..Default::default()
-            }),
+            settings: Some(ConsumerSettings { scopes: Vec::new(), ..settings }),
             ..Default::default()
         };
         let mut tx = one.begin(&store).await;
         let before = record(database, named).await.unwrap().key;
         consumer::update(&mut tx, one.site, one.consumer, patch, None).await.unwrap();
-        key::update(
-            &mut tx,
-            one.site,
-            one.consumer,
-            one.key,
-            key_patch(Some(key_settings())),
-            None,
-        )
-        .await
-        .unwrap();
+        let patch = key_patch(Some(key_settings()));
+        key::update(&mut tx, one.site, one.consumer, one.key, patch, None).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(
             said().await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::{Days, Utc};
 use policy::desired::{DesiredBucket, DesiredConsumer, DesiredConsumers, DesiredSite, Secret};
-use policy::id::{ConsumerId, SiteId, TenantId};
+use policy::id::{ConsumerId, PlanId, SiteId, TenantId};
 use policy::key::KeyRecord;
 use policy::settings::{
     Algorithm, ApiSettings, ConsumerSettings, KeySettings, PlanSettings, RouteSettings,
@@ -182,15 +182,7 @@ async fn change(tx: &mut TenantTx, dice: &mut Dice, at: SiteId) -> Result<(), St
                 issuer::delete(tx, at, id, None).await?;
             }
         }
-        6 => {
-            let plan_id = if dice.chance() { dice.pick(&plans) } else { None };
-            let new = consumer::NewConsumer {
-                plan_id,
-                settings: dice.consumer_settings(),
-                ..new_consumer(&dice.name())
-            };
-            consumer::create(tx, at, new).await?;
-        }
+        6 => make_consumer(tx, dice, at, &plans).await?,
         7 if dice.roll(4) == 0 => {
             if let Some(id) = dice.pick(&consumers) {
                 consumer::delete(tx, at, id, None).await?;
@@ -199,12 +191,7 @@ async fn change(tx: &mut TenantTx, dice: &mut Dice, at: SiteId) -> Result<(), St
         7 => change_routes(tx, dice, at).await?,
         8 => {
             if let Some(id) = dice.pick(&consumers) {
-                let patch = consumer::ConsumerPatch {
-                    name: None,
-                    plan_id: dice.chance().then(|| dice.pick(&plans)),
-                    settings: dice.chance().then(|| dice.consumer_settings()),
-                };
-                consumer::update(tx, at, id, patch, None).await?;
+                change_consumer(tx, dice, at, id, &plans).await?;
             }
         }
         9 => {
@@ -300,6 +287,38 @@ async fn change_signing_keys(
             signing_key::create(tx, at, consumer, new, Some(&secrets_key())).await?;
         }
     }
+    Ok(())
+}
+
+async fn make_consumer(
+    tx: &mut TenantTx,
+    dice: &mut Dice,
+    at: SiteId,
+    plans: &[PlanId],
+) -> Result<(), StoreError> {
+    let plan_id = if dice.chance() { dice.pick(plans) } else { None };
+    let new = consumer::NewConsumer {
+        plan_id,
+        settings: dice.consumer_settings(),
+        ..new_consumer(&dice.name())
+    };
+    consumer::create(tx, at, new).await?;
+    Ok(())
+}
+
+async fn change_consumer(
+    tx: &mut TenantTx,
+    dice: &mut Dice,
+    at: SiteId,
+    id: ConsumerId,
+    plans: &[PlanId],
+) -> Result<(), StoreError> {
+    let patch = consumer::ConsumerPatch {
+        name: None,
+        plan_id: dice.chance().then(|| dice.pick(plans)),
+        settings: dice.chance().then(|| dice.consumer_settings()),
+    };
+    consumer::update(tx, at, id, patch, None).await?;
     Ok(())
 }
 

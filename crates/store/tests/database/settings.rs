@@ -8,10 +8,10 @@ use policy::settings::{
 use sqlx::AssertSqlSafe;
 use store::change::Change;
 use store::desired::{self, Object, Reason};
-use store::{api, consumer, key, plan, route, site, tenant};
+use store::{TenantTx, api, consumer, key, plan, route, site, tenant};
 
-use crate::fixture::{Database, actor, route as spec, sample, site_sample, with_database};
-use crate::furniture::{consumer_settings, furnish, key_settings, limit};
+use crate::fixture::{Database, Sample, actor, route as spec, sample, site_sample, with_database};
+use crate::furniture::{Furniture, consumer_settings, furnish, key_settings, limit};
 
 fn of_api() -> ApiSettings {
     ApiSettings { auth: Some(Auth::None), limits: vec![limit("api")], ..Default::default() }
@@ -42,6 +42,24 @@ async fn changes(database: &Database, seq: i64) -> Vec<Change> {
 
 async fn head(database: &Database) -> i64 {
     database.reader().await.snapshot().await.unwrap().head_seq().await.unwrap()
+}
+
+/// The part of a consumer with a plan, and of its key with settings.
+async fn settings_of_credentials_are_kept(tx: &mut TenantTx, one: &Sample, furniture: &Furniture) {
+    let patch = consumer::ConsumerPatch { name: Some("renamed".to_owned()), ..Default::default() };
+    let after = consumer::update(tx, one.site, furniture.partner, patch, None).await.unwrap();
+    assert_eq!((after.settings, after.plan_id), (consumer_settings(), Some(furniture.plan)));
+
+    let patch = key::KeyPatch { name: Some(Some("renamed".to_owned())), ..Default::default() };
+    let after = key::update(tx, one.site, furniture.partner, furniture.limited_key, patch, Some(1))
+        .await
+        .unwrap();
+    assert_eq!((after.settings, after.revision), (key_settings(), 2));
+    let patch = key::KeyPatch { settings: Some(KeySettings::default()), ..Default::default() };
+    let after = key::update(tx, one.site, furniture.partner, furniture.limited_key, patch, None)
+        .await
+        .unwrap();
+    assert_eq!((after.settings, after.name.as_deref()), (KeySettings::default(), Some("renamed")));
 }
 
 #[tokio::test]
@@ -83,33 +101,7 @@ async fn settings_are_replaced_as_a_whole_and_kept_by_other_changes() {
         let patch = site::SitePatch { forward_credentials: Some(true), ..Default::default() };
         assert_eq!(site::update(&mut tx, one.site, patch, None).await.unwrap().settings, of_site());
 
-        let patch =
-            consumer::ConsumerPatch { name: Some("renamed".to_owned()), ..Default::default() };
-        let after =
-            consumer::update(&mut tx, one.site, furniture.partner, patch, None).await.unwrap();
-        assert_eq!((after.settings, after.plan_id), (consumer_settings(), Some(furniture.plan)));
-
-        let patch = key::KeyPatch { name: Some(Some("renamed".to_owned())), ..Default::default() };
-        let after = key::update(
-            &mut tx,
-            one.site,
-            furniture.partner,
-            furniture.limited_key,
-            patch,
-            Some(1),
-        )
-        .await
-        .unwrap();
-        assert_eq!((after.settings, after.revision), (key_settings(), 2));
-        let patch = key::KeyPatch { settings: Some(KeySettings::default()), ..Default::default() };
-        let after =
-            key::update(&mut tx, one.site, furniture.partner, furniture.limited_key, patch, None)
-                .await
-                .unwrap();
-        assert_eq!(
-            (after.settings, after.name.as_deref()),
-            (KeySettings::default(), Some("renamed"))
-        );
+        settings_of_credentials_are_kept(&mut tx, &one, &furniture).await;
 
         let settings = PlanSettings { quotas: Vec::new(), limits: vec![limit("other")] };
         let patch = plan::PlanPatch { settings: Some(settings.clone()), ..Default::default() };

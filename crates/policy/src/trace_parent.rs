@@ -9,6 +9,10 @@ use thiserror::Error;
 /// The target of spans and events of `tracing` that are in traces and not in the log.
 pub const TRACE_TARGET: &str = "tenantry_trace";
 
+/// The attribute that joins the span of a commit with that of its push: the number of the last
+/// change of the commit in the change log.
+pub const CHANGE_SEQ: &str = "tenantry.change_seq";
+
 /// The identity of a span, which a later span continues or is linked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceParent {

@@ -15,7 +15,7 @@ fn site(number: u128) -> Change {
 
 fn logged(seq: i64, tenant_number: u128, change: Change) -> Logged {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seq.unsigned_abs());
-    Logged { seq, tenant: tenant(tenant_number), change, at }
+    Logged { seq, tenant: tenant(tenant_number), change, at, trace: None }
 }
 
 /// Applies what is due; what it was.

@@ -1,5 +1,6 @@
 //! The borders of a program: spans that continue a trace of elsewhere, and links to its spans.
 
+use opentelemetry::KeyValue;
 use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
 };
@@ -13,9 +14,9 @@ pub fn continue_from(span: &Span, parent: TraceParent) {
     span.set_parent(context);
 }
 
-/// Links the span to one of another trace that led to it.
-pub fn link(span: &Span, cause: TraceParent) {
-    span.add_link(remote(cause));
+/// Links the span to one of another trace that led to it, with an attribute that says how.
+pub fn link(span: &Span, cause: TraceParent, attribute: &'static str, value: i64) {
+    span.add_link_with_attributes(remote(cause), vec![KeyValue::new(attribute, value)]);
 }
 
 /// Returns the identity of the current span; `None` if nothing is traced, or not this trace.

@@ -28,6 +28,9 @@
 
 /// The target of spans and events that are in traces alone.
 pub const ONLY: &str = policy::trace_parent::TRACE_TARGET;
+/// The attribute that joins the span of a commit with that of its push: the number of the last
+/// change of the commit in the change log.
+pub use policy::trace_parent::CHANGE_SEQ;
 /// The name of the span around a request that comes from outside. Its kind is SERVER.
 pub const REQUEST_SPAN: &str = "request";
 

@@ -1,6 +1,7 @@
 //! The change log: what xds-server has to read again.
 
 use policy::id::{SiteId, TenantId};
+use policy::trace_parent::TraceParent;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -35,11 +36,12 @@ pub(crate) async fn lock(conn: &mut PgConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Appends changes in this order, and wakes the readers once the transaction has committed. Returns
-/// the number of the last of them.
+/// Appends changes in this order, each with the place of its commit in a trace, and wakes the
+/// readers once the transaction has committed. Returns the number of the last of them.
 pub(crate) async fn write(
     conn: &mut PgConnection,
     changes: &[(TenantId, Change)],
+    trace: Option<TraceParent>,
 ) -> Result<i64, StoreError> {
     let split = |change: &Change| match *change {
         Change::Site(site) => ("site".to_owned(), Some(Uuid::from(site)), None),
@@ -54,8 +56,8 @@ pub(crate) async fn write(
     let buckets: Vec<Option<i32>> = changes.iter().map(|(_, change)| split(change).2).collect();
     let written = sqlx::query!(
         r#"WITH written AS (
-             INSERT INTO change_log (tenant_id, kind, site_id, bucket)
-             SELECT tenant_id, kind, site_id, bucket
+             INSERT INTO change_log (tenant_id, kind, site_id, bucket, traceparent)
+             SELECT tenant_id, kind, site_id, bucket, $6
              FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[]) AS change (tenant_id, kind, site_id, bucket)
              RETURNING seq
          )
@@ -64,7 +66,8 @@ pub(crate) async fn write(
         &kinds,
         sites.as_slice() as &[Option<Uuid>],
         buckets.as_slice() as &[Option<i32>],
-        CHANNEL
+        CHANNEL,
+        trace.map(|trace| trace.to_string())
     )
     .fetch_one(conn)
     .await?;

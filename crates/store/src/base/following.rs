@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use policy::id::{SiteId, TenantId};
+use policy::trace_parent::TraceParent;
 use sqlx::postgres::PgListener;
 use uuid::Uuid;
 
@@ -23,6 +24,8 @@ pub struct Logged {
     pub change: Change,
     /// When it was written, by PostgreSQL's clock: just before its commit.
     pub at: SystemTime,
+    /// The place of its commit in a trace, if that was traced.
+    pub trace: Option<TraceParent>,
 }
 
 /// Waits for notifications. It connects again by itself; what it missed meanwhile is in the log.
@@ -74,7 +77,8 @@ impl SnapshotTx {
             return Err(StoreError::ChangesLost { seq });
         }
         let rows = sqlx::query!(
-            "SELECT seq, tenant_id, kind, site_id, bucket, at FROM change_log WHERE seq > $1 ORDER BY seq LIMIT $2",
+            "SELECT seq, tenant_id, kind, site_id, bucket, at, traceparent FROM change_log \
+             WHERE seq > $1 ORDER BY seq LIMIT $2",
             seq,
             i64::from(limit)
         )
@@ -96,6 +100,7 @@ impl SnapshotTx {
                 tenant: TenantId(row.tenant_id),
                 change,
                 at: row.at.into(),
+                trace: row.traceparent.and_then(|text| text.parse().ok()),
             })
         });
         Ok(logged.collect())

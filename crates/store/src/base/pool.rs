@@ -2,6 +2,7 @@
 
 use std::{str::FromStr as _, time::Duration};
 
+use policy::trace_parent::TraceParent;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Transaction};
@@ -49,6 +50,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) pooling: Pooling,
+    pub(crate) trace: fn() -> Option<TraceParent>,
 }
 
 /// A connection for one query, which in the transaction mode of a pooler has to be a transaction:
@@ -84,7 +86,14 @@ impl Store {
         max_connections: u32,
         pooling: Pooling,
     ) -> Result<Self, StoreError> {
-        Ok(Self { pool: connect_pool(url, max_connections, pooling).await?, pooling })
+        let pool = connect_pool(url, max_connections, pooling).await?;
+        Ok(Self { pool, pooling, trace: || None })
+    }
+
+    /// Has each change carry the place of its commit in a trace, so that the push of the change can
+    /// be joined with it. `trace` returns the place of the current span.
+    pub fn traced_by(self, trace: fn() -> Option<TraceParent>) -> Self {
+        Self { trace, ..self }
     }
 
     /// Begins a transaction that is in nobody's scope yet.

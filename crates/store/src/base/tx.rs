@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use policy::id::{ConsumerId, SiteId, TenantId};
+use policy::trace_parent::{CHANGE_SEQ, TRACE_TARGET, TraceParent};
 use sqlx::{PgConnection, Postgres, Transaction};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info, info_span};
 
-use crate::base::actor::Actor;
+use crate::base::actor::{Actor, ActorKind};
 use crate::base::audit::{self, Entry};
 use crate::base::change::{self, Change};
 use crate::base::error::StoreError;
@@ -21,17 +24,28 @@ pub struct Core {
     pub(crate) unfinished_idempotency: bool,
     /// Whether it has the platform's scope, and not one tenant's.
     is_platform: bool,
+    /// The span from the begin to the end of the transaction.
+    span: Span,
+    trace: fn() -> Option<TraceParent>,
 }
 
 impl Core {
     async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
+        // Jobs look into the database every second: their transactions are no spans, and their
+        // commits are.
+        let span = match actor.kind {
+            ActorKind::System => Span::none(),
+            _ => info_span!(target: TRACE_TARGET, "transaction"),
+        };
         Ok(Self {
-            tx: store.begin().await?,
+            tx: store.begin().instrument(span.clone()).await?,
             actor,
             entries: Vec::new(),
             changes: BTreeSet::new(),
             unfinished_idempotency: false,
             is_platform: false,
+            span,
+            trace: store.trace,
         })
     }
 
@@ -40,6 +54,10 @@ impl Core {
     }
 
     pub(crate) fn record(&mut self, tenant: TenantId, entry: Entry) {
+        self.span.in_scope(|| {
+            let (action, object) = (entry.action, entry.object);
+            info!(target: TRACE_TARGET, action, %object, %tenant, "recorded");
+        });
         self.entries.push((tenant, entry));
     }
 
@@ -54,7 +72,20 @@ impl Core {
     /// Writes the audit rows, tenant by tenant, then the change rows under the lock that puts
     /// commits in their order, then commits. The lock is common to all writers: nothing that takes
     /// time may follow it.
-    async fn commit(mut self) -> Result<(), StoreError> {
+    ///
+    /// The commit is a span, which has the number of the last change as `tenantry.change_seq`. The
+    /// change rows carry its place in the trace, so that their push can be joined with it.
+    async fn commit(self) -> Result<(), StoreError> {
+        if self.entries.is_empty() && self.changes.is_empty() {
+            return self.write_and_commit().await;
+        }
+        let span = self
+            .span
+            .in_scope(|| info_span!(target: TRACE_TARGET, "commit", tenantry.change_seq = Empty));
+        self.write_and_commit().instrument(span).await
+    }
+
+    async fn write_and_commit(mut self) -> Result<(), StoreError> {
         if self.unfinished_idempotency {
             let reason = "an idempotent answer was begun and not finished".to_owned();
             return Err(StoreError::Invalid { field: "idempotency", reason });
@@ -73,20 +104,24 @@ impl Core {
         let mut last = 0;
         if !self.changes.is_empty() {
             change::lock(&mut self.tx).await?;
+            let trace = (self.trace)();
             let changes: Vec<(TenantId, Change)> = self.changes.iter().copied().collect();
             if self.is_platform {
                 // A platform plan may be that of thousands of tenants.
-                last = change::write(&mut self.tx, &changes).await?;
+                last = change::write(&mut self.tx, &changes, trace).await?;
             } else {
                 for of_tenant in changes.chunk_by(|(one, _), (other, _)| one == other) {
                     if let Some((tenant, _)) = of_tenant.first() {
                         self.see_tenant(*tenant).await?;
                     }
-                    last = change::write(&mut self.tx, of_tenant).await?;
+                    last = change::write(&mut self.tx, of_tenant, trace).await?;
                 }
             }
         }
         self.tx.commit().await?;
+        if last > 0 {
+            Span::current().record(CHANGE_SEQ, last);
+        }
         self.actor.logged.raise(last);
         Ok(())
     }

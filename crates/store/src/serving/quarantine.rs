@@ -90,7 +90,8 @@ pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError
     }
     if let Some(tenant) = written {
         change::lock(&mut tx).await?;
-        let seq = change::write(&mut tx, &[(TenantId(tenant), Change::Site(refusal.site))]).await?;
+        let seq =
+            change::write(&mut tx, &[(TenantId(tenant), Change::Site(refusal.site))], None).await?;
         sqlx::query!(
             "UPDATE quarantine SET seq = $3 WHERE tenant_id = $1 AND site_id = $2",
             tenant,
@@ -144,7 +145,7 @@ pub async fn still(
     .await?;
     if let Some(tenant) = released {
         change::lock(&mut tx).await?;
-        change::write(&mut tx, &[(TenantId(tenant), Change::Site(site))]).await?;
+        change::write(&mut tx, &[(TenantId(tenant), Change::Site(site))], None).await?;
     }
     tx.commit().await?;
     Ok(())

@@ -101,7 +101,8 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         pooling,
     )
     .await
-    .context("the database cannot be used")?;
+    .context("the database cannot be used")?
+    .traced_by(service::traces::current);
     admin::commands::first_operator::operator_token(&store, config.operator_token_file.as_deref())
         .await?;
     admin::metrics::install()?;

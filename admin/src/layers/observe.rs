@@ -7,10 +7,12 @@ use std::time::Instant;
 
 use axum::extract::{FromRequestParts as _, MatchedPath, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
+use policy::trace_parent::TraceParent;
+use service::traces;
 use tracing::Instrument as _;
 
 use crate::bounds;
@@ -49,6 +51,9 @@ pub async fn observe(
         %method,
         route
     );
+    if let Some(parent) = trace_parent(request.headers()) {
+        traces::continue_from(&span, parent);
+    }
     let time = match access.find(&route, &method) {
         Access::For(rule) => rule.operation.time,
         Access::OtherMethods(_) | Access::None => bounds::REQUEST_TIME,
@@ -86,6 +91,13 @@ fn log(status: StatusCode, elapsed_ms: f64) {
     } else {
         tracing::info!(status, elapsed_ms, "request");
     }
+}
+
+/// The place in the caller's trace (W3C Trace Context, section 3.2): one header, or none.
+fn trace_parent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut given = headers.get_all("traceparent").iter();
+    let (Some(value), None) = (given.next(), given.next()) else { return None };
+    value.to_str().ok()?.parse().ok()
 }
 
 /// Reads the parameters that the router has matched: the same that handlers get.
@@ -177,5 +189,16 @@ mod tests {
             let body = axum::body::to_bytes(response.into_body(), 1_000).await.unwrap();
             assert_eq!(body, format!("{expected:?}"), "{path}");
         }
+    }
+
+    #[test]
+    fn a_trace_is_continued_from_one_header() {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let mut headers = HeaderMap::new();
+        assert_eq!(trace_parent(&headers), None);
+        headers.append("traceparent", HeaderValue::from_static(text));
+        assert_eq!(trace_parent(&headers).map(|parent| parent.to_string()), Some(text.to_owned()));
+        headers.append("traceparent", HeaderValue::from_static(text));
+        assert_eq!(trace_parent(&headers), None, "two headers are no place");
     }
 }

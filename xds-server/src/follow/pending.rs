@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::SystemTime;
 
 use policy::id::{SiteId, TenantId};
+use policy::trace_parent::TraceParent;
 use store::change::{Change, Logged};
 
 /// The shortest and the longest gap. An edit now and then never meets one; the longest is short
@@ -30,15 +31,28 @@ const SITE_WEIGHT: usize = 10;
 /// The most buckets of a turn. Those of one change of the database are together, unless it is
 /// larger than this.
 const BUCKETS_PER_TURN: usize = 256;
+/// The most commits that a change names as its causes. Edits of one site that follow each other
+/// closely are one change, and there may be any number of them.
+const CAUSES: usize = 8;
 
 /// A change that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Waiting {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
     /// The first entry of the log that asks for it, and is not applied.
-    seq: i64,
+    pub(super) seq: i64,
     /// The last one.
-    last_seq: i64,
+    pub(super) last_seq: i64,
     at: SystemTime,
+    /// The traced commits that ask for it, the first [`CAUSES`] of them.
+    pub(super) causes: Vec<Cause>,
+}
+
+/// A traced commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cause {
+    /// Its entry in the log.
+    pub(super) seq: i64,
+    pub(super) trace: TraceParent,
 }
 
 /// The changes of one step.
@@ -87,10 +101,9 @@ impl Pending {
         first.map_or(self.read, |first| first - 1)
     }
 
-    /// The first and the last entry of the log that ask for a change that waits.
-    pub(super) fn entries_of(&self, tenant: TenantId, change: &Change) -> Option<(i64, i64)> {
-        let waiting = self.tenants.get(&tenant)?.get(change)?;
-        Some((waiting.seq, waiting.last_seq))
+    /// The entries of the log that ask for a change that waits.
+    pub(super) fn waiting(&self, tenant: TenantId, change: &Change) -> Option<&Waiting> {
+        self.tenants.get(&tenant)?.get(change)
     }
 
     /// The sites whose changes wait, without those in this step.
@@ -120,10 +133,16 @@ impl Pending {
                 self.turns.push_back(entry.tenant);
                 BTreeMap::new()
             });
-            waiting
-                .entry(entry.change)
-                .and_modify(|waiting| waiting.last_seq = entry.seq)
-                .or_insert(Waiting { seq: entry.seq, last_seq: entry.seq, at: entry.at });
+            let waiting = waiting.entry(entry.change).or_insert_with(|| Waiting {
+                seq: entry.seq,
+                last_seq: entry.seq,
+                at: entry.at,
+                causes: Vec::new(),
+            });
+            waiting.last_seq = entry.seq;
+            if let Some(trace) = entry.trace.filter(|_| waiting.causes.len() < CAUSES) {
+                waiting.causes.push(Cause { seq: entry.seq, trace });
+            }
             if let Change::Site(site) = entry.change
                 && let Some(gap) = self.gaps.get_mut(&site).filter(|gap| now_ms < gap.ends_ms)
             {

@@ -161,3 +161,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_change_that_waits_names_the_traced_commits_that_ask_for_it() {
+    let traced = |seq, span_id| Logged {
+        trace: Some(TraceParent { trace_id: 1, span_id, sampled: true }),
+        ..logged(seq, 1, site(1))
+    };
+    let mut pending = Pending::new(0);
+    pending.add(&[traced(1, 10), logged(2, 1, site(1)), traced(3, 11), logged(4, 1, site(1))], 0);
+    let waiting = pending.waiting(tenant(1), &site(1)).unwrap();
+    let causes: Vec<_> =
+        waiting.causes.iter().map(|cause| (cause.seq, cause.trace.span_id)).collect();
+    assert_eq!(causes, [(1, 10), (3, 11)]);
+    assert_eq!((waiting.seq, waiting.last_seq), (1, 4));
+}
+
+#[test]
+fn the_causes_of_one_change_are_bounded() {
+    let mut pending = Pending::new(0);
+    let edits: Vec<_> = (1..=100)
+        .map(|seq| Logged {
+            trace: Some(TraceParent { trace_id: 1, span_id: seq as u64, sampled: true }),
+            ..logged(seq, 1, site(1))
+        })
+        .collect();
+    pending.add(&edits, 0);
+    let waiting = pending.waiting(tenant(1), &site(1)).unwrap();
+    assert_eq!((waiting.causes.len(), waiting.last_seq), (CAUSES, 100));
+}

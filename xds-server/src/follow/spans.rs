@@ -1,13 +1,15 @@
 //! The spans of a step, by which a trace shows the way of a change.
 //!
-//! The span of a change has the attribute `tenantry.change_seq`, its number in the change log. The
-//! span of the request that made the change has the same attribute with the same number: by it the
-//! two traces are found together. Changes of one thing that wait together are applied as one; the
-//! span then has the number of the last of them, and `tenantry.first_change_seq`.
+//! The span of a change has the attribute `tenantry.change_seq`, its number in the change log, and
+//! a link to the span of each traced commit that asked for it. The span of a commit has the same
+//! attribute, with the number of its last change: without links, the two traces are found by it.
+//! Changes of one thing that wait together are applied as one; the span then has the number of the
+//! last of them, and `tenantry.first_change_seq`.
 //!
 //! The spans are in traces alone, and cost nothing while traces are off.
 
-use policy::trace_parent::TRACE_TARGET;
+use policy::trace_parent::{CHANGE_SEQ, TRACE_TARGET};
+use service::traces;
 use store::change::Change;
 use tracing::{Span, info_span};
 
@@ -28,16 +30,20 @@ pub(super) fn of_step(pending: &Pending, taken: &Taken, through_seq: i64) -> Ste
     let changes = taken.changes.len();
     let step = info_span!(target: TRACE_TARGET, "apply_changes", through_seq, changes);
     let spans = taken.changes.iter().take(SPANS).filter_map(|(tenant, change)| {
-        let (first, last) = pending.entries_of(*tenant, change)?;
-        Some(info_span!(
+        let waiting = pending.waiting(*tenant, change)?;
+        let span = info_span!(
             target: TRACE_TARGET,
             parent: &step,
             "push_change",
-            tenantry.change_seq = last,
-            tenantry.first_change_seq = first,
+            tenantry.change_seq = waiting.last_seq,
+            tenantry.first_change_seq = waiting.seq,
             tenantry.tenant = %tenant,
             kind = kind_of(change),
-        ))
+        );
+        for cause in &waiting.causes {
+            traces::link(&span, cause.trace, CHANGE_SEQ, cause.seq);
+        }
+        Some(span)
     });
     let spans = spans.collect();
     StepSpans { step, _changes: spans }

@@ -3,6 +3,7 @@
 //! of Envoys ([`recorder`]), and published API descriptions ([`openapi`]).
 
 pub mod certificates;
+pub mod collector;
 pub mod contract;
 pub mod gateway;
 pub mod jwks;

@@ -35,7 +35,7 @@ impl LastUsed {
 }
 
 impl Notes {
-    /// Writes notes for as long as there is a side of requests.
+    /// Writes notes until the program stops. The side of requests may end before.
     pub async fn write(self, store: Store, job: JobHandle) {
         let mut notes = self.0.lock().await;
         while let Some((tenant, token)) = notes.recv().await {
@@ -46,5 +46,6 @@ impl Notes {
                 tracing::warn!(%error, "the use of a service token was not noted");
             }
         }
+        job.stopped().await;
     }
 }

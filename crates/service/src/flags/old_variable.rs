@@ -17,7 +17,7 @@ pub struct OldVariable {
 /// of an earlier release beside this one.
 ///
 /// # Errors
-/// When `old` is set and `new` is not.
+/// `old` is set and `new` is not.
 pub fn refuse_old_variable(
     old: &'static str,
     new: &'static str,

@@ -8,7 +8,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector, such as `http://localhost:4318`; without it nothing is traced |
+//! | `OTEL_EXPORTER_OTLP_ENDPOINT` | the collector (`http://localhost:4318`); without it, none |
 //! | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | the same for traces alone, with the path |
 //! | `OTEL_EXPORTER_OTLP_HEADERS` | headers of each export, such as `authorization=Bearer%20...` |
 //! | `OTEL_EXPORTER_OTLP_TIMEOUT` | the time for one export, in milliseconds |

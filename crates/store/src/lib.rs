@@ -1,16 +1,21 @@
 //! All SQL of Tenantry.
 //!
-//! One way in for writers: [`Store::tenant`] begins a transaction that sees the rows of one tenant,
-//! [`Store::platform`] one that sees the registry of tenants. Every change made through either
-//! leaves its audit row and its change-log rows, which `commit` writes in the right order.
-//! [`Reader`] is the way in for xds-server: read-only, of all tenants, in snapshots; and
-//! [`usage::Ledger`] the only one through which it writes what tenants can see.
+//! Writers have one way in: [`Store::tenant`] begins a transaction that sees the rows of one
+//! tenant, [`Store::platform`] one that sees the registry of tenants. Every change made through
+//! either leaves its audit row and its change-log rows, which `commit` writes in the right order.
+//! [`Reader`] is the way in for xds-server: read-only, of all tenants, in snapshots; through
+//! [`usage::Ledger`] alone it writes rows that tenants can see.
 //!
-//! Architecture invariant: every query is a checked macro, whose text is fixed at compile time. Row
-//! security stops a forgotten condition, not injected SQL; so there is no SQL that is put together
+//! The folders are contexts, each with its nouns. A context imports only those below it: `base`,
+//! `platform`, `tenancy`, then `accounts` and `publishing`, `clients`, `serving`. This file is the
+//! public face: callers name a noun, and not its context.
+//!
+//! Architecture invariant: every query is a checked macro, whose text is fixed when the crate is
+//! compiled. Row security stops a forgotten condition, not injected SQL; so no SQL is put together
 //! at run time, here or elsewhere.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used))]
+#![warn(missing_docs)]
 
 mod accounts;
 mod base;
@@ -46,7 +51,7 @@ pub mod audit {
     };
 }
 
-/// The change log: what xds-server has to read again.
+/// The change log, which xds-server follows.
 pub mod change {
     pub use crate::base::change::{CHANNEL, Change};
     pub use crate::base::following::{
@@ -54,7 +59,7 @@ pub mod change {
     };
 }
 
-/// Platform plans, and what tenants have of what their plan allows.
+/// Platform plans, and the use that tenants make of them.
 pub mod platform_plan {
     pub use crate::platform::platform_plan::*;
     pub use crate::tenancy::allowance::{TenantLimits, Used, of_tenant};

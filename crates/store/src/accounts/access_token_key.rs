@@ -1,11 +1,13 @@
-//! The keys that sign access tokens. All replicas of the service have the same, through the
-//! database; the secret halves are sealed.
+//! The keys that sign access tokens. All replicas of the service share them through the database;
+//! the private halves are sealed.
 
 use chrono::{DateTime, Utc};
 use policy::desired::Secret;
 use uuid::Uuid;
 
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
+use crate::base::queries::prunes;
 use crate::base::seal::{Place, SecretsKey};
 use crate::base::tx::PlatformTx;
 
@@ -19,13 +21,13 @@ pub struct AccessTokenKey {
     pub id: Uuid,
     /// The Ed25519 public key.
     pub public_key: [u8; 32],
-    /// The key pair in the form in which it was given; `None` if the secrets key does not open it.
+    /// The key pair as it was given; `None` if the secrets key does not open it.
     pub pair: Option<Secret>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
 }
 
-/// A key pair that was drawn.
+/// A new key pair.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// See [`AccessTokenKey::public_key`].
@@ -45,7 +47,8 @@ pub async fn since(
     after: DateTime<Utc>,
 ) -> Result<Vec<AccessTokenKey>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT id, public_key, secret_sealed, created_at FROM access_token_keys WHERE created_at > $1 ORDER BY created_at DESC, id DESC",
+        "SELECT id, public_key, secret_sealed, created_at FROM access_token_keys
+         WHERE created_at > $1 ORDER BY created_at DESC, id DESC",
         after
     )
     .fetch_all(tx.conn())
@@ -59,7 +62,7 @@ pub async fn since(
     Ok(keys.collect())
 }
 
-/// Makes a key, unless another replica has made one after the given time in the meantime.
+/// Makes a key, unless another replica has made one after `newer_than`.
 pub async fn create_unless_newer(
     tx: &mut PlatformTx,
     secrets: &SecretsKey,
@@ -74,9 +77,10 @@ pub async fn create_unless_newer(
     if usable {
         return Ok(());
     }
-    let id = crate::new_id();
+    let id = new_id();
     sqlx::query!(
-        "INSERT INTO access_token_keys (id, public_key, secret_sealed, created_at) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO access_token_keys (id, public_key, secret_sealed, created_at)
+         VALUES ($1, $2, $3, $4)",
         id,
         &new.public_key[..],
         secrets.seal(place(id), &new.pair)?,
@@ -87,19 +91,7 @@ pub async fn create_unless_newer(
     Ok(())
 }
 
-/// Removes the keys that were made before a time, so many at most. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM access_token_keys WHERE id IN (
-             SELECT id FROM access_token_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the keys at the most that were made before a time.
+    prune: "access_token_keys" by "id" where "created_at < $1";
 }

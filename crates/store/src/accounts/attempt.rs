@@ -1,4 +1,4 @@
-//! How often something was tried of late: limits that hold over all replicas of the service.
+//! Counts of failed attempts: limits that hold over all replicas of the service.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -6,36 +6,37 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::base::actor::AccountId;
 use crate::base::error::StoreError;
+use crate::base::queries::prunes;
 use crate::base::tx::PlatformTx;
 
-/// What is counted, and how often it may fail.
+/// A count, and its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// What kind of thing is tried, such as `source`: `[a-z_]{1,40}`.
+    /// The kind of attempt, such as `source`: `[a-z_]{1,40}`.
     pub kind: &'static str,
-    /// SHA-256 of who or what tries.
+    /// SHA-256 of the party that tries.
     pub subject: [u8; 32],
-    /// How many failures there may be in a window; `None` if they are only counted.
+    /// The most failures in a window; `None` if they are only counted.
     pub limit: Option<i32>,
 }
 
-/// Whether something may be tried.
+/// The answer to an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// It may, and is counted as a failure until [`forgive`] says otherwise: a hundred that are
-    /// tried at once are a hundred. How many there were of each, this one included.
+    /// Allowed, and counted as a failure until [`forgive`]: a hundred attempts at once are a
+    /// hundred. Holds the failures of each count, this one included.
     Taken(Vec<i32>),
-    /// It may not, until the given time. It is not counted.
+    /// Refused until the given time, and not counted.
     Refused {
-        /// When the window ends.
+        /// The end of the window.
         until: DateTime<Utc>,
     },
 }
 
 /// Counts an attempt. The window of each count begins with its first failure.
 ///
-/// Give the counts in the same order everywhere: those who count the same wait for each other.
-/// Commit what was taken; drop what was refused.
+/// Give the counts in the same order everywhere: attempts of the same counts wait for each other.
+/// Commit an allowed attempt; drop a refused one.
 pub async fn take(
     tx: &mut PlatformTx,
     counts: &[Count],
@@ -45,9 +46,11 @@ pub async fn take(
     let mut failures = Vec::with_capacity(counts.len());
     for count in counts {
         let row = sqlx::query!(
-            "INSERT INTO login_failures AS f (kind, subject, window_start, failures) VALUES ($1, $2, $3, 1)
+            "INSERT INTO login_failures AS f (kind, subject, window_start, failures)
+             VALUES ($1, $2, $3, 1)
              ON CONFLICT (kind, subject) DO UPDATE SET
-                 failures = CASE WHEN f.window_start <= $4 THEN 1 ELSE least(f.failures, 1000000) + 1 END,
+                 failures = CASE WHEN f.window_start <= $4 THEN 1
+                     ELSE least(f.failures, 1000000) + 1 END,
                  window_start = CASE WHEN f.window_start <= $4 THEN $3 ELSE f.window_start END
              RETURNING failures, window_start",
             count.kind,
@@ -65,11 +68,12 @@ pub async fn take(
     Ok(Attempt::Taken(failures))
 }
 
-/// Takes an attempt back that was none: it has succeeded.
+/// Takes back an attempt that has succeeded.
 pub async fn forgive(tx: &mut PlatformTx, counts: &[Count]) -> Result<(), StoreError> {
     for count in counts {
         sqlx::query!(
-            "UPDATE login_failures SET failures = greatest(failures - 1, 0) WHERE kind = $1 AND subject = $2",
+            "UPDATE login_failures SET failures = greatest(failures - 1, 0)
+             WHERE kind = $1 AND subject = $2",
             count.kind,
             &count.subject[..]
         )
@@ -79,25 +83,13 @@ pub async fn forgive(tx: &mut PlatformTx, counts: &[Count]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Removes the counts whose window began before a time, so many at most. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM login_failures WHERE (kind, subject) IN (
-             SELECT kind, subject FROM login_failures WHERE window_start < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the counts at the most whose window began before a time.
+    prune: "login_failures" by "kind, subject" where "window_start < $1";
 }
 
-/// What counts as one source: an IPv4 address, or the /64 of an IPv6 address, which is what one
-/// customer of a provider has.
+/// Returns the network that counts as one source: an IPv4 address, or the /64 of an IPv6 address,
+/// which one customer of a provider has.
 pub fn network_of(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -108,7 +100,7 @@ pub fn network_of(source: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether somebody has logged in to the account from this source after a time.
+/// Returns true if a login to the account from this source has succeeded after a time.
 pub async fn is_known(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -116,7 +108,10 @@ pub async fn is_known(
     after: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM login_sources WHERE account_id = $1 AND source = $2::text::inet AND last_good_at > $3) AS "known!""#,
+        r#"SELECT EXISTS (
+               SELECT FROM login_sources
+               WHERE account_id = $1 AND source = $2::text::inet AND last_good_at > $3
+           ) AS "known!""#,
         account.0,
         network_of(source).to_string(),
         after
@@ -125,7 +120,7 @@ pub async fn is_known(
     .await?)
 }
 
-/// Notes that somebody has logged in to the account from this source.
+/// Notes a login to the account from this source.
 pub async fn note_good(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -133,7 +128,8 @@ pub async fn note_good(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO login_sources (account_id, source, last_good_at) VALUES ($1, $2::text::inet, $3)
+        "INSERT INTO login_sources (account_id, source, last_good_at)
+         VALUES ($1, $2::text::inet, $3)
          ON CONFLICT (account_id, source) DO UPDATE SET last_good_at = excluded.last_good_at",
         account.0,
         network_of(source).to_string(),
@@ -144,19 +140,7 @@ pub async fn note_good(
     Ok(())
 }
 
-/// Forgets the sources of logins before a time, so many at most. Returns how many.
-pub async fn prune_sources(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM login_sources WHERE (account_id, source) IN (
-             SELECT account_id, source FROM login_sources WHERE last_good_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the sources at the most whose last login was before a time.
+    prune_sources: "login_sources" by "account_id, source" where "last_good_at < $1";
 }

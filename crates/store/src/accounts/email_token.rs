@@ -1,4 +1,4 @@
-//! Tokens that are sent by e-mail: who has one reads the mail of the address.
+//! Tokens that are sent by e-mail: they prove that a person reads the mail of an address.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -6,14 +6,15 @@ use serde_json::json;
 use crate::accounts::account::{self, Account, AccountId};
 use crate::base::audit::Entry;
 use crate::base::error::StoreError;
+use crate::base::queries::prunes;
 use crate::base::tx::PlatformTx;
 
-/// What a token is good for.
+/// The purpose of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To prove that the address is the person's.
+    /// Proves that the address is the person's.
     Verify,
-    /// To choose another password.
+    /// Lets the person choose another password.
     Reset,
 }
 
@@ -36,7 +37,8 @@ pub async fn create(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO email_tokens (digest, account_id, purpose, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO email_tokens (digest, account_id, purpose, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5)",
         &digest[..],
         account.0,
         purpose.as_str(),
@@ -50,7 +52,7 @@ pub async fn create(
     account::audit(tx, account, entry).await
 }
 
-/// The account of a token that is good, and was not used.
+/// Reads the account of a token that is good and unused.
 pub async fn find(
     tx: &mut PlatformTx,
     purpose: Purpose,
@@ -58,7 +60,8 @@ pub async fn find(
     now: DateTime<Utc>,
 ) -> Result<Option<Account>, StoreError> {
     let account = sqlx::query_scalar!(
-        "SELECT account_id FROM email_tokens WHERE digest = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 FOR UPDATE",
+        "SELECT account_id FROM email_tokens
+         WHERE digest = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3 FOR UPDATE",
         &digest[..],
         purpose.as_str(),
         now
@@ -69,7 +72,7 @@ pub async fn find(
     }
 }
 
-/// Ends a token, and with it all others of the account that are for the same.
+/// Ends a token, and all others of the account for the same purpose.
 pub async fn spend(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -77,7 +80,8 @@ pub async fn spend(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE email_tokens SET used_at = $3 WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL",
+        "UPDATE email_tokens SET used_at = $3
+         WHERE account_id = $1 AND purpose = $2 AND used_at IS NULL",
         account.0,
         purpose.as_str(),
         now
@@ -87,19 +91,7 @@ pub async fn spend(
     Ok(())
 }
 
-/// Removes the tokens that expired before a time, so many at most. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM email_tokens WHERE digest IN (
-             SELECT digest FROM email_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the tokens at the most that expired before a time.
+    prune: "email_tokens" by "digest" where "expires_at < $1";
 }

@@ -1,30 +1,32 @@
-//! E-mail that is to be sent: written in the transaction of what it is about, sent by a task in the
-//! background, and tried again until it is sent or nobody wants it any more. It may come twice, if
-//! the program ends between the sending and the removal.
+//! E-mail to send: written in the transaction that causes it, sent by a background task, and tried
+//! again until it is sent or expires. It may arrive twice, if the program ends between sending and
+//! removal.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use policy::desired::Secret;
 use uuid::Uuid;
 
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
+use crate::base::queries::prunes;
 use crate::base::seal::{Place, SecretsKey};
 use crate::base::tx::PlatformTx;
 
 /// The table, in the place of sealed letters.
 const TABLE: &str = "mail_outbox";
-/// How long after a first failure the next try is. It doubles with each.
+/// The wait after a first failure, in seconds. It doubles with each.
 const FIRST_WAIT_S: i64 = 10;
-/// How often it doubles: to some three hours.
+/// The most doublings: they lead to some three hours.
 const MAX_DOUBLINGS: i32 = 10;
 
-/// A letter, in the form in which it was given.
+/// A letter.
 #[derive(Clone, Debug)]
 pub struct Letter {
     /// Its id.
     pub id: Uuid,
-    /// What was given.
+    /// Its content, as it was given.
     pub content: Secret,
-    /// How often it was tried before.
+    /// The number of attempts before.
     pub attempts: i32,
 }
 
@@ -43,10 +45,11 @@ pub async fn put(
     kept: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let id = crate::new_id();
+    let id = new_id();
     let sealed = secrets.ok_or(StoreError::NoSecretsKey)?.seal(place(id), content)?;
     sqlx::query!(
-        "INSERT INTO mail_outbox (id, message_sealed, next_attempt_at, expires_at, created_at) VALUES ($1, $2, $3, $4, $3)",
+        "INSERT INTO mail_outbox (id, message_sealed, next_attempt_at, expires_at, created_at)
+         VALUES ($1, $2, $3, $4, $3)",
         id,
         sealed,
         now,
@@ -57,9 +60,8 @@ pub async fn put(
     Ok(())
 }
 
-/// Takes a letter that is due, and notes when it is tried again unless it is removed before.
-/// Letters that nobody wants any more, or that the key does not open, are removed. Commit before it
-/// is sent.
+/// Takes a letter that is due, and sets the time of the next attempt. Expired letters are removed;
+/// one that the key does not open has no content. Commit before sending.
 pub async fn take(
     tx: &mut PlatformTx,
     secrets: &SecretsKey,
@@ -86,7 +88,7 @@ pub async fn take(
     Ok(Some(Letter { id: row.id, content, attempts: row.attempts }))
 }
 
-/// Replaces what a letter says, so that it says the same whenever it is tried.
+/// Replaces the content of a letter, so that every attempt sends the same.
 pub async fn rewrite(
     tx: &mut PlatformTx,
     secrets: &SecretsKey,
@@ -100,26 +102,14 @@ pub async fn rewrite(
     Ok(())
 }
 
-/// Removes a letter that was sent, or that is for nobody.
+/// Removes a letter that was sent, or has no recipient.
 pub async fn remove(tx: &mut PlatformTx, id: Uuid) -> Result<(), StoreError> {
     sqlx::query!("DELETE FROM mail_outbox WHERE id = $1", id).execute(tx.conn()).await?;
     Ok(())
 }
 
-/// Removes the letters that nobody wants any more since before a time, so many at most: there may
-/// be nobody who sends any. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM mail_outbox WHERE id IN (
-             SELECT id FROM mail_outbox WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the letters at the most that expired before a time: without a sender
+    /// nothing else does.
+    prune: "mail_outbox" by "id" where "expires_at <= $1";
 }

@@ -1,9 +1,9 @@
 //! Sessions of people: a login on one device, and the family of its refresh tokens.
 //!
-//! A refresh token is good once (RFC 9700 section 4.14.2). Whoever presents it gets its one
-//! successor, however many do so at the same time, and again for a short while, for the answer may
-//! have been lost. Later, it is somebody else who presents it, or the person after somebody else:
-//! nobody can tell, so the session ends.
+//! A refresh token is good once (RFC 9700 section 4.14.2). Presenting it gives its one successor,
+//! to any number of requests at the same time, and again for a short while, because the answer may
+//! have been lost. A later presentation comes from a thief, or from the person after a thief: they
+//! cannot be told apart, so the session ends.
 
 use std::net::IpAddr;
 
@@ -15,6 +15,7 @@ use crate::accounts::account::{self, AccountId};
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
 use crate::base::page::Page;
+use crate::base::queries::{prunes, rows};
 use crate::base::tx::PlatformTx;
 
 /// A session.
@@ -22,49 +23,38 @@ use crate::base::tx::PlatformTx;
 pub struct Session {
     /// Its id, which access tokens carry.
     pub id: Uuid,
-    /// Whose it is.
+    /// The account that logged in.
     pub account: AccountId,
-    /// When a second factor was given.
+    /// The time at which a second factor was given.
     pub mfa_at: Option<DateTime<Utc>>,
-    /// Where the login came from.
+    /// The address of the client at the login.
     pub source: Option<IpAddr>,
-    /// What the client called itself, 200 characters at most.
+    /// The name that the client gave itself, 200 characters at most.
     pub user_agent: Option<String>,
-    /// When it began.
+    /// The time of the login.
     pub created_at: DateTime<Utc>,
-    /// When a token was last refreshed.
+    /// The time of the last refresh.
     pub last_used_at: DateTime<Utc>,
-    /// When it ends at the latest.
+    /// The time at which it ends at the latest.
     pub expires_at: DateTime<Utc>,
-    /// When it was ended.
+    /// The time at which it was ended.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-struct Record {
-    id: Uuid,
-    account_id: Uuid,
-    mfa_at: Option<DateTime<Utc>>,
-    source: Option<String>,
-    user_agent: Option<String>,
-    created_at: DateTime<Utc>,
-    last_used_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-    revoked_at: Option<DateTime<Utc>>,
-}
-
-impl From<Record> for Session {
-    fn from(record: Record) -> Self {
-        Self {
-            id: record.id,
-            account: AccountId(record.account_id),
-            mfa_at: record.mfa_at,
-            source: record.source.and_then(|source| source.parse().ok()),
-            user_agent: record.user_agent,
-            created_at: record.created_at,
-            last_used_at: record.last_used_at,
-            expires_at: record.expires_at,
-            revoked_at: record.revoked_at,
-        }
+rows! { ($) session_rows =
+    "id, account_id, mfa_at, host(source)
+         AS source, user_agent, created_at, last_used_at, expires_at,
+     revoked_at"
+    => |row| Session {
+        id: row.id,
+        account: AccountId(row.account_id),
+        mfa_at: row.mfa_at,
+        source: row.source.and_then(|source| source.parse().ok()),
+        user_agent: row.user_agent,
+        created_at: row.created_at,
+        last_used_at: row.last_used_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
     }
 }
 
@@ -81,14 +71,14 @@ impl Audited for Session {
     }
 }
 
-/// What a new session is made of.
+/// The fields of a new session.
 #[derive(Clone, Debug)]
 pub struct NewSession {
     /// The id, which its first access token has already.
     pub id: Uuid,
     /// See [`Session::account`].
     pub account: AccountId,
-    /// Whether a second factor was given.
+    /// True if a second factor was given.
     pub mfa: bool,
     /// See [`Session::source`].
     pub source: Option<IpAddr>,
@@ -98,19 +88,19 @@ pub struct NewSession {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A refresh token that was drawn, as far as the database knows it.
+/// A new refresh token, in the form of the database.
 #[derive(Clone, Debug)]
 pub struct Drawn {
     /// SHA-256 of the token.
     pub digest: [u8; 32],
-    /// Until when it may be exchanged.
+    /// The time until which it may be exchanged.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What came of presenting a refresh token.
+/// The outcome of presenting a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exchange {
-    /// It was exchanged for the successor that was drawn.
+    /// It was exchanged for the new token.
     Done(Session),
     /// It was exchanged a moment ago: give this successor again.
     Again {
@@ -134,9 +124,10 @@ pub async fn create(
     token: &Drawn,
     now: DateTime<Utc>,
 ) -> Result<Session, StoreError> {
-    sqlx::query!(
-        "INSERT INTO sessions (id, account_id, mfa_at, source, user_agent, created_at, last_used_at, expires_at)
-         VALUES ($1, $2, $3, $4::text::inet, $5, $6, $6, $7)",
+    let session = session_rows!(
+        "INSERT INTO sessions
+             (id, account_id, mfa_at, source, user_agent, created_at, last_used_at, expires_at)
+         VALUES ($1, $2, $3, $4::text::inet, $5, $6, $6, $7) RETURNING";
         new.id,
         new.account.0,
         new.mfa.then_some(now),
@@ -145,24 +136,19 @@ pub async fn create(
         now,
         new.expires_at
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
     insert_token(tx, new.id, token, now).await?;
-    let session = get(tx, new.account, new.id).await?;
     account::audit(tx, new.account, Entry::created("session.create", session.id, &session)).await?;
     Ok(session)
 }
 
 /// Reads a session of an account.
 pub async fn get(tx: &mut PlatformTx, account: AccountId, id: Uuid) -> Result<Session, StoreError> {
-    let record = sqlx::query_as!(
-        Record,
-        "SELECT id, account_id, mfa_at, host(source) AS source, user_agent, created_at, last_used_at, expires_at, revoked_at
-         FROM sessions WHERE account_id = $1 AND id = $2",
-        account.0,
-        id
-    );
-    record.fetch_optional(tx.conn()).await?.map(Session::from).ok_or(NOT_FOUND)
+    session_rows!("SELECT", "FROM sessions WHERE account_id = $1 AND id = $2"; account.0, id)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)
 }
 
 /// Reads a page of the sessions of an account that have not ended.
@@ -172,18 +158,18 @@ pub async fn list(
     page: Page,
     now: DateTime<Utc>,
 ) -> Result<Vec<Session>, StoreError> {
-    let records = sqlx::query_as!(
-        Record,
-        "SELECT id, account_id, mfa_at, host(source) AS source, user_agent, created_at, last_used_at, expires_at, revoked_at
-         FROM sessions WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND id > $3 ORDER BY id LIMIT $4",
+    Ok(session_rows!(
+        "SELECT",
+        "FROM sessions
+         WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > $2 AND id > $3
+         ORDER BY id LIMIT $4";
         account.0,
         now,
         page.after(),
         page.limit()
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(records.into_iter().map(Session::from).collect())
+    .await?)
 }
 
 /// Ends a session. One that has ended stays as it is.
@@ -194,28 +180,25 @@ pub async fn revoke(
     action: &'static str,
     now: DateTime<Utc>,
 ) -> Result<Session, StoreError> {
-    sqlx::query_scalar!(
-        "SELECT id FROM sessions WHERE account_id = $1 AND id = $2 FOR UPDATE",
-        account.0,
-        id
+    let before = session_rows!(
+        "SELECT", "FROM sessions WHERE account_id = $1 AND id = $2 FOR UPDATE"; account.0, id
     )
     .fetch_optional(tx.conn())
     .await?
     .ok_or(NOT_FOUND)?;
-    let before = get(tx, account, id).await?;
     if before.revoked_at.is_some() {
         return Ok(before);
     }
-    sqlx::query!("UPDATE sessions SET revoked_at = $2 WHERE id = $1", id, now)
-        .execute(tx.conn())
-        .await?;
-    let after = get(tx, account, id).await?;
+    let after =
+        session_rows!("UPDATE sessions SET revoked_at = $2 WHERE id = $1 RETURNING"; id, now)
+            .fetch_one(tx.conn())
+            .await?;
     account::audit(tx, account, Entry::updated(action, id, &before, &after)).await?;
     Ok(after)
 }
 
-/// Ends all sessions of an account but one, and says how many. What made it necessary is what is
-/// audited.
+/// Ends all sessions of an account but one, and returns their number. The audit log has the cause,
+/// and not each of them.
 pub async fn revoke_all(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -223,7 +206,8 @@ pub async fn revoke_all(
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let revoked = sqlx::query!(
-        "UPDATE sessions SET revoked_at = $3 WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL",
+        "UPDATE sessions SET revoked_at = $3
+         WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL",
         account.0,
         except,
         now
@@ -233,8 +217,8 @@ pub async fn revoke_all(
     Ok(revoked.rows_affected())
 }
 
-/// Exchanges a refresh token for its successor, which was drawn for the case that it has none yet.
-/// Those who present the token at the same time wait here for each other.
+/// Exchanges a refresh token for `successor`, unless it has a successor already. Requests that
+/// present the token at the same time wait here for each other.
 pub async fn exchange(
     tx: &mut PlatformTx,
     presented: &[u8; 32],
@@ -243,8 +227,10 @@ pub async fn exchange(
     now: DateTime<Utc>,
 ) -> Result<Exchange, StoreError> {
     let held = sqlx::query!(
-        "SELECT t.used_at, t.successor_sealed, t.expires_at AS token_expires_at, s.id, s.account_id, s.expires_at, s.revoked_at
-         FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.digest = $1 FOR UPDATE",
+        "SELECT t.used_at, t.successor_sealed, t.expires_at AS token_expires_at,
+                s.id, s.account_id, s.expires_at, s.revoked_at
+         FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+         WHERE t.digest = $1 FOR UPDATE",
         &presented[..]
     );
     let Some(held) = held.fetch_optional(tx.conn()).await? else { return Ok(Exchange::Unknown) };
@@ -269,20 +255,22 @@ pub async fn exchange(
     .execute(tx.conn())
     .await?;
     insert_token(tx, held.id, drawn, now).await?;
-    sqlx::query!("UPDATE sessions SET last_used_at = $2 WHERE id = $1", held.id, now)
-        .execute(tx.conn())
-        .await?;
-    Ok(Exchange::Done(get(tx, account, held.id).await?))
+    let session =
+        session_rows!("UPDATE sessions SET last_used_at = $2 WHERE id = $1 RETURNING"; held.id, now)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(Exchange::Done(session))
 }
 
-/// Ends the session that a refresh token is of, and says whether it was one.
+/// Ends the session of a refresh token. Returns false if there is no such token.
 pub async fn end(
     tx: &mut PlatformTx,
     presented: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let found = sqlx::query!(
-        "SELECT s.id, s.account_id FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id WHERE t.digest = $1",
+        "SELECT s.id, s.account_id FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+         WHERE t.digest = $1",
         &presented[..]
     );
     let Some(found) = found.fetch_optional(tx.conn()).await? else { return Ok(false) };
@@ -290,39 +278,15 @@ pub async fn end(
     Ok(true)
 }
 
-/// Removes sessions that ended before a time, with their tokens: so many at most. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM sessions WHERE id IN (
-             SELECT id FROM sessions WHERE least(revoked_at, expires_at) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the sessions at the most that ended before a time, with their tokens.
+    prune: "sessions" by "id" where "least(revoked_at, expires_at) < $1";
 }
 
-/// Removes refresh tokens that expired before a time, so many at most; their sessions may go on. An
-/// expired token is answered like one that is unknown. Returns how many.
-pub async fn prune_tokens(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM refresh_tokens WHERE digest IN (
-             SELECT digest FROM refresh_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the refresh tokens at the most that expired before a time. Their sessions
+    /// may go on: an expired token is answered like an unknown one.
+    prune_tokens: "refresh_tokens" by "digest" where "expires_at < $1";
 }
 
 async fn insert_token(
@@ -332,7 +296,8 @@ async fn insert_token(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO refresh_tokens (digest, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO refresh_tokens (digest, session_id, created_at, expires_at)
+         VALUES ($1, $2, $3, $4)",
         &token.digest[..],
         session,
         now,

@@ -1,4 +1,4 @@
-//! Organisations that sign up by themselves: what they want, until it is made.
+//! Sign-ups of organisations, until they are made.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -7,7 +7,9 @@ use uuid::Uuid;
 use crate::accounts::account::PasswordHash;
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::page::Page;
+use crate::base::queries::{prunes, rows};
 use crate::base::tx::PlatformTx;
 
 /// A sign-up.
@@ -15,51 +17,45 @@ use crate::base::tx::PlatformTx;
 pub struct Signup {
     /// Its id.
     pub id: Uuid,
-    /// The canonical address of who signs up.
+    /// The canonical address of the person who signs up.
     pub email: String,
-    /// What people call who signs up.
+    /// The name of the person who signs up.
     pub name: String,
-    /// The hash of the password that was chosen.
+    /// The hash of the chosen password.
     pub password: PasswordHash,
-    /// What is to be made, in the form in which it was given.
+    /// The organisation to make, as it was given.
     pub wish: Value,
-    /// Since when it waits for an operator.
+    /// The time since which it waits for an operator.
     pub waiting_since: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
 }
 
-struct Record {
-    id: Uuid,
-    email: String,
-    name: String,
-    password_hash: String,
-    wish: Value,
-    waiting_since: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Record> for Signup {
-    fn from(record: Record) -> Self {
-        Self {
-            id: record.id,
-            email: record.email,
-            name: record.name,
-            password: PasswordHash(record.password_hash),
-            wish: record.wish,
-            waiting_since: record.waiting_since,
-            created_at: record.created_at,
-        }
+rows! { ($) signup_rows =
+    "id, email, name, password_hash, wish, waiting_since, created_at"
+    => |row| Signup {
+        id: row.id,
+        email: row.email,
+        name: row.name,
+        password: PasswordHash(row.password_hash),
+        wish: row.wish,
+        waiting_since: row.waiting_since,
+        created_at: row.created_at,
     }
 }
 
 impl Audited for Signup {
     fn form(&self) -> Value {
-        json!({ "email": self.email, "name": self.name, "wish": self.wish, "waiting_since": self.waiting_since })
+        json!({
+            "email": self.email,
+            "name": self.name,
+            "wish": self.wish,
+            "waiting_since": self.waiting_since,
+        })
     }
 }
 
-/// What a new sign-up is made of.
+/// The fields of a new sign-up.
 #[derive(Clone, Debug)]
 pub struct NewSignup {
     /// See [`Signup::email`].
@@ -74,16 +70,17 @@ pub struct NewSignup {
 
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "sign-up" };
 
-/// Keeps a sign-up, for so long.
+/// Keeps a sign-up for the time `kept`.
 pub async fn create(
     tx: &mut PlatformTx,
     new: NewSignup,
     kept: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Signup, StoreError> {
-    let id = crate::new_id();
-    sqlx::query!(
-        "INSERT INTO signups (id, email, name, password_hash, wish, expires_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    let id = new_id();
+    let made = signup_rows!(
+        "INSERT INTO signups (id, email, name, password_hash, wish, expires_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING";
         id,
         new.email,
         new.name,
@@ -92,21 +89,18 @@ pub async fn create(
         now + kept,
         now
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
-    let made = lock(tx, id).await?;
     tx.core.record(PlatformTx::PLATFORM, Entry::created("signup.create", id, &made));
     Ok(made)
 }
 
 /// Reads a sign-up, and holds it until the end of the transaction.
 pub async fn lock(tx: &mut PlatformTx, id: Uuid) -> Result<Signup, StoreError> {
-    let record = sqlx::query_as!(
-        Record,
-        "SELECT id, email, name, password_hash, wish, waiting_since, created_at FROM signups WHERE id = $1 FOR UPDATE",
-        id
-    );
-    record.fetch_optional(tx.conn()).await?.map(Signup::from).ok_or(NOT_FOUND)
+    signup_rows!("SELECT", "FROM signups WHERE id = $1 FOR UPDATE"; id)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)
 }
 
 /// Notes the token that is being sent to the address.
@@ -121,57 +115,54 @@ pub async fn note_token(
     Ok(())
 }
 
-/// The sign-up whose token this is, held until the end of the transaction.
+/// Reads the sign-up of this token, and locks it until the end of the transaction.
 pub async fn by_token(
     tx: &mut PlatformTx,
     digest: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<Signup>, StoreError> {
-    let record = sqlx::query_as!(
-        Record,
-        "SELECT id, email, name, password_hash, wish, waiting_since, created_at FROM signups
-         WHERE digest = $1 AND expires_at > $2 FOR UPDATE",
-        &digest[..],
-        now
-    );
-    Ok(record.fetch_optional(tx.conn()).await?.map(Signup::from))
+    Ok(signup_rows!(
+        "SELECT", "FROM signups WHERE digest = $1 AND expires_at > $2 FOR UPDATE"; &digest[..], now
+    )
+    .fetch_optional(tx.conn())
+    .await?)
 }
 
-/// The address is proven: from now on an operator is waited for, for so long.
+/// Notes that the address is proven: from now on the sign-up waits for an operator, for the time
+/// `kept`.
 pub async fn wait(
     tx: &mut PlatformTx,
     before: &Signup,
     kept: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Signup, StoreError> {
-    sqlx::query!(
-        "UPDATE signups SET waiting_since = coalesce(waiting_since, $2), expires_at = $3 WHERE id = $1",
+    let after = signup_rows!(
+        "UPDATE signups SET waiting_since = coalesce(waiting_since, $2), expires_at = $3
+         WHERE id = $1 RETURNING";
         before.id,
         now,
         now + kept
     )
-    .execute(tx.conn())
-    .await?;
-    let after = lock(tx, before.id).await?;
+    .fetch_optional(tx.conn())
+    .await?
+    .ok_or(NOT_FOUND)?;
     tx.core.record(PlatformTx::PLATFORM, Entry::updated("signup.wait", before.id, before, &after));
     Ok(after)
 }
 
 /// Reads a page of the sign-ups that wait for an operator.
 pub async fn list_waiting(tx: &mut PlatformTx, page: Page) -> Result<Vec<Signup>, StoreError> {
-    let records = sqlx::query_as!(
-        Record,
-        "SELECT id, email, name, password_hash, wish, waiting_since, created_at FROM signups
-         WHERE waiting_since IS NOT NULL AND id > $1 ORDER BY id LIMIT $2",
+    Ok(signup_rows!(
+        "SELECT",
+        "FROM signups WHERE waiting_since IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
         page.after(),
         page.limit()
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(records.into_iter().map(Signup::from).collect())
+    .await?)
 }
 
-/// Removes a sign-up: what it wants is made, or will not be.
+/// Removes a sign-up, whose organisation was made or refused.
 pub async fn delete(
     tx: &mut PlatformTx,
     before: &Signup,
@@ -182,18 +173,7 @@ pub async fn delete(
     Ok(())
 }
 
-/// Removes those that nobody has come for until a time, so many at most. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM signups WHERE id IN (SELECT id FROM signups WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the sign-ups at the most that were to be kept until a time.
+    prune: "signups" by "id" where "expires_at <= $1";
 }

@@ -1,5 +1,5 @@
-//! The second factor of accounts: a shared secret that makes codes (RFC 6238), and what stands in
-//! for it when it is lost.
+//! The second factor of accounts: a shared secret that makes codes (RFC 6238), and the recovery
+//! codes that replace it when it is lost.
 
 use chrono::{DateTime, Utc};
 use policy::desired::Secret;
@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::accounts::account::{self, Account, AccountId};
 use crate::base::audit::Entry;
 use crate::base::error::StoreError;
+use crate::base::queries::prunes;
 use crate::base::seal::{Place, SecretsKey};
 use crate::base::tx::PlatformTx;
 
@@ -19,9 +20,9 @@ const TABLE: &str = "totp_factors";
 pub struct Factor {
     /// The secret.
     pub secret: Secret,
-    /// Since when it is asked for; `None` while it is being set up.
+    /// The time of its confirmation; `None` while it is being set up.
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// The time step of the last code that was taken. Only codes of later steps are good.
+    /// The time step of the last code that was accepted. Only codes of later steps are good.
     pub last_step: i64,
 }
 
@@ -40,7 +41,8 @@ pub async fn lock(
     account: AccountId,
 ) -> Result<Option<Factor>, StoreError> {
     let row = sqlx::query!(
-        "SELECT secret_sealed, confirmed_at, last_step FROM totp_factors WHERE account_id = $1 FOR UPDATE",
+        "SELECT secret_sealed, confirmed_at, last_step FROM totp_factors
+         WHERE account_id = $1 FOR UPDATE",
         account.0
     )
     .fetch_optional(tx.conn())
@@ -55,7 +57,7 @@ pub async fn lock(
 /// Begins to set up a factor. One that is being set up is replaced.
 ///
 /// # Errors
-/// [`StoreError::FactorExists`] if one is set up; it has to be taken away first.
+/// [`StoreError::Conflict`] if one is set up; it has to be taken away first.
 pub async fn enrol(
     tx: &mut PlatformTx,
     secrets: Option<&SecretsKey>,
@@ -66,7 +68,8 @@ pub async fn enrol(
     let sealed = secrets.ok_or(StoreError::NoSecretsKey)?.seal(place(account), secret)?;
     let written = sqlx::query!(
         "INSERT INTO totp_factors AS f (account_id, secret_sealed, created_at) VALUES ($1, $2, $3)
-         ON CONFLICT (account_id) DO UPDATE SET secret_sealed = excluded.secret_sealed, created_at = excluded.created_at, last_step = 0
+         ON CONFLICT (account_id) DO UPDATE
+         SET secret_sealed = excluded.secret_sealed, created_at = excluded.created_at, last_step = 0
          WHERE f.confirmed_at IS NULL",
         account.0,
         sealed,
@@ -75,13 +78,13 @@ pub async fn enrol(
     .execute(tx.conn())
     .await?;
     if written.rows_affected() == 0 {
-        return Err(StoreError::FactorExists);
+        return Err(StoreError::Conflict { field: "factor", value: "totp".to_owned() });
     }
     let entry = Entry { action: "account.mfa_enrol", object: account.0, before: None, after: None };
     account::audit(tx, account, entry).await
 }
 
-/// Notes that a code was taken.
+/// Notes an accepted code.
 pub async fn use_step(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -93,7 +96,7 @@ pub async fn use_step(
     Ok(())
 }
 
-/// From now on the factor is asked for. The digests are of the codes that stand in for it.
+/// Confirms the factor: logins ask for it from now on. The digests are those of the recovery codes.
 pub async fn confirm(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -109,7 +112,8 @@ pub async fn confirm(
         .execute(tx.conn())
         .await?;
     sqlx::query!(
-        "INSERT INTO recovery_codes (account_id, digest) SELECT $1, digest FROM unnest($2::bytea[]) AS given (digest)",
+        "INSERT INTO recovery_codes (account_id, digest)
+         SELECT $1, digest FROM unnest($2::bytea[]) AS given (digest)",
         account.0,
         &digests
     )
@@ -118,7 +122,7 @@ pub async fn confirm(
     changed(tx, account, "account.mfa_on", before, now).await
 }
 
-/// The factor is not asked for any more.
+/// Takes the factor away.
 pub async fn disable(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -153,7 +157,7 @@ async fn changed(
     Ok(after)
 }
 
-/// Takes a recovery code, once, and says whether it was one.
+/// Uses up a recovery code. Returns false if it is none, or was used.
 pub async fn use_recovery_code(
     tx: &mut PlatformTx,
     account: AccountId,
@@ -161,7 +165,8 @@ pub async fn use_recovery_code(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let used = sqlx::query!(
-        "UPDATE recovery_codes SET used_at = $3 WHERE account_id = $1 AND digest = $2 AND used_at IS NULL",
+        "UPDATE recovery_codes SET used_at = $3
+         WHERE account_id = $1 AND digest = $2 AND used_at IS NULL",
         account.0,
         &digest[..],
         now
@@ -172,7 +177,8 @@ pub async fn use_recovery_code(
         == 1;
     if used {
         let left = sqlx::query_scalar!(
-            r#"SELECT count(*) AS "left!" FROM recovery_codes WHERE account_id = $1 AND used_at IS NULL"#,
+            r#"SELECT count(*) AS "left!" FROM recovery_codes
+               WHERE account_id = $1 AND used_at IS NULL"#,
             account.0
         )
         .fetch_one(tx.conn())
@@ -185,20 +191,7 @@ pub async fn use_recovery_code(
     Ok(used)
 }
 
-/// Removes the factors that somebody began to set up before a time and did not finish, so many at
-/// most. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM totp_factors WHERE account_id IN (
-             SELECT account_id FROM totp_factors WHERE confirmed_at IS NULL AND created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the factors at the most that were begun before a time and never confirmed.
+    prune: "totp_factors" by "account_id" where "confirmed_at IS NULL AND created_at < $1";
 }

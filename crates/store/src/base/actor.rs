@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use uuid::Uuid;
 
-/// Who asks for a change, for the audit log.
+/// The actor of a change, for the audit log.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// What kind of actor it is.
+    /// The kind of actor.
     pub kind: ActorKind,
     /// The id of the operator token, of the person's account or of the service token; nil for the
     /// system.
     pub id: Uuid,
-    /// The request that asked, 200 characters at most: a longer one fails the commit.
+    /// The id of the request, 200 characters at most: a longer one fails the commit.
     pub request_id: String,
-    /// Where the request came from.
+    /// The address of the client.
     pub source: Option<IpAddr>,
-    /// Where commits leave the number of what they have logged.
+    /// The place for the number of the last change that was committed.
     pub logged: Logged,
 }
 
@@ -28,7 +28,7 @@ pub struct Actor {
 pub struct Logged(Arc<AtomicI64>);
 
 impl Logged {
-    /// The number; `None` if nothing was committed that the data plane has to know.
+    /// Returns the number; `None` if nothing was committed that the data plane has to know.
     pub fn seq(&self) -> Option<i64> {
         Some(self.0.load(Ordering::Acquire)).filter(|seq| *seq > 0)
     }
@@ -39,7 +39,7 @@ impl Logged {
 }
 
 impl Actor {
-    /// The program itself, as in its first start.
+    /// Makes the actor for work of the program itself, such as its first start.
     pub fn system(request_id: impl Into<String>) -> Self {
         Self {
             kind: ActorKind::System,
@@ -54,13 +54,13 @@ impl Actor {
 /// The kinds of actors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ActorKind {
-    /// Somebody with an operator token.
+    /// An operator, by the operator token.
     Operator,
     /// The program itself.
     System,
     /// A person, by the account.
     Member,
-    /// A machine of a tenant, by its service token.
+    /// A program of a tenant, by its service token.
     Service,
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for AccountId {
 }
 
 impl AccountId {
-    /// The person as the actor of what is done.
+    /// Makes the person the actor of a request.
     pub fn actor(self, request_id: String, source: Option<IpAddr>, logged: Logged) -> Actor {
         Actor { kind: ActorKind::Member, id: self.0, request_id, source, logged }
     }

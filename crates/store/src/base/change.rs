@@ -14,10 +14,10 @@ pub const CHANNEL: &str = "tenantry_changes";
 /// chance.
 const WRITERS_LOCK: i64 = i64::from_be_bytes(*b"tenantry");
 
-/// Something that has to be read again.
+/// A part of the desired state that xds-server has to read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Change {
-    /// The site, as a whole. If it is not there any more it was removed.
+    /// The site, as a whole. A site that is not there any more was removed.
     Site(SiteId),
     /// The bucket of credentials: API keys, signing keys, subjects.
     Keys(u16),
@@ -58,7 +58,8 @@ pub(crate) async fn write(
         r#"WITH written AS (
              INSERT INTO change_log (tenant_id, kind, site_id, bucket, traceparent)
              SELECT tenant_id, kind, site_id, bucket, $6
-             FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[]) AS change (tenant_id, kind, site_id, bucket)
+             FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[])
+                 AS change (tenant_id, kind, site_id, bucket)
              RETURNING seq
          )
          SELECT coalesce(max(seq), 0) AS "seq!", pg_notify($5, max(seq)::text) FROM written"#,

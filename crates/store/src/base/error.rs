@@ -1,4 +1,4 @@
-//! What can go wrong in the store, in terms of the caller's objects.
+//! The errors of the store, in terms of the caller's objects.
 
 use sqlx::postgres::PgDatabaseError;
 use std::fmt;
@@ -7,11 +7,11 @@ use thiserror::Error;
 
 use crate::base::plan_limit::PlanLimit;
 
-/// Why an operation of the store failed. Its texts carry what the caller sent, never another
-/// tenant's data or a secret.
+/// The reason for which an operation of the store failed. Its texts carry values that the caller
+/// sent, never another tenant's data or a secret.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The object is absent, or another tenant's, which is the same.
+    /// The object is absent, or belongs to another tenant, which is the same to the caller.
     #[error("no such {what}")]
     NotFound {
         /// The kind of object, such as `site`.
@@ -59,25 +59,25 @@ pub enum StoreError {
     Invalid {
         /// The field that holds it, or `value` where the database does not say.
         field: &'static str,
-        /// What is wrong with it.
+        /// The fault of the value.
         reason: String,
     },
-    /// The parent has as many of these as it may have.
+    /// The parent has its most of these.
     #[error("at most {limit} {what}")]
     LimitReached {
-        /// What there are too many of, in the plural, such as `routes of a version`.
+        /// The objects that there are too many of, in the plural, such as `routes of a version`.
         what: &'static str,
-        /// How many there may be.
+        /// The most of them.
         limit: u32,
     },
-    /// The tenant has as much of this as its platform plan allows.
+    /// The tenant has as much as its platform plan allows.
     #[error("the platform plan allows {allowed} {}, and {used} are used", limit.as_str())]
     PlanLimit {
-        /// What there is too much of.
+        /// The limit that is reached.
         limit: PlanLimit,
-        /// How much there may be.
+        /// The amount allowed.
         allowed: i64,
-        /// How much there is.
+        /// The amount used.
         used: i64,
     },
     /// The tenant would be left without an Admin.
@@ -86,25 +86,26 @@ pub enum StoreError {
     /// These tenants would be left without an Admin.
     #[error("the last admin of {}", tenants.join(", "))]
     LastAdminOf {
-        /// Their names, of which the caller is an Admin.
+        /// The names of those of which the caller is an Admin.
         tenants: Vec<String>,
     },
     /// The account is a member of the tenant.
     #[error("already a member")]
     AlreadyMember,
-    /// The change log no longer has what follows the given number, or the database is older than
-    /// it: read everything again.
+    /// The change log no longer has the changes after the given number, or the database is older
+    /// than it: read everything again.
     #[error("the change log does not reach back to {seq}")]
     ChangesLost {
         /// The number that the reader had come to.
         seq: i64,
     },
-    /// A secret has to be stored, and there is no key to seal it with.
+    /// A secret has to be stored, and no key is there to seal it.
     #[error("no secrets key is configured")]
     NoSecretsKey,
-    /// The login role would see all rows whatever the tenant: it is a superuser or has BYPASSRLS.
+    /// The login role would see all rows of all tenants: it is a superuser or has BYPASSRLS.
     #[error(
-        "the database role `{role}` bypasses row security; connect as a member of tenantry_admin or tenantry_xds"
+        "the database role `{role}` bypasses row security; connect as a member of \
+         tenantry_admin or tenantry_xds"
     )]
     UnsafeRole {
         /// The role of the connection string.
@@ -200,13 +201,13 @@ impl StoreError {
         }
     }
 
-    /// Compares how many there are with how many there may be, before one more is made.
+    /// Refuses one more if there are as many as there may be.
     pub(crate) fn at_limit(count: i64, what: &'static str, limit: u32) -> Result<(), Self> {
         if count >= i64::from(limit) { Err(Self::LimitReached { what, limit }) } else { Ok(()) }
     }
 
-    /// Whether PostgreSQL cannot be used just now: it cannot be reached, has no connection left, or
-    /// starts or stops.
+    /// Returns true if PostgreSQL cannot be used just now: it cannot be reached, has no connection
+    /// left, or starts or stops.
     pub fn is_unavailable(&self) -> bool {
         let Self::Database(error) = self else { return false };
         match error {
@@ -223,7 +224,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the transaction failed only because of others that ran at the same time, so that it
+    /// Returns true if the transaction failed only because of others at the same time, so that it
     /// may be tried again.
     pub fn is_transient(&self) -> bool {
         let Self::Database(error) = self else { return false };

@@ -18,17 +18,18 @@ use crate::base::tx::{PlatformTx, TenantTx};
 pub struct Logged {
     /// Its place in the order of commits. Numbers may be missing.
     pub seq: i64,
-    /// Whose change it was.
+    /// The tenant whose change it was; nil for the platform.
     pub tenant: TenantId,
-    /// What has to be read again.
+    /// The change.
     pub change: Change,
-    /// When it was written, by PostgreSQL's clock: just before its commit.
+    /// The time of its writing, by PostgreSQL's clock: just before its commit.
     pub at: SystemTime,
     /// The place of its commit in a trace, if that was traced.
     pub trace: Option<TraceParent>,
 }
 
-/// Waits for notifications. It connects again by itself; what it missed meanwhile is in the log.
+/// Waits for notifications. It connects again by itself; the log has the changes that it missed
+/// meanwhile.
 #[derive(Debug)]
 pub struct Listener(PgListener);
 
@@ -37,7 +38,7 @@ impl Listener {
     /// made again.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be reached. Wait a moment, and call it again.
+    /// An error if PostgreSQL cannot be reached. Wait a moment, and call it again.
     pub async fn wait(&mut self) -> Result<(), StoreError> {
         self.0.try_recv().await?;
         // One reading of the log answers all notifications that have arrived.
@@ -54,21 +55,23 @@ pub async fn listen(reader: &Reader) -> Result<Listener, StoreError> {
 }
 
 impl SnapshotTx {
-    /// The highest number of the log, pruned or not; 0 before the first change.
+    /// Reads the highest number of the log, pruned or not; 0 before the first change.
     pub async fn head_seq(&mut self) -> Result<i64, StoreError> {
         let head = sqlx::query_scalar!(
-            r#"SELECT coalesce((SELECT max(seq) FROM change_log), (SELECT pruned_through FROM change_log_floor), 0) AS "head!""#
+            r#"SELECT coalesce(
+                       (SELECT max(seq) FROM change_log),
+                       (SELECT pruned_through FROM change_log_floor), 0) AS "head!""#
         )
         .fetch_one(self.conn())
         .await?;
         Ok(head)
     }
 
-    /// The changes that follow `seq`, in the order of commits.
+    /// Reads the changes after `seq`, in the order of commits.
     ///
     /// # Errors
-    /// [`StoreError::ChangesLost`] if the log was pruned beyond `seq`, or if it has not come so
-    /// far: the database was put back to an older state.
+    /// [`StoreError::ChangesLost`] if the log was pruned beyond `seq`, or ends before it: then the
+    /// database was put back to an older state.
     pub async fn changes_since(&mut self, seq: i64, limit: u32) -> Result<Vec<Logged>, StoreError> {
         let floor = sqlx::query_scalar!("SELECT pruned_through FROM change_log_floor")
             .fetch_one(self.conn())
@@ -107,10 +110,9 @@ impl SnapshotTx {
     }
 }
 
-/// Removes entries older than `age`, but for what follows the youngest of them in the log. Returns
-/// how many.
+/// Removes entries older than `age`, and all before the youngest of them. Returns their number.
 ///
-/// A reader that has not come so far gets [`StoreError::ChangesLost`] and reads everything; keep an
+/// A reader that has not come so far gets [`StoreError::ChangesLost`] and reads everything. Keep an
 /// hour at least, so that a restart does not cost that.
 pub async fn prune(tx: &mut PlatformTx, age: Duration) -> Result<u64, StoreError> {
     let through = sqlx::query_scalar!(
@@ -131,14 +133,15 @@ pub async fn prune(tx: &mut PlatformTx, age: Duration) -> Result<u64, StoreError
     Ok(pruned.rows_affected())
 }
 
-/// The number of the last change of a site; `None` if the log has none any more.
+/// Reads the number and time of the last change of a site; `None` if the log has none any more.
 pub async fn last_of_site(
     tx: &mut TenantTx,
     site: SiteId,
 ) -> Result<Option<(i64, DateTime<Utc>)>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let last = sqlx::query!(
-        "SELECT seq, at FROM change_log WHERE tenant_id = $1 AND site_id = $2 ORDER BY seq DESC LIMIT 1",
+        "SELECT seq, at FROM change_log WHERE tenant_id = $1 AND site_id = $2
+         ORDER BY seq DESC LIMIT 1",
         tenant,
         Uuid::from(site)
     )
@@ -147,26 +150,29 @@ pub async fn last_of_site(
     Ok(last.map(|last| (last.seq, last.at)))
 }
 
-/// The number of the last change of the tenant; 0 if the log has none any more.
+/// Reads the number of the last change of the tenant; 0 if the log has none any more.
 pub async fn last_of_tenant(tx: &mut TenantTx) -> Result<i64, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let last = sqlx::query_scalar!("SELECT max(seq) FROM change_log WHERE tenant_id = $1", tenant);
     Ok(last.fetch_one(tx.conn()).await?.unwrap_or_default())
 }
 
-/// The head of the log, and since when each of these numbers is behind it: when the first change
-/// after it was written. `None` for one that is not behind.
+/// Reads the head of the log, and for each number the time of the first change after it; `None` for
+/// a number that is not behind the head.
 pub async fn behind(
     tx: &mut PlatformTx,
     seqs: &[i64],
 ) -> Result<(i64, Vec<Option<DateTime<Utc>>>), StoreError> {
     let head = sqlx::query_scalar!(
-        r#"SELECT coalesce((SELECT max(seq) FROM change_log), (SELECT pruned_through FROM change_log_floor), 0) AS "head!""#
+        r#"SELECT coalesce(
+                   (SELECT max(seq) FROM change_log),
+                   (SELECT pruned_through FROM change_log_floor), 0) AS "head!""#
     )
     .fetch_one(tx.conn())
     .await?;
     let since = sqlx::query_scalar!(
-        r#"SELECT (SELECT at FROM change_log WHERE change_log.seq > asked.seq ORDER BY change_log.seq LIMIT 1) AS since
+        r#"SELECT (SELECT at FROM change_log WHERE change_log.seq > asked.seq
+                   ORDER BY change_log.seq LIMIT 1) AS since
            FROM unnest($1::bigint[]) WITH ORDINALITY AS asked (seq, place) ORDER BY place"#,
         seqs
     )

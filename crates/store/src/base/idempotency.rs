@@ -1,20 +1,18 @@
 //! Answers kept for `Idempotency-Key`, written in the transaction of the mutation that they answer.
 
-use chrono::{DateTime, Utc};
-
 use crate::base::error::StoreError;
-use crate::base::tx::{PlatformTx, ScopedTx};
+use crate::base::queries::prunes;
+use crate::base::tx::ScopedTx;
 
-/// How long an answer is kept.
+/// The hours for which an answer is kept.
 pub const KEPT_HOURS: i32 = 24;
-/// How many answers that are too old one request removes: more than it adds, so that they get
-/// fewer.
+/// The number of old answers that one request removes: more than it adds, so that they get fewer.
 const PURGED_AT_ONCE: i64 = 20;
 
-/// What identifies a request that may be repeated. All are SHA-256 digests.
+/// The identity of a request that may be repeated. All fields are SHA-256 digests.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// Who asks.
+    /// The caller.
     pub principal_hash: [u8; 32],
     /// The key that was sent.
     pub key_hash: [u8; 32],
@@ -22,12 +20,12 @@ pub struct IdempotencyKey {
     pub request_hash: [u8; 32],
 }
 
-/// What to do with a request.
+/// The way to go on with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begin {
-    /// It is new: do it, and call [`finish`] before the commit.
+    /// It is new: do the work, and call [`finish`] before the commit.
     Fresh,
-    /// It was done: give this answer again.
+    /// The work was done: give this answer again.
     Replay {
         /// The HTTP status.
         status: u16,
@@ -38,24 +36,26 @@ pub enum Begin {
     Mismatch,
 }
 
-/// Claims the key for this transaction. A request with the same key that runs at the same time
-/// waits here until this transaction ends: then it gets the answer, or, after a rollback, the
-/// claim.
+/// Claims the key for this transaction. A request with the same key at the same time waits here
+/// until this transaction ends: then it gets the answer, or, after a rollback, the claim.
 pub async fn begin<T: ScopedTx>(tx: &mut T, key: &IdempotencyKey) -> Result<Begin, StoreError> {
     let core = tx.core();
     sqlx::query!(
         "DELETE FROM idempotency_keys WHERE (principal_hash, key_hash) IN (
              SELECT principal_hash, key_hash FROM idempotency_keys
-             WHERE created_at < now() - make_interval(hours => $1) LIMIT $2 FOR UPDATE SKIP LOCKED)",
+             WHERE created_at < now() - make_interval(hours => $1)
+                 LIMIT $2 FOR UPDATE SKIP LOCKED)",
         KEPT_HOURS,
         PURGED_AT_ONCE
     )
     .execute(core.conn())
     .await?;
     let claimed = sqlx::query!(
-        "INSERT INTO idempotency_keys AS kept (principal_hash, key_hash, request_hash) VALUES ($1, $2, $3)
+        "INSERT INTO idempotency_keys AS kept (principal_hash, key_hash, request_hash)
+         VALUES ($1, $2, $3)
          ON CONFLICT (principal_hash, key_hash) DO UPDATE
-         SET request_hash = excluded.request_hash, status = NULL, sealed_body = NULL, created_at = excluded.created_at
+         SET request_hash = excluded.request_hash, status = NULL, sealed_body = NULL,
+             created_at = excluded.created_at
          WHERE kept.created_at < now() - make_interval(hours => $4)",
         &key.principal_hash[..],
         &key.key_hash[..],
@@ -69,7 +69,8 @@ pub async fn begin<T: ScopedTx>(tx: &mut T, key: &IdempotencyKey) -> Result<Begi
         return Ok(Begin::Fresh);
     }
     let kept = sqlx::query!(
-        "SELECT request_hash, status, sealed_body FROM idempotency_keys WHERE principal_hash = $1 AND key_hash = $2",
+        "SELECT request_hash, status, sealed_body FROM idempotency_keys
+         WHERE principal_hash = $1 AND key_hash = $2",
         &key.principal_hash[..],
         &key.key_hash[..]
     )
@@ -93,7 +94,8 @@ pub async fn finish<T: ScopedTx>(
 ) -> Result<(), StoreError> {
     let core = tx.core();
     sqlx::query!(
-        "UPDATE idempotency_keys SET status = $3, sealed_body = $4 WHERE principal_hash = $1 AND key_hash = $2",
+        "UPDATE idempotency_keys SET status = $3, sealed_body = $4
+         WHERE principal_hash = $1 AND key_hash = $2",
         &key.principal_hash[..],
         &key.key_hash[..],
         i16::try_from(status).unwrap_or_default(),
@@ -105,20 +107,8 @@ pub async fn finish<T: ScopedTx>(
     Ok(())
 }
 
-/// Removes the answers of requests before a time, so many at most: [`begin`] does so only while
-/// there are requests. Returns how many.
-pub async fn prune(
-    tx: &mut PlatformTx,
-    before: DateTime<Utc>,
-    most: i64,
-) -> Result<u64, StoreError> {
-    let pruned = sqlx::query!(
-        "DELETE FROM idempotency_keys WHERE (principal_hash, key_hash) IN (
-             SELECT principal_hash, key_hash FROM idempotency_keys WHERE created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        before,
-        most
-    )
-    .execute(tx.conn())
-    .await?;
-    Ok(pruned.rows_affected())
+prunes! {
+    /// Removes `most` of the answers at the most that were kept before a time: [`begin`] does so
+    /// only while there are requests.
+    prune: "idempotency_keys" by "principal_hash, key_hash" where "created_at < $1";
 }

@@ -1,5 +1,4 @@
-//! Marks for the change log: what xds-server has to read again after a change that reaches beyond
-//! one object.
+//! Marks for the change log, of changes that reach beyond one object.
 
 use policy::id::{ConsumerId, SiteId, TenantId};
 use uuid::Uuid;
@@ -16,11 +15,7 @@ pub(crate) async fn credentials_of_consumer(
 ) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let buckets = sqlx::query_scalar!(
-        r#"SELECT bucket AS "bucket!" FROM api_keys
-           WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND revoked_at IS NULL
-           UNION SELECT bucket FROM signing_keys
-           WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND revoked_at IS NULL
-           UNION SELECT bucket FROM consumer_subjects
+        r#"SELECT DISTINCT bucket AS "bucket!" FROM unrevoked_credentials
            WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3"#,
         tenant,
         Uuid::from(site),
@@ -34,18 +29,16 @@ pub(crate) async fn credentials_of_consumer(
     Ok(())
 }
 
-/// Marks all buckets in which something of these sites may be. The sites are locked, and whatever
-/// makes a credential holds its site: no bucket is missing.
+/// Marks all buckets of credentials and consumers of these sites, which are locked. New credentials
+/// hold their site: no bucket is missing.
 pub(crate) async fn credentials_of_sites(
     core: &mut Core,
     tenant: TenantId,
     sites: &[Uuid],
 ) -> Result<(), StoreError> {
     let buckets = sqlx::query_scalar!(
-        r#"SELECT bucket AS "bucket!" FROM api_keys
-           WHERE tenant_id = $1 AND site_id = ANY($2) AND revoked_at IS NULL
-           UNION SELECT bucket FROM signing_keys WHERE tenant_id = $1 AND site_id = ANY($2) AND revoked_at IS NULL
-           UNION SELECT bucket FROM consumer_subjects WHERE tenant_id = $1 AND site_id = ANY($2)"#,
+        r#"SELECT DISTINCT bucket AS "bucket!" FROM unrevoked_credentials
+           WHERE tenant_id = $1 AND site_id = ANY($2)"#,
         Uuid::from(tenant),
         sites
     )
@@ -54,10 +47,9 @@ pub(crate) async fn credentials_of_sites(
     let consumers = sqlx::query_scalar!(
         r#"SELECT consumer_bucket(id) AS "bucket!" FROM consumers
            WHERE tenant_id = $1 AND site_id = ANY($2) AND has_settings
-           UNION SELECT consumer_bucket(consumer_id) FROM api_keys
-           WHERE tenant_id = $1 AND site_id = ANY($2) AND settings <> '{}' AND revoked_at IS NULL
-           UNION SELECT consumer_bucket(consumer_id) FROM signing_keys
-           WHERE tenant_id = $1 AND site_id = ANY($2) AND revoked_at IS NULL"#,
+           UNION
+           SELECT consumer_bucket(consumer_id) FROM unrevoked_credentials
+           WHERE tenant_id = $1 AND site_id = ANY($2) AND in_consumer"#,
         Uuid::from(tenant),
         sites
     )
@@ -72,8 +64,8 @@ pub(crate) async fn credentials_of_sites(
     Ok(())
 }
 
-/// Has all sites of a tenant read again: what it has is part of what each of them is made of. The
-/// tenant's row is locked, and a new site would hold it.
+/// Marks all sites of a tenant: each is made of the tenant's settings too. The tenant's row is
+/// locked, and a new site would hold it.
 pub(crate) async fn sites_of_tenant(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
     tx.core.see_tenant(id).await?;
     let sites = sqlx::query_scalar!("SELECT id FROM sites WHERE tenant_id = $1", Uuid::from(id))
@@ -85,11 +77,13 @@ pub(crate) async fn sites_of_tenant(tx: &mut PlatformTx, id: TenantId) -> Result
     Ok(())
 }
 
-/// Marks everything that a tenant has.
-pub(crate) async fn all_of_tenant(tx: &mut PlatformTx, id: TenantId) -> Result<(), StoreError> {
+/// Locks all sites of a tenant, and marks them with everything in them.
+pub(crate) async fn contents_of_tenant(
+    tx: &mut PlatformTx,
+    id: TenantId,
+) -> Result<(), StoreError> {
     tx.core.see_tenant(id).await?;
-    // As in the removal of a tenant: a new credential holds its site's row, and is missing nowhere
-    // once the sites are locked.
+    // A new credential holds its site's row, so none is missing once the sites are locked.
     let sites = sqlx::query_scalar!(
         "SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE",
         Uuid::from(id)
@@ -100,7 +94,6 @@ pub(crate) async fn all_of_tenant(tx: &mut PlatformTx, id: TenantId) -> Result<(
     for site in sites {
         tx.core.mark(id, Change::Site(SiteId(site)));
     }
-    tx.core.mark(id, Change::Listeners(id));
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod mark;
 pub(crate) mod page;
 pub(crate) mod plan_limit;
 pub(crate) mod pool;
+pub(crate) mod queries;
 pub(crate) mod reader;
 pub mod seal;
 pub(crate) mod settings;

@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
-/// Which part of a list to read.
+/// A part of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// How many rows at most. Ask for one more than is shown to learn whether there is a next page.
+    /// The most rows. Ask for one more than is shown to learn about a next page.
     pub limit: u32,
     /// The id of the last row of the page before; `None` for the first page.
     pub after: Option<Uuid>,
@@ -21,7 +21,7 @@ impl Page {
         i64::from(self.limit)
     }
 
-    /// The id that precedes the page: the nil UUID is below every id, so that one range condition
+    /// Returns the id before the page: the nil UUID is below every id, so one range condition
     /// serves all pages.
     pub(crate) fn after(self) -> Uuid {
         self.after.unwrap_or(Uuid::nil())

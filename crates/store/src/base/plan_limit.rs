@@ -19,7 +19,7 @@ impl PlanLimit {
     pub(crate) const ALL: [Self; 5] =
         [Self::Sites, Self::Routes, Self::Keys, Self::Members, Self::ConfigBytes];
 
-    /// The name of the limit in the plan.
+    /// Returns the name of the limit in the plan.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sites => "sites",

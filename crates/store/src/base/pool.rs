@@ -9,36 +9,39 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Transac
 
 use crate::base::error::StoreError;
 
-/// How long a request waits for a connection: longer than any burst should last, shorter than a
-/// client's patience.
+/// The longest wait of a request for a connection: longer than any burst should last, shorter than
+/// a client's patience.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Ends a statement that hangs. Removing a tenant with a million keys takes less.
+/// The longest run of a statement, in milliseconds. Removing a tenant with a million keys takes
+/// less.
 const STATEMENT_TIMEOUT_MS: &str = "60000";
-/// Ends a transaction whose program hangs while it holds locks.
+/// The longest pause inside a transaction, in milliseconds: it ends one whose program hangs while
+/// it holds locks.
 const IDLE_IN_TRANSACTION_TIMEOUT_MS: &str = "30000";
-/// How long a write waits for another that holds the row.
+/// The longest wait of a write for another that has locked the row, in milliseconds.
 const LOCK_TIMEOUT_MS: &str = "10000";
 
-/// PostgreSQL compiles queries whose estimated cost is high. Those that read everything are such,
-/// come by the dozen, and gain nothing: with 10,000 sites and a million keys an xds-server was
-/// ready after 11.1 s without the compiler, and after 12.9 s with it.
+/// PostgreSQL compiles queries of a high estimated cost. Those that read everything are such, come
+/// by the dozen, and gain nothing: with 10,000 sites and a million keys an xds-server was ready
+/// after 11.1 s without the compiler, and after 12.9 s with it.
 const JIT: &str = "off";
 
-/// The same bounds where nothing can be set on a connection: they end with the transaction. Another
-/// client may have left prepared statements behind that have the names which ours are going to
-/// have: sqlx names them even if it does not keep them.
-const BEGIN_BOUNDED: &str = "BEGIN; DEALLOCATE ALL; SET LOCAL statement_timeout = 60000; SET LOCAL idle_in_transaction_session_timeout = 30000; \
-    SET LOCAL lock_timeout = 10000; SET LOCAL jit = off";
+/// The same bounds for connections on which nothing can be set: they end with the transaction.
+/// Another client may have left prepared statements behind under the names that ours get: sqlx
+/// names them even if it does not keep them.
+const BEGIN_BOUNDED: &str = "BEGIN; DEALLOCATE ALL; SET LOCAL statement_timeout = 60000; \
+    SET LOCAL idle_in_transaction_session_timeout = 30000; SET LOCAL lock_timeout = 10000; \
+    SET LOCAL jit = off";
 
-/// What a connection is.
+/// The kinds of connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pooling {
     /// A session of PostgreSQL's own.
     #[default]
     Session,
     /// A pooler in transaction mode, such as pgbouncer: each transaction may be in another session.
-    /// So nothing is kept in one: no settings, no prepared statements, and no LISTEN; and what
-    /// takes more than one message is a transaction.
+    /// So none is relied on: no settings, no prepared statements, and no LISTEN; two messages that
+    /// belong together are a transaction.
     Transaction,
 }
 
@@ -54,8 +57,8 @@ pub struct Store {
 }
 
 /// A connection for one query, which in the transaction mode of a pooler has to be a transaction:
-/// to describe a statement and to run it are two messages, and in between another client could have
-/// put its own statement there.
+/// describing and running a statement are two messages, and another client could put its own
+/// statement in between.
 #[derive(Debug)]
 pub(crate) enum Reading {
     Direct(PoolConnection<Postgres>),
@@ -80,7 +83,7 @@ impl Store {
         Self::connect_through(url, max_connections, Pooling::Session).await
     }
 
-    /// The same, through a pooler perhaps.
+    /// Connects in the same way, through a pooler perhaps.
     pub async fn connect_through(
         url: &str,
         max_connections: u32,
@@ -96,12 +99,12 @@ impl Store {
         Self { trace, ..self }
     }
 
-    /// Begins a transaction that is in nobody's scope yet.
+    /// Begins a transaction without a scope.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         begin(&self.pool, self.pooling).await
     }
 
-    /// A connection for one query that reads.
+    /// Takes a connection for one query that reads.
     pub(crate) async fn reading(&self) -> Result<Reading, sqlx::Error> {
         Ok(match self.pooling {
             Pooling::Session => Reading::Direct(self.pool.acquire().await?),
@@ -115,8 +118,8 @@ impl Store {
     }
 }
 
-/// Applies the migrations that the database lacks, as the owner of its tables. Safe to run from
-/// several places at once.
+/// Applies the migrations that the database lacks, as the owner of its tables. Several programs may
+/// run it at once.
 pub async fn migrate(owner_url: &str) -> Result<(), StoreError> {
     let mut connection = PgConnectOptions::from_str(owner_url)?
         .application_name("tenantry-migrate")
@@ -153,7 +156,8 @@ async fn connect_pool(
         .await?;
     let mut tx = begin(&pool, pooling).await?;
     let role = sqlx::query!(
-        r#"SELECT rolname AS "name!", rolsuper OR rolbypassrls AS "unsafe!" FROM pg_roles WHERE rolname = current_user"#
+        r#"SELECT rolname AS "name!", rolsuper OR rolbypassrls AS "unsafe!" FROM pg_roles
+           WHERE rolname = current_user"#
     )
     .fetch_one(&mut *tx)
     .await?;

@@ -23,7 +23,7 @@ impl Reader {
         Ok(Self { pool: pool::connect(url, max_connections).await?, secrets_key: None })
     }
 
-    /// Gives it the key that secrets are sealed with. Without one they are as good as absent.
+    /// Gives it the key that seals secrets. Without one they are as good as absent.
     pub fn with_secrets_key(self, key: SecretsKey) -> Self {
         Self { secrets_key: Some(key), ..self }
     }
@@ -33,8 +33,8 @@ impl Reader {
         pool::ping(&self.pool).await
     }
 
-    /// Begins a snapshot: all that is read in it is the state after the same commit, the head of
-    /// the change log included.
+    /// Begins a snapshot: everything read in it is the state after the same commit, the head of the
+    /// change log included.
     pub async fn snapshot(&self) -> Result<SnapshotTx, StoreError> {
         let tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         Ok(SnapshotTx { tx, secrets_key: self.secrets_key.clone() })

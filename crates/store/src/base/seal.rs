@@ -1,4 +1,4 @@
-//! Secrets at rest: what the gateway itself has to know again is sealed under a key that is not in
+//! Secrets at rest: those that the gateway itself needs again are sealed under a key that is not in
 //! the database.
 //!
 //! The cipher is ChaCha20-Poly1305 (RFC 8439) with a random nonce of 96 bits, which precedes the
@@ -25,16 +25,14 @@ use crate::base::error::StoreError;
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 12;
-/// The most that is read of a key file: more than its 65 bytes, so that a longer file is seen to be
-/// wrong.
+/// The most bytes read of a key file: more than its 65, so that a longer file is seen to be wrong.
 const MAX_FILE_BYTES: u64 = 128;
 
-/// The platform's key, under which secrets are sealed. Whoever has it and the database has the
-/// secrets.
+/// The platform's key, which seals secrets. With it and the database, all secrets are open.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretsKey([u8; KEY_LEN]);
 
-/// Why a key cannot be used. No text of it tells anything of the file's content.
+/// The reason for which a key cannot be used. No text of it tells anything of the file's content.
 #[derive(Debug, Error)]
 pub enum SecretsKeyError {
     /// The file cannot be read.
@@ -42,12 +40,15 @@ pub enum SecretsKeyError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: io::Error,
     },
     /// Others than its owner can read or write the file.
-    #[error("the secrets key file {} has mode {mode:04o}: only its owner may have access (chmod 600)", path.display())]
+    #[error(
+        "the secrets key file {} has mode {mode:04o}: only its owner may have access (chmod 600)",
+        path.display()
+    )]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -55,7 +56,11 @@ pub enum SecretsKeyError {
         mode: u32,
     },
     /// The content is no key.
-    #[error("the secrets key file {} has to hold 64 hexadecimal digits and a newline (openssl rand -hex 32)", path.display())]
+    #[error(
+        "the secrets key file {} has to hold 64 hexadecimal digits and a newline \
+         (openssl rand -hex 32)",
+        path.display()
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -99,7 +104,7 @@ impl SecretsKey {
         Some(Self(bytes))
     }
 
-    /// Seals what lies outside the database. The context says what it is, and begins as no table's
+    /// Seals bytes that lie outside the database. The context names them, and begins as no table's
     /// name does; it is authenticated, so that the bytes open nowhere else.
     ///
     /// # Errors
@@ -113,15 +118,15 @@ impl SecretsKey {
         Ok([&nonce[..], &sealed].concat())
     }
 
-    /// Opens what was sealed for this context. `None` if it was sealed with another key, or for
-    /// another context, or was changed.
+    /// Opens bytes sealed for this context. `None` if they were sealed with another key, or for
+    /// another context, or were changed.
     pub fn open_bytes(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         self.cipher().decrypt(Nonce::from_slice(nonce), Payload { msg: sealed, aad: context }).ok()
     }
 
-    /// A key that is made of this one for a purpose and an owner (RFC 5869): who has it learns
-    /// nothing of this one or of the others.
+    /// Derives a key for a purpose and an owner (RFC 5869): it tells nothing of this key or of
+    /// other derived keys.
     pub fn derive(&self, purpose: &[u8], owner: &[u8]) -> [u8; KEY_LEN] {
         let mut derived = [0; KEY_LEN];
         // The length fits: SHA-256 can be expanded to 255 times its own.
@@ -151,7 +156,7 @@ impl fmt::Debug for SecretsKey {
     }
 }
 
-/// The row that a sealed secret is of.
+/// The row of a sealed secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) table: &'static str,

@@ -1,12 +1,11 @@
-//! How settings lie in the database.
+//! Settings in the form of the database.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// The fields that differ from the defaults: what the database holds, so that `{}` says that
-/// nothing was set.
+/// Returns the fields that differ from the defaults: `{}` stands for no settings.
 ///
-/// What cannot be written as an object becomes `null`, which a CHECK of every table refuses.
+/// A value that is no JSON object becomes `null`, which a CHECK of every table refuses.
 pub(crate) fn sparse<T: Default + Serialize>(settings: &T) -> Value {
     let (Ok(Value::Object(mut fields)), Ok(Value::Object(defaults))) =
         (serde_json::to_value(settings), serde_json::to_value(T::default()))

@@ -1,4 +1,4 @@
-//! The scoped transactions, and the order of what a commit writes.
+//! The scoped transactions, and the order of their writes at a commit.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,8 @@ use crate::base::change::{self, Change};
 use crate::base::error::StoreError;
 use crate::base::pool::Store;
 
-/// A transaction and what it has to leave behind. Public only as far as the sealed trait names it.
+/// A transaction with the rows that its commit writes. Public only because the sealed trait names
+/// it.
 #[derive(Debug)]
 pub struct Core {
     tx: Transaction<'static, Postgres>,
@@ -22,17 +23,18 @@ pub struct Core {
     entries: Vec<(TenantId, Entry)>,
     changes: BTreeSet<(TenantId, Change)>,
     pub(crate) unfinished_idempotency: bool,
-    /// Whether it has the platform's scope, and not one tenant's.
+    /// True in the scope of the platform, false in that of one tenant.
     is_platform: bool,
-    /// The span from the begin to the end of the transaction.
+    /// The tenant whose rows it sees.
+    seen: Option<TenantId>,
+    /// The span of the whole transaction.
     span: Span,
     trace: fn() -> Option<TraceParent>,
 }
 
 impl Core {
     async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
-        // Jobs look into the database every second: their transactions are no spans, and their
-        // commits are.
+        // Jobs look into the database every second: only their commits are spans.
         let span = match actor.kind {
             ActorKind::System => Span::none(),
             _ => info_span!(target: TRACE_TARGET, "transaction"),
@@ -44,6 +46,7 @@ impl Core {
             changes: BTreeSet::new(),
             unfinished_idempotency: false,
             is_platform: false,
+            seen: None,
             span,
             trace: store.trace,
         })
@@ -65,13 +68,19 @@ impl Core {
         self.changes.insert((tenant, change));
     }
 
+    /// Lets the transaction see the rows of a tenant, and of no other.
     pub(crate) async fn see_tenant(&mut self, tenant: TenantId) -> Result<(), StoreError> {
-        set_local(&mut self.tx, "tenantry.tenant_id", &tenant.to_string()).await
+        if self.seen == Some(tenant) {
+            return Ok(());
+        }
+        set_local(&mut self.tx, "tenantry.tenant_id", &tenant.to_string()).await?;
+        self.seen = Some(tenant);
+        Ok(())
     }
 
     /// Writes the audit rows, tenant by tenant, then the change rows under the lock that puts
-    /// commits in their order, then commits. The lock is common to all writers: nothing that takes
-    /// time may follow it.
+    /// commits in their order, then commits. All writers share the lock: nothing slow may follow
+    /// it.
     ///
     /// The commit is a span, which has the number of the last change as `tenantry.change_seq`. The
     /// change rows carry its place in the trace, so that their push can be joined with it.
@@ -107,7 +116,7 @@ impl Core {
             let trace = (self.trace)();
             let changes: Vec<(TenantId, Change)> = self.changes.iter().copied().collect();
             if self.is_platform {
-                // A platform plan may be that of thousands of tenants.
+                // A platform plan may have thousands of tenants.
                 last = change::write(&mut self.tx, &changes, trace).await?;
             } else {
                 for of_tenant in changes.chunk_by(|(one, _), (other, _)| one == other) {
@@ -134,7 +143,7 @@ impl Store {
         TenantTx::begin(self, tenant, actor.clone()).await
     }
 
-    /// Begins a transaction that sees and writes what is the platform's: tenants, operator tokens,
+    /// Begins a transaction that sees and writes the platform's own rows: tenants, operator tokens,
     /// retention.
     pub async fn platform(&self, actor: &Actor) -> Result<PlatformTx, StoreError> {
         PlatformTx::begin(self, actor.clone()).await
@@ -153,10 +162,10 @@ mod sealed {
 }
 pub(crate) use sealed::Sealed;
 
-/// Either kind of transaction, for what belongs to both.
+/// A transaction of any scope, for operations of all of them.
 pub trait ScopedTx: Sealed + Send {}
 
-/// A point of a transaction to go back to: the database has one of its own, of one name.
+/// A savepoint of a transaction. There is one at a time, always under the same name.
 #[derive(Debug)]
 pub struct Savepoint {
     entries: usize,
@@ -164,8 +173,8 @@ pub struct Savepoint {
 }
 
 /// A transaction in which one tenant's rows exist, and no others. Dropped without
-/// [`TenantTx::commit`] it leaves nothing. After an error there is nothing to do with it but to
-/// drop it: PostgreSQL refuses every further statement.
+/// [`TenantTx::commit`] it leaves nothing. After an error it can only be dropped: PostgreSQL
+/// refuses every further statement.
 #[derive(Debug)]
 pub struct TenantTx {
     core: Core,
@@ -193,20 +202,20 @@ impl TenantTx {
         self.core.commit().await
     }
 
-    /// Marks this point: what follows can be undone by itself, even after an error. Ends with
+    /// Begins a part that can be undone by itself, even after an error. It ends with
     /// [`TenantTx::keep`] or [`TenantTx::undo`], before another one begins.
     pub async fn savepoint(&mut self) -> Result<Savepoint, StoreError> {
         sqlx::query!("SAVEPOINT item").execute(self.conn()).await?;
         Ok(Savepoint { entries: self.core.entries.len(), changes: self.core.changes.clone() })
     }
 
-    /// Keeps what was done since.
+    /// Keeps the part since the savepoint.
     pub async fn keep(&mut self, _since: Savepoint) -> Result<(), StoreError> {
         sqlx::query!("RELEASE SAVEPOINT item").execute(self.conn()).await?;
         Ok(())
     }
 
-    /// Undoes what was done since, with its audit rows and what the data plane would be told.
+    /// Undoes the part since the savepoint, with its audit rows and its changes for the data plane.
     pub async fn undo(&mut self, since: Savepoint) -> Result<(), StoreError> {
         sqlx::query!("ROLLBACK TO SAVEPOINT item").execute(self.conn()).await?;
         sqlx::query!("RELEASE SAVEPOINT item").execute(self.conn()).await?;
@@ -236,7 +245,7 @@ impl TenantTx {
     }
 }
 
-/// A transaction on what is the platform's. Dropped without [`PlatformTx::commit`] it leaves
+/// A transaction on the platform's own rows. Dropped without [`PlatformTx::commit`] it leaves
 /// nothing.
 #[derive(Debug)]
 pub struct PlatformTx {
@@ -244,7 +253,7 @@ pub struct PlatformTx {
 }
 
 impl PlatformTx {
-    /// The owner of the audit rows that concern no tenant.
+    /// The owner of audit rows that concern no tenant.
     pub(crate) const PLATFORM: TenantId = audit::PLATFORM;
 
     pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
@@ -259,8 +268,8 @@ impl PlatformTx {
         self.core.commit().await
     }
 
-    /// Goes on in a tenant, in the same transaction: what is made of a tenant and in it is made at
-    /// once, or not at all.
+    /// Goes on in a tenant, in the same transaction: a tenant and its first objects are made
+    /// together, or not at all.
     pub async fn into_tenant(mut self, tenant: TenantId) -> Result<TenantTx, StoreError> {
         set_local(self.core.conn(), "tenantry.scope", "").await?;
         self.core.is_platform = false;
@@ -311,8 +320,8 @@ impl Sealed for PlatformTx {
 impl ScopedTx for TenantTx {}
 impl ScopedTx for PlatformTx {}
 
-/// `SET LOCAL` with a value that is a parameter: it ends with the transaction, so that a pooled
-/// connection keeps nothing.
+/// Sets a parameter until the end of the transaction (`SET LOCAL`), so that a pooled connection
+/// keeps nothing.
 async fn set_local(conn: &mut PgConnection, name: &str, value: &str) -> Result<(), StoreError> {
     sqlx::query_scalar!("SELECT set_config($1, $2, true)", name, value).fetch_one(conn).await?;
     Ok(())

@@ -1,5 +1,5 @@
-//! API keys of a consumer. The text of a key never comes here: only its digest, which is not given
-//! out either.
+//! API keys of a consumer. The text of a key never reaches the store: only its digest does, which
+//! is not given out either.
 
 use std::time::Duration;
 
@@ -12,17 +12,18 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
-use crate::base::error::{KeyEnd, StoreError};
+use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::mark;
-use crate::base::page::Page;
+use crate::base::queries::rows;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
 use crate::clients::consumer;
-use crate::publishing::lock;
+use crate::publishing::objects::objects_of_parent;
 
-/// How many keys a consumer may have, revoked and expired ones included.
+/// The most keys of a consumer, revoked and expired ones included.
 pub const MAX_PER_CONSUMER: u32 = 10_000;
-/// How many of the keys of a consumer may have settings, revoked ones apart: they are all read to
+/// The most of the keys of of a consumer settings, revoked ones apart: they are all read to
 /// find those of one.
 pub const MAX_WITH_SETTINGS_PER_CONSUMER: u32 = 1_000;
 
@@ -31,27 +32,29 @@ pub const MAX_WITH_SETTINGS_PER_CONSUMER: u32 = 1_000;
 pub struct Key {
     /// The key's id.
     pub id: KeyId,
-    /// What people call it, 1 to 200 characters.
+    /// A name for people, 1 to 200 characters.
     pub name: Option<String>,
-    /// What may be shown again of its text.
+    /// The part of its text that may be shown again.
     pub hint: String,
-    /// The key that took its place, if it was rotated.
+    /// The key that replaced it, if it was rotated.
     pub replaced_by: Option<KeyId>,
-    /// From when it is refused.
+    /// The time from which it is refused.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was revoked. It is refused for good.
+    /// The time of its revocation. It is refused for good.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// What is set for it.
+    /// Its settings.
     pub settings: KeySettings,
-    /// Counts the changes, from 1.
+    /// The bucket of its record in the data plane.
+    bucket: i32,
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new key is made of.
+/// The fields of a new key.
 #[derive(Clone, Debug)]
 pub struct NewKey {
     /// See [`Key::name`].
@@ -66,7 +69,7 @@ pub struct NewKey {
     pub settings: KeySettings,
 }
 
-/// What may change of a key; `None` leaves it as it is.
+/// A change of a key; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct KeyPatch {
     /// See [`Key::name`]; `Some(None)` takes it away.
@@ -75,44 +78,38 @@ pub struct KeyPatch {
     pub settings: Option<KeySettings>,
 }
 
-/// What a rotation leaves.
+/// The two keys of a rotation.
 #[derive(Clone, Debug)]
 pub struct Rotated {
-    /// The key that takes the other's place.
+    /// The new key.
     pub new: Key,
-    /// The key that still works until it expires.
+    /// The old key, which works until it expires.
     pub old: Key,
 }
 
-struct Record {
-    id: Uuid,
-    name: Option<String>,
-    hint: String,
-    replaced_by: Option<Uuid>,
-    expires_at: Option<DateTime<Utc>>,
-    revoked_at: Option<DateTime<Utc>>,
-    settings: Json<KeySettings>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Key {
-    fn from(record: Record) -> Self {
-        Self {
-            id: KeyId(record.id),
-            name: record.name,
-            hint: record.hint,
-            replaced_by: record.replaced_by.map(KeyId),
-            expires_at: record.expires_at,
-            revoked_at: record.revoked_at,
-            settings: record.settings.0,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) key_rows =
+    r#"id, name, hint, replaced_by, expires_at, revoked_at, settings
+           AS "settings: Json<KeySettings>",
+       bucket AS "bucket!", revision, created_at, updated_at"#
+    => |row| Key {
+        id: KeyId(row.id),
+        name: row.name,
+        hint: row.hint,
+        replaced_by: row.replaced_by.map(KeyId),
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+        settings: row.settings.0,
+        bucket: row.bucket,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
+
+objects_of_parent!(
+    Key, KeyId, "key", key_rows of "api_keys", "keys of a consumer",
+    consumer: ConsumerId = "consumer_id"
+);
 
 impl Audited for Key {
     fn form(&self) -> Value {
@@ -128,8 +125,6 @@ impl Audited for Key {
     }
 }
 
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "key" };
-
 /// Makes a key.
 pub async fn create(
     tx: &mut TenantTx,
@@ -143,58 +138,7 @@ pub async fn create(
     Ok(key)
 }
 
-/// Reads a key.
-pub async fn get(
-    tx: &mut TenantTx,
-    site: SiteId,
-    consumer: ConsumerId,
-    id: KeyId,
-) -> Result<Key, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, hint, replaced_by, expires_at, revoked_at,
-                settings AS "settings: Json<KeySettings>", revision, created_at, updated_at
-         FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4"#,
-        tenant,
-        Uuid::from(site),
-        Uuid::from(consumer),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .map(Key::from)
-    .ok_or(NOT_FOUND)
-}
-
-/// Reads a page of a consumer's keys, revoked and expired ones included.
-pub async fn list(
-    tx: &mut TenantTx,
-    site: SiteId,
-    consumer: ConsumerId,
-    page: Page,
-) -> Result<Vec<Key>, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, hint, replaced_by, expires_at, revoked_at,
-                settings AS "settings: Json<KeySettings>", revision, created_at, updated_at
-         FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id > $4 ORDER BY id LIMIT $5"#,
-        tenant,
-        Uuid::from(site),
-        Uuid::from(consumer),
-        page.after(),
-        page.limit()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if records.is_empty() {
-        consumer::get(tx, site, consumer).await?;
-    }
-    Ok(records.into_iter().map(Key::from).collect())
-}
-
-/// Changes what is said and set of a key.
+/// Changes the name or the settings of a key.
 pub async fn update(
     tx: &mut TenantTx,
     site: SiteId,
@@ -210,9 +154,9 @@ pub async fn update(
         unless_full(tx, site, consumer, settings).await?;
     }
     let tenant = Uuid::from(tx.tenant());
-    let row = sqlx::query!(
+    let after = key_rows!(
         "UPDATE api_keys SET name = $4, settings = $5, revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING bucket",
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id),
@@ -221,9 +165,8 @@ pub async fn update(
     )
     .fetch_one(tx.conn())
     .await?;
-    let after = get(tx, site, consumer, id).await?;
     if after.settings != before.settings {
-        mark::bucket(tx, row.bucket);
+        mark::bucket(tx, after.bucket);
         tx.mark_consumer(consumer);
     }
     tx.record(Entry::updated("key.update", id, &before, &after));
@@ -243,26 +186,25 @@ pub async fn revoke(
         return Ok(before);
     }
     let tenant = Uuid::from(tx.tenant());
-    let row = sqlx::query!(
+    let after = key_rows!(
         "UPDATE api_keys SET revoked_at = now(), revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING bucket",
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id)
     )
     .fetch_one(tx.conn())
     .await?;
-    mark(tx, consumer, row.bucket, &before);
-    let after = get(tx, site, consumer, id).await?;
+    mark_of(tx, consumer, &before);
     tx.record(Entry::updated("key.revoke", id, &before, &after));
     Ok(after)
 }
 
-/// Puts a new key in the place of one, which expires when the grace period ends, or when it would
-/// have anyway. With no grace it is refused at once.
+/// Replaces a key by a new one. The old key expires with the grace period, or at its own time if
+/// that is earlier. Without grace it is refused at once.
 ///
 /// # Errors
-/// [`StoreError::KeyEnded`] if the old one is revoked or has expired.
+/// [`StoreError::Conflict`] on `key` if the old one is revoked or has expired.
 pub async fn rotate(
     tx: &mut TenantTx,
     site: SiteId,
@@ -275,11 +217,11 @@ pub async fn rotate(
     consumer::lock(tx, site, consumer, None).await?;
     let before = lock(tx, site, consumer, id, expected_revision).await?;
     if before.revoked_at.is_some() {
-        return Err(StoreError::KeyEnded { end: KeyEnd::Revoked });
+        return Err(StoreError::Conflict { field: "key", value: "revoked".to_owned() });
     }
     let tenant = Uuid::from(tx.tenant());
-    // The one that takes its place counts for it, so that keys can be rotated where there are as
-    // many as the platform plan allows.
+    // The new key counts in its place, so that keys can be rotated at the limit of the platform
+    // plan.
     sqlx::query!(
         "UPDATE api_keys SET ended = true WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
         tenant,
@@ -289,12 +231,12 @@ pub async fn rotate(
     .execute(tx.conn())
     .await?;
     let new = insert(tx, site, consumer, new).await?;
-    let row = sqlx::query!(
+    let old = key_rows!(
         "UPDATE api_keys
          SET expires_at = least(expires_at, now() + make_interval(secs => $4)), replaced_by = $5,
              revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 AND (expires_at IS NULL OR expires_at > now())
-         RETURNING bucket",
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 AND works(revoked_at, expires_at)
+         RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id),
@@ -303,36 +245,11 @@ pub async fn rotate(
     )
     .fetch_optional(tx.conn())
     .await?
-    .ok_or_else(|| StoreError::KeyEnded { end: KeyEnd::Expired })?;
-    mark(tx, consumer, row.bucket, &before);
-    let old = get(tx, site, consumer, id).await?;
+    .ok_or_else(|| StoreError::Conflict { field: "key", value: "expired".to_owned() })?;
+    mark_of(tx, consumer, &before);
     tx.record(Entry::created("key.create", new.id, &new));
     tx.record(Entry::updated("key.rotate", id, &before, &old));
     Ok(Rotated { new, old })
-}
-
-async fn lock(
-    tx: &mut TenantTx,
-    site: SiteId,
-    consumer: ConsumerId,
-    id: KeyId,
-    expected_revision: Option<i64>,
-) -> Result<Key, StoreError> {
-    lock::share(tx, site).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4 FOR UPDATE",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(consumer),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    let key = get(tx, site, consumer, id).await?;
-    StoreError::unless_expected(key.revision, expected_revision)?;
-    Ok(key)
 }
 
 /// Writes a key of a consumer that is locked, and marks its bucket.
@@ -344,7 +261,8 @@ async fn insert(
 ) -> Result<Key, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM api_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3"#,
+        r#"SELECT count(*) AS "count!" FROM api_keys
+           WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3"#,
         tenant,
         Uuid::from(site),
         Uuid::from(consumer)
@@ -353,18 +271,17 @@ async fn insert(
     .await?;
     StoreError::at_limit(count, "keys of a consumer", MAX_PER_CONSUMER)?;
     unless_full(tx, site, consumer, &new.settings).await?;
-    let key: Key = sqlx::query_as!(
-        Record,
-        r#"INSERT INTO api_keys (tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, name, digest, hint, expires_at,
-                               settings)
+    let key = key_rows!(
+        "INSERT INTO api_keys
+             (tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, name, digest, hint,
+              expires_at, settings)
          SELECT c.tenant_id, c.site_id, c.id, $4, c.plan_number, c.has_settings, $5, $6, $7, $8, $9
          FROM consumers c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.id = $3
-         RETURNING id, name, hint, replaced_by, expires_at, revoked_at,
-                settings AS "settings: Json<KeySettings>", revision, created_at, updated_at"#,
+         RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(consumer),
-        crate::new_id(),
+        new_id(),
         new.name,
         &new.digest.0[..],
         new.hint,
@@ -373,9 +290,8 @@ async fn insert(
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("api_keys_digest_key", "digest", "redacted")]))?
-    .into();
-    mark(tx, consumer, i32::from(new.digest.bucket()), &key);
+    .map_err(|error| StoreError::unique(error, &[("api_keys_digest_key", "digest", "redacted")]))?;
+    mark_of(tx, consumer, &key);
     Ok(key)
 }
 
@@ -392,7 +308,8 @@ async fn unless_full(
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM api_keys
-         WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND revoked_at IS NULL AND settings <> '{}'"#,
+           WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3
+             AND revoked_at IS NULL AND settings <> '{}'"#,
         tenant,
         Uuid::from(site),
         Uuid::from(consumer)
@@ -402,9 +319,9 @@ async fn unless_full(
     StoreError::at_limit(count, "keys of a consumer with settings", MAX_WITH_SETTINGS_PER_CONSUMER)
 }
 
-/// Marks what a key that begins or ends is in.
-fn mark(tx: &mut TenantTx, consumer: ConsumerId, bucket: i32, key: &Key) {
-    mark::bucket(tx, bucket);
+/// Marks the buckets of a key that begins or ends.
+fn mark_of(tx: &mut TenantTx, consumer: ConsumerId, key: &Key) {
+    mark::bucket(tx, key.bucket);
     if key.settings != KeySettings::default() {
         tx.mark_consumer(consumer);
     }

@@ -1,4 +1,4 @@
-//! Signing keys of a consumer: what verifies its signatures (RFC 9421).
+//! Signing keys of a consumer, which verify its signatures (RFC 9421).
 
 use chrono::{DateTime, Utc};
 use policy::desired::Secret;
@@ -10,17 +10,18 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::mark;
-use crate::base::page::Page;
+use crate::base::queries::rows;
 use crate::base::seal::{Place, SecretsKey};
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
 use crate::clients::consumer;
-use crate::publishing::lock;
+use crate::publishing::objects::objects_of_parent;
 
-/// How many signing keys a consumer may have, revoked and expired ones included.
+/// The most signing keys of a consumer, revoked and expired ones included.
 pub const MAX_PER_CONSUMER: u32 = 10_000;
-/// How many of them may work at the same time: they are all read to find one.
+/// The most of them that work at the same time: all are read to find one.
 pub const MAX_WORKING_PER_CONSUMER: u32 = 100;
 /// The table, in the place of sealed material.
 pub(crate) const TABLE: &str = "signing_keys";
@@ -30,27 +31,29 @@ pub(crate) const TABLE: &str = "signing_keys";
 pub struct SigningKey {
     /// The key's id; its text form is the `keyid` of signatures.
     pub id: KeyId,
-    /// What people call it, 1 to 200 characters.
+    /// A name for people, 1 to 200 characters.
     pub name: Option<String>,
     /// Its algorithm.
     pub algorithm: SigningAlgorithm,
     /// The 32 bytes of an Ed25519 public key.
     pub public_key: Option<Vec<u8>>,
-    /// What is set for it.
+    /// Its settings.
     pub settings: KeySettings,
-    /// From when its signatures are refused.
+    /// The time from which its signatures are refused.
     pub expires_at: Option<DateTime<Utc>>,
-    /// When it was revoked. Its signatures are refused for good.
+    /// The time of its revocation. Its signatures are refused for good.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// Counts the changes, from 1.
+    /// The bucket of its record in the data plane.
+    bucket: i32,
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What verifies signatures.
+/// The material that verifies signatures.
 #[derive(Clone, Debug)]
 pub enum Material {
     /// An Ed25519 public key.
@@ -59,12 +62,12 @@ pub enum Material {
     HmacSha256(Secret),
 }
 
-/// What a new signing key is made of.
+/// The fields of a new signing key.
 #[derive(Clone, Debug)]
 pub struct NewSigningKey {
     /// See [`SigningKey::name`].
     pub name: Option<String>,
-    /// What verifies.
+    /// The material that verifies.
     pub material: Material,
     /// See [`SigningKey::settings`].
     pub settings: KeySettings,
@@ -72,7 +75,7 @@ pub struct NewSigningKey {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// What may change of a signing key; `None` leaves it as it is.
+/// A change of a signing key; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct SigningKeyPatch {
     /// See [`SigningKey::name`]; `Some(None)` takes it away.
@@ -81,35 +84,28 @@ pub struct SigningKeyPatch {
     pub settings: Option<KeySettings>,
 }
 
-struct Record {
-    id: Uuid,
-    name: Option<String>,
-    algorithm: String,
-    public_key: Option<Vec<u8>>,
-    settings: Json<KeySettings>,
-    expires_at: Option<DateTime<Utc>>,
-    revoked_at: Option<DateTime<Utc>>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for SigningKey {
-    fn from(record: Record) -> Self {
-        Self {
-            id: KeyId(record.id),
-            name: record.name,
-            algorithm: algorithm_named(&record.algorithm),
-            public_key: record.public_key,
-            settings: record.settings.0,
-            expires_at: record.expires_at,
-            revoked_at: record.revoked_at,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) signing_key_rows =
+    r#"id, name, algorithm, public_key, settings AS "settings: Json<KeySettings>", expires_at,
+       revoked_at, bucket AS "bucket!", revision, created_at, updated_at"#
+    => |row| SigningKey {
+        id: KeyId(row.id),
+        name: row.name,
+        algorithm: algorithm_named(&row.algorithm),
+        public_key: row.public_key,
+        settings: row.settings.0,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+        bucket: row.bucket,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
+
+objects_of_parent!(
+    SigningKey, KeyId, "signing key", signing_key_rows of "signing_keys",
+    "signing keys of a consumer", consumer: ConsumerId = "consumer_id"
+);
 
 impl Audited for SigningKey {
     fn form(&self) -> Value {
@@ -128,8 +124,6 @@ impl Audited for SigningKey {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "signing key" };
 
 /// Reads the name of the database; a CHECK of the table leaves no third one.
 pub(crate) fn algorithm_named(name: &str) -> SigningAlgorithm {
@@ -150,7 +144,7 @@ pub async fn create(
     consumer::lock(tx, site, consumer, None).await?;
     unless_full(tx, site, consumer).await?;
     let tenant = Uuid::from(tx.tenant());
-    let id = crate::new_id();
+    let id = new_id();
     let (algorithm, public_key, sealed) = match &new.material {
         Material::Ed25519(public_key) => ("ed25519", Some(public_key.to_vec()), None),
         Material::HmacSha256(secret) => {
@@ -159,12 +153,14 @@ pub async fn create(
             ("hmac-sha256", None, Some(sealed))
         }
     };
-    let row = sqlx::query!(
-        "INSERT INTO signing_keys (tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, name, algorithm, public_key,
-                                   material_sealed, settings, expires_at)
-         SELECT c.tenant_id, c.site_id, c.id, $4, c.plan_number, c.has_settings, $5, $6, $7, $8, $9, $10
+    let made = signing_key_rows!(
+        "INSERT INTO signing_keys
+             (tenant_id, site_id, consumer_id, id, plan, consumer_has_settings, name, algorithm,
+              public_key, material_sealed, settings, expires_at)
+         SELECT c.tenant_id, c.site_id, c.id, $4, c.plan_number, c.has_settings, $5, $6, $7, $8, $9,
+                $10
          FROM consumers c WHERE c.tenant_id = $1 AND c.site_id = $2 AND c.id = $3
-         RETURNING bucket",
+         RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(consumer),
@@ -178,9 +174,8 @@ pub async fn create(
     )
     .fetch_one(tx.conn())
     .await?;
-    mark::bucket(tx, row.bucket);
+    mark::bucket(tx, made.bucket);
     tx.mark_consumer(consumer);
-    let made = get(tx, site, consumer, KeyId(id)).await?;
     tx.record(Entry::created("signing_key.create", made.id, &made));
     Ok(made)
 }
@@ -194,8 +189,8 @@ async fn unless_full(
     let tenant = Uuid::from(tx.tenant());
     let counts = sqlx::query!(
         r#"SELECT count(*) AS "all!",
-                count(*) FILTER (WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())) AS "working!"
-         FROM signing_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3"#,
+                  count(*) FILTER (WHERE works(revoked_at, expires_at)) AS "working!"
+           FROM signing_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3"#,
         tenant,
         Uuid::from(site),
         Uuid::from(consumer)
@@ -210,58 +205,8 @@ async fn unless_full(
     )
 }
 
-/// Reads a signing key.
-pub async fn get(
-    tx: &mut TenantTx,
-    site: SiteId,
-    consumer: ConsumerId,
-    id: KeyId,
-) -> Result<SigningKey, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, algorithm, public_key, settings AS "settings: Json<KeySettings>", expires_at, revoked_at,
-                revision, created_at, updated_at
-         FROM signing_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4"#,
-        tenant,
-        Uuid::from(site),
-        Uuid::from(consumer),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .map(SigningKey::from)
-    .ok_or(NOT_FOUND)
-}
-
-/// Reads a page of a consumer's signing keys, revoked and expired ones included.
-pub async fn list(
-    tx: &mut TenantTx,
-    site: SiteId,
-    consumer: ConsumerId,
-    page: Page,
-) -> Result<Vec<SigningKey>, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, algorithm, public_key, settings AS "settings: Json<KeySettings>", expires_at, revoked_at,
-                revision, created_at, updated_at
-         FROM signing_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id > $4 ORDER BY id LIMIT $5"#,
-        tenant,
-        Uuid::from(site),
-        Uuid::from(consumer),
-        page.after(),
-        page.limit()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if records.is_empty() {
-        consumer::get(tx, site, consumer).await?;
-    }
-    Ok(records.into_iter().map(SigningKey::from).collect())
-}
-
-/// Changes what is said and set of a signing key. What verifies stays: a new key is another key.
+/// Changes the name or the settings of a signing key. Its material stays: another secret is another
+/// key.
 pub async fn update(
     tx: &mut TenantTx,
     site: SiteId,
@@ -272,18 +217,18 @@ pub async fn update(
 ) -> Result<SigningKey, StoreError> {
     let before = lock(tx, site, consumer, id, expected_revision).await?;
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query!(
-        "UPDATE signing_keys SET name = $4, settings = $5, revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
+    let after = signing_key_rows!(
+        "UPDATE signing_keys SET name = $4, settings = $5,
+                revision = revision + 1, updated_at = now()
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
         sparse(patch.settings.as_ref().unwrap_or(&before.settings))
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
-    let after = get(tx, site, consumer, id).await?;
     if after.settings != before.settings {
         tx.mark_consumer(consumer);
     }
@@ -304,42 +249,17 @@ pub async fn revoke(
         return Ok(before);
     }
     let tenant = Uuid::from(tx.tenant());
-    let row = sqlx::query!(
+    let after = signing_key_rows!(
         "UPDATE signing_keys SET revoked_at = now(), revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING bucket",
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id)
     )
     .fetch_one(tx.conn())
     .await?;
-    mark::bucket(tx, row.bucket);
+    mark::bucket(tx, after.bucket);
     tx.mark_consumer(consumer);
-    let after = get(tx, site, consumer, id).await?;
     tx.record(Entry::updated("signing_key.revoke", id, &before, &after));
     Ok(after)
-}
-
-async fn lock(
-    tx: &mut TenantTx,
-    site: SiteId,
-    consumer: ConsumerId,
-    id: KeyId,
-    expected_revision: Option<i64>,
-) -> Result<SigningKey, StoreError> {
-    lock::share(tx, site).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM signing_keys WHERE tenant_id = $1 AND site_id = $2 AND consumer_id = $3 AND id = $4 FOR UPDATE",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(consumer),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    let key = get(tx, site, consumer, id).await?;
-    StoreError::unless_expected(key.revision, expected_revision)?;
-    Ok(key)
 }

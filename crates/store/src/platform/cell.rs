@@ -10,14 +10,16 @@ use serde_json::{Value, json};
 use crate::base::audit::{Audited, Entry};
 use crate::base::change::Change;
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::page::Page;
+use crate::base::queries::rows;
 use crate::base::tx::PlatformTx;
 
-/// How many cells a tenant may be placed on at a time: a move needs two, and a tenant that is
-/// served in many regions has one in each.
+/// The most cells of a tenant at a time: a move needs two, and a tenant that is served in many
+/// regions has one in each.
 pub const MAX_PER_TENANT: usize = 16;
 
-/// How many cells there may be: xds-server keeps a set of resources for each.
+/// The most cells: xds-server keeps a set of resources for each.
 pub const MAX_CELLS: u32 = 1_000;
 
 /// A cell.
@@ -25,48 +27,42 @@ pub const MAX_CELLS: u32 = 1_000;
 pub struct Cell {
     /// The object of its audit rows, and its place in lists.
     pub id: Uuid,
-    /// What its Envoys have as `node.cluster`.
+    /// The `node.cluster` of its Envoys.
     pub name: CellName,
-    /// What people say about it, at most 200 characters.
+    /// A description for people, at most 200 characters.
     pub description: String,
-    /// How many tenants are placed on it.
+    /// The number of its tenants.
     pub tenants: i64,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-struct Record {
-    name: String,
-    id: Uuid,
-    description: String,
-    tenants: i64,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Cell {
-    fn from(record: Record) -> Self {
-        Self {
-            id: record.id,
-            // A CHECK of the table says what a name may be.
-            name: record.name.parse().unwrap_or_default(),
-            description: record.description,
-            tenants: record.tenants,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) cell_rows =
+    r#"name, id, description, revision, created_at, updated_at,
+       (SELECT count(*) FROM tenants t WHERE t.cells @> ARRAY[c.name]) AS "tenants!""#
+    => |row| Cell {
+        id: row.id,
+        // A CHECK of the table says which names there are.
+        name: row.name.parse().unwrap_or_default(),
+        description: row.description,
+        tenants: row.tenants,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
 
 impl Audited for Cell {
     fn form(&self) -> Value {
-        json!({ "name": self.name.as_str(), "description": self.description, "revision": self.revision })
+        json!({
+            "name": self.name.as_str(),
+            "description": self.description,
+            "revision": self.revision,
+        })
     }
 }
 
@@ -74,34 +70,22 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "cell" };
 
 /// Reads a page of all cells, oldest first.
 pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<Cell>, StoreError> {
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT name, id, description, revision, created_at, updated_at,
-                  (SELECT count(*) FROM tenants t WHERE t.cells @> ARRAY[c.name]) AS "tenants!"
-           FROM cells c WHERE id > $1 ORDER BY id LIMIT $2"#,
-        page.after(),
-        page.limit()
+    Ok(cell_rows!(
+        "SELECT", "FROM cells c WHERE id > $1 ORDER BY id LIMIT $2"; page.after(), page.limit()
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(records.into_iter().map(Cell::from).collect())
+    .await?)
 }
 
 /// Reads a cell.
 pub async fn get(tx: &mut PlatformTx, name: &CellName) -> Result<Cell, StoreError> {
-    let record = sqlx::query_as!(
-        Record,
-        r#"SELECT name, id, description, revision, created_at, updated_at,
-                  (SELECT count(*) FROM tenants t WHERE t.cells @> ARRAY[c.name]) AS "tenants!"
-           FROM cells c WHERE name = $1"#,
-        name.as_str()
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    record.map(Cell::from).ok_or(NOT_FOUND)
+    cell_rows!("SELECT", "FROM cells c WHERE name = $1"; name.as_str())
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)
 }
 
-/// Makes a cell, on which nobody is placed yet.
+/// Makes a cell, which has no tenant yet.
 pub async fn create(
     tx: &mut PlatformTx,
     name: &CellName,
@@ -111,22 +95,21 @@ pub async fn create(
         .fetch_one(tx.conn())
         .await?;
     StoreError::at_limit(count, "cells", MAX_CELLS)?;
-    sqlx::query!(
-        "INSERT INTO cells (name, id, description) VALUES ($1, $2, $3)",
+    let cell = cell_rows!(
+        "INSERT INTO cells AS c (name, id, description) VALUES ($1, $2, $3) RETURNING";
         name.as_str(),
-        crate::new_id(),
+        new_id(),
         description
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await
     .map_err(|error| StoreError::unique(error, &[("cells_pkey", "name", name.as_str())]))?;
-    let cell = get(tx, name).await?;
     tx.core.record(PlatformTx::PLATFORM, Entry::created("cell.create", cell.id, &cell));
     tx.core.mark(PlatformTx::PLATFORM, Change::Cells);
     Ok(cell)
 }
 
-/// Says something else about a cell.
+/// Changes the description of a cell.
 pub async fn update(
     tx: &mut PlatformTx,
     name: &CellName,
@@ -136,23 +119,24 @@ pub async fn update(
     lock(tx).await?;
     let before = get(tx, name).await?;
     StoreError::unless_expected(before.revision, expected_revision)?;
-    sqlx::query!(
-        "UPDATE cells SET description = coalesce($2, description), revision = revision + 1, updated_at = now() WHERE name = $1",
+    let after = cell_rows!(
+        "UPDATE cells c SET description = coalesce($2, description),
+                revision = revision + 1, updated_at = now()
+         WHERE name = $1 RETURNING";
         name.as_str(),
         description
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await?;
-    let after = get(tx, name).await?;
     tx.core.record(PlatformTx::PLATFORM, Entry::updated("cell.update", after.id, &before, &after));
     Ok(after)
 }
 
-/// Removes a cell on which no tenant is placed.
+/// Removes a cell without tenants.
 ///
 /// # Errors
-/// [`StoreError::InUse`] while there are tenants on it; the cell `default` is always in use, by the
-/// tenants to come.
+/// [`StoreError::InUse`] while it has tenants; the cell `default` is always in use, by tenants to
+/// come.
 pub async fn delete(
     tx: &mut PlatformTx,
     name: &CellName,
@@ -170,7 +154,8 @@ pub async fn delete(
     Ok(())
 }
 
-/// Proves that a tenant can be placed on these cells, and lets none of them be removed meanwhile.
+/// Proves that a tenant can be placed on these cells, and lets none of them be removed until the
+/// end of the transaction.
 ///
 /// # Errors
 /// [`StoreError::Invalid`] if one of them does not exist, or if there are none or too many.
@@ -199,14 +184,12 @@ pub(crate) fn texts(cells: &BTreeSet<CellName>) -> Vec<String> {
     cells.iter().map(ToString::to_string).collect()
 }
 
-/// Those of the names that are ones: a CHECK of `cells` says what a name may be, and no placement
-/// names what was never there.
+/// Parses names of cells. Others than a CHECK of `cells` allows are left out: no placement has any.
 pub(crate) fn names(cells: Vec<String>) -> BTreeSet<CellName> {
     cells.into_iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-/// Lets nobody else make, change or remove a cell, or place a tenant, until this transaction ends.
-/// It is rare work.
+/// Lets no other transaction make, change or remove a cell, or place a tenant. It is rare work.
 async fn lock(tx: &mut PlatformTx) -> Result<(), StoreError> {
     sqlx::query!("LOCK TABLE cells IN EXCLUSIVE MODE").execute(tx.conn()).await?;
     Ok(())

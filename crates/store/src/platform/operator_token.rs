@@ -1,4 +1,4 @@
-//! Operator tokens: who may run the platform. Only their digests are kept.
+//! Operator tokens: the credentials of the platform's operators. Only their digests are kept.
 
 use chrono::{DateTime, Utc};
 use policy::id::Uuid;
@@ -6,20 +6,32 @@ use serde_json::{Value, json};
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::pool::Store;
+use crate::base::queries::rows;
 use crate::base::tx::PlatformTx;
 
 /// A token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorToken {
-    /// The token's id: the actor of what is done with it.
+    /// The token's id: the actor of its requests.
     pub id: Uuid,
-    /// What people call it, 1 to 200 characters.
+    /// A name for people, 1 to 200 characters.
     pub name: String,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was revoked.
+    /// The time of its revocation.
     pub revoked_at: Option<DateTime<Utc>>,
+}
+
+rows! { ($) token_rows =
+    "id, name, created_at, revoked_at"
+    => |row| OperatorToken {
+        id: row.id,
+        name: row.name,
+        created_at: row.created_at,
+        revoked_at: row.revoked_at,
+    }
 }
 
 impl Audited for OperatorToken {
@@ -29,17 +41,15 @@ impl Audited for OperatorToken {
 }
 
 impl Store {
-    /// Finds the token with this SHA-256 digest, unless it was revoked. One query, for it precedes
-    /// every request.
+    /// Finds the token with this SHA-256 digest, unless it was revoked. One query, because it
+    /// precedes every request.
     pub async fn authenticate(
         &self,
         digest: &[u8; 32],
     ) -> Result<Option<OperatorToken>, StoreError> {
         let mut reading = self.reading().await?;
-        Ok(sqlx::query_as!(
-            OperatorToken,
-            "SELECT id, name, created_at, revoked_at FROM operator_tokens WHERE digest = $1 AND revoked_at IS NULL",
-            &digest[..]
+        Ok(token_rows!(
+            "SELECT", "FROM operator_tokens WHERE digest = $1 AND revoked_at IS NULL"; &digest[..]
         )
         .fetch_optional(reading.conn())
         .await?)
@@ -47,15 +57,14 @@ impl Store {
 }
 
 /// Makes a token.
-pub async fn create(
+async fn create(
     tx: &mut PlatformTx,
     name: &str,
     digest: &[u8; 32],
 ) -> Result<OperatorToken, StoreError> {
-    let token = sqlx::query_as!(
-        OperatorToken,
-        "INSERT INTO operator_tokens (id, name, digest) VALUES ($1, $2, $3) RETURNING id, name, created_at, revoked_at",
-        crate::new_id(),
+    let token = token_rows!(
+        "INSERT INTO operator_tokens (id, name, digest) VALUES ($1, $2, $3) RETURNING";
+        new_id(),
         name,
         &digest[..]
     )
@@ -65,8 +74,8 @@ pub async fn create(
     Ok(token)
 }
 
-/// Makes the first token of the platform; `None` if there has ever been one. Programs that start at
-/// the same time make one between them.
+/// Makes the first token of the platform; `None` if there has ever been one. Of several programs
+/// that start together, one makes it.
 pub async fn create_first(
     tx: &mut PlatformTx,
     name: &str,
@@ -81,36 +90,19 @@ pub async fn create_first(
     if any { Ok(None) } else { create(tx, name, digest).await.map(Some) }
 }
 
-/// Reads all tokens, revoked ones included, oldest first.
-pub async fn list(tx: &mut PlatformTx) -> Result<Vec<OperatorToken>, StoreError> {
-    Ok(sqlx::query_as!(
-        OperatorToken,
-        "SELECT id, name, created_at, revoked_at FROM operator_tokens ORDER BY id"
-    )
-    .fetch_all(tx.conn())
-    .await?)
-}
-
 /// Revokes a token. One that is revoked stays as it is.
 pub async fn revoke(tx: &mut PlatformTx, id: Uuid) -> Result<OperatorToken, StoreError> {
-    let before = sqlx::query_as!(
-        OperatorToken,
-        "SELECT id, name, created_at, revoked_at FROM operator_tokens WHERE id = $1 FOR UPDATE",
-        id
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(StoreError::NotFound { what: "operator token" })?;
+    let before = token_rows!("SELECT", "FROM operator_tokens WHERE id = $1 FOR UPDATE"; id)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(StoreError::NotFound { what: "operator token" })?;
     if before.revoked_at.is_some() {
         return Ok(before);
     }
-    let after = sqlx::query_as!(
-        OperatorToken,
-        "UPDATE operator_tokens SET revoked_at = now() WHERE id = $1 RETURNING id, name, created_at, revoked_at",
-        id
-    )
-    .fetch_one(tx.conn())
-    .await?;
+    let after =
+        token_rows!("UPDATE operator_tokens SET revoked_at = now() WHERE id = $1 RETURNING"; id)
+            .fetch_one(tx.conn())
+            .await?;
     tx.core
         .record(PlatformTx::PLATFORM, Entry::updated("operator_token.revoke", id, &before, &after));
     Ok(after)

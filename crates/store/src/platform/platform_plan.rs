@@ -1,4 +1,4 @@
-//! Platform plans: how much of everything a tenant may have. Platform work; a tenant reads its own.
+//! Platform plans: the limits of tenants. Platform work; a tenant reads its own.
 
 use chrono::{DateTime, Utc};
 use policy::id::TenantId;
@@ -9,16 +9,18 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::mark;
 use crate::base::page::Page;
-use crate::base::tx::PlatformTx;
+use crate::base::queries::rows;
+use crate::base::tx::{PlatformTx, TenantTx};
 
 pub use crate::base::plan_limit::PlanLimit;
 
-/// How many platform plans there may be: they are chosen from a list.
+/// The most platform plans: they are chosen from a list.
 pub const MAX_PLANS: u32 = 1_000;
 
-/// What a plan allows; `None` where only the general bounds hold.
+/// The limits of a plan; `None` where only the general bounds hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
     /// Sites of the tenant.
@@ -29,8 +31,7 @@ pub struct Limits {
     pub keys: Option<i64>,
     /// Members, one at least.
     pub members: Option<i64>,
-    /// The bytes of what it stores as configuration: names, hostnames, addresses, paths and
-    /// settings (as JSON).
+    /// The bytes of its configuration: names, hostnames, addresses, paths and settings (as JSON).
     pub config_bytes: Option<i64>,
     /// Requests in each second, 1 to 100,000,000.
     pub requests_per_second: Option<i32>,
@@ -39,13 +40,13 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What Envoys have to know of them.
+    /// Returns the limits that Envoys keep.
     pub(crate) fn requests(&self) -> PlatformRequests {
         requests(self.requests_per_second, self.requests_per_month)
     }
 }
 
-/// What Envoys have to know, from the columns.
+/// Makes the limits that Envoys keep of the columns.
 pub(crate) fn requests(per_second: Option<i32>, per_month: Option<i64>) -> PlatformRequests {
     PlatformRequests {
         per_second: per_second.map(i32::unsigned_abs),
@@ -58,21 +59,21 @@ pub(crate) fn requests(per_second: Option<i32>, per_month: Option<i64>) -> Platf
 pub struct PlatformPlan {
     /// The plan's id.
     pub id: Uuid,
-    /// What people call it, unique on the platform, 1 to 200 characters.
+    /// A name for people, unique on the platform, 1 to 200 characters.
     pub name: String,
-    /// Whether it is that of tenants of which nobody says anything else.
+    /// True for the plan of tenants without a choice of their own.
     pub is_default: bool,
-    /// What it allows.
+    /// Its limits.
     pub limits: Limits,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What may change of a plan; `None` leaves it as it is.
+/// A change of a plan; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct PlatformPlanPatch {
     /// See [`PlatformPlan::name`].
@@ -81,47 +82,36 @@ pub struct PlatformPlanPatch {
     pub limits: Option<Limits>,
 }
 
-pub(crate) struct Record {
-    pub(crate) id: Uuid,
-    pub(crate) name: String,
-    pub(crate) is_default: bool,
-    pub(crate) sites: Option<i64>,
-    pub(crate) routes: Option<i64>,
-    pub(crate) keys: Option<i64>,
-    pub(crate) members: Option<i64>,
-    pub(crate) config_bytes: Option<i64>,
-    pub(crate) requests_per_second: Option<i32>,
-    pub(crate) requests_per_month: Option<i64>,
-    pub(crate) revision: i64,
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for PlatformPlan {
-    fn from(record: Record) -> Self {
-        Self {
-            id: record.id,
-            name: record.name,
-            is_default: record.is_default,
-            limits: Limits {
-                sites: record.sites,
-                routes: record.routes,
-                keys: record.keys,
-                members: record.members,
-                config_bytes: record.config_bytes,
-                requests_per_second: record.requests_per_second,
-                requests_per_month: record.requests_per_month,
-            },
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) plan_rows =
+    "id, name, is_default, sites, routes, keys, members, config_bytes, requests_per_second,
+     requests_per_month, revision, created_at, updated_at"
+    => |row| PlatformPlan {
+        id: row.id,
+        name: row.name,
+        is_default: row.is_default,
+        limits: Limits {
+            sites: row.sites,
+            routes: row.routes,
+            keys: row.keys,
+            members: row.members,
+            config_bytes: row.config_bytes,
+            requests_per_second: row.requests_per_second,
+            requests_per_month: row.requests_per_month,
+        },
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
 
 impl Audited for PlatformPlan {
     fn form(&self) -> Value {
-        json!({ "name": self.name, "is_default": self.is_default, "limits": self.limits, "revision": self.revision })
+        json!({
+            "name": self.name,
+            "is_default": self.is_default,
+            "limits": self.limits,
+            "revision": self.revision,
+        })
     }
 }
 
@@ -129,31 +119,33 @@ const NOT_FOUND: StoreError = StoreError::NotFound { what: "platform plan" };
 
 /// Reads a page of all plans.
 pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<PlatformPlan>, StoreError> {
-    let records = sqlx::query_as!(
-        Record,
-        "SELECT id, name, is_default, sites, routes, keys, members, config_bytes, requests_per_second, requests_per_month,
-                revision, created_at, updated_at
-         FROM platform_plans WHERE id > $1 ORDER BY id LIMIT $2",
+    Ok(plan_rows!(
+        "SELECT", "FROM platform_plans WHERE id > $1 ORDER BY id LIMIT $2";
         page.after(),
         page.limit()
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(records.into_iter().map(PlatformPlan::from).collect())
+    .await?)
 }
 
 /// Reads a plan.
 pub async fn get(tx: &mut PlatformTx, id: Uuid) -> Result<PlatformPlan, StoreError> {
-    let record = sqlx::query_as!(
-        Record,
-        "SELECT id, name, is_default, sites, routes, keys, members, config_bytes, requests_per_second, requests_per_month,
-                revision, created_at, updated_at
-         FROM platform_plans WHERE id = $1",
-        id
+    plan_rows!("SELECT", "FROM platform_plans WHERE id = $1"; id)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)
+}
+
+/// Reads the plan of the transaction's tenant, which exists.
+pub(crate) async fn plan_of_tenant(tx: &mut TenantTx) -> Result<PlatformPlan, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    Ok(plan_rows!(
+        "SELECT",
+        "FROM platform_plans WHERE id = (SELECT platform_plan_id FROM tenants t WHERE t.id = $1)";
+        tenant
     )
-    .fetch_optional(tx.conn())
-    .await?;
-    record.map(PlatformPlan::from).ok_or(NOT_FOUND)
+    .fetch_one(tx.conn())
+    .await?)
 }
 
 /// Makes a plan, which no tenant has yet.
@@ -166,10 +158,12 @@ pub async fn create(
         .fetch_one(tx.conn())
         .await?;
     StoreError::at_limit(count, "platform plans", MAX_PLANS)?;
-    let id = crate::new_id();
-    sqlx::query!(
-        "INSERT INTO platform_plans (id, name, sites, routes, keys, members, config_bytes, requests_per_second, requests_per_month)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    let id = new_id();
+    let plan = plan_rows!(
+        "INSERT INTO platform_plans
+             (id, name, sites, routes, keys, members, config_bytes, requests_per_second,
+              requests_per_month)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING";
         id,
         name,
         limits.sites,
@@ -180,15 +174,14 @@ pub async fn create(
         limits.requests_per_second,
         limits.requests_per_month
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await
     .map_err(|error| StoreError::unique(error, &[("platform_plans_name_key", "name", name)]))?;
-    let plan = get(tx, id).await?;
     tx.core.record(PlatformTx::PLATFORM, Entry::created("platform_plan.create", id, &plan));
     Ok(plan)
 }
 
-/// Changes a plan, for all tenants that have it. What they have beyond it stays; they get no more
+/// Changes a plan, for all its tenants. A tenant keeps what it has beyond a limit, and gets no more
 /// of it.
 pub async fn update(
     tx: &mut PlatformTx,
@@ -200,10 +193,11 @@ pub async fn update(
     let patch = patch(&before);
     let name = patch.name.unwrap_or_else(|| before.name.clone());
     let limits = patch.limits.unwrap_or(before.limits);
-    sqlx::query!(
-        "UPDATE platform_plans SET name = $2, sites = $3, routes = $4, keys = $5, members = $6, config_bytes = $7,
-                requests_per_second = $8, requests_per_month = $9, revision = revision + 1, updated_at = now()
-         WHERE id = $1",
+    let after = plan_rows!(
+        "UPDATE platform_plans SET name = $2, sites = $3, routes = $4, keys = $5, members = $6,
+                config_bytes = $7, requests_per_second = $8, requests_per_month = $9,
+                revision = revision + 1, updated_at = now()
+         WHERE id = $1 RETURNING";
         id,
         name,
         limits.sites,
@@ -214,12 +208,11 @@ pub async fn update(
         limits.requests_per_second,
         limits.requests_per_month
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await
     .map_err(|error| StoreError::unique(error, &[("platform_plans_name_key", "name", &name)]))?;
-    let after = get(tx, id).await?;
     if after.limits.requests() != before.limits.requests() {
-        // Who moves a tenant here holds the plan, so none is missing.
+        // The move of a tenant to this plan holds the plan, so none is missing.
         let tenants = sqlx::query_scalar!(
             "SELECT id FROM tenants WHERE platform_plan_id = $1 ORDER BY id",
             id
@@ -238,8 +231,8 @@ pub async fn update(
 /// Removes a plan that no tenant has.
 ///
 /// # Errors
-/// [`StoreError::InUse`] while there are tenants with it; the default plan is always in use, by the
-/// tenants to come.
+/// [`StoreError::InUse`] while tenants have it; the default plan is always in use, by tenants to
+/// come.
 pub async fn delete(
     tx: &mut PlatformTx,
     id: Uuid,
@@ -260,19 +253,18 @@ pub async fn delete(
     Ok(())
 }
 
-/// Proves that there is such a plan, and lets nobody change or remove it meanwhile.
+/// Reads a plan, and lets nobody change or remove it until the end of the transaction.
 ///
 /// # Errors
 /// [`StoreError::Invalid`] on `platform_plan_id` if there is none.
 pub(crate) async fn hold(tx: &mut PlatformTx, id: Uuid) -> Result<PlatformPlan, StoreError> {
-    sqlx::query_scalar!("SELECT id FROM platform_plans WHERE id = $1 FOR SHARE", id)
+    plan_rows!("SELECT", "FROM platform_plans WHERE id = $1 FOR SHARE"; id)
         .fetch_optional(tx.conn())
         .await?
         .ok_or_else(|| StoreError::Invalid {
             field: "platform_plan_id",
             reason: "there is no such platform plan; make it first".to_owned(),
-        })?;
-    get(tx, id).await
+        })
 }
 
 async fn lock(
@@ -280,11 +272,10 @@ async fn lock(
     id: Uuid,
     expected_revision: Option<i64>,
 ) -> Result<PlatformPlan, StoreError> {
-    sqlx::query_scalar!("SELECT id FROM platform_plans WHERE id = $1 FOR UPDATE", id)
+    let plan = plan_rows!("SELECT", "FROM platform_plans WHERE id = $1 FOR UPDATE"; id)
         .fetch_optional(tx.conn())
         .await?
         .ok_or(NOT_FOUND)?;
-    let plan = get(tx, id).await?;
     StoreError::unless_expected(plan.revision, expected_revision)?;
     Ok(plan)
 }

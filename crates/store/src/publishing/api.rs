@@ -1,4 +1,4 @@
-//! APIs: what a site publishes under a base path.
+//! APIs: each publishes versions under a base path of its site.
 
 use chrono::{DateTime, Utc};
 use policy::id::{ApiId, SiteId};
@@ -9,12 +9,14 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
-use crate::base::page::Page;
+use crate::base::id::new_id;
+use crate::base::queries::rows;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
 use crate::publishing::lock;
+use crate::publishing::objects::objects_of_site;
 
-/// How many APIs a site may have.
+/// The most APIs of a site.
 pub const MAX_PER_SITE: u32 = 500;
 
 /// An API.
@@ -22,24 +24,23 @@ pub const MAX_PER_SITE: u32 = 500;
 pub struct Api {
     /// The API's id.
     pub id: ApiId,
-    /// What people call it, unique in the site, 1 to 200 characters.
+    /// A name for people, unique in the site, 1 to 200 characters.
     pub name: String,
-    /// What precedes the version in the path, unique in the site; `/` means nothing. 512 bytes at
-    /// most.
+    /// The path before the version, unique in the site, 512 bytes at most; `/` stands for none.
     pub base_path: String,
-    /// Whether base path and version are taken off before the upstream sees the path.
+    /// True if base path and version are taken off before the upstream sees the path.
     pub strip_base_path: bool,
-    /// What is set for its requests.
+    /// The settings of its requests.
     pub settings: ApiSettings,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new API is made of.
+/// The fields of a new API.
 #[derive(Clone, Debug)]
 pub struct NewApi {
     /// See [`Api::name`].
@@ -52,7 +53,7 @@ pub struct NewApi {
     pub settings: ApiSettings,
 }
 
-/// What may change of an API; `None` leaves it as it is.
+/// A change of an API; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ApiPatch {
     /// See [`Api::name`].
@@ -65,31 +66,22 @@ pub struct ApiPatch {
     pub settings: Option<ApiSettings>,
 }
 
-struct Record {
-    id: Uuid,
-    name: String,
-    base_path: String,
-    strip_base_path: bool,
-    settings: Json<ApiSettings>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Api {
-    fn from(record: Record) -> Self {
-        Self {
-            id: ApiId(record.id),
-            name: record.name,
-            base_path: record.base_path,
-            strip_base_path: record.strip_base_path,
-            settings: record.settings.0,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) api_rows =
+    r#"id, name, base_path, strip_base_path, settings AS "settings: Json<ApiSettings>", revision,
+       created_at, updated_at"#
+    => |row| Api {
+        id: ApiId(row.id),
+        name: row.name,
+        base_path: row.base_path,
+        strip_base_path: row.strip_base_path,
+        settings: row.settings.0,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
+
+objects_of_site!(Api, ApiId, "api", api_rows of "apis", MAX_PER_SITE "APIs of a site");
 
 impl Audited for Api {
     fn form(&self) -> Value {
@@ -103,29 +95,20 @@ impl Audited for Api {
     }
 }
 
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "api" };
-
 /// Makes an API.
+///
+/// # Errors
+/// [`StoreError::Conflict`] on `name` or `base_path`.
 pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewApi) -> Result<Api, StoreError> {
     lock::children(tx, site).await?;
+    unless_full(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM apis WHERE tenant_id = $1 AND site_id = $2"#,
-        tenant,
-        Uuid::from(site)
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    StoreError::at_limit(count, "APIs of a site", MAX_PER_SITE)?;
-    let api: Api = sqlx::query_as!(
-        Record,
-        r#"INSERT INTO apis (tenant_id, site_id, id, name, base_path, strip_base_path, settings)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         RETURNING id, name, base_path, strip_base_path,
-                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at"#,
+    let api = api_rows!(
+        "INSERT INTO apis (tenant_id, site_id, id, name, base_path, strip_base_path, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING";
         tenant,
         Uuid::from(site),
-        crate::new_id(),
+        new_id(),
         new.name,
         new.base_path,
         new.strip_base_path,
@@ -133,53 +116,16 @@ pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewApi) -> Result<Api,
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| taken(error, &new.name, &new.base_path))?
-    .into();
+    .map_err(|error| taken(error, &new.name, &new.base_path))?;
     tx.record(Entry::created("api.create", api.id, &api));
     tx.mark_site(site);
     Ok(api)
 }
 
-/// Reads an API.
-pub async fn get(tx: &mut TenantTx, site: SiteId, id: ApiId) -> Result<Api, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, base_path, strip_base_path,
-                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at
-         FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id = $3"#,
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .map(Api::from)
-    .ok_or(NOT_FOUND)
-}
-
-/// Reads a page of a site's APIs.
-pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Api>, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, base_path, strip_base_path,
-                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at
-         FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id > $3 ORDER BY id LIMIT $4"#,
-        tenant,
-        Uuid::from(site),
-        page.after(),
-        page.limit()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if records.is_empty() {
-        lock::exists(tx, site).await?;
-    }
-    Ok(records.into_iter().map(Api::from).collect())
-}
-
 /// Changes an API.
+///
+/// # Errors
+/// As [`create`].
 pub async fn update(
     tx: &mut TenantTx,
     site: SiteId,
@@ -191,13 +137,10 @@ pub async fn update(
     let tenant = Uuid::from(tx.tenant());
     let name = patch.name.unwrap_or_else(|| before.name.clone());
     let base_path = patch.base_path.unwrap_or_else(|| before.base_path.clone());
-    let after: Api = sqlx::query_as!(
-        Record,
-        r#"UPDATE apis SET name = $4, base_path = $5, strip_base_path = $6, settings = $7,
+    let after = api_rows!(
+        "UPDATE apis SET name = $4, base_path = $5, strip_base_path = $6, settings = $7,
                 revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3
-         RETURNING id, name, base_path, strip_base_path,
-                settings AS "settings: Json<ApiSettings>", revision, created_at, updated_at"#,
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id),
@@ -208,8 +151,7 @@ pub async fn update(
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| taken(error, &name, &base_path))?
-    .into();
+    .map_err(|error| taken(error, &name, &base_path))?;
     tx.record(Entry::updated("api.update", id, &before, &after));
     tx.mark_site(site);
     Ok(after)
@@ -223,42 +165,10 @@ pub async fn delete(
     expected_revision: Option<i64>,
 ) -> Result<(), StoreError> {
     let before = lock(tx, site, id, expected_revision).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query!(
-        "DELETE FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .execute(tx.conn())
-    .await?;
+    erase(tx, site, id).await?;
     tx.record(Entry::deleted("api.delete", id, &before));
     tx.mark_site(site);
     Ok(())
-}
-
-/// Reads an API and keeps others from changing it, or from making versions of it, until the end of
-/// the transaction.
-pub(crate) async fn lock(
-    tx: &mut TenantTx,
-    site: SiteId,
-    id: ApiId,
-    expected_revision: Option<i64>,
-) -> Result<Api, StoreError> {
-    lock::share(tx, site).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM apis WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    let api = get(tx, site, id).await?;
-    StoreError::unless_expected(api.revision, expected_revision)?;
-    Ok(api)
 }
 
 fn taken(error: sqlx::Error, name: &str, base_path: &str) -> StoreError {

@@ -1,4 +1,4 @@
-//! Copying a site: all that is published in it, and none of those who call it.
+//! Copying a site: everything published in it, without its consumers.
 
 use std::collections::HashMap;
 
@@ -24,7 +24,7 @@ use crate::publishing::upstream::{self, NewUpstream};
 use crate::publishing::version::{self, NewVersion};
 use crate::tenancy::tenant;
 
-/// What a copy has of its own.
+/// The fields in which a copy differs from its original.
 #[derive(Clone, Debug)]
 pub struct SiteCopy {
     /// See [`Site::name`].
@@ -35,17 +35,17 @@ pub struct SiteCopy {
     pub hostname: String,
     /// See [`Site::environment`]; `None` for that of the original.
     pub environment: Option<Environment>,
-    /// Whole canonical hostnames that it gets beside its own.
+    /// Whole canonical hostnames beside its own.
     pub hostnames: Vec<String>,
 }
 
 /// Copies a site: its settings, upstreams, APIs with their versions and routes, plans, and issuers
-/// with their shared secrets, which are sealed anew for their places. What refers to something of
-/// the site refers to the copy of that. Hostnames, consumers and their credentials, and usage stay
-/// where they are: they are of who calls the original.
+/// with their shared secrets, which are sealed anew for their places. References inside the site
+/// lead to the copies. Hostnames, consumers with their credentials, and usage stay behind: they
+/// belong to the callers of the original.
 ///
-/// Nothing of the original changes meanwhile. Everything is made by what makes it otherwise, so
-/// that all limits hold.
+/// Nothing of the original changes meanwhile. The copies are made by the same functions as any
+/// other object, so all limits hold.
 ///
 /// # Errors
 /// As [`site::create`]; [`StoreError::NoSecretsKey`] if an issuer has a secret and there is no
@@ -56,7 +56,7 @@ pub async fn copy(
     new: SiteCopy,
     secrets: Option<&SecretsKey>,
 ) -> Result<Site, StoreError> {
-    // The tenant before the site, as whoever makes something in a tenant locks it.
+    // The tenant before the site, as everything else locks them.
     tenant::lock_for_children(tx).await?;
     lock::whole(tx, from).await?;
     let original = site::get(tx, from).await?;
@@ -94,7 +94,7 @@ pub async fn copy(
     Ok(site)
 }
 
-/// Which upstream of the copy takes the place of which of the original.
+/// The copies of the upstreams, by the ids of their originals.
 type Upstreams = HashMap<UpstreamId, UpstreamId>;
 
 async fn upstreams(tx: &mut TenantTx, from: SiteId, to: SiteId) -> Result<Upstreams, StoreError> {
@@ -112,8 +112,8 @@ async fn upstreams(tx: &mut TenantTx, from: SiteId, to: SiteId) -> Result<Upstre
     Ok(copies)
 }
 
-/// The copy of an upstream. Every reference is to one of the same site, and nothing of that has
-/// changed since they were copied.
+/// Returns the copy of an upstream. Every reference leads to one of the same site, and none of them
+/// has changed since they were copied.
 fn copy_of(upstreams: &Upstreams, original: UpstreamId) -> Result<UpstreamId, StoreError> {
     upstreams.get(&original).copied().ok_or(StoreError::NotFound { what: "upstream" })
 }
@@ -182,7 +182,7 @@ async fn issuers(
     Ok(())
 }
 
-/// The shared secret of an issuer.
+/// Opens the shared secret of an issuer.
 async fn opened(
     tx: &mut TenantTx,
     site: SiteId,
@@ -191,7 +191,8 @@ async fn opened(
 ) -> Result<Secret, StoreError> {
     let tenant = tx.tenant();
     let sealed = sqlx::query_scalar!(
-        r#"SELECT secret_sealed AS "sealed!" FROM issuers WHERE tenant_id = $1 AND site_id = $2 AND id = $3"#,
+        r#"SELECT secret_sealed AS "sealed!" FROM issuers
+           WHERE tenant_id = $1 AND site_id = $2 AND id = $3"#,
         Uuid::from(tenant),
         Uuid::from(site),
         Uuid::from(id)

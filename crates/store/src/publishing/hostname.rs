@@ -7,11 +7,13 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
-use crate::base::page::Page;
+use crate::base::id::new_id;
+use crate::base::queries::rows;
 use crate::base::tx::TenantTx;
 use crate::publishing::lock;
+use crate::publishing::objects::objects_of_site;
 
-/// How many hostnames a site may have, its own included.
+/// The most hostnames of a site, its own included.
 pub const MAX_PER_SITE: u32 = 100;
 
 /// A hostname.
@@ -21,22 +23,39 @@ pub struct Hostname {
     pub id: HostnameId,
     /// The whole canonical name: lower case, no port, no trailing dot. Unique on the platform.
     pub name: String,
-    /// Whether it is the site's own `<slug>.<base domain>`, which lives as long as the site.
+    /// True for the site's own `<slug>.<base domain>`, which lives as long as the site.
     pub is_site_name: bool,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new hostname is made of.
+/// The fields of a new hostname.
 #[derive(Clone, Debug)]
 pub struct NewHostname {
     /// See [`Hostname::name`]: the whole name, base domain included.
     pub name: String,
 }
+
+rows! { ($) hostname_rows =
+    "id, name, is_site_name, revision, created_at, updated_at"
+    => |row| Hostname {
+        id: HostnameId(row.id),
+        name: row.name,
+        is_site_name: row.is_site_name,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+objects_of_site!(
+    Hostname, HostnameId, "hostname", hostname_rows of "hostnames",
+    MAX_PER_SITE "hostnames of a site"
+);
 
 impl Audited for Hostname {
     fn form(&self) -> Value {
@@ -44,65 +63,18 @@ impl Audited for Hostname {
     }
 }
 
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "hostname" };
-
 /// Gives a site one more hostname.
+///
+/// # Errors
+/// [`StoreError::Conflict`] on `name` if any site of the platform has it.
 pub async fn create(
     tx: &mut TenantTx,
     site: SiteId,
     new: NewHostname,
 ) -> Result<Hostname, StoreError> {
     lock::children(tx, site).await?;
-    let tenant = Uuid::from(tx.tenant());
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM hostnames WHERE tenant_id = $1 AND site_id = $2"#,
-        tenant,
-        Uuid::from(site)
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    StoreError::at_limit(count, "hostnames of a site", MAX_PER_SITE)?;
+    unless_full(tx, site).await?;
     insert(tx, site, &new.name, false).await
-}
-
-/// Reads a hostname.
-pub async fn get(tx: &mut TenantTx, site: SiteId, id: HostnameId) -> Result<Hostname, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Hostname,
-        "SELECT id, name, is_site_name, revision, created_at, updated_at
-         FROM hostnames WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)
-}
-
-/// Reads a page of a site's hostnames.
-pub async fn list(
-    tx: &mut TenantTx,
-    site: SiteId,
-    page: Page,
-) -> Result<Vec<Hostname>, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    let hostnames = sqlx::query_as!(
-        Hostname,
-        "SELECT id, name, is_site_name, revision, created_at, updated_at
-         FROM hostnames WHERE tenant_id = $1 AND site_id = $2 AND id > $3 ORDER BY id LIMIT $4",
-        tenant,
-        Uuid::from(site),
-        page.after(),
-        page.limit()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if hostnames.is_empty() {
-        lock::exists(tx, site).await?;
-    }
-    Ok(hostnames)
 }
 
 /// Takes a hostname from its site.
@@ -115,30 +87,11 @@ pub async fn delete(
     id: HostnameId,
     expected_revision: Option<i64>,
 ) -> Result<(), StoreError> {
-    lock::share(tx, site).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM hostnames WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    let before = get(tx, site, id).await?;
-    StoreError::unless_expected(before.revision, expected_revision)?;
+    let before = lock(tx, site, id, expected_revision).await?;
     if before.is_site_name {
         return Err(StoreError::InUse { what: "hostname", by: "site" });
     }
-    sqlx::query!(
-        "DELETE FROM hostnames WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .execute(tx.conn())
-    .await?;
+    erase(tx, site, id).await?;
     tx.record(Entry::deleted("hostname.delete", id, &before));
     tx.mark_site(site);
     Ok(())
@@ -152,13 +105,12 @@ pub(crate) async fn insert(
     is_site_name: bool,
 ) -> Result<Hostname, StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    let hostname = sqlx::query_as!(
-        Hostname,
-        "INSERT INTO hostnames (tenant_id, site_id, id, name, is_site_name) VALUES ($1, $2, $3, $4, $5)
-         RETURNING id, name, is_site_name, revision, created_at, updated_at",
+    let hostname = hostname_rows!(
+        "INSERT INTO hostnames (tenant_id, site_id, id, name, is_site_name)
+         VALUES ($1, $2, $3, $4, $5) RETURNING";
         tenant,
         Uuid::from(site),
-        crate::new_id(),
+        new_id(),
         name,
         is_site_name
     )

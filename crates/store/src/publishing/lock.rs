@@ -1,5 +1,5 @@
-//! Locks on sites. Rows are always locked from the top down, the tenant, its sites, what is in them,
-//! so that no two transactions wait for each other.
+//! Locks on sites. Rows are always locked from the top down: the tenant, its sites, then the rows
+//! in them. So no two transactions wait for each other.
 
 use policy::id::SiteId;
 use uuid::Uuid;
@@ -8,26 +8,44 @@ use crate::base::error::StoreError;
 use crate::base::tx::TenantTx;
 use crate::tenancy::tenant;
 
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "site" };
-
-/// Proves that the site exists, whatever is in it.
-pub async fn exists(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    Ok(())
+/// Declares functions that prove that a site exists, with a lock of its row or without one.
+macro_rules! locks {
+    ($($(#[$doc:meta])* $vis:vis $name:ident: $lock:literal;)+) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// [`StoreError::NotFound`] if the tenant has no such site.
+        $vis async fn $name(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
+            let tenant = Uuid::from(tx.tenant());
+            let found = sqlx::query_scalar!(
+                "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 " + $lock,
+                tenant,
+                Uuid::from(id)
+            )
+            .fetch_optional(tx.conn())
+            .await?;
+            found.map(drop).ok_or(StoreError::NotFound { what: "site" })
+        }
+    )+};
 }
 
-/// Makes every other change in these sites wait until this transaction ends, and whoever makes a
-/// site of the tenant: for what does many things in a transaction. The tenant first, then the sites
-/// in their order, so that no two such can wait for each other. One that does not exist is no error
-/// here.
+locks! {
+    /// Proves that the site exists, and locks nothing.
+    pub exists: "";
+    /// Keeps the site until the end of the transaction. Every change in a site calls this or
+    /// another lock first, so that a removal of the site cannot deadlock with it.
+    pub(crate) share: "FOR KEY SHARE";
+    /// Like [`share`], and makes other transactions wait that make children of the site or call
+    /// this, so that a number of children stays what was counted. Call it before checks that span
+    /// the whole site.
+    pub children: "FOR NO KEY UPDATE";
+    /// Makes every other change in the site wait until the end of the transaction.
+    pub(crate) whole: "FOR UPDATE";
+}
+
+/// Makes every other change in these sites wait until the end of the transaction, and the creation
+/// of sites of the tenant: for transactions that do many things. Locks the tenant first, then the
+/// sites in the order of their ids. A site that does not exist is no error here.
 pub async fn all(tx: &mut TenantTx, ids: &[SiteId]) -> Result<(), StoreError> {
     tenant::lock_for_children(tx).await?;
     let tenant = Uuid::from(tx.tenant());
@@ -39,51 +57,5 @@ pub async fn all(tx: &mut TenantTx, ids: &[SiteId]) -> Result<(), StoreError> {
     )
     .fetch_all(tx.conn())
     .await?;
-    Ok(())
-}
-
-/// Proves that the site exists and holds it until the end of the transaction. Whatever changes
-/// something in a site calls this first: rows are then always locked from the top down, so that a
-/// removal of the site cannot deadlock with it.
-pub(crate) async fn share(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR KEY SHARE",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    Ok(())
-}
-
-/// Proves that the site exists, and makes every other change in it wait until this transaction
-/// ends.
-pub(crate) async fn whole(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    Ok(())
-}
-
-/// Like [`share`], and keeps others from making children of the site meanwhile, so that their number
-/// stays what was counted.
-pub async fn children(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
-        tenant,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
     Ok(())
 }

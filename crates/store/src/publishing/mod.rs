@@ -5,6 +5,7 @@ pub(crate) mod copy;
 pub mod hostname;
 pub mod issuer;
 pub(crate) mod lock;
+pub(crate) mod objects;
 pub mod plan;
 pub mod route;
 pub(crate) mod site;

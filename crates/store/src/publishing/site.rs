@@ -10,14 +10,16 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::mark;
 use crate::base::page::Page;
+use crate::base::queries::rows;
 use crate::base::settings::sparse;
 use crate::base::tx::{Sealed as _, TenantTx};
 use crate::publishing::{hostname, lock};
 use crate::tenancy::tenant;
 
-/// How many sites a tenant may have: a whole cell serves 5 to 10 thousand.
+/// The most sites of a tenant: a whole cell serves 5 to 10 thousand.
 pub const MAX_PER_TENANT: u32 = 1_000;
 
 /// A site.
@@ -25,35 +27,35 @@ pub const MAX_PER_TENANT: u32 = 1_000;
 pub struct Site {
     /// The site's id.
     pub id: SiteId,
-    /// What people call it, 1 to 200 characters.
+    /// A name for people, 1 to 200 characters.
     pub name: String,
     /// The DNS label of the site's own hostname. Unique on the platform, and for good.
     pub slug: String,
-    /// What the site's keys are meant for. It is part of their text, so it is for good.
+    /// The environment of its keys. It is part of their text, so it is for good.
     pub environment: Environment,
-    /// Whether the caller's credential reaches the upstreams.
+    /// True if the caller's credential reaches the upstreams.
     pub forward_credentials: bool,
-    /// Whether the Envoys load its routes and clusters before its first request. It costs each of
+    /// True if the Envoys load its routes and clusters before its first request. It costs each of
     /// them memory.
     pub eager: bool,
-    /// What is set for its requests.
+    /// The settings of its requests.
     pub settings: SiteSettings,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new site is made of.
+/// The fields of a new site.
 #[derive(Clone, Debug)]
 pub struct NewSite {
     /// See [`Site::name`].
     pub name: String,
     /// See [`Site::slug`].
     pub slug: String,
-    /// The whole canonical hostname `<slug>.<base domain>`, which is made with the site.
+    /// The whole canonical hostname `<slug>.<base domain>`, made with the site.
     pub hostname: String,
     /// See [`Site::environment`].
     pub environment: Environment,
@@ -63,7 +65,7 @@ pub struct NewSite {
     pub settings: SiteSettings,
 }
 
-/// What may change of a site; `None` leaves it as it is.
+/// A change of a site; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct SitePatch {
     /// See [`Site::name`].
@@ -76,34 +78,21 @@ pub struct SitePatch {
     pub settings: Option<SiteSettings>,
 }
 
-struct Record {
-    id: Uuid,
-    name: String,
-    slug: String,
-    environment: String,
-    forward_credentials: bool,
-    eager: bool,
-    settings: Json<SiteSettings>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Site {
-    fn from(record: Record) -> Self {
-        Self {
-            id: SiteId(record.id),
-            name: record.name,
-            slug: record.slug,
-            // A CHECK of the table leaves no third value.
-            environment: Environment::named(&record.environment).unwrap_or(Environment::Test),
-            forward_credentials: record.forward_credentials,
-            eager: record.eager,
-            settings: record.settings.0,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) site_rows =
+    r#"id, name, slug, environment, forward_credentials, eager,
+       settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#
+    => |row| Site {
+        id: SiteId(row.id),
+        name: row.name,
+        slug: row.slug,
+        // A CHECK of the table leaves no third value.
+        environment: Environment::named(&row.environment).unwrap_or(Environment::Test),
+        forward_credentials: row.forward_credentials,
+        eager: row.eager,
+        settings: row.settings.0,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
 
@@ -134,14 +123,11 @@ pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError>
     .fetch_one(tx.conn())
     .await?;
     StoreError::at_limit(count, "sites of a tenant", MAX_PER_TENANT)?;
-    let site: Site = sqlx::query_as!(
-        Record,
-        r#"INSERT INTO sites (tenant_id, id, name, slug, environment, forward_credentials, settings)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         RETURNING id, name, slug, environment, forward_credentials, eager,
-                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
+    let site = site_rows!(
+        "INSERT INTO sites (tenant_id, id, name, slug, environment, forward_credentials, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING";
         tenant,
-        crate::new_id(),
+        new_id(),
         new.name,
         new.slug,
         new.environment.as_str(),
@@ -150,12 +136,10 @@ pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError>
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("sites_slug_key", "slug", &new.slug)]))?
-    .into();
+    .map_err(|error| StoreError::unique(error, &[("sites_slug_key", "slug", &new.slug)]))?;
     tx.record(Entry::created("site.create", site.id, &site));
     tx.mark_site(site.id);
-    // The name may be another site's additional hostname: to the caller it is the slug that is
-    // taken.
+    // The name may be an additional hostname of another site: to the caller, the slug is taken.
     hostname::insert(tx, site.id, &new.hostname, true).await.map_err(|error| match error {
         StoreError::Conflict { .. } => StoreError::Conflict { field: "slug", value: new.slug },
         other => other,
@@ -166,32 +150,26 @@ pub async fn create(tx: &mut TenantTx, new: NewSite) -> Result<Site, StoreError>
 /// Reads a site.
 pub async fn get(tx: &mut TenantTx, id: SiteId) -> Result<Site, StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, slug, environment, forward_credentials, eager,
-                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
-         FROM sites WHERE tenant_id = $1 AND id = $2"#,
-        tenant,
-        Uuid::from(id)
+    site_rows!(
+        "SELECT", "FROM sites WHERE tenant_id = $1 AND id = $2"; tenant, Uuid::from(id)
     )
     .fetch_optional(tx.conn())
     .await?
-    .map(Site::from)
     .ok_or(NOT_FOUND)
 }
 
-/// Reads a page of the tenant's sites: of all, or of these alone.
+/// Reads a page of the tenant's sites, oldest first: of all, or only of those in `only`.
 pub async fn list(
     tx: &mut TenantTx,
     only: Option<&[Uuid]>,
     page: Page,
 ) -> Result<Vec<Site>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, slug, environment, forward_credentials, eager,
-                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at
-         FROM sites WHERE tenant_id = $1 AND id > $2 AND ($4::uuid[] IS NULL OR id = ANY($4)) ORDER BY id LIMIT $3"#,
+    let listed = site_rows!(
+        "SELECT",
+        "FROM sites
+         WHERE tenant_id = $1 AND id > $2 AND ($4::uuid[] IS NULL OR id = ANY($4))
+         ORDER BY id LIMIT $3";
         tenant,
         page.after(),
         page.limit(),
@@ -199,10 +177,10 @@ pub async fn list(
     )
     .fetch_all(tx.conn())
     .await?;
-    if records.is_empty() {
+    if listed.is_empty() {
         tenant::require(tx).await?;
     }
-    Ok(records.into_iter().map(Site::from).collect())
+    Ok(listed)
 }
 
 /// Changes a site.
@@ -216,13 +194,10 @@ pub async fn update(
     let before = get(tx, id).await?;
     StoreError::unless_expected(before.revision, expected_revision)?;
     let tenant = Uuid::from(tx.tenant());
-    let after: Site = sqlx::query_as!(
-        Record,
-        r#"UPDATE sites SET name = $3, forward_credentials = $4, settings = $5, eager = $6,
+    let after = site_rows!(
+        "UPDATE sites SET name = $3, forward_credentials = $4, settings = $5, eager = $6,
                 revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND id = $2
-         RETURNING id, name, slug, environment, forward_credentials, eager,
-                settings AS "settings: Json<SiteSettings>", revision, created_at, updated_at"#,
+         WHERE tenant_id = $1 AND id = $2 RETURNING";
         tenant,
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
@@ -231,14 +206,13 @@ pub async fn update(
         patch.eager.unwrap_or(before.eager)
     )
     .fetch_one(tx.conn())
-    .await?
-    .into();
+    .await?;
     tx.record(Entry::updated("site.update", id, &before, &after));
     tx.mark_site(id);
     Ok(after)
 }
 
-/// Removes a site and everything in it. Its traffic and its keys end at once.
+/// Removes a site with everything in it. Its traffic and its keys end at once.
 pub async fn delete(
     tx: &mut TenantTx,
     id: SiteId,

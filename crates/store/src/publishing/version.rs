@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
-use crate::base::page::Page;
+use crate::base::id::new_id;
+use crate::base::queries::rows;
 use crate::base::tx::TenantTx;
 use crate::publishing::api;
-use crate::publishing::lock;
+use crate::publishing::objects::objects_of_parent;
 
-/// How many versions an API may have.
+/// The most versions of an API.
 pub const MAX_PER_API: u32 = 50;
 
 /// A version of an API.
@@ -22,20 +23,20 @@ pub struct Version {
     pub id: VersionId,
     /// One path segment, such as `v1`, unique in the API, 1 to 64 unreserved characters.
     pub name: String,
-    /// Whether the name is a segment of its routes' paths. If not, they follow the base path of the
-    /// API at once.
+    /// True if the name is a segment of its routes' paths. If not, they follow the API's base path
+    /// directly.
     pub in_path: bool,
-    /// Where its routes send their traffic, those apart that name an upstream of their own.
+    /// The upstream of its routes, unless a route names one of its own.
     pub upstream_id: UpstreamId,
     /// Counts the changes, from 1; its routes do not count.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new version is made of.
+/// The fields of a new version.
 #[derive(Clone, Debug)]
 pub struct NewVersion {
     /// See [`Version::name`].
@@ -46,7 +47,7 @@ pub struct NewVersion {
     pub upstream_id: UpstreamId,
 }
 
-/// What may change of a version; `None` leaves it as it is.
+/// A change of a version; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct VersionPatch {
     /// See [`Version::name`].
@@ -64,6 +65,24 @@ impl Version {
     }
 }
 
+rows! { ($) version_rows =
+    "id, name, in_path, upstream_id, revision, created_at, updated_at"
+    => |row| Version {
+        id: VersionId(row.id),
+        name: row.name,
+        in_path: row.in_path,
+        upstream_id: UpstreamId(row.upstream_id),
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+objects_of_parent!(
+    Version, VersionId, "version", version_rows of "api_versions", "versions of an API",
+    api: ApiId = "api_id"
+);
+
 impl Audited for Version {
     fn form(&self) -> Value {
         json!({
@@ -74,8 +93,6 @@ impl Audited for Version {
         })
     }
 }
-
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "version" };
 
 /// Makes a version.
 ///
@@ -90,7 +107,8 @@ pub async fn create(
     api::lock(tx, site, api, None).await?;
     let tenant = Uuid::from(tx.tenant());
     let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM api_versions WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3"#,
+        r#"SELECT count(*) AS "count!" FROM api_versions
+           WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3"#,
         tenant,
         Uuid::from(site),
         Uuid::from(api)
@@ -98,15 +116,13 @@ pub async fn create(
     .fetch_one(tx.conn())
     .await?;
     StoreError::at_limit(count, "versions of an API", MAX_PER_API)?;
-    let version = sqlx::query_as!(
-        Version,
+    let version = version_rows!(
         "INSERT INTO api_versions (tenant_id, site_id, api_id, id, name, in_path, upstream_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
-         RETURNING id, name, in_path, upstream_id, revision, created_at, updated_at",
+         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(api),
-        crate::new_id(),
+        new_id(),
         new.name,
         new.in_path,
         Uuid::from(new.upstream_id)
@@ -117,54 +133,6 @@ pub async fn create(
     tx.record(Entry::created("version.create", version.id, &version));
     tx.mark_site(site);
     Ok(version)
-}
-
-/// Reads a version.
-pub async fn get(
-    tx: &mut TenantTx,
-    site: SiteId,
-    api: ApiId,
-    id: VersionId,
-) -> Result<Version, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Version,
-        "SELECT id, name, in_path, upstream_id, revision, created_at, updated_at
-         FROM api_versions WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3 AND id = $4",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(api),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)
-}
-
-/// Reads a page of an API's versions.
-pub async fn list(
-    tx: &mut TenantTx,
-    site: SiteId,
-    api: ApiId,
-    page: Page,
-) -> Result<Vec<Version>, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    let versions = sqlx::query_as!(
-        Version,
-        "SELECT id, name, in_path, upstream_id, revision, created_at, updated_at
-         FROM api_versions WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3 AND id > $4 ORDER BY id LIMIT $5",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(api),
-        page.after(),
-        page.limit()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if versions.is_empty() {
-        api::get(tx, site, api).await?;
-    }
-    Ok(versions)
 }
 
 /// Changes a version.
@@ -182,11 +150,10 @@ pub async fn update(
     let before = lock(tx, site, api, id, expected_revision).await?;
     let tenant = Uuid::from(tx.tenant());
     let name = patch.name.unwrap_or_else(|| before.name.clone());
-    let after = sqlx::query_as!(
-        Version,
-        "UPDATE api_versions SET name = $4, upstream_id = $5, in_path = $6, revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3
-         RETURNING id, name, in_path, upstream_id, revision, created_at, updated_at",
+    let after = version_rows!(
+        "UPDATE api_versions SET name = $4, upstream_id = $5, in_path = $6,
+                revision = revision + 1, updated_at = now()
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id),
@@ -202,7 +169,7 @@ pub async fn update(
     Ok(after)
 }
 
-/// Removes a version and its routes.
+/// Removes a version with its routes.
 pub async fn delete(
     tx: &mut TenantTx,
     site: SiteId,
@@ -223,30 +190,4 @@ pub async fn delete(
     tx.record(Entry::deleted("version.delete", id, &before));
     tx.mark_site(site);
     Ok(())
-}
-
-/// Reads a version and keeps others from changing it, or its routes, until the end of the
-/// transaction.
-pub(crate) async fn lock(
-    tx: &mut TenantTx,
-    site: SiteId,
-    api: ApiId,
-    id: VersionId,
-    expected_revision: Option<i64>,
-) -> Result<Version, StoreError> {
-    lock::share(tx, site).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM api_versions WHERE tenant_id = $1 AND site_id = $2 AND api_id = $3 AND id = $4 FOR UPDATE",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(api),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    let version = get(tx, site, api, id).await?;
-    StoreError::unless_expected(version.revision, expected_revision)?;
-    Ok(version)
 }

@@ -1,16 +1,16 @@
-//! What xds-server has resolved of the names of upstreams, kept for its next start. The names
-//! themselves are not here, only their digests.
+//! The addresses of upstreams that xds-server has resolved, kept for its next start. Names are kept
+//! as digests only.
 
 use std::net::IpAddr;
 
 use crate::base::error::StoreError;
 use crate::base::reader::Reader;
 
-/// How old a row has to be before [`prune`] removes it: another replica may know of a name that
+/// The age, in seconds, at which [`prune`] removes a row: another replica may know of a name that
 /// this one has not heard of yet.
 const PRUNE_AGE_S: f64 = 2.0 * 86_400.0;
 
-/// The addresses of all names, by the SHA-256 of the name.
+/// Reads the addresses of all names, by the SHA-256 of the name.
 pub async fn all(reader: &Reader) -> Result<Vec<([u8; 32], Vec<IpAddr>)>, StoreError> {
     let rows = sqlx::query!("SELECT name_digest, addresses FROM dns_cache")
         .fetch_all(&reader.pool)
@@ -32,7 +32,8 @@ pub async fn put(
     let addresses: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
     sqlx::query!(
         "INSERT INTO dns_cache (name_digest, addresses, read_at) VALUES ($1, $2, clock_timestamp())
-         ON CONFLICT (name_digest) DO UPDATE SET addresses = EXCLUDED.addresses, read_at = EXCLUDED.read_at",
+         ON CONFLICT (name_digest) DO UPDATE
+         SET addresses = EXCLUDED.addresses, read_at = EXCLUDED.read_at",
         name_digest,
         &addresses
     )
@@ -49,13 +50,15 @@ pub async fn remove(reader: &Reader, name_digest: &[u8; 32]) -> Result<(), Store
     Ok(())
 }
 
-/// Removes all other names than these, if they are two days old. Returns how many.
+/// Removes all other names than these that are two days old. Returns their number.
 pub async fn prune(reader: &Reader, used: &[[u8; 32]]) -> Result<u64, StoreError> {
     let used: Vec<Vec<u8>> = used.iter().map(|digest| digest.to_vec()).collect();
     let pruned = sqlx::query!(
         "DELETE FROM dns_cache c
          WHERE read_at < clock_timestamp() - make_interval(secs => $2)
-           AND NOT EXISTS (SELECT FROM unnest($1::bytea[]) AS used (digest) WHERE used.digest = c.name_digest)",
+           AND NOT EXISTS (
+               SELECT FROM unnest($1::bytea[]) AS used (digest) WHERE used.digest = c.name_digest
+           )",
         &used,
         PRUNE_AGE_S
     )

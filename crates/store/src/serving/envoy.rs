@@ -1,5 +1,4 @@
-//! The Envoys that are connected, and how far each is: what xds-server writes, and what receipts
-//! are made of.
+//! The connected Envoys and their progress: xds-server writes them, and receipts are made of them.
 
 use std::time::Duration;
 
@@ -14,13 +13,13 @@ use crate::base::reader::Reader;
 /// The channel that is notified after each writing. It has no payload.
 pub const CHANNEL: &str = "tenantry_acks";
 
-/// How long after its last sign of life a stream is taken for gone: the replica that had it cannot
-/// say so any more.
+/// The time after its last sign of life from which a stream counts as gone: its replica may be gone
+/// too, and cannot say so.
 pub const GONE_AFTER: Duration = Duration::from_secs(15);
-/// After which time its row is removed.
+/// The age, in seconds, at which its row is removed.
 const REMOVED_AFTER_S: f64 = 60.0;
 
-/// What a stream carries.
+/// The kinds of streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StreamKind {
     /// Envoy's own configuration.
@@ -30,7 +29,7 @@ pub enum StreamKind {
 }
 
 impl StreamKind {
-    /// The word in the database.
+    /// Returns the word for it in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ads => "ads",
@@ -46,7 +45,7 @@ pub struct StreamState {
     pub id: Uuid,
     /// The Envoy's `node.id`.
     pub node_id: String,
-    /// What it carries.
+    /// Its kind.
     pub kind: StreamKind,
     /// The Envoy's cell.
     pub cell: String,
@@ -59,20 +58,20 @@ pub struct StreamState {
 /// A stream, as the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectedStream {
-    /// The replica of xds-server that has it.
+    /// The replica of xds-server that serves it.
     pub replica: Uuid,
-    /// When it began.
+    /// The time of its beginning.
     pub connected_at: DateTime<Utc>,
-    /// When its replica last wrote about it.
+    /// The time at which its replica last wrote about it.
     pub seen_at: DateTime<Utc>,
-    /// Since when it has been where it is.
+    /// The time at which it reached that change.
     pub acked_at: Option<DateTime<Utc>>,
-    /// The rest.
+    /// Its state.
     pub state: StreamState,
 }
 
-/// Writes the states of these streams, removes the streams that have ended, and says so to who
-/// listens.
+/// Writes the states of these streams, removes the streams that have ended, and notifies the
+/// listeners.
 pub async fn write(
     reader: &Reader,
     replica: Uuid,
@@ -98,7 +97,8 @@ pub async fn write(
                  AS now (id, node_id, stream, cell, version, acked_seq)
              ON CONFLICT (id) DO UPDATE
                  SET seen_at = clock_timestamp(), acked_seq = excluded.acked_seq,
-                     acked_at = CASE WHEN envoys.acked_seq IS DISTINCT FROM excluded.acked_seq THEN clock_timestamp()
+                     acked_at = CASE WHEN envoys.acked_seq IS DISTINCT
+                     FROM excluded.acked_seq THEN clock_timestamp()
                                      ELSE envoys.acked_at END
          )
          SELECT pg_notify($9, '')",
@@ -124,7 +124,7 @@ pub async fn leave(reader: &Reader, replica: Uuid) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes what replicas that are gone have left behind.
+/// Removes the streams of replicas that are gone. Returns their number.
 pub async fn prune(reader: &Reader) -> Result<u64, StoreError> {
     let pruned = sqlx::query!(
         "DELETE FROM envoys WHERE seen_at < clock_timestamp() - make_interval(secs => $1)",
@@ -135,17 +135,18 @@ pub async fn prune(reader: &Reader) -> Result<u64, StoreError> {
     Ok(pruned.rows_affected())
 }
 
-/// The streams that are open: of each Envoy the newest of each kind, by node and kind.
+/// Reads the open streams: of each Envoy the newest of each kind, by node and kind.
 pub async fn connected(store: &Store) -> Result<Vec<ConnectedStream>, StoreError> {
     connected_by(store.reading().await?.conn()).await
 }
 
-/// The same, as this connection sees it.
+/// Reads the same through a connection.
 pub(crate) async fn connected_by(
     connection: impl PgExecutor<'_>,
 ) -> Result<Vec<ConnectedStream>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT DISTINCT ON (node_id, stream) id, replica, node_id, stream, cell, version, connected_at, seen_at,
+        "SELECT DISTINCT ON (node_id, stream) id, replica, node_id, stream, cell, version,
+             connected_at, seen_at,
                 acked_seq, acked_at
          FROM envoys WHERE seen_at > clock_timestamp() - make_interval(secs => $1)
          ORDER BY node_id, stream, connected_at DESC, id",
@@ -171,8 +172,8 @@ pub(crate) async fn connected_by(
     Ok(streams.collect())
 }
 
-/// Waits for writings. It connects again by itself; what it missed meanwhile is in the table.
-/// Behind a pooler it hears nothing: who waits has to look now and then anyway.
+/// Waits for new states of streams. It connects again by itself; the table has the states that it
+/// missed meanwhile. Behind a pooler it hears nothing: its caller looks now and then anyway.
 #[derive(Debug)]
 pub struct Listener(Option<PgListener>);
 
@@ -190,7 +191,7 @@ impl Listener {
     /// Waits until something may have been written.
     ///
     /// # Errors
-    /// When PostgreSQL cannot be reached. Wait a moment, and call it again.
+    /// An error if PostgreSQL cannot be reached. Wait a moment, and call it again.
     pub async fn wait(&mut self) -> Result<(), StoreError> {
         let Some(listener) = &mut self.0 else { return std::future::pending().await };
         listener.try_recv().await?;

@@ -1,12 +1,11 @@
-//! The JWK Sets that xds-server has read, kept for its next start. The URLs themselves are not
-//! here, only their digests.
+//! The JWK Sets that xds-server has read, kept for its next start. URLs are kept as digests only.
 
 use std::time::Duration;
 
 use crate::base::error::StoreError;
 use crate::base::reader::Reader;
 
-/// How old a row has to be before [`prune`] removes it: a set in use is read again within a day,
+/// The age, in seconds, at which [`prune`] removes a row: a set in use is read again within a day,
 /// and another replica may know of a URL that this one has not heard of yet.
 const PRUNE_AGE_S: f64 = 2.0 * 86_400.0;
 
@@ -17,13 +16,13 @@ pub struct CachedJwks {
     pub url_digest: [u8; 32],
     /// The JWK Set, in JSON.
     pub jwks: String,
-    /// How long ago it was read, by PostgreSQL's clock.
+    /// The time since it was read, by PostgreSQL's clock.
     pub age: Duration,
-    /// For how long it was good then.
+    /// The time for which it was good then.
     pub lifetime: Duration,
 }
 
-/// All sets.
+/// Reads all sets.
 pub async fn all(reader: &Reader) -> Result<Vec<CachedJwks>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT url_digest, jwks, lifetime_s,
@@ -44,7 +43,7 @@ pub async fn all(reader: &Reader) -> Result<Vec<CachedJwks>, StoreError> {
     Ok(cached.collect())
 }
 
-/// Keeps a set that was read so long ago, unless there is a newer one.
+/// Keeps a set that was read `age` ago, unless there is a newer one.
 pub async fn put(
     reader: &Reader,
     url_digest: &[u8; 32],
@@ -76,13 +75,15 @@ pub async fn remove(reader: &Reader, url_digest: &[u8; 32]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Removes the sets of all other URLs than these, if they are two days old. Returns how many.
+/// Removes the sets of all other URLs than these that are two days old. Returns their number.
 pub async fn prune(reader: &Reader, used: &[[u8; 32]]) -> Result<u64, StoreError> {
     let used: Vec<Vec<u8>> = used.iter().map(|digest| digest.to_vec()).collect();
     let pruned = sqlx::query!(
         "DELETE FROM jwks_cache c
          WHERE read_at < clock_timestamp() - make_interval(secs => $2)
-           AND NOT EXISTS (SELECT FROM unnest($1::bytea[]) AS used (digest) WHERE used.digest = c.url_digest)",
+           AND NOT EXISTS (
+               SELECT FROM unnest($1::bytea[]) AS used (digest) WHERE used.digest = c.url_digest
+           )",
         &used,
         PRUNE_AGE_S
     )

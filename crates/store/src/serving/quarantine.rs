@@ -1,5 +1,5 @@
-//! The sites whose configuration was refused: what xds-server writes of them, and reads again at
-//! its next start.
+//! The sites whose configuration was refused: xds-server writes them, and reads them again at its
+//! next start.
 
 use chrono::{DateTime, Utc};
 use policy::id::{SiteId, TenantId};
@@ -10,10 +10,10 @@ use crate::base::error::StoreError;
 use crate::base::reader::{Reader, SnapshotTx};
 use crate::base::tx::TenantTx;
 
-/// What a reason is cut to, in bytes. Envoy quotes what it refuses.
+/// The most bytes of a reason. Envoy quotes the configuration that it refuses.
 const REASON_BYTES: usize = 4096;
 
-/// Somebody has refused the resources of a site.
+/// A refusal of a site's resources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The site.
@@ -26,13 +26,13 @@ pub struct Refusal {
     pub resource_type: String,
     /// Its name; empty if there is none.
     pub resource: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// The resources that are to be served instead, if others are known.
+    /// The resources to serve instead, if others are known.
     pub good: Option<Vec<u8>>,
 }
 
-/// What xds-server has to know of a site under quarantine.
+/// The quarantine of a site, for xds-server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
     /// The site.
@@ -43,9 +43,8 @@ pub struct Quarantined {
     pub good: Option<Vec<u8>>,
 }
 
-/// Puts a site under quarantine, unless it is there for the same resources, and notes who has
-/// refused them. Every replica then reads the site again. A site that is not there any more is left
-/// alone.
+/// Puts a site under quarantine, unless it is there for the same resources, and notes the Envoy
+/// that refused them. Every replica then reads the site again. A site that is gone is left alone.
 pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError> {
     let mut tx = reader.pool.begin().await?;
     let site = Uuid::from(refusal.site);
@@ -54,8 +53,10 @@ pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError
         "INSERT INTO quarantine (tenant_id, site_id, digest, resource_type, resource, reason, good)
          SELECT tenant_id, id, $2, $3, $4, $5, $6 FROM sites WHERE id = $1
          ON CONFLICT (tenant_id, site_id) DO UPDATE
-             SET digest = excluded.digest, resource_type = excluded.resource_type, resource = excluded.resource,
-                 reason = excluded.reason, at = clock_timestamp(), good = coalesce(excluded.good, quarantine.good)
+             SET digest = excluded.digest, resource_type = excluded.resource_type,
+                 resource = excluded.resource,
+                 reason = excluded.reason, at = clock_timestamp(), good = coalesce(excluded.good,
+                     quarantine.good)
              WHERE quarantine.digest <> excluded.digest
          RETURNING tenant_id",
         site,
@@ -77,7 +78,8 @@ pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError
             "INSERT INTO refusals (tenant_id, site_id, node_id, resource_type, resource, reason)
              SELECT tenant_id, site_id, $2, $3, $4, $5 FROM quarantine WHERE site_id = $1
              ON CONFLICT (tenant_id, site_id, node_id) DO UPDATE
-                 SET resource_type = excluded.resource_type, resource = excluded.resource, reason = excluded.reason,
+                 SET resource_type = excluded.resource_type, resource = excluded.resource,
+                     reason = excluded.reason,
                      at = clock_timestamp()",
             site,
             node_id.replace('\0', ""),
@@ -105,8 +107,7 @@ pub async fn refuse(reader: &Reader, refusal: &Refusal) -> Result<(), StoreError
     Ok(())
 }
 
-/// Ends the quarantine of a site, if it still is there for these resources: what came after them is
-/// good.
+/// Ends the quarantine of a site, if it is still there for these resources: newer ones are good.
 pub async fn release(reader: &Reader, site: SiteId, digest: &[u8; 32]) -> Result<(), StoreError> {
     sqlx::query!(
         "DELETE FROM quarantine WHERE site_id = $1 AND digest = $2",
@@ -118,9 +119,9 @@ pub async fn release(reader: &Reader, site: SiteId, digest: &[u8; 32]) -> Result
     Ok(())
 }
 
-/// Notes that the site was changed, and that its resources still are those that were refused. Where
-/// its quarantine has ended meanwhile, for something good between the two, every replica reads the
-/// site again, and finds them refused anew.
+/// Notes that a change of the site left the refused resources as they were. If the quarantine has
+/// ended meanwhile, for something good in between, every replica reads the site again, and finds
+/// them refused anew.
 pub async fn still(
     reader: &Reader,
     site: SiteId,
@@ -138,7 +139,8 @@ pub async fn still(
     .execute(&mut *tx)
     .await?;
     let released = sqlx::query_scalar!(
-        "SELECT tenant_id FROM sites WHERE id = $1 AND NOT EXISTS (SELECT FROM quarantine WHERE site_id = $1)",
+        "SELECT tenant_id FROM sites WHERE id = $1
+           AND NOT EXISTS (SELECT FROM quarantine WHERE site_id = $1)",
         id
     )
     .fetch_optional(&mut *tx)
@@ -151,7 +153,7 @@ pub async fn still(
     Ok(())
 }
 
-/// Those of these sites that are under quarantine.
+/// Reads the quarantines of these sites.
 pub async fn of_sites(
     snapshot: &mut SnapshotTx,
     ids: &[SiteId],
@@ -177,7 +179,7 @@ pub async fn of_sites(
 pub struct Hold {
     /// The site.
     pub site: SiteId,
-    /// The last change of the site that is known to lead to what was refused.
+    /// The number of the last change of the site that is known to lead to the refused resources.
     pub seq: i64,
     /// The type of the resource; empty if none could be made.
     pub resource_type: String,
@@ -185,9 +187,9 @@ pub struct Hold {
     pub resource: String,
     /// Why.
     pub reason: String,
-    /// When it was first refused.
+    /// The time of the first refusal.
     pub at: DateTime<Utc>,
-    /// Who has refused it: node, reason, time.
+    /// The Envoys that refused it.
     pub refused_by: Vec<RefusedBy>,
 }
 
@@ -196,13 +198,13 @@ pub struct Hold {
 pub struct RefusedBy {
     /// The Envoy's `node.id`.
     pub node_id: String,
-    /// Its reason.
+    /// The reason.
     pub reason: String,
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
 }
 
-/// The sites of the tenant that are under quarantine; one of them, or all.
+/// Reads the quarantines of one of the tenant's sites, or of all.
 pub async fn holds(tx: &mut TenantTx, site: Option<SiteId>) -> Result<Vec<Hold>, StoreError> {
     let tenant = Uuid::from(tx.tenant());
     let site = site.map(Uuid::from);
@@ -242,7 +244,7 @@ pub async fn holds(tx: &mut TenantTx, site: Option<SiteId>) -> Result<Vec<Hold>,
     Ok(holds.collect())
 }
 
-/// A reason that fits into the database: not too long, and without NUL.
+/// Returns a reason that fits into the database: cut, and without NUL.
 fn cut(reason: &str) -> String {
     let mut end = REASON_BYTES.min(reason.len());
     while !reason.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! Members: the people of a tenant, and what each may do there.
+//! Members: the people of a tenant, and their roles in it.
 
 use std::collections::BTreeMap;
 
@@ -13,42 +13,43 @@ use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
 use crate::base::page::Page;
 use crate::base::pool::Store;
+use crate::base::queries::rows;
 use crate::base::tx::{PlatformTx, ScopedTx};
 use crate::tenancy::standing::{Role, Standing};
 use crate::tenancy::tenant;
 
-/// How many members a tenant may have.
+/// The most members of a tenant.
 pub const MAX_PER_TENANT: u32 = 1_000;
 
 /// A member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Whose account it is.
+    /// The account of the member.
     pub account: AccountId,
     /// The address of the account.
     pub email: String,
     /// The name of the account.
     pub name: String,
-    /// What the member may do.
+    /// The roles of the member.
     pub standing: Standing,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When the person joined.
+    /// The time at which the person joined.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a request of somebody who has logged in needs to know.
+/// The standing of a person who has logged in, for the check of a request.
 #[derive(Clone, Debug)]
 pub struct AccountCaller {
-    /// Whether the session has a second factor.
+    /// True if the session has a second factor.
     pub mfa: bool,
-    /// What the account is in the tenant that was asked about: nothing if it is not a member.
+    /// The roles of the account in the tenant of the request; none if it is not a member.
     pub standing: Standing,
-    /// The state that the tenant is in.
+    /// The state of the tenant.
     pub status: tenant::Status,
-    /// Whether the tenant asks for a second factor.
+    /// True if the tenant asks for a second factor.
     pub require_mfa: bool,
 }
 
@@ -57,40 +58,29 @@ pub struct AccountCaller {
 pub struct Membership {
     /// The tenant.
     pub tenant: TenantId,
-    /// What it is called.
+    /// The tenant's name.
     pub name: String,
-    /// Its short name.
+    /// The tenant's short name.
     pub slug: Option<String>,
-    /// The state that it is in.
+    /// The state of the tenant.
     pub status: tenant::Status,
-    /// Whether it asks for a second factor.
+    /// True if it asks for a second factor.
     pub require_mfa: bool,
-    /// What the member may do there.
+    /// The roles of the member there.
     pub standing: Standing,
 }
 
-struct Record {
-    account_id: Uuid,
-    email: String,
-    name: String,
-    role: Option<String>,
-    sites: Json<BTreeMap<Uuid, Role>>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Member {
-    fn from(record: Record) -> Self {
-        Self {
-            account: AccountId(record.account_id),
-            email: record.email,
-            name: record.name,
-            standing: Standing::of_row(record.role.as_deref(), record.sites),
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) member_rows =
+    r#"m.account_id, a.email, a.name, m.role, m.sites AS "sites: Json<BTreeMap<Uuid, Role>>",
+       m.revision, m.created_at, m.updated_at"#
+    => |row| Member {
+        account: AccountId(row.account_id),
+        email: row.email,
+        name: row.name,
+        standing: Standing::of_row(row.role.as_deref(), row.sites),
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
 
@@ -103,8 +93,8 @@ impl Audited for Member {
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "member" };
 
 impl Store {
-    /// What an account is in a tenant, in one of its sessions; `None` if the session has ended. One
-    /// query, for it precedes every request.
+    /// Reads the roles of an account in a tenant, in one of its sessions; `None` if the session has
+    /// ended. One query, because it precedes every request.
     pub async fn authenticate_account(
         &self,
         account: Uuid,
@@ -112,7 +102,8 @@ impl Store {
         tenant: Option<TenantId>,
     ) -> Result<Option<AccountCaller>, StoreError> {
         let row = sqlx::query!(
-            r#"SELECT mfa AS "mfa!", is_member AS "is_member!", role, sites AS "sites: Json<BTreeMap<Uuid, Role>>", status, require_mfa
+            r#"SELECT mfa AS "mfa!", is_member AS "is_member!", role,
+                      sites AS "sites: Json<BTreeMap<Uuid, Role>>", status, require_mfa
                FROM account_standing($1, $2, $3)"#,
             account,
             session,
@@ -142,14 +133,9 @@ pub async fn create(
     account: AccountId,
     standing: &Standing,
 ) -> Result<Member, StoreError> {
-    tx.core.see_tenant(tenant).await?;
-    sqlx::query_scalar!(
-        "SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE",
-        Uuid::from(tenant)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(StoreError::NotFound { what: "tenant" })?;
+    if !lock_tenant(tx, tenant).await? {
+        return Err(StoreError::NotFound { what: "tenant" });
+    }
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM members WHERE tenant_id = $1"#,
         Uuid::from(tenant)
@@ -158,7 +144,8 @@ pub async fn create(
     .await?;
     StoreError::at_limit(count, "members of a tenant", MAX_PER_TENANT)?;
     let made = sqlx::query!(
-        "INSERT INTO members (tenant_id, account_id, role, sites) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO members (tenant_id, account_id, role, sites) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING",
         Uuid::from(tenant),
         account.0,
         standing.role_text(),
@@ -174,7 +161,7 @@ pub async fn create(
     Ok(member)
 }
 
-/// Reads a member. The name and the address are the account's, which is the platform's.
+/// Reads a member. Name and address are those of the account, which belongs to the platform.
 pub async fn get(
     tx: &mut PlatformTx,
     tenant: TenantId,
@@ -190,32 +177,31 @@ pub async fn list(
     tenant: TenantId,
     page: Page,
 ) -> Result<Vec<Member>, StoreError> {
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT m.account_id, a.email, a.name, m.role, m.sites AS "sites: Json<BTreeMap<Uuid, Role>>",
-                m.revision, m.created_at, m.updated_at
-         FROM members m JOIN accounts a ON a.id = m.account_id
-         WHERE m.tenant_id = $1 AND m.account_id > $2 ORDER BY m.account_id LIMIT $3"#,
+    let listed = member_rows!(
+        "SELECT",
+        "FROM members m JOIN accounts a ON a.id = m.account_id
+         WHERE m.tenant_id = $1 AND m.account_id > $2 ORDER BY m.account_id LIMIT $3";
         Uuid::from(tenant),
         page.after(),
         page.limit()
     )
     .fetch_all(tx.conn())
     .await?;
-    if records.is_empty() {
+    if listed.is_empty() {
         tenant::get(tx, tenant).await?;
     }
-    Ok(records.into_iter().map(Member::from).collect())
+    Ok(listed)
 }
 
-/// Reads the tenants that an account is a member of, by their ids.
+/// Reads a page of the tenants of an account, in the order of their ids.
 pub async fn memberships(
     tx: &mut PlatformTx,
     account: AccountId,
     page: Page,
 ) -> Result<Vec<Membership>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT t.id, t.name, t.slug, t.status, t.require_mfa, m.role, m.sites AS "sites: Json<BTreeMap<Uuid, Role>>"
+        r#"SELECT t.id, t.name, t.slug, t.status, t.require_mfa, m.role,
+                  m.sites AS "sites: Json<BTreeMap<Uuid, Role>>"
          FROM members m JOIN tenants t ON t.id = m.tenant_id
          WHERE m.account_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3"#,
         account.0,
@@ -237,7 +223,7 @@ pub async fn memberships(
         .collect())
 }
 
-/// Changes what a member may do, who was locked.
+/// Changes the roles of a member who was locked.
 ///
 /// # Errors
 /// [`StoreError::LastAdmin`] if the tenant would be left without an Admin.
@@ -250,7 +236,8 @@ pub async fn update(
     unless_last_admin(tx, tenant, before, &standing).await?;
     standing.check(tx, tenant).await?;
     sqlx::query!(
-        "UPDATE members SET role = $3, sites = $4, revision = revision + 1, updated_at = now() WHERE tenant_id = $1 AND account_id = $2",
+        "UPDATE members SET role = $3, sites = $4, revision = revision + 1, updated_at = now()
+         WHERE tenant_id = $1 AND account_id = $2",
         Uuid::from(tenant),
         before.account.0,
         standing.role_text(),
@@ -263,8 +250,8 @@ pub async fn update(
     Ok(after)
 }
 
-/// Takes a member, who was locked, out of the tenant: the next request in it is answered as if the
-/// tenant did not exist.
+/// Takes a member, who was locked, out of the tenant. The person's next request is answered as if
+/// the tenant did not exist.
 ///
 /// # Errors
 /// [`StoreError::LastAdmin`] if the tenant would be left without an Admin.
@@ -290,40 +277,45 @@ async fn read(
     tenant: TenantId,
     account: AccountId,
 ) -> Result<Member, StoreError> {
-    sqlx::query_as!(
-        Record,
-        r#"SELECT m.account_id, a.email, a.name, m.role, m.sites AS "sites: Json<BTreeMap<Uuid, Role>>",
-                m.revision, m.created_at, m.updated_at
-         FROM members m JOIN accounts a ON a.id = m.account_id
-         WHERE m.tenant_id = $1 AND m.account_id = $2"#,
+    member_rows!(
+        "SELECT",
+        "FROM members m JOIN accounts a ON a.id = m.account_id
+         WHERE m.tenant_id = $1 AND m.account_id = $2";
         Uuid::from(tenant),
         account.0
     )
     .fetch_optional(tx.core().conn())
     .await?
-    .map(Member::from)
     .ok_or(NOT_FOUND)
 }
 
-/// Reads a member to change it. The tenant is locked first: whoever counts its Admins then waits
-/// for all others who do.
+/// Reads a member to change it, and locks the tenant first: two counts of its Admins never run at
+/// the same time.
 pub async fn lock(
     tx: &mut PlatformTx,
     tenant: TenantId,
     account: AccountId,
     expected_revision: Option<i64>,
 ) -> Result<Member, StoreError> {
+    if !lock_tenant(tx, tenant).await? {
+        return Err(NOT_FOUND);
+    }
+    let member = read(tx, tenant, account).await?;
+    StoreError::unless_expected(member.revision, expected_revision)?;
+    Ok(member)
+}
+
+/// Lets no other transaction make, change or remove members of a tenant; false if there is no such
+/// tenant.
+async fn lock_tenant(tx: &mut PlatformTx, tenant: TenantId) -> Result<bool, StoreError> {
     tx.core.see_tenant(tenant).await?;
-    sqlx::query_scalar!(
+    let found = sqlx::query_scalar!(
         "SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE",
         Uuid::from(tenant)
     )
     .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    let member = read(tx, tenant, account).await?;
-    StoreError::unless_expected(member.revision, expected_revision)?;
-    Ok(member)
+    .await?;
+    Ok(found.is_some())
 }
 
 async fn unless_last_admin(
@@ -336,7 +328,9 @@ async fn unless_last_admin(
         return Ok(());
     }
     let others = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM members WHERE tenant_id = $1 AND role = 'admin' AND account_id <> $2) AS "others!""#,
+        r#"SELECT EXISTS (
+               SELECT FROM members WHERE tenant_id = $1 AND role = 'admin' AND account_id <> $2
+           ) AS "others!""#,
         Uuid::from(tenant),
         before.account.0
     )

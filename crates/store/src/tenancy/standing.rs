@@ -1,4 +1,4 @@
-//! What somebody may do in a tenant: roles, and how they combine.
+//! Roles in a tenant, and their combination.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use uuid::Uuid;
 use crate::base::error::StoreError;
 use crate::base::tx::ScopedTx;
 
-/// What a member or a service token may do. Each role includes those before it.
+/// The role of a member or a service token. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sees everything but secrets.
     Viewer,
-    /// Changes what is published, and who may call it.
+    /// Changes the published APIs and their consumers.
     Developer,
-    /// Changes what concerns people, tokens and the tenant itself.
+    /// Changes members, tokens and the tenant itself.
     Admin,
 }
 
@@ -30,7 +30,7 @@ pub enum Role {
 pub struct NoRole;
 
 impl Role {
-    /// As it is written in the API and in the database.
+    /// Returns the word for it in the API and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
@@ -53,43 +53,42 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// In how many single sites somebody may have a role of their own: with more, a role in the tenant
-/// is meant.
+/// The most single sites with a role of their own: more of them call for a role in the tenant.
 const MAX_SITES: usize = 100;
 
-/// What somebody is in one tenant.
+/// The roles of a member or a service token in one tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The role in the tenant as a whole; `None` for who is only in some of its sites.
+    /// The role in the whole tenant; `None` for roles in single sites only.
     pub role: Option<Role>,
-    /// The roles in single sites. There, they stand in place of the other.
+    /// The roles in single sites, which replace the role in the tenant there.
     pub sites: BTreeMap<Uuid, Role>,
 }
 
 impl Standing {
-    /// The same role everywhere in the tenant.
+    /// Returns the standing of one role everywhere in the tenant.
     pub fn everywhere(role: Role) -> Self {
         Self { role: Some(role), sites: BTreeMap::new() }
     }
 
-    /// Whether the tenant is visible at all.
+    /// Returns true if the tenant is visible at all.
     pub fn is_member(&self) -> bool {
         self.role.is_some() || !self.sites.is_empty()
     }
 
-    /// The role in a site; `None` if the site is not visible.
+    /// Returns the role in a site; `None` if the site is not visible.
     pub fn in_site(&self, site: SiteId) -> Option<Role> {
         self.sites.get(&Uuid::from(site)).copied().or(self.role)
     }
 
-    /// Whether it is at least the other everywhere: nobody gives away more than they have.
+    /// Returns true if it is at least the other everywhere: nobody gives away more than they have.
     pub fn covers(&self, other: &Self) -> bool {
         let sites = self.sites.keys().chain(other.sites.keys());
         self.role >= other.role
             && sites.map(|site| SiteId(*site)).all(|site| self.in_site(site) >= other.in_site(site))
     }
 
-    /// Proves that the sites are the tenant's, which the transaction sees.
+    /// Proves that the sites belong to the tenant, which the transaction sees.
     pub(crate) async fn check(
         &self,
         tx: &mut impl ScopedTx,

@@ -33,5 +33,6 @@ mod roles;
 mod secrets;
 mod sessions;
 mod settings;
+mod statements;
 mod totals;
 mod usage;

@@ -8,9 +8,8 @@ use crate::base::error::StoreError;
 use crate::base::tx::PlatformTx;
 use crate::tenancy::{member, tenant};
 
-/// Erases an account with all that is the person's own: its address, its name, its password, its
-/// factors and its sessions. It is taken out of the tenants that it is in. What audit logs say of
-/// it stays.
+/// Erases an account with the person's own data: its address, its name, its password, its factors
+/// and its sessions, and its memberships. Audit logs keep their rows about it.
 ///
 /// `proven` is the hash of the password that was compared.
 ///
@@ -24,8 +23,8 @@ pub async fn erase(
 ) -> Result<(), StoreError> {
     audit(tx, id, Entry { action: "account.erase", object: id.0, before: None, after: None })
         .await?;
-    // The tenants first, in their order, as everybody does who makes members; then the account, of
-    // which nobody makes one after that.
+    // The tenants first, in their order, as everything that makes members locks them; then the
+    // account, which gets no new membership after that.
     let mut alone_in = Vec::new();
     for tenant in tenants_of(tx, id).await? {
         let before = match member::lock(tx, tenant, id, None).await {

@@ -1,5 +1,5 @@
-//! Accounts of people. They belong to no tenant; what a person may do in a tenant is said by the
-//! tenant's members.
+//! Accounts of people. They belong to no tenant; the members of a tenant say what a person may do
+//! in it.
 
 mod erase;
 
@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
+use crate::base::queries::rows;
 use crate::base::tx::PlatformTx;
 
 pub use crate::base::actor::AccountId;
@@ -20,52 +22,24 @@ pub use erase::erase;
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its id: the actor of what the person does.
+    /// Its id: the actor of the person's requests.
     pub id: AccountId,
     /// The canonical address: lower case.
     pub email: String,
-    /// What people call the person, 1 to 200 characters.
+    /// The name of the person, 1 to 200 characters.
     pub name: String,
-    /// When the address was proven to be the person's; without that nobody logs in.
+    /// The time at which the address was proven to be the person's; without it nobody logs in.
     pub verified_at: Option<DateTime<Utc>>,
-    /// When the password was last chosen; `None` if there is none yet.
+    /// The time at which the password was chosen; `None` if there is none yet.
     pub password_changed_at: Option<DateTime<Utc>>,
-    /// Whether a second factor is asked for at each login.
+    /// True if each login asks for a second factor.
     pub mfa: bool,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
-}
-
-struct Record {
-    id: Uuid,
-    email: String,
-    name: String,
-    verified_at: Option<DateTime<Utc>>,
-    password_changed_at: Option<DateTime<Utc>>,
-    mfa: bool,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Account {
-    fn from(record: Record) -> Self {
-        Self {
-            id: AccountId(record.id),
-            email: record.email,
-            name: record.name,
-            verified_at: record.verified_at,
-            password_changed_at: record.password_changed_at,
-            mfa: record.mfa,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
-    }
 }
 
 impl Audited for Account {
@@ -91,7 +65,7 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// What a new account is made of.
+/// The fields of a new account.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
     /// See [`Account::email`].
@@ -104,7 +78,7 @@ pub struct NewAccount {
     pub verified_at: Option<DateTime<Utc>>,
 }
 
-/// What an account is found by, for a login.
+/// An account with its password, for a login.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The account.
@@ -113,9 +87,31 @@ pub struct Credentials {
     pub password: Option<PasswordHash>,
 }
 
+rows! { ($) account_rows =
+    r#"id, email, name, verified_at, password_changed_at, password_hash, revision, created_at,
+       updated_at,
+       EXISTS (
+           SELECT FROM totp_factors t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL
+       ) AS "mfa!""#
+    => |row| Credentials {
+        account: Account {
+            id: AccountId(row.id),
+            email: row.email,
+            name: row.name,
+            verified_at: row.verified_at,
+            password_changed_at: row.password_changed_at,
+            mfa: row.mfa,
+            revision: row.revision,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        },
+        password: row.password_hash.map(PasswordHash),
+    }
+}
+
 const NOT_FOUND: StoreError = StoreError::NotFound { what: "account" };
 
-/// The form in which an address is kept and found: without blanks around it, and in lower case.
+/// Returns the form in which an address is kept and found: in lower case, without blanks around it.
 pub fn canonical_email(text: &str) -> String {
     text.trim().to_lowercase()
 }
@@ -129,10 +125,14 @@ pub async fn create(
     new: NewAccount,
     now: DateTime<Utc>,
 ) -> Result<Account, StoreError> {
-    let id = AccountId(crate::new_id());
-    sqlx::query!(
-        "INSERT INTO accounts (id, email, name, password_hash, password_changed_at, verified_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, CASE WHEN $4::text IS NULL THEN NULL ELSE $6::timestamptz END, $5, $6, $6)",
+    let id = AccountId(new_id());
+    let account = account_rows!(
+        "INSERT INTO accounts AS a
+             (id, email, name, password_hash, password_changed_at, verified_at, created_at,
+                 updated_at)
+         VALUES ($1, $2, $3, $4,
+                 CASE WHEN $4::text IS NULL THEN NULL ELSE $6::timestamptz END, $5, $6, $6)
+         RETURNING";
         id.0,
         new.email,
         new.name,
@@ -140,62 +140,41 @@ pub async fn create(
         new.verified_at,
         now
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("accounts_email_key", "email", &new.email)]))?;
-    let account = get(tx, id).await?;
+    .map_err(|error| StoreError::unique(error, &[("accounts_email_key", "email", &new.email)]))?
+    .account;
     audit(tx, id, Entry::created("account.create", id, &account)).await?;
     Ok(account)
 }
 
 /// Reads an account.
 pub async fn get(tx: &mut PlatformTx, id: AccountId) -> Result<Account, StoreError> {
-    let record = sqlx::query_as!(
-        Record,
-        r#"SELECT id, email, name, verified_at, password_changed_at, revision, created_at, updated_at,
-                  EXISTS (SELECT FROM totp_factors t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) AS "mfa!"
-           FROM accounts a WHERE id = $1"#,
-        id.0
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    record.map(Account::from).ok_or(NOT_FOUND)
+    account_rows!("SELECT", "FROM accounts a WHERE id = $1"; id.0)
+        .fetch_optional(tx.conn())
+        .await?
+        .map(|found| found.account)
+        .ok_or(NOT_FOUND)
 }
 
 /// Finds the account of an address, in one query whether there is one or not.
 pub async fn by_email(tx: &mut PlatformTx, email: &str) -> Result<Option<Credentials>, StoreError> {
-    let row = sqlx::query!(
-        r#"SELECT id, email, name, verified_at, password_changed_at, revision, created_at, updated_at, password_hash,
-                  EXISTS (SELECT FROM totp_factors t WHERE t.account_id = a.id AND t.confirmed_at IS NOT NULL) AS "mfa!"
-           FROM accounts a WHERE email = $1"#,
-        canonical_email(email)
-    )
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(row.map(|row| {
-        let record = Record {
-            id: row.id,
-            email: row.email,
-            name: row.name,
-            verified_at: row.verified_at,
-            password_changed_at: row.password_changed_at,
-            mfa: row.mfa,
-            revision: row.revision,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        };
-        Credentials { account: record.into(), password: row.password_hash.map(PasswordHash) }
-    }))
+    Ok(account_rows!("SELECT", "FROM accounts a WHERE email = $1"; canonical_email(email))
+        .fetch_optional(tx.conn())
+        .await?)
 }
 
-/// Reads an account with the hash of its password, and holds it until the end of the transaction.
+/// Reads an account with the hash of its password, and locks it until the end of the transaction.
+/// Two statements: one that waited for the lock would see the second factor as it was before.
 pub async fn lock(tx: &mut PlatformTx, id: AccountId) -> Result<Credentials, StoreError> {
-    let hash =
-        sqlx::query_scalar!("SELECT password_hash FROM accounts WHERE id = $1 FOR UPDATE", id.0)
-            .fetch_optional(tx.conn())
-            .await?
-            .ok_or(NOT_FOUND)?;
-    Ok(Credentials { account: get(tx, id).await?, password: hash.map(PasswordHash) })
+    sqlx::query_scalar!("SELECT id FROM accounts WHERE id = $1 FOR UPDATE", id.0)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)?;
+    account_rows!("SELECT", "FROM accounts a WHERE id = $1"; id.0)
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)
 }
 
 /// Changes the name of a person.
@@ -208,15 +187,16 @@ pub async fn rename(
 ) -> Result<Account, StoreError> {
     let before = lock(tx, id).await?.account;
     StoreError::unless_expected(before.revision, expected_revision)?;
-    sqlx::query!(
-        "UPDATE accounts SET name = $2, revision = revision + 1, updated_at = $3 WHERE id = $1",
+    let after = account_rows!(
+        "UPDATE accounts a SET name = $2, revision = revision + 1, updated_at = $3
+         WHERE id = $1 RETURNING";
         id.0,
         name,
         now
     )
-    .execute(tx.conn())
-    .await?;
-    let after = get(tx, id).await?;
+    .fetch_one(tx.conn())
+    .await?
+    .account;
     audit(tx, id, Entry::updated("account.update", id, &before, &after)).await?;
     Ok(after)
 }
@@ -230,20 +210,22 @@ pub async fn set_password(
     now: DateTime<Utc>,
 ) -> Result<Account, StoreError> {
     let before = lock(tx, id).await?.account;
-    sqlx::query!(
-        "UPDATE accounts SET password_hash = $2, password_changed_at = $3, revision = revision + 1, updated_at = $3 WHERE id = $1",
+    let after = account_rows!(
+        "UPDATE accounts a SET password_hash = $2, password_changed_at = $3,
+                revision = revision + 1, updated_at = $3
+         WHERE id = $1 RETURNING";
         id.0,
         hash.0,
         now
     )
-    .execute(tx.conn())
-    .await?;
-    let after = get(tx, id).await?;
+    .fetch_one(tx.conn())
+    .await?
+    .account;
     audit(tx, id, Entry::updated(action, id, &before, &after)).await?;
     Ok(after)
 }
 
-/// Notes that the address is the person's. One that is verified stays as it is.
+/// Notes that the address is proven. A verified account stays as it is.
 pub async fn verify(
     tx: &mut PlatformTx,
     id: AccountId,
@@ -253,20 +235,21 @@ pub async fn verify(
     if before.verified_at.is_some() {
         return Ok(before);
     }
-    sqlx::query!(
-        "UPDATE accounts SET verified_at = $2, revision = revision + 1, updated_at = $2 WHERE id = $1",
+    let after = account_rows!(
+        "UPDATE accounts a SET verified_at = $2, revision = revision + 1, updated_at = $2
+         WHERE id = $1 RETURNING";
         id.0,
         now
     )
-    .execute(tx.conn())
-    .await?;
-    let after = get(tx, id).await?;
+    .fetch_one(tx.conn())
+    .await?
+    .account;
     audit(tx, id, Entry::updated("account.verify", id, &before, &after)).await?;
     Ok(after)
 }
 
-/// Writes what a person did, or what was tried in a person's name, to the chain of each tenant that
-/// the person is in; to the platform's if that is none.
+/// Writes an event of a person to the chain of each of the person's tenants; to the platform's if
+/// there is none.
 pub(crate) async fn audit(
     tx: &mut PlatformTx,
     id: AccountId,
@@ -278,7 +261,7 @@ pub(crate) async fn audit(
     Ok(())
 }
 
-/// The chains of audit rows that events of an account belong to.
+/// Reads the chains for the events of an account.
 async fn chains(tx: &mut PlatformTx, id: AccountId) -> Result<Vec<TenantId>, StoreError> {
     let tenants = sqlx::query_scalar!(
         "SELECT tenant_id FROM members WHERE account_id = $1 ORDER BY tenant_id",
@@ -293,8 +276,7 @@ async fn chains(tx: &mut PlatformTx, id: AccountId) -> Result<Vec<TenantId>, Sto
     })
 }
 
-/// Notes that a login was tried that failed, whoever tried it. For an address that has no account
-/// it is the same work.
+/// Notes a failed login. For an address without an account it does the same work.
 pub async fn login_failed(
     tx: &mut PlatformTx,
     id: Option<AccountId>,

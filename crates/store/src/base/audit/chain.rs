@@ -1,42 +1,42 @@
-//! Checks a chain row by row, without the database: each hash is computed again from what the row
-//! says.
+//! Checks a chain row by row, without the database: each hash is computed again from the fields of
+//! its row.
 
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::row::AuditRow;
 
-/// What was known of a chain at an earlier time. A chain whose last rows were cut off is a chain
-/// like any other; only what was noted elsewhere shows it.
+/// The head of a chain as noted at an earlier time. A chain whose last rows were cut off is a chain
+/// like any other; only a note made elsewhere shows it.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
     /// The hash of the last row then, in hexadecimal digits.
     pub head: Option<String>,
-    /// How many rows there were.
+    /// The number of rows then.
     pub rows: Option<i64>,
 }
 
 /// A chain in which nothing is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intact {
-    /// Whose it is; `None` if there was no row.
+    /// The owner; `None` if there was no row.
     pub tenant: Option<Uuid>,
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: i64,
     /// The hash of the last one; empty if there is none.
     pub head: String,
 }
 
-/// The first thing that is wrong with a chain.
+/// The first fault of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Fault {
-    /// The fields do not come to the hash.
+    /// The fields do not hash to the row's hash.
     #[error("row {seq} was edited: its fields do not come to its hash")]
     Edited {
         /// Its place.
         seq: i64,
     },
-    /// A row is not there, and a later one is.
+    /// A row is missing, and a later one is there.
     #[error("row {seq} is missing: row {found} stands in its place")]
     Missing {
         /// Its place.
@@ -52,13 +52,13 @@ pub enum Fault {
         /// The row that is there instead.
         found: i64,
     },
-    /// There is another row in a place that was taken.
+    /// Two rows have the same place.
     #[error("row {seq} was inserted: there is a row {seq} before it")]
     Inserted {
         /// The place that both have.
         seq: i64,
     },
-    /// The row is whole, and follows another row than the one before it.
+    /// The row is intact, and does not follow the row before it.
     #[error("row {seq} does not follow the row before it: that one was replaced, or this one was")]
     Unlinked {
         /// Its place.
@@ -69,7 +69,7 @@ pub enum Fault {
     Foreign {
         /// Its place in that chain.
         seq: i64,
-        /// Whose chain that is.
+        /// The owner of that chain.
         tenant: Uuid,
     },
     /// The line is no row.
@@ -77,7 +77,7 @@ pub enum Fault {
     Unreadable {
         /// The place where it stands.
         seq: i64,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The chain was longer.
@@ -85,12 +85,13 @@ pub enum Fault {
     Truncated {
         /// The first place that is missing.
         seq: i64,
-        /// How many rows there were.
+        /// The number of rows then.
         noted: i64,
     },
-    /// The row that was the last one has another hash now, and so has everything that follows it.
+    /// The row that was the last has another hash now, and so has every row after it.
     #[error(
-        "row {seq} or one before it was replaced, with all hashes made anew: its hash was noted as {noted}"
+        "row {seq} or one before it was replaced, with all hashes made anew: its hash was noted \
+         as {noted}"
     )]
     Rewritten {
         /// Its place.
@@ -100,10 +101,11 @@ pub enum Fault {
     },
     /// No row has the hash that was noted.
     #[error(
-        "the rows end at {rows}, and none has the noted hash {noted}: rows after it were cut off, or the chain was made anew"
+        "the rows end at {rows}, and none has the noted hash {noted}: rows after it were cut off, \
+         or the chain was made anew"
     )]
     HeadNotFound {
-        /// How many rows there are.
+        /// The number of rows.
         rows: i64,
         /// The hash.
         noted: String,
@@ -111,8 +113,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The first place at which the chain is not what it was; the one after the last row, if it
-    /// ends too early.
+    /// Returns the first place at which the chain is not as it was; the one after the last row, if
+    /// it ends too early.
     pub fn seq(&self) -> i64 {
         match self {
             Self::Edited { seq }
@@ -140,12 +142,12 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// A checker that has seen nothing yet.
+    /// Makes a checker that has seen nothing yet.
     pub fn new(noted: Noted) -> Self {
         Self { noted, ..Self::default() }
     }
 
-    /// The place of the row that it takes next.
+    /// Returns the place of the row that it takes next.
     pub fn next_seq(&self) -> i64 {
         self.rows.saturating_add(1)
     }
@@ -153,7 +155,7 @@ impl Checker {
     /// Takes the next row.
     ///
     /// # Errors
-    /// What is wrong with it. There is no going on after that.
+    /// The fault of the row. The checker cannot go on after that.
     pub fn take(&mut self, row: &AuditRow) -> Result<(), Fault> {
         let (seq, next) = (row.seq, self.next_seq());
         if *self.tenant.get_or_insert(row.tenant_id) != row.tenant_id {
@@ -183,17 +185,17 @@ impl Checker {
         Ok(())
     }
 
-    /// There are no more rows.
+    /// Ends the check after the last row.
     ///
     /// # Errors
-    /// The chain does not reach as far as was noted.
+    /// The fault of a chain that does not reach as far as was noted.
     pub fn end(self) -> Result<Intact, Fault> {
         let Self { noted, tenant, rows, head, noted_head_seen } = self;
         if let Some(noted) = noted.rows.filter(|noted| *noted > rows) {
             return Err(Fault::Truncated { seq: rows.saturating_add(1), noted });
         }
         match noted.head {
-            // Of nothing, the hash is empty.
+            // The hash of an empty chain is empty.
             Some(noted) if !noted_head_seen && !noted.is_empty() => {
                 Err(Fault::HeadNotFound { rows, noted })
             }

@@ -90,7 +90,7 @@ fn another_chains_row_is_told() {
     assert_eq!(verdict(&rows, Noted::default()), Err(Fault::Foreign { seq: 3, tenant: foreign }));
 }
 
-/// What can be done to a chain; the number chooses where.
+/// A change of a chain; the number chooses the field.
 #[derive(Clone, Debug)]
 enum Tampering {
     /// A field is another.
@@ -177,7 +177,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn no_tampering_goes_unnoticed(rows in 2..12_i64, salt in 0..1_000_u64, at in 0..12_usize, how in tampering()) {
+    fn no_tampering_goes_unnoticed(
+        rows in 2..12_i64, salt in 0..1_000_u64, at in 0..12_usize, how in tampering()
+    ) {
         let rows = chain(rows, salt);
         let mut tampered = rows.clone();
         let at = at % rows.len();

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::base::actor::Actor;
 use crate::base::error::StoreError;
 
-/// The owner of what the platform does for no tenant.
+/// The owner of work of the platform for no tenant.
 pub const PLATFORM: TenantId = TenantId(Uuid::nil());
 
-/// One change, as the mutation that made it describes it.
+/// One change, as its operation describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) action: &'static str,
@@ -70,9 +70,11 @@ pub(crate) async fn write(
     let before: Vec<Option<Value>> = entries.iter().map(|entry| entry.before.clone()).collect();
     let after: Vec<Option<Value>> = entries.iter().map(|entry| entry.after.clone()).collect();
     sqlx::query!(
-        "INSERT INTO audit_log (tenant_id, actor_kind, actor_id, request_id, source, action, object_id, before, after,
-                                seq, prev_hash, hash)
-         SELECT $1, $2, $3, $4, $5::text::inet, entry.action, entry.object_id, entry.before, entry.after, 0, '', ''
+        "INSERT INTO audit_log
+             (tenant_id, actor_kind, actor_id, request_id, source, action, object_id, before, after,
+              seq, prev_hash, hash)
+         SELECT $1, $2, $3, $4, $5::text::inet, entry.action, entry.object_id, entry.before,
+                entry.after, 0, '', ''
          FROM unnest($6::text[], $7::uuid[], $8::jsonb[], $9::jsonb[]) WITH ORDINALITY
               AS entry (action, object_id, before, after, place)
          ORDER BY entry.place",

@@ -1,13 +1,12 @@
-//! The text that PostgreSQL gives a `jsonb` value. It has one text for one value, whoever wrote it
-//! and with whatever blanks between, so that the hash of a row can be computed from any faithful
-//! copy of it.
+//! The text that PostgreSQL gives a `jsonb` value. Each value has one text, so the hash of a row
+//! can be computed from any faithful copy of it.
 
 use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How deep values may be nested: what the programs write is not half as deep, and a file from
+/// The deepest nesting of values: the programs write less than half of it, and a file from
 /// elsewhere must not exhaust the stack.
 const DEPTH: u32 = 64;
 

@@ -16,13 +16,13 @@ use super::jsonb;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditRow {
-    /// Whose chain it is in: nil is the platform's.
+    /// The owner of its chain; nil for the platform.
     pub tenant_id: Uuid,
     /// The place in the chain, from 1.
     pub seq: i64,
-    /// When it was written, to the microsecond.
+    /// The time of its writing, to the microsecond.
     pub at: DateTime<Utc>,
-    /// What kind of actor it was.
+    /// The kind of actor.
     pub actor_kind: String,
     /// The actor; nil for the program itself.
     pub actor_id: Uuid,
@@ -30,7 +30,7 @@ pub struct AuditRow {
     pub request_id: String,
     /// The address that the request came from.
     pub source: Option<String>,
-    /// What was done, such as `route.create`.
+    /// The action, such as `route.create`.
     pub action: String,
     /// The object that it was done to.
     pub object_id: Uuid,

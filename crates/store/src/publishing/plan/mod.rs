@@ -9,15 +9,18 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
-use crate::base::page::Page;
+use crate::base::id::new_id;
+use crate::base::queries::rows;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
 use crate::publishing::lock;
+use crate::publishing::objects::objects_of_site;
 
 mod users;
+
 pub use users::{PlanUser, users};
 
-/// How many plans a site may have: all of them are pushed with the site, in use or not.
+/// The most plans of a site: all of them are pushed with the site, in use or not.
 pub const MAX_PER_SITE: u32 = 1_000;
 
 /// A plan.
@@ -25,22 +28,22 @@ pub const MAX_PER_SITE: u32 = 1_000;
 pub struct Plan {
     /// The plan's id.
     pub id: PlanId,
-    /// Its number in the site, 1 to [`MAX_PER_SITE`]: what the records of credentials name it by.
-    /// The number of a plan that is removed may be another's later.
+    /// Its number in the site, 1 to [`MAX_PER_SITE`], by which the records of credentials name it.
+    /// A later plan may get the number of one that was removed.
     pub number: u16,
-    /// What people call it, unique in the site, 1 to 200 characters.
+    /// A name for people, unique in the site, 1 to 200 characters.
     pub name: String,
     /// Its limits and quotas.
     pub settings: PlanSettings,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new plan is made of.
+/// The fields of a new plan.
 #[derive(Clone, Debug)]
 pub struct NewPlan {
     /// See [`Plan::name`].
@@ -49,7 +52,7 @@ pub struct NewPlan {
     pub settings: PlanSettings,
 }
 
-/// What may change of a plan; `None` leaves it as it is.
+/// A change of a plan; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct PlanPatch {
     /// See [`Plan::name`].
@@ -58,29 +61,21 @@ pub struct PlanPatch {
     pub settings: Option<PlanSettings>,
 }
 
-struct Record {
-    id: Uuid,
-    number: i16,
-    name: String,
-    settings: Json<PlanSettings>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Plan {
-    fn from(record: Record) -> Self {
-        Self {
-            id: PlanId(record.id),
-            number: record.number.unsigned_abs(),
-            name: record.name,
-            settings: record.settings.0,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) plan_rows =
+    r#"id, number, name, settings AS "settings: Json<PlanSettings>", revision, created_at,
+       updated_at"#
+    => |row| Plan {
+        id: PlanId(row.id),
+        number: row.number.unsigned_abs(),
+        name: row.name,
+        settings: row.settings.0,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
+
+objects_of_site!(Plan, PlanId, "plan", plan_rows of "plans", MAX_PER_SITE "plans of a site");
 
 impl Audited for Plan {
     fn form(&self) -> Value {
@@ -93,81 +88,42 @@ impl Audited for Plan {
     }
 }
 
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "plan" };
-
-/// Makes a plan. It gets the smallest number that is free.
+/// Makes a plan. It gets the smallest free number.
+///
+/// # Errors
+/// [`StoreError::Conflict`] on `name`.
 pub async fn create(tx: &mut TenantTx, site: SiteId, new: NewPlan) -> Result<Plan, StoreError> {
     lock::children(tx, site).await?;
+    unless_full(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM plans WHERE tenant_id = $1 AND site_id = $2"#,
-        tenant,
-        Uuid::from(site)
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    StoreError::at_limit(count, "plans of a site", MAX_PER_SITE)?;
-    let plan: Plan = sqlx::query_as!(
-        Record,
-        r#"INSERT INTO plans (tenant_id, site_id, id, name, settings, number)
+    let plan = plan_rows!(
+        "INSERT INTO plans (tenant_id, site_id, id, name, settings, number)
          SELECT $1, $2, $3, $4, $5, min(free.number)
          FROM generate_series(1, $6::integer) AS free (number)
-         WHERE NOT EXISTS (SELECT FROM plans p WHERE p.tenant_id = $1 AND p.site_id = $2 AND p.number = free.number)
-         RETURNING id, number, name, settings AS "settings: Json<PlanSettings>", revision, created_at, updated_at"#,
+         WHERE NOT EXISTS (
+             SELECT FROM plans p
+             WHERE p.tenant_id = $1 AND p.site_id = $2 AND p.number = free.number
+         )
+         RETURNING";
         tenant,
         Uuid::from(site),
-        crate::new_id(),
+        new_id(),
         new.name,
         sparse(&new.settings),
         MAX_PER_SITE.cast_signed()
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("plans_name_key", "name", &new.name)]))?
-    .into();
+    .map_err(|error| StoreError::unique(error, &[("plans_name_key", "name", &new.name)]))?;
     tx.record(Entry::created("plan.create", plan.id, &plan));
     tx.mark_site(site);
     Ok(plan)
 }
 
-/// Reads a plan.
-pub async fn get(tx: &mut TenantTx, site: SiteId, id: PlanId) -> Result<Plan, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Record,
-        r#"SELECT id, number, name, settings AS "settings: Json<PlanSettings>", revision, created_at, updated_at
-         FROM plans WHERE tenant_id = $1 AND site_id = $2 AND id = $3"#,
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .map(Plan::from)
-    .ok_or(NOT_FOUND)
-}
-
-/// Reads a page of a site's plans.
-pub async fn list(tx: &mut TenantTx, site: SiteId, page: Page) -> Result<Vec<Plan>, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT id, number, name, settings AS "settings: Json<PlanSettings>", revision, created_at, updated_at
-         FROM plans WHERE tenant_id = $1 AND site_id = $2 AND id > $3 ORDER BY id LIMIT $4"#,
-        tenant,
-        Uuid::from(site),
-        page.after(),
-        page.limit()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if records.is_empty() {
-        lock::exists(tx, site).await?;
-    }
-    Ok(records.into_iter().map(Plan::from).collect())
-}
-
 /// Changes a plan, for all its consumers at once.
+///
+/// # Errors
+/// [`StoreError::Conflict`] on `name`.
 pub async fn update(
     tx: &mut TenantTx,
     site: SiteId,
@@ -178,11 +134,9 @@ pub async fn update(
     let before = lock(tx, site, id, expected_revision).await?;
     let tenant = Uuid::from(tx.tenant());
     let name = patch.name.unwrap_or_else(|| before.name.clone());
-    let after: Plan = sqlx::query_as!(
-        Record,
-        r#"UPDATE plans SET name = $4, settings = $5, revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3
-         RETURNING id, number, name, settings AS "settings: Json<PlanSettings>", revision, created_at, updated_at"#,
+    let after = plan_rows!(
+        "UPDATE plans SET name = $4, settings = $5, revision = revision + 1, updated_at = now()
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id),
@@ -191,8 +145,7 @@ pub async fn update(
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("plans_name_key", "name", &name)]))?
-    .into();
+    .map_err(|error| StoreError::unique(error, &[("plans_name_key", "name", &name)]))?;
     tx.record(Entry::updated("plan.update", id, &before, &after));
     tx.mark_site(site);
     Ok(after)
@@ -209,23 +162,18 @@ pub async fn delete(
     expected_revision: Option<i64>,
 ) -> Result<(), StoreError> {
     let before = lock(tx, site, id, expected_revision).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query!(
-        "DELETE FROM plans WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .execute(tx.conn())
-    .await?;
+    erase(tx, site, id).await?;
     tx.record(Entry::deleted("plan.delete", id, &before));
     tx.mark_site(site);
     Ok(())
 }
 
-/// The number of the plan that a consumer is to have, 0 for none. The plan stays until the end of
-/// the transaction. Called before the consumer is locked: whoever removes a plan locks it first,
+/// Returns the number of a consumer's plan, 0 for none, and keeps the plan until the end of the
+/// transaction. Called before the consumer is locked: the removal of a plan locks the plan first,
 /// too.
+///
+/// # Errors
+/// [`StoreError::Invalid`] on `plan_id` if the site has no such plan.
 pub(crate) async fn hold(
     tx: &mut TenantTx,
     site: SiteId,
@@ -245,26 +193,4 @@ pub(crate) async fn hold(
         field: "plan_id",
         reason: "the site has no such plan".to_owned(),
     })
-}
-
-async fn lock(
-    tx: &mut TenantTx,
-    site: SiteId,
-    id: PlanId,
-    expected_revision: Option<i64>,
-) -> Result<Plan, StoreError> {
-    lock::share(tx, site).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_scalar!(
-        "SELECT id FROM plans WHERE tenant_id = $1 AND site_id = $2 AND id = $3 FOR UPDATE",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .ok_or(NOT_FOUND)?;
-    let plan = get(tx, site, id).await?;
-    StoreError::unless_expected(plan.revision, expected_revision)?;
-    Ok(plan)
 }

@@ -1,4 +1,4 @@
-//! The consumers that have a plan: why it cannot be removed.
+//! The consumers of a plan, which keep it from being removed.
 
 use policy::id::{ConsumerId, PlanId, SiteId};
 use uuid::Uuid;
@@ -15,8 +15,7 @@ pub struct PlanUser {
     pub name: String,
 }
 
-/// Reads some consumers that have a plan, in the order in which they were made; none if there is no
-/// such plan.
+/// Reads `limit` consumers of a plan, oldest first; none if there is no such plan.
 pub async fn users(
     tx: &mut TenantTx,
     site: SiteId,
@@ -26,7 +25,8 @@ pub async fn users(
     let tenant = Uuid::from(tx.tenant());
     Ok(sqlx::query_as!(
         PlanUser,
-        "SELECT id, name FROM consumers WHERE tenant_id = $1 AND site_id = $2 AND plan_id = $3 ORDER BY id LIMIT $4",
+        "SELECT id, name FROM consumers WHERE tenant_id = $1 AND site_id = $2 AND plan_id = $3
+         ORDER BY id LIMIT $4",
         tenant,
         Uuid::from(site),
         Uuid::from(id),

@@ -5,35 +5,37 @@ use std::collections::HashMap;
 use policy::id::RouteId;
 use policy::method::Methods;
 use policy::path::Template;
-use policy::settings::RouteSettings;
 use serde_json::{Value, json};
-use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{MAX_PER_SITE, Record, Route, RouteSpec, VersionRef, bits, count};
+use super::{MAX_PER_SITE, Route, RouteSpec, VersionRef, all_of_version, bits, count};
 use crate::base::audit::Entry;
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
 use crate::publishing::lock;
 use crate::publishing::version;
 
-/// What replacing the routes of a version does, or would do.
+/// The effect of replacing the routes of a version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportOutcome {
     /// Routes that were not there.
     pub added: Vec<RouteSpec>,
     /// Routes that keep their id, methods and path, and get another name or upstream.
     pub changed: Vec<(RouteId, RouteSpec)>,
-    /// Routes that are not wanted any more.
+    /// Routes that go.
     pub removed: Vec<Route>,
-    /// How many routes stay as they are.
+    /// The number of routes that stay as they are.
     pub unchanged: usize,
 }
 
 impl ImportOutcome {
     fn form(&self) -> Value {
-        let spec = |spec: &RouteSpec| json!({ "name": spec.name, "methods": spec.methods.names().collect::<Vec<_>>(), "path": spec.path });
+        let spec = |spec: &RouteSpec| {
+            let methods: Vec<_> = spec.methods.names().collect();
+            json!({ "name": spec.name, "methods": methods, "path": spec.path })
+        };
         json!({
             "added": self.added.iter().map(spec).collect::<Vec<_>>(),
             "changed": self.changed.iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>(),
@@ -43,8 +45,8 @@ impl ImportOutcome {
     }
 }
 
-/// Compares the routes there are with those wanted. A route is the same if methods and path are;
-/// settings are not compared, for those of a route that stays stay as they are.
+/// Compares the existing routes with those wanted. A route is the same if methods and path are.
+/// Settings are not compared: a route that stays keeps its own.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] on `path` if two of the wanted routes share a method and a template's
@@ -86,8 +88,8 @@ fn unless_overlapping(wanted: &[RouteSpec]) -> Result<(), StoreError> {
 }
 
 /// Replaces all routes of a version, in a constant number of statements. Routes that stay keep
-/// their ids, and so what refers to them. For a dry run drop the transaction instead of committing
-/// it: the answer is the same.
+/// their ids, and so all references to them. For a dry run drop the transaction instead of
+/// committing it: the answer is the same.
 ///
 /// # Errors
 /// As [`diff`]; [`StoreError::Invalid`] if the site has no such upstream.
@@ -98,21 +100,7 @@ pub async fn replace_all(
 ) -> Result<ImportOutcome, StoreError> {
     lock::children(tx, version.site).await?;
     version::lock(tx, version.site, version.api, version.version, None).await?;
-    let tenant = Uuid::from(tx.tenant());
-    let existing: Vec<Route> = sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, methods, path, upstream_id,
-                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at
-         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 ORDER BY id"#,
-        tenant,
-        Uuid::from(version.site),
-        Uuid::from(version.version)
-    )
-    .fetch_all(tx.conn())
-    .await?
-    .into_iter()
-    .map(Route::from)
-    .collect();
+    let existing = all_of_version(tx, version).await?;
     let outcome = diff(&existing, &wanted)?;
     if outcome.added.is_empty() && outcome.changed.is_empty() && outcome.removed.is_empty() {
         return Ok(outcome);
@@ -162,7 +150,8 @@ async fn change(
     let upstreams: Vec<Option<Uuid>> =
         routes.iter().map(|(_, spec)| spec.upstream_id.map(Uuid::from)).collect();
     sqlx::query!(
-        "UPDATE routes r SET name = w.name, upstream_id = w.upstream_id, revision = revision + 1, updated_at = now()
+        "UPDATE routes r SET name = w.name, upstream_id = w.upstream_id,
+                revision = revision + 1, updated_at = now()
          FROM unnest($3::uuid[], $4::text[], $5::uuid[]) AS w (id, name, upstream_id)
          WHERE r.tenant_id = $1 AND r.site_id = $2 AND r.id = w.id",
         tenant,
@@ -182,7 +171,7 @@ async fn add(
     routes: &[RouteSpec],
 ) -> Result<(), StoreError> {
     let tenant = Uuid::from(tx.tenant());
-    let ids: Vec<Uuid> = routes.iter().map(|_| crate::new_id()).collect();
+    let ids: Vec<Uuid> = routes.iter().map(|_| new_id()).collect();
     let names: Vec<Option<String>> = routes.iter().map(|spec| spec.name.clone()).collect();
     let methods: Vec<i16> = routes.iter().map(|spec| bits(spec.methods)).collect();
     let paths: Vec<String> = routes.iter().map(|spec| spec.path.clone()).collect();
@@ -190,7 +179,8 @@ async fn add(
         routes.iter().map(|spec| spec.upstream_id.map(Uuid::from)).collect();
     let settings: Vec<Value> = routes.iter().map(|spec| sparse(&spec.settings)).collect();
     sqlx::query!(
-        "INSERT INTO routes (tenant_id, site_id, version_id, id, name, methods, path, upstream_id, settings)
+        "INSERT INTO routes
+             (tenant_id, site_id, version_id, id, name, methods, path, upstream_id, settings)
          SELECT $1, $2, $3, w.id, w.name, w.methods, w.path, w.upstream_id, w.settings
          FROM unnest($4::uuid[], $5::text[], $6::smallint[], $7::text[], $8::uuid[], $9::jsonb[])
               AS w (id, name, methods, path, upstream_id, settings)",

@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::page::Page;
+use crate::base::queries::rows;
 use crate::base::settings::sparse;
 use crate::base::tx::TenantTx;
 use crate::publishing::lock;
@@ -22,11 +24,11 @@ mod site_wide;
 pub use import::{ImportOutcome, diff, replace_all};
 pub use site_wide::{SiteRoute, of_site};
 
-/// How many routes a site may have, in all its versions together: they make one RouteConfiguration
+/// The most routes of a site, in all its versions together: they make one RouteConfiguration
 /// and one site policy.
 pub const MAX_PER_SITE: u32 = 10_000;
 
-/// Where a version is: what precedes a route's id in a URL.
+/// The place of a version: the ids before a route's in a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VersionRef {
     /// The site.
@@ -42,7 +44,7 @@ pub struct VersionRef {
 pub struct Route {
     /// The route's id.
     pub id: RouteId,
-    /// What people call it, 1 to 200 characters.
+    /// A name for people, 1 to 200 characters.
     pub name: Option<String>,
     /// The methods that it serves, one at least.
     pub methods: Methods,
@@ -51,17 +53,17 @@ pub struct Route {
     pub path: String,
     /// The upstream; `None` for the version's.
     pub upstream_id: Option<UpstreamId>,
-    /// What is set for its requests, beside what is set for its API.
+    /// The settings of its requests, beside those of its API.
     pub settings: RouteSettings,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a route is made of.
+/// The fields of a new route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteSpec {
     /// See [`Route::name`].
@@ -76,7 +78,7 @@ pub struct RouteSpec {
     pub settings: RouteSettings,
 }
 
-/// What may change of a route; `None` leaves it as it is.
+/// A change of a route; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct RoutePatch {
     /// See [`Route::name`]; `Some(None)` takes it away.
@@ -91,31 +93,19 @@ pub struct RoutePatch {
     pub settings: Option<RouteSettings>,
 }
 
-struct Record {
-    id: Uuid,
-    name: Option<String>,
-    methods: i16,
-    path: String,
-    upstream_id: Option<Uuid>,
-    settings: Json<RouteSettings>,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Route {
-    fn from(record: Record) -> Self {
-        Self {
-            id: RouteId(record.id),
-            name: record.name,
-            methods: methods(record.methods),
-            path: record.path,
-            upstream_id: record.upstream_id.map(UpstreamId),
-            settings: record.settings.0,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) route_rows =
+    r#"id, name, methods, path, upstream_id, settings AS "settings: Json<RouteSettings>", revision,
+       created_at, updated_at"#
+    => |row| Route {
+        id: RouteId(row.id),
+        name: row.name,
+        methods: methods(row.methods),
+        path: row.path,
+        upstream_id: row.upstream_id.map(UpstreamId),
+        settings: row.settings.0,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
 
@@ -158,14 +148,12 @@ pub async fn create(
     let tenant = Uuid::from(tx.tenant());
     let count = count(tx, version.site).await?;
     StoreError::at_limit(count, "routes of a site", MAX_PER_SITE)?;
-    let id = RouteId(crate::new_id());
+    let id = RouteId(new_id());
     unless_overlapping(tx, version, id, &new.path, new.methods).await?;
-    let route: Route = sqlx::query_as!(
-        Record,
-        r#"INSERT INTO routes (tenant_id, site_id, version_id, id, name, methods, path, upstream_id, settings)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         RETURNING id, name, methods, path, upstream_id,
-                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at"#,
+    let route = route_rows!(
+        "INSERT INTO routes
+             (tenant_id, site_id, version_id, id, name, methods, path, upstream_id, settings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING";
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version),
@@ -177,8 +165,7 @@ pub async fn create(
         sparse(&new.settings)
     )
     .fetch_one(tx.conn())
-    .await?
-    .into();
+    .await?;
     tx.record(Entry::created("route.create", route.id, &route));
     tx.mark_site(version.site);
     Ok(route)
@@ -188,11 +175,9 @@ pub async fn create(
 pub async fn get(tx: &mut TenantTx, version: VersionRef, id: RouteId) -> Result<Route, StoreError> {
     version::get(tx, version.site, version.api, version.version).await?;
     let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, methods, path, upstream_id,
-                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at
-         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id = $4"#,
+    route_rows!(
+        "SELECT",
+        "FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id = $4";
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version),
@@ -200,7 +185,6 @@ pub async fn get(tx: &mut TenantTx, version: VersionRef, id: RouteId) -> Result<
     )
     .fetch_optional(tx.conn())
     .await?
-    .map(Route::from)
     .ok_or(NOT_FOUND)
 }
 
@@ -212,11 +196,10 @@ pub async fn list(
 ) -> Result<Vec<Route>, StoreError> {
     version::get(tx, version.site, version.api, version.version).await?;
     let tenant = Uuid::from(tx.tenant());
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, methods, path, upstream_id,
-                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at
-         FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id > $4 ORDER BY id LIMIT $5"#,
+    Ok(route_rows!(
+        "SELECT",
+        "FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id > $4
+         ORDER BY id LIMIT $5";
         tenant,
         Uuid::from(version.site),
         Uuid::from(version.version),
@@ -224,8 +207,21 @@ pub async fn list(
         page.limit()
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(records.into_iter().map(Route::from).collect())
+    .await?)
+}
+
+/// Reads all routes of a version, oldest first.
+async fn all_of_version(tx: &mut TenantTx, version: VersionRef) -> Result<Vec<Route>, StoreError> {
+    let tenant = Uuid::from(tx.tenant());
+    Ok(route_rows!(
+        "SELECT",
+        "FROM routes WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 ORDER BY id";
+        tenant,
+        Uuid::from(version.site),
+        Uuid::from(version.version)
+    )
+    .fetch_all(tx.conn())
+    .await?)
 }
 
 /// Changes a route.
@@ -244,13 +240,10 @@ pub async fn update(
     let methods = patch.methods.unwrap_or(before.methods);
     let path = patch.path.unwrap_or_else(|| before.path.clone());
     unless_overlapping(tx, version, id, &path, methods).await?;
-    let after: Route = sqlx::query_as!(
-        Record,
-        r#"UPDATE routes SET name = $4, methods = $5, path = $6, upstream_id = $7, settings = $8,
+    let after = route_rows!(
+        "UPDATE routes SET name = $4, methods = $5, path = $6, upstream_id = $7, settings = $8,
                 revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3
-         RETURNING id, name, methods, path, upstream_id,
-                settings AS "settings: Json<RouteSettings>", revision, created_at, updated_at"#,
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(version.site),
         Uuid::from(id),
@@ -261,8 +254,7 @@ pub async fn update(
         sparse(patch.settings.as_ref().unwrap_or(&before.settings))
     )
     .fetch_one(tx.conn())
-    .await?
-    .into();
+    .await?;
     tx.record(Entry::updated("route.update", id, &before, &after));
     tx.mark_site(version.site);
     Ok(after)
@@ -290,7 +282,7 @@ pub async fn delete(
     Ok(())
 }
 
-/// Reads a route and locks its version: whoever changes a version's routes does so alone.
+/// Reads a route and locks its version: changes of a version's routes follow each other.
 async fn lock(
     tx: &mut TenantTx,
     version: VersionRef,
@@ -314,7 +306,7 @@ async fn count(tx: &mut TenantTx, site: SiteId) -> Result<i64, StoreError> {
     .await?)
 }
 
-/// Refuses a route that would match requests of another one of its version. The version is locked.
+/// Refuses a route that would match requests of another one of its version, which is locked.
 async fn unless_overlapping(
     tx: &mut TenantTx,
     version: VersionRef,
@@ -328,7 +320,8 @@ async fn unless_overlapping(
         r#"SELECT EXISTS (
                SELECT FROM routes
                WHERE tenant_id = $1 AND site_id = $2 AND version_id = $3 AND id <> $4
-                 AND shape = regexp_replace($5, '\{(\*?)[^{}]*\}', '{\1}', 'g') AND methods & $6::smallint <> 0
+                 AND shape = regexp_replace($5, '\{(\*?)[^{}]*\}', '{\1}', 'g')
+                 AND methods & $6::smallint <> 0
            ) AS "overlapping!""#,
         tenant,
         Uuid::from(version.site),

@@ -8,7 +8,7 @@ use super::methods;
 use crate::base::error::StoreError;
 use crate::base::tx::TenantTx;
 
-/// A route with what precedes its template in the path of a request.
+/// A route with the path before its template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteRoute {
     /// The route's id.
@@ -21,7 +21,7 @@ pub struct SiteRoute {
     pub version_id: VersionId,
     /// The version's name.
     pub version_name: String,
-    /// Whether that is a segment of the path.
+    /// True if that is a segment of the path.
     pub version_in_path: bool,
     /// The methods that it serves.
     pub methods: Methods,
@@ -30,7 +30,7 @@ pub struct SiteRoute {
 }
 
 impl SiteRoute {
-    /// The segment between the base path and the template, if there is one.
+    /// Returns the segment between the base path and the template, if there is one.
     pub fn segment(&self) -> Option<&str> {
         self.version_in_path.then_some(&self.version_name)
     }
@@ -43,7 +43,8 @@ pub async fn of_site(tx: &mut TenantTx, site: SiteId) -> Result<Vec<SiteRoute>, 
         "SELECT r.id, a.id AS api_id, a.base_path, v.id AS version_id, v.name AS version_name,
                 v.in_path AS version_in_path, r.methods, r.path
          FROM routes r
-         JOIN api_versions v ON (v.tenant_id, v.site_id, v.id) = (r.tenant_id, r.site_id, r.version_id)
+         JOIN api_versions v ON (v.tenant_id, v.site_id, v.id) = (r.tenant_id, r.site_id,
+             r.version_id)
          JOIN apis a ON (a.tenant_id, a.site_id, a.id) = (v.tenant_id, v.site_id, v.api_id)
          WHERE r.tenant_id = $1 AND r.site_id = $2 ORDER BY r.id",
         tenant,

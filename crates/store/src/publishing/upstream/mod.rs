@@ -1,4 +1,4 @@
-//! Upstreams: where the traffic of routes goes.
+//! Upstreams: the servers behind a site's routes.
 
 use chrono::{DateTime, Utc};
 use policy::desired::UpstreamProtocol;
@@ -11,15 +11,17 @@ use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
 use crate::base::error::StoreError;
-use crate::base::page::Page;
+use crate::base::id::new_id;
+use crate::base::queries::rows;
 use crate::base::tx::TenantTx;
 use crate::publishing::lock;
+use crate::publishing::objects::parts_of_site;
 
 mod users;
 
 pub use users::{UpstreamUser, users};
 
-/// How many upstreams a site may have: a Cluster costs an Envoy 25 to 48 KB.
+/// The most upstreams of a site: a Cluster costs an Envoy 25 to 48 KB.
 pub const MAX_PER_SITE: u32 = 500;
 
 /// One address of an upstream.
@@ -38,25 +40,26 @@ pub struct Endpoint {
 pub struct Upstream {
     /// The upstream's id.
     pub id: UpstreamId,
-    /// What people call it, unique in the site, 1 to 200 characters.
+    /// A name for people, unique in the site, 1 to 200 characters.
     pub name: String,
-    /// Its endpoints, in the order in which they were given; no address and port twice.
+    /// Its endpoints in the order given; no address and port twice.
     pub endpoints: Vec<Endpoint>,
     /// The protocol that they speak.
     pub protocol: UpstreamProtocol,
-    /// See [`policy::upstream::CONNECT_TIMEOUT_MS`].
+    /// The time for connecting, in milliseconds, see [`policy::upstream::CONNECT_TIMEOUT_MS`].
     pub connect_timeout_ms: u32,
-    /// See [`policy::upstream::REQUEST_TIMEOUT_MS`].
+    /// The time for a whole request, in milliseconds, see
+    /// [`policy::upstream::REQUEST_TIMEOUT_MS`].
     pub request_timeout_ms: u32,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new upstream is made of; the fields are those of [`Upstream`].
+/// The fields of a new upstream.
 #[derive(Clone, Debug)]
 pub struct NewUpstream {
     /// See [`Upstream::name`].
@@ -65,13 +68,13 @@ pub struct NewUpstream {
     pub endpoints: Vec<Endpoint>,
     /// See [`Upstream::protocol`].
     pub protocol: UpstreamProtocol,
-    /// See [`policy::upstream::CONNECT_TIMEOUT_MS`].
+    /// See [`Upstream::connect_timeout_ms`].
     pub connect_timeout_ms: u32,
-    /// See [`policy::upstream::REQUEST_TIMEOUT_MS`].
+    /// See [`Upstream::request_timeout_ms`].
     pub request_timeout_ms: u32,
 }
 
-/// What may change of an upstream; `None` leaves it as it is.
+/// A change of an upstream; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct UpstreamPatch {
     /// See [`Upstream::name`].
@@ -80,39 +83,40 @@ pub struct UpstreamPatch {
     pub endpoints: Option<Vec<Endpoint>>,
     /// See [`Upstream::protocol`].
     pub protocol: Option<UpstreamProtocol>,
-    /// See [`policy::upstream::CONNECT_TIMEOUT_MS`].
+    /// See [`Upstream::connect_timeout_ms`].
     pub connect_timeout_ms: Option<u32>,
-    /// See [`policy::upstream::REQUEST_TIMEOUT_MS`].
+    /// See [`Upstream::request_timeout_ms`].
     pub request_timeout_ms: Option<u32>,
 }
 
-struct Record {
-    id: Uuid,
-    name: String,
-    endpoints: Json<Vec<Endpoint>>,
-    protocol: String,
-    connect_timeout_ms: i32,
-    request_timeout_ms: i32,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Upstream {
-    fn from(record: Record) -> Self {
-        Self {
-            id: UpstreamId(record.id),
-            name: record.name,
-            endpoints: record.endpoints.0,
-            protocol: protocol_named(&record.protocol),
-            connect_timeout_ms: record.connect_timeout_ms.unsigned_abs(),
-            request_timeout_ms: record.request_timeout_ms.unsigned_abs(),
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) upstream_rows =
+    r#"u.id, u.name, u.protocol, u.connect_timeout_ms, u.request_timeout_ms, u.revision,
+       u.created_at, u.updated_at,
+       (SELECT coalesce(
+            jsonb_agg(
+                jsonb_build_object('address', e.address, 'port', e.port, 'weight', e.weight)
+                ORDER BY e.position
+            ), '[]')
+        FROM upstream_endpoints e
+        WHERE e.tenant_id = u.tenant_id AND e.site_id = u.site_id AND e.upstream_id = u.id
+       ) AS "endpoints!: Json<Vec<Endpoint>>""#
+    => |row| Upstream {
+        id: UpstreamId(row.id),
+        name: row.name,
+        endpoints: row.endpoints.0,
+        protocol: protocol_named(&row.protocol),
+        connect_timeout_ms: row.connect_timeout_ms.unsigned_abs(),
+        request_timeout_ms: row.request_timeout_ms.unsigned_abs(),
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
+
+parts_of_site!(
+    Upstream, UpstreamId, "upstream", upstream_rows of "upstreams u",
+    MAX_PER_SITE "upstreams of a site"
+);
 
 impl Audited for Upstream {
     fn form(&self) -> Value {
@@ -126,8 +130,6 @@ impl Audited for Upstream {
         })
     }
 }
-
-const NOT_FOUND: StoreError = StoreError::NotFound { what: "upstream" };
 
 /// `http1` or `http2`.
 pub fn protocol_name(protocol: UpstreamProtocol) -> &'static str {
@@ -143,24 +145,21 @@ pub(crate) fn protocol_named(name: &str) -> UpstreamProtocol {
 }
 
 /// Makes an upstream.
+///
+/// # Errors
+/// [`StoreError::Conflict`] on `name`, and on `endpoints` if one is given twice.
 pub async fn create(
     tx: &mut TenantTx,
     site: SiteId,
     new: NewUpstream,
 ) -> Result<Upstream, StoreError> {
     lock::children(tx, site).await?;
+    unless_full(tx, site).await?;
     let tenant = Uuid::from(tx.tenant());
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!" FROM upstreams WHERE tenant_id = $1 AND site_id = $2"#,
-        tenant,
-        Uuid::from(site)
-    )
-    .fetch_one(tx.conn())
-    .await?;
-    StoreError::at_limit(count, "upstreams of a site", MAX_PER_SITE)?;
-    let id = UpstreamId(crate::new_id());
+    let id = UpstreamId(new_id());
     sqlx::query!(
-        "INSERT INTO upstreams (tenant_id, site_id, id, name, protocol, connect_timeout_ms, request_timeout_ms)
+        "INSERT INTO upstreams
+             (tenant_id, site_id, id, name, protocol, connect_timeout_ms, request_timeout_ms)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
         tenant,
         Uuid::from(site),
@@ -180,64 +179,10 @@ pub async fn create(
     Ok(upstream)
 }
 
-/// Reads an upstream.
-pub async fn get(tx: &mut TenantTx, site: SiteId, id: UpstreamId) -> Result<Upstream, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query_as!(
-        Record,
-        r#"SELECT u.id, u.name, u.protocol, u.connect_timeout_ms, u.request_timeout_ms, u.revision, u.created_at,
-                  u.updated_at,
-                  (SELECT coalesce(
-                       jsonb_agg(
-                           jsonb_build_object('address', e.address, 'port', e.port, 'weight', e.weight) ORDER BY e.position
-                       ), '[]')
-                   FROM upstream_endpoints e
-                   WHERE e.tenant_id = u.tenant_id AND e.site_id = u.site_id AND e.upstream_id = u.id
-                  ) AS "endpoints!: Json<Vec<Endpoint>>"
-           FROM upstreams u WHERE u.tenant_id = $1 AND u.site_id = $2 AND u.id = $3"#,
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .map(Upstream::from)
-    .ok_or(NOT_FOUND)
-}
-
-/// Reads a page of a site's upstreams.
-pub async fn list(
-    tx: &mut TenantTx,
-    site: SiteId,
-    page: Page,
-) -> Result<Vec<Upstream>, StoreError> {
-    let tenant = Uuid::from(tx.tenant());
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT u.id, u.name, u.protocol, u.connect_timeout_ms, u.request_timeout_ms, u.revision, u.created_at,
-                  u.updated_at,
-                  (SELECT coalesce(
-                       jsonb_agg(
-                           jsonb_build_object('address', e.address, 'port', e.port, 'weight', e.weight) ORDER BY e.position
-                       ), '[]')
-                   FROM upstream_endpoints e
-                   WHERE e.tenant_id = u.tenant_id AND e.site_id = u.site_id AND e.upstream_id = u.id
-                  ) AS "endpoints!: Json<Vec<Endpoint>>"
-           FROM upstreams u WHERE u.tenant_id = $1 AND u.site_id = $2 AND u.id > $3 ORDER BY u.id LIMIT $4"#,
-        tenant,
-        Uuid::from(site),
-        page.after(),
-        page.limit()
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    if records.is_empty() {
-        lock::exists(tx, site).await?;
-    }
-    Ok(records.into_iter().map(Upstream::from).collect())
-}
-
 /// Changes an upstream.
+///
+/// # Errors
+/// As [`create`].
 pub async fn update(
     tx: &mut TenantTx,
     site: SiteId,
@@ -248,10 +193,22 @@ pub async fn update(
     let before = lock(tx, site, id, expected_revision).await?;
     let tenant = Uuid::from(tx.tenant());
     let name = patch.name.unwrap_or_else(|| before.name.clone());
-    sqlx::query!(
-        "UPDATE upstreams SET name = $4, protocol = $5, connect_timeout_ms = $6, request_timeout_ms = $7,
-                revision = revision + 1, updated_at = now()
-         WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
+    if let Some(endpoints) = &patch.endpoints {
+        sqlx::query!(
+            "DELETE FROM upstream_endpoints
+             WHERE tenant_id = $1 AND site_id = $2 AND upstream_id = $3",
+            tenant,
+            Uuid::from(site),
+            Uuid::from(id)
+        )
+        .execute(tx.conn())
+        .await?;
+        insert_endpoints(tx, site, id, endpoints).await?;
+    }
+    let after = upstream_rows!(
+        "UPDATE upstreams u SET name = $4, protocol = $5, connect_timeout_ms = $6,
+                request_timeout_ms = $7, revision = revision + 1, updated_at = now()
+         WHERE tenant_id = $1 AND site_id = $2 AND id = $3 RETURNING";
         tenant,
         Uuid::from(site),
         Uuid::from(id),
@@ -260,21 +217,9 @@ pub async fn update(
         column(patch.connect_timeout_ms.unwrap_or(before.connect_timeout_ms)),
         column(patch.request_timeout_ms.unwrap_or(before.request_timeout_ms))
     )
-    .execute(tx.conn())
+    .fetch_one(tx.conn())
     .await
     .map_err(|error| StoreError::unique(error, &[("upstreams_name_key", "name", &name)]))?;
-    if let Some(endpoints) = patch.endpoints {
-        sqlx::query!(
-            "DELETE FROM upstream_endpoints WHERE tenant_id = $1 AND site_id = $2 AND upstream_id = $3",
-            tenant,
-            Uuid::from(site),
-            Uuid::from(id)
-        )
-        .execute(tx.conn())
-        .await?;
-        insert_endpoints(tx, site, id, &endpoints).await?;
-    }
-    let after = get(tx, site, id).await?;
     tx.record(Entry::updated("upstream.update", id, &before, &after));
     tx.mark_site(site);
     Ok(after)
@@ -291,20 +236,14 @@ pub async fn delete(
     expected_revision: Option<i64>,
 ) -> Result<(), StoreError> {
     let before = lock(tx, site, id, expected_revision).await?;
-    let tenant = Uuid::from(tx.tenant());
-    sqlx::query!(
-        "DELETE FROM upstreams WHERE tenant_id = $1 AND site_id = $2 AND id = $3",
-        tenant,
-        Uuid::from(site),
-        Uuid::from(id)
-    )
-    .execute(tx.conn())
-    .await?;
+    erase(tx, site, id).await?;
     tx.record(Entry::deleted("upstream.delete", id, &before));
     tx.mark_site(site);
     Ok(())
 }
 
+/// Reads an upstream and locks it until the end of the transaction. Two statements: one that waited
+/// for the lock would see the endpoints as they were before.
 async fn lock(
     tx: &mut TenantTx,
     site: SiteId,
@@ -345,9 +284,11 @@ async fn insert_endpoints(
     let ports: Vec<i32> = endpoints.iter().map(|endpoint| i32::from(endpoint.port)).collect();
     let weights: Vec<i32> = endpoints.iter().map(|endpoint| i32::from(endpoint.weight)).collect();
     sqlx::query!(
-        "INSERT INTO upstream_endpoints (tenant_id, site_id, upstream_id, position, address, port, weight)
+        "INSERT INTO upstream_endpoints
+             (tenant_id, site_id, upstream_id, position, address, port, weight)
          SELECT $1, $2, $3, e.position, e.address, e.port, e.weight
-         FROM unnest($4::text[], $5::int[], $6::int[]) WITH ORDINALITY AS e (address, port, weight, position)",
+         FROM unnest($4::text[], $5::int[], $6::int[]) WITH ORDINALITY
+              AS e (address, port, weight, position)",
         tenant,
         Uuid::from(site),
         Uuid::from(upstream),
@@ -358,7 +299,8 @@ async fn insert_endpoints(
     .execute(tx.conn())
     .await
     .map_err(|error| {
-        StoreError::unique(error, &[("upstream_endpoints_address_key", "endpoints", "the same endpoint twice")])
+        let twice = ("upstream_endpoints_address_key", "endpoints", "the same endpoint twice");
+        StoreError::unique(error, &[twice])
     })?;
     Ok(())
 }

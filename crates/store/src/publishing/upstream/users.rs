@@ -1,4 +1,4 @@
-//! What sends traffic to an upstream: why it cannot be removed.
+//! The users of an upstream: versions and routes, which keep it from being removed.
 
 use policy::id::{SiteId, UpstreamId};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ pub struct UpstreamUser {
     pub name: String,
 }
 
-/// Reads some users of an upstream, versions first; none if there is no such upstream.
+/// Reads `limit` users of an upstream, versions first; none if there is no such upstream.
 pub async fn users(
     tx: &mut TenantTx,
     site: SiteId,
@@ -28,7 +28,8 @@ pub async fn users(
     Ok(sqlx::query_as!(
         UpstreamUser,
         r#"SELECT 'version' AS "kind!", v.id AS "id!", a.name || ' ' || v.name AS "name!"
-           FROM api_versions v JOIN apis a ON (a.tenant_id, a.site_id, a.id) = (v.tenant_id, v.site_id, v.api_id)
+           FROM api_versions v
+           JOIN apis a ON (a.tenant_id, a.site_id, a.id) = (v.tenant_id, v.site_id, v.api_id)
            WHERE v.tenant_id = $1 AND v.site_id = $2 AND v.upstream_id = $3
            UNION ALL
            SELECT 'route', r.id, coalesce(r.name, r.path)

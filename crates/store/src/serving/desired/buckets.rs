@@ -1,8 +1,8 @@
 //! Reading the buckets of credentials: all three kinds at once.
 //!
-//! A million records are read in one go, so each row says by itself which plan its consumer has,
-//! and whether it has settings (see `migrations/0009_credentials.sql`): no other table is looked
-//! into.
+//! A million records are read at once, so each row carries the number of its consumer's plan, and a
+//! flag for settings (see `migrations/0009_credentials.sql`): no other table is read.
+//! `migrations/0025_working_credentials.sql` has the rule which credentials work.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,24 @@ use uuid::Uuid;
 use crate::base::error::StoreError;
 use crate::base::reader::SnapshotTx;
 
-/// How many buckets one step of [`all_buckets`] reads: of a million keys about 125,000, some 20 MB.
-/// The keys of a bucket lie all over the table, so each step reads most of it: with a quarter of
-/// this, reading everything took more than twice as long.
+/// The number of buckets that one step of [`all_buckets`] reads: of a million keys about 125,000,
+/// some 20 MB. The keys of a bucket lie all over the table, so each step reads most of it: with a
+/// quarter of this, reading everything took more than twice as long.
 const BUCKETS_PER_STEP: u16 = 8192;
+
+/// Reads the credentials of some buckets: the tables' indexes by bucket serve the condition.
+macro_rules! working_credentials {
+    ($condition:literal; $($arg:expr),+) => {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT bucket AS "bucket!", digest AS "digest!", site_id AS "site_id!",
+                      consumer_id AS "consumer_id!", id AS "id!", expires_at, plan AS "plan!",
+                      has_details AS "has_details!", kind AS "kind!"
+               FROM working_credentials WHERE "# + $condition,
+            $($arg),+
+        )
+    };
+}
 
 /// Reads buckets: one answer for each that is asked for, empty or not, in the order of their
 /// numbers.
@@ -27,22 +41,8 @@ pub async fn buckets(
     buckets: &[u16],
 ) -> Result<Vec<DesiredBucket>, StoreError> {
     let numbers: Vec<i32> = buckets.iter().copied().map(i32::from).collect();
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT bucket AS "bucket!", digest AS "digest!", site_id AS "site_id!", consumer_id AS "consumer_id!", id AS "id!",
-                  expires_at, plan AS "plan!", consumer_has_settings OR settings <> '{}' AS "has_details!", 0 AS "kind!"
-           FROM api_keys
-           WHERE bucket = ANY($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-           UNION ALL
-           SELECT bucket, digest, site_id, consumer_id, id, expires_at, plan, true, 1 FROM signing_keys
-           WHERE bucket = ANY($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-           UNION ALL
-           SELECT bucket, digest, site_id, consumer_id, id, NULL, plan, consumer_has_settings, 2 FROM consumer_subjects
-           WHERE bucket = ANY($1)"#,
-        &numbers
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
+    let rows =
+        working_credentials!("bucket = ANY($1)"; &numbers).fetch_all(snapshot.conn()).await?;
     let mut found: BTreeMap<u16, Vec<KeyRecord>> =
         buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
     gather(rows, &mut found);
@@ -54,7 +54,7 @@ pub async fn buckets(
 pub struct Step {
     /// The buckets of this step that have records, in the order of their numbers.
     pub buckets: Vec<DesiredBucket>,
-    /// Where the next step begins; `None` after the last.
+    /// The first bucket of the next step; `None` after the last.
     pub next: Option<u16>,
 }
 
@@ -62,20 +62,8 @@ pub struct Step {
 /// [`Step::next`].
 pub async fn all_buckets(snapshot: &mut SnapshotTx, first: u16) -> Result<Step, StoreError> {
     let last = first.saturating_add(BUCKETS_PER_STEP - 1);
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT bucket AS "bucket!", digest AS "digest!", site_id AS "site_id!", consumer_id AS "consumer_id!", id AS "id!",
-                  expires_at, plan AS "plan!", consumer_has_settings OR settings <> '{}' AS "has_details!", 0 AS "kind!"
-           FROM api_keys
-           WHERE bucket BETWEEN $1 AND $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-           UNION ALL
-           SELECT bucket, digest, site_id, consumer_id, id, expires_at, plan, true, 1 FROM signing_keys
-           WHERE bucket BETWEEN $1 AND $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-           UNION ALL
-           SELECT bucket, digest, site_id, consumer_id, id, NULL, plan, consumer_has_settings, 2 FROM consumer_subjects
-           WHERE bucket BETWEEN $1 AND $2"#,
-        i32::from(first),
-        i32::from(last)
+    let rows = working_credentials!(
+        "bucket BETWEEN $1 AND $2"; i32::from(first), i32::from(last)
     )
     .fetch_all(snapshot.conn())
     .await?;
@@ -94,7 +82,7 @@ struct Row {
     expires_at: Option<DateTime<Utc>>,
     plan: i16,
     has_details: bool,
-    kind: i32,
+    kind: String,
 }
 
 fn gather(rows: Vec<Row>, found: &mut BTreeMap<u16, Vec<KeyRecord>>) {
@@ -112,9 +100,9 @@ fn gather(rows: Vec<Row>, found: &mut BTreeMap<u16, Vec<KeyRecord>>) {
             key: KeyId(row.id),
             expires_at_ms: row.expires_at.map(|at| at.timestamp_millis().unsigned_abs()),
             plan: row.plan.unsigned_abs(),
-            kind: match row.kind {
-                0 => CredentialKind::ApiKey,
-                1 => CredentialKind::SigningKey,
+            kind: match row.kind.as_str() {
+                "api_key" => CredentialKind::ApiKey,
+                "signing_key" => CredentialKind::SigningKey,
                 _ => CredentialKind::Subject,
             },
             has_details: row.has_details,

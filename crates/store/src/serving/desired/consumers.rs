@@ -1,4 +1,4 @@
-//! Reading what there is to know of consumers beyond the records of their credentials.
+//! Reading the settings and signing keys of consumers, beyond the records of their credentials.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::base::reader::SnapshotTx;
 use crate::base::seal::Place;
 use crate::clients::signing_key;
 
-/// How many buckets one step of [`all_consumers`] reads: of a million consumers about 31,000, with
-/// what is set for them.
+/// The number of buckets that one step of [`all_consumers`] reads: of a million consumers about
+/// 31,000, with their settings.
 const BUCKETS_PER_STEP: u16 = 2048;
 
-/// What was read of the buckets that were asked for.
+/// The buckets that were asked for.
 #[derive(Clone, Debug)]
 pub struct Consumers {
     /// One answer for each bucket, empty or not, in the order of their numbers.
@@ -34,8 +34,46 @@ pub struct ConsumersStep {
     pub buckets: Vec<DesiredConsumers>,
     /// The consumers and signing keys that are left out.
     pub omitted: Vec<Omitted>,
-    /// Where the next step begins; `None` after the last.
+    /// The first bucket of the next step; `None` after the last.
     pub next: Option<u16>,
+}
+
+/// Reads the rows of consumers whose bucket meets a condition.
+macro_rules! read_rows {
+    ($snapshot:ident, $condition:literal; $($arg:expr),+) => {{
+        let settings = sqlx::query_as!(
+            ConsumerRow,
+            r#"SELECT tenant_id, site_id, id, (settings - 'subjects')::text AS "settings!"
+               FROM consumers WHERE has_settings AND consumer_bucket(id) "# + $condition,
+            $($arg),+
+        )
+        .fetch_all($snapshot.conn())
+        .await?;
+        let keys = sqlx::query_as!(
+            KeyRow,
+            r#"SELECT tenant_id, site_id, consumer_id, id, settings::text AS "settings!"
+               FROM api_keys
+               WHERE settings <> '{}' AND works(revoked_at, expires_at)
+                 AND consumer_bucket(consumer_id) "# + $condition,
+            $($arg),+
+        )
+        .fetch_all($snapshot.conn())
+        .await?;
+        let signing_keys = sqlx::query_as!(
+            SigningKeyRow,
+            r#"SELECT tenant_id, site_id, consumer_id, id, algorithm, public_key, material_sealed,
+                      settings::text AS "settings!"
+               FROM signing_keys
+               WHERE works(revoked_at, expires_at) AND consumer_bucket(consumer_id) "#
+                + $condition + " ORDER BY id",
+            $($arg),+
+        )
+        .fetch_all($snapshot.conn())
+        .await?;
+        let mut reading = Reading::default();
+        reading.take($snapshot, settings, keys, signing_keys);
+        reading
+    }};
 }
 
 /// Reads buckets of consumers. A consumer is in its bucket if it has settings, its subjects apart,
@@ -46,35 +84,7 @@ pub async fn consumers(
     buckets: &[u16],
 ) -> Result<Consumers, StoreError> {
     let numbers: Vec<i32> = buckets.iter().copied().map(i32::from).collect();
-    let settings = sqlx::query_as!(
-        ConsumerRow,
-        r#"SELECT tenant_id, site_id, id, (settings - 'subjects')::text AS "settings!" FROM consumers
-           WHERE consumer_bucket(id) = ANY($1) AND has_settings"#,
-        &numbers
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
-    let keys = sqlx::query_as!(
-        KeyRow,
-        r#"SELECT tenant_id, site_id, consumer_id, id, settings::text AS "settings!" FROM api_keys
-           WHERE consumer_bucket(consumer_id) = ANY($1) AND settings <> '{}' AND revoked_at IS NULL
-             AND (expires_at IS NULL OR expires_at > now())"#,
-        &numbers
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
-    let signing_keys = sqlx::query_as!(
-        SigningKeyRow,
-        r#"SELECT tenant_id, site_id, consumer_id, id, algorithm, public_key, material_sealed, settings::text AS "settings!"
-           FROM signing_keys
-           WHERE consumer_bucket(consumer_id) = ANY($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
-           ORDER BY id"#,
-        &numbers
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
-    let mut reading = Reading::default();
-    reading.take(snapshot, settings, keys, signing_keys);
+    let reading = read_rows!(snapshot, "= ANY($1)"; &numbers);
     let mut found: BTreeMap<u16, Vec<DesiredConsumer>> =
         buckets.iter().map(|bucket| (*bucket, Vec::new())).collect();
     let omitted = reading.finish(&mut found);
@@ -93,39 +103,7 @@ pub async fn all_consumers(
 ) -> Result<ConsumersStep, StoreError> {
     let last = first.saturating_add(BUCKETS_PER_STEP - 1);
     let (from, to) = (i32::from(first), i32::from(last));
-    let settings = sqlx::query_as!(
-        ConsumerRow,
-        r#"SELECT tenant_id, site_id, id, (settings - 'subjects')::text AS "settings!" FROM consumers
-           WHERE consumer_bucket(id) BETWEEN $1 AND $2 AND has_settings"#,
-        from,
-        to
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
-    let keys = sqlx::query_as!(
-        KeyRow,
-        r#"SELECT tenant_id, site_id, consumer_id, id, settings::text AS "settings!" FROM api_keys
-           WHERE consumer_bucket(consumer_id) BETWEEN $1 AND $2 AND settings <> '{}' AND revoked_at IS NULL
-             AND (expires_at IS NULL OR expires_at > now())"#,
-        from,
-        to
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
-    let signing_keys = sqlx::query_as!(
-        SigningKeyRow,
-        r#"SELECT tenant_id, site_id, consumer_id, id, algorithm, public_key, material_sealed, settings::text AS "settings!"
-           FROM signing_keys
-           WHERE consumer_bucket(consumer_id) BETWEEN $1 AND $2 AND revoked_at IS NULL
-             AND (expires_at IS NULL OR expires_at > now())
-           ORDER BY id"#,
-        from,
-        to
-    )
-    .fetch_all(snapshot.conn())
-    .await?;
-    let mut reading = Reading::default();
-    reading.take(snapshot, settings, keys, signing_keys);
+    let reading = read_rows!(snapshot, "BETWEEN $1 AND $2"; from, to);
     let mut found = BTreeMap::new();
     let omitted = reading.finish(&mut found);
     let buckets = found
@@ -161,7 +139,7 @@ struct SigningKeyRow {
     settings: String,
 }
 
-/// Whose row it is.
+/// The owner of a row.
 #[derive(Clone, Copy)]
 struct Of {
     tenant: Uuid,
@@ -173,8 +151,8 @@ fn of(tenant: Uuid, site: Uuid, consumer: Uuid) -> Of {
     Of { tenant, site, consumer }
 }
 
-/// The consumers that are being read; `Err` for one of which something cannot be read: without a
-/// part of its settings it might be let do more than it may.
+/// The consumers read so far; `Err` for one of which a part cannot be read: without a part of its
+/// settings it might be let do more than it may.
 #[derive(Default)]
 struct Reading {
     consumers: BTreeMap<Uuid, (TenantId, Result<DesiredConsumer, Reason>)>,
@@ -249,7 +227,7 @@ impl Reading {
         }
     }
 
-    /// Puts the consumers in their buckets, and answers what is left out.
+    /// Puts the consumers in their buckets, and returns those left out.
     fn finish(self, buckets: &mut BTreeMap<u16, Vec<DesiredConsumer>>) -> Vec<Omitted> {
         let mut omitted = self.omitted;
         for (id, (tenant, consumer)) in self.consumers {

@@ -1,7 +1,7 @@
-//! Reading what the Envoys should have, in bulk, inside a snapshot.
+//! Reading the desired state of the Envoys, in bulk, inside a snapshot.
 //!
-//! Nothing that one tenant has stored can keep the others from being read: what cannot be read is
-//! left out, and named.
+//! Nothing that one tenant has stored can keep the others from being read: a part that cannot be
+//! read is left out, and named.
 
 use policy::desired::Secret;
 use policy::id::{ConsumerId, IssuerId, KeyId, SiteId, TenantId};
@@ -25,33 +25,32 @@ pub use sites::{Sites, all_site_ids, sites};
 /// Something that is left out of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Omitted {
-    /// Whose it is.
+    /// The tenant that owns it.
     pub tenant: TenantId,
-    /// What it is.
+    /// The object.
     pub object: Object,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// What can be left out.
+/// An object that can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Object {
     /// A whole site: it should keep what it had.
     Site(SiteId),
     /// The shared secret of an issuer, which is read without it.
     IssuerSecret(IssuerId),
-    /// A whole consumer. Records of its credentials say that there is more to know of it, so it has
-    /// to be refused.
+    /// A whole consumer. The records of its credentials point at it, so its requests are refused.
     Consumer(ConsumerId),
     /// A signing key, whose consumer is read without it.
     SigningKey(KeyId),
 }
 
-/// Why something is left out.
+/// The reason for leaving something out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// Settings are not what this program knows: a newer one has written them. What, and where;
-    /// never a secret.
+    /// This program cannot parse the settings: a newer one has written them. Says the fault and its
+    /// place; never a secret.
     Unreadable(String),
     /// It is sealed, and no secrets key is configured.
     NoSecretsKey,

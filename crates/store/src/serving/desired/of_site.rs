@@ -1,4 +1,4 @@
-//! Finding what belongs to one site: for operators who look at it, not for serving.
+//! Finding the buckets of one site: for operators who look at it, not for serving.
 
 use policy::id::SiteId;
 use uuid::Uuid;
@@ -6,21 +6,21 @@ use uuid::Uuid;
 use crate::base::error::StoreError;
 use crate::base::reader::SnapshotTx;
 
-/// The most buckets of each kind that are named: a look does not read a million keys.
+/// The most buckets of each kind in an answer: a look does not read a million keys.
 const MOST_BUCKETS: i64 = 1_000;
 
 /// The buckets that hold something of a site, in the order of their numbers.
 #[derive(Clone, Debug, Default)]
 pub struct BucketsOfSite {
-    /// Those of credentials.
+    /// The buckets of credentials.
     pub credentials: Vec<u16>,
-    /// Those of consumers.
+    /// The buckets of consumers.
     pub consumers: Vec<u16>,
-    /// Whether there are more than are named.
+    /// True if there are more than are named.
     pub more: bool,
 }
 
-/// The site that a hostname leads to.
+/// Reads the site of a hostname.
 pub async fn site_of_hostname(
     snapshot: &mut SnapshotTx,
     name: &str,
@@ -29,18 +29,15 @@ pub async fn site_of_hostname(
     Ok(site.fetch_optional(snapshot.conn()).await?.map(SiteId))
 }
 
-/// Which buckets hold something of a site. It looks through whole tables.
+/// Reads the buckets that hold something of a site. It reads whole tables.
 pub async fn buckets_of_site(
     snapshot: &mut SnapshotTx,
     site: SiteId,
 ) -> Result<BucketsOfSite, StoreError> {
     let site = Uuid::from(site);
     let credentials = sqlx::query_scalar!(
-        r#"SELECT bucket AS "bucket!" FROM (
-               SELECT bucket FROM api_keys WHERE site_id = $1 AND revoked_at IS NULL
-               UNION SELECT bucket FROM signing_keys WHERE site_id = $1 AND revoked_at IS NULL
-               UNION SELECT bucket FROM consumer_subjects WHERE site_id = $1) AS b
-           ORDER BY bucket LIMIT $2"#,
+        r#"SELECT DISTINCT bucket AS "bucket!" FROM unrevoked_credentials
+           WHERE site_id = $1 ORDER BY 1 LIMIT $2"#,
         site,
         MOST_BUCKETS + 1
     )
@@ -48,10 +45,11 @@ pub async fn buckets_of_site(
     .await?;
     let consumers = sqlx::query_scalar!(
         r#"SELECT bucket AS "bucket!" FROM (
-               SELECT consumer_bucket(id) AS bucket FROM consumers WHERE site_id = $1 AND has_settings
-               UNION SELECT consumer_bucket(consumer_id) FROM api_keys
-                   WHERE site_id = $1 AND settings <> '{}' AND revoked_at IS NULL
-               UNION SELECT consumer_bucket(consumer_id) FROM signing_keys WHERE site_id = $1 AND revoked_at IS NULL) AS b
+               SELECT consumer_bucket(id) AS bucket FROM consumers
+               WHERE site_id = $1 AND has_settings
+               UNION
+               SELECT consumer_bucket(consumer_id) FROM unrevoked_credentials
+               WHERE site_id = $1 AND in_consumer) AS b
            ORDER BY bucket LIMIT $2"#,
         site,
         MOST_BUCKETS + 1

@@ -1,4 +1,4 @@
-//! Reading which cells there are, and which of them sites are served in.
+//! Reading the cells, and the placements of sites on them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,15 +21,16 @@ pub async fn cells(snapshot: &mut SnapshotTx) -> Result<BTreeSet<CellName>, Stor
     Ok(cell::names(read))
 }
 
-/// Reads where sites are placed: where their tenant is. A site that is not in the answer was
-/// removed.
+/// Reads the placements of sites, which are those of their tenants. A site that is not in the
+/// answer was removed.
 pub async fn placements(
     snapshot: &mut SnapshotTx,
     ids: &[SiteId],
 ) -> Result<BTreeMap<SiteId, (TenantId, CellSet)>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
-        "SELECT s.id, s.tenant_id, t.cells FROM sites s JOIN tenants t ON t.id = s.tenant_id WHERE s.id = ANY($1)",
+        "SELECT s.id, s.tenant_id, t.cells FROM sites s JOIN tenants t ON t.id = s.tenant_id
+         WHERE s.id = ANY($1)",
         &ids
     )
     .fetch_all(snapshot.conn())
@@ -44,12 +45,12 @@ pub async fn placements(
     Ok(placed.collect())
 }
 
-/// The listeners of one tenant, and where it is placed.
+/// The listeners of one tenant, and its placement.
 #[derive(Clone, Debug)]
 pub struct Listeners {
     /// The tenant.
     pub tenant: TenantId,
-    /// Where it is placed.
+    /// Its placement.
     pub cells: CellSet,
     /// Its listeners, one at least.
     pub listeners: Vec<TenantListener>,
@@ -62,7 +63,8 @@ pub async fn listeners(
 ) -> Result<Vec<Listeners>, StoreError> {
     let tenants: Vec<Uuid> = of.unwrap_or_default().iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
-        "SELECT t.id, t.cells, l.port, l.address FROM tenant_listeners l JOIN tenants t ON t.id = l.tenant_id
+        "SELECT t.id, t.cells, l.port, l.address FROM tenant_listeners l
+         JOIN tenants t ON t.id = l.tenant_id
          WHERE $1 OR t.id = ANY($2) ORDER BY t.id, l.port",
         of.is_none(),
         &tenants

@@ -19,17 +19,16 @@ use crate::publishing::upstream::{Endpoint, protocol_named};
 use crate::publishing::{issuer, route};
 use crate::tenancy::tenant;
 
-/// What was read of the sites that were asked for.
+/// The sites that were asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Sites {
     /// The sites, in the order of their ids.
     pub sites: Vec<DesiredSite>,
-    /// What is missing in them, and the sites that are left out because something of theirs cannot
-    /// be read.
+    /// The parts missing in them, and the sites left out because a part of theirs cannot be read.
     pub omitted: Vec<Omitted>,
 }
 
-/// The sites that are being read, and what was found to be wrong with them.
+/// The sites read so far, and the faults found in them.
 #[derive(Default)]
 struct Reading {
     sites: BTreeMap<Uuid, DesiredSite>,
@@ -37,8 +36,8 @@ struct Reading {
 }
 
 impl Reading {
-    /// Takes what a query read of a site; a site of which something cannot be read is left out from
-    /// then on.
+    /// Takes a part of a site that a query read; a site of which a part cannot be read is left out
+    /// from then on.
     fn add<T>(
         &mut self,
         site: Uuid,
@@ -65,7 +64,7 @@ fn within<T: DeserializeOwned + Default>(what: &str, id: Uuid, text: &str) -> Re
         .map_err(|error| Reason::Unreadable(format!("settings of {what} {id}: {error}")))
 }
 
-/// The ids of all sites after the given one, in their order.
+/// Reads the ids of all sites after the given one, in their order.
 pub async fn all_site_ids(
     snapshot: &mut SnapshotTx,
     after: Option<SiteId>,
@@ -86,11 +85,14 @@ pub async fn all_site_ids(
 pub async fn sites(snapshot: &mut SnapshotTx, ids: &[SiteId]) -> Result<Sites, StoreError> {
     let ids: Vec<Uuid> = ids.iter().copied().map(Uuid::from).collect();
     let rows = sqlx::query!(
-        r#"SELECT s.tenant_id, s.id, s.forward_credentials, s.eager, s.settings::text AS "settings!",
-                  t.settings::text AS "tenant_settings!", t.status, p.requests_per_second, p.requests_per_month,
-                  ARRAY(SELECT h.name FROM hostnames h WHERE h.tenant_id = s.tenant_id AND h.site_id = s.id ORDER BY h.name)
-                      AS "hostnames!"
-           FROM sites s JOIN tenants t ON t.id = s.tenant_id JOIN platform_plans p ON p.id = t.platform_plan_id
+        r#"SELECT s.tenant_id, s.id, s.forward_credentials, s.eager,
+                  s.settings::text AS "settings!", t.settings::text AS "tenant_settings!",
+                  t.status, p.requests_per_second, p.requests_per_month,
+                  ARRAY(SELECT h.name FROM hostnames h
+                        WHERE h.tenant_id = s.tenant_id AND h.site_id = s.id
+                        ORDER BY h.name) AS "hostnames!"
+           FROM sites s JOIN tenants t ON t.id = s.tenant_id
+                JOIN platform_plans p ON p.id = t.platform_plan_id
            WHERE s.id = ANY($1)"#,
         &ids
     )
@@ -139,10 +141,13 @@ async fn add_upstreams(
         r#"SELECT u.site_id, u.id, u.protocol, u.connect_timeout_ms, u.request_timeout_ms,
                   (SELECT coalesce(
                        jsonb_agg(
-                           jsonb_build_object('address', e.address, 'port', e.port, 'weight', e.weight) ORDER BY e.position
+                           jsonb_build_object(
+                               'address', e.address, 'port', e.port, 'weight', e.weight
+                           ) ORDER BY e.position
                        ), '[]')::text
                    FROM upstream_endpoints e
-                   WHERE e.tenant_id = u.tenant_id AND e.site_id = u.site_id AND e.upstream_id = u.id
+                   WHERE e.tenant_id = u.tenant_id AND e.site_id = u.site_id
+                     AND e.upstream_id = u.id
                   ) AS "endpoints!"
            FROM sites s JOIN upstreams u ON u.tenant_id = s.tenant_id AND u.site_id = s.id
            WHERE s.id = ANY($1) ORDER BY u.id"#,
@@ -199,13 +204,15 @@ async fn add_routes(
     reading: &mut Reading,
 ) -> Result<(), StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT r.site_id, r.id, r.methods, r.path, r.settings::text AS "settings!", a.id AS api_id, a.strip_base_path,
-                  CASE a.base_path WHEN '/' THEN '' ELSE a.base_path END || CASE WHEN v.in_path THEN '/' || v.name ELSE '' END
-                      AS "prefix!",
+        r#"SELECT r.site_id, r.id, r.methods, r.path, r.settings::text AS "settings!",
+                  a.id AS api_id, a.strip_base_path,
+                  CASE a.base_path WHEN '/' THEN '' ELSE a.base_path END
+                      || CASE WHEN v.in_path THEN '/' || v.name ELSE '' END AS "prefix!",
                   coalesce(r.upstream_id, v.upstream_id) AS "upstream_id!"
            FROM sites s
            JOIN routes r ON r.tenant_id = s.tenant_id AND r.site_id = s.id
-           JOIN api_versions v ON v.tenant_id = r.tenant_id AND v.site_id = r.site_id AND v.id = r.version_id
+           JOIN api_versions v
+                ON v.tenant_id = r.tenant_id AND v.site_id = r.site_id AND v.id = r.version_id
            JOIN apis a ON a.tenant_id = v.tenant_id AND a.site_id = v.site_id AND a.id = v.api_id
            WHERE s.id = ANY($1) ORDER BY r.id"#,
         ids

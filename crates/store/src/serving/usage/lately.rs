@@ -1,4 +1,4 @@
-//! Which sites were used lately.
+//! The sites that were used recently.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use policy::id::SiteId;
 use crate::base::error::StoreError;
 use crate::base::reader::Reader;
 
-/// The sites that were used within this time, as far as it is reported. Sums are kept by the hour,
-/// so that a site may be among them for up to an hour longer.
+/// Reads the sites that were used within this time, as reported. Sums are kept by the hour, so a
+/// site may stay among them for up to an hour longer.
 pub async fn sites_used(reader: &Reader, within: Duration) -> Result<BTreeSet<SiteId>, StoreError> {
     let rows = sqlx::query_scalar!(
         "SELECT DISTINCT site_id FROM usage_hours

@@ -1,4 +1,4 @@
-//! Usage: adding what the worker VMs report, each report exactly once, and reading the sums.
+//! Usage: adding the reports of the worker VMs, each exactly once, and reading the sums.
 
 mod lately;
 mod query;
@@ -19,14 +19,15 @@ use crate::base::tx::PlatformTx;
 pub use lately::sites_used;
 pub use query::{Grouping, Position, Query, Row, Step, read};
 
-/// How often the sums are tried again when others were in the way, such as the removal of a tenant.
+/// The most attempts to add sums when other transactions are in the way, such as the removal of a
+/// tenant.
 const ATTEMPTS: u32 = 4;
 
-/// What sums are kept by. Its order is the order in which rows are written, everywhere: two
-/// transactions that add to the same rows wait for each other, and never in a circle.
+/// The key of a sum. All rows are written in its order: two transactions that add to the same rows
+/// wait for each other, and never in a circle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    /// Whose usage it is.
+    /// The tenant that was called.
     pub tenant: TenantId,
     /// The hour in which the requests ended, counted from the Unix epoch.
     pub hour: u32,
@@ -42,10 +43,10 @@ pub struct Key {
     pub status_class: u8,
 }
 
-/// What was added up.
+/// The sums of one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// How many requests.
+    /// The number of requests.
     pub requests: i64,
     /// Bytes from clients.
     pub request_bytes: i64,
@@ -70,10 +71,10 @@ impl Sums {
     }
 }
 
-/// A report, as far as the sums are concerned.
+/// A report of a VM, with its sums.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What the VM drew when it started.
+    /// The number that the VM drew when it started.
     pub reporter: [u8; 16],
     /// The number of the report.
     pub seq: i64,
@@ -81,16 +82,16 @@ pub struct Report {
     pub entries: Vec<(Key, Sums)>,
 }
 
-/// What became of reports that were recorded together.
+/// The outcome of recording reports together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// For each report, whether it was added now. The others had been added before.
+    /// True for each report that was added now. The others had been added before.
     pub added: Vec<bool>,
-    /// How many requests were left out, because no such tenant has such a site (any more).
+    /// The number of requests left out, because no such tenant has such a site any more.
     pub unknown_requests: i64,
 }
 
-/// The way in for what adds usage, with the role `tenantry_xds`. Cheap to clone.
+/// The way in for adding usage, with the role `tenantry_xds`. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pool: PgPool,
@@ -138,18 +139,17 @@ impl Ledger {
     }
 }
 
-/// Whether it is worth while to try again at once: a deadlock with the removal of a tenant, or a
-/// tenant that was removed between the moment it was looked for and the moment its sums were
-/// written.
+/// Returns true if another attempt is worth while at once: after a deadlock with the removal of a
+/// tenant, or after the removal of a tenant between the check and the writing of its sums.
 fn is_passing(error: &StoreError) -> bool {
     let StoreError::Database(database) = error else { return false };
     error.is_transient()
         || database.as_database_error().is_some_and(|error| error.is_foreign_key_violation())
 }
 
-/// Sets the last numbers of the reporters, and tells whose report is new. The rows stay locked
-/// until the end of the transaction, so that a second delivery of a report waits for what becomes
-/// of the first.
+/// Sets the last numbers of the reporters, and returns those whose report is new. The rows stay
+/// locked until the end of the transaction, so that a second delivery of a report waits for the
+/// outcome of the first.
 async fn advance(
     conn: &mut PgConnection,
     reports: &[Report],
@@ -160,9 +160,11 @@ async fn advance(
     let seqs: Vec<i64> = last.values().copied().collect();
     let new = sqlx::query_scalar!(
         "INSERT INTO usage_reporters AS known (reporter, last_seq)
-         SELECT reporter, seq FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS given (reporter, seq, place)
+         SELECT reporter, seq
+         FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS given (reporter, seq, place)
          ORDER BY place
-         ON CONFLICT (reporter) DO UPDATE SET last_seq = excluded.last_seq, seen_at = excluded.seen_at
+         ON CONFLICT (reporter) DO UPDATE
+         SET last_seq = excluded.last_seq, seen_at = excluded.seen_at
          WHERE known.last_seq < excluded.last_seq
          RETURNING reporter",
         &reporters,
@@ -173,8 +175,8 @@ async fn advance(
     Ok(new.into_iter().filter_map(|reporter| reporter.try_into().ok()).collect())
 }
 
-/// Takes out the sums of sites that do not exist, or are not of the tenant that is said; tells how
-/// many requests they were.
+/// Takes out the sums of sites that do not exist, or belong to another tenant than the report says;
+/// returns their number of requests.
 async fn leave_out_unknown(
     conn: &mut PgConnection,
     sums: &mut BTreeMap<Key, Sums>,
@@ -214,7 +216,7 @@ struct Columns {
     request_bytes: Vec<i64>,
     response_bytes: Vec<i64>,
     durations_us: Vec<i64>,
-    /// One after the other: PostgreSQL does not take apart arrays of arrays.
+    /// All in one array: PostgreSQL does not take apart arrays of arrays.
     histograms: Vec<i64>,
 }
 
@@ -246,12 +248,15 @@ fn start_of(hour: u32) -> DateTime<Utc> {
 async fn add(conn: &mut PgConnection, sums: &BTreeMap<Key, Sums>) -> Result<(), StoreError> {
     let columns = Columns::of(sums);
     sqlx::query!(
-        "INSERT INTO usage_hours AS known (tenant_id, hour, site_id, consumer_id, key_id, route_id, status_class,
-                                           requests, request_bytes, response_bytes, duration_us, histogram)
+        "INSERT INTO usage_hours AS known
+             (tenant_id, hour, site_id, consumer_id, key_id, route_id, status_class,
+              requests, request_bytes, response_bytes, duration_us, histogram)
          SELECT tenant_id, hour, site_id, consumer_id, key_id, route_id, status_class,
-                requests, request_bytes, response_bytes, duration_us, ($12::bigint[])[(place - 1) * 16 + 1 : place * 16]
-         FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
-                     $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[]) WITH ORDINALITY
+                requests, request_bytes, response_bytes, duration_us,
+                ($12::bigint[])[(place - 1) * 16 + 1 : place * 16]
+         FROM unnest($1::uuid[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::uuid[],
+                     $6::uuid[], $7::smallint[], $8::bigint[], $9::bigint[], $10::bigint[],
+                     $11::bigint[]) WITH ORDINALITY
               AS given (tenant_id, hour, site_id, consumer_id, key_id, route_id, status_class,
                         requests, request_bytes, response_bytes, duration_us, place)
          ORDER BY place
@@ -261,14 +266,22 @@ async fn add(conn: &mut PgConnection, sums: &BTreeMap<Key, Sums>) -> Result<(), 
              response_bytes = known.response_bytes + excluded.response_bytes,
              duration_us = known.duration_us + excluded.duration_us,
              histogram = ARRAY[
-                 known.histogram[1] + excluded.histogram[1], known.histogram[2] + excluded.histogram[2],
-                 known.histogram[3] + excluded.histogram[3], known.histogram[4] + excluded.histogram[4],
-                 known.histogram[5] + excluded.histogram[5], known.histogram[6] + excluded.histogram[6],
-                 known.histogram[7] + excluded.histogram[7], known.histogram[8] + excluded.histogram[8],
-                 known.histogram[9] + excluded.histogram[9], known.histogram[10] + excluded.histogram[10],
-                 known.histogram[11] + excluded.histogram[11], known.histogram[12] + excluded.histogram[12],
-                 known.histogram[13] + excluded.histogram[13], known.histogram[14] + excluded.histogram[14],
-                 known.histogram[15] + excluded.histogram[15], known.histogram[16] + excluded.histogram[16]]",
+                 known.histogram[1] + excluded.histogram[1],
+                 known.histogram[2] + excluded.histogram[2],
+                 known.histogram[3] + excluded.histogram[3],
+                 known.histogram[4] + excluded.histogram[4],
+                 known.histogram[5] + excluded.histogram[5],
+                 known.histogram[6] + excluded.histogram[6],
+                 known.histogram[7] + excluded.histogram[7],
+                 known.histogram[8] + excluded.histogram[8],
+                 known.histogram[9] + excluded.histogram[9],
+                 known.histogram[10] + excluded.histogram[10],
+                 known.histogram[11] + excluded.histogram[11],
+                 known.histogram[12] + excluded.histogram[12],
+                 known.histogram[13] + excluded.histogram[13],
+                 known.histogram[14] + excluded.histogram[14],
+                 known.histogram[15] + excluded.histogram[15],
+                 known.histogram[16] + excluded.histogram[16]]",
         &columns.tenants,
         &columns.hours,
         &columns.sites,
@@ -287,11 +300,11 @@ async fn add(conn: &mut PgConnection, sums: &BTreeMap<Key, Sums>) -> Result<(), 
     Ok(())
 }
 
-/// Removes sums of hours that began longer ago than `hours_age`, and reporters that were last heard
-/// longer ago than `reporters_age`. Returns how many rows of both.
+/// Removes sums of hours that began longer ago than `hours_age`, and reporters last heard longer
+/// ago than `reporters_age`. Returns the numbers of rows of both.
 ///
-/// A reporter that is forgotten could have an old report counted twice. That cannot happen while
-/// reporters are kept for longer than the age at which the receiver refuses what is reported.
+/// A forgotten reporter could have an old report counted twice. That cannot happen while reporters
+/// are kept for longer than the age at which the receiver refuses a report.
 pub async fn prune(
     tx: &mut PlatformTx,
     hours_age: Duration,

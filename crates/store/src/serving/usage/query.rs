@@ -1,4 +1,4 @@
-//! Reading usage: sums of a span of time, by steps of time and by what the caller groups by.
+//! Reading usage: the sums of a span of time, by steps of time and by groups.
 
 use chrono::{DateTime, Utc};
 use policy::id::SiteId;
@@ -33,7 +33,7 @@ impl Step {
     }
 }
 
-/// What sums are told apart by, beside time. What is not told apart is added up.
+/// The fields that form groups, beside time. The sums of a group are added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub struct Grouping {
@@ -74,20 +74,20 @@ impl Position {
     }
 }
 
-/// What to read.
+/// A question for the sums of a span.
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
-    /// One site, or all that the tenant has or had.
+    /// One site, or `None` for all that the tenant has or had.
     pub site: Option<SiteId>,
     /// The first hour.
     pub from: DateTime<Utc>,
-    /// The first hour that does not belong to the span any more.
+    /// The first hour after the span.
     pub to: DateTime<Utc>,
     /// The length of the steps. Steps without requests have no rows.
     pub step: Step,
-    /// What to tell apart.
+    /// The groups.
     pub grouping: Grouping,
-    /// How many rows at most.
+    /// The most rows.
     pub limit: u32,
     /// The last row of the page before.
     pub after: Option<Position>,
@@ -96,9 +96,9 @@ pub struct Query {
 /// Sums of one step and group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Which step and group.
+    /// The step and the group.
     pub position: Position,
-    /// How many requests.
+    /// The number of requests.
     pub requests: i64,
     /// Bytes from clients.
     pub request_bytes: i64,
@@ -110,8 +110,8 @@ pub struct Row {
     pub histogram: Vec<i64>,
 }
 
-/// Reads usage in the order of [`Position`]. The cost grows with the rows of the span, a page after
-/// the first with those of its steps and the later ones.
+/// Reads usage in the order of [`Position`]. The cost of the first page grows with the rows of the
+/// span, that of a later page with the rows of its steps and the later ones.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] if the tenant does not exist, or has no such site now.
@@ -120,12 +120,12 @@ pub async fn read(tx: &mut TenantTx, query: &Query) -> Result<Vec<Row>, StoreErr
         Some(id) => lock::exists(tx, id).await?,
         None => tenant::require(tx).await?,
     }
-    // What lies in earlier steps than the last row has been read.
+    // Earlier steps than that of the last row have been read.
     let from = query.after.map_or(query.from, |after| after.start.max(query.from));
     select(tx, query, from, query.after.unwrap_or(Position::before_all(query.from))).await
 }
 
-/// The rows after this position, all of which are of hours from `from` on.
+/// Reads the rows after this position, all of hours from `from` on.
 async fn select(
     tx: &mut TenantTx,
     query: &Query,
@@ -135,16 +135,20 @@ async fn select(
     let tenant = Uuid::from(tx.tenant());
     let Grouping { site, consumer, key, route, status_class } = query.grouping;
     let rows = sqlx::query!(
-        r#"SELECT start AS "start!", site AS "site!", consumer AS "consumer!", key AS "key!", route AS "route!",
-                  class AS "class!", sum(requests)::bigint AS "requests!", sum(request_bytes)::bigint AS "request_bytes!",
-                  sum(response_bytes)::bigint AS "response_bytes!", sum(duration_us)::bigint AS "duration_us!",
-                  ARRAY[sum(histogram[1]), sum(histogram[2]), sum(histogram[3]), sum(histogram[4]),
-                        sum(histogram[5]), sum(histogram[6]), sum(histogram[7]), sum(histogram[8]),
-                        sum(histogram[9]), sum(histogram[10]), sum(histogram[11]), sum(histogram[12]),
-                        sum(histogram[13]), sum(histogram[14]), sum(histogram[15]), sum(histogram[16])]::bigint[]
-                      AS "histogram!"
+        r#"SELECT start AS "start!", site AS "site!", consumer AS "consumer!", key AS "key!",
+                  route AS "route!", class AS "class!", sum(requests)::bigint AS "requests!",
+                  sum(request_bytes)::bigint AS "request_bytes!",
+                  sum(response_bytes)::bigint AS "response_bytes!",
+                  sum(duration_us)::bigint AS "duration_us!",
+                  ARRAY[sum(histogram[1]), sum(histogram[2]), sum(histogram[3]),
+                        sum(histogram[4]), sum(histogram[5]), sum(histogram[6]),
+                        sum(histogram[7]), sum(histogram[8]), sum(histogram[9]),
+                        sum(histogram[10]), sum(histogram[11]), sum(histogram[12]),
+                        sum(histogram[13]), sum(histogram[14]), sum(histogram[15]),
+                        sum(histogram[16])]::bigint[] AS "histogram!"
            FROM (
-               SELECT CASE $5 WHEN 'total' THEN $3 ELSE greatest($3, date_trunc($5, hour, 'UTC')) END AS start,
+               SELECT CASE $5 WHEN 'total' THEN $3
+                      ELSE greatest($3, date_trunc($5, hour, 'UTC')) END AS start,
                       CASE WHEN $6 THEN site_id ELSE $11 END AS site,
                       CASE WHEN $7 THEN coalesce(consumer_id, $11) ELSE $11 END AS consumer,
                       CASE WHEN $8 THEN coalesce(key_id, $11) ELSE $11 END AS key,
@@ -152,7 +156,8 @@ async fn select(
                       CASE WHEN $10 THEN status_class ELSE -1::smallint END AS class,
                       requests, request_bytes, response_bytes, duration_us, histogram
                FROM usage_hours
-               WHERE tenant_id = $1 AND ($2::uuid IS NULL OR site_id = $2) AND hour >= $12 AND hour < $4
+               WHERE tenant_id = $1 AND ($2::uuid IS NULL OR site_id = $2)
+                 AND hour >= $12 AND hour < $4
            ) AS stepped
            WHERE (start, site, consumer, key, route, class)
                  > ($13::timestamptz, $14::uuid, $15::uuid, $16::uuid, $17::uuid, $18::smallint)

@@ -1,4 +1,4 @@
-//! Whether a tenant is served: active, suspended, or closing and then erased.
+//! The course of a tenant: served, suspended, or closing and then erased.
 
 use chrono::{DateTime, Utc};
 use policy::id::TenantId;
@@ -11,33 +11,32 @@ use crate::base::error::StoreError;
 use crate::base::mark;
 use crate::base::tx::PlatformTx;
 
-/// What is to become of a tenant.
+/// The next state of a tenant, as it is asked for.
 #[derive(Clone, Debug)]
 pub enum Course {
-    /// A suspension ends. It is served; and if it was closing, it is closing again, on the day that
-    /// was set.
+    /// Ends a suspension. A tenant that was closing is closing again, on its day.
     Serve {
-        /// No tenant closes before: if its day has come while it was suspended, its members still
-        /// see it and may keep it.
+        /// No tenant closes before this time: if its day came during the suspension, its members
+        /// still see it and may keep it.
         earliest: DateTime<Utc>,
     },
-    /// Its traffic is refused from now on, and its members may only read. Nothing of it is erased,
-    /// even if it was closing.
+    /// Refuses its traffic from now on; its members may only read. Nothing of it is erased, even if
+    /// it was closing.
     Suspend {
-        /// What its members are told, 1 to 200 characters.
+        /// The reason for its members, 1 to 200 characters.
         reason: String,
     },
-    /// It is served until then, and erased after it. If it is suspended it stays so, and closes
-    /// when it is served again.
+    /// Serves it until a time, and erases it then. A suspended tenant stays suspended, and closes
+    /// once it is served again.
     Close {
-        /// When it is erased.
+        /// The time of its erasure.
         at: DateTime<Utc>,
     },
-    /// It is not to be erased. Nothing changes if it was not to be.
+    /// Takes back a closing. Changes nothing for a tenant that is not closing.
     Keep,
 }
 
-/// What a tenant becomes.
+/// The new state of a tenant.
 struct Next {
     action: &'static str,
     status: Status,
@@ -45,11 +44,11 @@ struct Next {
     closes_at: Option<DateTime<Utc>>,
 }
 
-/// What a course makes of a tenant; `None` if that is what it is. A suspension stands in front of a
-/// closing, and does not end it.
+/// Returns the state that a course leads to; `None` if the tenant is in it. A suspension comes
+/// before a closing, and does not end it.
 fn next(before: &Tenant, course: Course) -> Option<Next> {
     let suspended = before.status == Status::Suspended;
-    // While it is suspended, what is said of the closing changes nothing else.
+    // During a suspension, a change of the closing changes nothing else.
     let kept = |otherwise| {
         if suspended {
             (Status::Suspended, before.status_reason.clone())
@@ -73,7 +72,7 @@ fn next(before: &Tenant, course: Course) -> Option<Next> {
     Some(Next { action, status, reason, closes_at })
 }
 
-/// Sets what is to become of a tenant.
+/// Sets the course of a tenant.
 pub async fn set_course(
     tx: &mut PlatformTx,
     id: TenantId,
@@ -83,7 +82,9 @@ pub async fn set_course(
     let before = lock(tx, id, expected_revision).await?;
     let Some(next) = next(&before, course) else { return Ok(before) };
     sqlx::query!(
-        "UPDATE tenants SET status = $2, status_reason = $3, closes_at = $4, revision = revision + 1, updated_at = now() WHERE id = $1",
+        "UPDATE tenants SET status = $2, status_reason = $3, closes_at = $4,
+                revision = revision + 1, updated_at = now()
+         WHERE id = $1",
         Uuid::from(id),
         next.status.as_str(),
         next.reason,
@@ -99,10 +100,11 @@ pub async fn set_course(
     Ok(after)
 }
 
-/// The tenants whose time is over at `now`, some of them. What is suspended is not erased.
+/// Reads up to 100 tenants that were to close by `now`. A suspended tenant is not erased.
 pub async fn closed(tx: &mut PlatformTx, now: DateTime<Utc>) -> Result<Vec<TenantId>, StoreError> {
     let ids = sqlx::query_scalar!(
-        "SELECT id FROM tenants WHERE closes_at <= $1 AND status = 'closing' ORDER BY closes_at LIMIT 100",
+        "SELECT id FROM tenants WHERE closes_at <= $1 AND status = 'closing'
+         ORDER BY closes_at LIMIT 100",
         now
     )
     .fetch_all(tx.conn())
@@ -110,7 +112,7 @@ pub async fn closed(tx: &mut PlatformTx, now: DateTime<Utc>) -> Result<Vec<Tenan
     Ok(ids.into_iter().map(TenantId).collect())
 }
 
-/// Erases a tenant whose time is over at `now`; says whether it was still there, and closing.
+/// Erases a tenant that was to close by `now`. Returns false if it is gone or not closing.
 pub async fn erase(
     tx: &mut PlatformTx,
     id: TenantId,

@@ -1,5 +1,5 @@
-//! Tenants: the customer organisations. Platform work. Whether they are served is in [`course`],
-//! what they say of themselves in [`profile`].
+//! Tenants: the customer organisations. Platform work. [`course`] has the states of being served,
+//! [`profile`] the fields that a tenant sets itself.
 
 mod course;
 mod profile;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use policy::cell::CellName;
 use policy::desired::TenantListener;
-use policy::id::{SiteId, TenantId};
+use policy::id::TenantId;
 use policy::settings::TenantSettings;
 use serde_json::{Value, json};
 use sqlx::types::Json;
@@ -19,8 +19,10 @@ use uuid::Uuid;
 use crate::base::audit::{Audited, Entry};
 use crate::base::change::Change;
 use crate::base::error::StoreError;
+use crate::base::id::new_id;
 use crate::base::mark;
 use crate::base::page::Page;
+use crate::base::queries::rows;
 use crate::base::settings::sparse;
 use crate::base::tx::{PlatformTx, TenantTx};
 use crate::platform::{cell, platform_plan};
@@ -29,7 +31,7 @@ pub use course::{Course, closed, erase, set_course};
 pub use profile::{ProfilePatch, update_profile};
 pub use status::Status;
 
-/// How many listeners of its own a tenant may have: one for each scheme and audience, not one for
+/// The most listeners of its own of a tenant: one for each scheme and audience, not one for
 /// each site.
 pub const MAX_LISTENERS: u32 = 8;
 
@@ -38,37 +40,37 @@ pub const MAX_LISTENERS: u32 = 8;
 pub struct Tenant {
     /// The tenant's id.
     pub id: TenantId,
-    /// What people call it, 1 to 200 characters.
+    /// A name for people, 1 to 200 characters.
     pub name: String,
     /// A short name that is unique on the platform: a DNS label.
     pub slug: Option<String>,
-    /// What the operator set for it.
+    /// The settings that the operator made for it.
     pub settings: TenantSettings,
-    /// The cells that it is placed on: its sites are served by their Envoys, and by no others.
+    /// The cells of the tenant: their Envoys serve its sites, and no others do.
     pub cells: BTreeSet<CellName>,
-    /// Ports of its own in the Envoys of its cells, in the order of their numbers.
+    /// Its own ports in the Envoys of its cells, in the order of their numbers.
     pub listeners: Vec<TenantListener>,
     /// Its platform plan.
     pub platform_plan: Uuid,
-    /// Whether it is served.
+    /// The state of being served.
     pub status: Status,
-    /// What its members are told of its status.
+    /// The reason of the state, as its members read it.
     pub status_reason: Option<String>,
-    /// When it will be erased, if it is closing; or if it was when it was suspended.
+    /// The time of its erasure, if it is closing or was closing when it was suspended.
     pub closes_at: Option<DateTime<Utc>>,
-    /// Whether it turns away sessions without a second factor.
+    /// True if it turns away sessions without a second factor.
     pub require_mfa: bool,
-    /// Whom to write to: an array of objects.
+    /// Its contacts: an array of objects.
     pub contacts: Value,
-    /// Counts the changes, from 1.
+    /// The number of changes, from 1.
     pub revision: i64,
-    /// When it was made.
+    /// The time of its creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a new tenant is made of.
+/// The fields of a new tenant.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
     /// See [`Tenant::name`].
@@ -81,7 +83,7 @@ pub struct NewTenant {
     pub platform_plan: Option<Uuid>,
 }
 
-/// What may change of a tenant; `None` leaves it as it is.
+/// A change of a tenant; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct TenantPatch {
     /// See [`Tenant::name`].
@@ -90,53 +92,42 @@ pub struct TenantPatch {
     pub slug: Option<Option<String>>,
     /// See [`Tenant::settings`]; they are replaced as a whole.
     pub settings: Option<TenantSettings>,
-    /// See [`Tenant::cells`]. Its sites and credentials are sent to the cells that are new to it,
-    /// and taken away from those that it leaves.
+    /// See [`Tenant::cells`]. Its sites and credentials are sent to its new cells, and taken away
+    /// from those that it leaves.
     pub cells: Option<BTreeSet<CellName>>,
     /// See [`Tenant::platform_plan`].
     pub platform_plan: Option<Uuid>,
-    /// See [`Tenant::listeners`]; they are replaced as a whole. A port is one tenant's on the whole
-    /// platform.
+    /// See [`Tenant::listeners`]; they are replaced as a whole. A port belongs to one tenant on the
+    /// whole platform.
     pub listeners: Option<Vec<TenantListener>>,
 }
 
-struct Record {
-    id: Uuid,
-    name: String,
-    slug: Option<String>,
-    settings: Json<TenantSettings>,
-    cells: Vec<String>,
-    listeners: Json<Vec<TenantListener>>,
-    platform_plan_id: Uuid,
-    status: String,
-    status_reason: Option<String>,
-    closes_at: Option<DateTime<Utc>>,
-    require_mfa: bool,
-    contacts: Value,
-    revision: i64,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl From<Record> for Tenant {
-    fn from(record: Record) -> Self {
-        Self {
-            id: TenantId(record.id),
-            name: record.name,
-            slug: record.slug,
-            settings: record.settings.0,
-            cells: cell::names(record.cells),
-            listeners: record.listeners.0,
-            platform_plan: record.platform_plan_id,
-            status: Status::of_row(&record.status),
-            status_reason: record.status_reason,
-            closes_at: record.closes_at,
-            require_mfa: record.require_mfa,
-            contacts: record.contacts,
-            revision: record.revision,
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+rows! { ($) tenant_rows =
+    r#"id, name, slug, settings AS "settings: Json<TenantSettings>", cells,
+       (SELECT coalesce(
+            jsonb_agg(
+                jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port
+            ), '[]')
+        FROM tenant_listeners l WHERE l.tenant_id = tenants.id
+       ) AS "listeners!: Json<Vec<TenantListener>>",
+       platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision,
+       created_at, updated_at"#
+    => |row| Tenant {
+        id: TenantId(row.id),
+        name: row.name,
+        slug: row.slug,
+        settings: row.settings.0,
+        cells: cell::names(row.cells),
+        listeners: row.listeners.0,
+        platform_plan: row.platform_plan_id,
+        status: Status::of_row(&row.status),
+        status_reason: row.status_reason,
+        closes_at: row.closes_at,
+        require_mfa: row.require_mfa,
+        contacts: row.contacts,
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
     }
 }
 
@@ -168,16 +159,12 @@ pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, Store
         None => None,
     };
     let slug = new.slug.clone().unwrap_or_default();
-    let tenant: Tenant = sqlx::query_as!(
-        Record,
-        r#"INSERT INTO tenants (id, name, slug, settings, platform_plan_id)
-         VALUES ($1, $2, $3, $4, coalesce($5, (SELECT id FROM platform_plans WHERE is_default)))
-         RETURNING id, name, slug,
-                settings AS "settings: Json<TenantSettings>", cells,
-                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
-                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
-        crate::new_id(),
+    let tenant = tenant_rows!(
+        "INSERT INTO tenants (id, name, slug, settings, platform_plan_id)
+         VALUES ($1, $2, $3, $4,
+                 coalesce($5, (SELECT id FROM platform_plans WHERE is_default)))
+         RETURNING";
+        new_id(),
         new.name,
         new.slug,
         sparse(&new.settings),
@@ -185,44 +172,26 @@ pub async fn create(tx: &mut PlatformTx, new: NewTenant) -> Result<Tenant, Store
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &slug)]))?
-    .into();
+    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &slug)]))?;
     tx.core.record(tenant.id, Entry::created("tenant.create", tenant.id, &tenant));
     Ok(tenant)
 }
 
 /// Reads a tenant.
 pub async fn get(tx: &mut PlatformTx, id: TenantId) -> Result<Tenant, StoreError> {
-    sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, slug,
-                settings AS "settings: Json<TenantSettings>", cells,
-                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
-                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id = $1"#,
-        Uuid::from(id)
-    )
-    .fetch_optional(tx.conn())
-    .await?
-    .map(Tenant::from)
-    .ok_or(NOT_FOUND)
+    tenant_rows!("SELECT", "FROM tenants WHERE id = $1"; Uuid::from(id))
+        .fetch_optional(tx.conn())
+        .await?
+        .ok_or(NOT_FOUND)
 }
 
 /// Reads a page of all tenants.
 pub async fn list(tx: &mut PlatformTx, page: Page) -> Result<Vec<Tenant>, StoreError> {
-    let records = sqlx::query_as!(
-        Record,
-        r#"SELECT id, name, slug,
-                settings AS "settings: Json<TenantSettings>", cells,
-                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
-                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"#,
-        page.after(),
-        page.limit()
+    Ok(tenant_rows!(
+        "SELECT", "FROM tenants WHERE id > $1 ORDER BY id LIMIT $2"; page.after(), page.limit()
     )
     .fetch_all(tx.conn())
-    .await?;
-    Ok(records.into_iter().map(Tenant::from).collect())
+    .await?)
 }
 
 /// Changes a tenant.
@@ -244,14 +213,10 @@ pub async fn update(
     }
     let slug = patch.slug.unwrap_or_else(|| before.slug.clone());
     let sent = slug.clone().unwrap_or_default();
-    let after: Tenant = sqlx::query_as!(
-        Record,
-        r#"UPDATE tenants SET name = $2, slug = $3, settings = $4, cells = $5, platform_plan_id = $6, revision = revision + 1, updated_at = now() WHERE id = $1
-         RETURNING id, name, slug,
-                settings AS "settings: Json<TenantSettings>", cells,
-                (SELECT coalesce(jsonb_agg(jsonb_build_object('port', l.port, 'address', l.address) ORDER BY l.port), '[]')
-                 FROM tenant_listeners l WHERE l.tenant_id = tenants.id) AS "listeners!: Json<Vec<TenantListener>>",
-                platform_plan_id, status, status_reason, closes_at, require_mfa, contacts, revision, created_at, updated_at"#,
+    let after = tenant_rows!(
+        "UPDATE tenants SET name = $2, slug = $3, settings = $4, cells = $5, platform_plan_id = $6,
+                revision = revision + 1, updated_at = now()
+         WHERE id = $1 RETURNING";
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),
         slug,
@@ -261,13 +226,13 @@ pub async fn update(
     )
     .fetch_one(tx.conn())
     .await
-    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &sent)]))?
-    .into();
+    .map_err(|error| StoreError::unique(error, &[("tenants_slug_key", "slug", &sent)]))?;
     if after.settings != before.settings {
         mark::sites_of_tenant(tx, id).await?;
     }
     if after.cells != before.cells {
-        mark::all_of_tenant(tx, id).await?;
+        mark::contents_of_tenant(tx, id).await?;
+        tx.core.mark(id, Change::Listeners(id));
     }
     if after.listeners != before.listeners {
         tx.core.mark(id, Change::Listeners(id));
@@ -320,28 +285,15 @@ async fn replace_listeners(
     Ok(())
 }
 
-/// Removes a tenant and everything it has; its audit log stays. Its traffic and its keys end at
-/// once.
+/// Removes a tenant with everything in it but its audit log. Its traffic and its keys end at once.
 pub async fn delete(
     tx: &mut PlatformTx,
     id: TenantId,
     expected_revision: Option<i64>,
 ) -> Result<(), StoreError> {
     let before = lock(tx, id, expected_revision).await?;
-    tx.core.see_tenant(id).await?;
-    // A new credential holds its site's row, so once the sites are locked no bucket can be missing
-    // from what is read next.
-    let sites = sqlx::query_scalar!(
-        "SELECT id FROM sites WHERE tenant_id = $1 ORDER BY id FOR UPDATE",
-        Uuid::from(id)
-    )
-    .fetch_all(tx.conn())
-    .await?;
-    mark::credentials_of_sites(&mut tx.core, id, &sites).await?;
+    mark::contents_of_tenant(tx, id).await?;
     sqlx::query!("DELETE FROM tenants WHERE id = $1", Uuid::from(id)).execute(tx.conn()).await?;
-    for site in sites {
-        tx.core.mark(id, Change::Site(SiteId(site)));
-    }
     if !before.listeners.is_empty() {
         tx.core.mark(id, Change::Listeners(id));
     }
@@ -349,6 +301,8 @@ pub async fn delete(
     Ok(())
 }
 
+/// Reads a tenant and locks it until the end of the transaction. Two statements: one that waited
+/// for the lock would see the listeners as they were before.
 pub(crate) async fn lock(
     tx: &mut PlatformTx,
     id: TenantId,
@@ -363,7 +317,8 @@ pub(crate) async fn lock(
     Ok(tenant)
 }
 
-/// Proves that the tenant of the transaction exists, and lets no other make a site in it meanwhile.
+/// Proves that the tenant of the transaction exists, and makes other transactions wait that make
+/// sites in it.
 pub(crate) async fn lock_for_children(tx: &mut TenantTx) -> Result<(), StoreError> {
     let id = Uuid::from(tx.tenant());
     sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", id)
@@ -383,7 +338,7 @@ pub async fn require(tx: &mut TenantTx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The cells that the tenant of the transaction is placed on; `None` if it is gone.
+/// Reads the cells of the transaction's tenant; `None` if it is gone.
 pub async fn cells(tx: &mut TenantTx) -> Result<Option<BTreeSet<CellName>>, StoreError> {
     let id = Uuid::from(tx.tenant());
     let cells = sqlx::query_scalar!("SELECT cells FROM tenants WHERE id = $1", id)

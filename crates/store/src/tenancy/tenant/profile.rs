@@ -1,4 +1,4 @@
-//! What a tenant says of itself, and what it asks of its members.
+//! The profile of a tenant, and the second factor it asks of its members.
 
 use policy::id::TenantId;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::base::mark;
 use crate::base::settings::sparse;
 use crate::base::tx::PlatformTx;
 
-/// What a tenant may change of itself; `None` leaves it as it is.
+/// A change of a tenant's own profile; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ProfilePatch {
     /// See [`Tenant::name`].
@@ -24,7 +24,7 @@ pub struct ProfilePatch {
     pub require_mfa: Option<bool>,
 }
 
-/// Changes what a tenant says of itself, and what it asks of its members.
+/// Changes the profile of a tenant.
 pub async fn update_profile(
     tx: &mut PlatformTx,
     id: TenantId,
@@ -37,7 +37,8 @@ pub async fn update_profile(
         settings.time_zone = time_zone;
     }
     sqlx::query!(
-        "UPDATE tenants SET name = $2, settings = $3, contacts = $4, require_mfa = $5, revision = revision + 1, updated_at = now()
+        "UPDATE tenants SET name = $2, settings = $3, contacts = $4, require_mfa = $5,
+                revision = revision + 1, updated_at = now()
          WHERE id = $1",
         Uuid::from(id),
         patch.name.unwrap_or_else(|| before.name.clone()),

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a tenant is served.
+/// The state of a tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It is.
+    /// It is served.
     #[default]
     Active,
     /// Its traffic is refused, and its members may only read.
@@ -16,7 +16,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As it is written in the API and in the database.
+    /// Returns the word for it in the API and in the database.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",

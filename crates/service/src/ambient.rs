@@ -22,3 +22,8 @@ pub fn random() -> u64 {
 pub fn fraction() -> f64 {
     rand::random()
 }
+
+/// Tells the time, as [`now`] does.
+pub type Clock = fn() -> SystemTime;
+/// Draws a number in [0, 1), as [`fraction`] does.
+pub type Random = fn() -> f64;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::supervise::JobError;
+use super::end::JobError;
 
 /// The variable that names the folder. Without it no fault is injected.
 pub const VARIABLE: &str = "TENANTRY_FAULTS";

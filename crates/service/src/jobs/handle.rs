@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::set::Clock;
+use super::spec::JobSpec;
 use super::state::JobState;
+use crate::ambient::Clock;
 use crate::stop::{self, Stop};
 
 /// The handle by which a job says how it fares, and learns that it has to end. Cheap to clone.
@@ -18,7 +19,7 @@ impl JobHandle {
     /// A handle of a job that no set supervises, for tests that drive the job's function
     /// themselves.
     pub fn unsupervised(name: &'static str, stop: Stop, clock: Clock) -> Self {
-        let state = Arc::new(JobState::new(&super::JobSpec::new(name)));
+        let state = Arc::new(JobState::new(&JobSpec::new(name)));
         Self { state, stop, clock }
     }
 

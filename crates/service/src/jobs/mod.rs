@@ -44,6 +44,8 @@
 //! the log names each that is late, and it is aborted.
 
 mod backoff;
+mod end;
+mod fatal;
 #[cfg(feature = "fault-injection")]
 pub mod faults;
 mod handle;
@@ -55,14 +57,11 @@ mod supervise;
 #[cfg(test)]
 mod tests;
 
-/// The target of the span in which each job runs. A trace has no use for a span that lasts as long
-/// as the program.
-pub(crate) const SPAN_TARGET: &str = "service::jobs";
-
 pub use backoff::Backoff;
+pub use end::{FatalEnd, JobError, JobOutcome};
 pub use handle::JobHandle;
 pub use report::describe as describe_metrics;
-pub use set::{Clock, Jobs, Random};
+pub use set::Jobs;
 pub use spec::JobSpec;
+pub(crate) use spec::SPAN_TARGET;
 pub use state::{JobPhase, JobStatus, JobsSnapshot};
-pub use supervise::{FatalEnd, JobError, JobOutcome};

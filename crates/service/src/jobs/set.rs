@@ -2,23 +2,21 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{Instrument as _, warn};
 
+use super::end::{FatalEnd, JobOutcome};
+use super::fatal::Fatal;
 use super::handle::JobHandle;
-use super::spec::JobSpec;
+use super::spec::{JobSpec, SPAN_TARGET};
 use super::state::{JobState, JobsSnapshot};
-use super::supervise::{FatalEnd, JobOutcome, Start, Supervisor};
+use super::supervise::{Start, Supervisor};
+use crate::ambient::{Clock, Random};
 use crate::stop::Stop;
-
-/// Tells the time, as [`SystemTime::now`] does.
-pub type Clock = fn() -> SystemTime;
-/// Draws a number in [0, 1), as `rand::random` does.
-pub type Random = fn() -> f64;
 
 /// The supervised set of a program's background tasks. Clones are the same set. Without
 /// [`shut_down`](Self::shut_down), the jobs are told to end when the last clone is dropped.
@@ -46,30 +44,6 @@ struct Job {
 impl fmt::Debug for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
-    }
-}
-
-/// The place for the first end that ends the program.
-#[derive(Debug, Default)]
-pub(super) struct Fatal {
-    first: Mutex<Option<FatalEnd>>,
-    news: Notify,
-}
-
-impl Fatal {
-    pub(super) fn put(&self, end: FatalEnd) {
-        self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(end);
-        self.news.notify_one();
-    }
-
-    async fn take(&self) -> FatalEnd {
-        loop {
-            let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(first) = first {
-                return first;
-            }
-            self.news.notified().await;
-        }
     }
 }
 
@@ -142,7 +116,7 @@ impl Jobs {
             faults: self.0.faults.of(spec.name),
         };
         // Its level keeps the name in every line of the job, whatever `--log` says.
-        let span = tracing::error_span!(target: super::SPAN_TARGET, "job", job = spec.name);
+        let span = tracing::error_span!(target: SPAN_TARGET, "job", job = spec.name);
         let task = tokio::spawn(supervisor.run(start).instrument(span));
         jobs.push(Job { state, name: spec.name, task: Some(task) });
     }

@@ -2,6 +2,10 @@
 
 use super::backoff::Backoff;
 
+/// The target of the span in which each job runs. A trace has no use for a span that lasts as long
+/// as the program.
+pub(crate) const SPAN_TARGET: &str = "service::jobs";
+
 /// The name of a job, and how it is started and stopped.
 #[derive(Clone, Copy, Debug)]
 pub struct JobSpec {

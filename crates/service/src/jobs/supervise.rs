@@ -1,95 +1,22 @@
 //! The life of one job: run it, look at its end, start it again or report it.
 
 use std::any::Any;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use thiserror::Error;
 use tokio::time::Instant;
 use tracing::{error, info};
 
 use super::backoff::Delays;
+use super::end::{BoxError, FatalEnd, JobError, JobOutcome};
+use super::fatal::Fatal;
 use super::handle::JobHandle;
-use super::set::{Fatal, Random};
 use super::spec::JobSpec;
 use super::state::JobPhase;
+use crate::ambient::Random;
 use crate::stop;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The error with which a job ends. Any error becomes one by `?`; a job that was spawned with
-/// [`Jobs::spawn`](super::Jobs::spawn) is then started again.
-pub struct JobError {
-    source: BoxError,
-    fatal: bool,
-}
-
-impl JobError {
-    /// An error that no waiting makes good: it ends the program.
-    pub fn fatal(error: impl Into<BoxError>) -> Self {
-        Self { source: error.into(), fatal: true }
-    }
-}
-
-impl<E: Into<BoxError>> From<E> for JobError {
-    fn from(error: E) -> Self {
-        Self { source: error.into(), fatal: false }
-    }
-}
-
-impl fmt::Debug for JobError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.source, f)
-    }
-}
-
-/// The output of a job's future: nothing, or a result.
-pub trait JobOutcome {
-    /// Returns the error with which the job ended, if it did.
-    fn into_result(self) -> Result<(), JobError>;
-}
-
-impl JobOutcome for () {
-    fn into_result(self) -> Result<(), JobError> {
-        Ok(())
-    }
-}
-
-impl<E: Into<JobError>> JobOutcome for Result<(), E> {
-    fn into_result(self) -> Result<(), JobError> {
-        self.map_err(Into::into)
-    }
-}
-
-/// The end of a job that ends the program.
-#[derive(Debug, Error)]
-pub enum FatalEnd {
-    /// It has returned, though nothing told it to end.
-    #[error("the job `{job}` has ended, though it should run as long as the program")]
-    Returned {
-        /// Its name.
-        job: &'static str,
-    },
-    /// It has returned an error.
-    #[error("the job `{job}` cannot go on")]
-    Failed {
-        /// Its name.
-        job: &'static str,
-        /// The error.
-        source: BoxError,
-    },
-    /// It has panicked.
-    #[error("the job `{job}` has panicked: {message}")]
-    Panicked {
-        /// Its name.
-        job: &'static str,
-        /// The text of the panic.
-        message: String,
-    },
-}
 
 /// Makes the future of a job.
 pub(super) enum Start {

@@ -1,8 +1,8 @@
 //! Commands that documents print, run as a reader would paste them.
 //!
-//! Each `sh` block of a document is run by one bash, in a folder that has the `.tenantry/up.json` of
-//! a running stack. A line that ends in `# <status>` claims the status of the last request that was
-//! made until there; every other request has to succeed.
+//! Each `sh` block of a document is run by one bash, in a folder that has the `.tenantry/up.json`
+//! of a running stack. A line that ends in `# <status>` claims the status of the last request that
+//! was made until there; every other request has to succeed.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -18,7 +18,10 @@ const PRELUDE: &str = r#"
 set -euo pipefail
 STATUSES=$PWD/statuses
 : >"$STATUSES"
-curl() { command curl --noproxy '*' --max-time 30 --write-out '%{stderr}STATUS %{http_code}\n' "$@" 2>>"$STATUSES"; }
+curl() {
+  command curl --noproxy '*' --max-time 30 --write-out '%{stderr}STATUS %{http_code}\n' "$@" \
+    2>>"$STATUSES"
+}
 succeeded() {
   if grep -v '^STATUS 2' "$1" | grep -q '^STATUS'; then
     echo "line $2: a request before it failed: $(grep '^STATUS' "$1" | tr '\n' ' ')" >&2
@@ -45,8 +48,8 @@ struct Printed {
 }
 
 impl Printed {
-    /// Takes the `sh` blocks of a document. Those that start or stop a gateway are left out: a stack
-    /// is running already.
+    /// Takes the `sh` blocks of a document. Those that start or stop a gateway are left out: a
+    /// stack is running already.
     fn of(document: &Path) -> Printed {
         let text = std::fs::read_to_string(document)
             .unwrap_or_else(|error| panic!("{}: {error}", document.display()));

@@ -190,8 +190,8 @@ fn every_duplicate_is_named_with_its_reason() {
     versions.retain(|_, versions| versions.len() > 1);
     assert!(
         versions.is_empty(),
-        "{versions:?}\nmove our own dependencies to one version, or name all versions but one under \
-         bans.skip in deny.toml, with the reason (`cargo tree -d` shows who wants them)"
+        "{versions:?}\nmove our own dependencies to one version, or name all versions but one \
+         under bans.skip in deny.toml, with the reason (`cargo tree -d` shows who wants them)"
     );
     assert!(unused.is_empty(), "{unused:?}: no duplicate any more, so take them off bans.skip");
 }

@@ -285,7 +285,8 @@ fn the_first_pages_are_short() {
     let words = Document::read("ARCHITECTURE.md").text.split_whitespace().count();
     assert!(
         words <= ARCHITECTURE_WORDS,
-        "ARCHITECTURE.md has {words} words, and may have {ARCHITECTURE_WORDS}: move something to docs/"
+        "ARCHITECTURE.md has {words} words, and may have {ARCHITECTURE_WORDS}: move something to \
+         docs/"
     );
 }
 

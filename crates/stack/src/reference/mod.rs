@@ -30,8 +30,8 @@ pub fn hold(page: &str, region: &str, text: &str) {
     } else {
         assert!(
             current == wanted,
-            "{page} does not say what the code does ({region}): run `cargo xtask golden`, and review \
-             the difference"
+            "{page} does not say what the code does ({region}): run `cargo xtask golden`, and \
+             review the difference"
         );
     }
 }

@@ -55,8 +55,8 @@ impl AuditRow {
         }))
     }
 
-    /// What the function `audit_row_hash` of the database hashes: the text of a `jsonb` array of
-    /// the fields.
+    /// The input of the database's function `audit_row_hash`: the text of a `jsonb` array of the
+    /// fields.
     fn hashed_text(&self) -> Option<String> {
         if !self.at.timestamp_subsec_nanos().is_multiple_of(1_000) {
             return None;

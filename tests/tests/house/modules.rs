@@ -54,7 +54,10 @@ pub(crate) fn read(src: &str) -> Modules {
     let tests: Vec<Path> = modules
         .iter()
         .flat_map(|(path, module)| {
-            module.test_modules.iter().map(|name| [path.as_slice(), &[name.clone()]].concat())
+            module
+                .test_modules
+                .iter()
+                .map(|name| [path.as_slice(), std::slice::from_ref(name)].concat())
         })
         .collect();
     // A file of tests beside what it tests is named after that: `tests`, or with the end `_tests`.

@@ -65,7 +65,7 @@ impl Traces {
     pub(crate) fn from_env(program: &'static str) -> Result<Self, TraceError> {
         let is_set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
         let disabled = env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true"));
-        if disabled || !ENDPOINTS.iter().any(|name| is_set(name)) {
+        if disabled || !ENDPOINTS.iter().any(is_set) {
             return Ok(Self(None));
         }
         for variable in PROTOCOLS {

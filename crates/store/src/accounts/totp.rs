@@ -57,7 +57,7 @@ pub async fn lock(
 /// Begins to set up a factor. One that is being set up is replaced.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] if one is set up; it has to be taken away first.
+/// [`StoreError::FactorExists`] if one is set up; it has to be taken away first.
 pub async fn enrol(
     tx: &mut PlatformTx,
     secrets: Option<&SecretsKey>,
@@ -78,7 +78,7 @@ pub async fn enrol(
     .execute(tx.conn())
     .await?;
     if written.rows_affected() == 0 {
-        return Err(StoreError::Conflict { field: "factor", value: "totp".to_owned() });
+        return Err(StoreError::FactorExists);
     }
     let entry = Entry { action: "account.mfa_enrol", object: account.0, before: None, after: None };
     account::audit(tx, account, entry).await

@@ -12,7 +12,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::base::audit::{Audited, Entry};
-use crate::base::error::StoreError;
+use crate::base::error::{KeyEnd, StoreError};
 use crate::base::id::new_id;
 use crate::base::mark;
 use crate::base::queries::rows;
@@ -204,7 +204,7 @@ pub async fn revoke(
 /// that is earlier. Without grace it is refused at once.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] on `key` if the old one is revoked or has expired.
+/// [`StoreError::KeyEnded`] if the old one is revoked or has expired.
 pub async fn rotate(
     tx: &mut TenantTx,
     site: SiteId,
@@ -217,7 +217,7 @@ pub async fn rotate(
     consumer::lock(tx, site, consumer, None).await?;
     let before = lock(tx, site, consumer, id, expected_revision).await?;
     if before.revoked_at.is_some() {
-        return Err(StoreError::Conflict { field: "key", value: "revoked".to_owned() });
+        return Err(StoreError::KeyEnded { end: KeyEnd::Revoked });
     }
     let tenant = Uuid::from(tx.tenant());
     // The new key counts in its place, so that keys can be rotated at the limit of the platform
@@ -245,7 +245,7 @@ pub async fn rotate(
     )
     .fetch_optional(tx.conn())
     .await?
-    .ok_or_else(|| StoreError::Conflict { field: "key", value: "expired".to_owned() })?;
+    .ok_or(StoreError::KeyEnded { end: KeyEnd::Expired })?;
     mark_of(tx, consumer, &before);
     tx.record(Entry::created("key.create", new.id, &new));
     tx.record(Entry::updated("key.rotate", id, &before, &old));

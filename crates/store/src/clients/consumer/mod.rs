@@ -97,8 +97,8 @@ impl Audited for Consumer {
 /// Makes a consumer.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] on `plan_id` if the site has no such plan; [`StoreError::Conflict`] on
-/// `subjects` if another consumer of the site has one of them.
+/// [`StoreError::Invalid`] on `plan_id` if the site has no such plan; [`StoreError::SubjectTaken`]
+/// if another consumer of the site has one of its subjects.
 pub async fn create(
     tx: &mut TenantTx,
     site: SiteId,

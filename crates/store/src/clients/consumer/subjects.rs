@@ -15,7 +15,7 @@ use crate::base::tx::TenantTx;
 /// keeps its id.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] on `subjects` if another consumer of the site has one of them.
+/// [`StoreError::SubjectTaken`] if another consumer of the site has one of them.
 pub(super) async fn put(
     tx: &mut TenantTx,
     site: SiteId,
@@ -77,7 +77,7 @@ pub(super) async fn put(
     .fetch_optional(tx.conn())
     .await?;
     match of_another {
-        Some(value) => Err(StoreError::Conflict { field: "subjects", value }),
+        Some(subject) => Err(StoreError::SubjectTaken { subject }),
         None => Ok(()),
     }
 }

@@ -19,6 +19,8 @@ async fn checked(database: &Database, constraint: &str, column: &str) -> RangeIn
     .fetch_one(&database.superuser)
     .await
     .unwrap_or_else(|error| panic!("the constraint {constraint}: {error}"));
+    // PostgreSQL 15 quotes `position`, a word of SQL.
+    let definition = definition.replace('"', "");
     let bound = |comparison: &str| {
         let (_, rest) = definition.split_once(&format!("{column} {comparison} "))?;
         let number: String =

@@ -15,7 +15,7 @@ pub struct Reader {
 
 impl Reader {
     /// Connects with a login role that is a member of `tenantry_xds`. One connection is taken by
-    /// [`crate::base::change::listen`].
+    /// [`crate::base::following::listen`].
     ///
     /// # Errors
     /// [`StoreError::UnsafeRole`] for a role that row security does not bind.

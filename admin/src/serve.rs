@@ -58,6 +58,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
         });
         let watcher = graceful.watcher();
         let builder = Arc::clone(&builder);
+        // No job: a connection ends by itself, and `graceful` waits for it below.
         tokio::spawn(async move {
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             if let Err(error) = watcher.watch(connection).await {

@@ -1,6 +1,6 @@
 //! The schema of the filter's resources, as descriptors. The messages of [`policy::wire`] are
-//! written by hand, and bring none. A test holds the two equal: it finds a field of a resource that
-//! the schema lacks.
+//! written by hand, and bring none. The golden tests find a field that one of their resources sets
+//! and that is missing here.
 
 use prost_reflect::FieldDescriptor;
 use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};

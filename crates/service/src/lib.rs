@@ -15,10 +15,18 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
-//! use service::jobs::{JobSpec, Jobs};
+//! use service::jobs::{JobHandle, JobSpec, Jobs};
 //! use service::signals::ShutdownSignals;
 //!
 //! # async fn prune() -> Result<(), std::io::Error> { Ok(()) }
+//! async fn prune_every_hour(job: JobHandle) {
+//!     let mut ticks = tokio::time::interval(Duration::from_secs(3600));
+//!     loop {
+//!         ticks.tick().await;
+//!         job.note(&prune().await);
+//!     }
+//! }
+//!
 //! async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //!     // Before anything that takes time, so that a signal during the start is not lost.
 //!     let mut signals = ShutdownSignals::install()?;
@@ -28,13 +36,7 @@
 //!     jobs.spawn(JobSpec::new("metrics_upkeep"), move |job| {
 //!         service::prometheus::keep_up(metrics.clone(), job)
 //!     });
-//!     jobs.spawn(JobSpec::new("prune"), |job| async move {
-//!         let mut ticks = tokio::time::interval(Duration::from_secs(3600));
-//!         loop {
-//!             ticks.tick().await;
-//!             job.note(&prune().await);
-//!         }
-//!     });
+//!     jobs.spawn(JobSpec::new("prune"), prune_every_hour);
 //!     let outcome = tokio::select! {
 //!         _ = signals.received() => Ok(()),
 //!         fatal = jobs.fatal() => Err(fatal),

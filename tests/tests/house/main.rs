@@ -8,4 +8,5 @@ mod floors;
 mod imports;
 mod modules;
 mod prose;
+mod shares;
 mod sources;

@@ -20,23 +20,38 @@ use crate::snapshot::Snapshot;
 use crate::translate;
 
 impl Stream {
-    /// Looks for sites that the client had loaded at the look before, and that are not among those
-    /// that were used since; lets go of them, unless they are eager, or the snapshot is in doubt.
-    /// Returns how many.
+    /// Looks for sites that the client had loaded at the look before and still has, and that are
+    /// not among those that were used since; lets go of them, unless they are eager, or the
+    /// snapshot is in doubt. Returns how many.
     pub fn evict_idle(&mut self, snapshot: &Snapshot, used: &BTreeSet<SiteId>) -> usize {
         if self.doubts {
             return 0;
         }
-        let routes = self.subscription(ResourceType::Route);
-        let loaded: BTreeSet<_> = routes.names.iter().filter_map(|name| site_of(name)).collect();
+        let mut loaded = self.loaded();
         let idle = self.loaded_before.intersection(&loaded).filter(|site| !used.contains(site));
         let idle: Vec<_> = idle.filter(|site| self.may_leave(snapshot, **site)).copied().collect();
+        idle.iter().for_each(|site| {
+            loaded.remove(site);
+        });
         let now = self.now();
         let scopes = self.subscription_mut(ResourceType::ScopedRoute);
         idle.iter().for_each(|site| scopes.mark(&site.to_string(), now));
         self.leaving.extend(&idle);
         self.loaded_before = loaded;
         idle.len()
+    }
+
+    /// The sites whose scopes and routes the client has, and has acknowledged.
+    ///
+    /// A site whose routes are still under way does not count: requests wait for them, and Envoy
+    /// forgets those that wait for a scope when that is sent anew.
+    fn loaded(&self) -> BTreeSet<SiteId> {
+        let scopes = self.subscription(ResourceType::ScopedRoute).unsettled_names();
+        let routes = self.subscription(ResourceType::Route);
+        let unsettled = routes.unsettled_names();
+        let settled = routes.names.iter().filter(|name| !unsettled.contains(name.as_str()));
+        let sites = settled.filter_map(|name| site_of(name));
+        sites.filter(|site| !scopes.contains(site.to_string().as_str())).collect()
     }
 
     /// Returns true if a site is lazy, and its scope goes to the client if it is sent as that of an

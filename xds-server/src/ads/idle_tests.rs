@@ -116,3 +116,22 @@ fn a_site_that_is_removed_while_the_client_lets_go_of_it_is_gone() {
     assert!(all.contains(&(ScopedRoute, vec![], vec![id(1).to_string()])), "{all:?}");
     assert!(!session.stream.subscription(ScopedRoute).held.contains_key(&id(1).to_string()));
 }
+
+#[test]
+fn a_site_whose_routes_are_under_way_is_kept() {
+    let mut session = envoy(&[1]);
+    assert_eq!(look(&mut session, &[]), 1);
+    for _ in 0..2 {
+        let (response, _) = next_scope(&mut session, 1);
+        session.ack(&response);
+    }
+    session.unsubscribe(Route, &[&routes(1)]);
+    session.settle();
+
+    session.subscribe(Route, &[&routes(1)]);
+    assert_eq!(look(&mut session, &[]), 0);
+    assert_eq!(look(&mut session, &[]), 0, "requests wait for routes that were not sent yet");
+    session.settle();
+    assert_eq!(look(&mut session, &[]), 0, "it was not loaded at the look before");
+    assert_eq!(look(&mut session, &[]), 1);
+}

@@ -107,6 +107,13 @@ impl Subscription {
             && self.in_flight.is_empty()
     }
 
+    /// The names of which something is still to be sent or answered.
+    pub(super) fn unsettled_names(&self) -> BTreeSet<&str> {
+        let marked = self.ready.keys().chain(self.blocked.keys());
+        let sent = self.in_flight.values().flat_map(|response| &response.sent);
+        marked.chain(sent.map(|(name, _)| name)).map(String::as_str).collect()
+    }
+
     /// Takes in the subscription part of a request.
     ///
     /// A name that is asked for in the first request of a type counts from the beginning: the

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use stack::build::{self, Artifacts, Profile};
@@ -107,19 +107,22 @@ impl TestRun {
         let mut interrupts = signal(SignalKind::interrupt())?;
         let mut terminations = signal(SignalKind::terminate())?;
         let mut child = command.spawn().context("starting the tests")?;
+        let mut stopped = false;
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status?,
                 // The terminal has sent it to the tests too: wait for them, then stop the server.
-                _ = interrupts.recv() => {}
+                _ = interrupts.recv() => stopped = true,
                 // The runner ends its tests, and their servers with them.
                 _ = terminations.recv() => {
+                    stopped = true;
                     if let Some(pid) = child.id() {
                         kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGTERM)?;
                     }
                 }
             }
         };
+        ensure!(!stopped, "the tests were stopped before their end");
         Ok(status.success())
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use policy::bounds::{BUCKET_BYTES, SITE_POLICY_BYTES};
 use policy::id::SiteId;
 use policy::wire;
 use sha2::{Digest as _, Sha256};
@@ -178,6 +179,19 @@ impl Resource {
     pub fn new(kind: ResourceType, bytes: Vec<u8>) -> Arc<Self> {
         let version = Version::of(&bytes);
         Arc::new(Self { version, body: Any { type_url: kind.type_url().to_owned(), value: bytes } })
+    }
+}
+
+impl Resource {
+    /// Returns true if a VM of the filter has no room for it.
+    pub fn is_too_large_for_a_vm(&self) -> bool {
+        let kind = ResourceType::from_type_url(&self.body.type_url);
+        let allowed = match kind {
+            Some(ResourceType::SitePolicy) => SITE_POLICY_BYTES,
+            Some(kind) if kind.is_for_the_filter() => BUCKET_BYTES,
+            _ => usize::MAX,
+        };
+        self.body.value.len() > allowed
     }
 }
 

@@ -160,6 +160,26 @@ async fn the_longest_lists_of_addresses_are_taken() {
 }
 
 #[tokio::test]
+async fn a_consumer_with_its_keys_has_room_for_the_longest_lists_once() {
+    with_api(async |api| {
+        let world = World::make(api, "acme").await;
+        let ranges: Vec<_> =
+            (0..10_000).map(|n| format!("2001:db8:{:x}:{:x}::1", n / 4096, n % 4096)).collect();
+        let longest = json!({"settings": {"ip": {"allow": ranges, "deny": ranges}}});
+        api.patch(&world.consumer, longest.clone()).await.expect(200);
+        let keys = format!("{}/keys", world.consumer);
+        let refused = api.post(&keys, longest.clone()).await;
+        let text = refused.problem(422, "invalid").fields(&["settings"]).json().to_string();
+        assert!(text.contains("524288 are allowed") && text.contains("another consumer"), "{text}");
+        api.patch(&world.key, longest.clone()).await.problem(422, "invalid").fields(&["settings"]);
+        // What makes it smaller is taken, and makes room.
+        api.patch(&world.consumer, json!({"settings": {}})).await.expect(200);
+        api.post(&keys, longest).await.expect(201);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_import_leaves_those_of_routes_that_stay() {
     with_api(async |api| {
         let world = World::make(api, "acme").await;

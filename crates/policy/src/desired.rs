@@ -162,6 +162,8 @@ pub struct DesiredConsumers {
 /// One consumer, with the powers of its credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredConsumer {
+    /// The owner of the site.
+    pub tenant: TenantId,
     /// The consumer.
     pub id: ConsumerId,
     /// The site that it is of.
@@ -172,6 +174,65 @@ pub struct DesiredConsumer {
     pub keys: BTreeMap<KeyId, KeySettings>,
     /// Its signing keys: neither revoked nor expired when they were read.
     pub signing_keys: Vec<DesiredSigningKey>,
+}
+
+/// A part of the desired state that is not pushed, because it is too large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The site that it is of.
+    pub site: SiteId,
+    /// The part.
+    pub object: Object,
+    /// The bytes that it takes.
+    pub bytes: usize,
+    /// The bytes that there is room for.
+    pub allowed: usize,
+}
+
+impl LeftOut {
+    /// Returns true if both are about one thing: a consumer, or credentials of one site.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        let consumer = |part: &Self| match part.object {
+            Object::Consumer(id) => Some(id),
+            Object::Credentials(_) => None,
+        };
+        self.site == other.site && consumer(self) == consumer(other)
+    }
+}
+
+/// The fault and its remedy, for the owner.
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { object, bytes, allowed, .. } = self;
+        match object {
+            Object::Consumer(id) if bytes > allowed => write!(
+                f,
+                "consumer {id} takes {bytes} bytes with its keys, and {allowed} are allowed: its \
+                 credentials are refused until it has fewer address ranges, scopes, limits or keys \
+                 with settings"
+            ),
+            Object::Consumer(id) => write!(
+                f,
+                "consumer {id} does not fit beside the others of its tenant into the {allowed} \
+                 bytes that they share: its credentials are refused until they have fewer address \
+                 ranges, scopes, limits or keys with settings, or it is made anew"
+            ),
+            Object::Credentials(count) => write!(
+                f,
+                "{count} credentials of the site are refused: their digests begin alike, and take \
+                 {bytes} bytes where {allowed} are allowed; use other values of subjects"
+            ),
+        }
+    }
+}
+
+/// A part that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A consumer: all its credentials are refused.
+    Consumer(ConsumerId),
+    /// So many credentials of the site in one bucket.
+    Credentials(usize),
 }
 
 /// The verifying half of a signing key.

@@ -1,14 +1,13 @@
 //! Desired state in the formats in which it is pushed ([`crate::wire`]). Pure and deterministic:
 //! the same content gives the same bytes, in any order.
 
+mod fit;
+
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::desired::{
-    DesiredBucket, DesiredConsumer, DesiredConsumers, DesiredIssuer, DesiredRoute, DesiredSite,
-};
+use crate::desired::{DesiredConsumer, DesiredIssuer, DesiredRoute, DesiredSite};
 use crate::ip::{Cidr, IpSet};
-use crate::key::pack_bucket;
 use crate::requirement::AuthMethods;
 use crate::settings::{
     self, Auth, By, IpSettings, Limit, PlatformRequests, Quota, RateLimitHeaders, RateUnit,
@@ -16,8 +15,8 @@ use crate::settings::{
 };
 use crate::wire::{
     ApiPolicy, ClaimHeader, Consumer, ConsumerBucket, Dimension, DimensionKind, IpRules, Issuer,
-    KeyBucket, KeyDetail, KeySource, KeySourceKind, LimitRule, Measure, Plan, PolicyRoute,
-    RequiredClaim, Requirement, RequirementMode, SignatureRules, SigningKey, SitePolicy, UtcOffset,
+    KeyDetail, KeySource, KeySourceKind, LimitRule, Measure, Plan, PolicyRoute, RequiredClaim,
+    Requirement, RequirementMode, SignatureRules, SigningKey, SitePolicy, UtcOffset,
 };
 
 impl SitePolicy {
@@ -278,22 +277,6 @@ fn signatures(settings: &SignatureSettings) -> SignatureRules {
         require_nonce: settings.require_nonce,
         require_content_digest: settings.require_content_digest,
         max_body_bytes: settings.max_body_bytes,
-    }
-}
-
-impl From<&DesiredBucket> for KeyBucket {
-    fn from(bucket: &DesiredBucket) -> Self {
-        Self { records: pack_bucket(&bucket.keys) }
-    }
-}
-
-impl From<&DesiredConsumers> for ConsumerBucket {
-    fn from(bucket: &DesiredConsumers) -> Self {
-        Self {
-            consumers: sorted(bucket.consumers.iter().map(consumer).collect(), |consumer| {
-                consumer.id.clone()
-            }),
-        }
     }
 }
 

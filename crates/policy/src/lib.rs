@@ -14,6 +14,7 @@
 pub mod address;
 mod admission;
 mod auth;
+pub mod bounds;
 pub mod cache;
 pub mod cell;
 pub mod concurrency;

@@ -39,7 +39,7 @@ pub use base::{idempotency, seal};
 pub use clients::{consumer, key, signing_key};
 pub use platform::{cell, operator_token};
 pub use publishing::{api, hostname, issuer, plan, route, upstream, version};
-pub use serving::{desired, dns_cache, envoy, jwks_cache, lookup, quarantine, usage};
+pub use serving::{desired, dns_cache, envoy, jwks_cache, left_out, lookup, quarantine, usage};
 pub use tenancy::standing::{NoRole, Role, Standing};
 pub use tenancy::{invitation, member, service_token, tenant};
 

@@ -38,6 +38,7 @@ mod replicas;
 mod routes;
 mod signatures;
 mod signup;
+mod sizes;
 mod stability;
 mod standalone;
 mod suspension;

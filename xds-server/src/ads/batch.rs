@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use policy::bounds::MESSAGE_BYTES;
 use xds_api::pb::envoy::service::discovery::v3::{DeltaDiscoveryResponse, Resource as Sendable};
 
 use super::gate::Gate;
@@ -15,7 +16,7 @@ use crate::snapshot::Snapshot;
 /// The size at which a response is complete. The filter takes in a response in one step on Envoy's
 /// main thread, so a step has to be short; and one response is what a stream holds in memory at a
 /// time.
-pub(super) const MAX_RESPONSE_BYTES: usize = 1_000_000;
+pub(super) const MAX_RESPONSE_BYTES: usize = MESSAGE_BYTES;
 
 /// The bytes that a resource takes in a response beside its name and body, roughly: version, type
 /// URL, tags and lengths.

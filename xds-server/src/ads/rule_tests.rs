@@ -311,3 +311,24 @@ fn a_type_that_is_not_served_is_reported_and_ignored() {
     assert_eq!(events, [Event::UnknownType { type_url }]);
     assert!(session.poll().is_none());
 }
+
+#[test]
+fn a_bucket_that_no_vm_has_room_for_is_absent_to_clients_and_holds_up_no_other() {
+    let bucket = |number: u16, bytes: usize| Named {
+        kind: KeyBucket,
+        name: format!("{number:04x}"),
+        resource: Resource::new(KeyBucket, vec![1; bytes]),
+    };
+    let mut session = Session::default();
+    for number in [1, 2] {
+        session.snapshot.apply(Owner::Bucket(number), vec![bucket(number, 10)]);
+    }
+    session.subscribe(KeyBucket, &["*"]);
+    assert_eq!(session.settle().len(), 1);
+    for (number, bytes) in [(1, policy::bounds::BUCKET_BYTES + 1), (2, 20)] {
+        let changed = session.snapshot.apply(Owner::Bucket(number), vec![bucket(number, bytes)]);
+        session.stream.changed(&changed);
+    }
+    let (names, removed) = (vec!["0002".to_owned()], vec!["0001".to_owned()]);
+    assert_eq!(session.settle(), [(KeyBucket, names, removed)]);
+}

@@ -159,7 +159,10 @@ impl Stream {
         if kind == ResourceType::Cluster && site.is_some_and(|site| !self.wants(site)) {
             return None;
         }
-        let mut found = snapshot.get(kind, name).cloned();
+        // A state that was stored before there was a bound may hold such a resource: to the client
+        // it is absent, so that what is in it is refused.
+        let mut found =
+            snapshot.get(kind, name).filter(|found| !found.is_too_large_for_a_vm()).cloned();
         if kind == ResourceType::Listener {
             // The snapshot has the wishes of a tenant; a resource of this Envoy also depends on the
             // Envoy.

@@ -121,7 +121,8 @@ async fn credentials(
     for DesiredConsumers { bucket, mut consumers } in read.buckets {
         consumers.retain(|consumer| consumer.site == site);
         let made = translate::consumers(&DesiredConsumers { bucket, consumers });
-        resources.extend(made.iter().map(readable::resource));
+        resources.extend(made.resource.iter().map(readable::resource));
+        problems.extend(made.left_out.iter().map(ToString::to_string));
     }
     for DesiredBucket { bucket, mut keys } in
         desired::buckets(snapshot, &of_site.credentials).await?
@@ -138,7 +139,9 @@ async fn credentials(
             })
         });
         let records: Vec<_> = records.collect();
-        if let Some(made) = translate::bucket(&DesiredBucket { bucket, keys }) {
+        let made = translate::bucket(&DesiredBucket { bucket, keys });
+        problems.extend(made.left_out.iter().map(ToString::to_string));
+        if let Some(made) = made.resource {
             let mut shown = readable::resource(&made);
             // Packed records are of no use to a person, and digests are better not shown.
             shown["resource"] = json!({ "records": records });

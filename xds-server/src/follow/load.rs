@@ -30,6 +30,7 @@ pub(super) async fn everything(
     }
     publisher.publish_listeners(ReadListeners { listeners, gone: Vec::new() });
     credentials(&mut snapshot, publisher, &mut gone).await?;
+    publisher.only_left_out();
     publisher.remove(gone);
     report_load(publisher, head, start);
     Ok(head)

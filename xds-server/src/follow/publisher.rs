@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use metrics::gauge;
 use policy::cell::CellName;
-use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite};
+use policy::desired::{DesiredBucket, DesiredConsumers, DesiredSite, LeftOut};
 use policy::id::SiteId;
 use store::desired::CellSet;
+use store::left_out::Bucket;
 use store::quarantine::Quarantined;
 use store::{Reader, StoreError, dns_cache, jwks_cache};
 use tracing::{error, warn};
@@ -49,12 +50,19 @@ pub struct Publisher {
     placed: Placed,
     /// The sites that have something other than their newest resources.
     quarantined: BTreeSet<SiteId>,
+    /// The buckets that have parts that are too large to be served.
+    left_out: BTreeSet<Bucket>,
 }
 
 impl Publisher {
     /// A publisher that has published nothing.
     pub fn new(serving: Serving) -> Self {
-        Self { serving, placed: Placed::default(), quarantined: BTreeSet::new() }
+        Self {
+            serving,
+            placed: Placed::default(),
+            quarantined: BTreeSet::new(),
+            left_out: BTreeSet::new(),
+        }
     }
 
     /// The cells that it fills.
@@ -147,9 +155,40 @@ impl Publisher {
         for (site, cells) in read.moved {
             self.placed.put(site, cells);
         }
-        let groups = read.consumers.into_iter().map(|bucket| consumers(&self.placed, bucket));
-        let keys = read.keys.into_iter().map(|bucket| credentials(&self.placed, bucket));
-        self.serving.cells.apply(groups.chain(keys).collect())
+        let mut groups = Vec::with_capacity(read.consumers.len() + read.keys.len());
+        for bucket in read.consumers {
+            let (of, placed) = (Bucket::Consumers(bucket.bucket), &self.placed);
+            let (group, left_out) = consumers(placed, bucket);
+            groups.push(group);
+            self.left_out(of, left_out);
+        }
+        for bucket in read.keys {
+            let (of, placed) = (Bucket::Keys(bucket.bucket), &self.placed);
+            let (group, left_out) = credentials(placed, bucket);
+            groups.push(group);
+            self.left_out(of, left_out);
+        }
+        gauge!(report::LEFT_OUT).set(self.left_out.len() as f64);
+        self.serving.cells.apply(groups)
+    }
+
+    /// Has the owners of parts that are too large told of them, and those told whose parts have
+    /// become smaller.
+    fn left_out(&mut self, bucket: Bucket, parts: Vec<LeftOut>) {
+        let known = if parts.is_empty() {
+            self.left_out.remove(&bucket)
+        } else {
+            self.left_out.insert(bucket);
+            true
+        };
+        if known {
+            self.serving.quarantine.left_out(bucket, parts);
+        }
+    }
+
+    /// Forgets what earlier runs have found too large, after everything was published.
+    pub(super) fn only_left_out(&self) {
+        self.serving.quarantine.left_out_only(self.left_out.clone());
     }
 
     /// Serves nothing of these owners any more.
@@ -225,25 +264,42 @@ impl Publisher {
 }
 
 /// A bucket of credentials: in each cell the records of the sites that are placed on it.
-fn credentials(placed: &Placed, DesiredBucket { bucket, keys }: DesiredBucket) -> Group {
+fn credentials(
+    placed: &Placed,
+    DesiredBucket { bucket, keys }: DesiredBucket,
+) -> (Group, Vec<LeftOut>) {
     let by_cell = placed.split(keys, |record| record.site);
     let resources = by_cell
         .into_iter()
         .map(|(cell, keys)| (cell, translate::bucket(&DesiredBucket { bucket, keys })));
-    Group { owner: Owner::Bucket(bucket), content: per_cell(resources) }
+    let (content, left_out) = per_cell(resources);
+    (Group { owner: Owner::Bucket(bucket), content }, left_out)
 }
 
 /// A bucket of consumers: in each cell those of the sites that are placed on it.
-fn consumers(placed: &Placed, DesiredConsumers { bucket, consumers }: DesiredConsumers) -> Group {
+fn consumers(
+    placed: &Placed,
+    DesiredConsumers { bucket, consumers }: DesiredConsumers,
+) -> (Group, Vec<LeftOut>) {
     let by_cell = placed.split(consumers, |consumer| consumer.site);
     let resources = by_cell.into_iter().map(|(cell, consumers)| {
         (cell, translate::consumers(&DesiredConsumers { bucket, consumers }))
     });
-    Group { owner: Owner::Consumers(bucket), content: per_cell(resources) }
+    let (content, left_out) = per_cell(resources);
+    (Group { owner: Owner::Consumers(bucket), content }, left_out)
 }
 
-fn per_cell(resources: impl Iterator<Item = (CellName, Option<Named>)>) -> Content {
-    Content::PerCell(
-        resources.map(|(cell, resource)| (cell, resource.into_iter().collect())).collect(),
-    )
+/// A bucket in each cell, and the parts that are left out in any of them.
+fn per_cell(
+    resources: impl Iterator<Item = (CellName, translate::Bucket)>,
+) -> (Content, Vec<LeftOut>) {
+    let mut left_out: Vec<LeftOut> = Vec::new();
+    let per_cell = resources.map(|(cell, made)| {
+        let known = |part: &LeftOut| left_out.iter().any(|other| other.is_of_same(part));
+        let new: Vec<_> = made.left_out.into_iter().filter(|part| !known(part)).collect();
+        left_out.extend(new);
+        (cell, made.resource.into_iter().collect::<Vec<Named>>())
+    });
+    let content = Content::PerCell(per_cell.collect());
+    (content, left_out)
 }

@@ -21,6 +21,10 @@ pub(super) const WAITING: &str = "tenantry_xds_waiting_changes";
 /// refused.
 pub(super) const QUARANTINED: &str = "tenantry_xds_quarantined_sites";
 
+/// A gauge: the buckets of credentials and consumers that have parts that are too large to be
+/// served.
+pub(super) const LEFT_OUT: &str = "tenantry_xds_buckets_left_out";
+
 /// Gives the metrics their help texts and first values.
 pub(crate) fn describe() {
     describe_histogram!(
@@ -39,6 +43,11 @@ pub(crate) fn describe() {
         QUARANTINED,
         "Sites whose newest resources were refused, and that keep the last good ones"
     );
+    describe_gauge!(
+        LEFT_OUT,
+        "Buckets of which parts are too large to be served, so that their credentials are refused"
+    );
+    gauge!(LEFT_OUT).set(0.0);
     gauge!(QUARANTINED).set(0.0);
     gauge!(WAITING).set(0.0);
     counter!(FOLLOW_ERRORS).increment(0);

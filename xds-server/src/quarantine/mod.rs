@@ -6,12 +6,13 @@
 
 mod group;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use policy::desired::DesiredSite;
+use policy::desired::{DesiredSite, LeftOut};
 use policy::id::SiteId;
+use store::left_out::Bucket;
 use store::quarantine::{Quarantined, Refusal};
 use tracing::{error, info, warn};
 
@@ -188,6 +189,19 @@ impl Quarantine {
             }
             _ => Admitted::Kept,
         }
+    }
+
+    /// Takes in which parts of a bucket are too large to be served.
+    pub fn left_out(&self, bucket: Bucket, parts: Vec<LeftOut>) {
+        for part in &parts {
+            warn!(site = %part.site, %part, "left out");
+        }
+        self.roster.left_out(bucket, parts);
+    }
+
+    /// Takes in that no other bucket has such parts.
+    pub fn left_out_only(&self, buckets: BTreeSet<Bucket>) {
+        self.roster.left_out_only(buckets);
     }
 
     /// Takes in that a site is gone.

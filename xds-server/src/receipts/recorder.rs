@@ -7,7 +7,7 @@ use metrics::counter;
 use policy::id::Uuid;
 use service::flags::DatabaseUrl;
 use service::jobs::JobHandle;
-use store::{Reader, StoreError, envoy, quarantine};
+use store::{Reader, StoreError, envoy, left_out, quarantine};
 use tracing::warn;
 
 use super::report;
@@ -98,6 +98,12 @@ impl Recorder {
         }
         for (site, (digest, seq)) in &news.still {
             quarantine::still(reader, *site, digest, *seq).await?;
+        }
+        if let Some(only) = &news.only {
+            left_out::keep(reader, &only.iter().copied().collect::<Vec<_>>()).await?;
+        }
+        for (bucket, parts) in &news.left_out {
+            left_out::write(reader, *bucket, parts).await?;
         }
         let ended: Vec<_> = news.ended.iter().copied().collect();
         envoy::write(reader, self.replica, &news.streams, &ended).await?;

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use policy::desired::LeftOut;
 use policy::id::{SiteId, Uuid};
 use store::envoy::StreamState;
+use store::left_out::Bucket;
 use store::quarantine::Refusal;
 use tokio::sync::Notify;
 
@@ -28,6 +30,10 @@ pub(crate) struct News {
     pub(crate) released: BTreeMap<SiteId, [u8; 32]>,
     /// The sites that were changed, and still have the resources that were refused.
     pub(crate) still: BTreeMap<SiteId, ([u8; 32], i64)>,
+    /// The buckets of which other parts are left out than before.
+    pub(crate) left_out: BTreeMap<Bucket, Vec<LeftOut>>,
+    /// The only buckets that have parts left out, after everything was read.
+    pub(crate) only: Option<BTreeSet<Bucket>>,
     /// The streams whose state has changed, with the new state.
     pub(crate) streams: Vec<StreamState>,
     /// The streams that have ended.
@@ -94,6 +100,18 @@ impl Roster {
         });
     }
 
+    /// Has it written down which parts of a bucket are left out.
+    pub fn left_out(&self, bucket: Bucket, parts: Vec<LeftOut>) {
+        self.change(|state| {
+            state.news.left_out.insert(bucket, parts);
+        });
+    }
+
+    /// Has it written down that no other bucket has parts that are left out.
+    pub fn left_out_only(&self, buckets: BTreeSet<Bucket>) {
+        self.change(|state| state.news.only = Some(buckets));
+    }
+
     /// Waits until something is to be written.
     pub(super) async fn news(&self) {
         self.news.notified().await;
@@ -122,6 +140,8 @@ impl Roster {
             refusals: merged(news.refusals, now.refusals),
             released: merged(news.released, now.released),
             still: merged(news.still, now.still),
+            left_out: merged(news.left_out, now.left_out),
+            only: now.only.or(news.only),
             streams: Vec::new(),
             ended: news.ended.into_iter().chain(now.ended).collect(),
         };
@@ -142,6 +162,8 @@ impl News {
         self.refusals.is_empty()
             && self.released.is_empty()
             && self.still.is_empty()
+            && self.left_out.is_empty()
+            && self.only.is_none()
             && self.streams.is_empty()
             && self.ended.is_empty()
     }

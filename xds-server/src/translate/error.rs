@@ -1,5 +1,6 @@
 //! Why a site cannot be translated.
 
+use policy::bounds::SITE_POLICY_BYTES;
 use policy::id::{RouteId, SiteId, TenantId, UpstreamId};
 use policy::path::MAX_PREFIX_SEGMENTS;
 use thiserror::Error;
@@ -63,6 +64,17 @@ pub enum TranslateError {
     PrefixSegments {
         /// The route.
         route: RouteId,
+    },
+    /// The site's policy is larger than a VM of the filter can take.
+    #[error(
+        "the policy of site {site} takes {bytes} bytes, and {SITE_POLICY_BYTES} are allowed: use \
+         shorter paths and fewer routes, scopes, limits and address ranges, or split the site"
+    )]
+    PolicyBytes {
+        /// The site.
+        site: SiteId,
+        /// The bytes of its policy.
+        bytes: usize,
     },
     /// A timeout is zero, which Envoy would take for none at all.
     #[error("upstream {upstream} has a {field} of 0")]

@@ -23,8 +23,9 @@ mod time_zone;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use policy::bounds::SITE_POLICY_BYTES;
 use policy::consumer;
-use policy::desired::{DesiredBucket, DesiredConsumers, DesiredEndpoint, DesiredSite};
+use policy::desired::{DesiredBucket, DesiredConsumers, DesiredEndpoint, DesiredSite, LeftOut};
 use policy::host::BaseDomain;
 use policy::id::{IssuerId, SiteId, UpstreamId};
 use policy::key::bucket_name;
@@ -65,11 +66,12 @@ pub fn site(desired: &DesiredSite) -> Result<Vec<Named>, TranslateError> {
         tenant: desired.tenant,
         time_zone: time_zone.clone(),
     })?;
-    resources.push(Named::of(
-        ResourceType::SitePolicy,
-        site.to_string(),
-        &SitePolicy::of(desired, offsets),
-    ));
+    let policy = SitePolicy::of(desired, offsets);
+    let bytes = policy.encoded_len();
+    if bytes > SITE_POLICY_BYTES {
+        return Err(TranslateError::PolicyBytes { site, bytes });
+    }
+    resources.push(Named::of(ResourceType::SitePolicy, site.to_string(), &policy));
     resources.extend(hosts(desired));
     resources.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     Ok(resources)
@@ -117,18 +119,31 @@ pub fn rekeyed(
     found.then(|| Named::of(ResourceType::SitePolicy, site.to_string(), &policy))
 }
 
-/// The resource of one bucket of credentials; none if the bucket is empty.
-pub fn bucket(desired: &DesiredBucket) -> Option<Named> {
-    let name = bucket_name(desired.bucket);
-    (!desired.keys.is_empty())
-        .then(|| Named::of(ResourceType::KeyBucket, name, &KeyBucket::from(desired)))
+/// A bucket as a resource.
+#[derive(Debug)]
+pub struct Bucket {
+    /// The resource; none if the bucket is empty.
+    pub resource: Option<Named>,
+    /// The parts that do not fit: their credentials are refused.
+    pub left_out: Vec<LeftOut>,
 }
 
-/// The resource of one bucket of consumers; none if the bucket is empty.
-pub fn consumers(desired: &DesiredConsumers) -> Option<Named> {
+/// The resource of one bucket of credentials.
+pub fn bucket(desired: &DesiredBucket) -> Bucket {
+    let name = bucket_name(desired.bucket);
+    let (bucket, left_out) = KeyBucket::fit(desired);
+    let resource =
+        (!bucket.records.is_empty()).then(|| Named::of(ResourceType::KeyBucket, name, &bucket));
+    Bucket { resource, left_out }
+}
+
+/// The resource of one bucket of consumers.
+pub fn consumers(desired: &DesiredConsumers) -> Bucket {
     let name = consumer::bucket_name(desired.bucket);
-    let kind = ResourceType::ConsumerBucket;
-    (!desired.consumers.is_empty()).then(|| Named::of(kind, name, &ConsumerBucket::from(desired)))
+    let (bucket, left_out) = ConsumerBucket::fit(desired);
+    let resource = (!bucket.consumers.is_empty())
+        .then(|| Named::of(ResourceType::ConsumerBucket, name, &bucket));
+    Bucket { resource, left_out }
 }
 
 /// The resources that belong to no tenant: the shared API host, and the mark of a complete sync.

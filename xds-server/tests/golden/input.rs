@@ -278,6 +278,7 @@ impl Consumers {
             material: Secret(vec![key.material_byte; 32]),
         };
         let consumer = |consumer: &Consumer| DesiredConsumer {
+            tenant: Uuid::nil().into(),
             id: consumer.id.into(),
             site: Uuid::nil().into(),
             settings: consumer.settings.clone(),

@@ -32,9 +32,11 @@ fn cases() -> Vec<PathBuf> {
 fn translated(input: &Input) -> Result<Vec<Named>, String> {
     match input {
         Input::Site(site) => translate::site(&site.desired()).map_err(|error| error.to_string()),
-        Input::Bucket(bucket) => Ok(translate::bucket(&bucket.desired()).into_iter().collect()),
+        Input::Bucket(bucket) => {
+            Ok(translate::bucket(&bucket.desired()).resource.into_iter().collect())
+        }
         Input::Consumers(consumers) => {
-            Ok(translate::consumers(&consumers.desired()).into_iter().collect())
+            Ok(translate::consumers(&consumers.desired()).resource.into_iter().collect())
         }
         Input::Platform { base_domain } => {
             Ok(translate::platform(&base_domain.parse().expect("a base domain")))

@@ -1,5 +1,6 @@
 //! The problems that the store's errors become.
 
+use policy::bounds::ADDRESS_RANGE_BYTES;
 use store::StoreError;
 use store::platform_plan::PlanLimit;
 
@@ -47,6 +48,15 @@ impl From<StoreError> for Problem {
             StoreError::LimitReached { what, limit } => {
                 LIMIT.because(format!("There can be {limit} {what} at most."))
             }
+            StoreError::ConsumerBytes { allowed, bytes } => Self::field(
+                "settings",
+                format!(
+                    "the consumer and its keys would take {bytes} bytes in the gateways, and \
+                     {allowed} are allowed; an address range counts {ADDRESS_RANGE_BYTES}, and all \
+                     else as its JSON: take ranges, scopes or limits away from it or its keys, \
+                     revoke keys that have some, or make another consumer"
+                ),
+            ),
             StoreError::PlanLimit { limit, allowed, used } => plan_limit(limit, allowed, used),
             ref unavailable if transient || unavailable.is_unavailable() => {
                 tracing::warn!(error = %Causes(unavailable), "the database could not be used");

@@ -148,6 +148,7 @@ impl World {
     /// Adds the facts about consumer 1.
     fn with_consumer(mut self, settings: Value, key_settings: Value) -> Self {
         self.consumers.push(DesiredConsumer {
+            tenant: TenantId(uuid(1)),
             id: ConsumerId(uuid(1)),
             site: SiteId(uuid(1)),
             settings: serde_json::from_value(settings).expect("settings of a consumer"),
@@ -292,7 +293,7 @@ impl State for World {
             bucket: crate::consumer::bucket_of(id),
             consumers: self.consumers.clone(),
         };
-        Consumer::find(&ConsumerBucket::from(&bucket).to_bytes(), id).map(Rc::new)
+        Consumer::find(&ConsumerBucket::fit(&bucket).0.to_bytes(), id).map(Rc::new)
     }
 
     fn client_address(&mut self, _: Option<&[u8]>) -> Option<IpAddr> {

@@ -80,6 +80,14 @@ pub enum StoreError {
         /// The amount used.
         used: i64,
     },
+    /// The consumer would take more bytes in the data plane, with its keys, than it may.
+    #[error("the consumer would take {bytes} bytes, and {allowed} are allowed")]
+    ConsumerBytes {
+        /// The bytes allowed.
+        allowed: i64,
+        /// The bytes that it would take.
+        bytes: i64,
+    },
     /// The tenant would be left without an Admin.
     #[error("the last admin of a tenant")]
     LastAdmin,
@@ -121,6 +129,8 @@ pub enum StoreError {
 
 /// The SQLSTATE of a refusal.
 const REFUSED: &str = "TNLIM";
+/// The constraint that the database names when it refuses a consumer for its size.
+const CONSUMER_BYTES: &str = "consumer_bytes";
 
 /// The reason why a key does not work any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,15 +190,19 @@ impl StoreError {
     }
 
     /// Reads a refusal of the database; `None` if it is another error.
-    fn plan_limit(error: &sqlx::Error) -> Option<Self> {
+    fn refusal(error: &sqlx::Error) -> Option<Self> {
         let error: &PgDatabaseError = error.as_database_error()?.try_downcast_ref()?;
         if error.code() != REFUSED {
             return None;
         }
-        let limit =
-            PlanLimit::ALL.into_iter().find(|limit| error.constraint() == Some(limit.as_str()))?;
         let (allowed, used) = error.detail()?.split_once(' ')?;
-        Some(Self::PlanLimit { limit, allowed: allowed.parse().ok()?, used: used.parse().ok()? })
+        let (allowed, used) = (allowed.parse().ok()?, used.parse().ok()?);
+        let refused = error.constraint()?;
+        if refused == CONSUMER_BYTES {
+            return Some(Self::ConsumerBytes { allowed, bytes: used });
+        }
+        let limit = PlanLimit::ALL.into_iter().find(|limit| refused == limit.as_str())?;
+        Some(Self::PlanLimit { limit, allowed, used })
     }
 
     /// Compares the revision that the caller expects (`If-Match`) with the one there is. `None`
@@ -236,7 +250,7 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if let Some(refusal) = StoreError::plan_limit(&error) {
+        if let Some(refusal) = StoreError::refusal(&error) {
             return refusal;
         }
         let Some(database) = error.as_database_error() else { return Self::Database(error) };

@@ -215,6 +215,8 @@ pub async fn update(
     patch: SigningKeyPatch,
     expected_revision: Option<i64>,
 ) -> Result<SigningKey, StoreError> {
+    // Before the key, as with API keys: what they take together is bounded.
+    consumer::lock(tx, site, consumer, None).await?;
     let before = lock(tx, site, consumer, id, expected_revision).await?;
     let tenant = Uuid::from(tx.tenant());
     let after = signing_key_rows!(

@@ -4,13 +4,14 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use policy::desired::UpstreamProtocol;
+use policy::desired::{LeftOut, Object, UpstreamProtocol};
 use policy::id::{ApiId, ConsumerId, KeyId, RouteId, SiteId, TenantId, UpstreamId, VersionId};
 use policy::key::{Digest, Environment};
 use policy::method::Methods;
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use stack::testing::TestDatabase;
+use store::left_out;
 use store::quarantine::Refusal;
 use store::route::{RouteSpec, VersionRef};
 use store::upstream::Endpoint;
@@ -182,7 +183,7 @@ pub(crate) async fn use_once(database: &Database, samples: &[Sample]) {
 /// Puts sites under quarantine, as if an Envoy had refused them.
 pub(crate) async fn hold_back(database: &Database, samples: &[Sample]) {
     let reader = database.reader().await;
-    for sample in samples {
+    for (sample, bucket) in samples.iter().zip(0..) {
         let refusal = Refusal {
             site: sample.site,
             digest: [1; 32],
@@ -193,6 +194,9 @@ pub(crate) async fn hold_back(database: &Database, samples: &[Sample]) {
             good: None,
         };
         store::quarantine::refuse(&reader, &refusal).await.unwrap();
+        let object = Object::Consumer(sample.consumer);
+        let part = LeftOut { site: sample.site, object, bytes: 2, allowed: 1 };
+        left_out::write(&reader, left_out::Bucket::Consumers(bucket), &[part]).await.unwrap();
     }
 }
 

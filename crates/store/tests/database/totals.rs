@@ -15,11 +15,12 @@ use crate::fixture::{
 use crate::furniture::furnish;
 
 /// Tables of tenants that hold no configuration, and nothing that a platform plan limits.
-const UNMEASURED: [&str; 11] = [
+const UNMEASURED: [&str; 12] = [
     "audit_log",
     "change_log",
     "consumer_subjects",
     "invitations",
+    "left_out",
     "quarantine",
     "refusals",
     "service_tokens",

@@ -6,10 +6,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use policy::cell::CellName;
+use policy::id::Uuid;
 use serde::Serialize;
 use store::envoy::ConnectedStream;
 use store::quarantine::Hold;
-use store::{change, envoy, quarantine, site, tenant};
+use store::{change, envoy, left_out, quarantine, site, tenant};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -49,8 +50,23 @@ pub(super) struct SiteStatus {
     /// configuration.
     #[schema(required = true)]
     refusal: Option<SiteRefusal>,
+    /// The parts of the site that are too large to be served, the newest 100 of them: their
+    /// credentials are refused, and all else is served.
+    left_out: Vec<LeftOut>,
     /// The Envoys of the tenant's cells that are connected.
     envoys: Vec<EnvoyStatus>,
+}
+
+/// A part of a site that is too large to be served.
+#[derive(Debug, Serialize, ToSchema)]
+struct LeftOut {
+    /// The consumer whose credentials are refused; null for credentials of several consumers.
+    #[schema(required = true)]
+    consumer_id: Option<Uuid>,
+    /// The reason, and the remedy.
+    reason: String,
+    /// The time since which it holds.
+    at: DateTime<Utc>,
 }
 
 /// A refused configuration of a site.
@@ -104,7 +120,12 @@ pub(super) async fn of_site(
     let cells = tenant::cells(&mut tx).await?;
     let last = change::last_of_site(&mut tx, at.site_id).await?;
     let hold = quarantine::holds(&mut tx, Some(at.site_id)).await?.pop();
-    Answer::json(StatusCode::OK, &SiteStatus::of(&streams, cells.as_ref(), last, hold))
+    let left_out = left_out::of_site(&mut tx, at.site_id).await?;
+    let status = SiteStatus {
+        left_out: left_out.into_iter().map(LeftOut::of).collect(),
+        ..SiteStatus::of(&streams, cells.as_ref(), last, hold)
+    };
+    Answer::json(StatusCode::OK, &status)
 }
 
 impl SiteStatus {
@@ -137,7 +158,13 @@ impl SiteStatus {
             at: hold.at,
         });
         let (desired_seq, changed_at) = last.unzip();
-        Self { state, desired_seq, changed_at, refusal, envoys }
+        Self { state, desired_seq, changed_at, refusal, left_out: Vec::new(), envoys }
+    }
+}
+
+impl LeftOut {
+    fn of(told: left_out::Told) -> Self {
+        Self { consumer_id: told.consumer.map(Into::into), reason: told.reason, at: told.at }
     }
 }
 

@@ -212,6 +212,7 @@ impl Reading {
     ) {
         let (_, found) = self.consumers.entry(of.consumer).or_insert_with(|| {
             let consumer = DesiredConsumer {
+                tenant: TenantId(of.tenant),
                 id: ConsumerId(of.consumer),
                 site: SiteId(of.site),
                 settings: ConsumerSettings::default(),

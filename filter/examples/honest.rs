@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use policy::id::{SiteId, Uuid};
 use policy::jwt::{check_here, verify};
-use policy::mirror::Mirror;
+use policy::mirror::{Left, Mirror};
 use policy::site::Site;
 
 thread_local! {
@@ -89,9 +89,12 @@ fn check() -> usize {
 fn receive() -> usize {
     MIRROR.with_borrow_mut(|mirror| {
         let mirror = mirror.get_or_insert_with(|| {
-            Mirror::start("edge-1".to_owned(), "default".to_owned(), None).0
+            Mirror::start("edge-1".to_owned(), "default".to_owned(), &Left::default()).0
         });
-        INPUT.with_borrow(|message| mirror.received(message)).len()
+        INPUT.with_borrow(|message| {
+            let noted = mirror.expected(message);
+            mirror.received(message).len() + usize::from(noted.is_some())
+        })
     })
 }
 

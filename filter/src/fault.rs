@@ -4,6 +4,7 @@
 
 use std::hint::black_box;
 
+use policy::mirror::{Action, host_key};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::MapType;
 
@@ -11,6 +12,8 @@ use proxy_wasm::types::MapType;
 const HEADER: &str = "x-fault";
 /// The mirror traps when a message names this host.
 const TRAP: &[u8] = b"trap.gw.localhost";
+/// Each mirror traps when it is about to give this host a value.
+const TRAP_AGAIN: &str = "poison.gw.localhost";
 /// The shared-data name of the note that a mirror has trapped: the next one, which is told of the
 /// same host, goes on.
 const TRAPPED_KEY: &str = "fault.trapped";
@@ -49,6 +52,16 @@ pub(crate) fn of_message(message: &[u8]) {
         named && hostcalls::get_shared_data(TRAPPED_KEY).is_ok_and(|(value, _)| value.is_none());
     if first && hostcalls::set_shared_data(TRAPPED_KEY, Some(b"1"), None).is_ok() {
         fail("a resource asked for it");
+    }
+}
+
+/// Fails when the mirror is about to write the value of [`TRAP_AGAIN`].
+pub(crate) fn of_action(action: &Action) {
+    if let Action::Write(name, value) = action
+        && *name == host_key(TRAP_AGAIN)
+        && !value.is_empty()
+    {
+        fail("a host asked for it");
     }
 }
 

@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use policy::mirror::{Action, Mirror, SERVING_KEY, Serving};
+use policy::mirror::{
+    Action, Left, MESSAGE_MAX_BYTES, Mirror, REFUSED_KEY, SERVING_KEY, Serving, TRIAL_KEY,
+};
 use proxy_wasm::{hostcalls, types::BufferType};
 
 use crate::{abi, shared};
@@ -145,9 +147,15 @@ impl Singleton {
             return;
         }
         self.retry = RETRY_MIN;
+        if size > MESSAGE_MAX_BYTES {
+            log::error!("tenantry: a message of {size} bytes is not read: it may not fit");
+            self.carry_out(token, vec![Action::Reconnect]);
+            return;
+        }
         let actions = match hostcalls::get_buffer(BufferType::GrpcReceiveBuffer, 0, size) {
             Ok(message) => {
                 let message = message.unwrap_or_default();
+                let _ = perform(None, self.mirror.expected(&message).into_iter().collect());
                 #[cfg(feature = "fault-injection")]
                 crate::fault::of_message(&message);
                 self.mirror.received(&message)
@@ -175,6 +183,8 @@ impl Singleton {
         if let Err(what) = perform(Some(token), actions) {
             log::error!("tenantry: the stream to cluster {} is given up: {what}", self.cluster);
             let _ = hostcalls::cancel_grpc_stream(token);
+            // The VM has not trapped.
+            let _ = hostcalls::set_shared_data(TRIAL_KEY, Some(&[]), None);
             self.mirror = begin();
             self.lost();
         }
@@ -193,8 +203,17 @@ impl Singleton {
 
 /// A mirror that takes up where an earlier one of this Envoy left off.
 fn begin() -> Mirror {
-    let left = shared::get(SERVING_KEY).and_then(|(value, _)| Serving::decode(&value));
-    let (mirror, actions) = Mirror::start(node_property("id"), node_property("cluster"), left);
+    let value = |name| shared::get(name).map(|(value, _)| value).unwrap_or_default();
+    let left = Left {
+        serving: Serving::decode(&value(SERVING_KEY)),
+        trial: value(TRIAL_KEY),
+        refused: value(REFUSED_KEY),
+    };
+    if !left.trial.is_empty() {
+        let resources = String::from_utf8_lossy(&left.trial).replace('\n', ", ");
+        log::error!("tenantry: the VM before has trapped on one of these: {resources}");
+    }
+    let (mirror, actions) = Mirror::start(node_property("id"), node_property("cluster"), &left);
     if let Err(what) = perform(None, actions) {
         log::error!("tenantry: shared data cannot be written: {what}");
     }
@@ -203,6 +222,8 @@ fn begin() -> Mirror {
 
 fn perform(stream: Option<u32>, actions: Vec<Action>) -> Result<(), String> {
     for action in actions {
+        #[cfg(feature = "fault-injection")]
+        crate::fault::of_action(&action);
         let done = match (action, stream) {
             (Action::Write(key, value), _) => hostcalls::set_shared_data(&key, Some(&value), None),
             (Action::Send(message), Some(token)) => {

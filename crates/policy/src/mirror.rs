@@ -8,10 +8,14 @@
 //! the next epoch, and begins to serve it when its first sync is complete: until then the old state
 //! goes on being served, and afterwards nothing is left that was removed in between.
 
+mod trial;
+
 use std::collections::BTreeMap;
 
+use self::trial::{Trials, Verdict};
+use crate::bounds::{MESSAGE_BYTES, SITE_POLICY_BYTES};
 use crate::key::bucket_name;
-use crate::mirror_wire::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Node, Status};
+use crate::mirror_wire::{DeltaDiscoveryRequest, Node, Response, Status};
 use crate::wire::type_url;
 
 /// The shared-data name of the [`Serving`] value.
@@ -20,6 +24,16 @@ pub const SERVING_KEY: &str = "serving";
 /// The shared-data name of an empty value that is written after each change: its version tells
 /// whether anything has changed. Reading an empty value costs a VM a tenth of reading another.
 pub const GENERATION_KEY: &str = "generation";
+
+/// The shared-data name of the resources that the mirror is taking in.
+pub const TRIAL_KEY: &str = "trial";
+
+/// The shared-data name of the resources that a mirror's VM has trapped on.
+pub const REFUSED_KEY: &str = "refused";
+
+/// The most bytes of a message that a mirror reads: the largest resource, alone in it or beside
+/// those that fill a message.
+pub const MESSAGE_MAX_BYTES: usize = SITE_POLICY_BYTES + MESSAGE_BYTES;
 
 /// The user agent by which the mirror's stream is told from the one of its Envoy: both have the
 /// same Node id.
@@ -116,6 +130,17 @@ pub enum Action {
     Reconnect,
 }
 
+/// The state that earlier mirrors of the same Envoy left in shared data.
+#[derive(Clone, Debug, Default)]
+pub struct Left {
+    /// The value under [`SERVING_KEY`].
+    pub serving: Option<Serving>,
+    /// The value under [`TRIAL_KEY`]; empty unless a VM has trapped.
+    pub trial: Vec<u8>,
+    /// The value under [`REFUSED_KEY`].
+    pub refused: Vec<u8>,
+}
+
 /// The mirror of one Envoy.
 #[derive(Debug)]
 pub struct Mirror {
@@ -124,26 +149,30 @@ pub struct Mirror {
     epoch: u32,
     /// By type: the name and version of every resource that is mirrored.
     held: [BTreeMap<String, String>; TYPES.len()],
+    trials: Trials,
 }
 
 impl Mirror {
     /// A mirror for the Envoy with this Node, and the values to write before anything else.
-    /// `serving` is the value that an earlier mirror of the same Envoy left.
-    pub fn start(
-        node_id: String,
-        cluster: String,
-        serving: Option<Serving>,
-    ) -> (Self, Vec<Action>) {
-        let mut serving = serving.unwrap_or_default();
+    pub fn start(node_id: String, cluster: String, left: &Left) -> (Self, Vec<Action>) {
+        let mut serving = left.serving.unwrap_or_default();
         serving.newest_epoch = serving.newest_epoch.saturating_add(1);
         let mirror = Self {
             node: Node { id: node_id, cluster, user_agent_name: USER_AGENT.to_owned() },
             serving,
             epoch: serving.newest_epoch,
             held: Default::default(),
+            trials: Trials::left(&left.trial, &left.refused),
         };
-        let write = mirror.write_serving();
-        (mirror, vec![write])
+        let mut writes = vec![mirror.write_serving()];
+        let refused = mirror.trials.refused();
+        if refused != left.refused {
+            writes.push(Action::Write(REFUSED_KEY.to_owned(), refused));
+        }
+        if !left.trial.is_empty() {
+            writes.push(trial_over());
+        }
+        (mirror, writes)
     }
 
     /// Returns the first messages of a new stream: a wildcard subscription to each type, with the
@@ -162,31 +191,55 @@ impl Mirror {
         requests.map(|request| Action::Send(prost::Message::encode_to_vec(&request))).collect()
     }
 
+    /// Returns the write that has to be done before a message is taken in; none if it cannot be
+    /// read. Should the VM trap on it, the next mirror learns by it on which resources.
+    pub fn expected(&self, message: &[u8]) -> Option<Action> {
+        let note = self.trials.note(&Response::read(message)?);
+        Some(Action::Write(TRIAL_KEY.to_owned(), note))
+    }
+
     /// Takes in a message of the stream: writes its content, then ACKs it. One that cannot be
     /// applied is NACKed and changes nothing. One that cannot even be read cannot be NACKed: the
     /// server would wait for an answer for ever, so the stream ends.
+    ///
+    /// A resource on which a VM has trapped is NACKed, and its name loses its value: the one before
+    /// may let somebody in whose key was revoked since.
     pub fn received(&mut self, message: &[u8]) -> Vec<Action> {
-        let response: DeltaDiscoveryResponse = match prost::Message::decode(message) {
-            Ok(response) => response,
-            Err(_) => return vec![Action::Reconnect],
-        };
+        let Some(response) = Response::read(message) else { return vec![Action::Reconnect] };
         let mut reply = DeltaDiscoveryRequest {
-            type_url: response.type_url.clone(),
-            response_nonce: response.nonce.clone(),
+            type_url: response.type_url.to_owned(),
+            response_nonce: response.nonce.to_owned(),
             ..Default::default()
         };
-        let mut actions = match self.apply(response) {
-            Ok(writes) => writes,
-            Err(message) => {
-                reply.error_detail = Some(Status { code: INVALID_ARGUMENT, message });
+        let mut refuse = |message: String| {
+            reply.error_detail = Some(Status { code: INVALID_ARGUMENT, message });
+        };
+        let mut actions = match self.trials.verdict(&response) {
+            Verdict::Take => {
+                let writes = self.apply(&response);
+                self.trials.survived(&response);
+                writes.unwrap_or_else(|message| {
+                    refuse(message);
+                    Vec::new()
+                })
+            }
+            Verdict::Split => {
+                refuse("a VM may have trapped on one of these: send them one by one".to_owned());
                 Vec::new()
             }
+            Verdict::Refuse(name) => {
+                refuse(format!("{name} is left out: a VM has trapped on this version of it"));
+                let gone =
+                    Response { resources: Vec::new(), removed: vec![name], ..response.clone() };
+                self.apply(&gone).unwrap_or_default()
+            }
         };
+        actions.push(trial_over());
         actions.push(Action::Send(prost::Message::encode_to_vec(&reply)));
         actions
     }
 
-    fn apply(&mut self, response: DeltaDiscoveryResponse) -> Result<Vec<Action>, String> {
+    fn apply(&mut self, response: &Response<'_>) -> Result<Vec<Action>, String> {
         let known = TYPES
             .iter()
             .zip(&mut self.held)
@@ -194,25 +247,23 @@ impl Mirror {
         let Some(((_, prefix), held)) = known else {
             return Err(format!("the filter knows no type {}", response.type_url));
         };
-        if let Some(empty) = response.resources.iter().find(|resource| resource.resource.is_none())
-        {
+        if let Some(empty) = response.resources.iter().find(|resource| resource.value.is_none()) {
             return Err(format!("the resource {} has no content", empty.name));
         }
         let synced = prefix.is_none() && !response.resources.is_empty();
-        let groups = KeyGroups::of(&response);
-        let mut writes =
-            Vec::with_capacity(response.resources.len() + response.removed_resources.len() + 1);
-        for resource in response.resources {
-            if let (Some(prefix), Some(content)) = (prefix, resource.resource) {
-                let mut value = Vec::with_capacity(TAG_LEN + content.value.len());
+        let groups = KeyGroups::of(response);
+        let mut writes = Vec::with_capacity(response.resources.len() + response.removed.len() + 1);
+        for resource in &response.resources {
+            if let (Some(prefix), Some(content)) = (prefix, resource.value) {
+                let mut value = Vec::with_capacity(TAG_LEN + content.len());
                 value.extend_from_slice(&self.epoch.to_be_bytes());
-                value.extend_from_slice(&content.value);
+                value.extend_from_slice(content);
                 writes.push(Action::Write(format!("{prefix}{}", resource.name), value));
             }
-            held.insert(resource.name, resource.version);
+            held.insert(resource.name.to_owned(), resource.version.to_owned());
         }
-        for name in response.removed_resources {
-            held.remove(&name);
+        for name in &response.removed {
+            held.remove(*name);
             if let Some(prefix) = prefix {
                 writes.push(Action::Write(format!("{prefix}{name}"), Vec::new()));
             }
@@ -235,18 +286,20 @@ impl Mirror {
     }
 }
 
+/// The write that says that a VM has not trapped.
+fn trial_over() -> Action {
+    Action::Write(TRIAL_KEY.to_owned(), Vec::new())
+}
+
 /// The groups of the buckets that a message changes.
 struct KeyGroups([bool; KEY_GROUPS]);
 
 impl KeyGroups {
-    fn of(response: &DeltaDiscoveryResponse) -> Self {
+    fn of(response: &Response<'_>) -> Self {
         let mut groups = [false; KEY_GROUPS];
         if response.type_url == type_url::KEY_BUCKET {
-            let names = response
-                .resources
-                .iter()
-                .map(|resource| &resource.name)
-                .chain(&response.removed_resources);
+            let names = response.resources.iter().map(|resource| resource.name);
+            let names = names.chain(response.removed.iter().copied());
             // A name that is none of a bucket's is no bucket that anybody reads.
             for bucket in names.filter_map(|name| u16::from_str_radix(name, 16).ok()) {
                 let [group, _] = bucket.to_be_bytes();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-use crate::mirror_wire::{Any, Resource};
+use crate::mirror_wire::{Any, DeltaDiscoveryResponse, Resource};
 
 /// Each value with the number of times that it was written.
 type SharedData = BTreeMap<String, (Vec<u8>, usize)>;
@@ -55,8 +55,10 @@ fn response(type_url: &str, resources: &[(&str, &str)], removed: &[&str]) -> Vec
 }
 
 fn started(shared: &mut SharedData) -> Mirror {
-    let left = serving(shared);
-    let (mirror, actions) = Mirror::start("envoy-1".to_owned(), "cell".to_owned(), left);
+    let value = |name| shared.get(name).map(|(value, _)| value.clone()).unwrap_or_default();
+    let left =
+        Left { serving: serving(shared), trial: value(TRIAL_KEY), refused: value(REFUSED_KEY) };
+    let (mirror, actions) = Mirror::start("envoy-1".to_owned(), "cell".to_owned(), &left);
     perform(shared, actions);
     mirror
 }
@@ -142,6 +144,8 @@ fn what_cannot_be_applied_is_refused_and_changes_nothing() {
             .is_some_and(|detail| detail.message.contains("a has no content"))
     );
     assert_eq!(mirror.received(b"\xff\xff"), [Action::Reconnect], "there is no nonce to refuse");
+    // Only that no trial is under way.
+    shared.remove(TRIAL_KEY);
     assert_eq!(shared, before);
 }
 
@@ -263,7 +267,17 @@ fn the_counter_of_a_group_changes_with_its_buckets_and_after_them() {
         .collect();
     assert_eq!(
         names,
-        ["k/ab00", "k/ab01", "k/cd00", "k/ef07", "kg/ab", "kg/cd", "kg/ef", GENERATION_KEY]
+        [
+            "k/ab00",
+            "k/ab01",
+            "k/cd00",
+            "k/ef07",
+            "kg/ab",
+            "kg/cd",
+            "kg/ef",
+            GENERATION_KEY,
+            TRIAL_KEY
+        ]
     );
     assert_eq!(key_group_key(0xab01), "kg/ab");
     let others = mirror.received(&response(type_url::HOST, &[("ab00", "1")], &[]));
@@ -271,4 +285,89 @@ fn the_counter_of_a_group_changes_with_its_buckets_and_after_them() {
         .iter()
         .filter(|action| matches!(action, Action::Write(name, _) if name.starts_with("kg/")));
     assert_eq!(counters.count(), 0);
+}
+
+/// Takes a message in as the shell does, in a VM that traps on a resource of this content.
+fn taken(shared: &mut SharedData, mirror: &mut Mirror, trap: &str, message: &[u8]) -> Taken {
+    perform(shared, mirror.expected(message).into_iter().collect());
+    let resources = DeltaDiscoveryResponse::decode(message).expect("a response").resources;
+    let actions = mirror.received(message);
+    let kept = |key: &str| {
+        actions.iter().any(|action| {
+            matches!(action, Action::Write(name, value)
+            if name == key && !value.is_empty())
+        })
+    };
+    let has = |resource: &Resource| {
+        let content = resource.resource.as_ref().map(|content| content.value.as_slice());
+        content == Some(trap.as_bytes()) && kept(&host_key(&resource.name))
+    };
+    if resources.iter().any(has) {
+        return Taken::Trapped;
+    }
+    let sent = perform(shared, actions);
+    match sent.iter().find_map(|request| request.error_detail.as_ref()) {
+        Some(detail) => Taken::Refused(detail.message.clone()),
+        None => Taken::Accepted,
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    Accepted,
+    Refused(String),
+    Trapped,
+}
+
+#[test]
+fn a_resource_that_vms_have_trapped_on_is_not_met_again_and_holds_up_no_other() {
+    let mut shared = SharedData::new();
+    let mut mirror = started(&mut shared);
+    let trap = "traps";
+    perform(&mut shared, mirror.received(&response(type_url::HOST, &[("bad", "1")], &[])));
+    perform(&mut shared, mirror.received(&response(type_url::SYNC, &[("sync", "")], &[])));
+    let together = response(type_url::HOST, &[("a", "1"), ("bad", trap)], &[]);
+    let [one, bad] = [("a", "1"), ("bad", trap)].map(|one| response(type_url::HOST, &[one], &[]));
+    assert_eq!(taken(&mut shared, &mut mirror, trap, &together), Taken::Trapped);
+
+    // The next one takes them in one by one.
+    let mut mirror = started(&mut shared);
+    let Taken::Refused(_) = taken(&mut shared, &mut mirror, trap, &together) else {
+        panic!("they came together")
+    };
+    assert_eq!(taken(&mut shared, &mut mirror, trap, &one), Taken::Accepted);
+    assert_eq!(taken(&mut shared, &mut mirror, trap, &bad), Taken::Trapped);
+
+    // And the one after that knows which one it is, as do all that follow.
+    for _ in 0..2 {
+        let mut mirror = started(&mut shared);
+        let Taken::Refused(_) = taken(&mut shared, &mut mirror, trap, &together) else {
+            panic!("they came together")
+        };
+        assert_eq!(taken(&mut shared, &mut mirror, trap, &one), Taken::Accepted);
+        let Taken::Refused(message) = taken(&mut shared, &mut mirror, trap, &bad) else {
+            panic!("it traps")
+        };
+        assert!(message.contains("bad"), "{message}");
+        perform(&mut shared, mirror.received(&response(type_url::SYNC, &[("sync", "")], &[])));
+        assert_eq!(read(&shared, "h/a"), Some(&b"1"[..]));
+        assert_eq!(read(&shared, "h/bad"), None, "not even as it was before");
+    }
+
+    // Another version of it may be good.
+    let mut mirror = started(&mut shared);
+    let mended = response(type_url::HOST, &[("bad", "2"), ("a", "1")], &[]);
+    assert_eq!(taken(&mut shared, &mut mirror, trap, &mended), Taken::Accepted);
+}
+
+#[test]
+fn one_trap_alone_refuses_nothing() {
+    let mut shared = SharedData::new();
+    let mut mirror = started(&mut shared);
+    let message = response(type_url::HOST, &[("a", "1")], &[]);
+    assert_eq!(taken(&mut shared, &mut mirror, "1", &message), Taken::Trapped);
+    let mut mirror = started(&mut shared);
+    assert_eq!(taken(&mut shared, &mut mirror, "-", &message), Taken::Accepted);
+    let mut mirror = started(&mut shared);
+    assert_eq!(taken(&mut shared, &mut mirror, "-", &message), Taken::Accepted);
 }

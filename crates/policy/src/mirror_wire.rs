@@ -1,7 +1,11 @@
 //! The part of delta xDS that the mirror speaks (`envoy.service.discovery.v3`), by field numbers.
 //! The filter has no use for the other fields, nor for the size of a crate with all of xDS in it.
 
+mod response;
+
 use std::collections::BTreeMap;
+
+pub use response::{Part, Response};
 
 /// `envoy.config.core.v3.Node`, in part.
 #[derive(Clone, PartialEq, prost::Message)]

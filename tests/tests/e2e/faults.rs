@@ -224,6 +224,18 @@ async fn a_worker_takes_over_from_a_mirror_that_fails() {
     trap.serve_things(things.upstream.addr).await;
     let key = trap.key("app").await;
     settled(&things.gateways, &trap.hostname, THING, &key.text, 200).await;
+
+    // What two VMs have trapped on, no other meets again; all that comes after it arrives.
+    let last = things.site.key("last").await;
+    things.settled(THING, &last, 200).await;
+    let poison = things.tenant.site_with(json!({ "name": "poison", "slug": "poison" })).await;
+    poison.serve_things(things.upstream.addr).await;
+    let poisoned = poison.key("app").await;
+    things.stack.api.delete(&last.path).await.expect("a revocation");
+    things.settled(THING, &last, 403).await;
+    things.settled(THING, &things.key, 200).await;
+    let refused = things.gateways[0].get(&poison.hostname, THING, &poisoned.text).await;
+    assert_eq!(refused.status, 404, "its host is unknown");
     things.stack.allow_in_envoy_log("[wasm]");
     finish(things.stack).await;
 }

@@ -4,7 +4,7 @@
 use policy::id::{ConsumerId, KeyId, SiteId, Uuid};
 use policy::key::{ApiKey, CredentialKind, Environment, KeyRecord, bucket_name, pack_bucket};
 use policy::method::Methods;
-use policy::mirror::{Action, Mirror};
+use policy::mirror::{Action, Left, Mirror};
 use policy::mirror_wire::{Any, DeltaDiscoveryResponse, Resource};
 use policy::requirement::AuthMethods;
 use policy::settings::AuthMethod;
@@ -46,7 +46,8 @@ pub(crate) fn keys(count: u8) -> Vec<ApiKey> {
 
 /// The shared data of the mirror after it has got everything.
 pub(crate) fn shared_data(keys: &[ApiKey]) -> Vec<(String, Vec<u8>)> {
-    let (mut mirror, mut actions) = Mirror::start("node".to_owned(), "default".to_owned(), None);
+    let (mut mirror, mut actions) =
+        Mirror::start("node".to_owned(), "default".to_owned(), &Left::default());
     let site = Uuid::from_u128(SITE);
     let mut told = vec![
         (type_url::SITE_POLICY, site.to_string(), policy().encode_to_vec()),
@@ -78,7 +79,7 @@ pub(crate) fn host_removed() -> Vec<(String, Vec<u8>)> {
 }
 
 fn removed(type_url: &str, name: String) -> Vec<(String, Vec<u8>)> {
-    let (mut mirror, _) = Mirror::start("node".to_owned(), "default".to_owned(), None);
+    let (mut mirror, _) = Mirror::start("node".to_owned(), "default".to_owned(), &Left::default());
     let removed = DeltaDiscoveryResponse {
         type_url: type_url.to_owned(),
         nonce: "n".to_owned(),

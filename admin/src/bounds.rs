@@ -13,9 +13,17 @@ pub const LOGIN_BODY_BYTES: usize = 16 * 1024;
 pub const DOCUMENT_BYTES: usize = 32 * 1024 * 1024;
 /// The routes of one import: four times GitHub's, and still one statement and one push.
 pub const IMPORT_ROUTES: usize = 5_000;
+/// The paths of one import, and the path items that they may refer to: twice as many as routes,
+/// since a path may have no operation that is imported.
+pub const IMPORT_PATHS: usize = 2 * IMPORT_ROUTES;
+/// The parts of security requirements in all operations of an import, those of a path item counted
+/// for each path that refers to it: 200 for each route, where descriptions have one or two.
+pub const IMPORT_SECURITY_PARTS: usize = 200 * IMPORT_ROUTES;
 /// API descriptions that are parsed at the same time. Each may take a core, and some ten times its
 /// size in memory.
 pub const IMPORTS_AT_ONCE: usize = 2;
+/// API descriptions in memory at the same time, those included that still come in: 256 MiB.
+pub const DOCUMENTS_AT_ONCE: usize = 8;
 
 /// A name for people, in characters: a line of a page.
 pub const NAME_CHARS: usize = 200;
@@ -54,9 +62,20 @@ pub const IMPORT_TIME: Duration = Duration::from_secs(120);
 pub const HEADER_TIME: Duration = Duration::from_secs(10);
 /// The time that open requests get to finish when the process is asked to stop.
 pub const DRAIN_TIME: Duration = Duration::from_secs(20);
+/// A connection without a request, between two of them: consoles poll every few seconds.
+pub const IDLE_TIME: Duration = Duration::from_secs(60);
+/// A pause in an answer that is being sent: its client does not read.
+pub const STALL_TIME: Duration = Duration::from_secs(30);
+/// A pause in a body that is being received, and the time that its first bytes may take.
+pub const BODY_PAUSE: Duration = Duration::from_secs(10);
+/// The bytes a second of a body, after [`BODY_PAUSE`]: a slow telephone line. Without a rate, a
+/// byte now and then would keep a request for its whole time.
+pub const BODY_BYTES_A_SECOND: u64 = 16 * 1024;
 /// Open connections. Each costs some 20 KiB; the API serves operators and their programs, not
 /// traffic.
 pub const CONNECTIONS: usize = 1_024;
+/// Open connections of one address: an office behind one, and an eighth of all.
+pub const CONNECTIONS_PER_ADDRESS: usize = 128;
 
 /// Slugs that name parts of the platform itself under the base domain.
 pub const RESERVED_SLUGS: [&str; 7] =

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use policy::id::SiteId;
+use policy::id::{SiteId, TenantId};
 use store::seal::SecretsKey;
-use store::{Actor, ActorKind, Logged, Standing};
+use store::{Actor, ActorKind, Logged, Party, Standing};
 use uuid::Uuid;
 
 use crate::http::problem::Problem;
@@ -67,6 +67,8 @@ impl Principal {
 pub struct Caller {
     /// The name of the person or team.
     pub principal: Principal,
+    /// The tenant of the path.
+    pub tenant: Option<TenantId>,
     /// Its standing in the tenant of the path. An operator has none, and needs none.
     pub standing: Standing,
     /// The part of its role that a service token may use; empty for all of it, and for other
@@ -96,7 +98,19 @@ impl Caller {
             id: self.principal.id(),
             request_id: self.request_id.clone(),
             source: self.source,
+            party: self.party(),
             logged: self.logged.clone(),
+        }
+    }
+
+    /// The party whose share of the database its requests take.
+    pub fn party(&self) -> Party {
+        match (self.principal.kind(), self.tenant) {
+            (CallerKind::Operator, _) => Party::Platform,
+            (CallerKind::Account | CallerKind::Service, Some(tenant)) => Party::Tenant(tenant),
+            (CallerKind::Account | CallerKind::Service, None) => {
+                Party::Account(self.principal.id())
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use policy::id::Uuid;
 use serde::de::DeserializeOwned;
 use store::account::AccountId;
-use store::{Actor, ActorKind, Logged};
+use store::{Actor, ActorKind, Logged, Party};
 
 use crate::bounds;
 use crate::http::body;
@@ -32,7 +32,11 @@ pub struct Visitor {
 impl Visitor {
     /// Its actor for audit rows: the program itself, because nothing is proven.
     pub fn nobody(&self) -> Actor {
-        Actor { source: self.source, ..Actor::system(self.request_id.clone()) }
+        Actor {
+            source: self.source,
+            party: Party::Strangers,
+            ..Actor::system(self.request_id.clone())
+        }
     }
 
     /// Its actor for audit rows once it has proven that the account is its own.
@@ -42,6 +46,7 @@ impl Visitor {
             id: Uuid::from(account),
             request_id: self.request_id.clone(),
             source: self.source,
+            party: Party::Account(account.into()),
             logged: Logged::default(),
         }
     }

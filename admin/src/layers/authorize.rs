@@ -42,6 +42,7 @@ pub async fn authorize(
             let extensions = &parts.extensions;
             let caller = Caller {
                 principal: found.principal,
+                tenant: place.tenant(),
                 standing: found.standing,
                 scopes: found.scopes,
                 expires_at: found.expires_at,

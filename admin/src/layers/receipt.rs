@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use policy::id::{SiteId, TenantId};
-use store::{Actor, StoreError, change, quarantine};
+use store::{Actor, Party, StoreError, change, quarantine};
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
@@ -26,14 +26,19 @@ pub async fn layer(
     };
     *request.uri_mut() = uri;
     let place = request.extensions().get::<Place>().copied().unwrap_or_default();
-    let logged = request.extensions().get::<Caller>().map(|caller| caller.logged.clone());
+    let caller = request.extensions().get::<Caller>();
+    let logged = caller.map(|caller| caller.logged.clone());
+    let party = caller.map_or(Party::Strangers, Caller::party);
     let response = next.run(request).await;
     if !response.status().is_success() {
         return Ok(response);
     }
     let seq = logged.and_then(|logged| logged.seq());
     let receipt = match place.tenant() {
-        Some(tenant) => receipt(&app, tenant, place.site(), seq, time).await,
+        Some(tenant) => {
+            let actor = Actor { party, ..Actor::system("receipt") };
+            receipt(&app, &actor, tenant, place.site(), seq, time).await
+        }
         // It was about no tenant's sites.
         None => Ok(Some(Receipt::default())),
     };
@@ -49,14 +54,14 @@ pub async fn layer(
 /// be read in time.
 async fn receipt(
     app: &App,
+    actor: &Actor,
     tenant: TenantId,
     site: Option<SiteId>,
     seq: Option<i64>,
     time: Duration,
 ) -> Result<Option<Receipt>, StoreError> {
     let until = Instant::now() + time;
-    let actor = Actor::system("receipt");
-    let mut tx = app.store.tenant(tenant, &actor).await?;
+    let mut tx = app.store.tenant(tenant, actor).await?;
     let seq = match seq {
         Some(seq) => seq,
         // A repetition, or a write that changed nothing: the tenant's previous change has to
@@ -77,7 +82,7 @@ async fn receipt(
         let mut now = Receipt::of(&streams, cells.as_ref(), &[], seq);
         let settled = now.pending.is_empty();
         if settled || Instant::now() >= until || receipt.is_none() {
-            let mut tx = app.store.tenant(tenant, &actor).await?;
+            let mut tx = app.store.tenant(tenant, actor).await?;
             let holds = quarantine::holds(&mut tx, site).await?;
             now = Receipt::of(&streams, cells.as_ref(), &holds, seq);
         }

@@ -72,6 +72,7 @@ impl Deployment {
             id: Uuid::from_u128(7),
             request_id: "test".to_owned(),
             source: None,
+            party: Default::default(),
             logged: Default::default(),
         };
         let mut tx = self.store.platform(&actor).await.expect("a transaction");

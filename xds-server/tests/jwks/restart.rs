@@ -45,6 +45,7 @@ fn actor() -> Actor {
         id: Uuid::from_u128(7),
         request_id: "test".to_owned(),
         source: None,
+        party: Default::default(),
         logged: Default::default(),
     }
 }

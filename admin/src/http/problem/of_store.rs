@@ -1,15 +1,17 @@
 //! The problems that the store's errors become.
 
 use policy::bounds::ADDRESS_RANGE_BYTES;
-use store::StoreError;
 use store::platform_plan::PlanLimit;
+use store::{Party, StoreError};
 
 use super::Problem;
 use super::accounts::FACTOR_EXISTS;
 use super::body::ReachedLimit;
 use super::platform::NO_SECRETS_KEY;
 use super::publishing::KEY_ENDED;
-use super::request::{CHANGED, INTERNAL, LIMIT, NOT_FOUND, UNAVAILABLE};
+use super::request::{
+    BEING_CHANGED, BUSY, CHANGED, INTERNAL, LIMIT, NOT_FOUND, SHARE_TAKEN, UNAVAILABLE,
+};
 use super::tenancy::{ALREADY_MEMBER, LAST_ADMIN, PLAN_LIMIT};
 use crate::http::etag::etag;
 use crate::secret::NoRandomness;
@@ -45,6 +47,11 @@ impl From<StoreError> for Problem {
             )),
             StoreError::AlreadyMember => ALREADY_MEMBER.problem(),
             StoreError::NoSecretsKey => NO_SECRETS_KEY.problem(),
+            StoreError::BeingChanged { what, id } => BEING_CHANGED
+                .because(format!("Another change of the {what} {id} is being made; try again.")),
+            // Strangers share a queue: it is not this one who fills it.
+            StoreError::ShareTaken { party: Party::Strangers } => BUSY.problem(),
+            StoreError::ShareTaken { .. } => SHARE_TAKEN.problem(),
             StoreError::LimitReached { what, limit } => {
                 LIMIT.because(format!("There can be {limit} {what} at most."))
             }

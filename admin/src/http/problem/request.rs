@@ -17,6 +17,12 @@ kinds! {
     SYNTAX = Kind::bad_request("syntax", "The body cannot be parsed");
     /// The body was cut short, or could not be read.
     UNREADABLE = Kind::bad_request("unreadable", "The body could not be read");
+    /// The body comes too slowly.
+    SLOW_BODY = Kind::new(
+        axum::http::StatusCode::REQUEST_TIMEOUT,
+        "slow-body",
+        "The body did not come in time",
+    );
     /// The body is too long.
     TOO_LARGE = Kind::new(
         axum::http::StatusCode::PAYLOAD_TOO_LARGE,
@@ -53,6 +59,17 @@ kinds! {
     .detail("Use a new key for a new request, or repeat the request with the same body.");
     /// The caller, or the address, has made too many requests.
     RATE_LIMITED = Kind::too_many("rate-limited", "Too many requests");
+    /// Another change of the object is under way, and has taken too long to wait for.
+    BEING_CHANGED =
+        Kind::conflict("being-changed", "Another change is being made").retry_soon();
+    /// The tenant, or the person, has its share of the database, and a queue of requests besides.
+    SHARE_TAKEN = Kind::too_many("share-taken", "Too many requests at the same time")
+        .detail(
+            "Requests of the same tenant take its share of the database; wait for their answers.",
+        )
+        .retry_soon();
+    /// Too many log in, sign up or use a token of a letter at the same time.
+    BUSY = Kind::unavailable("busy", "Too many requests at the same time").retry_soon();
     /// The request took longer than it may take.
     TIMEOUT = Kind::unavailable("timeout", "The request took too long").retry_soon();
     /// The database cannot be reached.

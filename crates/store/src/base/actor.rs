@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use uuid::Uuid;
 
+use crate::base::party::Party;
+
 /// The actor of a change, for the audit log.
 #[derive(Clone, Debug)]
 pub struct Actor {
@@ -19,6 +21,8 @@ pub struct Actor {
     pub request_id: String,
     /// The address of the client.
     pub source: Option<IpAddr>,
+    /// The party whose share of the connections its transactions take.
+    pub party: Party,
     /// The place for the number of the last change that was committed.
     pub logged: Logged,
 }
@@ -46,6 +50,7 @@ impl Actor {
             id: Uuid::nil(),
             request_id: request_id.into(),
             source: None,
+            party: Party::Platform,
             logged: Logged::default(),
         }
     }
@@ -94,6 +99,7 @@ impl fmt::Display for AccountId {
 impl AccountId {
     /// Makes the person the actor of a request.
     pub fn actor(self, request_id: String, source: Option<IpAddr>, logged: Logged) -> Actor {
-        Actor { kind: ActorKind::Member, id: self.0, request_id, source, logged }
+        let party = Party::Account(self.0);
+        Actor { kind: ActorKind::Member, id: self.0, request_id, source, party, logged }
     }
 }

@@ -4,7 +4,9 @@ use sqlx::postgres::PgDatabaseError;
 use std::fmt;
 
 use thiserror::Error;
+use uuid::Uuid;
 
+use crate::base::party::Party;
 use crate::base::plan_limit::PlanLimit;
 
 /// The reason for which an operation of the store failed. Its texts carry values that the caller
@@ -88,6 +90,20 @@ pub enum StoreError {
         /// The bytes that it would take.
         bytes: i64,
     },
+    /// Another transaction changes the object, and has not ended in time.
+    #[error("another change of the {what} {id} is being made")]
+    BeingChanged {
+        /// The kind of object, such as `site`.
+        what: &'static str,
+        /// The object.
+        id: Uuid,
+    },
+    /// The party has its share of the connections, and as many of its requests wait as may.
+    #[error("the share of the database connections is taken: {party:?}")]
+    ShareTaken {
+        /// The party.
+        party: Party,
+    },
     /// The tenant would be left without an Admin.
     #[error("the last admin of a tenant")]
     LastAdmin,
@@ -131,6 +147,8 @@ pub enum StoreError {
 const REFUSED: &str = "TNLIM";
 /// The constraint that the database names when it refuses a consumer for its size.
 const CONSUMER_BYTES: &str = "consumer_bytes";
+/// The SQLSTATE of a wait for a lock that was too long.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// The reason why a key does not work any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,6 +238,16 @@ impl StoreError {
         if count >= i64::from(limit) { Err(Self::LimitReached { what, limit }) } else { Ok(()) }
     }
 
+    /// Names the object whose lock was waited for, if the wait was too long.
+    pub(crate) fn while_changing(self, what: &'static str, id: Uuid) -> Self {
+        match &self {
+            Self::Database(error) if code(error).as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+                Self::BeingChanged { what, id }
+            }
+            _ => self,
+        }
+    }
+
     /// Returns true if PostgreSQL cannot be used just now: it cannot be reached, has no connection
     /// left, or starts or stops.
     pub fn is_unavailable(&self) -> bool {
@@ -242,10 +270,14 @@ impl StoreError {
     /// may be tried again.
     pub fn is_transient(&self) -> bool {
         let Self::Database(error) = self else { return false };
-        // serialization_failure, deadlock_detected, lock_not_available
-        let code = error.as_database_error().and_then(|error| error.code());
-        code.is_some_and(|code| matches!(&*code, "40001" | "40P01" | "55P03"))
+        // serialization_failure, deadlock_detected
+        code(error).is_some_and(|code| matches!(&*code, "40001" | "40P01" | LOCK_NOT_AVAILABLE))
     }
+}
+
+/// The SQLSTATE of an error of PostgreSQL.
+fn code(error: &sqlx::Error) -> Option<std::borrow::Cow<'_, str>> {
+    error.as_database_error().and_then(|error| error.code())
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, Postgres, Transaction};
 
 use crate::base::error::StoreError;
+use crate::base::party::{ConnectionShares, Work};
 
 /// The longest wait of a request for a connection: longer than any burst should last, shorter than
 /// a client's patience.
@@ -54,6 +55,8 @@ pub struct Store {
     pub(crate) pool: PgPool,
     pub(crate) pooling: Pooling,
     pub(crate) trace: fn() -> Option<TraceParent>,
+    pub(crate) shares: ConnectionShares,
+    pub(crate) work: Work,
 }
 
 /// A connection for one query, which in the transaction mode of a pooler has to be a transaction:
@@ -90,7 +93,8 @@ impl Store {
         pooling: Pooling,
     ) -> Result<Self, StoreError> {
         let pool = connect_pool(url, max_connections, pooling).await?;
-        Ok(Self { pool, pooling, trace: || None })
+        let shares = ConnectionShares::of(max_connections);
+        Ok(Self { pool, pooling, trace: || None, shares, work: Work::default() })
     }
 
     /// Has each change carry the place of its commit in a trace, so that the push of the change can

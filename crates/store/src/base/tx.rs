@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use policy::id::{ConsumerId, SiteId, TenantId};
 use policy::trace_parent::{CHANGE_SEQ, TRACE_TARGET, TraceParent};
-use sqlx::{PgConnection, Postgres, Transaction};
+use sqlx::PgConnection;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info, info_span};
 
@@ -12,13 +12,15 @@ use crate::base::actor::{Actor, ActorKind};
 use crate::base::audit::{self, Entry};
 use crate::base::change::{self, Change};
 use crate::base::error::StoreError;
+use crate::base::held::Held;
+use crate::base::party::{Party, Work};
 use crate::base::pool::Store;
 
 /// A transaction with the rows that its commit writes. Public only because the sealed trait names
 /// it.
 #[derive(Debug)]
 pub struct Core {
-    tx: Transaction<'static, Postgres>,
+    held: Held,
     actor: Actor,
     entries: Vec<(TenantId, Entry)>,
     changes: BTreeSet<(TenantId, Change)>,
@@ -33,14 +35,46 @@ pub struct Core {
 }
 
 impl Core {
-    async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
+    /// Begins a transaction of a party, in a scope: a parameter of PostgreSQL and its value.
+    async fn begin(
+        store: &Store,
+        actor: Actor,
+        party: Party,
+        (name, value): (&str, &str),
+    ) -> Result<Self, StoreError> {
         // Jobs look into the database every second: only their commits are spans.
         let span = match actor.kind {
             ActorKind::System => Span::none(),
             _ => info_span!(target: TRACE_TARGET, "transaction"),
         };
+        let begun = async {
+            let place = store.shares.take(party).await;
+            let place = place.map_err(|_| StoreError::ShareTaken { party })?;
+            let mut held = Held::new(store.begin().await?, place);
+            match party.times(store.work) {
+                Some(times) => {
+                    // One statement for all, as each is a message to and from PostgreSQL.
+                    sqlx::query!(
+                        "SELECT set_config($1, $2, true) AS scope,
+                                set_config('lock_timeout', $3, true) AS lock_timeout,
+                                set_config('statement_timeout', $4, true) AS statement_timeout,
+                                set_config('idle_in_transaction_session_timeout', $5, true)
+                                    AS idle_timeout",
+                        name,
+                        value,
+                        times.lock,
+                        times.statement,
+                        times.idle
+                    )
+                    .fetch_one(held.conn())
+                    .await?;
+                }
+                None => set_local(held.conn(), name, value).await?,
+            }
+            Ok::<_, StoreError>(held)
+        };
         Ok(Self {
-            tx: store.begin().instrument(span.clone()).await?,
+            held: begun.instrument(span.clone()).await?,
             actor,
             entries: Vec::new(),
             changes: BTreeSet::new(),
@@ -53,7 +87,7 @@ impl Core {
     }
 
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        &mut self.tx
+        self.held.conn()
     }
 
     pub(crate) fn record(&mut self, tenant: TenantId, entry: Entry) {
@@ -73,7 +107,7 @@ impl Core {
         if self.seen == Some(tenant) {
             return Ok(());
         }
-        set_local(&mut self.tx, "tenantry.tenant_id", &tenant.to_string()).await?;
+        set_local(self.held.conn(), "tenantry.tenant_id", &tenant.to_string()).await?;
         self.seen = Some(tenant);
         Ok(())
     }
@@ -108,26 +142,28 @@ impl Core {
                 .filter(|(owner, _)| *owner == tenant)
                 .map(|(_, entry)| entry)
                 .collect();
-            audit::write(&mut self.tx, tenant, &self.actor, &of_tenant).await?;
+            let written = audit::write(self.held.conn(), tenant, &self.actor, &of_tenant).await;
+            // A chain grows by one transaction at a time.
+            written.map_err(|error| error.while_changing("tenant", tenant.into()))?;
         }
         let mut last = 0;
         if !self.changes.is_empty() {
-            change::lock(&mut self.tx).await?;
+            change::lock(self.held.conn()).await?;
             let trace = (self.trace)();
             let changes: Vec<(TenantId, Change)> = self.changes.iter().copied().collect();
             if self.is_platform {
                 // A platform plan may have thousands of tenants.
-                last = change::write(&mut self.tx, &changes, trace).await?;
+                last = change::write(self.held.conn(), &changes, trace).await?;
             } else {
                 for of_tenant in changes.chunk_by(|(one, _), (other, _)| one == other) {
                     if let Some((tenant, _)) = of_tenant.first() {
                         self.see_tenant(*tenant).await?;
                     }
-                    last = change::write(&mut self.tx, of_tenant, trace).await?;
+                    last = change::write(self.held.conn(), of_tenant, trace).await?;
                 }
             }
         }
-        self.tx.commit().await?;
+        self.held.commit().await?;
         if last > 0 {
             Span::current().record(CHANGE_SEQ, last);
         }
@@ -137,6 +173,11 @@ impl Core {
 }
 
 impl Store {
+    /// The same store, for transactions that do as much as [`Work`] says.
+    pub fn with_work(&self, work: Work) -> Self {
+        Self { work, ..self.clone() }
+    }
+
     /// Begins a transaction that sees and writes the rows of one tenant. It does not prove that the
     /// tenant exists: in an absent tenant nothing is found, and nothing can be made.
     pub async fn tenant(&self, tenant: TenantId, actor: &Actor) -> Result<TenantTx, StoreError> {
@@ -187,8 +228,10 @@ impl TenantTx {
         tenant: TenantId,
         actor: Actor,
     ) -> Result<Self, StoreError> {
-        let mut core = Core::begin(store, actor).await?;
-        core.see_tenant(tenant).await?;
+        let party = actor.party.inside(tenant);
+        let scope = ("tenantry.tenant_id", &*tenant.to_string());
+        let mut core = Core::begin(store, actor, party, scope).await?;
+        core.seen = Some(tenant);
         Ok(Self { core, tenant })
     }
 
@@ -257,8 +300,8 @@ impl PlatformTx {
     pub(crate) const PLATFORM: TenantId = audit::PLATFORM;
 
     pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
-        let mut core = Core::begin(store, actor).await?;
-        set_local(core.conn(), "tenantry.scope", "platform").await?;
+        let party = actor.party;
+        let mut core = Core::begin(store, actor, party, ("tenantry.scope", "platform")).await?;
         core.is_platform = true;
         Ok(Self { core })
     }
@@ -290,9 +333,9 @@ pub struct AuditTx {
 
 impl AuditTx {
     pub(crate) async fn begin(store: &Store, actor: Actor) -> Result<Self, StoreError> {
-        let mut core = Core::begin(store, actor).await?;
+        let party = actor.party;
+        let mut core = Core::begin(store, actor, party, ("tenantry.scope", "audit")).await?;
         set_local(core.conn(), "transaction_read_only", "on").await?;
-        set_local(core.conn(), "tenantry.scope", "audit").await?;
         Ok(Self { core })
     }
 }

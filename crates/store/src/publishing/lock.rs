@@ -14,7 +14,8 @@ macro_rules! locks {
         $(#[$doc])*
         ///
         /// # Errors
-        /// [`StoreError::NotFound`] if the tenant has no such site.
+        /// [`StoreError::NotFound`] if the tenant has no such site, and
+        /// [`StoreError::BeingChanged`] if another change of it takes too long.
         $vis async fn $name(tx: &mut TenantTx, id: SiteId) -> Result<(), StoreError> {
             let tenant = Uuid::from(tx.tenant());
             let found = sqlx::query_scalar!(
@@ -23,7 +24,8 @@ macro_rules! locks {
                 Uuid::from(id)
             )
             .fetch_optional(tx.conn())
-            .await?;
+            .await
+            .map_err(|error| StoreError::from(error).while_changing("site", id.into()))?;
             found.map(drop).ok_or(StoreError::NotFound { what: "site" })
         }
     )+};
@@ -56,6 +58,7 @@ pub async fn all(tx: &mut TenantTx, ids: &[SiteId]) -> Result<(), StoreError> {
         &ids
     )
     .fetch_all(tx.conn())
-    .await?;
+    .await
+    .map_err(|error| StoreError::from(error).while_changing("tenant", tenant))?;
     Ok(())
 }

@@ -26,7 +26,8 @@ macro_rules! objects_of_site {
                 tenant, uuid::Uuid::from(site), uuid::Uuid::from(id)
             )
             .fetch_optional(tx.conn())
-            .await?
+            .await
+            .map_err(|error| $crate::StoreError::from(error).while_changing($what, id.into()))?
             .ok_or(NOT_FOUND)?;
             $crate::StoreError::unless_expected(locked.revision, expected_revision)?;
             Ok(locked)
@@ -185,7 +186,8 @@ macro_rules! objects_of_parent {
                 tenant, uuid::Uuid::from(site), uuid::Uuid::from($parent), uuid::Uuid::from(id)
             )
             .fetch_optional(tx.conn())
-            .await?
+            .await
+            .map_err(|error| $crate::StoreError::from(error).while_changing($what, id.into()))?
             .ok_or(NOT_FOUND)?;
             $crate::StoreError::unless_expected(locked.revision, expected_revision)?;
             Ok(locked)

@@ -82,6 +82,7 @@ pub(crate) fn actor() -> Actor {
         id: Uuid::from_u128(7),
         request_id: "test".to_owned(),
         source: "192.0.2.1".parse().ok(),
+        party: Default::default(),
         logged: Default::default(),
     }
 }

@@ -33,6 +33,7 @@ mod roles;
 mod secrets;
 mod sessions;
 mod settings;
+mod shares;
 mod sizes;
 mod statements;
 mod totals;

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::api;
+use store::{Work, api};
 
 use crate::app::App;
 use crate::forms::ids::ApiPath;
@@ -21,7 +21,7 @@ pub(super) async fn delete(
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {
-    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let mut tx = app.store.with_work(Work::Long).tenant(at.tenant_id, &caller.actor()).await?;
     api::delete(&mut tx, at.site_id, at.api_id, expected.0).await?;
     tx.commit().await?;
     Ok(no_content())

@@ -28,7 +28,8 @@ pub(super) async fn delete(
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     match plan::delete(&mut tx, at.site_id, at.plan_id, expected.0).await {
         Err(StoreError::InUse { what, by }) => {
-            // The refusal has ended the transaction.
+            // The refusal has ended the transaction. One at a time: each takes a place.
+            drop(tx);
             let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
             let users = plan::users(&mut tx, at.site_id, at.plan_id, USERS_NAMED).await?;
             return Err(in_use(what, by, &users));

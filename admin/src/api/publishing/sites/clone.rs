@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::site;
+use store::{Work, site};
 
 use super::copy::SiteCopy;
 use super::model::Site;
@@ -27,7 +27,7 @@ pub(super) async fn clone(
     post: PostBody<SiteCopy>,
 ) -> Result<Response, Problem> {
     let new = post.body.checked(&app.base_domain)?;
-    let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
+    let mut tx = app.store.with_work(Work::Long).tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {
         return Ok(answer);
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use store::site;
+use store::{Work, site};
 
 use crate::app::App;
 use crate::forms::ids::SitePath;
@@ -23,7 +23,7 @@ pub(super) async fn delete(
     caller: Caller,
     expected: Expected,
 ) -> Result<Response, Problem> {
-    let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
+    let mut tx = app.store.with_work(Work::Long).tenant(at.tenant_id, &caller.actor()).await?;
     site::delete(&mut tx, at.site_id, expected.0).await?;
     tx.commit().await?;
     Ok(no_content())

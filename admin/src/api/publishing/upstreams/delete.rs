@@ -28,7 +28,8 @@ pub(crate) async fn delete(
     let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
     match upstream::delete(&mut tx, at.site_id, at.upstream_id, expected.0).await {
         Err(StoreError::InUse { what, by }) => {
-            // The refusal has ended the transaction.
+            // The refusal has ended the transaction. One at a time: each takes a place.
+            drop(tx);
             let mut tx = app.store.tenant(at.tenant_id, &caller.actor()).await?;
             let users = upstream::users(&mut tx, at.site_id, at.upstream_id, USERS_NAMED).await?;
             return Err(in_use(what, by, &users));

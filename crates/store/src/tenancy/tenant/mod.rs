@@ -310,7 +310,8 @@ pub(crate) async fn lock(
 ) -> Result<Tenant, StoreError> {
     sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR UPDATE", Uuid::from(id))
         .fetch_optional(tx.conn())
-        .await?
+        .await
+        .map_err(|error| StoreError::from(error).while_changing("tenant", id.into()))?
         .ok_or(NOT_FOUND)?;
     let tenant = get(tx, id).await?;
     StoreError::unless_expected(tenant.revision, expected_revision)?;
@@ -323,7 +324,8 @@ pub(crate) async fn lock_for_children(tx: &mut TenantTx) -> Result<(), StoreErro
     let id = Uuid::from(tx.tenant());
     sqlx::query_scalar!("SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE", id)
         .fetch_optional(tx.conn())
-        .await?
+        .await
+        .map_err(|error| StoreError::from(error).while_changing("tenant", id))?
         .ok_or(NOT_FOUND)?;
     Ok(())
 }

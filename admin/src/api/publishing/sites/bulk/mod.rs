@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{site, tenant};
+use store::{Work, site, tenant};
 use utoipa::ToSchema;
 
 use item::{BulkItem, ItemResult};
@@ -61,7 +61,7 @@ pub(super) async fn bulk(
     if items.is_empty() || items.len() > ITEMS {
         return Err(Problem::field("items", format!("must have 1 to {ITEMS} items")));
     }
-    let mut tx = app.store.tenant(at.tenant_id, &post.caller.actor()).await?;
+    let mut tx = app.store.with_work(Work::Long).tenant(at.tenant_id, &post.caller.actor()).await?;
     if let Some(answer) = post.once.replay(&mut tx).await? {
         return Ok(answer);
     }

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use admin::config::{self, AuditCommand, Cli, Command, Migrate, Serve};
 use admin::jobs::deliver_mail::Mailer;
 use admin::mail::{Links, Smtp, SmtpAuthorities};
+use admin::serve::Limits;
 use admin::service::Options;
 use admin::signup::Mode;
 
@@ -115,6 +116,10 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
         mailer.is_some() || config.signup == Mode::Closed,
         "--signup needs --smtp-url: addresses are proven by e-mail"
     );
+    let limits = Limits {
+        proxies: config.rate_limits.trusted_proxies.iter().copied().collect(),
+        ..Limits::default()
+    };
     let options = Options {
         signup: config.signup,
         sends_mail: mailer.is_some(),
@@ -133,7 +138,7 @@ async fn serve(config: Serve) -> anyhow::Result<()> {
     tracing::info!(listen = %listener.local_addr()?, "serving");
     admin::jobs::start(&jobs, &store, mailer, clock);
     let mut ended = None;
-    admin::serve::serve(listener, router, async {
+    admin::serve::serve(listener, router, limits, async {
         tokio::select! {
             signal = signals.received() => {
                 tracing::info!(signal, "stopping: open requests may finish");

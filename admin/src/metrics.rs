@@ -12,6 +12,7 @@ use service::prometheus::{self, BuildError, Histogram, PrometheusHandle};
 const REQUESTS: &str = "tenantry_admin_requests_total";
 const RATE_LIMITED: &str = "tenantry_admin_rate_limited_total";
 const DISPOSED: &str = "tenantry_admin_disposed_total";
+const CONNECTIONS_CLOSED: &str = "tenantry_admin_connections_closed_total";
 const SECONDS: &str = "tenantry_admin_request_duration_seconds";
 /// From a primary-key read to an import of a large document.
 const BUCKETS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -45,6 +46,12 @@ pub fn describe() {
         "Requests that were refused because a rate limit of the API was reached."
     );
     metrics::describe_counter!(
+        CONNECTIONS_CLOSED,
+        "Connections of clients that were closed by the service, by the reason: `silent` without a \
+         request, `idle` after one, `stalled` in an answer that is not read, `crowded` to make \
+         room for another, `refused` at once because their address has its most."
+    );
+    metrics::describe_counter!(
         DISPOSED,
         "Rows that were removed because they were abandoned or over, by their kind."
     );
@@ -67,6 +74,11 @@ pub fn record(method: &Method, route: &str, status: StatusCode, elapsed: Duratio
 /// Counts one request that was refused by a rate limit.
 pub fn rate_limited(limit: &'static str) {
     metrics::counter!(RATE_LIMITED, "limit" => limit).increment(1);
+}
+
+/// Counts one connection that was closed, by the reason.
+pub fn connection_closed(reason: &'static str) {
+    metrics::counter!(CONNECTIONS_CLOSED, "reason" => reason).increment(1);
 }
 
 /// Counts the rows that pruning has removed of a kind.

@@ -3,28 +3,44 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::{HeaderMap, header};
+use futures::StreamExt as _;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
+use tokio::time::{Instant, timeout_at};
 
+use crate::bounds;
 use crate::http::problem::Problem;
-use crate::http::problem::request::{SYNTAX, TOO_LARGE, UNREADABLE};
+use crate::http::problem::request::{SLOW_BODY, SYNTAX, TOO_LARGE, UNREADABLE};
 
-/// Reads a whole body of at most `limit_bytes`.
+/// Reads a whole body of at most `limit_bytes`, as long as it comes fast enough.
 pub async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(body, limit_bytes).await.map_err(|error| {
-        let mut source: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(cause) = source {
-            if cause.is::<http_body_util::LengthLimitError>() {
-                return TOO_LARGE.because(format!("It may have {limit_bytes} bytes at most."));
-            }
-            source = cause.source();
+    let too_large = || TOO_LARGE.because(format!("It may have {limit_bytes} bytes at most."));
+    let exact = body.size_hint().exact();
+    let announced = exact.map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    if announced > limit_bytes {
+        return Err(too_large());
+    }
+    let begun = Instant::now();
+    let mut stream = body.into_data_stream();
+    let mut received = Vec::new();
+    loop {
+        // The room for what has come is the client's as well: none is made for what it announces.
+        let seconds = received.len() as u64 / bounds::BODY_BYTES_A_SECOND;
+        let latest = begun + bounds::BODY_PAUSE + Duration::from_secs(seconds);
+        let latest = latest.min(Instant::now() + bounds::BODY_PAUSE);
+        let piece = timeout_at(latest, stream.next()).await.map_err(|_| &SLOW_BODY)?;
+        let Some(piece) = piece else { return Ok(received.into()) };
+        let piece = piece.map_err(|_| &UNREADABLE)?;
+        if received.len() + piece.len() > limit_bytes {
+            return Err(too_large());
         }
-        UNREADABLE.problem()
-    })
+        received.extend_from_slice(&piece);
+    }
 }
 
 /// Refuses a body that is not declared as JSON. Browsers cannot send that across origins without
@@ -189,6 +205,24 @@ mod tests {
             Err(problem) if problem.is(&INVALID) => problem.into_errors().remove(0),
             other => panic!("{body} gave {other:?}"),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_comes_slowly_is_given_up() {
+        let pieces = |pause_s: u64, bytes: usize| {
+            futures::stream::unfold((), move |()| async move {
+                tokio::time::sleep(Duration::from_secs(pause_s)).await;
+                Some((Ok::<_, std::io::Error>(vec![b'x'; bytes]), ()))
+            })
+        };
+        for (pause_s, bytes) in [(20, 1_000_000), (9, 10), (1, 10_000)] {
+            let body = Body::from_stream(pieces(pause_s, bytes));
+            let refused = read(body, 100_000_000).await.unwrap_err();
+            assert!(refused.is(&SLOW_BODY), "{bytes} bytes every {pause_s} s");
+        }
+        let body = Body::from_stream(pieces(1, 20_000));
+        let refused = read(body, 1_000_000).await.unwrap_err();
+        assert!(refused.is(&TOO_LARGE), "it comes fast enough, and without end");
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl RateLimits {
 
 /// The network that counts as one address: of IPv6 the network of 64 bits, of which a single host
 /// can have all addresses.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
         v4 => v4,

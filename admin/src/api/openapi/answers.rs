@@ -10,7 +10,7 @@ use crate::http::problem::{PROBLEM_JSON, ProblemBody};
 use crate::receipt::Receipt;
 
 /// The answers that many operations have: name, status, description.
-pub(super) const PROBLEMS: [(&str, &str, &str); 13] = [
+pub(super) const PROBLEMS: [(&str, &str, &str); 14] = [
     ("BadRequest", "400", "The body cannot be parsed, or a header cannot be read."),
     ("Unauthorized", "401", "There is no valid token."),
     (
@@ -19,11 +19,12 @@ pub(super) const PROBLEMS: [(&str, &str, &str); 13] = [
         "The caller has another role than the operation needs: see its `x-tenantry-role`.",
     ),
     ("NotFound", "404", "The object, or one of those in its path, does not exist."),
+    ("SlowBody", "408", "The body did not come in time."),
     (
         "Conflict",
         "409",
-        "A value is taken, an object is in use, or a limit is reached: a general bound, or one of \
-         the tenant's platform plan (`limit-reached`).",
+        "A value is taken, an object is in use or being changed by another request, or a limit is \
+         reached: a general bound, or one of the tenant's platform plan (`limit-reached`).",
     ),
     (
         "PreconditionFailed",
@@ -47,7 +48,8 @@ pub(super) const PROBLEMS: [(&str, &str, &str); 13] = [
         "TooOften",
         "429",
         "The caller, or the address, has made too many requests: `RateLimit-Policy` names the \
-         limit. Or there were too many attempts. `Retry-After` tells when to try again.",
+         limit. Or there were too many attempts; or requests of the tenant take its share of the \
+         database (`share-taken`). `Retry-After` tells when to try again.",
     ),
     ("Internal", "500", "A fault of this program; the log has the cause under the request id."),
     (

@@ -86,6 +86,7 @@ fn complete_open_operation(path: &str, operation: &mut Operation) {
     if operation.request_body.is_some() {
         answers.extend([
             ("400", "BadRequest"),
+            ("408", "SlowBody"),
             ("413", "TooLarge"),
             ("415", "UnsupportedMediaType"),
             ("422", "Unprocessable"),
@@ -140,7 +141,7 @@ fn statuses(path: &str, method: &Method, operation: &Operation) -> Vec<&'static 
         statuses.push("422");
     }
     if operation.request_body.is_some() {
-        statuses.extend(["400", "413", "415"]);
+        statuses.extend(["400", "408", "413", "415"]);
     }
     match *method {
         Method::POST => statuses.extend(["400", "409", "422"]),

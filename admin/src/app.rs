@@ -9,10 +9,10 @@ use policy::address::AddressRules;
 use service::jobs::Jobs;
 use store::Store;
 use store::seal::SecretsKey;
-use tokio::sync::Semaphore;
 
 use crate::identity::access_token::AccessTokens;
 use crate::identity::password::Passwords;
+use crate::import::ImportPlaces;
 use crate::last_used::LastUsed;
 use crate::mail::{Links, Outbox};
 use crate::rate_limit::RateLimits;
@@ -34,8 +34,8 @@ pub struct App {
     pub upstream_addresses: Arc<AddressRules>,
     /// The key that seals secrets in the database, if the operator has given one.
     pub secrets: Option<Arc<SecretsKey>>,
-    /// Bounds how many documents are parsed at the same time.
-    pub imports: Arc<Semaphore>,
+    /// The places for imports.
+    pub imports: ImportPlaces,
     /// The jobs of the program, for probes.
     pub jobs: Jobs,
     /// The answers of Envoys.

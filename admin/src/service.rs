@@ -11,19 +11,19 @@ use policy::address::AddressRules;
 use service::jobs::Jobs;
 use store::Store;
 use store::seal::SecretsKey;
-use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::problem::request::NO_SUCH_PATH;
 use crate::identity::access_token::AccessTokens;
 use crate::identity::password::Passwords;
+use crate::import::ImportPlaces;
 use crate::last_used::LastUsed;
 use crate::mail::{Links, Outbox};
 use crate::rate_limit::{Allowed, RateLimits};
 use crate::rights::access::{AccessError, AccessTable};
 use crate::signup::Mode;
-use crate::{api, bounds, jobs, layers};
+use crate::{api, jobs, layers};
 
 /// The operator's choices.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ pub fn service(
         upstream_addresses: Arc::new(options.upstream_addresses),
         secrets,
         access: Arc::new(AccessTable::of(&document)?),
-        imports: Arc::new(Semaphore::new(bounds::IMPORTS_AT_ONCE)),
+        imports: ImportPlaces::default(),
         rate_limits: Arc::new(RateLimits::new(options.rate_limits)),
     };
     jobs::start_for_requests(jobs, &app.store, &app.acks, notes);

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::security::Loose;
+use crate::bounds;
 
 /// The root of a document.
 #[derive(Debug, serde::Deserialize)]
@@ -103,6 +104,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for EntriesVisitor<T> {
         while let Some(key) = map.next_key::<String>()? {
             if key.starts_with("x-") {
                 map.next_value::<IgnoredAny>()?;
+            } else if entries.len() >= bounds::IMPORT_PATHS {
+                // Each takes half a kilobyte, though it may be a few characters long.
+                let most = bounds::IMPORT_PATHS;
+                return Err(A::Error::custom(format!("has more than {most} entries")));
             } else {
                 entries.push((key, map.next_value()?));
             }

@@ -1,4 +1,4 @@
-//! Reading an OpenAPI description: a document in, routes or a list of mistakes out. Pure; no
+//! Reading an OpenAPI description: a document in, routes or a list of mistakes out. No
 //! database, no HTTP.
 //!
 //! Only the parts that become routes are read: the version, the paths and their operations.
@@ -7,14 +7,20 @@
 
 mod document;
 mod format;
+mod places;
 mod pointer;
 mod routes;
 mod security;
+mod stop;
+mod thread;
 
 use thiserror::Error;
 
 pub use format::Format;
+pub use places::ImportPlaces;
 pub use routes::ImportedRoute;
+pub use stop::Stop;
+pub use thread::import_apart;
 
 use crate::http::problem::FieldError;
 
@@ -36,16 +42,27 @@ pub enum ImportError {
     /// These places in it are wrong; `field` is a JSON pointer (RFC 6901).
     #[error("{} places are wrong", .0.len())]
     Invalid(Vec<FieldError>),
+    /// Nobody waits for it any more.
+    #[error("nobody waits for it")]
+    Stopped,
+    /// No thread could be started for it, or it ended early.
+    #[error("there is no thread for it")]
+    NoThread,
 }
 
 /// Reads an OpenAPI 3.0 or 3.1 description of at most [`crate::bounds::IMPORT_ROUTES`] operations.
 ///
 /// # Errors
 /// [`ImportError::Syntax`] if it cannot be parsed, [`ImportError::Invalid`] with all mistakes that
-/// were found, but at most [`routes::MAX_ERRORS`].
-pub fn import(bytes: &[u8], format: Format) -> Result<Imported, ImportError> {
-    let document = format::parse(bytes, format)?;
-    routes::collect(document)
+/// were found, but at most [`routes::MAX_ERRORS`]; [`ImportError::Stopped`] soon after `stop`.
+///
+/// It recurses as deep as the document does, some hundred calls: see [`import_apart`].
+pub fn import(bytes: &[u8], format: Format, stop: &Stop) -> Result<Imported, ImportError> {
+    let document = format::parse(bytes, format, stop);
+    if stop.is_set() {
+        return Err(ImportError::Stopped);
+    }
+    routes::collect(document?, stop)
 }
 
 #[cfg(test)]

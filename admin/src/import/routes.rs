@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use policy::method::Methods;
 use policy::path::Template;
 
-use super::document::{Components, Document, Operation, PathItem, Server};
-use super::security::Security;
+use super::document::{Document, Entries, Operation, PathItem, Server};
+use super::security::{Loose, Security};
+use super::stop::Stop;
 use super::{ImportError, Imported, pointer};
 use crate::bounds;
 use crate::http::problem::FieldError;
@@ -32,48 +33,65 @@ pub struct ImportedRoute {
 }
 
 /// Turns a document into routes, and collects its faults.
-pub(super) fn collect(document: Document) -> Result<Imported, ImportError> {
+pub(super) fn collect(document: Document, stop: &Stop) -> Result<Imported, ImportError> {
     let mut collector = Collector::default();
     collector.version(&document);
     collector.servers(&document.servers);
     collector.security.document(document.security.as_ref());
-    for (path, item) in document.paths.map(|entries| entries.0).unwrap_or_default() {
+    let paths = document.paths.map(|entries| entries.0).unwrap_or_default();
+    let items = document.components.and_then(|components| components.path_items);
+    let items = Items::of(items.as_ref());
+    let resolved: Vec<_> = paths.iter().map(|(path, item)| items.resolve(path, item)).collect();
+    // Before any work on them: what a document refers to can be many times its size.
+    collector.sizes(resolved.iter().flatten().copied());
+    if !collector.errors.is_empty() {
+        return collector.finish();
+    }
+    for ((path, _), item) in paths.iter().zip(resolved) {
         if collector.errors.len() >= MAX_ERRORS {
             break;
         }
-        match resolve(&path, item, document.components.as_ref()) {
-            Ok(item) => collector.path(&path, &item),
+        if stop.is_set() {
+            return Err(ImportError::Stopped);
+        }
+        match item {
+            Ok(item) => collector.path(path, item),
             Err(error) => collector.errors.push(error),
         }
     }
     collector.finish()
 }
 
-/// The path item itself, or the one in the components that it refers to.
-fn resolve(
-    path: &str,
-    item: PathItem,
-    components: Option<&Components>,
-) -> Result<PathItem, FieldError> {
-    let Some(reference) = &item.reference else { return Ok(item) };
-    let here = pointer::of(&["paths", path, "$ref"]);
-    let Some(name) = reference.strip_prefix(PATH_ITEMS) else {
-        let message = format!(
-            "`{reference}` is not followed: only {PATH_ITEMS} of the same document is; bundle the \
-             description into one document"
-        );
-        return Err(FieldError::new(here, message));
-    };
-    let name = name.replace("~1", "/").replace("~0", "~");
-    let known = components.and_then(|components| components.path_items.as_ref());
-    let found = known.and_then(|items| items.0.iter().find(|(known, _)| *known == name));
-    match found {
-        Some((_, found)) if found.reference.is_none() => Ok(found.clone()),
-        Some(_) => Err(FieldError::new(
-            here,
-            format!("`{reference}` is itself a reference; refer to the last one"),
-        )),
-        None => Err(FieldError::new(here, format!("`{reference}` is not in the document"))),
+/// The path items of the components, by their names.
+struct Items<'a>(HashMap<&'a str, &'a PathItem>);
+
+impl<'a> Items<'a> {
+    fn of(entries: Option<&'a Entries<PathItem>>) -> Self {
+        let entries = entries.map(|entries| entries.0.as_slice()).unwrap_or_default();
+        // Of two with one name the first counts.
+        Self(entries.iter().rev().map(|(name, item)| (name.as_str(), item)).collect())
+    }
+
+    /// The path item itself, or the one that it refers to.
+    fn resolve(&self, path: &str, item: &'a PathItem) -> Result<&'a PathItem, FieldError> {
+        let Some(reference) = &item.reference else { return Ok(item) };
+        let here = pointer::of(&["paths", path, "$ref"]);
+        let Some(name) = reference.strip_prefix(PATH_ITEMS) else {
+            let message = format!(
+                "`{reference}` is not followed: only {PATH_ITEMS} of the same document is; bundle \
+                 the description into one document"
+            );
+            return Err(FieldError::new(here, message));
+        };
+        let name = name.replace("~1", "/").replace("~0", "~");
+        match self.0.get(name.as_str()) {
+            Some(found) if found.reference.is_none() => Ok(found),
+            Some(_) => Err(FieldError::new(
+                here,
+                format!("`{reference}` is itself a reference; refer to the last one"),
+            )),
+            None => Err(FieldError::new(here, format!("`{reference}` is not in the document"))),
+        }
     }
 }
 
@@ -117,6 +135,32 @@ impl Collector {
             if !path.trim_matches('/').is_empty() {
                 self.warn(format!("The path of the server `{url}` is not part of the routes."));
             }
+        }
+    }
+
+    /// Refuses more operations than can be imported, and more parts of security requirements than
+    /// any description has.
+    fn sizes<'a>(&mut self, items: impl Iterator<Item = &'a PathItem>) {
+        // A path item that many paths refer to is measured once.
+        let mut measured: HashMap<*const PathItem, (usize, usize)> = HashMap::new();
+        let (mut operations, mut parts) = (0_usize, 0_usize);
+        for item in items {
+            let (its_operations, its_parts) =
+                *measured.entry(std::ptr::from_ref(item)).or_insert_with(|| measure(item));
+            operations = operations.saturating_add(its_operations);
+            parts = parts.saturating_add(its_parts);
+        }
+        let mut refuse = |message| self.errors.push(FieldError::new("/paths", message));
+        if operations > bounds::IMPORT_ROUTES {
+            let most = bounds::IMPORT_ROUTES;
+            refuse(format!("has {operations} operations; {most} can be imported"));
+        }
+        if parts > bounds::IMPORT_SECURITY_PARTS {
+            let most = bounds::IMPORT_SECURITY_PARTS;
+            refuse(format!(
+                "has {parts} parts in the security requirements of its operations; {most} can be \
+                 read"
+            ));
         }
     }
 
@@ -189,14 +233,6 @@ impl Collector {
                 "has no operations; an import would remove every route",
             ));
         }
-        if self.routes.len() > bounds::IMPORT_ROUTES {
-            let message = format!(
-                "has {} operations; {} can be imported",
-                self.routes.len(),
-                bounds::IMPORT_ROUTES
-            );
-            self.errors.push(FieldError::new("/paths", message));
-        }
         if self.errors.is_empty() {
             // Before the other warnings, which may be many.
             self.warnings.splice(0..0, self.security.warnings());
@@ -205,4 +241,11 @@ impl Collector {
         self.errors.truncate(MAX_ERRORS);
         Err(ImportError::Invalid(self.errors))
     }
+}
+
+/// The number of operations of a path item, and of the parts of their security requirements.
+fn measure(item: &PathItem) -> (usize, usize) {
+    item.operations().fold((0, 0), |(operations, parts), (_, operation)| {
+        (operations + 1, parts + operation.security.as_ref().map_or(0, Loose::parts))
+    })
 }

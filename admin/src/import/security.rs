@@ -22,6 +22,19 @@ pub(super) enum Loose {
     Other,
 }
 
+impl Loose {
+    /// The number of values that it consists of.
+    pub(super) fn parts(&self) -> usize {
+        match self {
+            Self::Text(_) | Self::Other => 1,
+            Self::List(items) => 1 + items.iter().map(Self::parts).sum::<usize>(),
+            Self::Object(entries) => {
+                1 + entries.iter().map(|(_, value)| value.parts()).sum::<usize>()
+            }
+        }
+    }
+}
+
 /// The security of a whole document, as it is gathered.
 #[derive(Debug, Default)]
 pub(super) struct Security {

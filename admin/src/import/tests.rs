@@ -1,11 +1,11 @@
 use super::*;
 
 fn json(text: &str) -> Result<Imported, ImportError> {
-    import(text.as_bytes(), Format::Json)
+    import(text.as_bytes(), Format::Json, &Stop::default())
 }
 
 fn yaml(text: &str) -> Result<Imported, ImportError> {
-    import(text.as_bytes(), Format::Yaml)
+    import(text.as_bytes(), Format::Yaml, &Stop::default())
 }
 
 /// The places that are wrong, with the messages.
@@ -139,7 +139,10 @@ fn what_cannot_be_parsed_is_a_syntax_error() {
     for text in ["a: [", "a: b: c", "\t- x", "--- {}\n--- {}"] {
         assert!(matches!(yaml(text), Err(ImportError::Syntax(_))), "{text}");
     }
-    assert!(matches!(import(b"a: \xff", Format::Yaml), Err(ImportError::Syntax(_))));
+    assert!(matches!(
+        import(b"a: \xff", Format::Yaml, &Stop::default()),
+        Err(ImportError::Syntax(_))
+    ));
 }
 
 #[test]
@@ -222,4 +225,87 @@ fn malformed_security_keeps_no_route_from_being_imported() {
     }
     let wrong = r#"{"openapi":"3.1.0","security":{"a":[1]},"paths":{"/a":{"get":{"security":[5,{"b":null}]}}}}"#;
     assert_eq!(lines(&json(wrong).unwrap()), ["GET /a -"]);
+}
+
+#[tokio::test]
+async fn a_document_of_any_depth_is_answered() {
+    let block = |depth: usize| -> String {
+        (0..depth).map(|level| format!("{}a:\n", " ".repeat(level))).collect()
+    };
+    let beginning = "openapi: 3.1.0\npaths: {/a: {get: {}}}\n";
+    for depth in [20, 120, 127, 128, 129, 1_000, 4_000] {
+        let flow = |open: &str, middle: &str, close: &str| {
+            format!("{beginning}x-deep: {}{middle}{}\n", open.repeat(depth), close.repeat(depth))
+        };
+        let security = format!("security: {}{}\n", "[".repeat(depth), "]".repeat(depth));
+        for text in [
+            block(depth),
+            flow("[", "", "]"),
+            flow("{a: ", "1", "}"),
+            flow("- ", "1", ""),
+            format!("{beginning}{security}"),
+        ] {
+            let outcome = import_apart(text.into_bytes(), Format::Yaml, ()).await;
+            assert!(!matches!(outcome, Err(ImportError::NoThread)), "{depth} deep");
+            assert!(depth <= 128 || outcome.is_err(), "{depth} deep");
+        }
+        let text = format!(
+            r#"{{"openapi":"3.1.0","security":{}{},"paths":{{"/a":{{"get":{{}}}}}}}}"#,
+            "[".repeat(depth),
+            "]".repeat(depth)
+        );
+        let outcome = import_apart(text.into_bytes(), Format::Json, ()).await;
+        assert_eq!(outcome.is_ok(), depth < 127, "{depth} deep, and an object around it");
+    }
+}
+
+/// A description whose paths refer to path items: `paths` of them to the last of `items`.
+fn referring(items: usize, paths: usize, last: &str) -> String {
+    let last_name = items - 1;
+    let paths: Vec<_> = (0..paths)
+        .map(|n| format!(r##""/{n}":{{"$ref":"#/components/pathItems/{last_name}"}}"##))
+        .collect();
+    let items: Vec<_> = (0..last_name).map(|n| format!(r#""{n}":{{}}"#)).collect();
+    format!(
+        r#"{{"openapi":"3.1.0","paths":{{{}}},"components":{{"pathItems":{{{},"{last_name}":{last}}}}}}}"#,
+        paths.join(","),
+        items.join(",")
+    )
+}
+
+#[test]
+fn references_are_as_many_as_routes() {
+    let most = crate::bounds::IMPORT_ROUTES;
+    let imported = json(&referring(2 * most, most, r#"{"get":{}}"#)).unwrap();
+    assert_eq!(imported.routes.len(), most);
+    let found = mistakes(json(&referring(2, most, r#"{"get":{},"put":{}}"#)));
+    assert_eq!(found[0], ("/paths".into(), "has 10000 operations; 5000 can be imported".into()));
+    let found = mistakes(json(&referring(2 * most + 1, 1, "{}")));
+    assert!(found[0].1.contains("has more than 10000 entries"), "{found:?}");
+}
+
+#[test]
+fn what_references_unfold_to_is_bounded() {
+    let requirements = vec![r#"{"a":[]}"#; 10_000].join(",");
+    let last = format!(r#"{{"get":{{"security":[{requirements}]}}}}"#);
+    let found = mistakes(json(&referring(2, 1_000, &last)));
+    assert!(found[0].1.contains("1000000 can be read"), "{found:?}");
+}
+
+#[test]
+fn work_for_which_nobody_waits_ends() {
+    let stop = Stop::default();
+    drop(stop.unless_waited_for());
+    for format in [Format::Json, Format::Yaml] {
+        let outcome = import(ORDERS.as_bytes(), format, &stop);
+        assert!(matches!(outcome, Err(ImportError::Stopped)), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_for_the_work_is_held_until_it_ends() {
+    let held = std::sync::Arc::new(());
+    let kept = std::sync::Arc::downgrade(&held);
+    import_apart(ORDERS.as_bytes(), Format::Yaml, held).await.unwrap();
+    assert!(kept.upgrade().is_none());
 }

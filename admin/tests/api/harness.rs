@@ -300,12 +300,18 @@ impl Call {
         self.body("application/json", body.to_string())
     }
 
-    pub(crate) async fn send(self) -> Reply {
+    pub(crate) async fn send(mut self) -> Reply {
+        let body = Body::from(std::mem::take(&mut self.body));
+        self.send_body(body).await
+    }
+
+    /// Sends it with a body that may come in pieces.
+    pub(crate) async fn send_body(self, body: Body) -> Reply {
         let mut request = Request::builder().method(self.method).uri(&self.path);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let mut request = request.body(Body::from(self.body)).expect("the request is well formed");
+        let mut request = request.body(body).expect("the request is well formed");
         if let Some(peer) = self.peer {
             request.extensions_mut().insert(Peer(peer));
         }

@@ -1,5 +1,9 @@
 //! Importing an OpenAPI description.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value, json};
 
@@ -163,6 +167,43 @@ async fn an_import_can_be_repeated() {
         let again = call().await.expect(200);
         assert_eq!(again.header("idempotency-replayed"), "true");
         assert_eq!(again.body, first.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn imports_of_one_tenant_leave_places_for_others() {
+    with_api(async |api| {
+        let (busy, other) = (World::make(api, "busy").await, World::make(api, "other").await);
+        let path = format!("{}/import?dry_run=true", busy.version);
+        let tenant = busy.site.split("/sites/").next().unwrap();
+        let new = json!({"name": "CI", "role": "developer"});
+        let made = api.post(&format!("{tenant}/service-tokens"), new).await.expect(201).json();
+        let token = made["token"].as_str().unwrap();
+        // Bodies that never come: two documents, and two that wait for their places.
+        let silent = || {
+            let body = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>());
+            let call = api.call_as(token, Method::POST, &path);
+            tokio::spawn(call.header("content-type", "application/json").send_body(body))
+        };
+        let waiting = [silent(), silent(), silent(), silent()];
+        tokio::task::yield_now().await;
+        let wanted = document(json!({"/orders": {"get": {}}}));
+        let refused = loop {
+            let call = api.call_as(token, Method::POST, &path).json(&wanted);
+            // One that comes before the others is done, and one that comes between them waits.
+            let reply = tokio::time::timeout(Duration::from_millis(50), call.send()).await;
+            if let Some(refused) = reply.ok().filter(|reply| reply.status != 200) {
+                break refused;
+            }
+        };
+        refused.problem(429, "share-taken");
+        import(api, &other, "?dry_run=true", &wanted).await.expect(200);
+        for silent in waiting {
+            silent.abort();
+            let _ = silent.await;
+        }
+        api.call_as(token, Method::POST, &path).json(&wanted).send().await.expect(200);
     })
     .await;
 }

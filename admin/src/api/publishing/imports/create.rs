@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use store::route::{self, RouteSpec, VersionRef};
-use store::{Page, TenantTx, site};
+use store::{Page, TenantTx, Work, site};
 
 use super::document::Document;
 use super::model::{ImportQuery, ImportResult};
@@ -45,7 +45,8 @@ pub(super) async fn create(
     StrictQuery(query): StrictQuery<ImportQuery>,
     document: Document,
 ) -> Result<Response, Problem> {
-    let mut tx = app.store.tenant(at.tenant_id, &document.caller.actor()).await?;
+    let mut tx =
+        app.store.with_work(Work::Long).tenant(at.tenant_id, &document.caller.actor()).await?;
     if !query.dry_run
         && let Some(answer) = document.once.replay(&mut tx).await?
     {

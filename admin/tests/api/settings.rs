@@ -172,7 +172,7 @@ async fn a_consumer_with_its_keys_has_room_for_the_longest_lists_once() {
         let text = refused.problem(422, "invalid").fields(&["settings"]).json().to_string();
         assert!(text.contains("524288 are allowed") && text.contains("another consumer"), "{text}");
         api.patch(&world.key, longest.clone()).await.problem(422, "invalid").fields(&["settings"]);
-        // What makes it smaller is taken, and makes room.
+        // A change that makes it smaller is taken, and makes room.
         api.patch(&world.consumer, json!({"settings": {}})).await.expect(200);
         api.post(&keys, longest).await.expect(201);
     })

@@ -225,7 +225,7 @@ async fn a_worker_takes_over_from_a_mirror_that_fails() {
     let key = trap.key("app").await;
     settled(&things.gateways, &trap.hostname, THING, &key.text, 200).await;
 
-    // What two VMs have trapped on, no other meets again; all that comes after it arrives.
+    // No other VM meets a resource again that two have trapped on; all that comes after it arrives.
     let last = things.site.key("last").await;
     things.settled(THING, &last, 200).await;
     let poison = things.tenant.site_with(json!({ "name": "poison", "slug": "poison" })).await;

@@ -1,10 +1,10 @@
 //! Importing an OpenAPI description.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Method;
+use futures::future::select_all;
 use serde_json::{Value, json};
 
 use crate::harness::{Api, Reply, id_of, with_api};
@@ -180,24 +180,15 @@ async fn imports_of_one_tenant_leave_places_for_others() {
         let new = json!({"name": "CI", "role": "developer"});
         let made = api.post(&format!("{tenant}/service-tokens"), new).await.expect(201).json();
         let token = made["token"].as_str().unwrap();
-        // Bodies that never come: two documents, and two that wait for their places.
-        let silent = || {
+        // Bodies that never come: two documents, two that wait for their places, and one too many.
+        let silent = |_| {
             let body = Body::from_stream(futures::stream::pending::<Result<Vec<u8>, Infallible>>());
             let call = api.call_as(token, Method::POST, &path);
             tokio::spawn(call.header("content-type", "application/json").send_body(body))
         };
-        let waiting = [silent(), silent(), silent(), silent()];
-        tokio::task::yield_now().await;
+        let (refused, _, waiting) = select_all((0..5).map(silent)).await;
+        refused.unwrap().problem(429, "share-taken");
         let wanted = document(json!({"/orders": {"get": {}}}));
-        let refused = loop {
-            let call = api.call_as(token, Method::POST, &path).json(&wanted);
-            // One that comes before the others is done, and one that comes between them waits.
-            let reply = tokio::time::timeout(Duration::from_millis(50), call.send()).await;
-            if let Some(refused) = reply.ok().filter(|reply| reply.status != 200) {
-                break refused;
-            }
-        };
-        refused.problem(429, "share-taken");
         import(api, &other, "?dry_run=true", &wanted).await.expect(200);
         for silent in waiting {
             silent.abort();

@@ -76,6 +76,9 @@ pub extern "C" fn own_proxy_on_request_body(context: u32, size: usize, end_of_st
 /// With trailers, they are the end of the stream.
 #[unsafe(no_mangle)]
 pub extern "C" fn own_proxy_on_request_trailers(context: u32, _count: usize) -> u32 {
+    if crate::http::clean_trailers().is_err() {
+        return code(None);
+    }
     code(with(|all| all.request_body(context, None, true)))
 }
 

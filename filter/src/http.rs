@@ -296,6 +296,18 @@ impl Exchange {
     }
 }
 
+/// Removes from a client's trailers what only Tenantry may say: an upstream that takes trailers for
+/// headers must not be told by the caller who called.
+pub(crate) fn clean_trailers() -> Result<(), Status> {
+    let map = abi::header_map(MapType::HttpRequestTrailers)?;
+    for (name, _) in headers::parse(&map).ok_or(Status::ParseFailure)? {
+        if name.starts_with(header_name::RESERVED_PREFIX.as_bytes()) {
+            abi::remove_header(MapType::HttpRequestTrailers, name)?;
+        }
+    }
+    Ok(())
+}
+
 /// The end of every error: the request is not let go. Should not even the answer be possible, it
 /// waits until it times out.
 pub(crate) fn fail_closed() -> Action {

@@ -65,7 +65,7 @@ impl Template {
                 .into_iter()
                 .filter_map(Methods::named)
                 .fold(Methods::NONE, Methods::union),
-            _ => Methods::ALL,
+            _ => Methods::ALL_BUT_TRACE,
         }
     }
 

@@ -15,6 +15,8 @@ impl Methods {
     pub const NONE: Self = Self(0);
     /// Every method that a route can name.
     pub const ALL: Self = Self(0xff);
+    /// Every method but TRACE, which shows a client its own request as the upstream got it.
+    pub const ALL_BUT_TRACE: Self = Self(0x7f);
 
     /// The set of the one method with this name (case-sensitive, RFC 9110 section 9.1); `None` if
     /// no route can name it.

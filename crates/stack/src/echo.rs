@@ -2,10 +2,10 @@
 //!
 //! The answer to any request is 200 and
 //! `{"method", "path", "headers": {name: [values]}, "upstream": <its name>, "body_bytes": n}`;
-//! `path` is the request target as it arrived, query included. Five request headers change that:
-//! `x-echo-delay-ms` waits before it answers, `x-echo-hold: 1` until [`Echo::release`],
-//! `x-echo-status` sets the status, `x-echo-header: <name>=<value>` adds a header, and
-//! `x-echo-reset: 1` ends the connection (HTTP/2: the stream) without an answer.
+//! `path` is the request target as it arrived, query included, and trailers are among the headers.
+//! Five request headers change that: `x-echo-delay-ms` waits before it answers, `x-echo-hold: 1`
+//! until [`Echo::release`], `x-echo-status` sets the status, `x-echo-header: <name>=<value>` adds a
+//! header, and `x-echo-reset: 1` ends the connection (HTTP/2: the stream) without an answer.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -183,11 +183,17 @@ async fn answer(
     ledger: &Ledger,
 ) -> io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
-    let body_bytes = body.collect().await.map_or(0, |body| body.to_bytes().len());
+    let body = body.collect().await.unwrap_or_default();
+    let mut all = head.headers.clone();
+    // As an upstream does that reads trailers as headers (RFC 9110 section 6.5.1 lets it).
+    for (name, value) in body.trailers().into_iter().flatten() {
+        all.append(name, value.clone());
+    }
+    let body_bytes = body.to_bytes().len();
     let received = Received {
         method: head.method.to_string(),
         path: head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string),
-        headers: headers(&head.headers, head.uri.authority().map(|authority| authority.as_str())),
+        headers: headers(&all, head.uri.authority().map(|authority| authority.as_str())),
         upstream,
         body_bytes,
     };

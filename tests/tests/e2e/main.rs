@@ -41,6 +41,7 @@ mod signup;
 mod sizes;
 mod stability;
 mod standalone;
+mod strangers;
 mod suspension;
 mod telemetry;
 mod tokens;

@@ -6,13 +6,16 @@ use std::time::Duration;
 use envoy_types::pb::envoy::config::common::mutation_rules::v3::{HeaderMutation, header_mutation};
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::extensions::filters::http::cdn_loop::v3::CdnLoopConfig;
 use envoy_types::pb::envoy::extensions::filters::http::on_demand::v3::OnDemand;
 use envoy_types::pb::envoy::extensions::http::early_header_mutation::header_mutation::v3 as early;
 use policy::header_name;
 use policy::id::TenantId;
 use xds_api::pb::envoy::config::core::v3::{
     CidrRange, ExtensionConfigSource, Http1ProtocolOptions, Http2ProtocolOptions,
-    HttpProtocolOptions, TypedExtensionConfig, http_protocol_options::HeadersWithUnderscoresAction,
+    HttpProtocolOptions, SchemeHeaderTransformation, TypedExtensionConfig,
+    http_protocol_options::HeadersWithUnderscoresAction,
+    scheme_header_transformation::Transformation,
 };
 use xds_api::pb::envoy::extensions::filters::http::router::v3::Router;
 use xds_api::pb::envoy::extensions::filters::network::http_connection_manager::v3::{
@@ -51,6 +54,12 @@ const MAX_STREAMS: u32 = 100;
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 
+/// The name of all gateways of this kind in `CDN-Loop`.
+const CDN_ID: &str = "tenantry";
+/// The times that a request may have come through a gateway before: once, so that a site can stand
+/// in front of another one.
+const MAX_EARLIER_PASSAGES: u32 = 1;
+
 /// The connection manager of an Envoy with these settings, for all tenants or for one.
 pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConnectionManager {
     let mut mutations = vec![remove_forged_path()];
@@ -88,6 +97,14 @@ pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConne
             cidr_ranges: vec![nobody()],
             ..Default::default()
         }),
+        // The listeners are in clear, and a client may say anything else in HTTP/2 or in an
+        // absolute target. A proxy that is trusted tells the scheme by x-forwarded-proto instead.
+        scheme_header_transformation: (edge.trusted_hops == 0).then(|| {
+            SchemeHeaderTransformation {
+                transformation: Some(Transformation::SchemeToOverwrite("http".to_owned())),
+                ..Default::default()
+            }
+        }),
         early_header_mutation_extensions: mutations,
         // One reading of a path for filter, route and upstream. An escaped slash has no such
         // reading, so it is refused.
@@ -110,7 +127,9 @@ pub(super) fn config(edge: &EdgeSettings, tenant: Option<TenantId>) -> HttpConne
 /// 1. Tenantry's own, which decides. It is first, so that nothing happens for a request that it
 ///    refuses.
 /// 2. `on_demand`, which holds the request until the routes of its site are there.
-/// 3. the router, always last.
+/// 3. `cdn_loop`, which ends a request that an upstream leads back here (RFC 8586). It is behind
+///    `on_demand`, after which a request begins anew, and so counts each passage once.
+/// 4. the router, always last.
 fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
     let discovered = ExtensionConfigSource {
         config_source: Some(ads()),
@@ -121,6 +140,10 @@ fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
     };
     let on_demand =
         pack_as("envoy.extensions.filters.http.on_demand.v3.OnDemand", &OnDemand::default());
+    let cdn_loop = pack_as(
+        "envoy.extensions.filters.http.cdn_loop.v3.CdnLoopConfig",
+        &CdnLoopConfig { cdn_id: CDN_ID.to_owned(), max_allowed_occurrences: MAX_EARLIER_PASSAGES },
+    );
     let filter = |name: &str, config| HttpFilter {
         name: name.to_owned(),
         config_type: Some(config),
@@ -129,6 +152,7 @@ fn filters(edge: &EdgeSettings) -> Vec<HttpFilter> {
     vec![
         filter(FILTER_NAME, http_filter::ConfigType::ConfigDiscovery(discovered)),
         filter("on_demand", http_filter::ConfigType::TypedConfig(on_demand)),
+        filter("cdn_loop", http_filter::ConfigType::TypedConfig(cdn_loop)),
         filter("router", http_filter::ConfigType::TypedConfig(pack(&Router::default()))),
     ]
 }

@@ -11,11 +11,14 @@ use serde_json::Value;
 use super::UPDATE;
 
 /// The files with the extensions that are sent.
-const SENT: [&str; 6] = [
+const SENT: [&str; 9] = [
     "envoy/extensions/access_loggers/filters/cel/v3/cel.proto",
     "envoy/extensions/access_loggers/stream/v3/stream.proto",
+    "envoy/extensions/filters/http/cdn_loop/v3/cdn_loop.proto",
     "envoy/extensions/filters/http/on_demand/v3/on_demand.proto",
     "envoy/extensions/filters/http/wasm/v3/wasm.proto",
+    "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
+    "envoy/extensions/filters/network/connection_limit/v3/connection_limit.proto",
     "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto",
     "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
 ];

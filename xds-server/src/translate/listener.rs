@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use envoy_types::pb::envoy::extensions::filters::listener::http_inspector::v3::HttpInspector;
+use envoy_types::pb::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 use envoy_types::pb::envoy::extensions::filters::network::connection_limit::v3::ConnectionLimit;
 use envoy_types::pb::google::protobuf::UInt64Value;
 use policy::desired::TenantListener;
@@ -92,8 +92,8 @@ fn http(
     let inspector = ListenerFilter {
         name: "first_bytes".to_owned(),
         config_type: Some(listener_filter::ConfigType::TypedConfig(pack_as(
-            "envoy.extensions.filters.listener.http_inspector.v3.HttpInspector",
-            &HttpInspector {},
+            "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+            &TlsInspector::default(),
         ))),
         ..Default::default()
     };
@@ -101,7 +101,8 @@ fn http(
     let listener = Listener {
         name: name.to_owned(),
         address: Some(endpoints::socket(&address.to_string(), port)),
-        // It waits for the first bytes, and so bounds the wait.
+        // It waits for the first bytes, and so bounds the wait. The inspector of HTTP would wait
+        // for the whole first line, and end a connection whose line is too long without an answer.
         listener_filters: vec![inspector],
         listener_filters_timeout: duration(FIRST_BYTES),
         continue_on_listener_filters_timeout: false,

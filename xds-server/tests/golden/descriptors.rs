@@ -17,7 +17,7 @@ const SENT: [&str; 9] = [
     "envoy/extensions/filters/http/cdn_loop/v3/cdn_loop.proto",
     "envoy/extensions/filters/http/on_demand/v3/on_demand.proto",
     "envoy/extensions/filters/http/wasm/v3/wasm.proto",
-    "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
+    "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
     "envoy/extensions/filters/network/connection_limit/v3/connection_limit.proto",
     "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto",
     "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",

@@ -18,7 +18,7 @@ const ROOTS: [&str; 6] = [
 ];
 
 /// Calls that make something of which there is only so much.
-const CALLS: [&str; 8] = [
+const CALLS: [&str; 10] = [
     "mpsc::channel",
     "unbounded_channel",
     "broadcast::channel",
@@ -26,14 +26,17 @@ const CALLS: [&str; 8] = [
     "Semaphore::new",
     "PgPoolOptions::new",
     "Cache::new",
+    "Shares::new",
     "spawn_blocking(",
+    "thread::Builder::new",
 ];
 
 /// The last words of names of types that hold things of several tenants.
-const HOLDERS: [&str; 10] = [
+const HOLDERS: [&str; 11] = [
     "Book",
     "Buckets",
     "Cache",
+    "Crowd",
     "Exchanges",
     "Hub",
     "Pending",

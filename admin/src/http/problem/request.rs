@@ -65,8 +65,8 @@ kinds! {
     /// The tenant, or the person, has its share of the database, and a queue of requests besides.
     SHARE_TAKEN = Kind::too_many("share-taken", "Too many requests at the same time")
         .detail(
-            "Your other requests, or those of your tenant, take your share of the database; wait for \
-             their answers.",
+            "Your other requests, or those of your tenant, take your share of the database; wait \
+             for their answers.",
         )
         .retry_soon();
     /// Too many log in, sign up or use a token of a letter at the same time.
